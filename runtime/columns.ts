@@ -1,0 +1,139 @@
+import type { EventSchema, Field } from "./events.ts";
+
+/** What a row of {@link Columns} is. */
+export const RowStatus = {
+  /** A decoded event. */
+  event: 0,
+  /** A tick: ends a block, carries no event. */
+  tick: 1,
+  /** A record that could not be decoded; see {@link DecodeFault}. */
+  deadLetter: 2,
+} as const;
+
+/** The values of one field, one per row. Rows whose status is not `event` hold anything. */
+export interface FieldColumn {
+  readonly field: Field;
+  /**
+   * uint32: the number. enumeration: position in `values`. boolean: 0 or 1. decimal and integer:
+   * the scaled whole number. string: where the text starts in `Columns.bytes`.
+   */
+  readonly values: Uint32Array | Uint8Array | Float64Array;
+  /** string: where the text ends (exclusive) in `Columns.bytes`. */
+  readonly ends?: Uint32Array;
+  /** nullable fields: 1 where the value is null or absent. */
+  readonly nulls?: Uint8Array;
+}
+
+/**
+ * A chunk of one partition's records as a struct of arrays on SharedArrayBuffer, so that isolates
+ * can share it. Row `i` is record `i` of the chunk, dead letters and ticks included.
+ */
+export interface Columns {
+  readonly schema: EventSchema;
+  /** Rows that fit. */
+  readonly capacity: number;
+  /** Rows in use. */
+  count: number;
+  partition: number;
+  /** The first offset covered; where the read stood. */
+  from: bigint;
+  /** The fetch position behind the chunk (exclusive); at least the last offset + 1. */
+  to: bigint;
+  /** Offset of row `i` minus `from`; ascending. */
+  readonly offsetDelta: Uint32Array;
+  /** When the log took the record, in milliseconds since 1970 UTC. */
+  readonly appendMs: Float64Array;
+  /** One of {@link RowStatus}. */
+  readonly status: Uint8Array;
+  /** Event time, whole milliseconds since 1970 UTC. */
+  readonly eventMs: Float64Array;
+  /** Event time, nanoseconds within the millisecond, 0 to 999,999. */
+  readonly eventNs: Uint32Array;
+  /** 1 where the event is a repeat, by the speed layer's rule; filled by the speed layer. */
+  readonly repeat: Uint8Array;
+  /**
+   * A 128-bit hash of the identity (event id, instant): four lanes per row, `4 * i` to `4 * i + 3`;
+   * lane 0 is never 0.
+   */
+  readonly identity: Uint32Array;
+  /** 1 where the record has fields that the schema does not declare: the archive keeps its bytes. */
+  readonly unknown: Uint8Array;
+  /** The records' bytes; `valueStart` and `valueEnd` and string columns point into it. */
+  bytes: Uint8Array;
+  readonly valueStart: Uint32Array;
+  readonly valueEnd: Uint32Array;
+  /** By field name; the event time has no column of its own. */
+  readonly fields: Readonly<Record<string, FieldColumn>>;
+}
+
+/** Why a record could not be decoded. */
+export interface DecodeFault {
+  /** Its row. */
+  readonly row: number;
+  /** The field at fault, or "" when the record as a whole is. */
+  readonly field: string;
+  /** What was wanted and what came, such as `rating must be at most 10, got 11`. */
+  readonly reason: string;
+}
+
+/**
+ * Allocates columns for up to `capacity` rows (default 8192).
+ *
+ * @example
+ * ```ts
+ * import { allocateColumns } from "./columns.ts";
+ * import { defineSchema, instant, string } from "./events.ts";
+ * const columns = allocateColumns(defineSchema({
+ *   topic: "t", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
+ *   fields: { id: string(), at: instant() },
+ * }), 16);
+ * if (columns.capacity !== 16 || columns.count !== 0) throw new Error("unexpected");
+ * ```
+ */
+export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
+  const u8 = () => new Uint8Array(new SharedArrayBuffer(capacity));
+  const u32 = (lanes = 1) => new Uint32Array(new SharedArrayBuffer(capacity * 4 * lanes));
+  const f64 = () => new Float64Array(new SharedArrayBuffer(capacity * 8));
+  const fields: Record<string, FieldColumn> = {};
+  for (const name of schema.fieldNames) {
+    const field = schema.fields[name];
+    if (field.kind === "instant") continue;
+    const nulls = field.nullable ? u8() : undefined;
+    switch (field.kind) {
+      case "string":
+        fields[name] = { field, values: u32(), ends: u32(), nulls };
+        break;
+      case "uint32":
+        fields[name] = { field, values: u32(), nulls };
+        break;
+      case "enumeration":
+      case "boolean":
+        fields[name] = { field, values: u8(), nulls };
+        break;
+      case "decimal":
+      case "integer":
+        fields[name] = { field, values: f64(), nulls };
+        break;
+    }
+  }
+  return {
+    schema,
+    capacity,
+    count: 0,
+    partition: 0,
+    from: 0n,
+    to: 0n,
+    offsetDelta: u32(),
+    appendMs: f64(),
+    status: u8(),
+    eventMs: f64(),
+    eventNs: u32(),
+    repeat: u8(),
+    identity: u32(4),
+    unknown: u8(),
+    bytes: new Uint8Array(0),
+    valueStart: u32(),
+    valueEnd: u32(),
+    fields,
+  };
+}

@@ -1,0 +1,132 @@
+/** Whose fault a run-time error is: it decides the exit code and the HTTP status. */
+export type Fault = "user" | "external" | "internal";
+
+/** Where in a log an error happened. */
+export interface LogPosition {
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: bigint;
+}
+
+/** Options of {@link TwofoldError}. */
+export interface TwofoldErrorOptions extends LogPosition {
+  /** Who can mend it. Default `"internal"`. */
+  readonly fault?: Fault;
+  /** Whether the same call may succeed later. Default `false`. Only {@link retry} reads it. */
+  readonly retriable?: boolean;
+  /** The input field that is at fault, for problem details. */
+  readonly field?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every run-time fault of Twofold.
+ *
+ * The message names the action, what was wanted and the value that came; it carries no secret and
+ * no payload.
+ *
+ * @example
+ * ```ts
+ * import { TwofoldError } from "./errors.ts";
+ * const error = new TwofoldError("Cannot open data folder: it is owned by process 4711", {
+ *   fault: "user",
+ * });
+ * if (error.retriable) throw new Error("never");
+ * ```
+ */
+export class TwofoldError extends Error {
+  override readonly name: string = "TwofoldError";
+  readonly fault: Fault;
+  readonly retriable: boolean;
+  readonly field?: string;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly offset?: bigint;
+
+  constructor(message: string, options: TwofoldErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.fault = options.fault ?? "internal";
+    this.retriable = options.retriable ?? false;
+    this.field = options.field;
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.offset = options.offset;
+  }
+}
+
+/** A request or a setting that the caller has to change; `field` names it. */
+export class UserError extends TwofoldError {
+  override readonly name: string = "UserError";
+  constructor(message: string, options: Omit<TwofoldErrorOptions, "fault"> = {}) {
+    super(message, { ...options, fault: "user" });
+  }
+}
+
+/** Something named does not exist: an unknown metric, run or route. */
+export class NotFoundError extends UserError {
+  override readonly name = "NotFoundError";
+}
+
+/** A server, a disk or a library outside the process failed; retriable unless said otherwise. */
+export class ExternalError extends TwofoldError {
+  override readonly name: string = "ExternalError";
+  constructor(message: string, options: Omit<TwofoldErrorOptions, "fault"> = {}) {
+    super(message, { retriable: true, ...options, fault: "external" });
+  }
+}
+
+/** An answer that exists but not yet: a frontier not reached, a backfill under way. */
+export class NotReadyError extends ExternalError {
+  override readonly name = "NotReadyError";
+}
+
+/**
+ * The log does not hold what Twofold has to read next, or ends before what Twofold has read: the
+ * partition stops, loudly.
+ */
+export class LogGapError extends TwofoldError {
+  override readonly name = "LogGapError";
+}
+
+/** Options of {@link retry}. */
+export interface RetryOptions {
+  /** The most attempts, the first included. Default 5. */
+  readonly attempts?: number;
+  /** Wait before the second attempt, in milliseconds; doubles each time. Default 100. */
+  readonly firstDelayMs?: number;
+  /** The longest wait between attempts, in milliseconds. Default 5000. */
+  readonly maxDelayMs?: number;
+  /** Stops waiting; the last error is thrown. */
+  readonly signal?: AbortSignal;
+  /** How to wait; given by the clock. */
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/**
+ * Calls `action` until it succeeds, as long as its error says `retriable`. Nothing else retries.
+ *
+ * @returns what `action` returned.
+ * @throws the last error, once it is not retriable or the attempts are used up.
+ * @example
+ * ```ts
+ * import { ExternalError, retry } from "./errors.ts";
+ * let calls = 0;
+ * const value = await retry(() => {
+ *   if (++calls < 3) throw new ExternalError("Cannot reach the store");
+ *   return Promise.resolve(calls);
+ * }, { sleep: () => Promise.resolve() });
+ * if (value !== 3) throw new Error("unexpected");
+ * ```
+ */
+export async function retry<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { attempts = 5, firstDelayMs = 100, maxDelayMs = 5000, signal, sleep } = options;
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await action();
+    } catch (error) {
+      const again = error instanceof TwofoldError && error.retriable && attempt < attempts;
+      if (!again || signal?.aborted) throw error;
+      await sleep(Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs));
+    }
+  }
+}

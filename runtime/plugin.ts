@@ -1,0 +1,321 @@
+/**
+ * The plugin contract: a metric declared once, registered for the speed and the batch layer.
+ */
+import { clickHouseType, type EventOf, type EventSchema, type Field } from "./events.ts";
+
+/** How values of one column merge; each is a commutative monoid. */
+export type Monoid = "sum" | "min" | "max" | "union";
+
+/** What is accumulated per key and window. Made by {@link count}, {@link sum} and so on. */
+export interface Measure {
+  readonly kind: "count" | "sum" | "min" | "max" | "avg" | "uniq";
+  /** The schema field it reads; none for `count`. */
+  readonly field?: string;
+}
+
+/** How many events. */
+export const count = (): Measure => ({ kind: "count" });
+/** The exact sum of an integer or decimal field; nulls are left out. */
+export const sum = (field: string): Measure => ({ kind: "sum", field });
+/** The least value of a number field; null where there is none. */
+export const min = (field: string): Measure => ({ kind: "min", field });
+/** The greatest value of a number field; null where there is none. */
+export const max = (field: string): Measure => ({ kind: "max", field });
+/** The mean of the values that are there, else null; held as `<name>_sum` and `<name>_count`. */
+export const avg = (field: string): Measure => ({ kind: "avg", field });
+/** How many distinct values, exactly; held as the set. For uint32 fields. */
+export const uniq = (field: string): Measure => ({ kind: "uniq", field });
+
+/** A tumbling window of event time. */
+export interface Window {
+  readonly kind: "tumbling";
+  /** Whole seconds; divides the grain. */
+  readonly sizeSeconds: number;
+}
+
+/**
+ * Consecutive windows of one size, aligned to 1970 UTC.
+ *
+ * @param size a whole number and `s`, `m` or `h`, such as `"10s"`.
+ * @example
+ * ```ts
+ * import { tumbling } from "./plugin.ts";
+ * if (tumbling("5m").sizeSeconds !== 300) throw new Error("unexpected");
+ * ```
+ */
+export function tumbling(size: string): Window {
+  const match = /^([1-9][0-9]{0,5})([smh])$/.exec(size);
+  if (!match) {
+    throw new TypeError(`Cannot make window: size must be like "10s", "5m", "1h", got "${size}"`);
+  }
+  const unit = { s: 1, m: 60, h: 3600 }[match[2] as "s" | "m" | "h"];
+  return { kind: "tumbling", sizeSeconds: Number(match[1]) * unit };
+}
+
+/** A readable SQL view over a layer's state. */
+export interface Relation {
+  readonly name: string;
+  /**
+   * What it groups by, as SQL over the keys and (batch only) `bucket`, the start of the grain.
+   * Default: the plugin's keys.
+   */
+  readonly by?: Readonly<Record<string, string>>;
+  /** Its other columns, as SQL over the shown measures. Default: every shown measure. */
+  readonly columns?: Readonly<Record<string, string>>;
+}
+
+/** A key column that a function computes, for what is not a field as it is. */
+export interface ComputedKey<S extends EventSchema> {
+  readonly type: Field;
+  readonly of: (event: EventOf<S>) => string | number;
+}
+
+/** What {@link definePlugin} takes. */
+export interface PluginDeclaration<S extends EventSchema = EventSchema> {
+  /** snake_case; the metric's name in the API. */
+  readonly name: string;
+  /** Raised when the meaning changes: answers of two versions never mix. */
+  readonly version: number;
+  readonly summary: string;
+  readonly source: S;
+  /** Which events count; pure. Default: all. */
+  readonly where?: (event: EventOf<S>) => boolean;
+  /** Key columns by name: a field's name, or a function with a type. */
+  readonly key: Readonly<Record<string, (keyof S["fields"] & string) | ComputedKey<S>>>;
+  readonly measures: Readonly<Record<string, Measure>>;
+  /** Shown after the merge, as SQL over the measures' columns; null where it is not finite. */
+  readonly derive?: Readonly<Record<string, string>>;
+  readonly stream: { readonly window: Window; readonly relation: Relation };
+  readonly batch: {
+    /** A path below `sql/`, or the SQL itself: reads `events`; see docs/plugins.md. */
+    readonly sql: string;
+    readonly grain: Grain;
+    readonly relation: Relation;
+  };
+  /** The merged view. Default `merged_<name>` with the plugin's keys. */
+  readonly merged?: { readonly relation: Relation };
+  readonly present: {
+    readonly title: string;
+    readonly chart: "bar" | "line";
+    readonly by: string;
+    /** A shown column, descending with a leading `-`. */
+    readonly sort: string;
+  };
+}
+
+/** The time bucket of the batch and merged views. */
+export type Grain = "hour" | "day";
+
+/** Seconds in a grain. */
+export const grainSeconds: Readonly<Record<Grain, number>> = { hour: 3600, day: 86400 };
+
+/** A key column. */
+export interface KeyColumn {
+  readonly name: string;
+  readonly type: Field;
+  /** ClickHouse type in every table of the plugin. */
+  readonly sqlType: string;
+  /** Set when the key is a field of the schema as it is. */
+  readonly field?: string;
+  /** Set when the key is computed. */
+  readonly of?: (event: Readonly<Record<string, unknown>>) => string | number;
+}
+
+/** A measure's column in the tables. `avg` has two. */
+export interface MeasureColumn {
+  readonly name: string;
+  readonly monoid: Monoid;
+  /** ClickHouse type in every table of the plugin. */
+  readonly sqlType: string;
+  /** What one event adds: 1 (`count`), 1 if the field has a value (`present`), or the value. */
+  readonly adds: "one" | "present" | "value";
+  /** The schema field read; none when `adds` is `one`. */
+  readonly field?: string;
+}
+
+/** A shown column: what the API and the relations give after the merge. */
+export interface ShownColumn {
+  readonly name: string;
+  /** SQL over the merged measure columns. */
+  readonly sql: string;
+}
+
+/** A validated plugin with everything that both layers derive from its declaration. */
+export interface Plugin extends Omit<PluginDeclaration, "where" | "key"> {
+  readonly where?: (event: Readonly<Record<string, unknown>>) => boolean;
+  readonly key: PluginDeclaration["key"];
+  readonly keyColumns: readonly KeyColumn[];
+  readonly measureColumns: readonly MeasureColumn[];
+  readonly shownColumns: readonly ShownColumn[];
+}
+
+/**
+ * Declares a metric. The module has it as its default export and no side effects.
+ *
+ * @throws {TypeError} naming the plugin and what is wrong with it.
+ * @example
+ * ```ts
+ * import { count, definePlugin, tumbling } from "./plugin.ts";
+ * import { defineSchema, instant, string, uint32 } from "./events.ts";
+ * const visits = defineSchema({
+ *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "page",
+ *   fields: { id: string(), at: instant(), page: uint32() },
+ * });
+ * const plugin = definePlugin({
+ *   name: "visits", version: 1, summary: "Visits per page", source: visits,
+ *   key: { page: "page" },
+ *   measures: { visit_count: count() },
+ *   stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
+ *   batch: {
+ *     sql: "SELECT toStartOfHour(event_time) AS bucket, page, count() AS visit_count " +
+ *       "FROM events GROUP BY bucket, page",
+ *     grain: "hour",
+ *     relation: { name: "batch_visits" },
+ *   },
+ *   present: { title: "Visits", chart: "bar", by: "page", sort: "-visit_count" },
+ * });
+ * if (plugin.measureColumns[0].sqlType !== "UInt64") throw new Error("unexpected");
+ * ```
+ */
+export function definePlugin<const S extends EventSchema>(
+  declaration: PluginDeclaration<S>,
+): Plugin {
+  const plain = declaration as unknown as PluginDeclaration;
+  const { name, version, source, stream, batch } = plain;
+  const fault = (what: string) => new TypeError(`Cannot define plugin "${name}": ${what}`);
+  if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) throw fault("name must be snake_case");
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw fault(`version must be 1 or more, got ${version}`);
+  }
+  const grain = grainSeconds[batch.grain];
+  if (grain === undefined) throw fault(`batch.grain must be hour or day, got "${batch.grain}"`);
+  const { sizeSeconds } = stream.window;
+  if (grain % sizeSeconds !== 0) {
+    throw fault(`stream.window must divide the grain of ${grain} s, got ${sizeSeconds} s`);
+  }
+  const keyColumns = Object.entries(plain.key).map(([key, from]) =>
+    keyColumn(source, key, from, fault)
+  );
+  const measureColumns = Object.entries(plain.measures).flatMap(([measure, m]) =>
+    columnsOf(source, measure, m, fault)
+  );
+  if (measureColumns.length === 0) throw fault("it needs at least one measure");
+  const shownColumns = shown(plain, measureColumns);
+  const names = [...keyColumns, ...measureColumns].map((column) => column.name);
+  for (const column of [...names, ...shownColumns.map((s) => s.name)]) {
+    if (!/^[a-z][a-z0-9_]*$/.test(column)) throw fault(`column "${column}" must be snake_case`);
+    if (reserved.has(column)) throw fault(`column "${column}" has a reserved name`);
+  }
+  if (new Set(names).size !== names.length) {
+    throw fault(`two columns have one name: ${names.join(", ")}`);
+  }
+  const sortable = [...keyColumns.map((k) => k.name), ...shownColumns.map((s) => s.name)];
+  if (!sortable.includes(plain.present.sort.replace(/^-/, ""))) {
+    throw fault(`present.sort must be one of ${sortable.join(", ")}, got "${plain.present.sort}"`);
+  }
+  return Object.freeze({ ...plain, keyColumns, measureColumns, shownColumns } as Plugin);
+}
+
+/** Names that the tables use beside a plugin's own columns. */
+const reserved = new Set([
+  ...["kind", "partition", "block", "window_start", "window_end", "version", "run", "level", "day"],
+  ...["bucket", "cut", "full_run", "events", "log", "frontier"],
+]);
+
+type Faulty = (what: string) => TypeError;
+
+function keyColumn(
+  source: EventSchema,
+  name: string,
+  from: string | ComputedKey<EventSchema>,
+  fault: Faulty,
+): KeyColumn {
+  if (typeof from !== "string") {
+    if (from.type.nullable) throw fault(`key "${name}" must not be nullable`);
+    const of = from.of as KeyColumn["of"];
+    return { name, type: from.type, sqlType: clickHouseType(from.type), of };
+  }
+  const type = source.fields[from];
+  if (type === undefined) {
+    throw fault(`key "${name}" names the field "${from}", which is not declared`);
+  }
+  if (type.nullable || !["uint32", "enumeration", "string", "boolean"].includes(type.kind)) {
+    throw fault(
+      `key "${name}" must be a uint32, enumeration, string or boolean that is not nullable`,
+    );
+  }
+  return { name, type, sqlType: clickHouseType(type), field: from };
+}
+
+function columnsOf(
+  source: EventSchema,
+  name: string,
+  measure: Measure,
+  fault: Faulty,
+): MeasureColumn[] {
+  if (measure.kind === "count") {
+    return [{ name, monoid: "sum", sqlType: "UInt64", adds: "one" }];
+  }
+  const field = source.fields[measure.field!];
+  if (field === undefined) {
+    throw fault(`measure "${name}" names the field "${measure.field}", which is not declared`);
+  }
+  const number = ["uint32", "integer", "decimal"].includes(field.kind);
+  if (measure.kind === "uniq" ? field.kind !== "uint32" : !number) {
+    throw fault(
+      `measure "${name}": ${measure.kind} does not take the ${field.kind} field "${measure.field}"`,
+    );
+  }
+  const wide = field.kind === "decimal" ? `Decimal(18, ${field.scale})` : "Int64";
+  const base = { adds: "value", field: measure.field } as const;
+  switch (measure.kind) {
+    case "sum":
+      return [{ ...base, name, monoid: "sum", sqlType: wide }];
+    case "min":
+    case "max":
+      return [{ ...base, name, monoid: measure.kind, sqlType: `Nullable(${wide})` }];
+    case "uniq":
+      return [{ ...base, name, monoid: "union", sqlType: "Array(UInt32)" }];
+    case "avg":
+      return [
+        { ...base, name: `${name}_sum`, monoid: "sum", sqlType: wide },
+        { ...base, name: `${name}_count`, monoid: "sum", sqlType: "UInt64", adds: "present" },
+      ];
+  }
+}
+
+function shown(plugin: PluginDeclaration, measureColumns: readonly MeasureColumn[]): ShownColumn[] {
+  const finite = (sql: string) => {
+    const asFloat = measureColumns.reduce(
+      (text, column) =>
+        text.replace(new RegExp(`\\b${column.name}\\b`, "g"), `toFloat64(${column.name})`),
+      sql,
+    );
+    return `if(isFinite(${asFloat}), ${asFloat}, NULL)`;
+  };
+  const measures = Object.entries(plugin.measures).map(([name, measure]) => {
+    if (measure.kind === "uniq") return { name, sql: `length(${name})` };
+    if (measure.kind === "avg") return { name, sql: finite(`${name}_sum / ${name}_count`) };
+    return { name, sql: name };
+  });
+  const derived = Object.entries(plugin.derive ?? {}).map(([name, sql]) => ({
+    name,
+    sql: finite(sql),
+  }));
+  return [...measures, ...derived];
+}
+
+/**
+ * The SQL that merges a measure's column over rows.
+ *
+ * @example
+ * ```ts
+ * import { mergeSql } from "./plugin.ts";
+ * const column = { name: "n", monoid: "sum", sqlType: "UInt64", adds: "one" } as const;
+ * if (mergeSql(column) !== "sum(n)") throw new Error("unexpected");
+ * ```
+ */
+export function mergeSql(column: MeasureColumn): string {
+  const merge = { sum: "sum", min: "min", max: "max", union: "groupUniqArrayArray" }[column.monoid];
+  return `${merge}(${column.name})`;
+}

@@ -1,0 +1,181 @@
+/**
+ * The ports: what the layers need of the world. Every adapter of a port passes the port's suite in
+ * `tests/conformance/`; nothing above a port knows which adapter runs.
+ */
+import type { Columns, DecodeFault } from "./columns.ts";
+
+// ---------------------------------------------------------------------------------------------
+// The log
+
+/** Positions by partition: `frontier[p]` is the next offset of partition `p`. */
+export type Frontier = bigint[];
+
+/** What a record is, by {@link RecordChunk.kind}. */
+export const RecordKind = { event: 0, tick: 1 } as const;
+
+/** A run of records of one partition as bytes in columns; no object per record. */
+export interface RecordChunk {
+  readonly partition: number;
+  /** Where the read stood. */
+  readonly from: bigint;
+  /** Where the next read continues (exclusive): the fetch position, at least the last offset + 1. */
+  readonly to: bigint;
+  /** Records in the chunk; 0 at the end of the log, and where a range holds nothing. */
+  readonly count: number;
+  /** Offset of record `i` minus `from`; ascending, gaps are legal. */
+  readonly offsetDelta: Uint32Array;
+  /** When the log took record `i`, in milliseconds since 1970 UTC. */
+  readonly appendMs: Float64Array;
+  /** One of {@link RecordKind}. */
+  readonly kind: Uint8Array;
+  /** All values; never changed once handed out. */
+  readonly bytes: Uint8Array;
+  readonly valueStart: Uint32Array;
+  readonly valueEnd: Uint32Array;
+}
+
+/** Records on their way into the log. Built by `AppendBuffer` in `runtime/log/`. */
+export interface RecordsToAppend {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly keyStart: Uint32Array;
+  readonly keyEnd: Uint32Array;
+  readonly valueStart: Uint32Array;
+  readonly valueEnd: Uint32Array;
+}
+
+/** Options of {@link EventLog.read}. */
+export interface ReadOptions {
+  /** The most records to return. Default 8192. */
+  readonly maxRecords?: number;
+  /** Stop after this many bytes of values (at least one record is returned). Default 4 MiB. */
+  readonly maxBytes?: number;
+}
+
+/** One topic of a partitioned, append-only log. */
+export interface EventLog {
+  readonly topic: string;
+  /**
+   * The log's identity: region, topic and incarnation as one text of `[0-9a-z-]`, ordered by
+   * creation. Offsets of different identities are never compared.
+   */
+  readonly id: string;
+  /** How many partitions there are; may grow, never shrinks. */
+  partitionCount(): number;
+  /** The first offset still held and the end (exclusive). */
+  bounds(partition: number): Promise<{ start: bigint; end: bigint }>;
+  /**
+   * Appends records, each to the partition of its key, in order within a partition. Concurrent calls
+   * may share one commit.
+   *
+   * @returns once durable, the frontier behind the appended records: for each partition that took
+   * some, the offset after the last of them; for the others 0.
+   * @throws ExternalError (retriable) when the log cannot take them; then none was acknowledged.
+   */
+  append(records: RecordsToAppend): Promise<Frontier>;
+  /** Appends a tick, which ends the open block. Called by the pacemaker; a second one is harmless. */
+  appendTick(partition: number): Promise<bigint>;
+  /**
+   * Reads on from `from`. Called by each reader in a loop, concurrently for different readers.
+   *
+   * @throws LogGapError when `from` lies below the start or beyond the end of the log.
+   */
+  read(partition: number, from: bigint, options?: ReadOptions): Promise<RecordChunk>;
+  /** Resolves when the partition's end lies beyond `from`, or when `signal` aborts. */
+  changed(partition: number, from: bigint, signal: AbortSignal): Promise<void>;
+  /** Forgets whole stored chunks below `below` (exclusive); a hint, never more than asked. */
+  trim(partition: number, below: bigint): Promise<void>;
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Decoding
+
+/** Turns records into columns, one chunk at a time. Not shared between callers: it has scratch. */
+export interface Decoder {
+  /**
+   * Fills `columns` with every record of `chunk` (whose count is at most the capacity).
+   *
+   * @returns the records that could not be decoded, by row; their status is `deadLetter`.
+   */
+  decode(chunk: RecordChunk, columns: Columns): DecodeFault[];
+}
+
+// ---------------------------------------------------------------------------------------------
+// The object store
+
+/** What {@link ObjectStore.list} tells of an object. */
+export interface ObjectInfo {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** Named, immutable byte strings; names are paths with "/" between `[A-Za-z0-9._=-]` segments. */
+export interface ObjectStore {
+  /**
+   * Stores bytes under a name; readers see all of it or nothing.
+   *
+   * @param options.ifAbsent fail instead of replacing.
+   * @returns false when `ifAbsent` was set and the name was taken; else true.
+   */
+  put(name: string, bytes: Uint8Array, options?: { ifAbsent?: boolean }): Promise<boolean>;
+  /** @returns the bytes, or null when there is no such object. */
+  get(name: string): Promise<Uint8Array | null>;
+  /**
+   * Objects whose names start with `prefix`, in byte order of their names, those after `after`
+   * (exclusive) only.
+   */
+  list(prefix: string, after?: string): AsyncIterable<ObjectInfo>;
+  /** Removes an object; no error when there is none. */
+  remove(name: string): Promise<void>;
+  /**
+   * The ClickHouse table function that reads Parquet objects: `glob` is a name with `{a,b}` and `*`,
+   * `structure` an explicit column list. Both come as literals, safely quoted by the adapter.
+   */
+  tableFunction(glob: string, structure: string): string;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The warehouse
+
+/** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers. */
+export type QueryParams = Readonly<
+  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[]>
+>;
+
+/** Options of every statement. */
+export interface StatementOptions {
+  readonly params?: QueryParams;
+  /** ClickHouse settings of this statement only. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /** Cancels the statement in the engine. */
+  readonly signal?: AbortSignal;
+}
+
+/** ClickHouse, embedded or a server. */
+export interface Warehouse {
+  /** The database that unqualified names mean. */
+  readonly database: string;
+  /**
+   * Runs a SELECT and returns its rows as objects (JSONEachRow). 64-bit integers and decimals come
+   * as numbers, DateTime as ISO 8601 text with Z.
+   *
+   * @throws TwofoldError with ClickHouse's message; `retriable` where the engine was not reached.
+   */
+  query<Row = Record<string, unknown>>(sql: string, options?: StatementOptions): Promise<Row[]>;
+  /** Runs a SELECT and streams its bytes in `format`. Cancelling the stream cancels the statement. */
+  stream(
+    sql: string,
+    format: string,
+    options?: StatementOptions,
+  ): Promise<ReadableStream<Uint8Array>>;
+  /** Runs a statement that returns nothing (DDL, INSERT … SELECT). */
+  command(sql: string, options?: StatementOptions): Promise<void>;
+  /**
+   * Inserts rows in RowBinary as one atomic block: all become visible together or none.
+   *
+   * @param into table and columns: `speed_x (kind, partition)`.
+   */
+  insert(into: string, rows: Uint8Array, options?: StatementOptions): Promise<void>;
+  close(): Promise<void>;
+}

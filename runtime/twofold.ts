@@ -1,0 +1,3 @@
+/** What plugins import as "twofold": the schema and plugin contracts, nothing else. */
+export * from "./events.ts";
+export * from "./plugin.ts";
