@@ -1,0 +1,160 @@
+/**
+ * The tables that hold the layers' state, and the SQL that reads them. Both layers, the serving
+ * layer and the relations use the same fragments, so there is one way to read a table.
+ *
+ * **Speed** (`state_speed_…`): one row per (block, window, key) and partition, versioned by the
+ * offset it covers; the rows of a flush and its frontier row are one insert. ReplacingMergeTree keeps
+ * the highest version. The block leads the sorting key, because the merge reads from the cut on.
+ *
+ * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
+ * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
+ */
+import { createHash } from "node:crypto";
+import { mergeSql, type Plugin } from "./plugin.ts";
+
+/** `kind` of a row of a speed table. */
+export const SpeedKind = { row: 0, frontier: 1 } as const;
+
+/** `level` of a row of a batch table. */
+export const BatchLevel = { pointer: 0, marker: 1, grain: 2, day: 3, all: 4 } as const;
+
+/** What the generation of a plugin covers beside its declaration. */
+export interface GenerationFacts {
+  /** The text of the plugin's batch SQL. */
+  readonly batchSql: string;
+  readonly decoderVersion: number;
+  readonly blockSize: number;
+  /** The repeat horizon, in offsets. */
+  readonly horizon: number;
+}
+
+/**
+ * Names a generation, such as `v1_0f3a9c2e`: two declarations that could answer differently never
+ * share one, so an old and a new process side by side cannot mix answers.
+ */
+export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
+  const { present: _shownOnly, summary: _text, ...declaration } = plugin;
+  const text = JSON.stringify(
+    [declaration, facts],
+    (_key, value) => typeof value === "function" ? String(value) : value,
+  );
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return `v${plugin.version}_${hash}`;
+}
+
+/** A plugin with the names of its tables. */
+export interface PluginTables {
+  readonly plugin: Plugin;
+  readonly generation: string;
+  /** The batch table. */
+  readonly batch: string;
+  /** The speed table of one log. */
+  speed(logId: string): string;
+}
+
+/** The tables of a plugin's generation. */
+export function tablesOf(plugin: Plugin, generation: string): PluginTables {
+  return {
+    plugin,
+    generation,
+    batch: `state_batch_${plugin.name}_${generation}`,
+    speed: (logId) => `state_speed_${plugin.name}_${generation}_${logId.replaceAll("-", "_")}`,
+  };
+}
+
+const keyDdl = (plugin: Plugin) =>
+  plugin.keyColumns.map((k) => `${k.name} ${k.sqlType}, `).join("");
+const measureDdl = (plugin: Plugin) =>
+  plugin.measureColumns.map((m) => `${m.name} ${m.sqlType}, `).join("");
+const keyList = (plugin: Plugin) => plugin.keyColumns.map((k) => `, ${k.name}`).join("");
+
+/** Columns of a speed table in the order of its RowBinary rows. */
+export function speedColumns(plugin: Plugin): string[] {
+  return [
+    ...["kind", "partition", "block", "window_start"],
+    ...plugin.keyColumns.map((key) => key.name),
+    ...plugin.measureColumns.map((measure) => measure.name),
+    "version",
+  ];
+}
+
+/** Creates the speed table of one log. Partitioned by log partition, never by event time. */
+export function createSpeedTable(tables: PluginTables, logId: string): string {
+  const { plugin } = tables;
+  return `CREATE TABLE IF NOT EXISTS ${tables.speed(logId)} (
+  kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
+  ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64,
+  INDEX window_start_range window_start TYPE minmax GRANULARITY 1
+) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
+ORDER BY (block, kind, window_start${keyList(plugin)})`;
+}
+
+/** Creates the batch table. Pointers and markers share one table partition: one atomic insert. */
+export function createBatchTable(tables: PluginTables): string {
+  const { plugin } = tables;
+  return `CREATE TABLE IF NOT EXISTS ${tables.batch} (
+  level UInt8, run UInt64, bucket DateTime('UTC'),
+  ${keyDdl(plugin)}${measureDdl(plugin)}
+  day_rows UInt64, full_run UInt64, cut Map(String, Array(UInt64))
+) ENGINE = MergeTree PARTITION BY if(level < ${BatchLevel.grain}, 0, toYYYYMM(bucket))
+ORDER BY (level, bucket${keyList(plugin)}, run)`;
+}
+
+/** The newest published run: one row of `run`, `full_run` and `cut`, or none. */
+export function pointerSql(tables: PluginTables): string {
+  return `SELECT run, full_run, cut FROM ${tables.batch} ` +
+    `WHERE level = ${BatchLevel.pointer} ORDER BY run DESC LIMIT 1`;
+}
+
+/**
+ * Which run to read, as SQL: bound parameters (`{run:UInt64}`) in the API, names of a scalar
+ * subquery in a view.
+ */
+export interface RunSql {
+  readonly run: string;
+  readonly fullRun: string;
+}
+
+/** The usual parameters for {@link RunSql}. */
+export const boundRun: RunSql = { run: "{run:UInt64}", fullRun: "{full_run:UInt64}" };
+
+/**
+ * The condition that selects a run's rows of level grain or day: per day, all rows of the largest
+ * published run not above it and not older than the last full run.
+ */
+export function dayRowsWhere(
+  tables: PluginTables,
+  level: typeof BatchLevel.grain | typeof BatchLevel.day,
+  at: RunSql = boundRun,
+): string {
+  return `level = ${level} AND (toDate(bucket), run) IN (` +
+    `SELECT toDate(bucket), max(run) FROM ${tables.batch} ` +
+    `WHERE level = ${BatchLevel.marker} AND run <= ${at.run} AND run >= ${at.fullRun} ` +
+    `GROUP BY toDate(bucket))`;
+}
+
+/**
+ * All-time rows as of a run: per key the row of the largest published run not above it. Columns:
+ * the keys and the measure columns.
+ *
+ * @param where a further condition on the keys, such as `movie_id = {key_movie_id:UInt32}`.
+ */
+export function allTimeRowsSql(tables: PluginTables, where = "1", at: RunSql = boundRun): string {
+  const { plugin, batch } = tables;
+  const keys = plugin.keyColumns.map((key) => key.name);
+  // argMax skips rows whose value is NULL, a one-element tuple is never NULL.
+  const latest = plugin.measureColumns.map(({ name, sqlType }) =>
+    sqlType.startsWith("Nullable")
+      ? `tupleElement(argMax(tuple(${name}), run), 1) AS ${name}`
+      : `argMax(${name}, run) AS ${name}`
+  );
+  return `SELECT ${[...keys, ...latest].join(", ")} FROM ${batch} AS t
+WHERE level = ${BatchLevel.all} AND run <= ${at.run} AND run >= ${at.fullRun}
+  AND run IN (SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer}) AND (${where})
+GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run) > 0`;
+}
+
+/** The measure columns merged over rows, each under its own name. */
+export function mergedMeasures(plugin: Plugin): string {
+  return plugin.measureColumns.map((column) => `${mergeSql(column)} AS ${column.name}`).join(", ");
+}
