@@ -328,13 +328,6 @@ export interface SpeedLayer {
   wholeFrom(plugin: string): Promise<string | null>;
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
-  /** The first offsets that a plugin's rows cover; above 0 where a batch run has to fill what is below. */
-  start(plugin: string): Cut;
-  /**
-   * From which time on a plugin's windows are whole, in milliseconds since 1970 UTC; null when all
-   * are. Windows before it may lack events of blocks that are no longer kept.
-   */
-  wholeFromMs(plugin: string): Promise<number | null>;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -90,6 +90,12 @@ export class LogSpeedLayer implements SpeedLayer {
     });
   }
 
+  async wholeFrom(plugin: string): Promise<string | null> {
+    const ms = await this.wholeFromMs(plugin);
+    return ms === null ? null : new Date(ms).toISOString();
+  }
+
+  /** {@link wholeFrom} in milliseconds since 1970 UTC. */
   async wholeFromMs(plugin: string): Promise<number | null> {
     const { warehouse, log, ledger } = this.#options;
     const first = this.#plugins.get(plugin)!.resume.map((at) => at.first);
