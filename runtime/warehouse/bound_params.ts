@@ -44,7 +44,6 @@ function formatInner(value: unknown): string {
 
 /** `'` is escaped outside quotes also: the parser takes it either way. */
 function escape(text: string): string {
-  // deno-lint-ignore no-control-regex -- these are what the parser reads as something else
   return text.replace(/[\\'\t\n\r\0]/g, (char) => ESCAPES[char]);
 }
 
