@@ -133,6 +133,7 @@ class SqliteLog implements EventLog {
     return (await this.#enqueue({ records })).map(BigInt);
   }
 
+  /** @returns the offset behind the tick: where the block that it ends has its bound. */
   async appendTick(partition: number): Promise<bigint> {
     this.#assertOpen("append to");
     this.#partition(partition);
