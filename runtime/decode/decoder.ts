@@ -21,6 +21,9 @@ export interface JsonDecoder extends Decoder {
   readonly stats: Readonly<DecodeStats>;
 }
 
+/** Raised when the same bytes decode to something else: part of every plugin's generation. */
+export const DECODER_VERSION = 1;
+
 /** Options of {@link createDecoder}. */
 export interface DecoderOptions {
   /** Whether to try the byte-level scan first. Default true; false only costs time. */

@@ -199,7 +199,7 @@ export class World {
       clock: this.#clock,
       horizon: HORIZON,
       currentLogId: () => this.log.id,
-      speedWholeFromMs: () => Promise.resolve(null),
+      speedWholeFromMs: () => Promise.resolve(0),
     });
   }
 
