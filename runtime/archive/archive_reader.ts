@@ -113,9 +113,9 @@ function relationSql(
   const structure = columns.map(([name, type]) => `${name} ${type}`).join(", ");
   const names = columns.map(([name]) => name).join(", ");
   if (days?.length === 0) {
-    const empty = columns.map(([name, type]) => `CAST(defaultValueOfTypeName('${
-      type.replace(/[\\']/g, "\\$&")
-    }') AS ${type}) AS ${name}`);
+    const empty = columns.map(([name, type]) =>
+      `CAST(defaultValueOfTypeName('${type.replace(/[\\']/g, "\\$&")}') AS ${type}) AS ${name}`
+    );
     return `(SELECT ${empty.join(", ")} WHERE 0)`;
   }
   for (const day of days ?? []) {

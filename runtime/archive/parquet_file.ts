@@ -168,4 +168,3 @@ function writePage(writer: ByteWriter, body: Uint8Array, kind: PageKind): number
   writer.appendBytes(packed);
   return headerBytes + body.length;
 }
-
