@@ -65,8 +65,12 @@ export class StandingClock implements Clock {
     return this.nowMs;
   }
 
+  /** Whether sleeping takes no time, for the test and for the clock. */
+  hurries = false;
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (this.hurries) return void setTimeout(resolve);
       if (signal?.aborted) return resolve();
       this.#sleepers.push({ atMs: this.nowMs + ms, wake: resolve });
       signal?.addEventListener("abort", () => resolve(), { once: true });
@@ -91,6 +95,7 @@ export class MemoryStore implements ObjectStore {
   readonly listed = { calls: 0, names: 0 };
   /** Whether a put of this name fails. */
   failsPut: (name: string) => boolean = () => false;
+  readonly #waiting = new Set<() => void>();
 
   // deno-lint-ignore require-await -- errors are rejections, as in every adapter
   async put(name: string, bytes: Uint8Array, options: { ifAbsent?: boolean } = {}) {
@@ -98,7 +103,14 @@ export class MemoryStore implements ObjectStore {
     if (options.ifAbsent && this.objects.has(name)) return false;
     this.objects.set(name, bytes.slice());
     this.puts.push(name);
+    for (const waiting of this.#waiting) waiting();
     return true;
+  }
+
+  /** Resolves when `condition` holds; looked at after every put. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    this.#waiting.clear();
   }
 
   get(name: string): Promise<Uint8Array | null> {
@@ -146,10 +158,14 @@ export function openArchiver(
   });
 }
 
-/** The rows of a Parquet file as objects; texts are decoded, `value` stays bytes. */
-export async function parquetRows(bytes: Uint8Array): Promise<Record<string, unknown>[]> {
+/** The rows of a Parquet file as objects; `utf8: false` leaves undeclared bytes as bytes. */
+export async function parquetRows(
+  bytes: Uint8Array,
+  options: { utf8?: boolean } = {},
+): Promise<Record<string, unknown>[]> {
   const file = bytes.slice().buffer;
   return await parquetReadObjects({
+    ...options,
     file,
     compressors: { ZSTD: (input: Uint8Array) => new Uint8Array(zstdDecompressSync(input)) },
     parsers: {
