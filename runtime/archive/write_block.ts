@@ -25,6 +25,7 @@ export async function writeBlock(
 ): Promise<Manifest> {
   const files: ArchiveFile[] = [];
   for (const [dayNumber, rows] of block.rows.days()) {
+    await setImmediate(); // others get their turn between files, and after the sorting
     const day = dayName(dayNumber);
     const name = eventsName(topic, day, range);
     const bytes = encodeEvents(block.rows, rows, range);
@@ -36,7 +37,6 @@ export async function writeBlock(
       sizeBytes: bytes.length,
       sha256: sha256(bytes),
     });
-    await setImmediate(); // others get their turn between files
   }
   if (block.deadLetters.length > 0) {
     const bytes = encodeDeadLetters(block.deadLetters, range.start, range);
