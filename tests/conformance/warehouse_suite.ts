@@ -256,6 +256,16 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
       await warehouse.command("SET max_block_size = 79");
       expect(await warehouse.query(read)).toEqual([{ size }]);
     }, { connections: 1 });
+    test("close() waits for a large result and cancels a stream nobody reads", async (warehouse) => {
+      const stream = await warehouse.stream("SELECT number FROM numbers(1e12)", "RowBinary");
+      const reading = warehouse.query("SELECT number FROM numbers(200000)");
+      await warehouse.close();
+      expect((await reading).length).toBe(200_000);
+      const error = await failure((async () => {
+        for await (const _ of stream);
+      })());
+      expect(error.message).toMatch(/closed/);
+    });
     test("close() waits for a statement under way and refuses others", async (warehouse) => {
       const running = warehouse.query("SELECT 7 AS x, sleep(0.1)");
       const closed = warehouse.close();
