@@ -102,8 +102,8 @@ function wordBefore(view: DataView, p: number, end: number): number {
  * ```ts
  * import { murmur128 } from "./identity.ts";
  * const lanes = new Uint32Array(4);
- * murmur128(new DataView(new TextEncoder().encode("hello").buffer), 0, 5, 0, lanes, 0);
- * if (lanes[0] !== 0x2362f9de) throw new Error(lanes[0].toString(16));
+ * murmur128(new DataView(new TextEncoder().encode("0").buffer), 0, 1, 0, lanes, 0);
+ * if (lanes[0] !== 0x0ab2409e) throw new Error(lanes[0].toString(16));
  * ```
  */
 export function murmur128(
