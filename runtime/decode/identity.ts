@@ -28,10 +28,13 @@ function wordBefore(view: DataView, p: number, end: number): number {
   return word;
 }
 
+/** What {@link hash128} hashes last; words passed as arguments would be boxed. */
+const lastWords = new Int32Array(4);
+
 /**
- * Hashes the bytes `[start, end)`, padded with zeros to whole blocks of 16, and behind them the words
- * `e1` to `e4`: as one more block where `isBlock` is set, else as the tail of a message, where words
- * of 0 change nothing. One function with all its state in local variables: this is a hot path.
+ * Hashes the bytes `[start, end)`, padded with zeros to whole blocks of 16, and behind them the four
+ * {@link lastWords}: as one more block where `isBlock` is set, else as the tail of a message, where
+ * words of 0 change nothing. One function, its state in local variables: this is a hot path.
  */
 function hash128(
   view: DataView,
@@ -39,10 +42,6 @@ function hash128(
   end: number,
   seed: number,
   isBlock: boolean,
-  e1: number,
-  e2: number,
-  e3: number,
-  e4: number,
   lengthBytes: number,
   lanes: Uint32Array,
   at: number,
@@ -50,7 +49,7 @@ function hash128(
   let h1 = seed, h2 = seed, h3 = seed, h4 = seed;
   const stop = isBlock ? end + 16 : end;
   for (let p = start; p < stop; p += 16) {
-    let k1 = e1, k2 = e2, k3 = e3, k4 = e4;
+    let k1: number, k2: number, k3: number, k4: number;
     if (p + 16 <= end) {
       k1 = view.getInt32(p, true);
       k2 = view.getInt32(p + 4, true);
@@ -62,6 +61,10 @@ function hash128(
       k3 = wordBefore(view, p + 8, end);
       k4 = wordBefore(view, p + 12, end);
     } else {
+      k1 = lastWords[0];
+      k2 = lastWords[1];
+      k3 = lastWords[2];
+      k4 = lastWords[3];
       p = stop;
     }
     k1 = Math.imul(k1, C1);
@@ -78,10 +81,10 @@ function hash128(
     h4 = (Math.imul((((h4 << 13) | (h4 >>> 19)) + h1) | 0, 5) + 0x32ac3b17) | 0;
   }
   if (!isBlock) {
-    h1 ^= mixed(e1, C1, 15, C2);
-    h2 ^= mixed(e2, C2, 16, C3);
-    h3 ^= mixed(e3, C3, 17, C4);
-    h4 ^= mixed(e4, C4, 18, C1);
+    h1 ^= mixed(lastWords[0], C1, 15, C2);
+    h2 ^= mixed(lastWords[1], C2, 16, C3);
+    h3 ^= mixed(lastWords[2], C3, 17, C4);
+    h4 ^= mixed(lastWords[3], C4, 18, C1);
   }
   h1 ^= lengthBytes;
   h2 ^= lengthBytes;
@@ -119,11 +122,8 @@ export function murmur128(
   at: number,
 ): void {
   const tail = end - (end - start) % 16;
-  const k1 = wordBefore(view, tail, end);
-  const k2 = wordBefore(view, tail + 4, end);
-  const k3 = wordBefore(view, tail + 8, end);
-  const k4 = wordBefore(view, tail + 12, end);
-  hash128(view, start, tail, seed, false, k1, k2, k3, k4, end - start, lanes, at);
+  for (let i = 0; i < 4; i++) lastWords[i] = wordBefore(view, tail + 4 * i, end);
+  hash128(view, start, tail, seed, false, end - start, lanes, at);
 }
 
 /**
@@ -156,10 +156,11 @@ export function hashIdentity(
   lanes: Uint32Array,
   at: number,
 ): void {
-  const low = eventMs | 0;
-  const high = (eventMs * 2 ** -32) | 0;
   const idBytes = end - start;
-  const lengthBytes = ((idBytes + 15) & ~15) + 16;
-  hash128(view, start, end, 0, true, low, high, eventNs, idBytes, lengthBytes, lanes, at);
+  lastWords[0] = eventMs;
+  lastWords[1] = eventMs * 2 ** -32;
+  lastWords[2] = eventNs;
+  lastWords[3] = idBytes;
+  hash128(view, start, end, 0, true, ((idBytes + 15) & ~15) + 16, lanes, at);
   if (lanes[at] === 0) lanes[at] = 1;
 }
