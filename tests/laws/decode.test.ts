@@ -2,7 +2,7 @@ import { describe, expect, fc, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import type { EventSchema } from "../../runtime/events.ts";
 import { decodeRows, sensorReading } from "../support/decoding.ts";
-import { anyJson, mutated, record } from "../support/hostile_json.ts";
+import { anyJson, mutated, oneHostile, record } from "../support/hostile_json.ts";
 
 const schemas: [string, EventSchema][] = [["movies", movieViewing], ["sensors", sensorReading]];
 
@@ -11,7 +11,8 @@ for (const [name, schema] of schemas) {
     const value = fc.oneof(
       { weight: 3, arbitrary: record(schema, false) },
       { weight: 6, arbitrary: record(schema, true) },
-      { weight: 4, arbitrary: mutated(record(schema, false)) },
+      { weight: 8, arbitrary: oneHostile(schema) },
+      { weight: 6, arbitrary: mutated(record(schema, false)) },
       { weight: 1, arbitrary: anyJson },
       { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }) },
       { weight: 1, arbitrary: fc.constant(null) },
@@ -31,7 +32,7 @@ for (const [name, schema] of schemas) {
           faultRecords += fast.faults.length;
           events += fast.rows.filter(({ status }) => status === 0).length;
         }),
-        { numRuns: 300 },
+        { numRuns: 600 },
       );
       // The law would hold for a fast path that takes nothing, and for records that are all refused.
       expect(fastRecords).toBeGreaterThan(events / 3);

@@ -184,10 +184,17 @@ function hostile(field: Field): fc.Arbitrary<string> {
 
 type Member = readonly [key: string, value: string];
 
-/** A record: members in any order, with white space, duplicates and strangers as `wild` says. */
-export function record(schema: EventSchema, wild: boolean): fc.Arbitrary<string> {
+/**
+ * A record: plain; or wild, with members in any order, white space, duplicates and strangers; or
+ * plain but for the value of one field, `target`.
+ */
+export function record(schema: EventSchema, wild: boolean, target = ""): fc.Arbitrary<string> {
   const members = schema.fieldNames.map((name): fc.Arbitrary<Member | null> => {
     const field = schema.fields[name];
+    if (name === target) {
+      const value = fc.oneof({ weight: 3, arbitrary: hostile(field) }, anyJson);
+      return value.map((json): Member => [JSON.stringify(name), json]);
+    }
     const value = fc.oneof(
       { weight: wild ? 8 : 1, arbitrary: plain(field) },
       ...(field.nullable ? [{ weight: 1, arbitrary: fc.constant("null") }] : []),
@@ -230,6 +237,30 @@ export function record(schema: EventSchema, wild: boolean): fc.Arbitrary<string>
   });
 }
 
+/** A record of which one field is hostile and all else plain, so that this one decides. */
+export function oneHostile(schema: EventSchema): fc.Arbitrary<string> {
+  return fc.constantFrom(...schema.fieldNames).chain((name) => record(schema, false, name));
+}
+
+/** Byte sequences that may not stand in a string, and some that may. */
+const sequence = fc.constantFrom(
+  [0xc0, 0xaf],
+  [0xc1, 0xbf],
+  [0xe0, 0x9f, 0xbf],
+  [0xed, 0xa0, 0x80],
+  [0xf0, 0x8f, 0xbf, 0xbf],
+  [0xf4, 0x90, 0x80, 0x80],
+  [0xf5, 0x80, 0x80, 0x80],
+  [0xe2, 0x82],
+  [0x80],
+  [0x00],
+  [0x1f],
+  [0x7f],
+  [0xc3, 0xa9],
+  [0xed, 0x9f, 0xbf],
+  [0xf4, 0x8f, 0xbf, 0xbf],
+);
+
 /** Bytes of a record with some of them changed, put in, taken out, or the end cut off. */
 export function mutated(source: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> {
   const byte = fc.oneof(
@@ -237,15 +268,16 @@ export function mutated(source: fc.Arbitrary<string>): fc.Arbitrary<Uint8Array> 
     fc.constantFrom(0xc0, 0xc2, 0xed, 0xa0, 0x80, 0xe0, 0xf4, 0x90, 0xff, 0xef, 0xbb, 0xbf),
     fc.integer({ min: 0, max: 255 }),
   );
-  const edit = fc.record({ at: fc.nat(), how: fc.nat(3), byte });
+  const edit = fc.record({ at: fc.nat(), how: fc.nat(5), byte, sequence });
   return fc.tuple(source, fc.array(edit, { minLength: 1, maxLength: 2 })).map(([text, edits]) => {
     const bytes = [...utf8.encode(text)];
-    for (const { at, how, byte } of edits) {
+    for (const { at, how, byte, sequence } of edits) {
       const place = at % (bytes.length + 1);
       if (how === 0) bytes.splice(place, 1);
       else if (how === 1) bytes.splice(place, 0, byte);
       else if (how === 2) bytes.splice(place, 1, byte);
-      else if (at % 5 === 0) bytes.length = place;
+      else if (how === 3 && at % 5 === 0) bytes.length = place;
+      else if (how > 3) bytes.splice(bytes.indexOf(0x22, place) + 1, 0, ...sequence);
     }
     return Uint8Array.from(bytes);
   });
