@@ -1,5 +1,5 @@
 /** Opens ClickHouse in the process. */
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
@@ -91,7 +91,8 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
   readonly #release: () => Promise<void>;
 
   constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
-    super(createClient({ connection }), database);
+    // Errors are thrown; the client would log them too.
+    super(createClient({ connection, log: { level: ClickHouseLogLevel.OFF } }), database);
     this.#release = release;
   }
 
