@@ -133,10 +133,9 @@ async function readInfo(dir: string): Promise<OwnerInfo | null> {
 /** Readers see the old text or the new one, also when the power fails. */
 async function writeInfo(dir: string, info: OwnerInfo): Promise<void> {
   const temporary = join(dir, "owner.json.new");
-  const file = await Deno.open(temporary, { write: true, create: true, truncate: true });
+  await Deno.writeTextFile(temporary, JSON.stringify(info, null, 2) + "\n");
+  const file = await Deno.open(temporary);
   try {
-    await new Blob([JSON.stringify(info, null, 2) + "\n"]).stream()
-      .pipeTo(file.writable, { preventClose: true });
     await file.sync();
   } finally {
     file.close();

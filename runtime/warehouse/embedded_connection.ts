@@ -62,7 +62,9 @@ export class EmbeddedConnection implements ClientConnection {
 
   async query(statement: Statement): Promise<ExecResult> {
     const { format } = splitFormat(statement.query);
-    if (format && isBlockwise(format)) return await this.#stream(statement, format);
+    if (format && isBlockwise(statement.query, format)) {
+      return await this.#stream(statement, format);
+    }
     const result = await this.#whole(statement, format ?? DEFAULT_FORMAT);
     const stream = Readable.from([result.bytes], { objectMode: false });
     return { ...answer(result), stream };

@@ -6,7 +6,7 @@ import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
 import { type Libchdb, loadLibchdb } from "./libchdb.ts";
 import { NativeConnection } from "./native_connection.ts";
-import { oneBlockSettings, sessionSettings } from "./session_settings.ts";
+import { newerSettings, oneBlockSettings, sessionSettings } from "./session_settings.ts";
 
 /** Options of {@link openEmbeddedWarehouse}. */
 export interface EmbeddedWarehouseOptions {
@@ -73,7 +73,8 @@ export async function openEmbeddedWarehouse(
       dir,
       database,
       connections,
-      settings,
+      // The library reads any text as an expression to select, unless told not to.
+      settings: { ...settings, ...newerSettings, implicit_select: "0" },
       insertSettings: oneBlockSettings,
     });
     return new EmbeddedWarehouse(connection, database, async () => {
@@ -89,6 +90,7 @@ export async function openEmbeddedWarehouse(
 /** A warehouse that lets go of the process's folder when it is closed. */
 class EmbeddedWarehouse extends ClickHouseWarehouse {
   readonly #release: () => Promise<void>;
+  #released: Promise<void> | null = null;
 
   constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
     // Errors are thrown; the client would log them too.
@@ -96,9 +98,8 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
     this.#release = release;
   }
 
-  override async close(): Promise<void> {
-    await super.close();
-    await this.#release();
+  override close(): Promise<void> {
+    return this.#released ??= super.close().then(this.#release);
   }
 }
 
