@@ -139,10 +139,14 @@ export interface ObjectStore {
 // ---------------------------------------------------------------------------------------------
 // The warehouse
 
+/** A bound value; an object is a map by text. */
+export type QueryParam =
+  | (string | number | bigint | boolean)
+  | readonly (string | number | bigint)[]
+  | Readonly<Record<string, readonly bigint[]>>;
+
 /** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers. */
-export type QueryParams = Readonly<
-  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[]>
->;
+export type QueryParams = Readonly<Record<string, QueryParam>>;
 
 /** Options of every statement. */
 export interface StatementOptions {
