@@ -3,7 +3,7 @@
  * longest allowed query, so rows go only when the oldest run that may still be held, and every later
  * one, takes newer rows in their place. Pointers stay: they are few and say which runs count.
  */
-import type { Warehouse } from "../ports.ts";
+import type { QueryParams, Warehouse } from "../ports.ts";
 import { BatchLevel, type PluginTables } from "../tables.ts";
 
 /** Options of {@link purge}. */
@@ -34,21 +34,20 @@ export async function purge(
 ): Promise<boolean> {
   const published = await publishedRuns(warehouse, tables);
   const held = oldestHeld(published, options);
-  const conditions: string[] = [];
-  if (held && await hasSuperseded(warehouse, tables, held)) {
-    conditions.push(...supersededConditions(tables));
-  }
+  const conditions = held && await hasSuperseded(warehouse, tables, held)
+    ? supersededConditions(tables)
+    : [];
   const orphans = options.orphans ? await orphanRuns(warehouse, tables, published) : [];
   if (orphans.length > 0) {
     conditions.push(`level >= ${BatchLevel.grain} AND run IN {orphans:Array(UInt64)}`);
   }
-  for (const condition of conditions) {
-    await warehouse.command(`DELETE FROM ${tables.batch} WHERE ${condition}`, {
-      params: { held: held?.run ?? 0, held_full_run: held?.fullRun ?? 0, orphans },
-      settings: { lightweight_deletes_sync: 2, allow_nondeterministic_mutations: 1 },
-    });
-  }
-  return conditions.length > 0;
+  if (conditions.length === 0) return false;
+  await remove(warehouse, tables, conditions.map((condition) => `(${condition})`).join(" OR "), {
+    held: held?.run ?? 0,
+    held_full_run: held?.fullRun ?? 0,
+    orphans,
+  });
+  return true;
 }
 
 /** Removes the rows of a run that has ended without publishing. */
@@ -57,10 +56,23 @@ export async function removeRun(
   tables: PluginTables,
   run: number,
 ): Promise<void> {
-  await warehouse.command(
-    `DELETE FROM ${tables.batch} WHERE level >= ${BatchLevel.grain} AND run = {run:UInt64}`,
-    { params: { run }, settings: { lightweight_deletes_sync: 2 } },
-  );
+  await remove(warehouse, tables, `level >= ${BatchLevel.grain} AND run = {run:UInt64}`, { run });
+}
+
+/**
+ * Removes rows that nobody reads. The engine does so in its own time: waiting takes seconds, and
+ * what the conditions select does not depend on how much of it is gone already.
+ */
+async function remove(
+  warehouse: Warehouse,
+  { batch }: PluginTables,
+  where: string,
+  params: QueryParams,
+): Promise<void> {
+  await warehouse.command(`DELETE FROM ${batch} WHERE ${where}`, {
+    params,
+    settings: { lightweight_deletes_sync: 0 },
+  });
 }
 
 async function publishedRuns(
@@ -109,8 +121,7 @@ GROUP BY day HAVING min(run) < max(run) OR min(run) < {held_full_run:UInt64} LIM
 
 /**
  * Rows that run `held` does not read: of the days, those of all but the largest run; of the keys,
- * all but the newest row; and everything from before its full run. Markers go last, because they
- * say which rows are superseded.
+ * all but the newest row; and everything from before its full run.
  */
 function supersededConditions({ batch, plugin }: PluginTables): string[] {
   const keys = plugin.keyColumns.map((key) => key.name);
@@ -127,9 +138,8 @@ function supersededConditions({ batch, plugin }: PluginTables): string[] {
   const notTheLargest = `(${older} OR (toDate(bucket), run) NOT IN (${markers}))`;
   return [
     `level = ${BatchLevel.all} AND run <= {held:UInt64} AND (${older} OR ${newest})`,
-    `level IN (${BatchLevel.grain}, ${BatchLevel.day}) AND run <= {held:UInt64} ` +
-    `AND ${notTheLargest}`,
-    `level = ${BatchLevel.marker} AND run <= {held:UInt64} AND ${notTheLargest}`,
+    `level IN (${BatchLevel.marker}, ${BatchLevel.grain}, ${BatchLevel.day}) ` +
+    `AND run <= {held:UInt64} AND ${notTheLargest}`,
   ];
 }
 

@@ -324,3 +324,10 @@ export async function readPublished(
   const pointer = await readPointer(warehouse, tables);
   return pointer && await readRun(warehouse, tables, pointer);
 }
+
+/** Waits until the engine has removed what it was asked to remove. */
+export async function removalsDone(warehouse: Warehouse): Promise<void> {
+  const pending =
+    "SELECT 1 FROM system.mutations WHERE database = currentDatabase() AND NOT is_done";
+  while ((await warehouse.query(pending)).length > 0);
+}

@@ -10,6 +10,7 @@ import {
   readPointer,
   readPublished,
   readRun,
+  removalsDone,
   totalsPlugin,
   totalsSql,
   usersPlugin,
@@ -164,6 +165,7 @@ describe("batch layer", () => {
     expect(errors[2]).toContain("broken on purpose");
     expect(errors[3]).toContain("plugin users: column bucket must be the start of the hour");
     expect(errors[4]).toContain("plugin users: column bucket must lie on the day of its events");
+    await removalsDone(warehouse);
     for (const { tables } of plugins) {
       expect(await readPointer(warehouse, tables)).toBe(null);
       expect(await warehouse.query(`SELECT run FROM ${tables.batch}`)).toEqual([]);
@@ -190,6 +192,7 @@ describe("batch layer", () => {
     expect(run.run).toBe(3);
     const seen = (await readPublished(warehouse, users.tables))!;
     expect(seen.all.map((row) => [row.user_id, row.plays])).toEqual([[1, 2], [5, 1]]);
+    await removalsDone(warehouse);
     const left = await warehouse.query(
       `SELECT DISTINCT run FROM ${users.tables.batch} ORDER BY run`,
     );
@@ -250,6 +253,7 @@ describe("batch layer", () => {
       const pointer = await readPointer(warehouse, users.tables);
       const was = await readRun(warehouse, users.tables, pointer!);
       held.push({ until: Infinity, pointer, was });
+      if (i % 3 === 2) await removalsDone(warehouse);
       for (const { until, pointer, was } of held) {
         if (until < world.clock.ms) continue;
         expect(await readRun(warehouse, users.tables, pointer!)).toEqual(was);
@@ -258,6 +262,7 @@ describe("batch layer", () => {
     world.clock.ms += 600_000;
     await world.append(LOG, 0, [event({ ms: day(9) })]);
     await layer.run();
+    await removalsDone(warehouse);
     const runs = await warehouse.query<{ run: number }>(
       `SELECT DISTINCT run FROM ${users.tables.batch} WHERE level = ${BatchLevel.grain} ORDER BY run`,
     );
@@ -268,6 +273,7 @@ describe("batch layer", () => {
   });
 
   it("tells drift net of unseen repeats, and null when it cannot compare", async () => {
+    const warehouse = await openWarehouse();
     const world = await BatchWorld.open(warehouse);
     const users = batchPlugin(usersPlugin, usersSql, 12);
     await world.append(LOG, 0, [event({ id: "x" }), event()]);
@@ -303,6 +309,7 @@ describe("batch layer", () => {
     expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(null);
     const history = await layer.history(2);
     expect(history.map((run) => [run.run, run.plugins[0].drift])).toEqual([[5, null], [4, 4]]);
+    await warehouse.close();
   });
 
   it("runs one at a time: a second call waits for the first", async () => {
