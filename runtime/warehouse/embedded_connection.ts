@@ -51,15 +51,20 @@ export class EmbeddedConnection implements ClientConnection {
   constructor(chdb: Libchdb, options: EmbeddedConnectionOptions) {
     const { dir, database, connections = 4, settings, insertSettings } = options;
     this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
-    const open = (kind: ConnectionKind) =>
-      NativeConnection.open(chdb, dir, { ...this.#settings[kind], database });
+    const open = async (kind: ConnectionKind) => {
+      const connection = await NativeConnection.open(chdb, dir, this.#settings[kind]);
+      await connection.run(`USE ${database}`, "Null");
+      return connection;
+    };
     this.#pool = new ConnectionPool(connections, open);
     this.#killer = new StatementKiller(() => open("statement"));
   }
 
   async query(statement: Statement): Promise<ExecResult> {
     const { format } = splitFormat(statement.query);
-    if (format && isBlockwise(format)) return await this.#stream(statement, format);
+    if (format && isBlockwise(statement.query, format)) {
+      return await this.#stream(statement, format);
+    }
     const result = await this.#whole(statement, format ?? DEFAULT_FORMAT);
     const stream = Readable.from([result.bytes], { objectMode: false });
     return { ...answer(result), stream };

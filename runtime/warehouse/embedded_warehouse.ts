@@ -1,12 +1,12 @@
 /** Opens ClickHouse in the process. */
-import { createClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
 import { type Libchdb, loadLibchdb } from "./libchdb.ts";
 import { NativeConnection } from "./native_connection.ts";
-import { oneBlockSettings, sessionSettings } from "./session_settings.ts";
+import { newerSettings, oneBlockSettings, sessionSettings } from "./session_settings.ts";
 
 /** Options of {@link openEmbeddedWarehouse}. */
 export interface EmbeddedWarehouseOptions {
@@ -73,7 +73,8 @@ export async function openEmbeddedWarehouse(
       dir,
       database,
       connections,
-      settings,
+      // The library reads any text as an expression to select, unless told not to.
+      settings: { ...settings, ...newerSettings, implicit_select: "0" },
       insertSettings: oneBlockSettings,
     });
     return new EmbeddedWarehouse(connection, database, async () => {
@@ -89,15 +90,16 @@ export async function openEmbeddedWarehouse(
 /** A warehouse that lets go of the process's folder when it is closed. */
 class EmbeddedWarehouse extends ClickHouseWarehouse {
   readonly #release: () => Promise<void>;
+  #closing: Promise<void> | null = null;
 
   constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
-    super(createClient({ connection }), database);
+    // Errors are thrown; the client would log them too.
+    super(createClient({ connection, log: { level: ClickHouseLogLevel.OFF } }), database);
     this.#release = release;
   }
 
-  override async close(): Promise<void> {
-    await super.close();
-    await this.#release();
+  override close(): Promise<void> {
+    return this.#closing ??= super.close().then(this.#release);
   }
 }
 

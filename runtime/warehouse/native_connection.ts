@@ -34,6 +34,7 @@ export class NativeConnection {
   readonly #chdb: Libchdb;
   readonly #handle: Pointer;
   readonly #connection: Pointer;
+  #closing: Promise<void> | null = null;
 
   /** The text in `log_comment` by which its statement is found in `system.processes`. */
   readonly mark: string;
@@ -150,9 +151,9 @@ export class NativeConnection {
     }
   }
 
-  /** Closes the connection; none of its statements may be running. */
-  async close(): Promise<void> {
-    await this.#chdb.chdb_close_conn(this.#handle);
+  /** Closes the connection; none of its statements may be running. A second call does nothing. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#chdb.chdb_close_conn(this.#handle);
   }
 
   #statement(

@@ -43,6 +43,16 @@ export function sessionSettings(limits: SessionLimits): Record<string, string> {
 }
 
 /**
+ * Settings that came with ClickHouse 26 and outrank `insert_deduplicate`: without them identical
+ * inserts are dropped. An older server refuses their names: send it those that its
+ * `system.settings` has.
+ */
+export const newerSettings: Readonly<Record<string, string>> = {
+  deduplicate_insert: "disable",
+  deduplicate_insert_select: "disable",
+};
+
+/**
  * Settings of an insert that must be one block. They are not for INSERT … SELECT, which would
  * gather all its rows in memory.
  */

@@ -24,10 +24,13 @@ const BLOCKWISE = new Set([
   "TabSeparatedRaw",
 ]);
 
-/** Whether results in `format` may be fetched block by block. */
-export function isBlockwise(format: string): boolean {
-  return BLOCKWISE.has(format);
+/** Whether a statement is a query whose result in `format` may be fetched block by block. */
+export function isBlockwise(sql: string, format: string): boolean {
+  return BLOCKWISE.has(format) && QUERY.test(sql);
 }
+
+/** SELECT or WITH, behind comments and brackets; the engine streams nothing else. */
+const QUERY = /^(?:\s|\(|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:SELECT|WITH)\b/i;
 
 /**
  * The FORMAT clause at the end of a statement, and the statement without it.
