@@ -25,7 +25,11 @@ const steps = fc.array(
 );
 
 /** Marks repeats chunk by chunk and returns the flags of all rows. */
-function mark(index: RepeatIndex, records: { offset: number; identity: number | null }[], chunk: number) {
+function mark(
+  index: RepeatIndex,
+  records: { offset: number; identity: number | null }[],
+  chunk: number,
+) {
   const columns = allocateColumns(schema, 256);
   const flags: number[] = [];
   let from = records[0]?.offset ?? 0;
@@ -57,38 +61,45 @@ function place(list: Step[], base: number) {
 
 describe("laws of repeats", () => {
   it("an event is a repeat exactly if its identity occurs in [offset − horizon, offset)", () => {
-    fc.assert(fc.property(
-      steps,
-      fc.constantFrom(2, 8, 16),
-      fc.integer({ min: 1, max: 50 }),
-      fc.constantFrom(0, 5, 2 ** 33 - 3),
-      (list, horizon, chunk, base) => {
-        const records = place(list, base);
-        const flags = mark(new RepeatIndex(horizon), records, chunk);
-        const expected = records.map(({ offset, identity }) =>
-          identity !== null && records.some((other) =>
-              other.identity === identity && other.offset < offset &&
-              other.offset >= offset - horizon
-            )
-            ? 1
-            : 0
-        );
-        expect(flags).toEqual(expected);
-      },
-    ), { numRuns: 500 });
+    fc.assert(
+      fc.property(
+        steps,
+        fc.constantFrom(2, 8, 16),
+        fc.integer({ min: 1, max: 50 }),
+        fc.constantFrom(0, 5, 2 ** 33 - 3),
+        (list, horizon, chunk, base) => {
+          const records = place(list, base);
+          const flags = mark(new RepeatIndex(horizon), records, chunk);
+          const expected = records.map(({ offset, identity }) =>
+            identity !== null &&
+              records.some((other) =>
+                other.identity === identity && other.offset < offset &&
+                other.offset >= offset - horizon
+              )
+              ? 1
+              : 0
+          );
+          expect(flags).toEqual(expected);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 
   it("reading the horizon again before a restart gives the same answers from there on", () => {
-    fc.assert(fc.property(steps, fc.nat(199), (list, at) => {
-      const horizon = 16;
-      const records = place(list, 0);
-      if (at >= records.length) return;
-      const whole = mark(new RepeatIndex(horizon), records, 7);
-      const start = records[at].offset;
-      const again = records.filter(({ offset }) => offset >= start - horizon);
-      const flags = mark(new RepeatIndex(horizon), again, 5);
-      expect(flags.slice(again.length - (records.length - at))).toEqual(whole.slice(at));
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(steps, fc.nat(199), (list, at) => {
+        const horizon = 16;
+        const records = place(list, 0);
+        if (at >= records.length) return;
+        const whole = mark(new RepeatIndex(horizon), records, 7);
+        const start = records[at].offset;
+        const again = records.filter(({ offset }) => offset >= start - horizon);
+        const flags = mark(new RepeatIndex(horizon), again, 5);
+        expect(flags.slice(again.length - (records.length - at))).toEqual(whole.slice(at));
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("refuses a horizon that is not a power of two", () => {
