@@ -96,7 +96,7 @@ export function whole(
   };
 }
 
-/** A text that matches `pattern`; null where `pattern` matches the absence of one. */
+/** A text that matches `pattern`. */
 export function text(wanted: string, pattern: RegExp): SettingType<string> {
   return {
     wanted,
