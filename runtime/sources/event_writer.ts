@@ -28,9 +28,8 @@ export class EventWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
   readonly #digits = new Uint8Array(SCRATCH_DIGITS);
-  /** The last day written, as days since 1970, and its text: events are mostly of one day. */
-  #day = NaN;
-  #dayText = new Uint8Array(0);
+  /** Texts of days by days since 1970: some ten thousand, whatever the number of events. */
+  readonly #days = new Map<number, Uint8Array>();
 
   /** @param capacity bytes to begin with. Default 64 KiB. */
   constructor(capacity = 65536) {
@@ -98,11 +97,12 @@ export class EventWriter {
 
   #secondOf(ms: number): void {
     const day = Math.floor(ms / DAY_MS);
-    if (day !== this.#day) {
-      this.#day = day;
-      this.#dayText = encoder.encode(new Date(day * DAY_MS).toISOString().slice(0, 11));
+    let text = this.#days.get(day);
+    if (text === undefined) {
+      text = encoder.encode(new Date(day * DAY_MS).toISOString().slice(0, 11));
+      this.#days.set(day, text);
     }
-    this.raw(this.#dayText);
+    this.raw(text);
     this.#reserve(13);
     const second = Math.floor((ms - day * DAY_MS) / 1000);
     this.#two(Math.floor(second / 3600));
