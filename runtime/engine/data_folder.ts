@@ -1,0 +1,153 @@
+/** Who owns a data folder: one process at a time, by a lock that the system drops with it. */
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+
+/** What the owner of a data folder tells of itself. */
+export interface OwnerInfo {
+  readonly pid: number;
+  /** Where it can be reached, once it listens. */
+  readonly url: string | null;
+  /** When it took the folder, ISO 8601 UTC. */
+  readonly started: string;
+  /** The format of the data in the folder. */
+  readonly formatVersion: number;
+}
+
+/** A folder that this process owns. */
+export interface DirectoryClaim {
+  /** The format that the data had when the folder was claimed; null for a new folder. */
+  readonly foundFormatVersion: number | null;
+  /** Tells more of the owner: where it listens. */
+  update(info: { readonly url: string | null }): Promise<void>;
+  /** Lets another process have the folder; a second call does nothing. */
+  release(): Promise<void>;
+}
+
+/** Options of {@link claimDirectory}. */
+export interface ClaimOptions {
+  /** The format of data that this version reads and writes. */
+  readonly formatVersion: number;
+}
+
+/** Attempts at the lock: {@link readOwner} holds it for a moment. */
+const ATTEMPTS = 5;
+const BETWEEN_ATTEMPTS_MS = 30;
+
+/**
+ * Makes this process the one owner of a folder, which is made if absent. The lock goes with the
+ * process, however it ends.
+ *
+ * @throws UserError when another process owns the folder (its id is named), or when the data are of
+ * a newer format.
+ * @example
+ * ```ts
+ * import { claimDirectory, readOwner } from "./data_folder.ts";
+ * const dir = await Deno.makeTempDir();
+ * const claim = await claimDirectory(dir, { formatVersion: 1 });
+ * if ((await readOwner(dir))?.pid !== Deno.pid) throw new Error("unexpected");
+ * await claim.release();
+ * ```
+ */
+export async function claimDirectory(
+  dir: string,
+  { formatVersion }: ClaimOptions,
+): Promise<DirectoryClaim> {
+  await Deno.mkdir(dir, { recursive: true });
+  const lock = await openLock(dir, true);
+  if (!await takeLock(lock)) {
+    lock.close();
+    throw ownedError(dir, await readInfo(dir));
+  }
+  try {
+    const found = (await readInfo(dir))?.formatVersion ?? null;
+    if (found !== null && found > formatVersion) {
+      throw new UserError(
+        `Cannot open the data folder "${dir}": its data are of format ${found}, this version ` +
+          `knows format ${formatVersion}; use a newer version of Twofold`,
+        { field: "dir" },
+      );
+    }
+    const info = { pid: Deno.pid, url: null, started: new Date().toISOString(), formatVersion };
+    await writeInfo(dir, info);
+    let held = true;
+    return {
+      foundFormatVersion: found,
+      update: ({ url }) => writeInfo(dir, { ...info, url }),
+      release: () => {
+        if (held) lock.close();
+        held = false;
+        return Promise.resolve();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/**
+ * Who owns a folder now.
+ *
+ * @returns null when nobody does: the folder is new, or its owner has ended.
+ */
+export async function readOwner(dir: string): Promise<OwnerInfo | null> {
+  let lock: Deno.FsFile;
+  try {
+    lock = await openLock(dir, false);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+  try {
+    return await lock.tryLock(false) ? null : await readInfo(dir);
+  } finally {
+    lock.close();
+  }
+}
+
+async function takeLock(lock: Deno.FsFile): Promise<boolean> {
+  for (let attempt = 1;; attempt++) {
+    if (await lock.tryLock(true)) return true;
+    if (attempt === ATTEMPTS) return false;
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));
+  }
+}
+
+/** The locked file is never removed: two processes would lock two files of one name. */
+function openLock(dir: string, create: boolean): Promise<Deno.FsFile> {
+  return Deno.open(join(dir, "owner.lock"), { read: true, write: create, create });
+}
+
+async function readInfo(dir: string): Promise<OwnerInfo | null> {
+  try {
+    return JSON.parse(await Deno.readTextFile(join(dir, "owner.json")));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new UserError(`Cannot open the data folder "${dir}": "owner.json" cannot be read`, {
+      field: "dir",
+      cause: error,
+    });
+  }
+}
+
+/** Readers see the old text or the new one, also when the power fails. */
+async function writeInfo(dir: string, info: OwnerInfo): Promise<void> {
+  const temporary = join(dir, "owner.json.new");
+  await Deno.writeTextFile(temporary, JSON.stringify(info, null, 2) + "\n");
+  const file = await Deno.open(temporary);
+  try {
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  await Deno.rename(temporary, join(dir, "owner.json"));
+}
+
+function ownedError(dir: string, owner: OwnerInfo | null): UserError {
+  const who = owner
+    ? `process ${owner.pid}${owner.url ? ` (${owner.url})` : ""} since ${owner.started}`
+    : "another process";
+  return new UserError(`Cannot open the data folder "${dir}": it is owned by ${who}`, {
+    field: "dir",
+  });
+}

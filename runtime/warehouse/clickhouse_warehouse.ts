@@ -1,0 +1,139 @@
+/** The warehouse over `@clickhouse/client`: the embedded engine and a server alike. */
+import { createClient } from "@clickhouse/client";
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { TwofoldError } from "../errors.ts";
+import type { StatementOptions, Warehouse } from "../ports.ts";
+import { bindDates } from "./bound_params.ts";
+import { oneBlockSettings } from "./session_settings.ts";
+import { toWarehouseError } from "./warehouse_error.ts";
+
+/** The client; its connection decides where ClickHouse runs. */
+export type ClickHouseClient = ReturnType<typeof createClient>;
+
+/**
+ * ClickHouse behind the port. The client brings the database and the settings of
+ * {@link sessionSettings}.
+ *
+ * Date parameters may be ISO 8601 text with Z or an offset, or numbers in ticks of their type:
+ * milliseconds for `DateTime64(3)`, seconds for `DateTime`. An aborted call rejects with its
+ * signal's reason.
+ */
+export class ClickHouseWarehouse implements Warehouse {
+  readonly database: string;
+  readonly #client: ClickHouseClient;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
+
+  /** @param client owned by the warehouse, which closes it. */
+  constructor(client: ClickHouseClient, database: string) {
+    this.#client = client;
+    this.database = database;
+  }
+
+  async query<Row = Record<string, unknown>>(
+    sql: string,
+    options: StatementOptions = {},
+  ): Promise<Row[]> {
+    return await this.#attempt("query the warehouse", options, async () => {
+      const statement = { ...toStatement(sql, options), format: "JSONEachRow" } as const;
+      return await (await this.#client.query(statement)).json<Row>();
+    });
+  }
+
+  async stream(
+    sql: string,
+    format: string,
+    options: StatementOptions = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    const action = "stream from the warehouse";
+    return await this.#attempt(action, options, async () => {
+      const statement = toStatement(`${withoutSemicolon(sql)}\nFORMAT ${format}`, options);
+      const { stream } = await this.#client.exec(statement);
+      return toWebStream(stream, action, options);
+    });
+  }
+
+  async command(sql: string, options: StatementOptions = {}): Promise<void> {
+    await this.#attempt("run a statement in the warehouse", options, async () => {
+      await this.#client.command(toStatement(sql, options));
+    });
+  }
+
+  async insert(into: string, rows: Uint8Array, options: StatementOptions = {}): Promise<void> {
+    if (rows.length === 0) return;
+    await this.#attempt(`insert into ${into}`, options, async () => {
+      const settings = { ...oneBlockSettings, ...options.settings };
+      const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
+      const { stream } = await this.#client.exec({
+        ...toStatement(`INSERT INTO ${into} FORMAT RowBinary`, { ...options, settings }),
+        values: Readable.from([bytes], { objectMode: false }),
+      });
+      // A server's answer is read to its end: until then the connection is not free.
+      for await (const _ of stream);
+    });
+  }
+
+  /** Refuses new statements, waits for those under way and cancels streams that are still open. */
+  close(): Promise<void> {
+    return this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#client.close());
+  }
+
+  async #attempt<T>(
+    action: string,
+    { signal }: StatementOptions,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#closing) throw new TwofoldError(`Cannot ${action}: the warehouse is closed`);
+    const running = call();
+    this.#underWay.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : toWarehouseError(action, error);
+    } finally {
+      this.#underWay.delete(running);
+    }
+  }
+}
+
+function toStatement(sql: string, { params, settings, signal }: StatementOptions) {
+  return {
+    query: sql,
+    query_params: params && bindDates(sql, params),
+    clickhouse_settings: settings && { ...settings },
+    abort_signal: signal,
+  };
+}
+
+/** A Node.js stream as a web stream that holds no more than the chunk being read. */
+function toWebStream(
+  source: Readable,
+  action: string,
+  { signal }: StatementOptions,
+): ReadableStream<Uint8Array> {
+  const chunks = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      try {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        throw signal?.aborted ? signal.reason : toWarehouseError(action, error);
+      }
+    },
+    async cancel() {
+      if (source.closed) return;
+      const closed = once(source, "close");
+      source.destroy();
+      await closed;
+    },
+  }, { highWaterMark: 0 });
+}
+
+function withoutSemicolon(sql: string): string {
+  return sql.replace(/[;\s]+$/, "");
+}

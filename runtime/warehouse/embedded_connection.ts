@@ -1,0 +1,230 @@
+/** The embedded engine behind the interface through which `@clickhouse/client` reaches a server. */
+import type { createClient } from "@clickhouse/client";
+import { addAbortSignal, Readable } from "node:stream";
+import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
+import type { Libchdb } from "./libchdb.ts";
+import { NativeConnection, type NativeResult } from "./native_connection.ts";
+import { ResultStream } from "./result_stream.ts";
+import { StatementKiller } from "./statement_killer.ts";
+import { isBlockwise, mayChangeSession, setStatement, splitFormat } from "./statement_text.ts";
+
+/** What `createClient({ connection })` takes; the package does not export its name. */
+export type ClientConnection = NonNullable<
+  NonNullable<Parameters<typeof createClient>[0]>["connection"]
+>;
+type Statement = Parameters<ClientConnection["query"]>[0];
+type ExecStatement = Parameters<ClientConnection["exec"]>[0];
+type InsertStatement = Parameters<ClientConnection["insert"]>[0];
+type ExecResult = Awaited<ReturnType<ClientConnection["exec"]>>;
+type CommandResult = Awaited<ReturnType<ClientConnection["command"]>>;
+type PingResult = Awaited<ReturnType<ClientConnection["ping"]>>;
+
+/** Options of {@link EmbeddedConnection}. */
+export interface EmbeddedConnectionOptions {
+  /** The engine's folder; a process can open one only. */
+  readonly dir: string;
+  readonly database: string;
+  /** Statements at once; an open result stream counts as one. Default 4. */
+  readonly connections?: number;
+  /** Settings of every statement. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Settings of inserts of streamed data, beside those of every statement. */
+  readonly insertSettings: Readonly<Record<string, string>>;
+}
+
+/** A format for statements that name none, as a server's HTTP interface has it. */
+const DEFAULT_FORMAT = "TabSeparated";
+
+/**
+ * Runs the client's statements on a pool of connections in the process.
+ *
+ * A statement with settings of its own gets them by SET on a connection that is closed afterwards,
+ * so they cannot reach the next one. An aborted statement is killed in the engine, and rejects once
+ * the engine has let go of it.
+ */
+export class EmbeddedConnection implements ClientConnection {
+  readonly #pool: ConnectionPool;
+  readonly #killer: StatementKiller;
+  readonly #settings: Readonly<Record<ConnectionKind, Readonly<Record<string, string>>>>;
+  readonly #streams = new Set<Readable>();
+
+  constructor(chdb: Libchdb, options: EmbeddedConnectionOptions) {
+    const { dir, database, connections = 4, settings, insertSettings } = options;
+    this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
+    const open = async (kind: ConnectionKind) => {
+      const connection = await NativeConnection.open(chdb, dir, this.#settings[kind]);
+      await connection.run(`USE ${database}`, "Null");
+      return connection;
+    };
+    this.#pool = new ConnectionPool(connections, open);
+    this.#killer = new StatementKiller(() => open("statement"));
+  }
+
+  async query(statement: Statement): Promise<ExecResult> {
+    const { format } = splitFormat(statement.query);
+    if (format && isBlockwise(statement.query, format)) {
+      return await this.#stream(statement, format);
+    }
+    const result = await this.#whole(statement, format ?? DEFAULT_FORMAT);
+    const stream = Readable.from([result.bytes], { objectMode: false });
+    return { ...answer(result), stream };
+  }
+
+  async command(statement: Statement): Promise<CommandResult> {
+    return answer(await this.#whole(statement, "Null"));
+  }
+
+  async exec(statement: ExecStatement): Promise<ExecResult> {
+    const { values } = statement;
+    if (!values) return await this.query(statement);
+    const result = await this.#insert(statement, values);
+    return { ...result, stream: Readable.from([]) };
+  }
+
+  async insert(statement: InsertStatement): Promise<CommandResult> {
+    const { values } = statement;
+    return await this.#insert(statement, typeof values === "string" ? [values] : values);
+  }
+
+  async ping(): Promise<PingResult> {
+    try {
+      await this.command({ query: "SELECT 1" });
+      return { success: true };
+    } catch (error) {
+      return { success: false, error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  /** Cancels open result streams, waits for the other statements and closes the connections. */
+  async close(): Promise<void> {
+    const closing = this.#pool.close();
+    for (const stream of this.#streams) {
+      stream.destroy(new Error("Cannot read on: the warehouse was closed"));
+    }
+    await closing;
+    await this.#killer.close();
+  }
+
+  async #whole(statement: Statement, format: string): Promise<NativeResult> {
+    return await this.#run(
+      "statement",
+      statement,
+      ({ connection }) => connection.run(statement.query, format, statement.query_params),
+    );
+  }
+
+  async #insert(
+    statement: Statement,
+    values: Iterable<string> | AsyncIterable<string | Uint8Array<ArrayBuffer>>,
+  ): Promise<CommandResult> {
+    const { sql, format } = splitFormat(statement.query);
+    // A source that is slow or stuck must not keep an aborted insert waiting.
+    if (statement.abort_signal && values instanceof Readable) {
+      addAbortSignal(statement.abort_signal, values);
+    }
+    const chunks = toAsync(values);
+    const result = await this.#run(
+      "insert",
+      statement,
+      ({ connection }) =>
+        connection.insert(sql, format ?? DEFAULT_FORMAT, chunks, statement.query_params),
+    );
+    return answer(result);
+  }
+
+  /** Runs a statement that ends before its caller goes on. */
+  async #run<T>(
+    kind: ConnectionKind,
+    statement: Statement,
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    const { abort_signal: signal } = statement;
+    const own = this.#ownSettings(kind, statement);
+    const lease = await this.#pool.lend(kind, signal);
+    let kill: Promise<void> | undefined;
+    let abort: (() => void) | undefined;
+    try {
+      await this.#apply(lease, own);
+      signal?.throwIfAborted();
+      const running = work(lease);
+      abort = () => kill ??= this.#killer.kill(lease.connection.mark, running);
+      signal?.addEventListener("abort", abort, { once: true });
+      return await running;
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      if (abort) signal?.removeEventListener("abort", abort);
+      await kill;
+      await lease.giveBack(!own && !mayChangeSession(statement.query));
+    }
+  }
+
+  /** Starts a SELECT; resolves with its first block, so that most errors come here. */
+  async #stream(statement: Statement, format: string): Promise<ExecResult> {
+    const own = this.#ownSettings("statement", statement);
+    const lease = await this.#pool.lend("statement", statement.abort_signal);
+    let stream: ResultStream;
+    try {
+      await this.#apply(lease, own);
+      stream = await ResultStream.start({
+        connection: lease.connection,
+        killer: this.#killer,
+        sql: statement.query,
+        format,
+        params: statement.query_params ?? {},
+        signal: statement.abort_signal,
+        whenDone: async () => {
+          this.#streams.delete(stream);
+          await lease.giveBack(!own && !mayChangeSession(statement.query));
+        },
+      });
+    } catch (error) {
+      await lease.giveBack(!own && !mayChangeSession(statement.query));
+      throw error;
+    }
+    if (!stream.done) this.#streams.add(stream);
+    return { query_id: lease.connection.mark, response_headers: {}, stream };
+  }
+
+  async #apply({ connection }: Lease, own: Record<string, unknown> | null): Promise<void> {
+    if (!own) return;
+    // The mark stays at the end of a comment: by it the statement is found and killed.
+    if ("log_comment" in own) own.log_comment = `${own.log_comment} ${connection.mark}`;
+    const sql = setStatement(own);
+    if (sql) await connection.run(sql, "Null");
+  }
+
+  /** The statement's settings that differ from the connection's; null where there are none. */
+  #ownSettings(
+    kind: ConnectionKind,
+    { clickhouse_settings }: Statement,
+  ): Record<string, unknown> | null {
+    const own = Object.entries(clickhouse_settings ?? {})
+      .filter(([name, value]) =>
+        value !== undefined && this.#settings[kind][name] !== String(value)
+      );
+    return own.length > 0 ? Object.fromEntries(own) : null;
+  }
+}
+
+async function* toAsync<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {
+  yield* values;
+}
+
+/** A result as the client reports it. */
+function answer(result: NativeResult) {
+  return {
+    query_id: "",
+    response_headers: {},
+    summary: {
+      read_rows: String(result.rowsRead),
+      read_bytes: "0",
+      written_rows: String(result.rowsWritten),
+      written_bytes: "0",
+      result_rows: "0",
+      total_rows_to_read: "0",
+      result_bytes: String(result.bytes.length),
+      elapsed_ns: String(Math.round(result.elapsedSeconds * 1e9)),
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/** Opens ClickHouse in the process. */
+import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { resolve } from "node:path";
+import { UserError } from "../errors.ts";
+import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { EmbeddedConnection } from "./embedded_connection.ts";
+import { type Libchdb, loadLibchdb } from "./libchdb.ts";
+import { NativeConnection } from "./native_connection.ts";
+import { newerSettings, oneBlockSettings, sessionSettings } from "./session_settings.ts";
+
+/** Options of {@link openEmbeddedWarehouse}. */
+export interface EmbeddedWarehouseOptions {
+  /** The engine's folder, made if absent. A process can open one only, and owns it. */
+  readonly dir: string;
+  /** The database, made if absent. */
+  readonly database: string;
+  /** Statements at once; an open result stream counts as one. Default 4. */
+  readonly connections?: number;
+  /**
+   * The engine's memory, in bytes; a statement may take four fifths of it. The first warehouse that
+   * a process opens sets it. Default: half of the machine's.
+   */
+  readonly memoryLimitBytes?: number;
+  /** GROUP BY and ORDER BY spill to disk beyond this. Default: a quarter of the memory limit. */
+  readonly spillBytes?: number;
+  /** Threads of one statement. Default: one per core. */
+  readonly maxThreads?: number;
+  /** `libchdb.so`. Default: of the npm package for this platform. */
+  readonly libraryPath?: string;
+}
+
+/** The folder that this process has opened: the engine knows one per process. */
+let opened: { readonly dir: string; users: number } | null = null;
+
+/**
+ * Opens the embedded warehouse. Several, with different databases, may share a folder.
+ *
+ * @throws UserError when the folder cannot be opened, when the process has another one open, or when
+ * there is no engine for the platform.
+ * @example
+ * ```ts
+ * import { openEmbeddedWarehouse } from "./embedded_warehouse.ts";
+ * const dir = await Deno.makeTempDir();
+ * const warehouse = await openEmbeddedWarehouse({ dir, database: "example" });
+ * const [row] = await warehouse.query("SELECT {n:UInt64} + 1 AS n", { params: { n: 41 } });
+ * if (row.n !== 42) throw new Error("unexpected");
+ * await warehouse.close();
+ * ```
+ */
+export async function openEmbeddedWarehouse(
+  options: EmbeddedWarehouseOptions,
+): Promise<ClickHouseWarehouse> {
+  const { database, connections, maxThreads } = options;
+  if (!/^[A-Za-z_]\w*$/.test(database)) {
+    throw new UserError(
+      `Cannot open the warehouse: a database's name is letters, digits and _, got "${database}"`,
+      { field: "database" },
+    );
+  }
+  const chdb = loadLibchdb(options.libraryPath);
+  const memoryLimitBytes = options.memoryLimitBytes ??
+    Math.floor(Deno.systemMemoryInfo().total / 2);
+  const settings = sessionSettings({
+    statementMemoryBytes: Math.floor(memoryLimitBytes * 0.8),
+    spillBytes: options.spillBytes ?? Math.floor(memoryLimitBytes / 4),
+    maxThreads,
+  });
+  const dir = resolve(options.dir);
+  const release = claimProcess(dir);
+  try {
+    const anchor = await createDatabase(chdb, dir, database, memoryLimitBytes);
+    const connection = new EmbeddedConnection(chdb, {
+      dir,
+      database,
+      connections,
+      // The library reads any text as an expression to select, unless told not to.
+      settings: { ...settings, ...newerSettings, implicit_select: "0" },
+      insertSettings: oneBlockSettings,
+    });
+    return new EmbeddedWarehouse(connection, database, async () => {
+      await anchor.close();
+      release();
+    });
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** A warehouse that lets go of the process's folder when it is closed. */
+class EmbeddedWarehouse extends ClickHouseWarehouse {
+  readonly #release: () => Promise<void>;
+  #released: Promise<void> | null = null;
+
+  constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
+    // Errors are thrown; the client would log them too.
+    super(createClient({ connection, log: { level: ClickHouseLogLevel.OFF } }), database);
+    this.#release = release;
+  }
+
+  override close(): Promise<void> {
+    return this.#released ??= super.close().then(this.#release);
+  }
+}
+
+/** Counts the warehouses of this process on `dir`; returns how to leave, once. */
+function claimProcess(dir: string): () => void {
+  if (opened && opened.dir !== dir) {
+    throw new UserError(
+      `Cannot open the warehouse "${dir}": this process has "${opened.dir}" open, and the engine ` +
+        "opens one folder per process",
+      { field: "dir" },
+    );
+  }
+  const claim = opened ??= { dir, users: 0 };
+  claim.users++;
+  let left = false;
+  return () => {
+    if (left) return;
+    left = true;
+    if (--claim.users === 0) opened = null;
+  };
+}
+
+/**
+ * Creates the database. The connection is kept until the warehouse is closed: the engine lets go of
+ * the folder, and of its memory limit, when the last one is closed.
+ */
+async function createDatabase(
+  chdb: Libchdb,
+  dir: string,
+  database: string,
+  memoryLimitBytes: number,
+): Promise<NativeConnection> {
+  await Deno.mkdir(dir, { recursive: true });
+  const anchor = await NativeConnection.open(chdb, dir, {
+    max_server_memory_usage: memoryLimitBytes,
+  });
+  try {
+    await anchor.run(`CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`, "Null");
+    return anchor;
+  } catch (error) {
+    await anchor.close();
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The C interface of libchdb (ClickHouse in the process): where the library is and what it exports.
+ * Only `native_connection.ts` calls it.
+ */
+import { UserError } from "../errors.ts";
+
+/** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  "linux-x86_64-gnu": "@chdb/lib-linux-x64-gnu",
+};
+
+/** Names, lengths, values, lengths and count of the bound parameters. */
+const STATEMENT = [
+  "pointer",
+  "buffer",
+  "usize",
+  "buffer",
+  "usize",
+  "buffer",
+  "buffer",
+  "buffer",
+  "buffer",
+  "usize",
+] as const;
+
+/** What may take long or wait for a lock runs outside the event loop's thread. */
+const symbols = {
+  chdb_set_signal_handlers_enabled: { parameters: ["i32"], result: "void" },
+  chdb_connect: { parameters: ["i32", "buffer"], result: "pointer", nonblocking: true },
+  chdb_close_conn: { parameters: ["pointer"], result: "void", nonblocking: true },
+  chdb_query_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
+  chdb_stream_query_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
+  chdb_stream_fetch_result: {
+    parameters: ["pointer", "pointer"],
+    result: "pointer",
+    nonblocking: true,
+  },
+  chdb_stream_cancel_query: {
+    parameters: ["pointer", "pointer"],
+    result: "void",
+    nonblocking: true,
+  },
+  chdb_destroy_query_result: { parameters: ["pointer"], result: "void" },
+  chdb_stream_insert_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
+  chdb_stream_insert_error: { parameters: ["pointer"], result: "pointer" },
+  chdb_stream_append: {
+    parameters: ["pointer", "buffer", "usize"],
+    result: "i32",
+    nonblocking: true,
+  },
+  chdb_stream_done: { parameters: ["pointer"], result: "pointer", nonblocking: true },
+  chdb_stream_cancel_insert: { parameters: ["pointer"], result: "void", nonblocking: true },
+  chdb_destroy_insert_stream: { parameters: ["pointer"], result: "void", nonblocking: true },
+  chdb_result_buffer: { parameters: ["pointer"], result: "pointer" },
+  chdb_result_length: { parameters: ["pointer"], result: "usize" },
+  chdb_result_error: { parameters: ["pointer"], result: "pointer" },
+  chdb_result_rows_read: { parameters: ["pointer"], result: "u64" },
+  chdb_result_rows_written: { parameters: ["pointer"], result: "u64" },
+  chdb_result_elapsed: { parameters: ["pointer"], result: "f64" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The functions of the library. */
+export type Libchdb = Deno.DynamicLibrary<typeof symbols>["symbols"];
+
+const loaded = new Map<string, Libchdb>();
+
+/**
+ * Loads the library, once per process, and switches off its signal handlers.
+ *
+ * @param libraryPath the file; default: of the npm package for this platform.
+ * @throws UserError where there is no library for the platform, or it cannot be loaded.
+ */
+export function loadLibchdb(libraryPath: string = findLibrary()): Libchdb {
+  const known = loaded.get(libraryPath);
+  if (known) return known;
+  let library: Libchdb;
+  try {
+    pinLibrary(libraryPath);
+    library = Deno.dlopen(libraryPath, symbols).symbols;
+  } catch (cause) {
+    throw new UserError(`Cannot load the ClickHouse library "${libraryPath}"`, {
+      field: "libraryPath",
+      cause,
+    });
+  }
+  library.chdb_set_signal_handlers_enabled(0);
+  loaded.set(libraryPath, library);
+  return library;
+}
+
+/**
+ * Keeps the library mapped until the process is gone. Deno unloads libraries when it ends, while
+ * the engine's threads still run: about one exit in four was a segmentation fault.
+ */
+function pinLibrary(libraryPath: string): void {
+  const RTLD_NOW = 0x2, RTLD_NODELETE = 0x1000;
+  const libc = Deno.dlopen("libc.so.6", {
+    dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
+  });
+  const path = new TextEncoder().encode(libraryPath + "\0");
+  if (!libc.symbols.dlopen(path, RTLD_NOW | RTLD_NODELETE)) {
+    throw new Error("dlopen failed: the file is missing or is not a library of this platform");
+  }
+  libc.close();
+}
+
+/** The library of the npm package for this platform. */
+function findLibrary(): string {
+  const { os, arch, target } = Deno.build;
+  const platform = `${os}-${arch}-${target.split("-").at(-1)}`;
+  const name = PACKAGES[platform];
+  if (!name) {
+    throw new UserError(
+      `Cannot run ClickHouse in the process on ${platform}: there is a library for ` +
+        `${Object.keys(PACKAGES).join(", ")}; use a ClickHouse server, or set the library's path`,
+      { field: "libraryPath" },
+    );
+  }
+  for (const folder of packageFolders(name)) {
+    const path = `${folder}/libchdb.so`;
+    if (isFile(path)) return path;
+  }
+  throw new UserError(
+    `Cannot find the ClickHouse library: the package "${name}" is not installed; run ` +
+      "`deno install`, or set the library's path",
+    { field: "libraryPath" },
+  );
+}
+
+/** Folders where the package may lie, likeliest first. */
+function* packageFolders(name: string): Generator<string> {
+  try {
+    const entry = new URL(import.meta.resolve(name));
+    if (entry.protocol === "file:") yield decodeURIComponent(new URL(".", entry).pathname);
+  } catch { /* Not resolvable from here (a bundle): the search upwards follows. */ }
+  for (const start of [import.meta.dirname, Deno.cwd()]) {
+    for (let dir = start; dir && dir !== "/"; dir = dir.slice(0, dir.lastIndexOf("/"))) {
+      yield `${dir}/node_modules/${name}`;
+    }
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+/** The result of a SELECT, fetched from the embedded engine as it is read. */
+import { Readable } from "node:stream";
+import type { NativeConnection, NativeCursor } from "./native_connection.ts";
+import type { StatementKiller } from "./statement_killer.ts";
+
+/** Options of {@link ResultStream.start}. */
+export interface ResultStreamOptions {
+  /** Lent until `whenDone` is called. */
+  readonly connection: NativeConnection;
+  readonly killer: StatementKiller;
+  readonly sql: string;
+  readonly format: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+  /** Called once, after the statement has ended in the engine; not when `start` throws. */
+  readonly whenDone: () => Promise<void>;
+}
+
+/**
+ * Holds about one block in memory. Its connection is free again when the last block was fetched,
+ * or when the stream is destroyed, which ends the statement.
+ */
+export class ResultStream extends Readable {
+  readonly #options: ResultStreamOptions;
+  readonly #cursor: NativeCursor;
+  #fetching: Promise<Uint8Array<ArrayBuffer> | null> | null = null;
+  #ending: Promise<void> | null = null;
+  readonly #abort = () => this.destroy(this.#options.signal?.reason);
+
+  private constructor(cursor: NativeCursor, options: ResultStreamOptions) {
+    super({ highWaterMark: 1 });
+    this.#cursor = cursor;
+    this.#options = options;
+    options.signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /**
+   * Starts the statement and fetches its first block.
+   *
+   * @throws the statement's error, or the signal's reason; the connection has no statement then.
+   */
+  static async start(options: ResultStreamOptions): Promise<ResultStream> {
+    const { connection, killer, signal } = options;
+    signal?.throwIfAborted();
+    const opening = firstBlock(options);
+    let kill: Promise<void> | undefined;
+    const abort = () => kill ??= killer.kill(connection.mark, opening);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const { cursor, block } = await opening;
+      await kill;
+      if (signal?.aborted) {
+        await cursor.close();
+        throw signal.reason;
+      }
+      const stream = new ResultStream(cursor, options);
+      if (block) stream.push(block);
+      else await stream.#end();
+      return stream;
+    } catch (error) {
+      await kill;
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Whether the statement has ended in the engine. */
+  get done(): boolean {
+    return this.#ending !== null;
+  }
+
+  override _read(): void {
+    this.#fetching ??= this.#cursor.fetch();
+    this.#fetching.then(async (block) => {
+      this.#fetching = null;
+      if (this.destroyed) return;
+      if (block) return void this.push(block);
+      await this.#end();
+    }).catch((error) => {
+      this.#fetching = null;
+      this.destroy(error);
+    });
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const fetching = this.#fetching;
+    const idle = fetching
+      ? this.#options.killer.kill(this.#options.connection.mark, fetching)
+      : Promise.resolve();
+    idle.then(() => this.#release()).then(() => callback(error), callback);
+  }
+
+  async #end(): Promise<void> {
+    await this.#release();
+    this.push(null);
+  }
+
+  /** Ends the statement and gives the connection back; once, whoever comes first. */
+  #release(): Promise<void> {
+    return this.#ending ??= (async () => {
+      this.#options.signal?.removeEventListener("abort", this.#abort);
+      try {
+        await this.#cursor.close();
+      } finally {
+        await this.#options.whenDone();
+      }
+    })();
+  }
+}
+
+async function firstBlock({ connection, sql, format, params }: ResultStreamOptions) {
+  const cursor = await connection.openCursor(sql, format, params);
+  try {
+    return { cursor, block: await cursor.fetch() };
+  } catch (error) {
+    await cursor.close();
+    throw error;
+  }
+}

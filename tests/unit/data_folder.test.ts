@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from "testing";
+import { UserError } from "../../runtime/errors.ts";
+import { claimDirectory, readOwner } from "../../runtime/engine/data_folder.ts";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await Deno.makeTempDir({ prefix: "data-folder-" });
+});
+afterEach(() => Deno.remove(dir, { recursive: true }));
+
+describe("claimDirectory()", () => {
+  it("makes the folder and tells who owns it", async () => {
+    const path = `${dir}/new/folder`;
+    expect(await readOwner(path)).toBe(null);
+    const claim = await claimDirectory(path, { formatVersion: 3 });
+    expect(claim.foundFormatVersion).toBe(null);
+    await claim.update({ url: "http://127.0.0.1:8000" });
+    const owner = await readOwner(path);
+    expect(owner).toMatchObject({
+      pid: Deno.pid,
+      url: "http://127.0.0.1:8000",
+      formatVersion: 3,
+    });
+    expect(owner?.started).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+    await claim.release();
+    expect(await readOwner(path)).toBe(null);
+  });
+  it("refuses a second owner and names the first", async () => {
+    const claim = await claimDirectory(dir, { formatVersion: 1 });
+    const error = await claimDirectory(dir, { formatVersion: 1 }).catch((error) => error);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toMatch(new RegExp(`it is owned by process ${Deno.pid} since 2`));
+    await claim.release();
+    await claim.release();
+    const again = await claimDirectory(dir, { formatVersion: 1 });
+    expect(again.foundFormatVersion).toBe(1);
+    await again.release();
+  });
+  it("lets one of many that claim at once have the folder", async () => {
+    const claims = await Promise.allSettled(
+      Array.from({ length: 8 }, () => claimDirectory(dir, { formatVersion: 1 })),
+    );
+    const won = claims.filter((claim) => claim.status === "fulfilled");
+    expect(won.length).toBe(1);
+    await won[0].value.release();
+  });
+  it("succeeds while others look who owns the folder", async () => {
+    await (await claimDirectory(dir, { formatVersion: 1 })).release();
+    const looking = Array.from({ length: 50 }, () => readOwner(dir));
+    const claim = await claimDirectory(dir, { formatVersion: 1 });
+    await Promise.all(looking);
+    await claim.release();
+  });
+  it("takes over from an owner that was killed", async () => {
+    const owner = await startOwner(dir);
+    expect((await readOwner(dir))?.pid).toBe(owner.pid);
+    await expect(claimDirectory(dir, { formatVersion: 1 })).rejects
+      .toThrow(`it is owned by process ${owner.pid} since`);
+    owner.kill("SIGKILL");
+    await owner.status;
+    expect(await readOwner(dir)).toBe(null);
+    const claim = await claimDirectory(dir, { formatVersion: 2 });
+    expect((await readOwner(dir))?.pid).toBe(Deno.pid);
+    await claim.release();
+  });
+  it("refuses a folder of a newer format and leaves it as it is", async () => {
+    await (await claimDirectory(dir, { formatVersion: 5 })).release();
+    await expect(claimDirectory(dir, { formatVersion: 4 })).rejects
+      .toThrow("its data are of format 5, this version knows format 4");
+    const claim = await claimDirectory(dir, { formatVersion: 5 });
+    expect(claim.foundFormatVersion).toBe(5);
+    await claim.release();
+  });
+});
+
+/** Another process that owns `dir`; returns once it does. */
+async function startOwner(dir: string): Promise<Deno.ChildProcess> {
+  const url = new URL("../../runtime/engine/data_folder.ts", import.meta.url);
+  const script = `${dir}-owner.ts`;
+  await Deno.writeTextFile(
+    script,
+    `import { claimDirectory } from "${url}";
+     await claimDirectory(${JSON.stringify(dir)}, { formatVersion: 1 });
+     console.log("owned");
+     setInterval(() => {}, 1000);`,
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--allow-write", script],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe("owned\n");
+  await reader.cancel();
+  await Deno.remove(script);
+  return child;
+}
