@@ -14,7 +14,21 @@ export type Move =
   }
   | { readonly move: "crash"; readonly process: number }
   | { readonly move: "wake"; readonly which: number }
-  | { readonly move: "archive" | "batch" | "cross" }
+  | { readonly move: "archive" | "batch" }
+  | {
+    readonly move: "cross";
+    readonly partition: number;
+    readonly before: readonly Put[];
+    readonly between: readonly Put[];
+  }
+  /** Episodes: short stories that chance alone tells too seldom. */
+  | {
+    readonly move: "stall" | "refuse";
+    readonly process: number;
+    readonly partition: number;
+    readonly before: readonly Put[];
+    readonly between: readonly Put[];
+  }
   | { readonly move: "check"; readonly bucket: "all" | "hour" };
 
 const process = fc.nat(1);
@@ -42,16 +56,35 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ move: is("wake"), which }) },
   { weight: 4, arbitrary: fc.record({ move: is("archive") }) },
   { weight: 3, arbitrary: fc.record({ move: is("batch") }) },
-  { weight: 1, arbitrary: fc.record({ move: is("cross") }) },
   {
-    weight: 6,
+    weight: 1,
+    arbitrary: fc.record({
+      move: is("cross"),
+      partition,
+      before: fc.array(put, { maxLength: 4 }),
+      between: fc.array(put, { maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      move: fc.constantFrom("stall", "refuse"),
+      process,
+      partition,
+      before: fc.array(put, { maxLength: 4 }),
+      between: fc.array(put, { maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 10,
     arbitrary: fc.record({ move: is("check"), bucket: fc.constantFrom("all", "hour") }),
   },
 );
 
 /** A case: how many partitions, and what happens in which order. */
 export const schedules = fc.record({
-  partitions: fc.integer({ min: 1, max: 5 }),
+  // Few partitions are the harder case: more happens to each.
+  partitions: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 5 })),
   moves: fc.array(move, { minLength: 10, maxLength: 120, size: "max" }),
 });
 
@@ -95,10 +128,37 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
       await world.batch().run();
       return null;
     case "cross":
-      // Two processes run the batch at once, each with a view of the archive of its own.
-      await Promise.all([world.batch().run(), world.archive().then(() => world.batch().run())]);
-      return null;
+      await world.cross(step.partition % partitions, step.before, step.between);
+      return await world.check("merged", "all") ?? await world.check("merged", "hour");
+    case "stall":
+      await playStall(world, step.process, step.partition % partitions, step);
+      return await world.check("merged", "all");
+    case "refuse":
+      await playRefusal(world, step.process, step.partition % partitions, step);
+      return await world.check("merged", "all");
     case "check":
       return await world.check("merged", step.bucket);
   }
+}
+
+type Episode = { readonly before: readonly Put[]; readonly between: readonly Put[] };
+
+/** A process stalls with what it has read, while another reads further and writes; then it writes. */
+async function playStall(world: World, slow: number, partition: number, episode: Episode) {
+  for (const put of episode.before) world.put(partition, put);
+  await world.step(slow, partition);
+  for (const put of episode.between) world.put(partition, put);
+  await world.step(1 - slow, partition);
+  await world.write(1 - slow, partition, "known");
+  await world.write(slow, partition, "known");
+}
+
+/** What a process writes is refused; it goes on and writes again. */
+async function playRefusal(world: World, process: number, partition: number, episode: Episode) {
+  for (const put of episode.before) world.put(partition, put);
+  await world.step(process, partition);
+  await world.write(process, partition, "refused");
+  for (const put of episode.between) world.put(partition, put);
+  await world.step(process, partition);
+  await world.write(process, partition, "known");
 }

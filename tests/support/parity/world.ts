@@ -4,6 +4,7 @@ import type { Cut } from "../../../runtime/frontier.ts";
 import { decodeFrontier } from "../../../runtime/frontier.ts";
 import type { Plugin } from "../../../runtime/plugin.ts";
 import type {
+  ArchiveReader,
   BatchLayer,
   ObjectStore,
   Serving,
@@ -20,7 +21,7 @@ import { answered, type Counted, difference, expected } from "./model.ts";
 
 /** Small enough that a few dozen records make many blocks and evict many repeats. */
 export const BLOCK_SIZE = 16;
-export const HORIZON = 32;
+export const HORIZON = 16;
 const LATE_AFTER_MS = 10_000;
 
 /** A speed process: pipelines over all partitions, and a warehouse that holds its inserts. */
@@ -161,6 +162,15 @@ export class World {
     await settle(this.#processes[process].warehouse.held, which, how);
   }
 
+  /** Lets a process write: all that it has sent and sends now arrives, or is refused. */
+  async write(process: number, partition: number, how: "known" | "refused"): Promise<void> {
+    const { held } = this.#processes[process].warehouse;
+    while (await settle(held, 0, how));
+    this.flush(process, partition);
+    await setImmediate();
+    while (await settle(held, 0, how));
+  }
+
   /** A process dies and another takes its place; what it has sent may still arrive, late. */
   async crash(process: number): Promise<void> {
     this.#zombies.push(...this.#processes[process].warehouse.held);
@@ -188,13 +198,56 @@ export class World {
     }
   }
 
+  /**
+   * Two processes run the batch at once, and their runs cross: the first has looked at the archive
+   * when more is archived and the second one runs from end to end; then the first goes on with what
+   * it saw. It may fail, say that it was superseded, or publish: answers have to stay right.
+   *
+   * @param partition where both find something new.
+   */
+  async cross(partition: number, before: readonly Put[], between: readonly Put[]): Promise<void> {
+    await this.#archiveNow(partition, before);
+    const looked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const reader = this.#archiveReader();
+    let seen: Cut | null = null;
+    const lagging: ArchiveReader = {
+      ...reader,
+      async frontier() {
+        seen ??= await reader.frontier();
+        looked.resolve();
+        await released.promise;
+        return seen;
+      },
+    };
+    const first = this.batch(lagging).run().catch((error: Error) => {
+      if (error.name !== "ExternalError") throw error;
+    });
+    await looked.promise;
+    await this.#archiveNow(partition, between);
+    await this.batch().run();
+    released.resolve();
+    await first;
+  }
+
+  async #archiveNow(partition: number, puts: readonly Put[]): Promise<void> {
+    for (const put of puts) this.put(partition, put);
+    this.put(partition, { kind: "tick", gap: 0 });
+    await this.archive();
+  }
+
+  #archiveReader(): ArchiveReader {
+    const { engine, plugin } = this.#options;
+    return engine.openArchiveReader({ schema: plugin.source, store: this.#store });
+  }
+
   /** A batch layer of its own, as another process would have it. */
-  batch(): BatchLayer {
+  batch(archive = this.#archiveReader()): BatchLayer {
     const { engine, plugin, batchSql, warehouse } = this.#options;
     return engine.createBatchLayer({
       schema: plugin.source,
       plugins: [{ tables: this.tables, batchSql }],
-      archive: engine.openArchiveReader({ schema: plugin.source, store: this.#store }),
+      archive,
       store: this.#store,
       warehouse,
       clock: this.#clock,

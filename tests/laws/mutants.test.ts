@@ -1,0 +1,33 @@
+import { after, before, describe, expect, it } from "testing";
+import { loadMutant } from "../support/parity/engine_modules.ts";
+import { checkParity, openLaboratory } from "../support/parity/law.ts";
+import { mutants } from "../support/parity/mutants.ts";
+
+/** The most cases before a mutant counts as having survived. */
+const RUNS = 60;
+
+describe("the law of parity fails on an engine with", () => {
+  let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
+  before(async () => {
+    laboratory = await openLaboratory();
+  });
+  after(() => laboratory.close());
+
+  for (const [i, { name, plugin, seed, patches }] of mutants.entries()) {
+    it(name, async () => {
+      const engine = await loadMutant(`mutant-${i}`, patches);
+      const found = await checkParity({
+        ...laboratory,
+        engine,
+        plugin,
+        seed,
+        runs: RUNS,
+        quick: true,
+      });
+      expect(found.failed).toBe(true);
+      // It failed because an answer was wrong, not because the mutant broke down.
+      expect(String(found.errorInstance)).toMatch(/wanted|missing|should not be|ends at|drift/);
+      console.log(`  after ${found.numRuns} cases: ${String(found.errorInstance).slice(0, 160)}`);
+    });
+  }
+});

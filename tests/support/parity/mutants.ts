@@ -1,0 +1,120 @@
+import type { Patch } from "./engine_modules.ts";
+
+/** An engine that is wrong on purpose in one way; the law of parity has to notice. */
+export interface Mutant {
+  readonly name: string;
+  readonly plugin: string;
+  /** With it the law fails within a few cases. */
+  readonly seed: number;
+  readonly patches: readonly Patch[];
+}
+
+const pluginPartition = "runtime/speed/plugin_partition.ts";
+
+/** The mutants: each undoes one decision that exactness stands on. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "a repeat rule that remembers only counted occurrences",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: "runtime/speed/repeats.ts",
+      find: `        ring[r] = 0;
+        this.#evict(slot);
+        table[at = this.#find(entry, b)] = slot + 1;
+        this.#write(slot, a, b, c, d);
+        return 1;`,
+      replace: `        this.#evict(slot);
+        return 1;`,
+    }],
+  },
+  {
+    name: "a cut by time",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: "runtime/serving/metric_parts.ts",
+      find: `...(query.layer === "speed" ? [] : [fromCut(cut)]),`,
+      replace: `...(query.layer === "speed" || part.run === null
+      ? []
+      : [\`(kind = 1 OR window_start >= (SELECT max(bucket) + INTERVAL 1 HOUR FROM \${tables.batch}
+           WHERE level = \${BatchLevel.grain}))\`]),`,
+    }],
+  },
+  {
+    name: "a version by wall clock",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: pluginPartition,
+      find: `encodeCells(writer, this.plugin, cells, changed, at);`,
+      replace: `const version = BigInt(Math.round(performance.now() * 1000));
+      encodeCells(writer, this.plugin, cells, changed, { ...at, version });`,
+    }],
+  },
+  {
+    name: "a frontier written apart from its rows",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [
+      {
+        file: pluginPartition,
+        find: `const writer = new RowBinaryWriter();`,
+        replace: `const writer = new RowBinaryWriter();
+    const frontierWriter = new RowBinaryWriter();`,
+      },
+      {
+        file: pluginPartition,
+        find: `encodeFrontier(writer, this.plugin, at);`,
+        replace: `encodeFrontier(frontierWriter, this.plugin, at);`,
+      },
+      {
+        file: pluginPartition,
+        find: `rows: writer.finish(),`,
+        replace: `rows: writer.finish(),
+      frontierRows: frontierWriter.finish(),`,
+      },
+      {
+        file: "runtime/speed/flusher.ts",
+        find: `await this.#options.warehouse.insert(into, flush.rows);`,
+        replace: `await this.#options.warehouse.insert(into, (flush as any).frontierRows);
+      if (flush.rows.length > 0) await this.#options.warehouse.insert(into, flush.rows);`,
+      },
+    ],
+  },
+  {
+    name: "dirty flags cleared before the acknowledgement",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: pluginPartition,
+      find: `for (const { cells, changed } of taken) cells.restoreDirty(changed);`,
+      replace: ``,
+    }],
+  },
+  {
+    name: "two crossing runs",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [
+      {
+        file: "runtime/batch/run_plan.ts",
+        find: `const floor = last?.cut ?? {};`,
+        replace: `const floor = last === null ? {} : {};`,
+      },
+      {
+        file: "runtime/batch/published_run.ts",
+        find: `if ((await this.pointer()).run !== publication.base) return false;`,
+        replace: ``,
+      },
+      {
+        file: "runtime/batch/published_run.ts",
+        find: `if (decided !== null && !ours) return false;`,
+        replace: `if (decided !== null && !ours) {
+        await this.#writePointer(publication);
+        return true;
+      }`,
+      },
+    ],
+  },
+];
