@@ -35,7 +35,11 @@ export const noRepeats: Repeats = {
 const OFFSET_BITS = 44;
 const positionSql = `bitOr(bitShiftLeft(toUInt64(partition), ${OFFSET_BITS}), offset)`;
 
-const scratchPrefix = (topic: string) => `scratch_${topic.replace(/[^a-z0-9]/g, "_")}_`;
+/** Topics have "." and "-", tables have neither: their codes keep two topics apart. */
+const scratchPrefix = (topic: string) => {
+  const name = topic.replace(/[^a-z0-9]/g, (char) => `_${char.charCodeAt(0).toString(16)}`);
+  return `scratch_${name}_`;
+};
 
 /** Names of the scratch tables of a run. */
 function scratchTables(context: RunContext): { hashes: string; repeats: string } {
