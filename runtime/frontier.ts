@@ -73,14 +73,6 @@ export function decodeFrontier(text: string, field = "wait_for"): Cut {
   return cut;
 }
 
-/**
- * A frontier as the value of a bound `Map(String, Array(UInt64))`. Not as text: the client escapes
- * quotes in a text, and ClickHouse does not read them so in a map.
- */
-export function cutParameter(cut: Cut): Readonly<Record<string, readonly bigint[]>> {
-  return cut;
-}
-
 /** The frontier of a `Map(String, Array(UInt64))` as a query returns it. */
 export function cutOfRow(map: Readonly<Record<string, readonly (number | string)[]>>): Cut {
   return Object.fromEntries(Object.entries(map).map(([log, at]) => [log, at.map(BigInt)]));

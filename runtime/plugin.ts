@@ -222,6 +222,8 @@ const reserved = new Set([
   ...["bucket", "cut", "full_run", "day_rows", "events", "log", "frontier"],
 ]);
 
+const keyKinds = ["uint32", "enumeration", "string", "boolean"];
+
 type Faulty = (what: string) => TypeError;
 
 function keyColumn(
@@ -231,7 +233,9 @@ function keyColumn(
   fault: Faulty,
 ): KeyColumn {
   if (typeof from !== "string") {
-    if (from.type.nullable) throw fault(`key "${name}" must not be nullable`);
+    if (from.type.nullable || !keyKinds.includes(from.type.kind)) {
+      throw fault(`key "${name}" must be a ${keyKinds.join(", ")} that is not nullable`);
+    }
     const of = from.of as KeyColumn["of"];
     return { name, type: from.type, sqlType: clickHouseType(from.type), of };
   }

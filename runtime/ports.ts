@@ -139,14 +139,10 @@ export interface ObjectStore {
 // ---------------------------------------------------------------------------------------------
 // The warehouse
 
-/** A bound value; an object is a map by text. */
-export type QueryParam =
-  | (string | number | bigint | boolean)
-  | readonly (string | number | bigint)[]
-  | Readonly<Record<string, readonly bigint[]>>;
-
-/** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers. */
-export type QueryParams = Readonly<Record<string, QueryParam>>;
+/** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers, a cut as it is. */
+export type QueryParams = Readonly<
+  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[] | Cut>
+>;
 
 /** Options of every statement. */
 export interface StatementOptions {
@@ -320,6 +316,16 @@ export interface PluginStatus {
 export interface SpeedLayer {
   /** How far a plugin's acknowledged flushes reach, for the log that runs. */
   frontier(plugin: string): Cut;
+  /**
+   * The first offset that a plugin's rows cover, by partition: 0 where they cover all that the log
+   * ever held, more where older blocks are left to a backfill or to the batch layer.
+   */
+  start(plugin: string): Cut;
+  /**
+   * The event time from which on a plugin's windows hold all that the log held: ISO 8601, or null
+   * when every window does. Called per speed answer, concurrently.
+   */
+  wholeFrom(plugin: string): Promise<string | null>;
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
 }

@@ -4,7 +4,8 @@
  *
  * **Speed** (`state_speed_…`): one row per (block, window, key) and partition, versioned by the
  * offset it covers; the rows of a flush and its frontier row are one insert. ReplacingMergeTree keeps
- * the highest version. The block leads the sorting key, because the merge reads from the cut on.
+ * the highest version. Partition and block lead the sorting key, because the merge reads from the
+ * cut on.
  *
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
@@ -78,15 +79,20 @@ export function speedColumns(plugin: Plugin): string[] {
   ];
 }
 
-/** Creates the speed table of one log. Partitioned by log partition, never by event time. */
+/**
+ * Creates the speed table of one log. Partitioned by log partition, never by event time. The
+ * partition also leads the sorting key: FINAL merges equal keys across table partitions, so without
+ * it two partitions' rows of the same block, window and key would replace each other. The index has
+ * `kind` beside the time, because readers ask for `kind = 1 OR window_start …`.
+ */
 export function createSpeedTable(tables: PluginTables, logId: string): string {
   const { plugin } = tables;
   return `CREATE TABLE IF NOT EXISTS ${tables.speed(logId)} (
   kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
   ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64,
-  INDEX window_start_range window_start TYPE minmax GRANULARITY 1
+  INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
-ORDER BY (block, kind, window_start${keyList(plugin)})`;
+ORDER BY (partition, block, kind, window_start${keyList(plugin)})`;
 }
 
 /** Creates the batch table. Pointers and markers share one table partition: one atomic insert. */

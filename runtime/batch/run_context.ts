@@ -1,5 +1,5 @@
 import type { EventSchema } from "../events.ts";
-import { type Cut, cutParameter } from "../frontier.ts";
+import { type Cut } from "../frontier.ts";
 import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports.ts";
 import type { PluginTables } from "../tables.ts";
 
@@ -50,7 +50,7 @@ export function statement(context: RunContext, params: QueryParams = {}): Statem
   const { settings, signal, run, cut } = context;
   const spillBytes = Math.floor(settings.memoryLimitBytes / 3);
   return {
-    params: { run, cut: cutParameter(cut), ...params },
+    params: { run, cut: cut, ...params },
     settings: {
       max_memory_usage: settings.memoryLimitBytes,
       max_bytes_before_external_group_by: spillBytes,

@@ -1,5 +1,5 @@
 /** The table `batch_runs`: what every run did for every plugin. */
-import { type Cut, cutOfRow, cutParameter } from "../frontier.ts";
+import { type Cut, cutOfRow } from "../frontier.ts";
 import type { BatchRun, PluginRun, Warehouse } from "../ports.ts";
 
 /** A plugin's part of a run with its times, in milliseconds since 1970 UTC. */
@@ -33,7 +33,7 @@ SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:Str
         mode: part.mode,
         started: part.startedMs,
         finished: part.finishedMs,
-        cut: cutParameter(cut),
+        cut: cut,
         days: part.days,
         rows: part.rows,
         // The column has no NULL: what could not be compared is not a number.

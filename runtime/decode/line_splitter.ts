@@ -1,0 +1,317 @@
+import type { RecordChunk } from "../ports.ts";
+import { ArrayFraming } from "./array_framing.ts";
+import { MAX_VALUE_BYTES } from "./value_limit.ts";
+
+/** How records are set apart: one JSON text per line, or the elements of one JSON array. */
+export type Framing = "ndjson" | "json-array";
+
+/** A record that is too long and was passed over. */
+export interface OversizeRecord {
+  /** The line on which it starts, from 1. */
+  readonly line: number;
+  /** Its place among all records of the input, from 0. */
+  readonly ordinal: number;
+  /** Its length: up to the line feed, or up to the comma or bracket behind it. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * Records cut from a stream of text, as the chunk that a decoder takes (partition 0, from 0n), with
+ * what it takes to tell a sender which of them is at fault.
+ */
+export interface RecordBatch extends RecordChunk {
+  /** The line on which record `i` starts, from 1. */
+  readonly line: Uint32Array;
+  /** The place of record `i` among all records of the input, from 0, those too long included. */
+  readonly ordinal: Uint32Array;
+  /** Records passed over since the batch before; they are not among the batch's records. */
+  readonly oversize: readonly OversizeRecord[];
+}
+
+/** Options of {@link RecordSplitter}. */
+export interface SplitOptions {
+  /** The longest record, in bytes, white space around it included. Default 1 MiB. */
+  readonly maxValueBytes?: number;
+  /** The most records of a batch. Default 8192, the usual capacity of columns. */
+  readonly maxRecords?: number;
+}
+
+/**
+ * What a framing does with bytes: it is called with each stretch of input once, in order, and
+ * reports what it finds. Positions are relative to `bytes`; a start that was reported and has no end
+ * yet is remembered by the splitter.
+ */
+export interface FramingScan {
+  /**
+   * Scans `bytes[from, to)`.
+   *
+   * @throws UserError when the framing is broken.
+   */
+  scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void;
+  /** Tells that the input is at its end, at `at`. @throws UserError when it may not end here. */
+  end(at: number, sink: FramingSink): void;
+}
+
+/** Where a {@link FramingScan} reports to. */
+export interface FramingSink {
+  /** A record starts at `at`, on `line`. */
+  begin(at: number, line: number): void;
+  /** The record that was begun ends at `at` (exclusive). */
+  finish(at: number): void;
+}
+
+/** Input is worked on in stretches of this size, which bounds what is held. */
+const STRETCH_BYTES = 1 << 20;
+
+/**
+ * Cuts a stream of NDJSON or of one JSON array into records, without parsing them and with bounded
+ * memory: at most one record and one stretch of input are held.
+ *
+ * - `"ndjson"`: lines end with LF or CRLF, the last one may lack it. Lines of white space only are
+ *   passed over but counted.
+ * - `"json-array"`: elements are cut at the commas of depth 1, outside of strings. What an element
+ *   holds is the decoder's business; only the brackets and commas around the elements are checked.
+ *
+ * A record longer than `maxValueBytes` is told by line and size, and is never held.
+ *
+ * @example
+ * ```ts
+ * import { RecordSplitter } from "./line_splitter.ts";
+ * const splitter = new RecordSplitter("json-array");
+ * const utf8 = new TextEncoder();
+ * const batches = [
+ *   ...splitter.push(utf8.encode('[{"a":1},\n{"a"')),
+ *   ...splitter.push(utf8.encode(":2}]")),
+ *   ...splitter.end(),
+ * ];
+ * const lines = batches.flatMap((batch) => [...batch.line]);
+ * if (lines.join() !== "1,2") throw new Error(lines.join());
+ * ```
+ */
+export class RecordSplitter {
+  readonly #framing: FramingScan;
+  readonly #maxValueBytes: number;
+  readonly #maxRecords: number;
+  /** The bytes of the record that has begun, and the stretch being scanned. */
+  #held = new Uint8Array(1024);
+  #heldLength = 0;
+  /** Bytes passed over before `#held[0]`, within a record too long to hold. */
+  #passedBytes = 0;
+  /** Where the record that has begun starts in `#held`; −1 between records. */
+  #start = -1;
+  #line = 0;
+  #ordinal = 0;
+  #pending = new PendingBatch();
+
+  constructor(framing: Framing, options: SplitOptions = {}) {
+    this.#framing = framing === "ndjson" ? new LineFraming() : new ArrayFraming();
+    this.#maxValueBytes = options.maxValueBytes ?? MAX_VALUE_BYTES;
+    this.#maxRecords = options.maxRecords ?? 8192;
+  }
+
+  /**
+   * Takes the next bytes of the input, of any length; the caller may reuse them afterwards.
+   *
+   * @returns the records that are complete now, as batches. Take all of them before the next call.
+   * @throws UserError with the line, when the framing is broken; the records before come first.
+   */
+  *push(bytes: Uint8Array): Generator<RecordBatch> {
+    for (let at = 0; at < bytes.length; at += STRETCH_BYTES) {
+      const stretch = bytes.subarray(at, at + STRETCH_BYTES);
+      const from = this.#hold(stretch);
+      yield* this.#taken((sink) =>
+        this.#framing.scan(this.#held, from, from + stretch.length, sink)
+      );
+      this.#drop();
+    }
+  }
+
+  /**
+   * Tells that the input is complete.
+   *
+   * @returns the records that only the end completed.
+   * @throws UserError with the line, when an array is not closed.
+   */
+  *end(): Generator<RecordBatch> {
+    yield* this.#taken((sink) => this.#framing.end(this.#heldLength, sink));
+  }
+
+  readonly #sink: FramingSink = {
+    begin: (at, line) => {
+      this.#start = at;
+      this.#line = line;
+    },
+    finish: (at) => {
+      const sizeBytes = this.#passedBytes + at - this.#start;
+      if (sizeBytes > this.#maxValueBytes) {
+        this.#pending.oversize.push({ line: this.#line, ordinal: this.#ordinal++, sizeBytes });
+      } else if (this.#pending.add(this.#held, this.#start, at, this.#line, this.#ordinal)) {
+        this.#ordinal++;
+      }
+      this.#passedBytes = 0;
+      this.#start = -1;
+    },
+  };
+
+  *#taken(scan: (sink: FramingSink) => void): Generator<RecordBatch> {
+    let fault: { error: unknown } | null = null;
+    try {
+      scan(this.#sink);
+    } catch (error) {
+      fault = { error };
+    }
+    yield* this.#pending.batches(this.#held, this.#maxRecords);
+    if (fault !== null) throw fault.error;
+  }
+
+  /** Puts a stretch behind what is held. @returns where it starts. */
+  #hold(stretch: Uint8Array): number {
+    const from = this.#heldLength;
+    const needed = from + stretch.length;
+    if (needed > this.#held.length) {
+      const grown = new Uint8Array(Math.max(needed, Math.min(needed * 2, needed + STRETCH_BYTES)));
+      grown.set(this.#held.subarray(0, from));
+      this.#held = grown;
+    }
+    this.#held.set(stretch, from);
+    this.#heldLength = needed;
+    return from;
+  }
+
+  /** Drops what no record needs; what was handed out in a batch is never written to again. */
+  #drop(): void {
+    const handedOut = this.#pending.takeHandedOut();
+    const open = this.#start >= 0;
+    if (open && this.#heldLength - this.#start + this.#passedBytes > this.#maxValueBytes) {
+      this.#passedBytes += this.#heldLength - this.#start;
+      this.#heldLength = this.#start = 0;
+    } else if (!open) {
+      this.#heldLength = 0;
+    }
+    if (handedOut || this.#start > 0) {
+      const kept = this.#held.subarray(Math.max(this.#start, 0), this.#heldLength);
+      if (handedOut) this.#held = kept.slice();
+      else this.#held.copyWithin(0, Math.max(this.#start, 0), this.#heldLength);
+      this.#heldLength = kept.length;
+      if (open) this.#start = 0;
+    }
+  }
+}
+
+/** Records found in the stretch at hand. */
+class PendingBatch {
+  oversize: OversizeRecord[] = [];
+  #start: number[] = [];
+  #end: number[] = [];
+  #line: number[] = [];
+  #ordinal: number[] = [];
+  #handedOut = false;
+
+  /** Adds a record without the white space around it. @returns false when nothing else is there. */
+  add(bytes: Uint8Array, start: number, end: number, line: number, ordinal: number): boolean {
+    while (start < end && isSpace(bytes[start])) start++;
+    while (end > start && isSpace(bytes[end - 1])) end--;
+    if (start === end) return false;
+    this.#start.push(start);
+    this.#end.push(end);
+    this.#line.push(line);
+    this.#ordinal.push(ordinal);
+    return true;
+  }
+
+  /** Whether `bytes` went into a batch since the last call. */
+  takeHandedOut(): boolean {
+    const handedOut = this.#handedOut;
+    this.#handedOut = false;
+    return handedOut;
+  }
+
+  *batches(bytes: Uint8Array, maxRecords: number): Generator<RecordBatch> {
+    const { oversize } = this;
+    const [starts, ends, lines, ordinals] = [this.#start, this.#end, this.#line, this.#ordinal];
+    this.oversize = [];
+    this.#start = [];
+    this.#end = [];
+    this.#line = [];
+    this.#ordinal = [];
+    this.#handedOut = starts.length > 0;
+    for (let at = 0; at === 0 || at < starts.length; at += maxRecords) {
+      const count = Math.min(maxRecords, starts.length - at);
+      if (count === 0 && oversize.length === 0) return;
+      const part = (list: number[]) => Uint32Array.from(list.slice(at, at + count));
+      yield {
+        partition: 0,
+        from: 0n,
+        to: BigInt(count),
+        count,
+        offsetDelta: Uint32Array.from({ length: count }, (_, i) => i),
+        appendMs: new Float64Array(count),
+        kind: new Uint8Array(count),
+        bytes,
+        valueStart: part(starts),
+        valueEnd: part(ends),
+        line: part(lines),
+        ordinal: part(ordinals),
+        oversize: at === 0 ? oversize : [],
+      };
+    }
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+const LF = 0x0a;
+
+/** Lines: each begins where the last one ended. */
+class LineFraming implements FramingScan {
+  #line = 1;
+  #open = false;
+
+  scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void {
+    for (let p = from; p < to;) {
+      if (!this.#open) sink.begin(p, this.#line);
+      this.#open = true;
+      const lf = bytes.indexOf(LF, p);
+      if (lf < 0 || lf >= to) return;
+      sink.finish(lf);
+      this.#open = false;
+      this.#line++;
+      p = lf + 1;
+    }
+  }
+
+  end(at: number, sink: FramingSink): void {
+    if (this.#open) sink.finish(at);
+    this.#open = false;
+  }
+}
+
+/**
+ * Splits NDJSON that is in memory as a whole; see {@link RecordSplitter}.
+ *
+ * @example
+ * ```ts
+ * import { splitLines } from "./line_splitter.ts";
+ * const batches = splitLines(new TextEncoder().encode('{"a":1}\r\n\r\n{"a":2}\n'));
+ * const lines = Array.from(batches, ({ line }) => [...line]).flat();
+ * if (lines.join() !== "1,3") throw new Error(lines.join());
+ * ```
+ */
+export function* splitLines(bytes: Uint8Array, options?: SplitOptions): Generator<RecordBatch> {
+  const splitter = new RecordSplitter("ndjson", options);
+  yield* splitter.push(bytes);
+  yield* splitter.end();
+}
+
+/** Splits a stream, such as a request's body, as its bytes come in; see {@link RecordSplitter}. */
+export async function* splitStream(
+  chunks: AsyncIterable<Uint8Array>,
+  framing: Framing,
+  options?: SplitOptions,
+): AsyncGenerator<RecordBatch> {
+  const splitter = new RecordSplitter(framing, options);
+  for await (const chunk of chunks) yield* splitter.push(chunk);
+  yield* splitter.end();
+}

@@ -1,0 +1,106 @@
+import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
+import { createDecoder } from "../decode/decoder.ts";
+import { type RecordBatch, splitStream } from "../decode/line_splitter.ts";
+import { UserError } from "../errors.ts";
+import type { EventSchema } from "../events.ts";
+import { encodeFrontier } from "../frontier.ts";
+import { AppendBuffer } from "../log/append_buffer.ts";
+import type { EventLog, Frontier, Ingest, IngestAnswer } from "../ports.ts";
+
+/** A topic that takes events in. */
+export interface IngestTopic {
+  readonly schema: EventSchema;
+  readonly log: EventLog;
+}
+
+/** Faults that an answer lists one by one; the others are counted. */
+const LISTED_FAULTS = 100;
+
+/**
+ * Takes events in: each body is split, validated by the same decoder that the layers use, and
+ * appended batch by batch, so memory is bounded by a batch whatever the body's size. A line that
+ * cannot be decoded is appended as it came: it ends up in the dead letter, and in the answer. A line
+ * over 1 MiB is told and not kept.
+ */
+export function createIngest(topics: readonly IngestTopic[]): Ingest {
+  return {
+    async ingest(body, format, topic) {
+      const { schema, log } = topicOf(topics, topic);
+      const writer = new TopicWriter(schema, log);
+      for await (const batch of splitStream(body, format)) await writer.append(batch);
+      return writer.answer();
+    },
+  };
+}
+
+function topicOf(topics: readonly IngestTopic[], name: string | undefined): IngestTopic {
+  const names = topics.map(({ schema }) => schema.topic).join(", ");
+  if (name === undefined && topics.length === 1) return topics[0];
+  const found = topics.find(({ schema }) => schema.topic === name);
+  if (found === undefined) {
+    throw new UserError(`Cannot take events: topic must be one of ${names}, got "${name ?? ""}"`, {
+      field: "topic",
+    });
+  }
+  return found;
+}
+
+class TopicWriter {
+  readonly #columns: Columns;
+  readonly #decoder;
+  readonly #buffer = new AppendBuffer();
+  #accepted = 0;
+  #rejectedTotal = 0;
+  readonly #rejected: { line: number; field: string; reason: string }[] = [];
+  #frontier: Frontier = [];
+
+  constructor(readonly schema: EventSchema, readonly log: EventLog) {
+    this.#columns = allocateColumns(schema);
+    this.#decoder = createDecoder(schema);
+  }
+
+  async append(batch: RecordBatch): Promise<void> {
+    const columns = this.#columns;
+    for (const { line, sizeBytes } of batch.oversize) {
+      this.#reject(line, "", `wanted at most 1 MiB, got ${sizeBytes} bytes; it was not kept`);
+    }
+    for (const { row, field, reason } of this.#decoder.decode(batch, columns)) {
+      this.#reject(batch.line[row], field, reason);
+    }
+    if (batch.count === 0) return;
+    let accepted = 0;
+    for (let row = 0; row < columns.count; row++) {
+      const event = columns.status[row] === RowStatus.event;
+      if (event) accepted++;
+      const key = event ? this.#key(row) : "";
+      this.#buffer.add(key, columns.bytes, columns.valueStart[row], columns.valueEnd[row]);
+    }
+    const frontier = await this.log.append(this.#buffer);
+    this.#buffer.reset();
+    this.#accepted += accepted;
+    frontier.forEach((offset, partition) => {
+      if (offset > (this.#frontier[partition] ?? 0n)) this.#frontier[partition] = offset;
+      else this.#frontier[partition] ??= 0n;
+    });
+  }
+
+  answer(): IngestAnswer {
+    return {
+      accepted: this.#accepted,
+      rejected: this.#rejected,
+      rejected_total: this.#rejectedTotal,
+      frontier: encodeFrontier({ [this.log.id]: this.#frontier }),
+    };
+  }
+
+  #key(row: number): string | Uint8Array {
+    const { field, values, ends } = this.#columns.fields[this.schema.partitionKey];
+    if (field.kind === "uint32") return String(values[row]);
+    return this.#columns.bytes.subarray(values[row], ends![row]);
+  }
+
+  #reject(line: number, field: string, reason: string): void {
+    this.#rejectedTotal++;
+    if (this.#rejected.length < LISTED_FAULTS) this.#rejected.push({ line, field, reason });
+  }
+}

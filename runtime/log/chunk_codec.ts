@@ -1,0 +1,88 @@
+/**
+ * How records of one partition are stored as one blob: the values one after the other, zeros up to a
+ * multiple of 4, then `count + 1` bounds (unsigned, 32 bits, little-endian; the first is 0): value
+ * `i` is `[bounds[i], bounds[i + 1])`. So a stored blob is read without copying.
+ */
+
+/** The most records that one stored chunk takes: what a reader asks for by default. */
+export const STORED_CHUNK_RECORDS = 8192;
+/** A stored chunk takes no further record beyond this many bytes of values. */
+export const STORED_CHUNK_BYTES = 1024 * 1024;
+
+const BOUND_BYTES = 4;
+
+/** Values of consecutive records, and where each begins and ends in `bytes`. */
+export interface PackedValues {
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  /** `count + 1` bounds. */
+  readonly bounds: Uint32Array;
+}
+
+/** Packs the values of one partition, in memory that is used again. */
+export class ChunkPacker {
+  #bytes = new Uint8Array(64 * 1024);
+  readonly #bounds = new Uint32Array(STORED_CHUNK_RECORDS + 1);
+  #count = 0;
+
+  /** Values added since the last {@link ChunkPacker.clear}. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether another value of this size belongs into the next chunk. */
+  isFull(sizeBytes: number): boolean {
+    return this.#count === STORED_CHUNK_RECORDS ||
+      (this.#count > 0 && this.#bounds[this.#count] + sizeBytes > STORED_CHUNK_BYTES);
+  }
+
+  /** Adds the value in `[start, end)` of `source`; not when {@link ChunkPacker.isFull}. */
+  add(source: Uint8Array, start: number, end: number): void {
+    const at = this.#bounds[this.#count];
+    const next = at + end - start;
+    if (next > this.#bytes.length) this.#grow(next);
+    this.#bytes.set(source.subarray(start, end), at);
+    this.#bounds[++this.#count] = next;
+  }
+
+  /** @returns the stored form of what was added, valid until the next call. */
+  pack(): Uint8Array {
+    const boundsAt = aligned(this.#bounds[this.#count]);
+    const sizeBytes = boundsAt + (this.#count + 1) * BOUND_BYTES;
+    if (sizeBytes > this.#bytes.length) this.#grow(sizeBytes);
+    this.#bytes.fill(0, this.#bounds[this.#count], boundsAt);
+    new Uint32Array(this.#bytes.buffer, boundsAt, this.#count + 1)
+      .set(this.#bounds.subarray(0, this.#count + 1));
+    return this.#bytes.subarray(0, sizeBytes);
+  }
+
+  /** Starts the next chunk. */
+  clear(): void {
+    this.#count = 0;
+  }
+
+  #grow(sizeBytes: number): void {
+    const bytes = new Uint8Array(Math.max(sizeBytes, this.#bytes.length * 2));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+  }
+}
+
+/**
+ * Reads a stored blob, without copying where its memory allows that.
+ *
+ * @param count how many records it holds.
+ * @returns null when the blob cannot hold that many.
+ */
+export function unpackValues(blob: Uint8Array, count: number): PackedValues | null {
+  const boundsAt = blob.length - (count + 1) * BOUND_BYTES;
+  if (boundsAt < 0 || boundsAt % BOUND_BYTES !== 0) return null;
+  const whole = blob.byteOffset % BOUND_BYTES === 0 ? blob : blob.slice();
+  const bounds = new Uint32Array(whole.buffer, whole.byteOffset + boundsAt, count + 1);
+  if (bounds[0] !== 0 || aligned(bounds[count]) !== boundsAt) return null;
+  return { count, bytes: whole.subarray(0, bounds[count]), bounds };
+}
+
+function aligned(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / BOUND_BYTES) * BOUND_BYTES;
+}

@@ -1,0 +1,145 @@
+import type { MeasureColumn, Plugin } from "../plugin.ts";
+import { ValueSets } from "./value_sets.ts";
+
+/**
+ * The aggregates of one block: a cell per window and key, found by open addressing over numbers.
+ * Text keys are numbered by a dictionary of the block.
+ */
+export class Cells {
+  /** Lanes per cell: the window's start in seconds, then one per key column. */
+  readonly lanesPerCell: number;
+  /** Text of each text key number; empty for plugins without text keys. */
+  readonly texts: string[] = [];
+  readonly #textNumbers = new Map<string, number>();
+  readonly #columns: readonly MeasureColumn[];
+  #count = 0;
+  #lanes: Uint32Array;
+  #slots: Uint32Array;
+  /** By measure column: sums start at 0; min and max at NaN; for unions the sets hold the values. */
+  values: Float64Array[];
+  readonly sets: (ValueSets | null)[];
+  #dirtyMark: Uint8Array;
+  #dirty: Uint32Array;
+  #dirtyCount = 0;
+
+  constructor(plugin: Plugin) {
+    this.lanesPerCell = 1 + plugin.keyColumns.length;
+    this.#columns = plugin.measureColumns;
+    const capacity = 256;
+    this.#lanes = new Uint32Array(capacity * this.lanesPerCell);
+    this.#slots = new Uint32Array(capacity * 2);
+    this.values = this.#columns.map((column) => fresh(column, capacity));
+    this.sets = this.#columns.map((column) => column.monoid === "union" ? new ValueSets() : null);
+    this.#dirtyMark = new Uint8Array(capacity);
+    this.#dirty = new Uint32Array(capacity);
+  }
+
+  /** Cells in use. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Cells changed since {@link takeDirty}. */
+  get dirtyCount(): number {
+    return this.#dirtyCount;
+  }
+
+  /** A lane of a cell: 0 is the window's start, then the keys. */
+  lane(cell: number, lane: number): number {
+    return this.#lanes[cell * this.lanesPerCell + lane];
+  }
+
+  /** The number that stands for a text key within this block. */
+  textNumber(text: string): number {
+    let number = this.#textNumbers.get(text);
+    if (number === undefined) {
+      number = this.texts.length;
+      this.texts.push(text);
+      this.#textNumbers.set(text, number);
+    }
+    return number;
+  }
+
+  /** The cell of the given lanes, made if it is not there, and marked as changed. */
+  touch(probe: Uint32Array): number {
+    const width = this.lanesPerCell;
+    const lanes = this.#lanes;
+    const mask = this.#slots.length - 1;
+    let hash = 0;
+    for (let i = 0; i < width; i++) {
+      hash = Math.imul(hash ^ probe[i], 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    for (let at = hash & mask;; at = (at + 1) & mask) {
+      const entry = this.#slots[at];
+      if (entry === 0) return this.#add(at, probe);
+      const cell = entry - 1;
+      let i = 0;
+      while (i < width && lanes[cell * width + i] === probe[i]) i++;
+      if (i === width) {
+        if (this.#dirtyMark[cell] === 0) this.#markDirty(cell);
+        return cell;
+      }
+    }
+  }
+
+  /** Hands over the list of changed cells and starts an empty one. */
+  takeDirty(): Uint32Array {
+    const taken = this.#dirty.slice(0, this.#dirtyCount);
+    for (const cell of taken) this.#dirtyMark[cell] = 0;
+    this.#dirtyCount = 0;
+    return taken;
+  }
+
+  /** Gives a list back whose rows were not acknowledged. */
+  restoreDirty(cells: Uint32Array): void {
+    for (const cell of cells) if (this.#dirtyMark[cell] === 0) this.#markDirty(cell);
+  }
+
+  #markDirty(cell: number): void {
+    this.#dirtyMark[cell] = 1;
+    this.#dirty[this.#dirtyCount++] = cell;
+  }
+
+  #add(slot: number, probe: Uint32Array): number {
+    if ((this.#count + 1) * 2 > this.#slots.length) {
+      this.#grow();
+      return this.touch(probe);
+    }
+    const cell = this.#count++;
+    this.#slots[slot] = cell + 1;
+    this.#lanes.set(probe.subarray(0, this.lanesPerCell), cell * this.lanesPerCell);
+    this.#markDirty(cell);
+    return cell;
+  }
+
+  #grow(): void {
+    const width = this.lanesPerCell;
+    const capacity = this.#slots.length;
+    const larger = <T extends Uint32Array | Uint8Array | Float64Array>(to: T, from: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.#lanes = larger(new Uint32Array(capacity * width), this.#lanes);
+    this.#dirtyMark = larger(new Uint8Array(capacity), this.#dirtyMark);
+    this.#dirty = larger(new Uint32Array(capacity), this.#dirty);
+    this.values = this.#columns.map((column, i) => larger(fresh(column, capacity), this.values[i]));
+    this.#slots = new Uint32Array(capacity * 2);
+    const mask = this.#slots.length - 1;
+    for (let cell = 0; cell < this.#count; cell++) {
+      let hash = 0;
+      for (let i = 0; i < width; i++) {
+        hash = Math.imul(hash ^ this.#lanes[cell * width + i], 0x9e3779b1);
+        hash ^= hash >>> 15;
+      }
+      let at = hash & mask;
+      while (this.#slots[at] !== 0) at = (at + 1) & mask;
+      this.#slots[at] = cell + 1;
+    }
+  }
+}
+
+function fresh(column: MeasureColumn, capacity: number): Float64Array {
+  const values = new Float64Array(column.monoid === "union" ? 0 : capacity);
+  return column.monoid === "sum" ? values : values.fill(NaN);
+}

@@ -1,0 +1,86 @@
+import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
+import { SpeedKind } from "../tables.ts";
+import type { Cells } from "./cells.ts";
+import type { RowBinaryWriter } from "./row_binary.ts";
+
+/** Where a row stands: the first columns and the last of a speed table. */
+export interface RowPosition {
+  readonly partition: number;
+  readonly block: bigint;
+  /** The offset up to which the row is right (exclusive). */
+  readonly version: bigint;
+}
+
+/** Writes one row for each of the given cells, in the order of `speedColumns`. */
+export function encodeCells(
+  writer: RowBinaryWriter,
+  plugin: Plugin,
+  cells: Cells,
+  changed: Uint32Array,
+  at: RowPosition,
+): void {
+  for (const cell of changed) {
+    writer.u8(SpeedKind.row);
+    writer.u32(at.partition);
+    writer.u64(at.block);
+    writer.u32(cells.lane(cell, 0));
+    plugin.keyColumns.forEach((key, i) => encodeKey(writer, key, cells, cells.lane(cell, i + 1)));
+    plugin.measureColumns.forEach((column, i) => encodeMeasure(writer, column, cells, cell, i));
+    writer.u64(at.version);
+  }
+}
+
+/** Writes a block's frontier row: the reserved row that says how far the block's rows reach. */
+export function encodeFrontier(writer: RowBinaryWriter, plugin: Plugin, at: RowPosition): void {
+  writer.u8(SpeedKind.frontier);
+  writer.u32(at.partition);
+  writer.u64(at.block);
+  writer.u32(0);
+  for (const key of plugin.keyColumns) encodeKey(writer, key, null, 0);
+  for (const column of plugin.measureColumns) encodeNothing(writer, column);
+  writer.u64(at.version);
+}
+
+function encodeKey(
+  writer: RowBinaryWriter,
+  key: KeyColumn,
+  cells: Cells | null,
+  lane: number,
+): void {
+  switch (key.type.kind) {
+    case "string":
+      return writer.text(cells === null ? "" : cells.texts[lane]);
+    case "enumeration":
+      return writer.u8(lane + 1);
+    case "boolean":
+      return writer.u8(lane);
+    default:
+      return writer.u32(lane);
+  }
+}
+
+function encodeMeasure(
+  writer: RowBinaryWriter,
+  column: MeasureColumn,
+  cells: Cells,
+  cell: number,
+  index: number,
+): void {
+  if (column.monoid === "union") {
+    const values = cells.sets[index]!.valuesOf(cell);
+    writer.varint(values.length);
+    for (const value of values) writer.u32(value);
+    return;
+  }
+  const value = cells.values[index][cell];
+  if (column.monoid === "sum") return writer.i64(value);
+  if (Number.isNaN(value)) return writer.u8(1);
+  writer.u8(0);
+  writer.i64(value);
+}
+
+function encodeNothing(writer: RowBinaryWriter, column: MeasureColumn): void {
+  if (column.monoid === "union") return writer.varint(0);
+  if (column.monoid === "sum") return writer.i64(0);
+  writer.u8(1);
+}

@@ -1,0 +1,254 @@
+import type { BlockSegment } from "../blocks.ts";
+import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
+import { createHash } from "node:crypto";
+import type { Flush, ResumePoint } from "./plugin_partition.ts";
+import { RowBinaryWriter } from "./row_binary.ts";
+
+/** What the ledger's generation covers. */
+export interface LedgerFacts {
+  readonly topic: string;
+  readonly schemaVersion: number;
+  readonly decoderVersion: number;
+  readonly blockSize: number;
+  readonly horizon: number;
+  readonly lateAfterMs: number;
+}
+
+/** The ledger's table of one log. */
+export function ledgerTable(facts: LedgerFacts, logId: string): string {
+  const hash = createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 8);
+  return `state_ledger_${facts.topic.replace(/[.-]/g, "_")}_${hash}_${logId.replaceAll("-", "_")}`;
+}
+
+/** Columns of the ledger in the order of its RowBinary rows. */
+export const ledgerColumns =
+  "partition, block, events, repeats, late_events, dead_letters, first_event_ms, last_event_ms, last_append_ms, version";
+
+/** Creates the ledger: one row per partition and block, the highest version counts. */
+export function createLedgerTable(table: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${table} (
+  partition UInt32, block UInt64, events UInt64, repeats UInt64, late_events UInt64,
+  dead_letters UInt64, first_event_ms Int64, last_event_ms Int64, last_append_ms Int64, version UInt64
+) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
+ORDER BY (partition, block)`;
+}
+
+/** No event time yet: before every event. */
+const NONE = -1;
+
+interface LedgerBlock {
+  readonly start: bigint;
+  end: bigint | null;
+  events: number;
+  repeats: number;
+  lateEvents: number;
+  deadLetters: number;
+  firstEventMs: number;
+  lastEventMs: number;
+  lastAppendMs: number;
+}
+
+/** What a partition's ledger knows in memory, for the status. */
+export interface LedgerTotals {
+  readonly watermarkMs: number;
+  readonly events: number;
+  readonly lateEvents: number;
+  readonly repeats: number;
+  readonly deadLetters: number;
+}
+
+/** What the blocks before the resume point add up to. */
+export interface LedgerHistory extends LedgerTotals {
+  readonly resume: ResumePoint;
+}
+
+/**
+ * Counts what goes through a partition, per block: events, repeats, late events, dead letters, and
+ * from when to when. Written as plugins' rows are: the value of a version is always the same.
+ *
+ * An event is late when it happened more than `lateAfterMs` before the watermark, the greatest event
+ * time at a lower offset. Late events count like all others.
+ */
+export class LedgerPartition {
+  #blocks: LedgerBlock[];
+  #position: bigint;
+  #acknowledged: bigint;
+  #inFlight = false;
+  #watermarkMs: number;
+  #history: LedgerHistory;
+  /** Dead letters not yet acknowledged, as RowBinary; they are written before the ledger's row. */
+  #deadLetters: { offset: bigint; row: Uint8Array }[] = [];
+
+  constructor(
+    readonly partition: number,
+    readonly log: { readonly id: string; readonly topic: string },
+    readonly lateAfterMs: number,
+    history: LedgerHistory,
+  ) {
+    this.#history = history;
+    this.#blocks = [emptyBlock(history.resume.block)];
+    this.#position = history.resume.block;
+    this.#acknowledged = history.resume.frontier;
+    this.#watermarkMs = history.watermarkMs;
+  }
+
+  /** Where the ledger resumes. */
+  get resume(): ResumePoint {
+    return this.#history.resume;
+  }
+
+  get acknowledged(): bigint {
+    return this.#acknowledged;
+  }
+
+  /** The start of the oldest block that is not wholly acknowledged: a restart reads from there. */
+  get openBlock(): bigint {
+    return this.#blocks[0].start;
+  }
+
+  get unflushed(): boolean {
+    return !this.#inFlight && this.#position > this.#acknowledged;
+  }
+
+  /** Bytes of dead letters that wait to be written. */
+  get pendingBytes(): number {
+    return this.#deadLetters.reduce((sum, letter) => sum + letter.row.length, 0);
+  }
+
+  /** All that the partition has seen, since the log's beginning. */
+  totals(): LedgerTotals {
+    const of = (key: "events" | "lateEvents" | "repeats" | "deadLetters") =>
+      this.#history[key] + this.#blocks.reduce((sum, block) => sum + block[key], 0);
+    return {
+      watermarkMs: this.#watermarkMs,
+      events: of("events"),
+      lateEvents: of("lateEvents"),
+      repeats: of("repeats"),
+      deadLetters: of("deadLetters"),
+    };
+  }
+
+  /** Counts the rows of one block segment; `faults` are the chunk's dead letters. */
+  apply(columns: Columns, segment: BlockSegment, faults: readonly DecodeFault[]): void {
+    if (segment.block < this.resume.block) return;
+    const block = this.#blocks[this.#blocks.length - 1];
+    for (let row = segment.firstRow; row < segment.endRow; row++) this.#count(block, columns, row);
+    for (const fault of faults) {
+      if (fault.row >= segment.firstRow && fault.row < segment.endRow) this.#keep(columns, fault);
+    }
+    if (segment.end === null) return;
+    this.#position = segment.end;
+    block.end = segment.end;
+    this.#blocks.push(emptyBlock(segment.end));
+  }
+
+  /** Says that the log was read up to `to`. */
+  advance(to: bigint): void {
+    if (to > this.#position) this.#position = to;
+  }
+
+  #count(block: LedgerBlock, columns: Columns, row: number): void {
+    if (columns.appendMs[row] > block.lastAppendMs) block.lastAppendMs = columns.appendMs[row];
+    const status = columns.status[row];
+    if (status === RowStatus.deadLetter) block.deadLetters++;
+    if (status !== RowStatus.event) return;
+    if (columns.repeat[row] === 1) {
+      block.repeats++;
+      return;
+    }
+    const eventMs = columns.eventMs[row];
+    block.events++;
+    if (eventMs < this.#watermarkMs - this.lateAfterMs) block.lateEvents++;
+    if (eventMs > this.#watermarkMs) this.#watermarkMs = eventMs;
+    if (eventMs > block.lastEventMs) block.lastEventMs = eventMs;
+    if (block.firstEventMs === NONE || eventMs < block.firstEventMs) block.firstEventMs = eventMs;
+  }
+
+  #keep(columns: Columns, fault: DecodeFault): void {
+    const { row } = fault;
+    const offset = columns.from + BigInt(columns.offsetDelta[row]);
+    const writer = new RowBinaryWriter(256);
+    writer.text(this.log.topic);
+    writer.text(this.log.id);
+    writer.u32(this.partition);
+    writer.u64(offset);
+    writer.i64(Math.floor(columns.appendMs[row]));
+    writer.text(fault.field);
+    writer.text(fault.reason);
+    writer.binary(columns.bytes.subarray(columns.valueStart[row], columns.valueEnd[row]));
+    this.#deadLetters.push({ offset, row: writer.finish().slice() });
+  }
+
+  /** The ledger's insert, and the dead letters that have to be written before it (may be empty). */
+  prepareFlush(): (Flush & { readonly deadLetters: Uint8Array }) | null {
+    if (!this.unflushed) return null;
+    const frontier = this.#position;
+    const writer = new RowBinaryWriter(256);
+    for (const block of this.#blocks) this.#encode(writer, block, block.end ?? frontier);
+    const letters = this.#deadLetters;
+    this.#inFlight = true;
+    return {
+      rows: writer.finish(),
+      rowCount: this.#blocks.length,
+      frontier,
+      deadLetters: concat(letters.map((letter) => letter.row)),
+      acknowledge: () => {
+        this.#inFlight = false;
+        this.#acknowledged = frontier;
+        this.#deadLetters = this.#deadLetters.filter(({ offset }) => offset >= frontier);
+        const done = this.#blocks.filter(({ end }) => end !== null && end <= frontier);
+        this.#blocks = this.#blocks.filter((block) => !done.includes(block));
+        this.#history = done.reduce(plus, this.#history);
+      },
+      fail: () => {
+        this.#inFlight = false;
+      },
+    };
+  }
+
+  #encode(writer: RowBinaryWriter, block: LedgerBlock, version: bigint): void {
+    writer.u32(this.partition);
+    writer.u64(block.start);
+    for (const n of [block.events, block.repeats, block.lateEvents, block.deadLetters]) {
+      writer.i64(n);
+    }
+    for (const ms of [block.firstEventMs, block.lastEventMs, block.lastAppendMs]) {
+      writer.i64(Math.floor(ms));
+    }
+    writer.u64(version);
+  }
+}
+
+function plus(history: LedgerHistory, block: LedgerBlock): LedgerHistory {
+  return {
+    ...history,
+    events: history.events + block.events,
+    lateEvents: history.lateEvents + block.lateEvents,
+    repeats: history.repeats + block.repeats,
+    deadLetters: history.deadLetters + block.deadLetters,
+  };
+}
+
+function emptyBlock(start: bigint): LedgerBlock {
+  return {
+    start,
+    end: null,
+    events: 0,
+    repeats: 0,
+    lateEvents: 0,
+    deadLetters: 0,
+    firstEventMs: NONE,
+    lastEventMs: NONE,
+    lastAppendMs: NONE,
+  };
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,135 @@
+import type { BlockSegment } from "../blocks.ts";
+import type { Columns } from "../columns.ts";
+import type { Plugin } from "../plugin.ts";
+import { Cells } from "./cells.ts";
+import { encodeCells, encodeFrontier } from "./encode_cells.ts";
+import { createKernel, type Kernel } from "./kernel.ts";
+import { RowBinaryWriter } from "./row_binary.ts";
+
+/** Where a plugin's tables say that a partition resumes. */
+export interface ResumePoint {
+  /** The start of the block that was open: a block bound. Reading starts here. */
+  readonly block: bigint;
+  /** The acknowledged frontier: what lies below need not be written again. */
+  readonly frontier: bigint;
+}
+
+/** Rows on their way to a table: one insert. */
+export interface Flush {
+  /** RowBinary: changed rows and the frontier rows. */
+  readonly rows: Uint8Array;
+  readonly rowCount: number;
+  /** The offset up to which the table is right once the insert is acknowledged (exclusive). */
+  readonly frontier: bigint;
+  /** Call when the insert was acknowledged. */
+  acknowledge(): void;
+  /** Call when it failed, or when nobody knows: the rows are written again, the same or newer. */
+  fail(): void;
+}
+
+interface Block {
+  readonly start: bigint;
+  /** Exclusive; null while the block is open. */
+  end: bigint | null;
+  readonly cells: Cells;
+}
+
+/**
+ * One plugin on one partition: the cells of its unflushed blocks, and which of them changed since
+ * the last acknowledged flush. Every write is `(value at version)`, so it may happen twice, late, or
+ * from two processes: the value of a version is always the same and the highest version wins.
+ */
+export class PluginPartition {
+  readonly #kernel: Kernel;
+  /** Oldest first; only the last may be open. */
+  #blocks: Block[];
+  #position: bigint;
+  #acknowledged: bigint;
+  #inFlight = false;
+
+  constructor(
+    readonly plugin: Plugin,
+    readonly partition: number,
+    readonly resume: ResumePoint,
+    columns: Columns,
+  ) {
+    this.#kernel = createKernel(plugin, columns);
+    this.#blocks = [{ start: resume.block, end: null, cells: new Cells(plugin) }];
+    this.#position = resume.block;
+    this.#acknowledged = resume.frontier;
+  }
+
+  /** The acknowledged frontier. */
+  get acknowledged(): bigint {
+    return this.#acknowledged;
+  }
+
+  /** The start of the oldest block that is not wholly acknowledged: a restart reads from there. */
+  get openBlock(): bigint {
+    return this.#blocks[0].start;
+  }
+
+  /** Changed rows that are not in flight. */
+  get changedRows(): number {
+    return this.#blocks.reduce((sum, block) => sum + block.cells.dirtyCount, 0);
+  }
+
+  /** Whether there is something to flush: a position beyond what is acknowledged. */
+  get unflushed(): boolean {
+    return !this.#inFlight && this.#position > this.#acknowledged;
+  }
+
+  /** Adds the rows of one block segment. Segments come in order. */
+  apply(segment: BlockSegment): void {
+    if (segment.block < this.resume.block) return;
+    const block = this.#blocks[this.#blocks.length - 1];
+    if (block.start !== segment.block) {
+      throw new RangeError(`Cannot add block ${segment.block}: block ${block.start} is open`);
+    }
+    this.#kernel.apply(block.cells, segment.firstRow, segment.endRow);
+    if (segment.end === null) return;
+    this.#position = segment.end;
+    block.end = segment.end;
+    this.#blocks.push({ start: segment.end, end: null, cells: new Cells(this.plugin) });
+  }
+
+  /** Says that the log was read up to `to`, the fetch position: beyond the last record by a gap. */
+  advance(to: bigint): void {
+    if (to > this.#position) this.#position = to;
+  }
+
+  /**
+   * Takes what changed since the last acknowledged flush as one insert; null when there is nothing
+   * new. Only one flush is in flight at a time; events may be added meanwhile.
+   */
+  prepareFlush(): Flush | null {
+    if (!this.unflushed) return null;
+    const writer = new RowBinaryWriter();
+    const frontier = this.#position;
+    const taken: { cells: Cells; changed: Uint32Array }[] = [];
+    let rowCount = 0;
+    for (const { start, end, cells } of this.#blocks) {
+      const changed = cells.takeDirty();
+      const at = { partition: this.partition, block: start, version: end ?? frontier };
+      encodeCells(writer, this.plugin, cells, changed, at);
+      encodeFrontier(writer, this.plugin, at);
+      taken.push({ cells, changed });
+      rowCount += changed.length + 1;
+    }
+    this.#inFlight = true;
+    return {
+      rows: writer.finish(),
+      rowCount,
+      frontier,
+      acknowledge: () => {
+        this.#inFlight = false;
+        this.#acknowledged = frontier;
+        this.#blocks = this.#blocks.filter(({ end }) => end === null || end > frontier);
+      },
+      fail: () => {
+        this.#inFlight = false;
+        for (const { cells, changed } of taken) cells.restoreDirty(changed);
+      },
+    };
+  }
+}

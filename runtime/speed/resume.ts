@@ -1,0 +1,148 @@
+import { type EventLog, type Warehouse } from "../ports.ts";
+import { LogGapError } from "../errors.ts";
+import { createSpeedTable, type PluginTables, speedColumns, SpeedKind } from "../tables.ts";
+import { encodeFrontier } from "./encode_cells.ts";
+import type { LedgerHistory } from "./ledger.ts";
+import { createLedgerTable, type LedgerFacts, ledgerTable } from "./ledger.ts";
+import type { ResumePoint } from "./plugin_partition.ts";
+import { RowBinaryWriter } from "./row_binary.ts";
+
+/** Where a plugin stands on one partition, as its table tells. */
+export interface PluginResume extends ResumePoint {
+  /** The first block that the table has rows for. */
+  readonly first: bigint;
+}
+
+/**
+ * Reads where a plugin resumes, from its table alone; makes the table if there is none. A partition
+ * without rows starts at {@link firstBlock}, which is recorded at once.
+ *
+ * @returns one point per partition.
+ * @throws LogGapError never: {@link checkAgainstLog} does, per partition.
+ */
+export async function resumePlugin(
+  warehouse: Warehouse,
+  tables: PluginTables,
+  log: EventLog,
+  facts: { blockSize: number; horizon: number },
+): Promise<PluginResume[]> {
+  await warehouse.command(createSpeedTable(tables, log.id));
+  const table = tables.speed(log.id);
+  const rows = await warehouse.query<
+    { partition: number; open_block: number; frontier: number; first_block: number }
+  >(
+    `SELECT partition, argMax(block, (version, block)) AS open_block, max(version) AS frontier,
+       min(block) AS first_block
+     FROM ${table} WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
+  );
+  const known = new Map(rows.map((row) => [row.partition, row]));
+  const points: PluginResume[] = [];
+  for (let partition = 0; partition < log.partitionCount(); partition++) {
+    const row = known.get(partition);
+    if (row !== undefined) {
+      points.push({
+        block: BigInt(row.open_block),
+        frontier: BigInt(row.frontier),
+        first: BigInt(row.first_block),
+      });
+      continue;
+    }
+    const block = await firstBlock(log, partition, facts);
+    const writer = new RowBinaryWriter(256);
+    encodeFrontier(writer, tables.plugin, { partition, block, version: block });
+    await warehouse.insert(
+      `${table} (${speedColumns(tables.plugin).join(", ")})`,
+      writer.finish(),
+    );
+    points.push({ block, frontier: block, first: block });
+  }
+  return points;
+}
+
+/**
+ * Where a new generation starts: at the log's beginning, or, where the log was trimmed, at the first
+ * bound that is known without reading (a multiple of the block size) with a whole horizon before it.
+ * What lies below is archived, so the next batch run covers it.
+ */
+async function firstBlock(
+  log: EventLog,
+  partition: number,
+  facts: { blockSize: number; horizon: number },
+): Promise<bigint> {
+  const { start } = await log.bounds(partition);
+  if (start === 0n) return 0n;
+  const size = BigInt(facts.blockSize);
+  const whole = start + BigInt(facts.horizon);
+  return (whole + size - 1n) / size * size;
+}
+
+/** Reads where the ledger resumes and what it counted before. One history per partition. */
+export async function resumeLedger(
+  warehouse: Warehouse,
+  facts: LedgerFacts,
+  log: EventLog,
+): Promise<LedgerHistory[]> {
+  const table = ledgerTable(facts, log.id);
+  await warehouse.command(createLedgerTable(table));
+  const rows = await warehouse.query<Record<string, number>>(
+    `WITH resume AS (
+       SELECT partition, argMax(block, (version, block)) AS open_block, max(version) AS frontier
+       FROM ${table} GROUP BY partition)
+     SELECT r.partition AS partition, any(r.open_block) AS open_block, any(r.frontier) AS frontier,
+       maxIf(l.last_event_ms, l.block < r.open_block) AS watermark,
+       countIf(l.block < r.open_block) AS closed,
+       sumIf(l.events, l.block < r.open_block) AS events,
+       sumIf(l.repeats, l.block < r.open_block) AS repeats,
+       sumIf(l.late_events, l.block < r.open_block) AS late_events,
+       sumIf(l.dead_letters, l.block < r.open_block) AS dead_letters
+     FROM (SELECT * FROM ${table} FINAL) AS l JOIN resume AS r ON l.partition = r.partition
+     GROUP BY r.partition`,
+  );
+  const known = new Map(rows.map((row) => [row.partition, row]));
+  const histories: LedgerHistory[] = [];
+  for (let partition = 0; partition < log.partitionCount(); partition++) {
+    const row = known.get(partition);
+    const start = row ? 0n : await firstBlock(log, partition, facts);
+    histories.push({
+      resume: {
+        block: row ? BigInt(row.open_block) : start,
+        frontier: row ? BigInt(row.frontier) : start,
+      },
+      watermarkMs: row && row.closed > 0 ? row.watermark : -1,
+      events: row?.events ?? 0,
+      repeats: row?.repeats ?? 0,
+      lateEvents: row?.late_events ?? 0,
+      deadLetters: row?.dead_letters ?? 0,
+    });
+  }
+  return histories;
+}
+
+/**
+ * Checks that the log still holds what a partition has to read next.
+ *
+ * @throws LogGapError when the log ends below what was read from it (truncated or restored), or
+ * begins above it (retention ran past us).
+ */
+export async function checkAgainstLog(
+  log: EventLog,
+  partition: number,
+  point: ResumePoint,
+): Promise<void> {
+  const { start, end } = await log.bounds(partition);
+  const at = { topic: log.topic, partition, offset: point.frontier };
+  if (end < point.frontier) {
+    throw new LogGapError(
+      `Cannot resume partition ${partition} of ${log.topic}: the log ends at offset ${end}, below ` +
+        `the frontier ${point.frontier}: it was truncated or restored. Raise the plugins' version to start anew`,
+      at,
+    );
+  }
+  if (start > point.block) {
+    throw new LogGapError(
+      `Cannot resume partition ${partition} of ${log.topic}: the log begins at offset ${start}, ` +
+        `above the open block ${point.block}: retention ran past it. Raise the plugins' version to start anew`,
+      at,
+    );
+  }
+}
