@@ -114,7 +114,7 @@ class TopicBatchLayer implements BatchLayer {
     await dropLeftovers(context, published);
     const parts: PluginRunRecord[] = [];
     try {
-      const repeats = await findRepeats(context, daysOf(steps)).catch((error: Error) => error);
+      const repeats = await findRepeats(context, daysOf(steps)).catch(asError);
       for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
     } finally {
       await dropScratch(context);
@@ -126,6 +126,9 @@ class TopicBatchLayer implements BatchLayer {
     return this.#runners.find((runner) => runner.plugin === step.plugin)!;
   }
 }
+
+/** A signal may abort with anything. */
+const asError = (error: unknown) => error instanceof Error ? error : new Error(String(error));
 
 /** The days that the steps together read. */
 function daysOf(steps: readonly PluginStep[]): string[] {
