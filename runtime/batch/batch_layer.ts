@@ -114,7 +114,7 @@ class TopicBatchLayer implements BatchLayer {
     await dropLeftovers(context, published);
     const parts: PluginRunRecord[] = [];
     try {
-      const repeats = await findRepeats(context, union(steps)).catch((error: Error) => error);
+      const repeats = await findRepeats(context, daysOf(steps)).catch(asError);
       for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
     } finally {
       await dropScratch(context);
@@ -127,10 +127,12 @@ class TopicBatchLayer implements BatchLayer {
   }
 }
 
-/** What all steps together read. */
-function union(steps: readonly PluginStep[]): Pick<PluginStep, "full" | "days"> {
-  const days = new Set(steps.flatMap((step) => step.days));
-  return { full: steps.some((step) => step.full), days: [...days].sort() };
+/** A signal may abort with anything. */
+const asError = (error: unknown) => error instanceof Error ? error : new Error(String(error));
+
+/** The days that the steps together read. */
+function daysOf(steps: readonly PluginStep[]): string[] {
+  return [...new Set(steps.flatMap((step) => step.days))].sort();
 }
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {

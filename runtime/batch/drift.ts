@@ -41,7 +41,7 @@ export async function driftOf(
   const days = await comparableDays(context, step, speed.logId, wholeFromMs);
   if (days.length === 0) return null;
   const [row] = await context.warehouse.query<{ drift: number | string }>(
-    driftSql(context, { ...step, days, full: false }, repeats, speed.logId, additive),
+    driftSql(context, { ...step, days }, repeats, speed.logId, additive),
     statement(context, { days, speed_cut: cutOf(context.cut, speed.logId) }),
   );
   // Rows may have been removed meanwhile: what is whole now was whole when it was read.
@@ -90,7 +90,7 @@ async function comparableDays(
   if (!otherLogs || whole.length === 0) return whole;
   const rows = await context.warehouse.query<{ day: string }>(
     `SELECT DISTINCT toString(toDate(event_time)) AS day
-FROM ${archiveSql(context, { full: false, days: whole })}
+FROM ${archiveSql(context, whole)}
 WHERE ${belowCut} AND log != {log:String}`,
     statement(context, { log: logId }),
   );
@@ -121,7 +121,7 @@ function driftSql(
     ),
   ];
   if (step.days.some((day) => repeats.unseenByDay.get(day))) {
-    const unseen = grainRowsSql(step.plugin, unseenEventsSql(context, step, repeats));
+    const unseen = grainRowsSql(step.plugin, unseenEventsSql(context, step.days, repeats));
     parts.push(cells("-", "bucket", `(\n${unseen}\n)`));
   }
   const columns = additive.map((_, i) => i);

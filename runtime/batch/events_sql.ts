@@ -6,17 +6,25 @@ import { grainSeconds, type Plugin } from "../plugin.ts";
 import { BatchLevel } from "../tables.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
 import { type Repeats, repeatsCondition } from "./repeats.ts";
-import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { type BatchPlugin, type RunContext, statement } from "./run_context.ts";
 
-/** The events that count: below the cut, each identity once. */
-export function countedEventsSql(context: RunContext, step: PluginStep, repeats: Repeats): string {
-  return `SELECT * FROM ${archiveSql(context, step)}
+/** The events of some days that count: below the cut, each identity once. Binds `days`. */
+export function countedEventsSql(
+  context: RunContext,
+  days: readonly string[],
+  repeats: Repeats,
+): string {
+  return `SELECT * FROM ${archiveSql(context, days)}
 WHERE ${belowCut} AND NOT (${repeatsCondition(repeats, "1")})`;
 }
 
-/** The events that count a second time in the speed layer: repeats that it could not see. */
-export function unseenEventsSql(context: RunContext, step: PluginStep, repeats: Repeats): string {
-  return `SELECT * FROM ${archiveSql(context, step)}
+/** Those that count again in the speed layer: repeats that it could not see. Binds `days`. */
+export function unseenEventsSql(
+  context: RunContext,
+  days: readonly string[],
+  repeats: Repeats,
+): string {
+  return `SELECT * FROM ${archiveSql(context, days)}
 WHERE ${belowCut} AND (${repeatsCondition(repeats, "unseen")})`;
 }
 
@@ -74,6 +82,7 @@ export async function checkColumns(
   context: RunContext,
   plugin: BatchPlugin,
   eventsSql: string,
+  days: readonly string[],
 ): Promise<void> {
   const { plugin: declared } = plugin.tables;
   const described = await context.warehouse.query<{ name: string }>(
@@ -85,7 +94,7 @@ SELECT * FROM (
 ${plugin.batchSql.replace(/[;\s]+$/, "")}
 )
 )`,
-    statement(context),
+    statement(context, { days }),
   );
   const got = described.map((column) => column.name);
   const wanted = [

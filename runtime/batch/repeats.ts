@@ -9,7 +9,8 @@
  */
 import { TwofoldError } from "../errors.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
-import { type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { countRowsByDay, dayChunks } from "./day_chunks.ts";
+import { type RunContext, statement } from "./run_context.ts";
 
 /** The repeats of a run's days, in a table that lives as long as the run. */
 export interface Repeats {
@@ -18,16 +19,27 @@ export interface Repeats {
   readonly logs: readonly string[];
   /** By event day, the repeats that the speed layer could not see. */
   readonly unseenByDay: ReadonlyMap<string, number>;
+  /** By event day, the archived rows; a single day need not be counted. */
+  readonly rowsByDay: ReadonlyMap<string, number>;
 }
 
 /** No repeats: what a run without days has. */
-export const noRepeats: Repeats = { table: "", logs: [], unseenByDay: new Map() };
+export const noRepeats: Repeats = {
+  table: "",
+  logs: [],
+  unseenByDay: new Map(),
+  rowsByDay: new Map(),
+};
 
 /** Offsets and partitions are packed into one UInt64, which a set looks up thrice as fast. */
 const OFFSET_BITS = 44;
 const positionSql = `bitOr(bitShiftLeft(toUInt64(partition), ${OFFSET_BITS}), offset)`;
 
-const scratchPrefix = (topic: string) => `scratch_${topic.replace(/[^a-z0-9]/g, "_")}_`;
+/** Topics have "." and "-", tables have neither: their codes keep two topics apart. */
+const scratchPrefix = (topic: string) => {
+  const name = topic.replace(/[^a-z0-9]/g, (char) => `_${char.charCodeAt(0).toString(16)}`);
+  return `scratch_${name}_`;
+};
 
 /** Names of the scratch tables of a run. */
 function scratchTables(context: RunContext): { hashes: string; repeats: string } {
@@ -35,51 +47,66 @@ function scratchTables(context: RunContext): { hashes: string; repeats: string }
   return { hashes: `${prefix}_hashes`, repeats: `${prefix}_repeats` };
 }
 
-/**
- * Finds the repeats of the given days, once for all plugins of the run.
- *
- * @param step the union of the plugins' days.
- */
+/** Finds the repeats of the given days, once for all plugins of the run. */
 export async function findRepeats(
   context: RunContext,
-  step: Pick<PluginStep, "full" | "days">,
+  days: readonly string[],
 ): Promise<Repeats> {
-  if (step.days.length === 0) return noRepeats;
+  if (days.length === 0) return noRepeats;
   checkRange(context);
   const { hashes, repeats } = scratchTables(context);
-  const { warehouse, schema } = context;
-  const command = (sql: string) => warehouse.command(sql, statement(context));
-  const hash = `cityHash64(${schema.eventId}, event_time)`;
-  const rows = archiveSql(context, step);
+  const command = (sql: string) => context.warehouse.command(sql, statement(context));
   await command(`CREATE TABLE ${hashes} (hash UInt64) ENGINE = MergeTree ORDER BY hash`);
-  await command(`INSERT INTO ${hashes} SELECT ${hash} AS hash FROM ${rows}
-WHERE ${belowCut} GROUP BY hash HAVING count() > 1`);
   await command(`CREATE TABLE ${repeats} (
-  log String, position UInt64, day Date, unseen UInt8
-) ENGINE = MergeTree ORDER BY (log, position)`);
-  // In the order of positions the previous occurrence, if it is in the same log and partition, is
-  // the nearest one there: the speed layer saw it if it lies in [offset - horizon, offset).
-  await command(`INSERT INTO ${repeats}
-SELECT log, ${positionSql}, toDate(event_time),
-  NOT (previous.1 = log AND previous.2 = partition AND offset - previous.3 <= ${context.horizon})
+  day Date, log String, position UInt64, unseen UInt8
+) ENGINE = MergeTree ORDER BY (day, log, position)`);
+  const rowsByDay = await countRowsByDay(context, days);
+  for (const chunk of dayChunks(days, rowsByDay, context.settings.memoryLimitBytes)) {
+    await command(`TRUNCATE TABLE ${hashes}`);
+    await command(hashesSql(context, chunk));
+    await command(repeatsSql(context, chunk));
+  }
+  return { ...await readRepeats(context, repeats), rowsByDay };
+}
+
+const hashOf = ({ schema }: RunContext) => `cityHash64(${schema.eventId}, event_time)`;
+
+function hashesSql(context: RunContext, days: readonly string[]): string {
+  return `INSERT INTO ${scratchTables(context).hashes}
+SELECT ${hashOf(context)} AS hash FROM ${archiveSql(context, days)}
+WHERE ${belowCut} GROUP BY hash HAVING count() > 1`;
+}
+
+/**
+ * In the order of positions the previous occurrence, if it is in the same log and partition, is the
+ * nearest one there: the speed layer saw it if it lies in [offset - horizon, offset).
+ */
+function repeatsSql(context: RunContext, days: readonly string[]): string {
+  const { schema, horizon } = context;
+  const { hashes, repeats } = scratchTables(context);
+  return `INSERT INTO ${repeats} (day, log, position, unseen)
+SELECT toDate(event_time), log, ${positionSql},
+  NOT (previous.1 = log AND previous.2 = partition AND offset - previous.3 <= ${horizon})
 FROM (
   SELECT log, partition, offset, event_time, row_number() OVER earlier AS nth,
     lagInFrame((log, partition, offset)) OVER earlier AS previous
   FROM (
-    SELECT toString(log) AS log, partition, offset, ${schema.eventId}, event_time FROM ${rows}
-    WHERE ${belowCut} AND ${hash} IN (SELECT hash FROM ${hashes})
+    SELECT toString(log) AS log, partition, offset, ${schema.eventId}, event_time
+    FROM ${archiveSql(context, days)}
+    WHERE ${belowCut} AND ${hashOf(context)} IN (SELECT hash FROM ${hashes})
   )
   WINDOW earlier AS (
     PARTITION BY ${schema.eventId}, event_time ORDER BY log, partition, offset
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   )
 )
-WHERE nth > 1`);
-  await command(`DROP TABLE ${hashes} SYNC`);
-  return await readRepeats(context, repeats);
+WHERE nth > 1`;
 }
 
-async function readRepeats(context: RunContext, table: string): Promise<Repeats> {
+async function readRepeats(
+  context: RunContext,
+  table: string,
+): Promise<Omit<Repeats, "rowsByDay">> {
   const rows = await context.warehouse.query<{ log: string; day: string; unseen: number | string }>(
     `SELECT log, toString(day) AS day, sum(unseen) AS unseen FROM ${table} GROUP BY log, day`,
     statement(context),
@@ -91,12 +118,13 @@ async function readRepeats(context: RunContext, table: string): Promise<Repeats>
   return { table, logs: [...new Set(rows.map((row) => row.log))].sort(), unseenByDay };
 }
 
-/** A condition on archive rows: whether they are repeats with `where`. One set per log. */
+/** A condition on rows of `days` (bound): whether they are repeats with `where`. One set per log. */
 export function repeatsCondition({ table, logs }: Repeats, where: "1" | "unseen"): string {
   if (logs.length === 0) return "0";
   return logs.map((log) =>
     `log = '${log}' AND ${positionSql} IN ` +
-    `(SELECT position FROM ${table} WHERE log = '${log}' AND ${where})`
+    `(SELECT position FROM ${table} ` +
+    `WHERE day IN {days:Array(Date)} AND log = '${log}' AND ${where})`
   ).join(" OR ");
 }
 

@@ -2,6 +2,7 @@
 import type { Plugin } from "../plugin.ts";
 import { BatchLevel, dayRowsWhere, mergedMeasures } from "../tables.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
+import { dayChunks } from "./day_chunks.ts";
 import type { Repeats } from "./repeats.ts";
 import { type PluginStep, type RunContext, statement } from "./run_context.ts";
 
@@ -12,26 +13,25 @@ export async function writeRows(
   repeats: Repeats,
 ): Promise<void> {
   if (step.days.length === 0) return;
-  const events = countedEventsSql(context, step, repeats);
-  await checkColumns(context, step.plugin, events);
-  const options = statement(context, {
-    days: step.days,
-    base: step.base,
-    base_full_run: step.baseFullRun,
-  });
-  for (
-    const sql of [
-      grainInsertSql(step.plugin, events),
-      dayInsertSql(step),
-      step.full ? fullAllTimeInsertSql(step) : allTimeInsertSql(step),
-    ]
-  ) await context.warehouse.command(sql, options);
+  const { plugin, base, baseFullRun } = step;
+  const command = (sql: string, days: readonly string[]) =>
+    context.warehouse.command(
+      sql,
+      statement(context, { days, base, base_full_run: baseFullRun }),
+    );
+  const chunks = dayChunks(step.days, repeats.rowsByDay, context.settings.memoryLimitBytes);
+  await checkColumns(context, plugin, countedEventsSql(context, chunks[0], repeats), chunks[0]);
+  for (const days of chunks) {
+    await command(grainInsertSql(plugin, countedEventsSql(context, days, repeats)), days);
+    await command(dayInsertSql(step), days);
+  }
+  await command(step.full ? fullAllTimeInsertSql(step) : allTimeInsertSql(step), step.days);
 }
 
 const keyNames = (plugin: Plugin) => plugin.keyColumns.map((key) => key.name);
 const measureNames = (plugin: Plugin) => plugin.measureColumns.map((measure) => measure.name);
 
-/** Rows of the run itself, of one level and of its days. */
+/** Rows of the run itself, of one level. */
 const ownRows = (level: number) => `level = ${level} AND run = {run:UInt64}`;
 
 function dayInsertSql({ plugin: { tables } }: PluginStep): string {
@@ -43,7 +43,7 @@ function dayInsertSql({ plugin: { tables } }: PluginStep): string {
 SELECT ${BatchLevel.day}, {run:UInt64}, toStartOfDay(t.bucket) AS start${list(keys)},
   ${mergedMeasures(plugin)}
 FROM ${batch} AS t
-WHERE ${ownRows(BatchLevel.grain)}
+WHERE ${ownRows(BatchLevel.grain)} AND toDate(t.bucket) IN {days:Array(Date)}
 GROUP BY ${["start", ...keys].join(", ")}`;
 }
 

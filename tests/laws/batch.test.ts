@@ -133,8 +133,9 @@ describe("laws of the batch layer", () => {
     const users = batchPlugin(usersPlugin, usersSql, 1);
     const layer = world.layer([users], { settings: { memoryLimitBytes: 1e9, maxQueryMs: 1000 } });
     const totals = new Map<string, number>();
-    let [published, reads, least, done] = [0, 0, 0, false];
+    let [published, reads, done] = [0, 0, false];
     const reader = async () => {
+      let least = 0;
       while (!done) {
         const pointer = await readPointer(warehouse, users.tables);
         if (pointer === null) continue;
