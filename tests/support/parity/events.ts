@@ -36,7 +36,8 @@ const instantMs = fc.oneof(
   ),
 );
 
-const event: fc.Arbitrary<Event> = fc.record({
+/** An event. */
+export const event: fc.Arbitrary<Event> = fc.record({
   user: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(4_294_967_295)),
   movie: fc.integer({ min: 1, max: 5 }),
   type: fc.constantFrom("view", "pause", "resume", "complete", "rating"),

@@ -1,5 +1,5 @@
 import { fc } from "testing";
-import { type Put, put } from "./events.ts";
+import { type Event, event, type Put, put } from "./events.ts";
 import type { World } from "./world.ts";
 
 /** One move of the world. */
@@ -27,7 +27,8 @@ export type Move =
     readonly process: number;
     readonly partition: number;
     readonly before: readonly Put[];
-    readonly between: readonly Put[];
+    /** Happens twice, so that both parts of the story change one cell. */
+    readonly twin: Event;
   }
   | { readonly move: "check"; readonly bucket: "all" | "hour" };
 
@@ -72,7 +73,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       process,
       partition,
       before: fc.array(put, { maxLength: 4 }),
-      between: fc.array(put, { maxLength: 4 }),
+      twin: event,
     }),
   },
   {
@@ -141,13 +142,18 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
   }
 }
 
-type Episode = { readonly before: readonly Put[]; readonly between: readonly Put[] };
+type Episode = { readonly before: readonly Put[]; readonly twin: Event };
+
+function putTwin(world: World, partition: number, { twin }: Episode): void {
+  world.put(partition, { kind: "event", gap: 0, event: twin, shape: 0 });
+}
 
 /** A process stalls with what it has read, while another reads further and writes; then it writes. */
 async function playStall(world: World, slow: number, partition: number, episode: Episode) {
   for (const put of episode.before) world.put(partition, put);
+  putTwin(world, partition, episode);
   await world.step(slow, partition);
-  for (const put of episode.between) world.put(partition, put);
+  putTwin(world, partition, episode);
   await world.step(1 - slow, partition);
   await world.write(1 - slow, partition, "known");
   await world.write(slow, partition, "known");
@@ -156,9 +162,10 @@ async function playStall(world: World, slow: number, partition: number, episode:
 /** What a process writes is refused; it goes on and writes again. */
 async function playRefusal(world: World, process: number, partition: number, episode: Episode) {
   for (const put of episode.before) world.put(partition, put);
+  putTwin(world, partition, episode);
   await world.step(process, partition);
   await world.write(process, partition, "refused");
-  for (const put of episode.between) world.put(partition, put);
+  putTwin(world, partition, episode);
   await world.step(process, partition);
   await world.write(process, partition, "known");
 }
