@@ -48,7 +48,11 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const GIB = 2 ** 30;
 
-function filled<T>(setting: FilledSetting<T>): FilledSetting<T> {
+function filled<T>(
+  setting: Omit<FilledSetting<T>, "default"> & {
+    readonly default: (context: DefaultContext) => NoInfer<T>;
+  },
+): FilledSetting<T> {
   return setting;
 }
 

@@ -74,10 +74,10 @@ function caller(options: ClientOptions): <Answer>(call: Call) => Promise<Answer>
   const { config, world, onOutage = () => {}, attempts = ATTEMPTS } = options;
   const { clock, stop } = world;
   let out = false;
-  return (call) =>
+  return <Answer>(call: Call) =>
     retry(async () => {
       try {
-        const answer = await callOnce(call, config, world);
+        const answer = await callOnce<Answer>(call, config, world);
         if (out) onOutage("it answers again");
         out = false;
         return answer;

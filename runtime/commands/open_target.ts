@@ -9,25 +9,29 @@ import type { Owner, World } from "./world.ts";
 /** A process that starts has this long to listen: 60 looks, growing to a second apart. */
 const STARTING = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
 
+/** Options of {@link openTarget}. */
+export interface TargetOptions {
+  /** Whether a folder opened here has its layers running. Default true. */
+  readonly start?: boolean;
+  /** Told what a person has to wait for. Default: written to `world.err`. */
+  readonly notice?: (text: string) => void;
+}
+
 /**
  * The running process where there is one, else the data folder itself.
  *
- * @param notice told what a person has to wait for.
  * @throws ExternalError when a process owns the folder and does not listen.
  */
 export async function openTarget(
   config: Config,
   world: World,
-  notice: (text: string) => void = (text) => world.err.write(`${text}\n`),
+  { start = true, notice = (text) => world.err.write(`${text}\n`) }: TargetOptions = {},
 ): Promise<Target> {
   if (await world.readOwner(config.dataDir) === null) {
     notice(paint(world.err, "dim", `No process runs on ${config.dataDir}: opening it here.`));
-    return await openOwnFolder(
-      config,
-      world,
-      (message, error) =>
-        notice(`${message}: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    const onProblem = (message: string, error: unknown) =>
+      notice(`${message}: ${error instanceof Error ? error.message : String(error)}`);
+    return await openOwnFolder(config, world, { start, onProblem });
   }
   await listening(config, world);
   return connect({ config, world, onOutage: notice });
