@@ -189,14 +189,14 @@ export const settings = {
     env: "TWOFOLD_LOG_LEVEL",
     flag: "log-level",
     type: choice("debug", "info", "warn", "error"),
-    default: () => "info",
+    default: () => "info" as const,
     summary: "The least level of what is logged",
   }),
   logFormat: filled({
     env: "TWOFOLD_LOG_FORMAT",
     flag: "log-format",
     type: choice("text", "json"),
-    default: () => "text",
+    default: () => "text" as const,
     summary: "Log lines for people or for machines",
   }),
 };
