@@ -60,11 +60,6 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
 }
 
 async function pointer(warehouse: Warehouse, tables: PluginTables) {
-  const known = await warehouse.query<{ n: number }>(
-    "SELECT count() AS n FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
-    { params: { name: tables.batch } },
-  );
-  if (known[0].n === 0) return undefined;
   const [row] = await warehouse.query<{ run: number; cut: Record<string, number[]> }>(
     pointerSql(tables),
   );

@@ -12,7 +12,7 @@ import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { ArchiveReader, BatchLayer, EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
-import { generationOf, type PluginTables, tablesOf } from "../tables.ts";
+import { createBatchTable, generationOf, type PluginTables, tablesOf } from "../tables.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
 
@@ -70,6 +70,7 @@ export async function openTopic(
     ),
   }));
   const tables = plugins.map((plugin) => plugin.tables);
+  for (const table of tables) await warehouse.command(createBatchTable(table));
   const speed = await openSpeedLayer({
     schema,
     log,

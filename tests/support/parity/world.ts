@@ -10,7 +10,7 @@ import type {
   SpeedLayer,
   Warehouse,
 } from "../../../runtime/ports.ts";
-import { type PluginTables, tablesOf } from "../../../runtime/tables.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/tables.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";
 import type { EngineModules } from "./engine_modules.ts";
@@ -76,6 +76,7 @@ export class World {
   static async open(options: WorldOptions): Promise<World> {
     const dir = `${options.dir}/case${options.serial}`;
     const world = new World(options, await openLocalStore(dir));
+    await options.warehouse.command(createBatchTable(world.tables));
     world.#processes = [await world.#start(), await world.#start()];
     world.#serving = options.engine.createServing({
       topics: [{
@@ -178,7 +179,7 @@ export class World {
       schema: plugin.source,
       log: this.log,
       store: this.#store,
-      createDecoder: engine.createDecoder,
+      createDecoder: () => engine.createDecoder(plugin.source),
       blockSize: BLOCK_SIZE,
       clock: this.#clock,
     });
@@ -200,6 +201,7 @@ export class World {
       horizon: HORIZON,
       currentLogId: () => this.log.id,
       speedWholeFromMs: () => Promise.resolve(0),
+      settings: { memoryLimitBytes: 1 << 30 },
     });
   }
 

@@ -1,0 +1,86 @@
+/** Faults as RFC 9457 problem details. */
+import type { Context } from "hono";
+import { NotFoundError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
+
+/** The kinds of problem: their status, and a title that never changes. */
+const kinds = {
+  "invalid-request": { status: 400, title: "The request is not valid" },
+  "unauthorized": { status: 401, title: "A valid token is needed" },
+  "forbidden": { status: 403, title: "Another site may not do this" },
+  "not-found": { status: 404, title: "There is no such thing" },
+  "method-not-allowed": { status: 405, title: "The method is not allowed here" },
+  "payload-too-large": { status: 413, title: "The body is too large" },
+  "unsupported-media-type": { status: 415, title: "The body's format is not supported" },
+  "cancelled": { status: 499, title: "The request was cancelled" },
+  "internal": { status: 500, title: "Something went wrong here" },
+  "not-ready": { status: 503, title: "The answer is not ready yet" },
+  "unavailable": { status: 503, title: "A part that is needed is not available" },
+} as const;
+
+/** Name of a kind of problem; `type` is it behind `urn:twofold:problem:`. */
+export type ProblemKind = keyof typeof kinds;
+
+/** A fault of a request, found by a route. */
+export class Problem extends Error {
+  override readonly name = "Problem";
+  readonly kind: ProblemKind;
+  readonly field?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Further members of the problem's JSON. */
+  readonly members: Readonly<Record<string, unknown>>;
+
+  constructor(kind: ProblemKind, detail: string, options: {
+    readonly field?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly members?: Readonly<Record<string, unknown>>;
+  } = {}) {
+    super(detail);
+    this.kind = kind;
+    this.field = options.field;
+    this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
+  }
+}
+
+const RETRY_AFTER = { "retry-after": "1" };
+
+/**
+ * The problem that an error is to the one who asked. Internal faults keep their message to
+ * themselves.
+ */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof TwofoldError) {
+    const { message, field } = error;
+    if (error instanceof NotFoundError) return new Problem("not-found", message, { field });
+    if (error instanceof UserError) return new Problem("invalid-request", message, { field });
+    if (error instanceof NotReadyError) {
+      return new Problem("not-ready", message, { field, headers: RETRY_AFTER });
+    }
+    if (error.retriable) {
+      const detail = "It may be back soon: try again.";
+      return new Problem("unavailable", detail, { headers: RETRY_AFTER });
+    }
+  }
+  return new Problem("internal", "The server's log tells more.");
+}
+
+/** Whether a problem is worth a line in the server's log. */
+export const isFaultOfServer = (problem: Problem) =>
+  problem.kind === "internal" || problem.kind === "unavailable";
+
+/** A problem as a response. */
+export function problemResponse(c: Context, problem: Problem): Response {
+  const { status, title } = kinds[problem.kind];
+  const body = {
+    type: `urn:twofold:problem:${problem.kind}`,
+    ...{ title, status, detail: problem.message },
+    ...(problem.field === undefined ? {} : { field: problem.field }),
+    instance: c.req.path,
+    ...problem.members,
+  };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...problem.headers, "content-type": "application/problem+json" },
+  });
+}

@@ -1,0 +1,53 @@
+/** Query parameters: each at most once. */
+import type { Context } from "hono";
+import type { MetricQuery } from "../../runtime/ports.ts";
+import { Problem } from "./problem.ts";
+
+/**
+ * The query's parameters by name.
+ *
+ * @param allowed the names that there are; any when left out.
+ * @throws {Problem} 400 naming a parameter that comes twice or is unknown.
+ */
+export function queryParams(c: Context, allowed?: readonly string[]): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const [field, values] of Object.entries(c.req.queries())) {
+    if (allowed !== undefined && !allowed.includes(field)) {
+      const names = allowed.length === 0 ? "none" : allowed.join(", ");
+      const detail = `Unknown parameter ${JSON.stringify(field.slice(0, 80))}, allowed: ${names}`;
+      throw new Problem("invalid-request", detail, { field });
+    }
+    if (values.length > 1) {
+      throw new Problem("invalid-request", `${field} must come once, got ${values.length}`, {
+        field,
+      });
+    }
+    params[field] = values[0];
+  }
+  return params;
+}
+
+/** The question to a metric that a request asks; serving validates it. */
+export function metricQuery(c: Context): MetricQuery {
+  const { layer, from, to, bucket, order, limit, wait_for, ...keys } = queryParams(c);
+  return { layer, from, to, bucket, order, limit, wait_for, keys };
+}
+
+/**
+ * A whole number from a parameter.
+ *
+ * @throws {Problem} 400 naming it.
+ */
+export function wholeNumber(
+  field: string,
+  text: string | undefined,
+  range: { readonly from: number; readonly to: number; readonly otherwise: number },
+): number {
+  if (text === undefined) return range.otherwise;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (value >= range.from && value <= range.to) return value;
+  const detail = `${field} must be a whole number in ${range.from}..${range.to}, got ${
+    JSON.stringify(text.slice(0, 80))
+  }`;
+  throw new Problem("invalid-request", detail, { field });
+}

@@ -1,0 +1,89 @@
+/** Request bodies: their format, their size. */
+import { Problem } from "./problem.ts";
+
+/**
+ * The media type of a request, in lower case and without parameters.
+ *
+ * @throws {Problem} 415 for a type that is not in `allowed`, another charset than UTF-8, or an
+ * encoded body.
+ */
+export function mediaType(request: Request, allowed: readonly string[]): string {
+  const header = request.headers.get("content-type") ?? "";
+  const [type, ...parameters] = header.split(";").map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice(8);
+  const utf8 = charset === undefined || /^"?utf-?8"?$/.test(charset);
+  if (!allowed.includes(type) || !utf8) {
+    const got = header === "" ? "none" : JSON.stringify(header.slice(0, 80));
+    const detail = `content-type must be ${allowed.join(" or ")} in UTF-8, got ${got}`;
+    throw new Problem("unsupported-media-type", detail, {
+      field: "content-type",
+      headers: { accept: allowed.join(", ") },
+    });
+  }
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (encoding !== "identity") {
+    const detail = `content-encoding must be identity, got ${
+      JSON.stringify(encoding.slice(0, 80))
+    }`;
+    throw new Problem("unsupported-media-type", detail, { field: "content-encoding" });
+  }
+  return type;
+}
+
+/** A body that is cut off, with an error, once it is larger than allowed. */
+export interface LimitedBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** The fault of a body that was too large; null as long as it was not. */
+  readonly fault: () => Problem | null;
+}
+
+/**
+ * A request's body of at most `maxBytes` bytes.
+ *
+ * @throws {Problem} 413 when the request says beforehand that it is larger.
+ */
+export function limitedBody(request: Request, maxBytes: number): LimitedBody {
+  const tooLarge = () =>
+    new Problem("payload-too-large", `The body must be at most ${maxBytes} bytes`);
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
+  let fault: Problem | null = null;
+  let seen = 0;
+  const count = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      seen += chunk.length;
+      if (seen <= maxBytes) return controller.enqueue(chunk);
+      fault = tooLarge();
+      controller.error(fault);
+    },
+  });
+  const body = request.body ?? new Response("").body!;
+  return { stream: body.pipeThrough(count), fault: () => fault };
+}
+
+/**
+ * A small JSON object from a body that may be empty.
+ *
+ * @throws {Problem} 400, 413 or 415.
+ */
+export async function smallObject(
+  request: Request,
+  maxBytes: number,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { stream, fault } = limitedBody(request, maxBytes);
+  const text = await new Response(stream).text().catch((error) => {
+    throw fault() ?? error;
+  });
+  if (text === "") return {};
+  mediaType(request, ["application/json"]);
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // Told below, as any other body that is no object.
+  }
+  throw new Problem("invalid-request", "The body must be a JSON object or empty", {
+    field: "body",
+  });
+}

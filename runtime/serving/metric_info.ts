@@ -1,0 +1,81 @@
+/** What a client may know of a metric: its buckets, columns and their types. */
+import { grainSeconds, type Plugin } from "../plugin.ts";
+import type { Bucket, Layer, MetricInfo } from "../ports.ts";
+
+/** The layers, in the order in which they are told. */
+export const layers: readonly Layer[] = ["merged", "batch", "speed"];
+
+/** Seconds in a bucket of fixed size. */
+export const bucketSeconds = { minute: 60, hour: 3600, day: 86400 } as const;
+
+/**
+ * The finest step that a layer's time ranges must keep to, in seconds: the grain, or the window for
+ * the speed layer.
+ */
+export function stepSeconds(plugin: Plugin, layer: Layer): number {
+  return layer === "speed" ? plugin.stream.window.sizeSeconds : grainSeconds[plugin.batch.grain];
+}
+
+/** The buckets that a layer can give for a plugin, finest first. */
+export function bucketsOf(plugin: Plugin, layer: Layer): Bucket[] {
+  const step = stepSeconds(plugin, layer);
+  const fixed = (["minute", "hour", "day"] as const).filter((b) => bucketSeconds[b] % step === 0);
+  return [...(layer === "speed" ? ["window" as const] : []), ...fixed, "all"];
+}
+
+/** A column of an answer. */
+export interface AnswerColumn {
+  readonly name: string;
+  /** `instant`, `integer`, `decimal`, `number`, or the kind of the key's field. */
+  readonly type: string;
+}
+
+/** The time columns of a bucket. */
+export function timeColumns(bucket: Bucket): AnswerColumn[] {
+  const names = bucket === "all"
+    ? []
+    : bucket === "window"
+    ? ["window_start", "window_end"]
+    : ["bucket"];
+  return names.map((name) => ({ name, type: "instant" }));
+}
+
+/** All columns of an answer in order: time, keys, shown measures. */
+export function answerColumns(plugin: Plugin, bucket: Bucket): AnswerColumn[] {
+  return [
+    ...timeColumns(bucket),
+    ...plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
+    ...plugin.shownColumns.map(({ name }) => ({ name, type: shownType(plugin, name) })),
+  ];
+}
+
+function shownType(plugin: Plugin, name: string): string {
+  const measure = plugin.measures[name];
+  if (measure === undefined || measure.kind === "avg") return "number";
+  if (measure.kind === "count" || measure.kind === "uniq") return "integer";
+  return plugin.source.fields[measure.field!].kind === "decimal" ? "decimal" : "integer";
+}
+
+/** Describes a metric. */
+export function metricInfo(plugin: Plugin): MetricInfo {
+  const { present, batch, stream } = plugin;
+  return {
+    name: plugin.name,
+    version: plugin.version,
+    summary: plugin.summary,
+    topic: plugin.source.topic,
+    title: present.title,
+    chart: present.chart,
+    by: present.by,
+    sort: present.sort,
+    window_seconds: stream.window.sizeSeconds,
+    grain: batch.grain,
+    keys: plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
+    measures: plugin.shownColumns.map((column) => column.name),
+    layers: {
+      merged: bucketsOf(plugin, "merged"),
+      batch: bucketsOf(plugin, "batch"),
+      speed: bucketsOf(plugin, "speed"),
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
+import type { MeasureColumn, Plugin } from "../plugin.ts";
+import type { Bucket, QueryParams } from "../ports.ts";
+import {
+  allTimeRowsSql,
+  BatchLevel,
+  dayRowsWhere,
+  type PluginTables,
+  SpeedKind,
+} from "../tables.ts";
+import { bucketSeconds } from "./metric_info.ts";
+import type { TypedQuery } from "./metric_query.ts";
+
+/** What both parts are built from. */
+export interface PartsInput {
+  readonly tables: PluginTables;
+  readonly logId: string;
+  readonly query: TypedQuery;
+  /** The run to read; null when none is published. */
+  readonly run: { readonly run: number; readonly fullRun: number } | null;
+  /** The cut of the log that the speed table follows. */
+  readonly cut: readonly bigint[];
+}
+
+/** One step of a statement. */
+export interface Part extends PartsInput {
+  /** A SELECT of the (bucket and) keys to keep, or "" for all. */
+  readonly survivors: string;
+  /** Leave frontier rows out. */
+  readonly dataOnly: boolean;
+}
+
+/** The parameters that the parts bind. */
+export function partParameters({ query, run, cut }: PartsInput): QueryParams {
+  const params: Record<string, string | number | bigint> = {};
+  for (const { column, value } of query.keys) params[`key_${column.name}`] = value;
+  if (query.from !== null) params.from = query.from;
+  if (query.to !== null) params.to = query.to;
+  if (run !== null && query.layer !== "speed") {
+    params.run = run.run;
+    params.full_run = run.fullRun;
+  }
+  if (query.layer === "merged") cut.forEach((at, partition) => params[`cut_${partition}`] = at);
+  return params;
+}
+
+/** The speed table's rows (and frontier rows), at or above the cut unless the layer is `speed`. */
+export function speedPart(part: Part): string {
+  const { query, cut, logId, tables, dataOnly } = part;
+  const keys = tables.plugin.keyColumns.map((key) => key.name);
+  const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "window_start")];
+  const conditions = [
+    ...rangeConditions(query, "window_start"),
+    ...keyConditions(query),
+    ...semiJoin([...bucket, ...keys], part.survivors),
+  ];
+  const ofRows = conditions.length === 0
+    ? []
+    : [`(kind = ${SpeedKind.frontier} OR (${conditions.join(" AND ")}))`];
+  const where = [
+    ...(query.layer === "speed" ? [] : [fromCut(cut)]),
+    ...(dataOnly ? [`kind = ${SpeedKind.row}`] : []),
+    ...ofRows,
+  ];
+  const columns = [
+    ...(dataOnly
+      ? []
+      : [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"]),
+    ...bucket.map((start) => `${start} AS bucket`),
+    ...keys,
+    ...measureNames(tables.plugin.measureColumns),
+  ];
+  // Every column of the condition belongs to the sorting key, on which all versions of a row agree:
+  // so it may be applied before FINAL.
+  return `SELECT ${columns.join(", ")}
+FROM ${tables.speed(logId)} FINAL
+PREWHERE ${where.join(" AND ") || "1"}`;
+}
+
+/** The batch table's rows of the run: all-time, day or grain rows, whichever are the fewest. */
+export function batchPart(part: Part): string {
+  const { query, tables } = part;
+  const { plugin } = tables;
+  const keys = plugin.keyColumns.map((key) => key.name);
+  const measures = measureNames(plugin.measureColumns);
+  const head = part.dataOnly ? [] : ["toUInt32(0) AS frontier", "toUInt64(0) AS version"];
+  if (query.bucket === "all" && query.from === null && query.to === null) {
+    const where = [...keyConditions(query), ...semiJoin(keys, part.survivors)];
+    return `SELECT ${[...head, ...keys, ...measures].join(", ")}
+FROM (${allTimeRowsSql(tables, where.join(" AND ") || "1")})`;
+  }
+  const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "bucket")];
+  const where = [
+    dayRowsWhere(tables, levelOf(query)),
+    ...rangeConditions(query, "bucket"),
+    ...keyConditions(query),
+    ...semiJoin([...bucket, ...keys], part.survivors),
+  ];
+  const columns = [...head, ...bucket.map((start) => `${start} AS bucket`), ...keys, ...measures];
+  // The inner SELECT keeps the conditions on the stored bucket, not on its alias.
+  return `SELECT ${columns.join(", ")}
+FROM (SELECT bucket, ${[...keys, ...measures].join(", ")} FROM ${tables.batch}
+WHERE ${where.join(" AND ")})`;
+}
+
+function levelOf({ bucket, from, to }: TypedQuery) {
+  const wholeDays = [from, to].every((at) => (at ?? 0) % bucketSeconds.day === 0);
+  return wholeDays && (bucket === "day" || bucket === "all") ? BatchLevel.day : BatchLevel.grain;
+}
+
+const measureNames = (columns: readonly MeasureColumn[]) => columns.map((column) => column.name);
+
+/** The start of the bucket that `column`, a DateTime, falls into. */
+function bucketStart(bucket: Bucket, column: string): string {
+  switch (bucket) {
+    case "minute":
+      return `toStartOfMinute(${column})`;
+    case "hour":
+      return `toStartOfHour(${column})`;
+    case "day":
+      return `toDateTime(toStartOfDay(${column}), 'UTC')`;
+    default:
+      return column;
+  }
+}
+
+function rangeConditions({ from, to }: TypedQuery, column: string): string[] {
+  return [
+    ...(from === null ? [] : [`${column} >= toDateTime({from:UInt32}, 'UTC')`]),
+    ...(to === null ? [] : [`${column} < toDateTime({to:UInt32}, 'UTC')`]),
+  ];
+}
+
+function keyConditions({ keys }: TypedQuery): string[] {
+  return keys.map(({ column: { name, type, sqlType } }) =>
+    // An enumeration is compared by its text, which the engine turns into its code.
+    `${name} = {key_${name}:${type.kind === "enumeration" ? "String" : sqlType}}`
+  );
+}
+
+function semiJoin(columns: readonly string[], survivors: string): string[] {
+  if (survivors === "") return [];
+  const tuple = columns.length === 1 ? columns[0] : `(${columns.join(", ")})`;
+  return [`${tuple} IN (${survivors})`];
+}
+
+/** Blocks at or above the cut; of a partition that the cut does not name, all. */
+function fromCut(cut: readonly bigint[]): string {
+  const named = cut.map((_, partition) =>
+    `partition = ${partition} AND block >= {cut_${partition}:UInt64}`
+  );
+  return `(${[...named, `partition >= ${cut.length}`].join(" OR ")})`;
+}
+
+/** The columns that tell one answer row from another. */
+export function identityColumns(plugin: Plugin, bucket: Bucket): string[] {
+  return [...(bucket === "all" ? [] : ["bucket"]), ...plugin.keyColumns.map((key) => key.name)];
+}

@@ -1,0 +1,168 @@
+/** A question as text, validated into a typed one: every fault names the field and what is allowed. */
+import { UserError } from "../errors.ts";
+import { type Cut, decodeFrontier } from "../frontier.ts";
+import type { KeyColumn, Plugin } from "../plugin.ts";
+import type { Bucket, Layer, MetricQuery } from "../ports.ts";
+import { isoOfSeconds, readInstant } from "./instant.ts";
+import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
+
+/** One term of an order. */
+export interface OrderTerm {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** A validated question. */
+export interface TypedQuery {
+  readonly layer: Layer;
+  readonly bucket: Bucket;
+  /** `[from, to)` in seconds since 1970 UTC; null where open. */
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly keys: readonly { readonly column: KeyColumn; readonly value: string | number }[];
+  /** Total: ends with every key and time column, so that an answer has one order only. */
+  readonly order: readonly OrderTerm[];
+  readonly limit: number;
+  readonly waitFor: Cut | null;
+}
+
+const ownFields = ["layer", "from", "to", "bucket", "order", "limit", "wait_for"];
+const DEFAULT_LIMIT = 100;
+
+/**
+ * Validates a question to a plugin's metric.
+ *
+ * @param maxLimit the greatest `limit` allowed.
+ * @throws {UserError} naming the field, what is allowed and what came.
+ */
+export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: number): TypedQuery {
+  const layer = oneOf(plugin, "layer", query.layer ?? "merged", layers);
+  const bucket = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
+  const from = instantOf(plugin, "from", query.from, layer);
+  const to = instantOf(plugin, "to", query.to, layer);
+  if (from !== null && to !== null && from >= to) {
+    throw fault(
+      plugin,
+      "to",
+      `must be after from ${isoOfSeconds(from)}, got ${quoted(isoOfSeconds(to))}`,
+    );
+  }
+  return {
+    layer,
+    bucket,
+    from,
+    to,
+    keys: keysOf(plugin, query.keys),
+    order: orderOf(plugin, query.order, bucket),
+    limit: limitOf(plugin, query.limit, maxLimit),
+    waitFor: query.wait_for === undefined ? null : decodeFrontier(query.wait_for),
+  };
+}
+
+const quoted = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+function fault(plugin: Plugin, field: string, what: string): UserError {
+  return new UserError(`Cannot query metric "${plugin.name}": ${field} ${what}`, { field });
+}
+
+function oneOf<T extends string>(
+  plugin: Plugin,
+  field: string,
+  value: string,
+  allowed: readonly T[],
+  layer?: Layer,
+): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  const where = layer === undefined ? "" : ` for layer ${layer}`;
+  throw fault(plugin, field, `must be one of ${allowed.join(", ")}${where}, got ${quoted(value)}`);
+}
+
+function instantOf(
+  plugin: Plugin,
+  field: "from" | "to",
+  text: string | undefined,
+  layer: Layer,
+): number | null {
+  if (text === undefined) return null;
+  const instant = readInstant(text);
+  if (instant === null) {
+    throw fault(
+      plugin,
+      field,
+      `must be an ISO 8601 instant from 1970 to 2105 such as 2013-07-20T08:00:00Z, got ${
+        quoted(text)
+      }`,
+    );
+  }
+  const step = stepSeconds(plugin, layer);
+  if (!instant.whole || instant.seconds % step !== 0) {
+    const what = layer === "speed" ? `window of ${step} s` : `grain, the ${plugin.batch.grain}`;
+    throw fault(plugin, field, `must lie on the ${layer} layer's ${what}, got ${quoted(text)}`);
+  }
+  return instant.seconds;
+}
+
+function keysOf(plugin: Plugin, keys: Readonly<Record<string, string>>): TypedQuery["keys"] {
+  return Object.entries(keys).map(([name, text]) => {
+    const column = plugin.keyColumns.find((key) => key.name === name);
+    if (column === undefined) {
+      const allowed = [...ownFields, ...plugin.keyColumns.map((key) => key.name)];
+      throw new UserError(
+        `Cannot query metric "${plugin.name}": unknown parameter ${quoted(name)}, allowed are ${
+          allowed.join(", ")
+        }`,
+        { field: name },
+      );
+    }
+    return { column, value: keyValue(plugin, column, text) };
+  });
+}
+
+function keyValue(plugin: Plugin, { name, type }: KeyColumn, text: string): string | number {
+  const wrong = (what: string) => fault(plugin, name, `must be ${what}, got ${quoted(text)}`);
+  switch (type.kind) {
+    case "uint32":
+      if (!/^\d{1,10}$/.test(text) || Number(text) >= 2 ** 32) {
+        throw wrong("a whole number in 0..4294967295");
+      }
+      return Number(text);
+    case "enumeration":
+      if (!type.values!.includes(text)) throw wrong(`one of ${type.values!.join(", ")}`);
+      return text;
+    case "boolean":
+      if (text !== "true" && text !== "false") throw wrong("true or false");
+      return text;
+    default:
+      return text;
+  }
+}
+
+function orderOf(plugin: Plugin, text: string | undefined, bucket: Bucket): OrderTerm[] {
+  const columns = answerColumns(plugin, bucket).map((column) => column.name);
+  const time = timeColumns(bucket).slice(0, 1).map((column) => column.name);
+  const term = (order: string): OrderTerm => ({
+    column: order.replace(/^-/, ""),
+    descending: order.startsWith("-"),
+  });
+  if (text !== undefined && !columns.includes(term(text).column)) {
+    throw fault(
+      plugin,
+      "order",
+      `must be one of ${columns.join(", ")}, descending with a leading -, got ${quoted(text)}`,
+    );
+  }
+  const asked = text === undefined ? [...time, plugin.present.sort] : [text];
+  const rest = [...time, ...plugin.keyColumns.map((key) => key.name)];
+  const terms = [...asked, ...rest].map(term);
+  return terms.filter((t, i) => terms.findIndex((other) => other.column === t.column) === i);
+}
+
+function limitOf(plugin: Plugin, text: string | undefined, maxLimit: number): number {
+  if (text === undefined) return Math.min(DEFAULT_LIMIT, maxLimit);
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > maxLimit) {
+    throw fault(plugin, "limit", `must be a whole number in 1..${maxLimit}, got ${quoted(text)}`);
+  }
+  return limit;
+}

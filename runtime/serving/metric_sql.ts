@@ -1,0 +1,131 @@
+/**
+ * The statement of one answer: batch rows of one run, speed rows from its cut on, merged by key and
+ * bucket, and the frontier rows, all from one scan of the speed table: so the rows and the frontier
+ * that the answer tells are of one moment.
+ *
+ * The column `frontier` is 0 in a data row and partition + 1 in a frontier row, whose `version` is
+ * how far that partition's rows go.
+ */
+import type { MeasureColumn, Plugin } from "../plugin.ts";
+import type { QueryParams } from "../ports.ts";
+import { mergedMeasures, type PluginTables } from "../tables.ts";
+import type { OrderTerm } from "./metric_query.ts";
+import {
+  batchPart,
+  identityColumns,
+  partParameters,
+  type PartsInput,
+  speedPart,
+} from "./metric_parts.ts";
+
+/** What a statement is built from. */
+export interface MetricSqlInput extends PartsInput {
+  /** How many frontier rows to make room for beside `limit` data rows. */
+  readonly frontierRows: number;
+}
+
+/** A statement with its bound parameters. */
+export interface MetricSql {
+  readonly sql: string;
+  readonly params: QueryParams;
+  readonly settings: Readonly<Record<string, number>>;
+}
+
+/** Builds the statement that answers a question. Frontier rows come first. */
+export function metricSql(input: MetricSqlInput): MetricSql {
+  const { tables: { plugin }, query, frontierRows } = input;
+  const keys = plugin.keyColumns.map((key) => key.name);
+  const heavy = plugin.measureColumns.filter((column) => column.monoid === "union");
+  const light = plugin.measureColumns.filter((column) =>
+    column.monoid !== "union" || orderReads(plugin, query.order, column)
+  );
+  const oneRow = query.bucket === "all" && query.keys.length === keys.length;
+  // Sets cost far more to merge than numbers: where the order does not need them, a first step
+  // ranks without them and only the rows that survive merge theirs.
+  const survivors = heavy.length > 0 && light.length < plugin.measureColumns.length && !oneRow
+    ? `SELECT ${identityColumns(plugin, query.bucket).join(", ")} FROM (${
+      shownSql(input, light, "", true)
+    } LIMIT ${query.limit})`
+    : null;
+  const sql = `${shownSql(input, plugin.measureColumns, survivors ?? "", false)}
+LIMIT ${query.limit + frontierRows}`;
+  return {
+    sql,
+    params: partParameters(input),
+    // Both steps must see the same parts of the speed table.
+    settings: survivors === null ? {} : { enable_shared_storage_snapshot_in_query: 1 },
+  };
+}
+
+function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: MeasureColumn): boolean {
+  const word = new RegExp(`\\b${column.name}\\b`);
+  return plugin.shownColumns.some((shown) =>
+    word.test(shown.sql) && order.some((term) => term.column === shown.name)
+  );
+}
+
+/** Merged, shown and ordered rows; with `dataOnly` without frontier rows. */
+function shownSql(
+  input: MetricSqlInput,
+  measures: readonly MeasureColumn[],
+  survivors: string,
+  dataOnly: boolean,
+): string {
+  const { tables: { plugin }, query } = input;
+  const tables = withMeasures(input.tables, measures);
+  const names = new Set(measures.map((column) => column.name));
+  const readable = plugin.shownColumns.filter((shown) =>
+    plugin.measureColumns.every((column) =>
+      names.has(column.name) || !new RegExp(`\\b${column.name}\\b`).test(shown.sql)
+    )
+  );
+  const time = {
+    all: [],
+    window: [
+      "bucket AS window_start",
+      `bucket + ${plugin.stream.window.sizeSeconds} AS window_end`,
+    ],
+  }[query.bucket as string] ?? [];
+  const columns = [
+    ...(dataOnly ? [] : ["frontier", "version"]),
+    ...identityColumns(plugin, query.bucket),
+    ...time,
+    ...readable.map((shown) =>
+      shown.sql === shown.name ? shown.name : `${shown.sql} AS ${shown.name}`
+    ),
+  ];
+  const order = query.order.map((term) => `${term.column}${term.descending ? " DESC" : ""}`);
+  return `SELECT ${columns.join(", ")} FROM (
+${mergedSql(input, tables, survivors, dataOnly)}
+) ORDER BY ${[...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"}`;
+}
+
+const withMeasures = (
+  tables: PluginTables,
+  measureColumns: readonly MeasureColumn[],
+): PluginTables => ({ ...tables, plugin: { ...tables.plugin, measureColumns } });
+
+function mergedSql(
+  input: MetricSqlInput,
+  tables: PluginTables,
+  survivors: string,
+  dataOnly: boolean,
+): string {
+  const { query } = input;
+  const part = { ...input, tables, survivors, dataOnly };
+  const parts = [
+    ...(query.layer === "speed" || input.run === null ? [] : [batchPart(part)]),
+    ...(query.layer === "batch" ? [] : [speedPart(part)]),
+  ];
+  const group = [
+    ...(dataOnly ? [] : ["frontier"]),
+    ...identityColumns(tables.plugin, query.bucket),
+  ];
+  const version = dataOnly ? "" : "max(version) AS version, ";
+  return `SELECT ${group.map((name) => `${name}, `).join("")}${version}${
+    mergedMeasures(tables.plugin)
+  }
+FROM (
+${parts.join("\nUNION ALL\n")}
+) GROUP BY ${group.join(", ") || "()"}`;
+}

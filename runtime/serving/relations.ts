@@ -1,0 +1,138 @@
+/**
+ * The relations: readable SQL views over the state tables, for people's own queries. A view reads
+ * its run once, as one scalar within the query, so what it shows is one run from end to end.
+ */
+import { grainSeconds, type Plugin, type Relation } from "../plugin.ts";
+import {
+  allTimeRowsSql,
+  BatchLevel,
+  dayRowsWhere,
+  mergedMeasures,
+  type PluginTables,
+  type RunSql,
+  SpeedKind,
+} from "../tables.ts";
+
+/** A view and the statement that makes it. */
+export interface RelationView {
+  readonly name: string;
+  /** `CREATE OR REPLACE VIEW …`; its names are those of the connection's database. */
+  readonly sql: string;
+}
+
+/** The pointer of {@link scalarRun}, as the views name it. */
+const published = "published";
+const viewRun: RunSql = { run: `${published}.1`, fullRun: `${published}.2` };
+
+/**
+ * The three relations of a plugin: of the speed layer, of the published batch run, and merged.
+ *
+ * @param logId the log that the speed layer follows.
+ */
+export function relationViews(tables: PluginTables, logId: string): RelationView[] {
+  const { plugin } = tables;
+  const merged = plugin.merged?.relation ?? { name: `merged_${plugin.name}` };
+  return [
+    view(plugin.stream.relation.name, streamSql(tables, logId)),
+    view(plugin.batch.relation.name, batchSql(tables)),
+    view(merged.name, mergedSql(tables, logId, merged)),
+  ];
+}
+
+const view = (name: string, select: string): RelationView => ({
+  name,
+  sql: `CREATE OR REPLACE VIEW ${name} AS\n${select}`,
+});
+
+const names = (columns: readonly { readonly name: string }[]) => columns.map(({ name }) => name);
+
+/** The newest pointer as one value, `(run, full_run, cut)`; (0, 0, {}) when there is none. */
+function scalarRun(tables: PluginTables): string {
+  return `WITH (SELECT tuple(max(run), argMax(full_run, run), argMax(cut, run)) ` +
+    `FROM ${tables.batch} WHERE level = ${BatchLevel.pointer}) AS ${published}\n`;
+}
+
+function streamSql(tables: PluginTables, logId: string): string {
+  const { plugin } = tables;
+  const { window, relation } = plugin.stream;
+  const source = `SELECT window_start, ${
+    [...names(plugin.keyColumns), ...names(plugin.measureColumns)].join(", ")
+  }
+FROM ${tables.speed(logId)} FINAL WHERE kind = ${SpeedKind.row}`;
+  const time = [
+    "window_start AS window_start",
+    `window_start + ${window.sizeSeconds} AS window_end`,
+  ];
+  return relationSql(plugin, relation, source, ["window_start"], time);
+}
+
+function batchSql(tables: PluginTables): string {
+  const { plugin } = tables;
+  const { relation } = plugin.batch;
+  return scalarRun(tables) + relationSql(plugin, relation, batchRows(tables, relation));
+}
+
+function mergedSql(tables: PluginTables, logId: string, relation: Relation): string {
+  const { plugin } = tables;
+  const grain = grainSeconds[plugin.batch.grain] === 3600 ? "toStartOfHour" : "toStartOfDay";
+  const cut = `${published}.3['${logId}']`;
+  const columns = [
+    ...(readsBucket(relation) ? [`toDateTime(${grain}(window_start), 'UTC') AS bucket`] : []),
+    ...names(plugin.keyColumns),
+    ...names(plugin.measureColumns),
+  ];
+  // The first condition lets the engine skip blocks below every partition's cut.
+  const speed = `SELECT ${columns.join(", ")}
+FROM ${tables.speed(logId)} FINAL
+WHERE kind = ${SpeedKind.row} AND (block >= arrayMin(${cut}) OR partition >= length(${cut}))
+  AND block >= arrayElement(${cut}, partition + 1)`;
+  const source = `${batchRows(tables, relation)}\nUNION ALL\n${speed}`;
+  return scalarRun(tables) + relationSql(plugin, relation, source);
+}
+
+const readsBucket = (relation: Relation) =>
+  Object.values(relation.by ?? {}).some((sql) => /\bbucket\b/.test(sql));
+
+/** Rows of the published run: of the grain where the relation groups by `bucket`, else all-time. */
+function batchRows(tables: PluginTables, relation: Relation): string {
+  const { plugin, batch } = tables;
+  const columns = [...names(plugin.keyColumns), ...names(plugin.measureColumns)].join(", ");
+  return readsBucket(relation)
+    ? `SELECT bucket, ${columns} FROM ${batch} WHERE ${
+      dayRowsWhere(tables, BatchLevel.grain, viewRun)
+    }`
+    : `SELECT ${columns} FROM (${allTimeRowsSql(tables, "1", viewRun)})`;
+}
+
+/** Groups rows by what the relation declares, merges their measures and shows its columns. */
+function relationSql(
+  plugin: Plugin,
+  relation: Relation,
+  source: string,
+  timeGroup: readonly string[] = [],
+  timeColumns: readonly string[] = [],
+): string {
+  const by = Object.entries(
+    relation.by ?? Object.fromEntries(names(plugin.keyColumns).map((name) => [name, name])),
+  );
+  const columns = Object.entries(
+    relation.columns ?? Object.fromEntries(names(plugin.shownColumns).map((name) => [name, name])),
+  );
+  // Positions as names: a `by` may carry the name of a key that it is made from.
+  const group = by.map(([, sql], i) => `${sql} AS by_${i}`);
+  const grouped = [...timeGroup, ...by.map((_, i) => `by_${i}`)];
+  const merged = `SELECT ${[...timeGroup, ...group, mergedMeasures(plugin)].join(", ")}
+FROM (
+${source}
+) GROUP BY ${grouped.join(", ") || "()"}${grouped.length === 0 ? " HAVING count() > 0" : ""}`;
+  const shown = plugin.shownColumns.map(({ name, sql }) =>
+    sql === name ? name : `${sql} AS ${name}`
+  );
+  const middle = `SELECT ${[...grouped, ...shown].join(", ")} FROM (\n${merged}\n)`;
+  const outer = [
+    ...timeColumns,
+    ...by.map(([name], i) => `by_${i} AS ${name}`),
+    ...columns.map(([name, sql]) => sql === name ? name : `${sql} AS ${name}`),
+  ];
+  return `SELECT ${outer.join(", ")} FROM (\n${middle}\n)`;
+}

@@ -1,0 +1,150 @@
+import { after, before, describe, expect, it } from "testing";
+import type { Warehouse } from "../../runtime/ports.ts";
+import { relationViews } from "../../runtime/serving/relations.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { logId, served, ServingWorld } from "../support/serving_world.ts";
+
+const dir = Deno.makeTempDirSync({ prefix: "relations-" });
+const all = Object.values(served);
+let warehouse: Warehouse;
+let world: ServingWorld;
+
+before(async () => {
+  warehouse = await openEmbeddedWarehouse({
+    dir,
+    database: "movie_analytics",
+    memoryLimitBytes: 1_500_000_000,
+  });
+  world = new ServingWorld(warehouse);
+  await world.clear();
+  for (const tables of all) {
+    for (const { sql } of relationViews(tables, logId)) await warehouse.command(sql);
+  }
+});
+after(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+const columnsOf = async (relation: string) =>
+  (await warehouse.query<{ name: string }>(`DESCRIBE TABLE ${relation}`)).map((row) => row.name);
+const rowsOf = (relation: string, more = "") =>
+  warehouse.query(`SELECT * FROM ${relation} ORDER BY ALL ${more}`);
+
+const expected: Readonly<Record<string, readonly string[]>> = {
+  batch_user_stats: ["user_id", "total_events", "movies_watched", "avg_duration"],
+  batch_popular_movies: ["movie_id", "view_count"],
+  batch_ratings_stats: ["movie_id", "avg_rating", "rating_count"],
+  batch_hourly_stats: ["hour", "event_count"],
+  stream_movie_views: ["window_start", "window_end", "movie_id", "view_count"],
+  stream_user_activity: ["window_start", "window_end", "user_id", "activity_count"],
+  stream_event_distribution: ["window_start", "window_end", "event_type", "event_count"],
+  stream_ratings: ["window_start", "window_end", "movie_id", "avg_rating", "rating_count"],
+  merged_user_stats: ["user_id", "total_events", "movies_watched", "avg_duration"],
+  merged_popular_movies: ["movie_id", "view_count"],
+  merged_ratings: ["movie_id", "rating_count", "rating_sum", "avg_rating"],
+  merged_hourly_stats: ["event_type", "event_count"],
+};
+
+describe("relations", () => {
+  for (const [relation, columns] of Object.entries(expected)) {
+    it(`${relation} has its columns, and is empty before the first event`, async () => {
+      expect(await columnsOf(relation)).toEqual(columns);
+      expect(await rowsOf(relation)).toEqual([]);
+    });
+  }
+
+  it("can be made again", async () => {
+    for (const { sql } of relationViews(all[0], logId)) await warehouse.command(sql);
+  });
+
+  describe("over events, runs and flushes", () => {
+    const ends = [600, 800, 700];
+    const cut = [512, 256, 512];
+    const truth = (sql: string, at: readonly number[]) =>
+      warehouse.query(
+        sql.replace(
+          "EVENTS",
+          `(SELECT * FROM source WHERE ${
+            at.map((to, partition) => `partition = ${partition} AND offset < ${to}`).join(" OR ")
+          })`,
+        ),
+      );
+
+    before(async () => {
+      await world.generate(800);
+      for (const tables of all) {
+        for (const [partition, end] of ends.entries()) await world.flush(tables, partition, 0, end);
+        await world.publish(tables, 1, [256, 256, 256]);
+        await world.publish(tables, 2, [512, 512, 512], {
+          ...{ base: [256, 256, 256], fullRun: 1, orphan: true },
+        });
+        await world.publish(tables, 3, cut, { base: [256, 256, 256], fullRun: 1 });
+      }
+    });
+
+    const users = `SELECT user_id, count() AS total_events, uniqExact(movie_id) AS movies_watched,
+      if(count(duration) = 0, NULL, toFloat64(sum(duration)) / count(duration)) AS avg_duration
+      FROM EVENTS GROUP BY user_id ORDER BY ALL`;
+    const views = `SELECT movie_id, count() AS view_count FROM EVENTS
+      WHERE event_type = 'view' GROUP BY movie_id ORDER BY ALL`;
+
+    it("the batch ones show the published run", async () => {
+      expect(await rowsOf("batch_user_stats")).toEqual(await truth(users, cut));
+      expect(await rowsOf("batch_popular_movies")).toEqual(await truth(views, cut));
+      expect(await rowsOf("batch_ratings_stats")).toEqual(
+        await truth(
+          `SELECT movie_id, toFloat64(sum(rating)) / count() AS avg_rating, count() AS rating_count
+          FROM EVENTS WHERE rating IS NOT NULL GROUP BY movie_id ORDER BY ALL`,
+          cut,
+        ),
+      );
+      expect(await rowsOf("batch_hourly_stats")).toEqual(
+        await truth(
+          "SELECT toHour(event_time) AS hour, count() AS event_count FROM EVENTS GROUP BY hour " +
+            "ORDER BY ALL",
+          cut,
+        ),
+      );
+    });
+
+    it("the stream ones show windows of ten seconds", async () => {
+      const window = `toDateTime(toStartOfInterval(event_time, INTERVAL 10 SECOND), 'UTC')`;
+      const start = `${window} AS window_start, window_start + 10 AS window_end`;
+      for (
+        const [relation, columns, where] of [
+          ["stream_movie_views", "movie_id, count() AS view_count", "event_type = 'view'"],
+          ["stream_user_activity", "user_id, count() AS activity_count", "1"],
+          ["stream_event_distribution", "event_type, count() AS event_count", "1"],
+          [
+            "stream_ratings",
+            "movie_id, toFloat64(sum(rating)) / count() AS avg_rating, count() AS rating_count",
+            "rating IS NOT NULL",
+          ],
+        ]
+      ) {
+        const sql = `SELECT ${start}, ${columns} FROM EVENTS WHERE ${where}
+          GROUP BY window_start, ${columns.split(",")[0]} ORDER BY ALL`;
+        expect(await rowsOf(relation)).toEqual(await truth(sql, ends));
+      }
+    });
+
+    it("the merged ones are batch up to the cut and speed from there on", async () => {
+      expect(await rowsOf("merged_user_stats")).toEqual(await truth(users, ends));
+      expect(await rowsOf("merged_popular_movies")).toEqual(await truth(views, ends));
+      const [{ n }] = await warehouse.query(
+        "SELECT sum(event_count) AS n FROM merged_hourly_stats",
+      );
+      expect(n).toBe(2100);
+      const [{ m }] = await warehouse.query("SELECT sum(rating_count) AS m FROM merged_ratings");
+      expect([{ m }]).toEqual(await truth("SELECT count(rating) AS m FROM EVENTS", ends));
+    });
+
+    it("can be joined with one another", async () => {
+      const [{ n }] = await warehouse.query(
+        "SELECT count() AS n FROM batch_popular_movies INNER JOIN batch_ratings_stats USING movie_id",
+      );
+      expect(Number(n)).toBeGreaterThan(0);
+    });
+  });
+});

@@ -1,0 +1,335 @@
+import { after, before, beforeEach, describe, expect, it } from "testing";
+import { decodeFrontier } from "../../runtime/frontier.ts";
+import type { MetricAnswer, Warehouse } from "../../runtime/ports.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { logId, served, ServingWorld } from "../support/serving_world.ts";
+
+const dir = Deno.makeTempDirSync({ prefix: "serving-" });
+const { user_stats, ratings, hourly_stats, popular_movies } = served;
+const all = Object.values(served);
+let warehouse: Warehouse;
+let world: ServingWorld;
+
+before(async () => {
+  warehouse = await openEmbeddedWarehouse({
+    dir,
+    database: "movies",
+    memoryLimitBytes: 1_500_000_000,
+  });
+  world = new ServingWorld(warehouse);
+});
+after(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+const frontierOf = (answer: MetricAnswer) => decodeFrontier(answer.frontier)[logId].map(Number);
+
+async function flushAll(to: readonly number[]): Promise<void> {
+  for (const tables of all) {
+    for (const [partition, end] of to.entries()) await world.flush(tables, partition, 0, end);
+  }
+  world.speed.move(...to);
+}
+
+describe("merged answers", () => {
+  const ends = [700, 1000, 900];
+  const firstCut = [256, 512, 512];
+  const cut = [512, 512, 768];
+
+  before(async () => {
+    await world.clear();
+    await world.generate(1000);
+    await flushAll(ends);
+    for (const tables of all) {
+      await world.publish(tables, 1, firstCut);
+      await world.publish(tables, 2, [768, 768, 768], { base: firstCut, fullRun: 1, orphan: true });
+      await world.publish(tables, 3, cut, { base: firstCut, fullRun: 1 });
+    }
+  });
+
+  for (const tables of all) {
+    const { name, present } = tables.plugin;
+    const order = (sort: string) =>
+      `${sort.replace(/^-(.*)/, "$1 DESC")}, ${tables.plugin.keyColumns[0].name}`;
+
+    it(`${name}: all time equals the events up to the frontier`, async () => {
+      const answer = await world.serving.query(name, { keys: {} });
+      expect(frontierOf(answer)).toEqual(ends);
+      expect(decodeFrontier(answer.cut)[logId].map(Number)).toEqual(cut);
+      const truth = await world.truth(tables, ends, { order: order(present.sort) });
+      expect(answer.rows).toEqual(truth);
+    });
+
+    it(`${name}: buckets of day and hour equal the events`, async () => {
+      for (const [bucket, group] of [["day", "toStartOfDay"], ["hour", "toStartOfHour"]]) {
+        const answer = await world.serving.query(name, { bucket, limit: "5000", keys: {} });
+        const truth = await world.truth(tables, ends, {
+          group: `toDateTime(${group}(event_time), 'UTC')`,
+          order: `bucket, ${order(present.sort)}`,
+          limit: 5000,
+        });
+        expect(answer.rows).toEqual(truth);
+      }
+    });
+
+    it(`${name}: time ranges by grain rows and by day rows equal the events`, async () => {
+      const ranges = [["2024-03-01T05:00Z", "2024-03-02T03:00Z"], ["2024-03-01", "2024-03-02"]];
+      for (const [from, to] of ranges) {
+        const answer = await world.serving.query(name, { from, to, keys: {} });
+        const at = (iso: string) => `parseDateTime64BestEffort('${iso}', 9, 'UTC')`;
+        const where = `event_time >= ${at(from)} AND event_time < ${at(to)}`;
+        const truth = await world.truth(tables, ends, { order: order(present.sort), where });
+        expect(answer.rows).toEqual(truth);
+      }
+    });
+
+    it(`${name}: the batch layer is the run's cut alone`, async () => {
+      const answer = await world.serving.query(name, { layer: "batch", keys: {} });
+      expect(answer.frontier).toBe(answer.cut);
+      expect(answer.rows).toEqual(await world.truth(tables, cut, { order: order(present.sort) }));
+    });
+
+    it(`${name}: the speed layer is every kept row`, async () => {
+      const answer = await world.serving.query(name, { layer: "speed", keys: {} });
+      expect([frontierOf(answer), answer.cut]).toEqual([ends, ""]);
+      expect(answer.rows).toEqual(await world.truth(tables, ends, { order: order(present.sort) }));
+    });
+  }
+
+  it("gives the top rows by a limit and the rest of the frontier beside them", async () => {
+    const answer = await world.serving.query("user_stats", { limit: "3", keys: {} });
+    expect(answer.rows.length).toBe(3);
+    expect(frontierOf(answer)).toEqual(ends);
+    const full = await world.serving.query("user_stats", { keys: {} });
+    expect(answer.rows).toEqual(full.rows.slice(0, 3));
+  });
+
+  it("orders by a distinct count, by a derived column with nulls last, and by a key", async () => {
+    for (
+      const [metric, order, sql] of [
+        ["user_stats", "-movies_watched", "movies_watched DESC, user_id"],
+        ["user_stats", "avg_duration", "avg_duration NULLS LAST, user_id"],
+        ["ratings", "-avg_rating", "avg_rating DESC NULLS LAST, movie_id"],
+        ["ratings", "movie_id", "movie_id"],
+      ]
+    ) {
+      const answer = await world.serving.query(metric, { order, limit: "20", keys: {} });
+      const truth = await world.truth(served[metric], ends, { order: sql, limit: 20 });
+      expect(answer.rows).toEqual(truth);
+    }
+  });
+
+  it("filters by a key in every layer", async () => {
+    const one = { user_id: "7" };
+    for (const layer of ["merged", "speed"]) {
+      const answer = await world.serving.query("user_stats", { layer, keys: one });
+      const where = "user_id = 7";
+      expect(answer.rows)
+        .toEqual(await world.truth(user_stats, ends, { order: "user_id", where }));
+      expect(frontierOf(answer)).toEqual(ends);
+    }
+    const type = { event_type: "pause" };
+    const answer = await world.serving.query("hourly_stats", { bucket: "day", keys: type });
+    const truth = await world.truth(hourly_stats, ends, {
+      ...{ group: "toDateTime(toStartOfDay(event_time), 'UTC')", order: "bucket" },
+      where: "event_type = 'pause'",
+    });
+    expect(answer.rows).toEqual(truth);
+    const nobody = await world.serving.query("user_stats", { keys: { user_id: "4000000000" } });
+    expect([nobody.rows, frontierOf(nobody)]).toEqual([[], ends]);
+  });
+
+  it("gives windows and minutes from the speed layer", async () => {
+    const query = { layer: "speed", from: "2024-03-01T05:00Z", to: "2024-03-01T06:00Z", keys: {} };
+    const windows = await world.serving.query("popular_movies", { ...query, bucket: "window" });
+    expect(windows.columns.map((c) => c.name)).toEqual([
+      ...["window_start", "window_end", "movie_id", "view_count"],
+    ]);
+    const [first] = windows.rows;
+    const start = Date.parse(String(first.window_start));
+    expect(Date.parse(String(first.window_end)) - start).toBe(10_000);
+    const minutes = await world.serving.query("popular_movies", { ...query, bucket: "minute" });
+    const truth = await world.truth(popular_movies, ends, {
+      group: "toStartOfMinute(event_time)",
+      where: "event_time >= '2024-03-01 05:00:00' AND event_time < '2024-03-01 06:00:00'",
+      order: "bucket, view_count DESC, movie_id",
+    });
+    expect(minutes.rows).toEqual(truth);
+    expect(frontierOf(minutes)).toEqual(ends);
+  });
+
+  it("names its columns with their types", async () => {
+    const answer = await world.serving.query("ratings", { bucket: "hour", limit: "1", keys: {} });
+    expect(answer.columns).toEqual([
+      { name: "bucket", type: "instant" },
+      { name: "movie_id", type: "uint32" },
+      { name: "rating_count", type: "integer" },
+      { name: "rating_sum", type: "decimal" },
+      { name: "avg_rating", type: "number" },
+    ]);
+    expect(String(answer.rows[0].bucket)).toMatch(/^2024-03-01T\d\d:00:00(\.000)?Z$/);
+  });
+});
+
+describe("answers of small tables", () => {
+  beforeEach(() => world.clear());
+
+  it("are empty before the first event", async () => {
+    for (const layer of ["merged", "batch", "speed"]) {
+      const answer = await world.serving.query("user_stats", { layer, keys: {} });
+      expect([answer.rows, answer.cut, answer.frontier]).toEqual([[], "", ""]);
+    }
+  });
+
+  it("are the speed rows alone before the first run", async () => {
+    await world.events([{ partition: 0, offset: 0, at: "2024-01-01 00:00:00", user_id: 9 }]);
+    await world.flush(user_stats, 0, 0, 1);
+    const answer = await world.serving.query("user_stats", { keys: {} });
+    expect(answer.rows)
+      .toEqual([{ user_id: 9, total_events: 1, movies_watched: 1, avg_duration: null }]);
+    expect(answer.frontier).toBe(`${logId}_1`);
+  });
+
+  it("do not count a partition's rows twice, nor lose another's of the same block", async () => {
+    const at = "2024-01-01 00:00:00";
+    await world.events([0, 1, 2].map((partition) => ({ partition, offset: 0, at, user_id: 5 })));
+    for (const partition of [0, 1, 2]) {
+      await world.flush(user_stats, partition, 0, 1);
+      await world.flush(user_stats, partition, 0, 1);
+    }
+    const { rows } = await world.serving.query("user_stats", { keys: {} });
+    expect(rows.map((row) => row.total_events)).toEqual([3]);
+  });
+
+  it("count a partition that the cut does not know from its beginning", async () => {
+    const at = "2024-01-01 00:00:00";
+    await world.events([
+      { partition: 0, offset: 0, at },
+      { partition: 1, offset: 0, at },
+    ]);
+    await world.flush(hourly_stats, 0, 0, 1);
+    await world.flush(hourly_stats, 1, 0, 1);
+    await world.publish(hourly_stats, 1, [256]);
+    const answer = await world.serving.query("hourly_stats", { keys: {} });
+    expect(answer.rows).toEqual([{ event_type: "view", event_count: 2 }]);
+    expect(frontierOf(answer)).toEqual([256, 1]);
+  });
+
+  it("show a mean of nothing as null", async () => {
+    await world.events([
+      { partition: 0, offset: 0, at: "2024-01-01 00:00:00", user_id: 1, duration: null },
+      { partition: 0, offset: 1, at: "2024-01-01 00:00:00", user_id: 2, duration: 1.5 },
+      { partition: 0, offset: 2, at: "2024-01-01 00:00:00", user_id: 2, duration: null },
+    ]);
+    await world.flush(user_stats, 0, 0, 3);
+    const { rows } = await world.serving.query("user_stats", { order: "user_id", keys: {} });
+    expect(rows.map((row) => row.avg_duration)).toEqual([null, 1.5]);
+  });
+
+  it("make room for more partitions than the speed layer told of", async () => {
+    const partitions = Array.from({ length: 40 }, (_, partition) => partition);
+    const at = "2024-01-01 00:00:00";
+    await world.events(
+      partitions.map((partition) => ({ partition, offset: 0, at, user_id: partition })),
+    );
+    for (const partition of partitions) await world.flush(user_stats, partition, 0, 1);
+    const answer = await world.serving.query("user_stats", { limit: "30", keys: {} });
+    expect([answer.rows.length, frontierOf(answer).length]).toEqual([30, 40]);
+  });
+
+  it("are refused while a backfill leaves a gap below the speed rows", async () => {
+    world.speed.begin = { [logId]: [256n] };
+    await expect(world.serving.query("ratings", { keys: {} })).rejects.toThrow(/batch run/);
+    await world.publish(ratings, 1, [256]);
+    expect((await world.serving.query("ratings", { keys: {} })).rows).toEqual([]);
+  });
+
+  it("tell from when on the speed layer's windows are whole", async () => {
+    world.speed.whole = "2024-01-01T00:00:00.000Z";
+    const answer = await world.serving.query("ratings", { layer: "speed", keys: {} });
+    expect(answer.kept_from).toBe("2024-01-01T00:00:00.000Z");
+  });
+
+  it("refuse an unknown metric, naming those that there are", async () => {
+    await expect(world.serving.query("x", { keys: {} })).rejects.toThrow(
+      /wanted one of user_stats/,
+    );
+  });
+});
+
+describe("wait_for", () => {
+  beforeEach(() => world.clear());
+  const wait_for = `${logId}_2`;
+
+  it("waits until the speed layer has come as far", async () => {
+    const answer = world.serving.query("ratings", { wait_for, keys: {} });
+    await world.flush(ratings, 0, 0, 2);
+    world.speed.move(2);
+    expect((await answer).frontier).toBe(wait_for);
+  });
+
+  it("is met by the cut alone", async () => {
+    await world.publish(ratings, 1, [256]);
+    for (const layer of ["merged", "batch"]) {
+      const answer = await world.serving.query("ratings", { layer, wait_for, keys: {} });
+      expect(answer.frontier).toBe(`${logId}_256`);
+    }
+  });
+
+  it("gives up when the time is over", async () => {
+    const answer = world.serving.query("ratings", { wait_for, keys: {} });
+    const settled = expect(answer).rejects.toMatchObject({
+      name: "NotReadyError",
+      field: "wait_for",
+    });
+    let waiting = true;
+    void settled.finally(() => waiting = false);
+    while (waiting) {
+      world.clock.strike();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await settled;
+  });
+
+  it("refuses the frontier of another log", async () => {
+    await expect(world.serving.query("ratings", { wait_for: "other_2", keys: {} })).rejects
+      .toMatchObject({ name: "UserError", field: "wait_for" });
+  });
+});
+
+describe("answers under concurrent writes", () => {
+  it("have rows and frontier of one moment, with sets and without", async () => {
+    await world.clear();
+    await world.generate(1500);
+    const tables = [user_stats, popular_movies];
+    for (const each of tables) await world.publish(each, 1, [256, 256, 256]);
+    let writing = true;
+    const writer = (async () => {
+      for (let to = 280; to <= 1500; to += 61) {
+        for (const each of tables) {
+          await Promise.all([0, 1, 2].map((p) => world.flush(each, p, Math.max(256, to - 61), to)));
+        }
+        if (to > 700 && to < 770) {
+          for (const each of tables) {
+            await world.publish(each, 2, [512, 512, 256], { base: [256, 256, 256], fullRun: 1 });
+          }
+        }
+      }
+    })().finally(() => writing = false);
+    let answers = 0;
+    while (writing) {
+      for (const { plugin } of tables) {
+        const limit = "5";
+        const answer = await world.serving.query(plugin.name, { limit, keys: {} });
+        const order = `${plugin.present.sort.slice(1)} DESC, ${plugin.keyColumns[0].name}`;
+        const options = { order, limit: 5 };
+        const truth = await world.truth(served[plugin.name], frontierOf(answer), options);
+        expect(answer.rows).toEqual(truth);
+        answers++;
+      }
+    }
+    await writer;
+    expect(answers).toBeGreaterThan(10);
+  });
+});
