@@ -4,7 +4,7 @@ import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";
 import { paint } from "./text.ts";
-import type { Owner, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** A process that starts has this long to listen: 60 looks, growing to a second apart. */
 const STARTING = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
@@ -33,16 +33,15 @@ export async function openTarget(
       notice(`${message}: ${error instanceof Error ? error.message : String(error)}`);
     return await openOwnFolder(config, world, { start, onProblem });
   }
-  await listening(config, world);
-  return connect({ config, world, onOutage: notice });
+  return connect({ config, world, url: await listening(config, world), onOutage: notice });
 }
 
-async function listening({ dataDir }: Config, world: World): Promise<Owner | null> {
+/** Where the process listens, once it does. */
+async function listening({ dataDir }: Config, world: World): Promise<string> {
   return await retry(async () => {
     const owner = await world.readOwner(dataDir);
-    if (owner === null || owner.url !== null) return owner;
-    throw new ExternalError(
-      `Cannot reach process ${owner.pid}, which owns ${dataDir}: it does not listen`,
-    );
+    if (owner !== null && owner.url !== null) return owner.url;
+    const which = owner === null ? "the process" : `process ${owner.pid}`;
+    throw new ExternalError(`Cannot reach ${which} that owned ${dataDir}: it does not listen`);
   }, { ...STARTING, signal: world.stop, sleep: (ms) => world.clock.sleep(ms, world.stop) });
 }

@@ -31,7 +31,7 @@ export async function openOwnFolder(
   if (start) engine.start();
   let behind = false;
   return {
-    name: `the data folder ${config.dataDir}`,
+    name: config.dataDir,
     status: () => engine.status(),
     ingest(bytes, topic) {
       behind = true;
