@@ -48,7 +48,11 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const GIB = 2 ** 30;
 
-function filled<T>(setting: FilledSetting<T>): FilledSetting<T> {
+function filled<T>(
+  setting: Omit<FilledSetting<T>, "default"> & {
+    readonly default: (context: DefaultContext) => NoInfer<T>;
+  },
+): FilledSetting<T> {
   return setting;
 }
 
@@ -185,14 +189,14 @@ export const settings = {
     env: "TWOFOLD_LOG_LEVEL",
     flag: "log-level",
     type: choice("debug", "info", "warn", "error"),
-    default: () => "info",
+    default: () => "info" as const,
     summary: "The least level of what is logged",
   }),
   logFormat: filled({
     env: "TWOFOLD_LOG_FORMAT",
     flag: "log-format",
     type: choice("text", "json"),
-    default: () => "text",
+    default: () => "text" as const,
     summary: "Log lines for people or for machines",
   }),
 };

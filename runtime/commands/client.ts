@@ -9,6 +9,8 @@ import type { World } from "./world.ts";
 export interface ClientOptions {
   readonly config: Config;
   readonly world: Pick<World, "readOwner" | "clock" | "stop">;
+  /** Where it listens now: for messages. */
+  readonly url: string;
   /** Told once per outage, and when it is over. */
   readonly onOutage?: (what: string) => void;
   /** The most attempts at one request; the default waits about a minute in all. */
@@ -35,14 +37,13 @@ interface Call {
  * attempt, because a restarted process may listen elsewhere.
  */
 export function connect(options: ClientOptions): Target {
-  const { config } = options;
   const call = caller(options);
   const topicQuery = (topic?: string) =>
     topic === undefined ? "" : `?topic=${encodeURIComponent(topic)}`;
   const status = () =>
     call<Status>({ method: "GET", path: "/api/v1/status", timeoutMs: ANSWER_MS });
   return {
-    name: `the process that owns ${config.dataDir}`,
+    name: options.url,
     status,
     ingest: (bytes, topic) =>
       call<IngestAnswer>({
@@ -74,10 +75,10 @@ function caller(options: ClientOptions): <Answer>(call: Call) => Promise<Answer>
   const { config, world, onOutage = () => {}, attempts = ATTEMPTS } = options;
   const { clock, stop } = world;
   let out = false;
-  return (call) =>
+  return <Answer>(call: Call) =>
     retry(async () => {
       try {
-        const answer = await callOnce(call, config, world);
+        const answer = await callOnce<Answer>(call, config, world);
         if (out) onOutage("it answers again");
         out = false;
         return answer;

@@ -4,41 +4,44 @@ import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";
 import { paint } from "./text.ts";
-import type { Owner, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** A process that starts has this long to listen: 60 looks, growing to a second apart. */
 const STARTING = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
 
+/** Options of {@link openTarget}. */
+export interface TargetOptions {
+  /** Whether a folder opened here has its layers running. Default true. */
+  readonly start?: boolean;
+  /** Told what a person has to wait for. Default: written to `world.err`. */
+  readonly notice?: (text: string) => void;
+}
+
 /**
  * The running process where there is one, else the data folder itself.
  *
- * @param notice told what a person has to wait for.
  * @throws ExternalError when a process owns the folder and does not listen.
  */
 export async function openTarget(
   config: Config,
   world: World,
-  notice: (text: string) => void = (text) => world.err.write(`${text}\n`),
+  { start = true, notice = (text) => world.err.write(`${text}\n`) }: TargetOptions = {},
 ): Promise<Target> {
   if (await world.readOwner(config.dataDir) === null) {
     notice(paint(world.err, "dim", `No process runs on ${config.dataDir}: opening it here.`));
-    return await openOwnFolder(
-      config,
-      world,
-      (message, error) =>
-        notice(`${message}: ${error instanceof Error ? error.message : String(error)}`),
-    );
+    const onProblem = (message: string, error: unknown) =>
+      notice(`${message}: ${error instanceof Error ? error.message : String(error)}`);
+    return await openOwnFolder(config, world, { start, onProblem });
   }
-  await listening(config, world);
-  return connect({ config, world, onOutage: notice });
+  return connect({ config, world, url: await listening(config, world), onOutage: notice });
 }
 
-async function listening({ dataDir }: Config, world: World): Promise<Owner | null> {
+/** Where the process listens, once it does. */
+async function listening({ dataDir }: Config, world: World): Promise<string> {
   return await retry(async () => {
     const owner = await world.readOwner(dataDir);
-    if (owner === null || owner.url !== null) return owner;
-    throw new ExternalError(
-      `Cannot reach process ${owner.pid}, which owns ${dataDir}: it does not listen`,
-    );
+    if (owner !== null && owner.url !== null) return owner.url;
+    const which = owner === null ? "the process" : `process ${owner.pid}`;
+    throw new ExternalError(`Cannot reach ${which} that owned ${dataDir}: it does not listen`);
   }, { ...STARTING, signal: world.stop, sleep: (ms) => world.clock.sleep(ms, world.stop) });
 }

@@ -8,23 +8,30 @@ const POLL_MS = 100;
 /** Without a step forward for so long, waiting is of no use. */
 const STANDSTILL_MS = 10_000;
 
+/** Options of {@link openOwnFolder}. */
+export interface OwnFolderOptions {
+  /** Whether the layers run; false to look only. */
+  readonly start: boolean;
+  /** Told of faults that the engine survives. */
+  readonly onProblem: OnProblem;
+}
+
 /**
- * Opens the data folder in this process, with all layers running, as a target.
+ * Opens the data folder in this process as a target.
  *
- * @param onProblem told of faults that the engine survives.
  * @throws what opening the engine throws.
  */
 export async function openOwnFolder(
   config: Config,
   world: World,
-  onProblem: OnProblem,
+  { start, onProblem }: OwnFolderOptions,
 ): Promise<Target> {
   const { clock, stop } = world;
   const engine = await world.openEngine(config, onProblem);
-  engine.start();
+  if (start) engine.start();
   let behind = false;
   return {
-    name: `the data folder ${config.dataDir}`,
+    name: config.dataDir,
     status: () => engine.status(),
     ingest(bytes, topic) {
       behind = true;

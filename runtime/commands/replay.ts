@@ -94,9 +94,11 @@ export async function replayCommand(
     const format = formatOf(request, input);
     const { clock, err: terminal } = world;
     let progress: Progress | null = null;
-    const target = await openTarget(config, world, (text) => {
-      progress?.clear();
-      terminal.write(`${text}\n`);
+    const target = await openTarget(config, world, {
+      notice: (text) => {
+        progress?.clear();
+        terminal.write(`${text}\n`);
+      },
     });
     try {
       progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });

@@ -59,7 +59,10 @@ export class NativeConnection {
     settings: Readonly<Record<string, string | number>>,
   ): Promise<NativeConnection> {
     const mark = `twofold-${crypto.randomUUID()}`;
-    const texts = ["twofold", `--path=${dir}`, `--log_comment=${mark}`];
+    // On a terminal the engine writes its log over ours, with a line marked fatal whenever calls
+    // move from one thread of the pool to another, which does no harm.
+    const quiet = "--logger.console=0";
+    const texts = ["twofold", `--path=${dir}`, quiet, `--log_comment=${mark}`];
     for (const [name, value] of Object.entries(settings)) texts.push(`--${name}=${value}`);
     const args = texts.map(zeroTerminated), argv = addresses(args);
     const handle = await lend([args, argv], () => chdb.chdb_connect(args.length, argv));

@@ -1,0 +1,22 @@
+/** The composition root: what the commands need of the engine and of the server. */
+import { createApp } from "./routes/app.ts";
+import { systemClock } from "./runtime/clock.ts";
+import { runCommandLine } from "./runtime/commands/cli.ts";
+import { listen } from "./runtime/commands/listen.ts";
+import { processWorld } from "./runtime/commands/process_world.ts";
+import { openEngine } from "./runtime/engine/engine.ts";
+
+const version = "0.1.0";
+const root = import.meta.dirname!;
+
+const world = processWorld({
+  version,
+  openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
+  serve: (services, config) => {
+    const app = createApp(services, { writeToken: config.writeToken?.reveal() });
+    return Promise.resolve().then(() => listen(app.fetch, config, systemClock));
+  },
+});
+
+// Ends what may linger: everything that has to be closed is.
+Deno.exit(await runCommandLine(Deno.args, world));

@@ -1,0 +1,47 @@
+import type { Config } from "../config.ts";
+import { openTarget } from "./open_target.ts";
+import type { RunReport } from "./target.ts";
+import { grouped, paint, table } from "./text.ts";
+import type { World } from "./world.ts";
+
+/** Runs the batch layer once and shows what each plugin's part came to; returns the exit code. */
+export async function batchCommand(
+  { full }: { readonly full: boolean },
+  config: Config,
+  world: World,
+): Promise<number> {
+  const target = await openTarget(config, world);
+  try {
+    const runs = await target.batch({ full });
+    for (const run of runs) world.out.write(runText(run, world));
+    const failed = runs.some((run) => run?.plugins.some(({ status }) => status === "failed"));
+    return failed ? 1 : 0;
+  } finally {
+    await target.close();
+  }
+}
+
+function runText(run: RunReport | null, world: World): string {
+  if (run === null) return "Nothing is new since the last run.\n";
+  const seconds = (Date.parse(run.finished) - Date.parse(run.started)) / 1000;
+  const rows = run.plugins.map((plugin) => [
+    plugin.plugin,
+    plugin.status,
+    plugin.mode,
+    grouped(plugin.days),
+    grouped(plugin.rows),
+    plugin.seconds.toFixed(2),
+    plugin.drift === null ? "–" : grouped(plugin.drift),
+    grouped(plugin.unseenRepeats),
+  ]);
+  const errors = run.plugins.filter(({ error }) => error !== "")
+    .map(({ plugin, error }) => paint(world.out, "red", `  ${plugin}: ${error}`) + "\n");
+  return [
+    paint(world.out, "bold", `Run ${run.run} of ${run.topic}, ${seconds.toFixed(2)} s`) + "\n",
+    table(
+      ["plugin", "status", "mode", "days", "rows", "seconds", "drift", "unseen repeats"],
+      rows,
+    ),
+    ...errors,
+  ].join("");
+}

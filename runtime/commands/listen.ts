@@ -1,0 +1,80 @@
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { ExternalError } from "../errors.ts";
+import type { Listener } from "./world.ts";
+
+/** How long answers under way may go on when the process stops; a live stream never ends itself. */
+const LAST_ANSWERS_MS = 2000;
+
+/**
+ * Listens for HTTP.
+ *
+ * @param handler answers requests.
+ * @throws {ExternalError} when the port is taken or may not be used.
+ * @example
+ * ```ts
+ * import { systemClock } from "../clock.ts";
+ * import { readConfig } from "../config.ts";
+ * import { listen } from "./listen.ts";
+ * const config = readConfig({ command: "start", flags: { port: "0" } });
+ * const listener = listen(() => new Response("hello"), config, systemClock);
+ * const text = await (await fetch(listener.url)).text();
+ * await listener.shutdown();
+ * if (text !== "hello") throw new Error(text);
+ * ```
+ */
+export function listen(
+  handler: (request: Request) => Response | Promise<Response>,
+  { hostname, port }: Pick<Config, "hostname" | "port">,
+  clock: Clock,
+): Listener {
+  const connections = new AbortController();
+  const server = serve(handler, hostname.replace(/^\[|\]$/g, ""), port, connections.signal);
+  return {
+    url: urlOf(hostname, server.addr.port),
+    async shutdown() {
+      const done = new AbortController();
+      const ended = server.shutdown().finally(() => done.abort());
+      await clock.sleep(LAST_ANSWERS_MS, done.signal);
+      if (!done.signal.aborted) connections.abort();
+      await ended;
+    },
+  };
+}
+
+function serve(
+  handler: (request: Request) => Response | Promise<Response>,
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Deno.HttpServer<Deno.NetAddr> {
+  try {
+    return Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
+  } catch (cause) {
+    const at = `${hostname}, port ${port}`;
+    const fault = (what: string) =>
+      new ExternalError(`Cannot listen on ${at}: ${what}`, {
+        retriable: false,
+        field: "port",
+        cause,
+      });
+    if (cause instanceof Deno.errors.AddrInUse) {
+      throw fault("another process does; stop it or give another --port (0 takes a free one)");
+    }
+    if (cause instanceof Deno.errors.PermissionDenied) {
+      throw fault("the system does not allow it; ports below 1024 are often kept back");
+    }
+    if (cause instanceof Deno.errors.AddrNotAvailable) {
+      throw fault("this machine has no such address; give another --hostname");
+    }
+    throw cause;
+  }
+}
+
+/** Where the own machine reaches it. */
+function urlOf(hostname: string, port: number): string {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

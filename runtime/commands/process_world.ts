@@ -1,0 +1,60 @@
+/** The world of a real process: its terminal, environment and signals. */
+import { systemClock } from "../clock.ts";
+import { readOwner } from "../engine/data_folder.ts";
+import type { Terminal, World } from "./world.ts";
+
+/** What only the composition root knows. */
+export type Composition = Pick<World, "openEngine" | "serve" | "version">;
+
+const COLUMNS = 80;
+const INTERRUPTED = 130;
+
+/**
+ * The world of this process. The first SIGINT or SIGTERM aborts `stop`; the second ends the process
+ * at once.
+ */
+export function processWorld(composition: Composition): World {
+  return {
+    ...composition,
+    readOwner,
+    clock: systemClock,
+    env: Deno.env.toObject(),
+    out: terminalOf(Deno.stdout),
+    err: terminalOf(Deno.stderr),
+    stop: stopSignal(),
+  };
+}
+
+function terminalOf(stream: typeof Deno.stdout): Terminal {
+  const encoder = new TextEncoder();
+  const tty = stream.isTerminal();
+  return {
+    tty,
+    colours: tty && !Deno.noColor,
+    get columns() {
+      return tty ? Deno.consoleSize().columns : COLUMNS;
+    },
+    write(text) {
+      const bytes = encoder.encode(text);
+      try {
+        for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+      } catch (error) {
+        // Whoever read it is gone (`twofold status | head`): nobody is left to tell.
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      }
+    },
+  };
+}
+
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) Deno.exit(INTERRUPTED);
+    stop.abort();
+  };
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  return stop.signal;
+}

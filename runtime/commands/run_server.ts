@@ -1,0 +1,122 @@
+/** `dev` and `start`: everything in one process until it is told to stop. */
+import type { Config } from "../config.ts";
+import { ExternalError } from "../errors.ts";
+import { feed } from "../sources/simulator.ts";
+import { type Log, logLines } from "./log_lines.ts";
+import { grouped, paint } from "./text.ts";
+import type { Listener, RunningEngine, World } from "./world.ts";
+
+/** How long stopping may take before the process ends anyway. */
+const STOP_MS = 10_000;
+/** Wait before the simulator tries a log again that does not take events. */
+const REFUSED_MS = 1000;
+const SIMULATOR_TOPIC = "movie-viewing-events";
+
+/**
+ * Runs the engine, the server and, where wanted, the simulator until `world.stop` aborts; returns
+ * the exit code.
+ *
+ * @throws what opening the engine or listening throws; then everything is closed again.
+ */
+export async function serverCommand(config: Config, world: World): Promise<number> {
+  const log = logLines(config, world.err, world.clock);
+  const startedMs = world.clock.now();
+  if (config.command === "dev") world.err.write(openingText(config, world));
+  const engine = await world.openEngine(config, (message, error) => log("warn", message, error));
+  let listener: Listener | null = null;
+  const simulation = new AbortController();
+  let simulated = Promise.resolve();
+  try {
+    listener = await world.serve(engine, config);
+    engine.start();
+    await engine.listening(listener.url);
+    const tookMs = world.clock.now() - startedMs;
+    if (config.command === "dev") world.out.write(bannerText(config, listener.url, tookMs, world));
+    else {log(
+        "info",
+        `Twofold ${world.version} listens on ${listener.url}, data in ${config.dataDir}`,
+      );}
+    if (config.simulator) simulated = simulateInto(engine, config, world, simulation.signal, log);
+    await aborted(world.stop);
+    if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
+    else log("info", "stopping");
+  } finally {
+    simulation.abort();
+    await stopWithin(STOP_MS, world, async () => {
+      await simulated;
+      await listener?.shutdown();
+      await engine.close();
+    });
+  }
+  if (config.command === "start") log("info", "stopped");
+  return 0;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}
+
+/** @throws ExternalError when closing takes too long; nothing acknowledged is lost by that. */
+async function stopWithin(ms: number, { clock }: World, close: () => Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const late = clock.sleep(ms, done.signal).then(() => "late" as const);
+  const outcome = await Promise.race([close(), late]);
+  done.abort();
+  if (outcome === "late") {
+    throw new ExternalError(
+      `Cannot stop within ${ms / 1000} s: ending now; what was acknowledged is in the log`,
+      { retriable: false },
+    );
+  }
+}
+
+async function simulateInto(
+  engine: RunningEngine,
+  { simulatorRate }: Config,
+  { clock }: World,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  let refused = false;
+  const send = async ({ bytes }: { bytes: Uint8Array<ArrayBuffer> }) => {
+    try {
+      await engine.ingest.ingest(ReadableStream.from([bytes]), "ndjson", SIMULATOR_TOPIC);
+      if (refused) log("info", "the simulator's events are taken again");
+      refused = false;
+    } catch (error) {
+      if (!refused) log("warn", "the simulator's events are not taken", error);
+      refused = true;
+      await clock.sleep(REFUSED_MS, signal);
+    }
+  };
+  // The start is in the ids, so a fixed seed is enough to tell runs apart.
+  await feed({ rate: simulatorRate, clock, signal, send });
+}
+
+function openingText({ dataDir }: Config, { err, version }: World): string {
+  return paint(err, "dim", `Twofold ${version}: opening ${dataDir}, loading ClickHouse …`) + "\n";
+}
+
+function bannerText(config: Config, url: string, tookMs: number, { out, version }: World): string {
+  const name = (text: string) => paint(out, "dim", text.padEnd(9));
+  const events = config.simulator
+    ? `${grouped(config.simulatorRate)} a second, made up (--rate N, --no-simulator)`
+    : "none made up; send your own";
+  return [
+    "",
+    `  ${paint(out, "bold", `Twofold ${version}`)} is ready after ${(tookMs / 1000).toFixed(1)} s`,
+    "",
+    `  ${name("page")} ${paint(out, "cyan", url)}`,
+    `  ${name("API")} ${url}/api/v1/metrics`,
+    `  ${name("events")} ${events}`,
+    `  ${name("")} deno task replay FILE, or POST NDJSON to ${url}/api/v1/events`,
+    `  ${name("batch")} runs by "${config.batchSchedule}" (UTC); now: deno task batch`,
+    `  ${name("data")} ${config.dataDir}`,
+    `  ${name("plugins")} add a file to plugins/ and start again: its metric is on the page`,
+    `  ${name("stop")} Ctrl-C`,
+    "\n",
+  ].join("\n");
+}

@@ -1,0 +1,60 @@
+import type { Config } from "../config.ts";
+import type { PartitionStatus, PluginStatus, Status } from "../ports.ts";
+import { openTarget } from "./open_target.ts";
+import { grouped, paint, table } from "./text.ts";
+import type { Terminal, World } from "./world.ts";
+
+/** Shows the status; returns the exit code: 1 when it is not ready. */
+export async function statusCommand(
+  { json }: { readonly json: boolean },
+  config: Config,
+  world: World,
+): Promise<number> {
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const status = await target.status();
+    world.out.write(json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, world.out));
+    return status.ready ? 0 : 1;
+  } finally {
+    await target.close();
+  }
+}
+
+/** The status as tables. */
+export function statusText(status: Status, terminal: Terminal): string {
+  const { version, started, ready, problems } = status;
+  const state = ready ? paint(terminal, "green", "ready") : paint(terminal, "red", "not ready");
+  const topics = status.topics.map(({ topic, log, partitions }) =>
+    `\n${paint(terminal, "bold", topic)}, log ${log}\n${partitionTable(partitions)}`
+  );
+  const plugins = `\n${paint(terminal, "bold", "Plugins")}\n${pluginTable(status.plugins)}`;
+  const troubles = problems.length === 0
+    ? ""
+    : `\n${paint(terminal, "yellow", "Problems")}\n${problems.map((it) => `  ${it}\n`).join("")}`;
+  return `Twofold ${version}, ${state}, since ${started}\n${topics.join("")}${plugins}${troubles}`;
+}
+
+function partitionTable(partitions: readonly PartitionStatus[]): string {
+  const headings = [
+    ...["partition", "log end", "speed", "lag", "archived", "cut"],
+    ...["events", "late", "repeats", "dead letters", "watermark"],
+  ];
+  const rows = partitions.map((of) => [
+    String(of.partition),
+    ...[of.log_end, of.speed_frontier, of.lag_records, of.archived, of.cut].map(grouped),
+    ...[of.events, of.late_events, of.repeats, of.dead_letters].map(grouped),
+    of.watermark ?? "–",
+  ]);
+  return table(headings, rows);
+}
+
+function pluginTable(plugins: readonly PluginStatus[]): string {
+  const rows = plugins.map(({ plugin, state, run, speed_rows, drift }) => [
+    plugin,
+    state,
+    run === null ? "–" : grouped(run),
+    grouped(speed_rows),
+    drift === null ? "–" : grouped(drift),
+  ]);
+  return table(["plugin", "state", "run", "speed rows", "drift"], rows);
+}

@@ -1,0 +1,197 @@
+import type { Clock } from "../../runtime/clock.ts";
+import type { Config } from "../../runtime/config.ts";
+import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
+import type { BatchRun, IngestAnswer, Status } from "../../runtime/ports.ts";
+
+/** A terminal that keeps what is written. */
+export interface KeptTerminal extends Terminal {
+  text(): string;
+}
+
+/** @param tty whether it acts as if a person watched. */
+export function keptTerminal(tty = false): KeptTerminal {
+  let kept = "";
+  return {
+    tty,
+    colours: false,
+    columns: 80,
+    write: (text) => void (kept += text),
+    text: () => kept,
+  };
+}
+
+/** A clock whose sleepers wake at once, at the time they wanted. */
+export function hastyClock(startMs = Date.UTC(2026, 0, 1)): Clock & { sleptMs: number } {
+  const clock = {
+    sleptMs: 0,
+    now: () => startMs + clock.sleptMs,
+    sleep: (ms: number) => {
+      clock.sleptMs += ms;
+      return new Promise<void>((resolve) => setTimeout(resolve, 0));
+    },
+  };
+  return clock;
+}
+
+/** Takes NDJSON as the ingest does: lines that are no JSON are told. */
+export class FakeIngest {
+  /** Every `event_id` that was taken, with how often. */
+  readonly taken = new Map<string, number>();
+  readonly topics = new Set<string | undefined>();
+  calls = 0;
+
+  take(body: string, topic?: string): IngestAnswer {
+    this.calls++;
+    this.topics.add(topic);
+    let accepted = 0;
+    const rejected: { line: number; field: string; reason: string }[] = [];
+    body.split("\n").forEach((line, index) => {
+      if (line.trim() === "") return;
+      try {
+        const { event_id } = JSON.parse(line);
+        this.taken.set(event_id, (this.taken.get(event_id) ?? 0) + 1);
+        accepted++;
+      } catch {
+        rejected.push({ line: index + 1, field: "", reason: "wanted JSON" });
+      }
+    });
+    const frontier = `local-1_${this.taken.size}_0`;
+    return { accepted, rejected, rejected_total: rejected.length, frontier };
+  }
+}
+
+/** A status without faults, of one topic. */
+export const fakeStatus: Status = {
+  version: "0.1.0",
+  started: "2026-01-01T00:00:00.000Z",
+  ready: true,
+  problems: [],
+  topics: [{
+    topic: "movie-viewing-events",
+    log: "local-1",
+    partitions: [{
+      partition: 0,
+      log_start: "0",
+      log_end: "1234567",
+      speed_frontier: "1234567",
+      archived: "1234500",
+      cut: "1234000",
+      lag_records: 0,
+      watermark: "2026-01-01T00:00:00.000Z",
+      events: 1234000,
+      late_events: 12,
+      repeats: 3,
+      dead_letters: 1,
+      error: null,
+    }],
+  }],
+  plugins: [{
+    plugin: "ratings",
+    topic: "movie-viewing-events",
+    generation: "g1",
+    state: "running",
+    error: null,
+    speed_rows: 42,
+    run: 7,
+    drift: 0,
+  }],
+};
+
+/** A run of one plugin that went well. */
+export const fakeRun: BatchRun = {
+  topic: "movie-viewing-events",
+  run: 8,
+  started: "2026-01-01T00:00:00.000Z",
+  finished: "2026-01-01T00:00:01.500Z",
+  cut: { "local-1": [5n] },
+  plugins: [{
+    plugin: "ratings",
+    status: "published",
+    mode: "full",
+    rows: 10_506,
+    days: 186,
+    seconds: 1.25,
+    drift: 0,
+    unseenRepeats: 0,
+    error: "",
+  }],
+};
+
+/** An engine that counts what is asked of it. */
+export class FakeEngine implements RunningEngine {
+  readonly source = new FakeIngest();
+  readonly done: string[] = [];
+  run: BatchRun | null = fakeRun;
+
+  readonly ingest = {
+    ingest: async (body: ReadableStream<Uint8Array>, _format: string, topic?: string) =>
+      this.source.take(
+        await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).text(),
+        topic,
+      ),
+  };
+  readonly serving = {
+    metrics: () => [],
+    query: () => Promise.reject(new Error("not asked for here")),
+  };
+  readonly batch = new Map([["movie-viewing-events", {
+    running: false,
+    history: () => Promise.resolve([]),
+    run: ({ full = false } = {}) => {
+      this.done.push(full ? "batch --full" : "batch");
+      return Promise.resolve(this.run);
+    },
+  }]]);
+  status = () => Promise.resolve(fakeStatus);
+  start = () => void this.done.push("start");
+  listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
+  close = () => Promise.resolve(void this.done.push("close"));
+}
+
+/** A world of fakes. */
+export interface FakeWorld extends World {
+  readonly out: KeptTerminal;
+  readonly err: KeptTerminal;
+  readonly engine: FakeEngine;
+  readonly clock: ReturnType<typeof hastyClock>;
+  /** What an interrupt does. */
+  interrupt(): void;
+  /** The settings that an engine was opened with. */
+  readonly configs: Config[];
+}
+
+/**
+ * A world in which no process owns the data folder, unless said otherwise.
+ *
+ * @param changes what differs.
+ */
+export function fakeWorld(
+  changes: Partial<World> & { owner?: () => Owner | null } = {},
+): FakeWorld {
+  const stop = new AbortController();
+  const engine = new FakeEngine();
+  const configs: Config[] = [];
+  const { owner = () => null, ...others } = changes;
+  return {
+    openEngine: (config) => {
+      configs.push(config);
+      return Promise.resolve(engine);
+    },
+    serve: () =>
+      Promise.resolve({
+        url: "http://127.0.0.1:8000",
+        shutdown: () => Promise.resolve(void engine.done.push("shutdown")),
+      }),
+    readOwner: () => Promise.resolve(owner()),
+    env: {},
+    version: "0.1.0",
+    stop: stop.signal,
+    ...others,
+    clock: hastyClock(),
+    out: keptTerminal(),
+    err: keptTerminal(),
+    engine,
+    configs,
+    interrupt: () => stop.abort(),
+  };
+}

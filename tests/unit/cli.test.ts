@@ -1,0 +1,220 @@
+import { describe, expect, it } from "testing";
+import { runCommandLine } from "../../runtime/commands/cli.ts";
+import { commands, readCommandLine } from "../../runtime/commands/command_line.ts";
+import { listen } from "../../runtime/commands/listen.ts";
+import { elapsed, grouped, nearest } from "../../runtime/commands/text.ts";
+import { ExternalError } from "../../runtime/errors.ts";
+import { fakeStatus, fakeWorld, hastyClock } from "../support/fake_world.ts";
+
+async function run(args: string, world = fakeWorld()) {
+  const code = await runCommandLine(args === "" ? [] : args.split(" "), world);
+  return { code, out: world.out.text(), err: world.err.text(), world };
+}
+
+describe("the command line", () => {
+  it("shows help of all commands, and of each with its examples", async () => {
+    const { code, out } = await run("--help");
+    expect(code).toBe(0);
+    for (const command of Object.keys(commands)) {
+      expect(out).toContain(`  ${command} `);
+      for (const args of [`${command} --help`, `help ${command}`, `${command} -h`]) {
+        const help = await run(args);
+        expect(help.code).toBe(0);
+        expect(help.out).toContain(`Usage: twofold ${command}`);
+        expect(help.out).toContain("Examples:");
+      }
+    }
+    expect(out).toContain("130");
+    expect((await run("help dev")).out).toContain("--[no-]simulator");
+  });
+
+  it("prints the version", async () => {
+    expect(await run("--version")).toMatchObject({ code: 0, out: "0.1.0\n" });
+  });
+
+  it("suggests what was probably meant and ends with 2", async () => {
+    const cases = [
+      ["stat", 'Unknown command "stat"; did you mean "start"?'],
+      ["dev --prot 9000", 'Unknown flag --prot of dev; did you mean "--port"?'],
+      ["dev --no-simulater", 'did you mean "--no-simulator"?'],
+      ["xyzzy", 'Unknown command "xyzzy"\n'],
+      ["batch --ful", 'did you mean "--full"?'],
+      ["status --port 1", "Unknown flag --port of status"],
+      ["dev --port", "--port wants a value: --port PORT"],
+      ["dev --simulator=yes", "--simulator takes no value"],
+      ["replay", "Missing FILE: wanted replay FILE"],
+      ["replay a b", 'Unexpected argument "b"'],
+      ["batch now", 'Unexpected argument "now"'],
+      ["--port 1 dev", "The command comes first"],
+      ["replay f --rate fast", '--rate must be "max" or whole events per second'],
+      ["replay f --rate 0", "--rate must be"],
+      ["replay f --format csv", '--format must be ndjson or movielens, got "csv"'],
+    ];
+    for (const [args, message] of cases) {
+      const { code, err, world } = await run(args);
+      expect([args, code]).toEqual([args, 2]);
+      expect(err).toContain(message);
+      expect(world.configs).toEqual([]);
+    }
+  });
+
+  it("lists all faults of settings at once and opens nothing", async () => {
+    const { code, err, world } = await run(
+      "start --port x --partitions 0",
+      fakeWorld({ env: { TWOFOLD_BLOCK_SIZE: "3" } }),
+    );
+    expect(code).toBe(2);
+    for (const name of ["--port", "--partitions", "TWOFOLD_BLOCK_SIZE"]) {
+      expect(err).toContain(name);
+    }
+    expect(world.configs).toEqual([]);
+  });
+
+  it("reads switches that are set, unset and left out", () => {
+    const flags = (...args: string[]) => {
+      const request = readCommandLine(["dev", ...args]);
+      return request.kind === "run" ? request.flags.simulator : "no run";
+    };
+    expect([flags(), flags("--simulator"), flags("--no-simulator")]).toEqual([
+      undefined,
+      true,
+      false,
+    ]);
+  });
+
+  it("ends with 3 when something outside failed and with 1 on a fault of its own", async () => {
+    const failing = (error: Error) => fakeWorld({ openEngine: () => Promise.reject(error) });
+    const outside = await run(
+      "start",
+      failing(new ExternalError("Cannot write: the disk is full")),
+    );
+    expect([outside.code, outside.err]).toEqual([3, "error Cannot write: the disk is full\n"]);
+    const own = await run("start", failing(new Error("a defect")));
+    expect(own.code).toBe(1);
+    expect(own.err).toContain("a defect");
+  });
+});
+
+describe("dev and start", () => {
+  it("listens, tells where, and closes in order when told to stop", async () => {
+    const world = fakeWorld();
+    const running = run("dev --no-simulator --port 0", world);
+    while (!world.out.text().includes("http://127.0.0.1:8000")) await world.clock.sleep(0);
+    expect(world.out.text()).toContain("Ctrl-C");
+    world.interrupt();
+    expect((await running).code).toBe(0);
+    expect(world.engine.done).toEqual([
+      "start",
+      "listening http://127.0.0.1:8000",
+      "shutdown",
+      "close",
+    ]);
+  });
+
+  it("lets made-up events flow in at the rate", async () => {
+    const world = fakeWorld();
+    const running = run("dev --rate 1000", world);
+    while (world.engine.source.calls < 20) await world.clock.sleep(0);
+    world.interrupt();
+    await running;
+    const { calls, taken, topics } = world.engine.source;
+    const events = [...taken.values()].reduce((sum, times) => sum + times, 0);
+    expect(events).toBe(calls * 100);
+    expect([...topics]).toEqual(["movie-viewing-events"]);
+  });
+
+  it("closes the engine when the port is taken", async () => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const world = fakeWorld({
+      serve: (_, config) =>
+        Promise.resolve().then(() => listen(() => new Response(), config, hastyClock())),
+    });
+    const { code, err } = await run(`start --port ${port}`, world);
+    expect(code).toBe(3);
+    expect(err).toContain(`Cannot listen on 127.0.0.1, port ${port}: another process does`);
+    expect(world.engine.done).toEqual(["close"]);
+  });
+
+  it("does not wait longer than ten seconds for what does not close", async () => {
+    const world = fakeWorld();
+    world.engine.close = () => new Promise(() => {});
+    const running = run("start", world);
+    while (!world.err.text().includes("listens")) await world.clock.sleep(0);
+    world.interrupt();
+    const { code, err } = await running;
+    expect(code).toBe(3);
+    expect(err).toContain("Cannot stop within 10 s");
+  });
+
+  it("warns of a variable that is no setting", async () => {
+    const world = fakeWorld({ env: { TWOFOLD_PRT: "1" } });
+    world.interrupt();
+    expect((await run("start", world)).err).toContain("There is no setting TWOFOLD_PRT");
+  });
+});
+
+describe("batch", () => {
+  it("opens the folder itself where no process runs, and shows a table", async () => {
+    const { code, out, world } = await run("batch --full");
+    expect(code).toBe(0);
+    expect(world.engine.done).toEqual(["start", "batch --full", "close"]);
+    expect(out).toContain("Run 8 of movie-viewing-events, 1.50 s");
+    expect(out).toMatch(/ratings {2}published {2}full +186 +10,506 +1\.25 +0/);
+  });
+
+  it("says that nothing is new, and ends with 1 when a plugin failed", async () => {
+    const world = fakeWorld();
+    world.engine.run = null;
+    expect((await run("batch", world)).out).toBe("Nothing is new since the last run.\n");
+    const failing = fakeWorld();
+    const { run: last } = failing.engine;
+    const plugins = [{ ...last!.plugins[0], status: "failed" as const, error: "no such column" }];
+    failing.engine.run = { ...last!, plugins };
+    const { code, out } = await run("batch", failing);
+    expect(code).toBe(1);
+    expect(out).toContain("ratings: no such column");
+  });
+});
+
+describe("status", () => {
+  it("shows tables, or with --json all of it, and only looks", async () => {
+    const { code, out, world } = await run("status");
+    expect(code).toBe(0);
+    expect(out).toContain("1,234,567");
+    expect(out).toMatch(/ratings {2}running +7 +42 +0/);
+    expect(world.engine.done).toEqual(["close"]);
+    expect(JSON.parse((await run("status --json")).out)).toEqual(fakeStatus);
+  });
+
+  it("tells problems and ends with 1 when it is not ready", async () => {
+    const world = fakeWorld();
+    world.engine.status = () =>
+      Promise.resolve({
+        ...fakeStatus,
+        ready: false,
+        problems: ["partition 0: the log has a gap"],
+      });
+    const { code, out } = await run("status", world);
+    expect(code).toBe(1);
+    expect(out).toContain("partition 0: the log has a gap");
+  });
+});
+
+describe("text", () => {
+  it("writes numbers and times for people", () => {
+    expect([0, 999, 1000, 1234567].map(grouped)).toEqual(["0", "999", "1,000", "1,234,567"]);
+    expect(["1048576", 12n].map(grouped)).toEqual(["1,048,576", "12"]);
+    expect([400, 12_000, 185_000, 7_385_000].map(elapsed)).toEqual([
+      "0.4 s",
+      "12 s",
+      "3:05",
+      "2:03:05",
+    ]);
+  });
+
+  it("nearest() finds slips and nothing that is far", () => {
+    expect(nearest("stauts", ["start", "status"])).toBe("status");
+    expect(nearest("zzz", ["start", "status"])).toBe(null);
+  });
+});

@@ -1,0 +1,53 @@
+/**
+ * Writes docs/settings.md and docs/commands.md from what the code declares. With `--check` it writes
+ * nothing and exits with 1 when a page is stale.
+ */
+import { resolve } from "node:path";
+import { commands, exitCodes, helpOf } from "../runtime/commands/command_line.ts";
+import { type Command, describeSettings } from "../runtime/config.ts";
+
+/** The pages by their names. */
+export function pages(): Readonly<Record<string, string>> {
+  const settings = [
+    "# Settings",
+    "A flag wins over a variable, and that over the default. All faults are told at once, before " +
+    "anything is opened; the process then ends with 2. The write token has no flag, because other " +
+    "users of a machine see command lines.",
+    describeSettings(),
+  ];
+  const help = (Object.keys(commands) as Command[]).flatMap((command) => [
+    `## ${command}`,
+    `\`\`\`\n${helpOf(command).trimEnd()}\n\`\`\``,
+  ]);
+  const codes = exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`);
+  const commandPage = [
+    "# Commands",
+    "A command talks to the process that owns the data folder and keeps to it, trying again, when " +
+    "it restarts. Where no process runs, it opens the folder itself.",
+    ["| exit code | meaning |", "| --- | --- |", ...codes].join("\n"),
+    ...help,
+  ];
+  return {
+    "docs/settings.md": settings.join("\n\n"),
+    "docs/commands.md": commandPage.join("\n\n") + "\n",
+  };
+}
+
+/** A page without the spaces and dashes that the formatter puts in. */
+export function unformatted(page: string): string {
+  return page.replace(/-{3,}/g, "---").replace(/\s+/g, " ").trim();
+}
+
+if (import.meta.main) {
+  const root = resolve(import.meta.dirname!, "..");
+  let stale = false;
+  for (const [name, text] of Object.entries(pages())) {
+    const path = resolve(root, name);
+    if (!Deno.args.includes("--check")) await Deno.writeTextFile(path, text);
+    else if (unformatted(await Deno.readTextFile(path)) !== unformatted(text)) {
+      console.error(`${name} is stale: deno run -A tools/write_command_docs.ts && deno fmt docs`);
+      stale = true;
+    }
+  }
+  if (stale) Deno.exit(1);
+}
