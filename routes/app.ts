@@ -12,7 +12,7 @@ export type AppOptions = ApiOptions;
  * Creates the app: its `fetch` is what `Deno.serve` takes.
  *
  * @example
- * ```ts no-run
+ * ```ts ignore
  * const app = createApp(services, { writeToken: "…" });
  * Deno.serve({ port: 8000 }, app.fetch);
  * ```

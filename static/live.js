@@ -156,6 +156,12 @@ async function refreshTable(table) {
   if (empty) empty.hidden = rows.length > 0;
 }
 
+/** A metric that could not answer when the page was made: once it can, the page is made anew. */
+async function retryFault(note) {
+  await get(`/api/v1/metrics/${note.dataset.fault}?limit=1`);
+  location.reload();
+}
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const seen = () =>
   document.visibilityState === "visible"
@@ -171,7 +177,10 @@ for (let round = 0;; round++) {
     await refreshStatus();
     if (round % METRICS_EVERY === 0) {
       // A metric that cannot answer now keeps what it shows.
-      await Promise.allSettled([...document.querySelectorAll("[data-metric]")].map(refreshTable));
+      await Promise.allSettled([
+        ...[...document.querySelectorAll("[data-metric]")].map(refreshTable),
+        ...[...document.querySelectorAll("[data-fault]")].map(retryFault),
+      ]);
     }
     waitMs = STATUS_MS;
   } catch {

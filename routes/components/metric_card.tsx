@@ -24,7 +24,7 @@ export function MetricCard({ info, answer, fault }: MetricResult) {
         <h3 id={id}>{info.title}</h3>
         <p>{info.summary}</p>
       </header>
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      {fault !== null && <p class="note fault" role="status" data-fault={info.name}>{fault}</p>}
       {answer !== null && <Rows info={info} answer={answer} id={id} />}
       <footer>
         {(["merged", "batch", "speed"] as const).map((layer) => (
