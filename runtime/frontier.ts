@@ -73,11 +73,6 @@ export function decodeFrontier(text: string, field = "wait_for"): Cut {
   return cut;
 }
 
-/** A frontier as the text of a bound `Map(String, Array(UInt64))`. */
-export function cutParameter(cut: Cut): string {
-  return `{${Object.entries(cut).map(([log, at]) => `'${log}':[${at.join(",")}]`).join(",")}}`;
-}
-
 /** The frontier of a `Map(String, Array(UInt64))` as a query returns it. */
 export function cutOfRow(map: Readonly<Record<string, readonly (number | string)[]>>): Cut {
   return Object.fromEntries(Object.entries(map).map(([log, at]) => [log, at.map(BigInt)]));

@@ -219,7 +219,7 @@ export function definePlugin<const S extends EventSchema>(
 /** Names that the tables use beside a plugin's own columns. */
 const reserved = new Set([
   ...["kind", "partition", "block", "window_start", "window_end", "version", "run", "level", "day"],
-  ...["bucket", "cut", "full_run", "events", "log", "frontier"],
+  ...["bucket", "cut", "full_run", "day_rows", "events", "log", "frontier"],
 ]);
 
 const keyKinds = ["uint32", "enumeration", "string", "boolean"];

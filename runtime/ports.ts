@@ -139,9 +139,9 @@ export interface ObjectStore {
 // ---------------------------------------------------------------------------------------------
 // The warehouse
 
-/** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers. */
+/** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers, a cut as it is. */
 export type QueryParams = Readonly<
-  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[]>
+  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[] | Cut>
 >;
 
 /** Options of every statement. */

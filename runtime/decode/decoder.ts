@@ -21,6 +21,9 @@ export interface JsonDecoder extends Decoder {
   readonly stats: Readonly<DecodeStats>;
 }
 
+/** Raised when the same bytes decode to something else: part of every plugin's generation. */
+export const DECODER_VERSION = 1;
+
 /** Options of {@link createDecoder}. */
 export interface DecoderOptions {
   /** Whether to try the byte-level scan first. Default true; false only costs time. */
@@ -67,42 +70,51 @@ export function createDecoder(schema: EventSchema, options: DecoderOptions = {})
 
   function decode(chunk: RecordChunk, columns: Columns): DecodeFault[] {
     copyHead(chunk, columns);
-    const { count, bytes, kind, valueStart, valueEnd } = chunk;
-    const { status } = columns;
-    const faults: DecodeFault[] = [];
     texts.length = 0;
-    scan.bind(bytes, columns);
-    let fast = 0;
-    let slow = 0;
-    for (let row = 0; row < count; row++) {
-      if (kind[row] === RecordKind.tick) {
-        status[row] = RowStatus.tick;
-        columns.unknown[row] = 0;
-        continue;
-      }
-      const start = valueStart[row];
-      const end = valueEnd[row];
-      let fault = sizeFault(row, end - start);
-      if (fault === null) {
-        if (fastPath && scan.scan(row, start, end)) {
-          fast++;
-        } else {
-          slow++;
-          const value = bytes.subarray(start, end);
-          fault = fallback.decode(row, value, columns, texts, bytes.length);
-        }
-      }
-      status[row] = fault === null ? RowStatus.event : RowStatus.deadLetter;
-      if (fault !== null) {
-        columns.unknown[row] = 0;
-        faults.push(fault);
-      }
-    }
-    columns.bytes = texts.joinTo(bytes);
-    stats.fastRecords += fast;
-    stats.fallbackRecords += slow;
+    scan.bind(chunk.bytes, columns);
+    const faults = decodeRows(chunk, columns, fastPath && chunk.bytes.length < 2 ** 31);
+    columns.bytes = texts.joinTo(chunk.bytes);
     stats.faultRecords += faults.length;
     return faults;
+  }
+
+  function decodeRows(chunk: RecordChunk, columns: Columns, tryFast: boolean): DecodeFault[] {
+    const { count, kind, valueStart, valueEnd } = chunk;
+    const { status } = columns;
+    const faults: DecodeFault[] = [];
+    for (let row = 0; row < count; row++) {
+      const start = valueStart[row] | 0;
+      const end = valueEnd[row] | 0;
+      if (
+        tryFast && kind[row] !== RecordKind.tick && end - start <= MAX_VALUE_BYTES &&
+        scan.scan(row, start, end)
+      ) {
+        status[row] = RowStatus.event;
+        stats.fastRecords++;
+      } else {
+        const fault = decodeSlowly(row, chunk, columns);
+        if (fault !== null) faults.push(fault);
+      }
+    }
+    return faults;
+  }
+
+  /** Fills a row that the fast path did not take. */
+  function decodeSlowly(row: number, chunk: RecordChunk, columns: Columns): DecodeFault | null {
+    const { kind, bytes, valueStart, valueEnd } = chunk;
+    columns.unknown[row] = 0;
+    if (kind[row] === RecordKind.tick) {
+      columns.status[row] = RowStatus.tick;
+      return null;
+    }
+    let fault = sizeFault(row, valueEnd[row] - valueStart[row]);
+    if (fault === null) {
+      stats.fallbackRecords++;
+      const value = bytes.subarray(valueStart[row], valueEnd[row]);
+      fault = fallback.decode(row, value, columns, texts, bytes.length);
+    }
+    columns.status[row] = fault === null ? RowStatus.event : RowStatus.deadLetter;
+    return fault;
   }
 
   return { decode, stats };

@@ -103,7 +103,9 @@ export class FastScan {
     this.#seenIn = new Float64Array(names.length);
   }
 
-  /** Prepares for records whose values lie in `bytes`, to be decoded into `columns`. */
+  /**
+   * Prepares for records whose values lie in `bytes`, less than 2 GiB, to be decoded into `columns`.
+   */
   bind(bytes: Uint8Array, columns: Columns): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -137,7 +139,15 @@ export class FastScan {
    * @returns false where it does not know; then the row holds anything.
    */
   scan(row: number, start: number, end: number): boolean {
+    // Positions read from Uint32Arrays would be carried as floats; as signed 32 bits they are not.
+    start |= 0;
+    end |= 0;
     const bytes = this.#bytes;
+    const view = this.#view;
+    const literals = this.#literals;
+    const keys = this.#key;
+    const successor = this.#successor;
+    const seenIn = this.#seenIn;
     const record = ++this.#record;
     let seen = 0;
     let unknown = 0;
@@ -147,16 +157,16 @@ export class FastScan {
     for (;;) {
       p++;
       if (bytes[p] !== QUOTE) p = skipSpace(bytes, p, end);
-      let f = this.#successor[before];
-      let behind = this.#literals.match(this.#key[f], this.#view, p, end);
+      let f = successor[before];
+      let behind = literals.match(keys[f], view, p, end);
       if (behind < 0) {
         f = this.#fieldAt(p, end);
         if (f >= 0) {
-          this.#successor[before] = f;
-          behind = this.#literals.match(this.#key[f], this.#view, p, end);
+          successor[before] = f;
+          behind = literals.match(keys[f], view, p, end);
         } else {
           if (p >= end || bytes[p] !== QUOTE) return false;
-          behind = scanText(bytes, this.#view, p + 1, end) + 1;
+          behind = scanText(bytes, view, p + 1, end) + 1;
           if (behind === 0) return false;
         }
       }
@@ -169,14 +179,14 @@ export class FastScan {
       if (bytes[p] <= 0x20) p = skipSpace(bytes, p, end);
       if (p >= end) return false;
       if (f >= 0) {
-        if (this.#seenIn[f] === record) return false;
-        this.#seenIn[f] = record;
+        if (seenIn[f] === record) return false;
+        seenIn[f] = record;
         seen++;
         before = f;
         p = this.#value(row, f, p, end);
       } else {
         unknown = 1;
-        p = skipScalar(bytes, this.#view, p, end);
+        p = skipScalar(bytes, view, p, end);
       }
       if (p < 0) return false;
       let next = bytes[p];
@@ -194,9 +204,9 @@ export class FastScan {
     columns.unknown[row] = unknown;
     const id = this.#targets[this.#eventId];
     hashIdentity(
-      this.#view,
-      id.words[row],
-      id.ends[row],
+      view,
+      id.words[row] | 0,
+      id.ends[row] | 0,
       this.#eventMs[row],
       this.#eventNs[row],
       columns.identity,

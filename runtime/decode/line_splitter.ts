@@ -61,7 +61,7 @@ export interface FramingSink {
 }
 
 /** Input is worked on in stretches of this size, which bounds what is held. */
-const STRETCH_BYTES = 256 << 10;
+const STRETCH_BYTES = 1 << 20;
 
 /**
  * Cuts a stream of NDJSON or of one JSON array into records, without parsing them and with bounded
@@ -294,8 +294,9 @@ class LineFraming implements FramingScan {
  * @example
  * ```ts
  * import { splitLines } from "./line_splitter.ts";
- * const [batch] = splitLines(new TextEncoder().encode('{"a":1}\r\n\r\n{"a":2}'));
- * if (batch.count !== 2 || batch.line[1] !== 3) throw new Error("unexpected");
+ * const batches = splitLines(new TextEncoder().encode('{"a":1}\r\n\r\n{"a":2}\n'));
+ * const lines = Array.from(batches, ({ line }) => [...line]).flat();
+ * if (lines.join() !== "1,3") throw new Error(lines.join());
  * ```
  */
 export function* splitLines(bytes: Uint8Array, options?: SplitOptions): Generator<RecordBatch> {

@@ -4,20 +4,22 @@
  * A literal of fewer than four bytes is compared byte by byte.
  */
 export class Literals {
-  readonly #words: number[] = [];
-  readonly #firstWord: number[] = [];
-  readonly #length: number[] = [];
+  #words = new Int32Array(0);
+  #firstWord = new Int32Array(0);
+  #length = new Int32Array(0);
 
   /** @returns the number of the added text, whose UTF-8 is at least one byte. */
   add(text: string): number {
     const bytes = new TextEncoder().encode(text);
-    const view = new DataView(bytes.buffer);
-    this.#firstWord.push(this.#words.length);
-    this.#length.push(bytes.length);
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const words: number[] = [];
     const last = bytes.length - 4;
-    for (let p = 0; p < last; p += 4) this.#words.push(view.getInt32(p, true));
-    if (last >= 0) this.#words.push(view.getInt32(last, true));
-    else this.#words.push(...bytes);
+    for (let p = 0; p < last; p += 4) words.push(view.getInt32(p, true));
+    if (last >= 0) words.push(view.getInt32(last, true));
+    else words.push(...bytes);
+    this.#firstWord = Int32Array.of(...this.#firstWord, this.#words.length);
+    this.#length = Int32Array.of(...this.#length, bytes.length);
+    this.#words = Int32Array.of(...this.#words, ...words);
     return this.#length.length - 1;
   }
 

@@ -7,11 +7,10 @@ import {
   type Frontier,
   type ReadOptions,
   type RecordChunk,
-  RecordKind,
   type RecordsToAppend,
 } from "../ports.ts";
-import { ChunkPacker, unpackValues } from "./chunk_codec.ts";
-import { partitionOf } from "./partitioner.ts";
+import { unpackValues } from "./chunk_codec.ts";
+import { ChunkWriter } from "./chunk_writer.ts";
 import { ReadBuilder, type StoredChunk } from "./read_builder.ts";
 import {
   type LogFile,
@@ -20,6 +19,7 @@ import {
   sqliteError,
   transact,
 } from "./sqlite_file.ts";
+import { trimStep, vacuumStep } from "./sqlite_trim.ts";
 import { WaitingReaders } from "./waiting_readers.ts";
 
 /** Options of {@link openSqliteLog}. */
@@ -39,10 +39,6 @@ export interface SqliteLogOptions {
 
 const DEFAULT_READ_RECORDS = 8192;
 const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
-/** How much one step of trimming does before others have their turn. */
-const TRIM_STEP_CHUNKS = 256, VACUUM_STEP_PAGES = 256;
-/** Free pages that stay in the file for the next appends, so that a steady log is not rewritten. */
-const SPARE_PAGES = 512;
 
 /**
  * Opens a log kept in one SQLite file, which this process then holds alone.
@@ -97,9 +93,8 @@ class SqliteLog implements EventLog {
   readonly #clock: Pick<Clock, "now">;
   readonly #database: DatabaseSync;
   readonly #partitions: PartitionState[];
-  readonly #packers: ChunkPacker[];
+  readonly #writer: ChunkWriter;
   readonly #waiting = new WaitingReaders();
-  readonly #insert: StatementSync;
   readonly #select: StatementSync;
   #pending: Pending[] = [];
   #commit: Promise<void> | null = null;
@@ -112,11 +107,7 @@ class SqliteLog implements EventLog {
     this.#clock = clock;
     this.#database = file.database;
     this.#partitions = file.partitions;
-    this.#packers = file.partitions.map(() => new ChunkPacker());
-    this.#insert = this.#database.prepare(
-      `INSERT INTO chunk (partition, first_offset, record_count, append_ms, kind, records)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    );
+    this.#writer = new ChunkWriter(file.database, file.partitions.length);
     this.#select = this.#database.prepare(
       `SELECT first_offset, record_count, append_ms, kind, records FROM chunk
        WHERE partition = ?1 AND first_offset >=
@@ -142,6 +133,7 @@ class SqliteLog implements EventLog {
     return (await this.#enqueue({ records })).map(BigInt);
   }
 
+  /** @returns the offset behind the tick: where the block that it ends has its bound. */
   async appendTick(partition: number): Promise<bigint> {
     this.#assertOpen("append to");
     this.#partition(partition);
@@ -208,10 +200,10 @@ class SqliteLog implements EventLog {
     try {
       transact(this.#database, () => {
         for (const call of calls) this.#store(call, next);
-        for (let p = 0; p < next.length; p++) this.#flush(p, next[p]);
+        this.#writer.finish(next);
       });
     } catch (cause) {
-      for (const packer of this.#packers) packer.clear();
+      this.#writer.discard();
       const error = sqliteError(`append to topic "${this.topic}"`, this.topic, cause);
       for (const call of calls) call.reject(error);
       return;
@@ -230,36 +222,9 @@ class SqliteLog implements EventLog {
     }
   }
 
-  #store(call: Pending, next: PartitionState[]): void {
-    if (call.tickPartition !== undefined) {
-      this.#storeTick(call.tickPartition, next[call.tickPartition]);
-      call.ends[call.tickPartition] = next[call.tickPartition].end;
-      return;
-    }
-    const { count, bytes, keyStart, keyEnd, valueStart, valueEnd } = call.records!;
-    const packers = this.#packers;
-    for (let i = 0; i < count; i++) {
-      const p = partitionOf(bytes, keyStart[i], keyEnd[i], packers.length);
-      const packer = packers[p], start = valueStart[i], end = valueEnd[i];
-      if (packer.isFull(end - start)) this.#flush(p, next[p]);
-      packer.add(bytes, start, end);
-      call.ends[p] = next[p].end + packer.count;
-    }
-  }
-
-  #storeTick(partition: number, state: PartitionState): void {
-    this.#flush(partition, state);
-    this.#packers[partition].add(new Uint8Array(0), 0, 0);
-    this.#flush(partition, state, RecordKind.tick);
-  }
-
-  #flush(partition: number, state: PartitionState, kind: number = RecordKind.event): void {
-    const packer = this.#packers[partition];
-    const { count } = packer;
-    if (count === 0) return;
-    this.#insert.run(partition, state.end, count, state.lastAppendMs, kind, packer.pack());
-    state.end += count;
-    packer.clear();
+  #store({ records, tickPartition, ends }: Pending, next: PartitionState[]): void {
+    if (records !== undefined) this.#writer.addRecords(records, next, ends);
+    if (tickPartition !== undefined) this.#writer.addTick(tickPartition, next, ends);
   }
 
   // --- reading
@@ -312,44 +277,12 @@ class SqliteLog implements EventLog {
 
   async #trim(partition: number, below: bigint): Promise<void> {
     try {
-      while (this.#trimStep(partition, below)) await turn();
-      while (this.#vacuumStep()) await turn();
+      const state = this.#partitions[partition];
+      while (trimStep(this.#database, partition, state, below)) await turn();
+      while (vacuumStep(this.#database)) await turn();
     } catch (cause) {
       throw sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
     }
-  }
-
-  /** Forgets some stored chunks wholly below `below`. @returns whether there may be more. */
-  #trimStep(partition: number, below: bigint): boolean {
-    const chunks = this.#database.prepare(
-      `SELECT first_offset + record_count AS next_offset FROM chunk WHERE partition = ?
-       ORDER BY first_offset LIMIT ${TRIM_STEP_CHUNKS}`,
-    ).all(partition).map((row) => row.next_offset as number);
-    const gone = chunks.filter((next) => BigInt(next) <= below);
-    if (gone.length === 0) return false;
-    const start = gone[gone.length - 1];
-    const state = this.#partitions[partition];
-    transact(this.#database, () => {
-      this.#database.prepare("DELETE FROM chunk WHERE partition = ? AND first_offset < ?")
-        .run(partition, start);
-      // All that is left of the partition when none of its chunks is.
-      this.#database.prepare(
-        "UPDATE partition SET start_offset = ?, last_append_ms = ? WHERE partition = ?",
-      ).run(start, state.lastAppendMs, partition);
-    });
-    state.start = start;
-    return gone.length === TRIM_STEP_CHUNKS;
-  }
-
-  /** Gives some free pages back to the disk. @returns whether there are more. */
-  #vacuumStep(): boolean {
-    const free = this.#database.prepare("PRAGMA freelist_count").get()!.freelist_count as number;
-    if (free <= SPARE_PAGES) return false;
-    const pages = Math.min(VACUUM_STEP_PAGES, free - SPARE_PAGES);
-    this.#database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-    if (free - pages > SPARE_PAGES) return true;
-    this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
-    return false;
   }
 
   // --- checks

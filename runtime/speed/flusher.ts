@@ -29,6 +29,8 @@ export class Flusher {
   readonly #options: FlusherOptions;
   readonly #tables: Map<string, PluginTables>;
   readonly #rows = new Map<string, number>();
+  /** What cannot be flushed at the moment, and why. */
+  readonly #faults = new Map<string, string>();
   /** By pipeline: when its next flush is due, how often it failed in a row, what is under way. */
   readonly #pace = new WeakMap<PartitionPipeline, {
     dueMs: number;
@@ -44,6 +46,11 @@ export class Flusher {
   /** Rows that a plugin wrote since the start. */
   rows(plugin: string): number {
     return this.#rows.get(plugin) ?? 0;
+  }
+
+  /** What cannot be flushed at the moment, in words; empty when all is well. */
+  faults(): string[] {
+    return [...this.#faults].map(([what, why]) => `Cannot flush ${what}: ${why}`);
   }
 
   /**
@@ -133,9 +140,11 @@ export class Flusher {
       await write();
     } catch (error) {
       flush.fail();
+      this.#faults.set(what, error instanceof Error ? error.message : String(error));
       this.#options.onProblem(`Cannot flush ${what}; it is tried again`, error);
       return false;
     }
+    this.#faults.delete(what);
     flush.acknowledge();
     this.#options.onAcknowledged();
     return true;

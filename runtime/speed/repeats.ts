@@ -22,11 +22,11 @@ export class RepeatIndex {
   /** The offset after the last one passed; null before the first. */
   #next: bigint | null = null;
 
-  /** @param horizon offsets to look back, a power of two up to 2²⁴. */
+  /** @param horizon offsets to look back, a power of two up to 2²⁶. */
   constructor(readonly horizon: number = DEFAULT_HORIZON) {
     const log2 = Math.log2(horizon);
-    if (!Number.isInteger(log2) || log2 < 1 || log2 > 24) {
-      throw new RangeError(`horizon must be a power of two from 2 to 2^24, got ${horizon}`);
+    if (!Number.isInteger(log2) || log2 < 1 || log2 > 26) {
+      throw new RangeError(`horizon must be a power of two from 2 to 2^26, got ${horizon}`);
     }
     this.#mask = horizon - 1;
     this.#tableMask = horizon * 2 - 1;

@@ -129,6 +129,11 @@ export class LogSpeedLayer implements SpeedLayer {
     return { error: state.error, rows: this.#flusher.rows(name), lagRecords };
   }
 
+  /** What cannot be flushed at the moment, in words. */
+  flushFaults(): string[] {
+    return this.#flusher.faults();
+  }
+
   /**
    * The offset below which nothing needs to be read from a partition again: the lowest open block's
    * start less the horizon. The log may be trimmed below it.

@@ -3,6 +3,7 @@ import { createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Readable } from "node:stream";
+import { TwofoldError } from "../errors.ts";
 import type { StatementOptions, Warehouse } from "../ports.ts";
 import { bindDates } from "./bound_params.ts";
 import { oneBlockSettings } from "./session_settings.ts";
@@ -22,6 +23,8 @@ export type ClickHouseClient = ReturnType<typeof createClient>;
 export class ClickHouseWarehouse implements Warehouse {
   readonly database: string;
   readonly #client: ClickHouseClient;
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
 
   /** @param client owned by the warehouse, which closes it. */
   constructor(client: ClickHouseClient, database: string) {
@@ -33,7 +36,7 @@ export class ClickHouseWarehouse implements Warehouse {
     sql: string,
     options: StatementOptions = {},
   ): Promise<Row[]> {
-    return await attempt("query the warehouse", options, async () => {
+    return await this.#attempt("query the warehouse", options, async () => {
       const statement = { ...toStatement(sql, options), format: "JSONEachRow" } as const;
       return await (await this.#client.query(statement)).json<Row>();
     });
@@ -45,7 +48,7 @@ export class ClickHouseWarehouse implements Warehouse {
     options: StatementOptions = {},
   ): Promise<ReadableStream<Uint8Array>> {
     const action = "stream from the warehouse";
-    return await attempt(action, options, async () => {
+    return await this.#attempt(action, options, async () => {
       const statement = toStatement(`${withoutSemicolon(sql)}\nFORMAT ${format}`, options);
       const { stream } = await this.#client.exec(statement);
       return toWebStream(stream, action, options);
@@ -53,14 +56,14 @@ export class ClickHouseWarehouse implements Warehouse {
   }
 
   async command(sql: string, options: StatementOptions = {}): Promise<void> {
-    await attempt("run a statement in the warehouse", options, async () => {
+    await this.#attempt("run a statement in the warehouse", options, async () => {
       await this.#client.command(toStatement(sql, options));
     });
   }
 
   async insert(into: string, rows: Uint8Array, options: StatementOptions = {}): Promise<void> {
     if (rows.length === 0) return;
-    await attempt(`insert into ${into}`, options, async () => {
+    await this.#attempt(`insert into ${into}`, options, async () => {
       const settings = { ...oneBlockSettings, ...options.settings };
       const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
       const { stream } = await this.#client.exec({
@@ -72,8 +75,27 @@ export class ClickHouseWarehouse implements Warehouse {
     });
   }
 
-  async close(): Promise<void> {
-    await this.#client.close();
+  /** Refuses new statements, waits for those under way and cancels streams that are still open. */
+  close(): Promise<void> {
+    return this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#client.close());
+  }
+
+  async #attempt<T>(
+    action: string,
+    { signal }: StatementOptions,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#closing) throw new TwofoldError(`Cannot ${action}: the warehouse is closed`);
+    const running = call();
+    this.#underWay.add(running);
+    try {
+      return await running;
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : toWarehouseError(action, error);
+    } finally {
+      this.#underWay.delete(running);
+    }
   }
 }
 
@@ -84,19 +106,6 @@ function toStatement(sql: string, { params, settings, signal }: StatementOptions
     clickhouse_settings: settings && { ...settings },
     abort_signal: signal,
   };
-}
-
-async function attempt<T>(
-  action: string,
-  { signal }: StatementOptions,
-  call: () => Promise<T>,
-): Promise<T> {
-  signal?.throwIfAborted();
-  try {
-    return await call();
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : toWarehouseError(action, error);
-  }
 }
 
 /** A Node.js stream as a web stream that holds no more than the chunk being read. */

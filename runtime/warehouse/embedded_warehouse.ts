@@ -90,7 +90,7 @@ export async function openEmbeddedWarehouse(
 /** A warehouse that lets go of the process's folder when it is closed. */
 class EmbeddedWarehouse extends ClickHouseWarehouse {
   readonly #release: () => Promise<void>;
-  #closing: Promise<void> | null = null;
+  #released: Promise<void> | null = null;
 
   constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
     // Errors are thrown; the client would log them too.
@@ -99,7 +99,7 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
   }
 
   override close(): Promise<void> {
-    return this.#closing ??= super.close().then(this.#release);
+    return this.#released ??= super.close().then(this.#release);
   }
 }
 

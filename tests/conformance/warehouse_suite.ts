@@ -200,6 +200,34 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
       }
       expect(await warehouse.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
     }, { connections: 1 });
+    test("an aborted stream fails with the reason and frees its connection", async (warehouse) => {
+      const abort = new AbortController();
+      const sql = "SELECT number FROM numbers(1e12)";
+      const stream = await warehouse.stream(sql, "RowBinary", { signal: abort.signal });
+      const reader = stream.getReader();
+      await reader.read();
+      abort.abort();
+      const error = await failure((async () => {
+        while (!(await reader.read()).done);
+      })());
+      expect(error).toBe(abort.signal.reason);
+      expect(await warehouse.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
+    }, { connections: 1 });
+    test("an aborted insert stores all or nothing and frees its connection", async (warehouse) => {
+      await warehouse.command("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
+      const size = 300_000, rows = new Uint8Array(8 * size);
+      for (let turns = 0; turns < 30; turns += 3) {
+        const abort = new AbortController();
+        const inserting = warehouse.insert("t (n)", rows, { signal: abort.signal });
+        const outcome = inserting.catch((error) => error);
+        for (let turn = 0; turn < turns; turn++) await new Promise((go) => setImmediate(go));
+        abort.abort();
+        expect([undefined, abort.signal.reason]).toContain(await outcome);
+        const [{ n }] = await warehouse.query<{ n: number }>("SELECT count() AS n FROM t");
+        expect(n % size).toBe(0);
+      }
+      await warehouse.insert("t (n)", rows.subarray(0, 8));
+    }, { connections: 1 });
     test("an aborted statement that waits for a connection never runs", async (warehouse) => {
       const first = new AbortController(), second = new AbortController();
       const running = failure(warehouse.query(ENDLESS, { signal: first.signal }));
@@ -228,6 +256,16 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
       await warehouse.command("SET max_block_size = 79");
       expect(await warehouse.query(read)).toEqual([{ size }]);
     }, { connections: 1 });
+    test("close() waits for a large result and cancels a stream nobody reads", async (warehouse) => {
+      const stream = await warehouse.stream("SELECT number FROM numbers(1e12)", "RowBinary");
+      const reading = warehouse.query("SELECT number FROM numbers(200000)");
+      await warehouse.close();
+      expect((await reading).length).toBe(200_000);
+      const error = await failure((async () => {
+        for await (const _ of stream);
+      })());
+      expect(error.message).toMatch(/closed/);
+    });
     test("close() waits for a statement under way and refuses others", async (warehouse) => {
       const running = warehouse.query("SELECT 7 AS x, sleep(0.1)");
       const closed = warehouse.close();

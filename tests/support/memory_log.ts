@@ -96,6 +96,11 @@ export class MemoryLog implements EventLog {
     this.#end(partition, end);
   }
 
+  /** Where the partition ends (exclusive). */
+  endOf(partition: number): bigint {
+    return this.#partition(partition).end;
+  }
+
   /** Cuts the partition off at `end`, as a restored copy of a log is. */
   truncate(partition: number, end: bigint): void {
     const stored = this.#partition(partition);

@@ -1,0 +1,227 @@
+import { setImmediate } from "node:timers/promises";
+import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../blocks.ts";
+import type { Clock } from "../clock.ts";
+import { allocateColumns, type Columns } from "../columns.ts";
+import { LogGapError, retry, TwofoldError } from "../errors.ts";
+import type { EventSchema } from "../events.ts";
+import type { Cut } from "../frontier.ts";
+import { type Decoder, type EventLog, type ObjectStore, RecordKind } from "../ports.ts";
+import { ManifestChain } from "./manifest_chain.ts";
+import { OpenBlock } from "./open_block.ts";
+import type { OpenBlockInfo } from "./pacemaker.ts";
+import { writeBlock } from "./write_block.ts";
+
+/** Options of {@link Archiver}. */
+export interface ArchiverOptions {
+  readonly schema: EventSchema;
+  readonly log: EventLog;
+  readonly store: ObjectStore;
+  readonly createDecoder: () => Decoder;
+  readonly clock: Clock;
+  /** Offsets between two block bounds. Default 65,536. */
+  readonly blockSize?: number;
+  /**
+   * What to do where the log no longer holds what comes next: `"stop"` throws LogGapError, `"skip"`
+   * gives the lost range its empty manifests, for an operator who knows. Default `"stop"`.
+   */
+  readonly lostRanges?: "stop" | "skip";
+}
+
+/** Records decoded at a time. */
+const CHUNK_RECORDS = 8192;
+
+/** How long {@link Archiver.run} waits before it looks again by itself. */
+const LOOK_AGAIN_MS = 5000;
+
+/** What is known of one partition. */
+interface PartitionState {
+  archived: bigint;
+  /** The next offset to read. */
+  read: bigint;
+  /** Whether the last read found nothing more. */
+  atEnd: boolean;
+  walk: BlockWalk;
+  open: OpenBlock;
+}
+
+/**
+ * Writes the closed blocks of one topic's log to the archive. Progress is what the manifests say: a
+ * new archiver goes on where they end. Several may work on the same log, they write the same bytes.
+ */
+export class Archiver {
+  readonly #options: ArchiverOptions;
+  readonly #blockSize: number;
+  readonly #decoder: Decoder;
+  readonly #columns: Columns;
+  readonly #chain: ManifestChain;
+  readonly #partitions = new Map<number, PartitionState>();
+  readonly #archived = new Map<number, bigint>();
+  readonly #errors = new Map<number, Error>();
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ArchiverOptions) {
+    this.#options = options;
+    this.#blockSize = options.blockSize ?? DEFAULT_BLOCK_SIZE;
+    this.#decoder = options.createDecoder();
+    this.#columns = allocateColumns(options.schema, CHUNK_RECORDS);
+    this.#chain = new ManifestChain(options.schema.topic, options.store);
+  }
+
+  /** How far this log is archived; a partition that was not looked at yet stands at 0. */
+  frontier(): Cut {
+    const { log } = this.#options;
+    const offsets = Array.from(
+      { length: log.partitionCount() },
+      (_, partition) => this.#archived.get(partition) ?? 0n,
+    );
+    return { [log.id]: offsets };
+  }
+
+  /** The last error of a partition, or null once it went well again. */
+  error(partition: number): Error | null {
+    return this.#errors.get(partition) ?? null;
+  }
+
+  /** The blocks that are open at the end of the log, for the pacemaker. */
+  *openBlocks(): Generator<OpenBlockInfo> {
+    for (const [partition, { atEnd, open }] of this.#partitions) {
+      if (atEnd) {
+        const { start, events, deadLetters, firstAppendMs } = open;
+        yield { partition, block: start, events: events + deadLetters.length, firstAppendMs };
+      }
+    }
+  }
+
+  /**
+   * Archives every block of a partition that is closed as of now; open blocks are left. One block is
+   * encoded at a time: calls made at once take turns.
+   *
+   * @param signal stops after the chunk at hand.
+   * @returns how far the partition is archived now, exclusive.
+   * @throws LogGapError when the log starts above what comes next, or ends below it; whatever the
+   * log and the store throw.
+   */
+  archiveClosed(partition: number, signal?: AbortSignal): Promise<bigint> {
+    const turn = this.#busy.then(() => this.#archiveClosed(partition, signal));
+    this.#busy = turn.catch(() => {});
+    return turn;
+  }
+
+  /**
+   * Archives blocks as they close, until `signal` aborts. Errors that may pass are retried; one that
+   * may not stops its partition. {@link error} tells both.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options;
+    const stopped = new Set<number>();
+    while (!signal.aborted) {
+      for (let partition = 0; partition < log.partitionCount(); partition++) {
+        if (stopped.has(partition) || signal.aborted) continue;
+        try {
+          await retry(() => this.archiveClosed(partition, signal), {
+            signal,
+            sleep: (ms) => clock.sleep(ms, signal),
+          });
+        } catch (error) {
+          if (!(error instanceof TwofoldError && error.retriable)) stopped.add(partition);
+        }
+      }
+      await this.#more(stopped, signal);
+    }
+  }
+
+  async #archiveClosed(partition: number, signal?: AbortSignal): Promise<bigint> {
+    try {
+      const state = this.#partitions.get(partition) ?? await this.#resume(partition);
+      const end = await this.#checkBounds(partition, state);
+      state.atEnd = state.read >= end;
+      while (state.read < end && !signal?.aborted) {
+        const before = state.read;
+        await this.#archiveChunk(partition, state);
+        if (state.read === before) break; // the log had nothing at hand; it is asked again later
+        await setImmediate(); // others get their turn between chunks
+      }
+      state.atEnd = state.read >= end;
+      this.#errors.delete(partition);
+      return state.archived;
+    } catch (error) {
+      // The walk may stand in the middle of a chunk: begin again where the manifests end.
+      this.#partitions.delete(partition);
+      this.#errors.set(partition, error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+
+  async #resume(partition: number): Promise<PartitionState> {
+    const { schema, log } = this.#options;
+    let archived = this.#archived.get(partition);
+    if (archived === undefined) {
+      archived = await this.#chain.position(log.id, partition);
+      this.#archived.set(partition, archived);
+    }
+    const state: PartitionState = {
+      archived,
+      read: archived,
+      atEnd: false,
+      walk: new BlockWalk(this.#blockSize, archived),
+      open: new OpenBlock(schema, archived),
+    };
+    this.#partitions.set(partition, state);
+    return state;
+  }
+
+  /** @returns the end of the log. */
+  async #checkBounds(partition: number, state: PartitionState): Promise<bigint> {
+    const { log, lostRanges = "stop" } = this.#options;
+    const { start, end } = await log.bounds(partition);
+    const gap = (what: string) =>
+      new LogGapError(
+        `Cannot archive "${log.topic}" partition ${partition} from offset ${state.read}: ${what}`,
+        { topic: log.topic, partition, offset: state.read },
+      );
+    if (end < state.read) throw gap(`the log ends at ${end}, below what was read`);
+    if (start > state.read) {
+      if (lostRanges === "stop") throw gap(`the log starts at ${start}, the records are lost`);
+      // The next chunk starts behind the range; the walk gives its blocks their manifests.
+      state.read = start;
+    }
+    return end;
+  }
+
+  async #archiveChunk(partition: number, state: PartitionState): Promise<void> {
+    const { log, schema, store } = this.#options;
+    const chunk = await log.read(partition, state.read, { maxRecords: CHUNK_RECORDS });
+    const columns = this.#columns;
+    const faults = this.#decoder.decode(chunk, columns);
+    const isTick = (row: number) => chunk.kind[row] === RecordKind.tick;
+    for (const segment of state.walk.segments(chunk, isTick)) {
+      state.open.add(columns, segment.firstRow, segment.endRow, faults);
+      if (segment.end === null) continue;
+      const { start } = state.open;
+      const range = { log: log.id, partition, start, end: segment.end };
+      await writeBlock(store, schema.topic, range, state.open);
+      state.archived = segment.end;
+      this.#archived.set(partition, segment.end);
+      state.open = new OpenBlock(schema, segment.end);
+    }
+    state.read = chunk.to;
+  }
+
+  /** Resolves when there may be more to do. */
+  async #more(stopped: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options;
+    const waiting = new AbortController();
+    const abort = () => waiting.abort();
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    // New partitions and partitions in error are looked at again after a while.
+    const again = clock.sleep(LOOK_AGAIN_MS, waiting.signal);
+    const changes = [...this.#partitions]
+      .filter(([partition]) => !stopped.has(partition))
+      .map(([partition, { read }]) => log.changed(partition, read, waiting.signal));
+    await Promise.race([again, ...changes.map((change) => change.catch(() => again))]);
+    waiting.abort();
+    signal.removeEventListener("abort", abort);
+    await Promise.allSettled([again, ...changes]);
+  }
+}

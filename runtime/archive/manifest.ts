@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { ExternalError } from "../errors.ts";
+import type { ArchiveFile, Manifest } from "../ports.ts";
+
+/** The SHA-256 of a file, in hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * A manifest as JSON; offsets are texts, because they may pass 2⁵³. The same manifest gives the same
+ * bytes.
+ */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const { log, partition, start, end, records, events, deadLetters } = manifest;
+  const json = JSON.stringify(
+    {
+      version: 1,
+      ...{ log, partition, start: String(start), end: String(end) },
+      ...{ records, events, deadLetters },
+      eventMs: manifest.eventMs,
+      appendMs: manifest.appendMs,
+      files: manifest.files.map(({ name, day, rows, sizeBytes, sha256 }) => {
+        return { name, day, rows, sizeBytes, sha256 };
+      }),
+    },
+    null,
+    2,
+  );
+  return new TextEncoder().encode(json + "\n");
+}
+
+/**
+ * Reads and validates a manifest.
+ *
+ * @param name the object's name, for the error.
+ * @throws {ExternalError} not retriable, naming the member, when it is not a manifest.
+ */
+export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ExternalError(`Cannot read manifest "${name}": it is not JSON`, {
+      retriable: false,
+      cause,
+    });
+  }
+  const read = new Reader(name, json);
+  const version = read.count("version");
+  if (version !== 1) throw read.fault("version", "1", version);
+  return {
+    log: read.text("log", /^[0-9a-z-]+$/),
+    partition: read.count("partition"),
+    start: read.offset("start"),
+    end: read.offset("end"),
+    records: read.count("records"),
+    events: read.count("events"),
+    deadLetters: read.count("deadLetters"),
+    eventMs: read.range("eventMs"),
+    appendMs: read.range("appendMs"),
+    files: read.list("files").map((file): ArchiveFile => ({
+      name: file.text("name", /^[A-Za-z0-9._=/-]+$/),
+      day: file.text("day", /^\d{4}-\d\d-\d\d$/),
+      rows: file.count("rows"),
+      sizeBytes: file.count("sizeBytes"),
+      sha256: file.text("sha256", /^[0-9a-f]{64}$/),
+    })),
+  };
+}
+
+/** Reads the members of one JSON object, each with its check. */
+class Reader {
+  readonly #members: Readonly<Record<string, unknown>>;
+
+  constructor(readonly name: string, json: unknown) {
+    if (typeof json !== "object" || json === null || Array.isArray(json)) {
+      throw this.fault("", "an object", json);
+    }
+    this.#members = json as Record<string, unknown>;
+  }
+
+  fault(member: string, wanted: string, got: unknown): ExternalError {
+    const shown = JSON.stringify(got) ?? "nothing";
+    return new ExternalError(
+      `Cannot read manifest "${this.name}": ${member || "it"} must be ${wanted}, ` +
+        `got ${shown.slice(0, 80)}`,
+      { retriable: false },
+    );
+  }
+
+  text(member: string, pattern: RegExp): string {
+    const value = this.#members[member];
+    if (typeof value === "string" && pattern.test(value)) return value;
+    throw this.fault(member, `a text like ${pattern.source}`, value);
+  }
+
+  offset(member: string): bigint {
+    return BigInt(this.text(member, /^[0-9]{1,20}$/));
+  }
+
+  count(member: string): number {
+    const value = this.#members[member];
+    if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+    throw this.fault(member, "a whole number", value);
+  }
+
+  range(member: string): readonly [number, number] | null {
+    const value = this.#members[member];
+    if (value === null) return null;
+    if (Array.isArray(value) && value.length === 2 && value.every(Number.isFinite)) {
+      return [value[0], value[1]];
+    }
+    throw this.fault(member, "null or two numbers", value);
+  }
+
+  list(member: string): Reader[] {
+    const value = this.#members[member];
+    if (Array.isArray(value)) return value.map((item) => new Reader(this.name, item));
+    throw this.fault(member, "a list", value);
+  }
+}

@@ -1,0 +1,88 @@
+import type { ObjectStore } from "../ports.ts";
+import {
+  type BlockRange,
+  manifestsFolder,
+  parseManifestName,
+  partitionFolder,
+} from "./archive_names.ts";
+
+/** How far one partition is archived without a hole. */
+interface Chain {
+  readonly log: string;
+  readonly partition: number;
+  position: bigint;
+  /** The last manifest of the chain; later ones sort behind it. */
+  lastName: string;
+}
+
+/**
+ * Follows the manifests of a topic: what it has listed once it does not list again. A hole stops a
+ * partition until it is filled.
+ */
+export class ManifestChain {
+  readonly #topic: string;
+  readonly #store: ObjectStore;
+  /** By folder, in byte order of the folders. */
+  readonly #chains = new Map<string, Chain>();
+
+  constructor(topic: string, store: ObjectStore) {
+    this.#topic = topic;
+    this.#store = store;
+  }
+
+  /** How far each partition has come, as of the last look. */
+  chains(): Iterable<{ log: string; partition: number; position: bigint }> {
+    return this.#chains.values();
+  }
+
+  /** How far one partition is archived, as of now. */
+  async position(log: string, partition: number): Promise<bigint> {
+    const folder = partitionFolder(this.#topic, log, partition);
+    const after = this.#chains.get(folder)?.lastName;
+    for await (const { name } of this.#store.list(folder, after)) this.#follow(name);
+    return this.#chains.get(folder)?.position ?? 0n;
+  }
+
+  /**
+   * Looks for new manifests in every partition of every log, also of logs and partitions not seen
+   * before: one listing per known partition, each of which ends where the next known one starts.
+   */
+  async look(): Promise<void> {
+    const known = [...this.#chains.entries()].sort(([a], [b]) => a < b ? -1 : 1);
+    let after: string | undefined;
+    for (const [folder, chain] of known) {
+      await this.#list(after, folder);
+      after = chain.lastName;
+    }
+    await this.#list(after, null);
+  }
+
+  /** Lists on from `after` until the folder `until` (exclusive; null for the end). */
+  async #list(after: string | undefined, until: string | null): Promise<void> {
+    const prefix = manifestsFolder(this.#topic);
+    for await (const { name } of this.#store.list(prefix, after)) {
+      if (until !== null && name >= until) return;
+      this.#follow(name);
+    }
+  }
+
+  #follow(name: string): void {
+    const block = parseManifestName(this.#topic, name);
+    if (!block) return;
+    const chain = this.#chainOf(block);
+    // A manifest that covers several blocks may start before the position.
+    if (block.start > chain.position || block.end <= chain.position) return;
+    chain.position = block.end;
+    chain.lastName = name;
+  }
+
+  #chainOf({ log, partition }: BlockRange): Chain {
+    const folder = partitionFolder(this.#topic, log, partition);
+    let chain = this.#chains.get(folder);
+    if (!chain) {
+      chain = { log, partition, position: 0n, lastName: folder };
+      this.#chains.set(folder, chain);
+    }
+    return chain;
+  }
+}

@@ -1,0 +1,142 @@
+import type { Clock } from "../clock.ts";
+import type { EventSchema } from "../events.ts";
+import type { ArchiveReader, BatchLayer, BatchRun, ObjectStore, Warehouse } from "../ports.ts";
+import { createBatchTable } from "../tables.ts";
+import { Claims } from "./claims.ts";
+import type { SpeedFacts } from "./drift.ts";
+import { PluginRunner } from "./plugin_run.ts";
+import { Publisher } from "./published_run.ts";
+import { dropLeftovers, dropScratch, findRepeats } from "./repeats.ts";
+import type { BatchPlugin, BatchSettings, PluginStep, RunContext } from "./run_context.ts";
+import { claimRun, planSteps, type Standing } from "./run_plan.ts";
+import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
+
+/** Options of {@link createBatchLayer}. */
+export interface BatchLayerOptions {
+  readonly schema: EventSchema;
+  /** The plugins whose source is the schema. */
+  readonly plugins: readonly BatchPlugin[];
+  readonly archive: ArchiveReader;
+  /** Where runs are claimed: the store that holds the archive. */
+  readonly store: ObjectStore;
+  /** Must have the table `batch_runs`; the plugins' tables are made when absent. */
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  /** The repeat horizon of the speed layer, in offsets. */
+  readonly horizon: number;
+  /** The identity of the log that runs; without it there is no drift. */
+  readonly currentLogId?: () => string;
+  /**
+   * The time from which on speed rows are whole, in milliseconds since 1970 UTC: 0 when all are,
+   * null (the default) when there is nothing to compare with.
+   */
+  readonly speedWholeFromMs?: () => Promise<number | null>;
+  readonly settings: BatchSettings;
+}
+
+/**
+ * Creates the batch layer of one topic. Any number of them, in any number of processes, may run over
+ * one store and warehouse.
+ */
+export function createBatchLayer(options: BatchLayerOptions): BatchLayer {
+  return new TopicBatchLayer(options);
+}
+
+class TopicBatchLayer implements BatchLayer {
+  readonly #options: BatchLayerOptions;
+  readonly #claims: Claims;
+  readonly #runners: readonly PluginRunner[];
+  /** Settles when the runs that were asked for so far have ended. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #running = 0;
+
+  constructor(options: BatchLayerOptions) {
+    const { schema, plugins, warehouse, store, clock } = options;
+    this.#options = options;
+    this.#claims = new Claims(store, schema.topic);
+    this.#runners = plugins.map((plugin) => {
+      const publisher = new Publisher(warehouse, store, plugin.tables, clock);
+      return new PluginRunner(plugin, publisher, clock, speedFacts(options));
+    });
+  }
+
+  get running(): boolean {
+    return this.#running > 0;
+  }
+
+  run(options: { full?: boolean; signal?: AbortSignal } = {}): Promise<BatchRun | null> {
+    const run = this.#queue.then(async () => {
+      options.signal?.throwIfAborted();
+      this.#running++;
+      try {
+        return await this.#run(options.full ?? false, options.signal);
+      } finally {
+        this.#running--;
+      }
+    });
+    this.#queue = run.catch(() => {});
+    return run;
+  }
+
+  async history(limit: number): Promise<BatchRun[]> {
+    return await readHistory(this.#options.warehouse, this.#options.schema.topic, limit);
+  }
+
+  async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
+    const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
+    // Pointers first: every published run then has a lower number than the one to be claimed.
+    const standings = await this.#standings();
+    const claim = await claimRun(this.#claims, archive, standings, full, clock.now());
+    if (claim === null) return null;
+    const { run, cut } = claim;
+    const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
+    const steps = await planSteps(archive, standings, cut, full);
+    const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
+    const parts = await this.#runSteps(context, steps, published);
+    signal?.throwIfAborted();
+    return toBatchRun(schema.topic, run, cut, parts);
+  }
+
+  async #standings(): Promise<Standing[]> {
+    const standings: Standing[] = [];
+    for (const { plugin, publisher } of this.#runners) {
+      await this.#options.warehouse.command(createBatchTable(plugin.tables));
+      standings.push({ plugin, pointer: await publisher.recover() });
+    }
+    return standings;
+  }
+
+  async #runSteps(
+    context: RunContext,
+    steps: readonly PluginStep[],
+    published: number,
+  ): Promise<PluginRunRecord[]> {
+    await dropLeftovers(context, published);
+    const parts: PluginRunRecord[] = [];
+    try {
+      const repeats = await findRepeats(context, union(steps)).catch((error: Error) => error);
+      for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
+    } finally {
+      await dropScratch(context);
+    }
+    return parts;
+  }
+
+  #runnerOf(step: PluginStep): PluginRunner {
+    return this.#runners.find((runner) => runner.plugin === step.plugin)!;
+  }
+}
+
+/** What all steps together read. */
+function union(steps: readonly PluginStep[]): Pick<PluginStep, "full" | "days"> {
+  const days = new Set(steps.flatMap((step) => step.days));
+  return { full: steps.some((step) => step.full), days: [...days].sort() };
+}
+
+function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {
+  const { currentLogId, speedWholeFromMs } = options;
+  return () =>
+    currentLogId && speedWholeFromMs
+      ? { logId: currentLogId(), wholeFromMs: speedWholeFromMs }
+      : null;
+}

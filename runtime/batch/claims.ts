@@ -1,0 +1,87 @@
+/**
+ * Run numbers. A number is claimed by putting `<topic>/runs/<n>.json` where nothing was, so it is
+ * used once by any number of processes, and the claims of a topic form one sequence.
+ */
+import { ExternalError } from "../errors.ts";
+import type { Cut } from "../frontier.ts";
+import type { ObjectStore } from "../ports.ts";
+
+/** What is fixed about a run when its number is claimed. */
+export interface Claim {
+  readonly run: number;
+  /** What the run covers: at least every earlier claimed cut in each component. */
+  readonly cut: Cut;
+  /** By batch table, the published run that this one builds on; 0 when there is none. */
+  readonly bases: Readonly<Record<string, number>>;
+  /** ISO 8601. */
+  readonly started: string;
+}
+
+/** Digits of a run in a name, so that the order of names is the order of runs. */
+const RUN_DIGITS = 10;
+
+/** A run as it stands in object names. */
+export const runName = (run: number): string => String(run).padStart(RUN_DIGITS, "0");
+
+/** The claims of one topic. */
+export class Claims {
+  readonly #store: ObjectStore;
+  readonly #folder: string;
+  /** The last claim seen: listing continues behind it. */
+  #last: Claim | null = null;
+
+  constructor(store: ObjectStore, topic: string) {
+    this.#store = store;
+    this.#folder = `${topic}/runs/`;
+  }
+
+  /** The claim with the greatest number, or null. Called before each claim; lists what is new. */
+  async last(): Promise<Claim | null> {
+    let newest: string | null = null;
+    const after = this.#last ? this.#nameOf(this.#last.run) : undefined;
+    for await (const { name } of this.#store.list(this.#folder, after)) newest = name;
+    if (newest !== null) this.#last = await this.#read(newest);
+    return this.#last;
+  }
+
+  /** Claims a number. @returns false when another process has taken it. */
+  async claim(claim: Claim): Promise<boolean> {
+    const bytes = new TextEncoder().encode(encodeClaim(claim));
+    return await this.#store.put(this.#nameOf(claim.run), bytes, { ifAbsent: true });
+  }
+
+  #nameOf(run: number): string {
+    return `${this.#folder}${runName(run)}.json`;
+  }
+
+  async #read(name: string): Promise<Claim> {
+    const bytes = await this.#store.get(name);
+    if (bytes === null) {
+      throw new ExternalError(`Cannot read claim "${name}": it was listed and is not there`);
+    }
+    return decodeClaim(new TextDecoder().decode(bytes));
+  }
+}
+
+/** JSON has no bigint: offsets are text. */
+const offsetsAsText = (_key: string, value: unknown) =>
+  typeof value === "bigint" ? String(value) : value;
+
+function encodeClaim(claim: Claim): string {
+  return JSON.stringify(claim, offsetsAsText, 2);
+}
+
+function decodeClaim(text: string): Claim {
+  const claim = JSON.parse(text) as Omit<Claim, "cut"> & { cut: Record<string, string[]> };
+  return { ...claim, cut: decodeCut(claim.cut) };
+}
+
+/** A cut as JSON, offsets as text. */
+export function encodeCut(cut: Cut): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(String)]));
+}
+
+/** The cut of what {@link encodeCut} made. */
+export function decodeCut(cut: Readonly<Record<string, readonly string[]>>): Cut {
+  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(BigInt)]));
+}

@@ -1,0 +1,138 @@
+import type { Clock } from "../clock.ts";
+import type { PluginRun } from "../ports.ts";
+import { driftOf, type SpeedFacts } from "./drift.ts";
+import { countRows, type Publisher } from "./published_run.ts";
+import { purge, removeRun } from "./purge.ts";
+import type { Repeats } from "./repeats.ts";
+import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { writeRows } from "./run_rows.ts";
+import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
+
+/** The longest query when the settings do not say. */
+const DEFAULT_MAX_QUERY_MS = 300_000;
+
+/** What a step came to, before it is timed and recorded. */
+type Outcome = Pick<PluginRun, "status" | "rows" | "drift" | "error">;
+
+/** Runs one plugin's part of each run: what fails here fails this plugin alone. */
+export class PluginRunner {
+  readonly plugin: BatchPlugin;
+  readonly publisher: Publisher;
+  readonly #clock: Clock;
+  readonly #speed: () => SpeedFacts | null;
+  /** Whether rows of runs that never published may lie about: true until looked for once. */
+  #orphans = true;
+
+  constructor(
+    plugin: BatchPlugin,
+    publisher: Publisher,
+    clock: Clock,
+    speed: () => SpeedFacts | null,
+  ) {
+    this.plugin = plugin;
+    this.publisher = publisher;
+    this.#clock = clock;
+    this.#speed = speed;
+  }
+
+  /**
+   * Computes, publishes and records. Does not throw for what is the plugin's own fault.
+   *
+   * @param repeats the run's repeats, or why they could not be found.
+   */
+  async run(
+    context: RunContext,
+    step: PluginStep,
+    repeats: Repeats | Error,
+  ): Promise<PluginRunRecord> {
+    const startedMs = this.#clock.now();
+    const outcome = repeats instanceof Error
+      ? failed(repeats)
+      : await this.#compute(context, step, repeats);
+    const finishedMs = this.#clock.now();
+    const record: PluginRunRecord = {
+      plugin: this.plugin.tables.plugin.name,
+      mode: step.full ? "full" : "incremental",
+      days: step.days.length,
+      unseenRepeats: repeats instanceof Error ? 0 : unseenOf(step, repeats),
+      ...outcome,
+      seconds: (finishedMs - startedMs) / 1000,
+      startedMs,
+      finishedMs,
+    };
+    const { warehouse, schema, run, cut } = context;
+    await recordPluginRun(warehouse, schema.topic, run, cut, record);
+    return record;
+  }
+
+  async #compute(context: RunContext, step: PluginStep, repeats: Repeats): Promise<Outcome> {
+    const { warehouse } = context;
+    const { tables } = this.plugin;
+    let rows: number;
+    try {
+      await writeRows(context, step, repeats);
+      rows = await countRows(warehouse, tables, context.run, statement(context));
+      context.signal?.throwIfAborted();
+    } catch (error) {
+      await this.#removeRows(context);
+      return failed(error);
+    }
+    try {
+      const fullRun = step.full ? context.run : step.baseFullRun;
+      const { run, cut } = context;
+      const { base, days } = step;
+      if (await this.publisher.publish({ run, base, fullRun, cut, days, rows })) {
+        return await this.#afterPublication(context, step, repeats, rows);
+      }
+    } catch (error) {
+      // It may be decided: then the next run writes the pointer, and the rows must stay.
+      this.#orphans = true;
+      return failed(error);
+    }
+    await this.#removeRows(context);
+    return { status: "superseded", rows, drift: null, error: "" };
+  }
+
+  /** What follows a publication cannot undo it: a fault is told beside the status. */
+  async #afterPublication(
+    context: RunContext,
+    step: PluginStep,
+    repeats: Repeats,
+    rows: number,
+  ): Promise<Outcome> {
+    const errors: string[] = [];
+    const note = (what: string) => (error: unknown) => {
+      errors.push(`${what}: ${messageOf(error)}`);
+      return null;
+    };
+    const speed = this.#speed();
+    const drift = speed
+      ? await driftOf(context, step, repeats, speed).catch(note("Cannot tell drift"))
+      : null;
+    // Numbers between this run and its base were claimed by runs that may have left rows.
+    const orphans = this.#orphans || context.run > step.base + 1;
+    await purge(context.warehouse, this.plugin.tables, {
+      nowMs: this.#clock.now(),
+      maxQueryMs: context.settings.maxQueryMs ?? DEFAULT_MAX_QUERY_MS,
+      orphans,
+    }).then(() => this.#orphans = false).catch(note("Cannot remove old rows"));
+    return { status: "published", rows, drift, error: errors.join("; ") };
+  }
+
+  async #removeRows(context: RunContext): Promise<void> {
+    await removeRun(context.warehouse, this.plugin.tables, context.run)
+      .catch(() => this.#orphans = true);
+  }
+}
+
+const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
+
+const failed = (error: unknown): Outcome => ({
+  status: "failed",
+  rows: 0,
+  drift: null,
+  error: messageOf(error),
+});
+
+const unseenOf = (step: PluginStep, repeats: Repeats) =>
+  step.days.reduce((sum, day) => sum + (repeats.unseenByDay.get(day) ?? 0), 0);

@@ -1,0 +1,177 @@
+/**
+ * Publication. What follows a published run is decided once, by putting a *successor* object where
+ * nothing was; the pointer in the batch table then says so to readers. A process that dies between
+ * the two leaves a decision without a pointer, and whoever comes next writes it: the rows are there.
+ */
+import type { Clock } from "../clock.ts";
+import { ExternalError, retry } from "../errors.ts";
+import { type Cut, cutOfRow } from "../frontier.ts";
+import type { ObjectStore, StatementOptions, Warehouse } from "../ports.ts";
+import { BatchLevel, type PluginTables, pointerSql } from "../tables.ts";
+import { decodeCut, encodeCut, runName } from "./claims.ts";
+import { pointerColumns, pointerRows } from "./pointer_rows.ts";
+
+/** A run of one plugin whose rows are written. */
+export interface Publication {
+  readonly run: number;
+  /** The published run that it builds on; 0 when there is none. */
+  readonly base: number;
+  /** The last full run: readers take no row older than that. */
+  readonly fullRun: number;
+  readonly cut: Cut;
+  /** The days it recomputed. */
+  readonly days: readonly string[];
+  /** Rows in the batch table. */
+  readonly rows: number;
+}
+
+/** What readers of a plugin's batch table take. */
+export interface Pointer {
+  readonly run: number;
+  readonly fullRun: number;
+  readonly cut: Cut;
+}
+
+/** Nothing published. */
+export const noPointer: Pointer = { run: 0, fullRun: 0, cut: {} };
+
+/** Publishes the runs of one plugin. */
+export class Publisher {
+  readonly #warehouse: Warehouse;
+  readonly #store: ObjectStore;
+  readonly #tables: PluginTables;
+  readonly #folder: string;
+  readonly #clock: Clock;
+
+  constructor(
+    warehouse: Warehouse,
+    store: ObjectStore,
+    tables: PluginTables,
+    clock: Clock,
+  ) {
+    this.#warehouse = warehouse;
+    this.#store = store;
+    this.#tables = tables;
+    this.#clock = clock;
+    this.#folder = `${tables.plugin.source.topic}/successors/${tables.batch}`;
+  }
+
+  /** What readers see now. */
+  async pointer(): Promise<Pointer> {
+    const [row] = await this.#warehouse.query<PointerRow>(pointerSql(this.#tables));
+    if (row === undefined) return noPointer;
+    return { run: Number(row.run), fullRun: Number(row.full_run), cut: cutOfRow(row.cut) };
+  }
+
+  /**
+   * Completes decided publications that lack their pointer. Called at the start of each run.
+   *
+   * @returns what readers see then.
+   */
+  async recover(): Promise<Pointer> {
+    while (true) {
+      const pointer = await this.pointer();
+      const { decided } = await this.#successorOf(pointer.run);
+      if (decided === null) return pointer;
+      if (!(await this.#hasPointer(decided.run))) await this.#writePointer(decided);
+    }
+  }
+
+  /**
+   * Publishes a run whose rows are written, if what it builds on is still what readers see.
+   *
+   * @returns false when another run has superseded it.
+   */
+  async publish(publication: Publication): Promise<boolean> {
+    if ((await this.pointer()).run !== publication.base) return false;
+    while (true) {
+      const { decided, slot } = await this.#successorOf(publication.base);
+      // Decided in our favour already: an answer to our own put that was lost on the way.
+      const ours = decided?.run === publication.run;
+      if (decided !== null && !ours) return false;
+      if (ours || await this.#store.put(slot, encode(publication), { ifAbsent: true })) {
+        await this.#writePointer(publication);
+        return true;
+      }
+    }
+  }
+
+  /**
+   * The run that follows `base`, if that is decided, and else the name that decides it. There are
+   * several names because a table can be dropped: decisions whose rows went with it do not count.
+   */
+  async #successorOf(base: number): Promise<{ decided: Publication | null; slot: string }> {
+    for (let attempt = 0;; attempt++) {
+      const slot = `${this.#folder}/${runName(base)}_${attempt}.json`;
+      const bytes = await this.#store.get(slot);
+      if (bytes === null) return { decided: null, slot };
+      const decided = decode(bytes);
+      if (await this.#hasRows(decided)) return { decided, slot };
+    }
+  }
+
+  async #hasRows({ run, rows }: Publication): Promise<boolean> {
+    if (await this.#hasPointer(run)) return true;
+    return await countRows(this.#warehouse, this.#tables, run) === rows;
+  }
+
+  async #hasPointer(run: number): Promise<boolean> {
+    const rows = await this.#warehouse.query(
+      `SELECT run FROM ${this.#tables.batch} ` +
+        `WHERE level = ${BatchLevel.pointer} AND run = {run:UInt64} LIMIT 1`,
+      { params: { run } },
+    );
+    return rows.length > 0;
+  }
+
+  async #writePointer(publication: Publication): Promise<void> {
+    const into = `${this.#tables.batch} (${pointerColumns.join(", ")})`;
+    const rows = pointerRows(publication, this.#clock.now());
+    // Decided is decided: an abort comes too late, and a second pointer says the same as the first.
+    await retry(
+      () =>
+        this.#warehouse.insert(into, rows, {
+          settings: { async_insert: 0, insert_deduplicate: 0 },
+        }),
+      { attempts: 3, sleep: (ms) => this.#clock.sleep(ms) },
+    );
+  }
+}
+
+interface PointerRow {
+  readonly run: number | string;
+  readonly full_run: number | string;
+  readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
+}
+
+/** Rows of a run beside pointer and markers. */
+export async function countRows(
+  warehouse: Warehouse,
+  tables: PluginTables,
+  run: number,
+  options: StatementOptions = {},
+): Promise<number> {
+  const [row] = await warehouse.query<{ rows: number | string }>(
+    `SELECT count() AS rows FROM ${tables.batch} ` +
+      `WHERE level >= ${BatchLevel.grain} AND run = {run:UInt64}`,
+    { ...options, params: { ...options.params, run } },
+  );
+  return Number(row.rows);
+}
+
+function encode(publication: Publication): Uint8Array {
+  const text = JSON.stringify({ ...publication, cut: encodeCut(publication.cut) }, null, 2);
+  return new TextEncoder().encode(text);
+}
+
+function decode(bytes: Uint8Array): Publication {
+  try {
+    const json = JSON.parse(new TextDecoder().decode(bytes));
+    return { ...json, cut: decodeCut(json.cut) };
+  } catch (cause) {
+    throw new ExternalError("Cannot read which run follows a published one: it is not JSON", {
+      retriable: false,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import type { EventSchema } from "../events.ts";
+import { type Cut } from "../frontier.ts";
+import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports.ts";
+import type { PluginTables } from "../tables.ts";
+
+/** A plugin as the batch layer computes it. */
+export interface BatchPlugin {
+  readonly tables: PluginTables;
+  /** The text of its SQL. */
+  readonly batchSql: string;
+}
+
+/** How a batch layer runs. */
+export interface BatchSettings {
+  /** Memory of one statement, in bytes; sorting and grouping spill to disk from a third of it on. */
+  readonly memoryLimitBytes: number;
+  /** Threads of one statement. Default: the warehouse's. */
+  readonly maxThreads?: number;
+  /** The longest that a reader may hold a published run, in milliseconds. Default 300,000. */
+  readonly maxQueryMs?: number;
+}
+
+/** What the steps of one run share. */
+export interface RunContext {
+  readonly warehouse: Warehouse;
+  readonly archive: ArchiveReader;
+  readonly schema: EventSchema;
+  readonly settings: BatchSettings;
+  /** The repeat horizon of the speed layer, in offsets. */
+  readonly horizon: number;
+  readonly run: number;
+  readonly cut: Cut;
+  readonly signal?: AbortSignal;
+}
+
+/** A plugin's part of a run. */
+export interface PluginStep {
+  readonly plugin: BatchPlugin;
+  /** The published run that this one builds on; 0 when there is none. */
+  readonly base: number;
+  /** The last full run at the base. */
+  readonly baseFullRun: number;
+  readonly full: boolean;
+  /** Event days to recompute, ascending. */
+  readonly days: readonly string[];
+}
+
+/** Options of every statement of a run: `run` and `cut` are bound, memory is bounded. */
+export function statement(context: RunContext, params: QueryParams = {}): StatementOptions {
+  const { settings, signal, run, cut } = context;
+  const spillBytes = Math.floor(settings.memoryLimitBytes / 3);
+  return {
+    params: { run, cut: cut, ...params },
+    settings: {
+      max_memory_usage: settings.memoryLimitBytes,
+      max_bytes_before_external_group_by: spillBytes,
+      max_bytes_before_external_sort: spillBytes,
+      ...(settings.maxThreads ? { max_threads: settings.maxThreads } : {}),
+      async_insert: 0,
+      // The default, 100, is for live tables; a full run writes every month once, and its rows need
+      // not appear together, because nothing reads them before the pointer.
+      max_partitions_per_insert_block: 0,
+      // Two runs may write equal rows: neither is a re-delivery of the other.
+      insert_deduplicate: 0,
+      insert_null_as_default: 0,
+      session_timezone: "UTC",
+    },
+    signal,
+  };
+}

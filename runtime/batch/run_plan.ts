@@ -1,0 +1,91 @@
+/** What a run has to do: its number and cut, and per plugin the days to recompute. */
+import { ExternalError } from "../errors.ts";
+import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
+import type { ArchiveReader } from "../ports.ts";
+import type { Claim, Claims } from "./claims.ts";
+import type { Pointer } from "./published_run.ts";
+import type { BatchPlugin, PluginStep } from "./run_context.ts";
+
+/** A plugin and what its readers see when the run starts. */
+export interface Standing {
+  readonly plugin: BatchPlugin;
+  readonly pointer: Pointer;
+}
+
+/** Claims tried before a run gives up; each one lost means that another process has won one. */
+const MAX_CLAIMS = 100;
+
+/**
+ * Claims the next run, cut at what is archived now.
+ *
+ * @param standings read before, so that every published run is below the claimed number.
+ * @returns null when nothing is new for any plugin and `full` is not set.
+ * @throws ExternalError when the archive, as this process sees it, lies behind a claimed cut.
+ */
+export async function claimRun(
+  claims: Claims,
+  archive: ArchiveReader,
+  standings: readonly Standing[],
+  full: boolean,
+  startedMs: number,
+): Promise<Claim | null> {
+  for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
+    const last = await claims.last();
+    const cut = await cutBeyond(archive, last);
+    if (!full && standings.every(({ pointer }) => reaches(pointer.cut, cut))) return null;
+    const published = standings.map(({ pointer }) => pointer.run);
+    const claim: Claim = {
+      run: Math.max(last?.run ?? 0, ...published) + 1,
+      cut,
+      bases: Object.fromEntries(
+        standings.map(({ plugin, pointer }) => [plugin.tables.batch, pointer.run]),
+      ),
+      started: new Date(startedMs).toISOString(),
+    };
+    if (await claims.claim(claim)) return claim;
+  }
+  throw new ExternalError(`Cannot claim a batch run: ${MAX_CLAIMS} numbers were taken by others`);
+}
+
+/** The archive's frontier, which must be at least the last claimed cut in each component. */
+async function cutBeyond(archive: ArchiveReader, last: Claim | null): Promise<Cut> {
+  const floor = last?.cut ?? {};
+  const cut = await archive.frontier();
+  if (reaches(cut, floor)) return cut;
+  // Another process may have seen more than an earlier look of ours: one more look tells.
+  const again = await archive.frontier();
+  if (reaches(again, floor)) return again;
+  throw new ExternalError(
+    `Cannot cut a batch run: run ${last?.run} is cut at ${encodeFrontier(floor)}, ` +
+      `the archive reaches ${encodeFrontier(again)}`,
+  );
+}
+
+/** The steps of a claimed run, for the plugins that it has something new for. */
+export async function planSteps(
+  archive: ArchiveReader,
+  standings: readonly Standing[],
+  cut: Cut,
+  full: boolean,
+): Promise<PluginStep[]> {
+  const daysByBase = new Map<string, string[]>();
+  const steps: PluginStep[] = [];
+  for (const { plugin, pointer } of standings) {
+    if (!full && reaches(pointer.cut, cut)) continue;
+    const all = full || pointer.run === 0;
+    const base = all ? {} : pointer.cut;
+    const name = encodeFrontier(base);
+    const days = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
+    daysByBase.set(name, days);
+    steps.push({ plugin, base: pointer.run, baseFullRun: pointer.fullRun, full: all, days });
+  }
+  return steps;
+}
+
+async function touchedDays(archive: ArchiveReader, base: Cut, cut: Cut): Promise<string[]> {
+  const days = new Set<string>();
+  for await (const { files } of archive.manifests(base, cut)) {
+    for (const { day, rows } of files) if (rows > 0) days.add(day);
+  }
+  return [...days].sort();
+}

@@ -1,0 +1,120 @@
+/** The table `batch_runs`: what every run did for every plugin. */
+import { type Cut, cutOfRow } from "../frontier.ts";
+import type { BatchRun, PluginRun, Warehouse } from "../ports.ts";
+
+/** A plugin's part of a run with its times, in milliseconds since 1970 UTC. */
+export interface PluginRunRecord extends PluginRun {
+  readonly startedMs: number;
+  readonly finishedMs: number;
+}
+
+/** Records a plugin's part of a run. */
+export async function recordPluginRun(
+  warehouse: Warehouse,
+  topic: string,
+  run: number,
+  cut: Cut,
+  part: PluginRunRecord,
+): Promise<void> {
+  await warehouse.command(
+    `INSERT INTO batch_runs (topic, run, plugin, status, mode, started, finished, cut, days, rows,
+  drift, unseen_repeats, error, version)
+SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:String},
+  fromUnixTimestamp64Milli({started:Int64}, 'UTC'),
+  fromUnixTimestamp64Milli({finished:Int64}, 'UTC'),
+  {cut:Map(String, Array(UInt64))}, {days:UInt32}, {rows:UInt64}, {drift:Float64},
+  {unseen:UInt64}, {error:String}, {finished:Int64}`,
+    {
+      params: {
+        topic,
+        run,
+        plugin: part.plugin,
+        status: part.status,
+        mode: part.mode,
+        started: part.startedMs,
+        finished: part.finishedMs,
+        cut: cut,
+        days: part.days,
+        rows: part.rows,
+        // The column has no NULL: what could not be compared is not a number.
+        drift: part.drift ?? "nan",
+        unseen: part.unseenRepeats,
+        error: part.error,
+      },
+    },
+  );
+}
+
+interface RecordRow {
+  readonly run: number | string;
+  readonly plugin: string;
+  readonly status: PluginRun["status"];
+  readonly mode: PluginRun["mode"];
+  readonly started_ms: number | string;
+  readonly finished_ms: number | string;
+  readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly days: number;
+  readonly rows: number | string;
+  readonly known_drift: number | null;
+  readonly unseen_repeats: number | string;
+  readonly error: string;
+}
+
+/** The newest runs of a topic, the newest first. */
+export async function readHistory(
+  warehouse: Warehouse,
+  topic: string,
+  limit: number,
+): Promise<BatchRun[]> {
+  const rows = await warehouse.query<RecordRow>(
+    `SELECT run, plugin, status, mode, toUnixTimestamp64Milli(started) AS started_ms,
+  toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, rows,
+  if(isNaN(drift), NULL, drift) AS known_drift, unseen_repeats, error
+FROM batch_runs FINAL
+WHERE topic = {topic:String} AND run IN (
+  SELECT DISTINCT run FROM batch_runs WHERE topic = {topic:String}
+  ORDER BY run DESC LIMIT {limit:UInt64}
+)
+ORDER BY run DESC, plugin`,
+    { params: { topic, limit } },
+  );
+  const byRun = Map.groupBy(rows, (row) => Number(row.run));
+  return [...byRun].map(([run, parts]) =>
+    toBatchRun(topic, run, cutOfRow(parts[0].cut), parts.map(toRecord))
+  );
+}
+
+/** A run of its parts: it starts with the first and ends with the last. */
+export function toBatchRun(
+  topic: string,
+  run: number,
+  cut: Cut,
+  parts: readonly PluginRunRecord[],
+): BatchRun {
+  const iso = (ms: number) => new Date(ms).toISOString();
+  return {
+    topic,
+    run,
+    started: iso(Math.min(...parts.map((part) => part.startedMs))),
+    finished: iso(Math.max(...parts.map((part) => part.finishedMs))),
+    cut,
+    plugins: parts.map(({ startedMs: _started, finishedMs: _finished, ...part }) => part),
+  };
+}
+
+function toRecord(row: RecordRow): PluginRunRecord {
+  const [startedMs, finishedMs] = [Number(row.started_ms), Number(row.finished_ms)];
+  return {
+    plugin: row.plugin,
+    status: row.status,
+    mode: row.mode,
+    rows: Number(row.rows),
+    days: row.days,
+    seconds: (finishedMs - startedMs) / 1000,
+    drift: row.known_drift === null ? null : Number(row.known_drift),
+    unseenRepeats: Number(row.unseen_repeats),
+    error: row.error,
+    startedMs,
+    finishedMs,
+  };
+}

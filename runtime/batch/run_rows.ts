@@ -1,0 +1,99 @@
+/** Writes a run's rows: grain rows by the plugin's SQL, day and all-time rows merged from them. */
+import type { Plugin } from "../plugin.ts";
+import { BatchLevel, dayRowsWhere, mergedMeasures } from "../tables.ts";
+import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
+import type { Repeats } from "./repeats.ts";
+import { type PluginStep, type RunContext, statement } from "./run_context.ts";
+
+/** Writes all rows of one plugin. Nothing reads them before the run's pointer is there. */
+export async function writeRows(
+  context: RunContext,
+  step: PluginStep,
+  repeats: Repeats,
+): Promise<void> {
+  if (step.days.length === 0) return;
+  const events = countedEventsSql(context, step, repeats);
+  await checkColumns(context, step.plugin, events);
+  const options = statement(context, {
+    days: step.days,
+    base: step.base,
+    base_full_run: step.baseFullRun,
+  });
+  for (
+    const sql of [
+      grainInsertSql(step.plugin, events),
+      dayInsertSql(step),
+      step.full ? fullAllTimeInsertSql(step) : allTimeInsertSql(step),
+    ]
+  ) await context.warehouse.command(sql, options);
+}
+
+const keyNames = (plugin: Plugin) => plugin.keyColumns.map((key) => key.name);
+const measureNames = (plugin: Plugin) => plugin.measureColumns.map((measure) => measure.name);
+
+/** Rows of the run itself, of one level and of its days. */
+const ownRows = (level: number) => `level = ${level} AND run = {run:UInt64}`;
+
+function dayInsertSql({ plugin: { tables } }: PluginStep): string {
+  const { plugin, batch } = tables;
+  const keys = keyNames(plugin);
+  return `INSERT INTO ${batch} (${
+    ["level", "run", "bucket", ...keys, ...measureNames(plugin)].join(", ")
+  })
+SELECT ${BatchLevel.day}, {run:UInt64}, toStartOfDay(t.bucket) AS start${list(keys)},
+  ${mergedMeasures(plugin)}
+FROM ${batch} AS t
+WHERE ${ownRows(BatchLevel.grain)}
+GROUP BY ${["start", ...keys].join(", ")}`;
+}
+
+const list = (names: readonly string[]) => names.map((name) => `, ${name}`).join("");
+
+/** A full run's all-time rows: its own day rows are all there are. */
+function fullAllTimeInsertSql(step: PluginStep): string {
+  const { plugin, batch } = step.plugin.tables;
+  const keys = keyNames(plugin);
+  return `${allTimeInto(step)}
+SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${mergedMeasures(plugin)}, count()
+FROM ${batch} AS t
+WHERE ${ownRows(BatchLevel.day)}
+GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING count() > 0`;
+}
+
+/**
+ * An incremental run's all-time rows, for the keys that its days have now or had at the base. What
+ * is live at this run is its own day rows and the base's of all other days; a key whose rows are all
+ * gone gets a row with `day_rows = 0`, which hides the older one.
+ */
+function allTimeInsertSql(step: PluginStep): string {
+  const { tables } = step.plugin;
+  const { plugin, batch } = tables;
+  const keys = keyNames(plugin);
+  const own = ownRows(BatchLevel.day);
+  const atBase = dayRowsWhere(tables, BatchLevel.day, {
+    run: "{base:UInt64}",
+    fullRun: "{base_full_run:UInt64}",
+  });
+  const recomputed = "toDate(bucket) IN {days:Array(Date)}";
+  const touched = keys.length === 0 ? "1" : `(${keys.join(", ")}) IN (
+    SELECT ${keys.join(", ")} FROM ${batch}
+    WHERE ${recomputed} AND ((${own}) OR (${atBase}))
+  )`;
+  const measures = plugin.measureColumns.map(({ name, monoid }) => {
+    const merge = { sum: "sumIf", min: "minIf", max: "maxIf", union: "groupUniqArrayArrayIf" };
+    return `${merge[monoid]}(t.${name}, live)`;
+  });
+  return `${allTimeInto(step)}
+SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${measures.join(", ")}, countIf(live)
+FROM (
+  SELECT *, run = {run:UInt64} OR NOT (${recomputed}) AS live FROM ${batch}
+  WHERE ((${own}) OR (${atBase})) AND ${touched}
+) AS t
+GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"}`;
+}
+
+function allTimeInto(step: PluginStep): string {
+  const { plugin, batch } = step.plugin.tables;
+  const columns = ["level", "run", ...keyNames(plugin), ...measureNames(plugin), "day_rows"];
+  return `INSERT INTO ${batch} (${columns.join(", ")})`;
+}

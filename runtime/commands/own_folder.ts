@@ -1,0 +1,75 @@
+import type { Config } from "../config.ts";
+import { retry } from "../errors.ts";
+import type { Status } from "../ports.ts";
+import type { RunReport, Target } from "./target.ts";
+import type { OnProblem, World } from "./world.ts";
+
+const POLL_MS = 100;
+/** Without a step forward for so long, waiting is of no use. */
+const STANDSTILL_MS = 10_000;
+
+/**
+ * Opens the data folder in this process, with all layers running, as a target.
+ *
+ * @param onProblem told of faults that the engine survives.
+ * @throws what opening the engine throws.
+ */
+export async function openOwnFolder(
+  config: Config,
+  world: World,
+  onProblem: OnProblem,
+): Promise<Target> {
+  const { clock, stop } = world;
+  const engine = await world.openEngine(config, onProblem);
+  engine.start();
+  let behind = false;
+  return {
+    name: `the data folder ${config.dataDir}`,
+    status: () => engine.status(),
+    ingest(bytes, topic) {
+      behind = true;
+      const once = () => engine.ingest.ingest(ReadableStream.from([bytes]), "ndjson", topic);
+      return retry(once, { signal: stop, sleep: (ms) => clock.sleep(ms, stop) });
+    },
+    async batch({ full }) {
+      // A run covers what is archived: without this, nothing of what has just come in.
+      await caughtUp(() => engine.status(), config, world);
+      const runs: (RunReport | null)[] = [];
+      for (const layer of engine.batch.values()) runs.push(await layer.run({ full, signal: stop }));
+      return runs;
+    },
+    async close() {
+      // What is in the log is safe; this only spares the next start the catching up.
+      if (behind) await caughtUp(() => engine.status(), config, world);
+      await engine.close();
+    },
+  };
+}
+
+/** Waits until all that the log holds is counted and all full blocks are archived. */
+async function caughtUp(
+  read: () => Promise<Status>,
+  { blockSize }: Config,
+  { clock, stop }: World,
+): Promise<void> {
+  let least = Infinity;
+  let leastAtMs = clock.now();
+  while (!stop.aborted) {
+    const behind = recordsBehind(await read(), blockSize);
+    if (behind === 0) return;
+    if (behind < least) [least, leastAtMs] = [behind, clock.now()];
+    if (clock.now() - leastAtMs > STANDSTILL_MS) return;
+    await clock.sleep(POLL_MS, stop);
+  }
+}
+
+function recordsBehind({ topics }: Status, blockSize: number): number {
+  let behind = 0;
+  for (const { partitions } of topics) {
+    for (const { lag_records, log_end, archived } of partitions) {
+      const open = Number(BigInt(log_end) - BigInt(archived));
+      behind += lag_records + (open >= blockSize ? open : 0);
+    }
+  }
+  return behind;
+}

@@ -1,0 +1,94 @@
+/** How commands write numbers, tables and colours. */
+import type { Terminal } from "./world.ts";
+
+const COLOURS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+
+/** Colours a text where the terminal has colours. */
+export function paint(terminal: Terminal, colour: keyof typeof COLOURS, text: string): string {
+  return terminal.colours ? `\x1b[${COLOURS[colour]}m${text}\x1b[0m` : text;
+}
+
+/** A whole number with commas: `1,048,576`. */
+export function grouped(value: number | bigint | string): string {
+  const whole = typeof value === "number" ? String(Math.round(value)) : String(value);
+  return whole.replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+/** How long something takes: `0.4 s`, `12 s`, `3:05`, `2:03:05`. */
+export function elapsed(ms: number): string {
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const two = (value: number) => String(value).padStart(2, "0");
+  const rest = two(seconds % 60);
+  return hours === 0 ? `${minutes}:${rest}` : `${hours}:${two(minutes)}:${rest}`;
+}
+
+/** `1 event`, `2 events`. */
+export function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * Rows under headings, columns as wide as they need; what looks like a number is set to the right.
+ *
+ * @param indent spaces before each line. Default 2.
+ * @example
+ * ```ts
+ * import { table } from "./text.ts";
+ * const text = table(["plugin", "rows"], [["ratings", "1,204"], ["views", "7"]]);
+ * if (text !== "  plugin    rows\n  ratings  1,204\n  views        7\n") throw new Error(text);
+ * ```
+ */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  indent = 2,
+): string {
+  const right = headings.map((_, column) =>
+    rows.length > 0 && rows.every((row) => /^(-?[\d,.]+( s|%)?|–)$/.test(row[column]))
+  );
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column].length))
+  );
+  return [headings, ...rows].map((row) => {
+    const cells = row.map((cell, column) =>
+      right[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
+    );
+    return `${" ".repeat(indent)}${cells.join("  ")}`.trimEnd() + "\n";
+  }).join("");
+}
+
+/**
+ * The name that was probably meant.
+ *
+ * @returns the nearest of `names`, or null when none is near.
+ */
+export function nearest(name: string, names: readonly string[]): string | null {
+  const ranked = names
+    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate) }))
+    .sort((a, b) => a.away - b.away);
+  const best = ranked[0];
+  return best && best.away <= Math.max(1, Math.floor(best.candidate.length / 2)) && best.away <= 3
+    ? best.candidate
+    : null;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that turn one text into another. */
+function distance(a: string, b: string): number {
+  const rows = Array.from(
+    { length: a.length + 1 },
+    (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i === 0 ? j : j === 0 ? i : 0),
+  );
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return rows[a.length][b.length];
+}

@@ -1,0 +1,59 @@
+/** What the commands need of the world: given by `main.ts`, and by fakes in tests. */
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import type { Services } from "../ports.ts";
+
+/** The engine as commands use it. */
+export interface RunningEngine extends Services {
+  /** Starts the layers. Called once. */
+  start(): void;
+  /** Tells other commands where this process listens. */
+  listening(url: string): Promise<void>;
+  /** Stops taking work, flushes what is left, gives the data folder free. */
+  close(): Promise<void>;
+}
+
+/** A server that listens. */
+export interface Listener {
+  /** Where it is reached, `http://127.0.0.1:8000`. */
+  readonly url: string;
+  /** Stops listening and lets answers under way end. */
+  shutdown(): Promise<void>;
+}
+
+/** Where a command writes. */
+export interface Terminal {
+  write(text: string): void;
+  /** Whether a person watches: then lines may be written over. */
+  readonly tty: boolean;
+  readonly colours: boolean;
+  /** The width in characters. */
+  readonly columns: number;
+}
+
+/** The process that owns a data folder. */
+export interface Owner {
+  readonly pid: number;
+  /** Null until it listens. */
+  readonly url: string | null;
+}
+
+/** Told of a fault that the process survives. */
+export type OnProblem = (message: string, error: unknown) => void;
+
+/** Everything outside the commands. */
+export interface World {
+  readonly openEngine: (config: Config, onProblem: OnProblem) => Promise<RunningEngine>;
+  /** @throws ExternalError when the port is taken. */
+  readonly serve: (engine: RunningEngine, config: Config) => Promise<Listener>;
+  readonly readOwner: (dir: string) => Promise<Owner | null>;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  /** For what was asked. */
+  readonly out: Terminal;
+  /** For progress and faults. */
+  readonly err: Terminal;
+  /** Aborts when the user, or whoever runs the process, wants it to end. */
+  readonly stop: AbortSignal;
+}

@@ -1,0 +1,335 @@
+/** The settings: one table that drives reading, faults, defaults and docs. */
+import { totalmem } from "node:os";
+import { UserError } from "./errors.ts";
+import {
+  choice,
+  duration,
+  onOff,
+  schedule,
+  Secret,
+  secret,
+  type SettingType,
+  size,
+  text,
+  whole,
+} from "./setting_types.ts";
+
+/** The commands, as far as settings differ by them. */
+export type Command = "dev" | "start" | "replay" | "batch" | "status";
+
+/** What a default may depend on. */
+interface DefaultContext {
+  readonly command: Command;
+  readonly machineMemoryBytes: number;
+}
+
+/** One setting: where it is given, what it may be, what it means. */
+export interface Setting<T> {
+  /** The environment variable. */
+  readonly env: string;
+  /** The flag without its dashes; null where a command line is no place for it. */
+  readonly flag: string | null;
+  readonly type: SettingType<T>;
+  /** The value where none is given; null where the setting may stay open. */
+  readonly default: (context: DefaultContext) => T | null;
+  /** The default in words, where it is computed. */
+  readonly defaultText?: string;
+  readonly summary: string;
+}
+
+/** A setting that always has a value. */
+interface FilledSetting<T> extends Setting<T> {
+  readonly default: (context: DefaultContext) => T;
+}
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const GIB = 2 ** 30;
+
+function filled<T>(setting: FilledSetting<T>): FilledSetting<T> {
+  return setting;
+}
+
+function open<T>(setting: Omit<Setting<T>, "default">): Setting<T> {
+  return { ...setting, default: () => null };
+}
+
+/** Every setting, by its name in {@link Config}. Units are in the names. */
+export const settings = {
+  port: filled({
+    env: "TWOFOLD_PORT",
+    flag: "port",
+    type: whole({ min: 0, max: 65535 }),
+    default: () => 8000,
+    summary: "Port of the page and the API; 0 takes a free one",
+  }),
+  hostname: filled({
+    env: "TWOFOLD_HOSTNAME",
+    flag: "hostname",
+    type: text(
+      "a host name or an address",
+      /^(\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?|[\w.-]{1,253})$/,
+    ),
+    default: () => "127.0.0.1",
+    summary: "Address to listen on; one that other machines reach needs a write token",
+  }),
+  dataDir: filled({
+    env: "TWOFOLD_DATA",
+    flag: "data",
+    type: text("a folder's path", /^[^\0]+$/),
+    default: () => "./data",
+    summary: "Folder of the log, the archive and the warehouse; one process owns it",
+  }),
+  partitions: filled({
+    env: "TWOFOLD_PARTITIONS",
+    flag: "partitions",
+    type: whole({ min: 1, max: 256 }),
+    default: () => 4,
+    summary: "Partitions of a new log; a log may grow, never shrink",
+  }),
+  blockSize: filled({
+    env: "TWOFOLD_BLOCK_SIZE",
+    flag: "block-size",
+    type: whole({ min: 256, max: 65536, powerOfTwo: true }),
+    default: () => 65536,
+    summary: "Offsets of a block: what is archived at once. Changing it starts new generations",
+  }),
+  blockSpanMs: filled({
+    env: "TWOFOLD_BLOCK_SPAN",
+    flag: "block-span",
+    type: duration({ min: SECOND_MS, max: DAY_MS }),
+    default: ({ command }) => command === "dev" ? 20 * SECOND_MS : MINUTE_MS,
+    summary: "How long a block with events stays open before a tick ends it",
+  }),
+  horizon: filled({
+    env: "TWOFOLD_HORIZON",
+    flag: "horizon",
+    type: whole({ min: 256, max: 2 ** 26, powerOfTwo: true }),
+    default: () => 2 ** 20,
+    summary: "How many offsets back the speed layer knows a repeat, per partition. Changing it " +
+      "starts new generations",
+  }),
+  flushIntervalMs: filled({
+    env: "TWOFOLD_FLUSH_INTERVAL",
+    flag: "flush-interval",
+    type: duration({ min: 10, max: MINUTE_MS }),
+    default: () => 500,
+    summary: "How often the speed layer writes what changed",
+  }),
+  batchSchedule: filled({
+    env: "TWOFOLD_BATCH_SCHEDULE",
+    flag: "batch-schedule",
+    type: schedule,
+    default: () => "* * * * *",
+    summary: "When batch runs start: minute hour day-of-month month day-of-week, UTC",
+  }),
+  memoryLimitBytes: filled({
+    env: "TWOFOLD_MEMORY_LIMIT",
+    flag: "memory-limit",
+    type: size({ min: 256 * 2 ** 20, max: 1024 * GIB }),
+    default: ({ machineMemoryBytes }) =>
+      Math.max(256 * 2 ** 20, Math.min(4 * GIB, Math.floor(machineMemoryBytes / 2))),
+    defaultText: "4GiB, or half of the machine's memory if that is less",
+    summary: "Memory that the warehouse may take; beyond it a batch run spills to disk",
+  }),
+  writeToken: open({
+    env: "TWOFOLD_WRITE_TOKEN",
+    flag: null,
+    type: secret,
+    summary: "What a writer has to send as a bearer token",
+  }),
+  simulator: filled({
+    env: "TWOFOLD_SIMULATOR",
+    flag: "simulator",
+    type: onOff,
+    default: ({ command }) => command === "dev",
+    summary: "Whether made-up events flow in",
+  }),
+  simulatorRate: filled({
+    env: "TWOFOLD_RATE",
+    flag: "rate",
+    type: whole({ min: 1, max: 1_000_000 }),
+    default: () => 200,
+    summary: "Made-up events per second",
+  }),
+  speedRetentionMs: filled({
+    env: "TWOFOLD_SPEED_RETENTION",
+    flag: "speed-retention",
+    type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
+    default: () => 24 * HOUR_MS,
+    summary: "How long the speed layer's rows are kept at least",
+  }),
+  logRetentionMs: filled({
+    env: "TWOFOLD_LOG_RETENTION",
+    flag: "log-retention",
+    type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
+    default: () => 24 * HOUR_MS,
+    summary: "How long records are kept in the log at least; never less than until archived",
+  }),
+  region: filled({
+    env: "TWOFOLD_REGION",
+    flag: "region",
+    type: text("1 to 31 lower-case letters, digits or dashes", /^[a-z0-9][a-z0-9-]{0,30}$/),
+    default: () => "local",
+    summary: "Name of the region: part of the identity of a new log",
+  }),
+  libchdbPath: open({
+    env: "TWOFOLD_LIBCHDB",
+    flag: "libchdb",
+    type: text("a file's path", /^[^\0]+$/),
+    summary: "Path of libchdb.so, where it is not the installed package's",
+  }),
+  logLevel: filled({
+    env: "TWOFOLD_LOG_LEVEL",
+    flag: "log-level",
+    type: choice("debug", "info", "warn", "error"),
+    default: () => "info",
+    summary: "The least level of what is logged",
+  }),
+  logFormat: filled({
+    env: "TWOFOLD_LOG_FORMAT",
+    flag: "log-format",
+    type: choice("text", "json"),
+    default: () => "text",
+    summary: "Log lines for people or for machines",
+  }),
+};
+
+type Settings = typeof settings;
+
+/** The settings of a process, valid and complete; nothing reads the environment after this. */
+export type Config =
+  & { readonly [K in keyof Settings]: ReturnType<Settings[K]["default"]> }
+  & { readonly command: Command };
+
+/** One setting that cannot be used. */
+export interface ConfigFault {
+  /** The flag or variable as the user wrote it: `--port`, `TWOFOLD_PORT`. */
+  readonly setting: string;
+  readonly wanted: string;
+  /** What came, in quotes; never a secret. */
+  readonly got: string;
+}
+
+/** Settings that cannot be used: all faults at once. */
+export class ConfigError extends UserError {
+  override readonly name = "ConfigError";
+  /** What the process ends with. */
+  readonly exitCode = 2;
+  constructor(readonly faults: readonly ConfigFault[]) {
+    const lines = faults.map(({ setting, wanted, got }) =>
+      `\n  ${setting}: wanted ${wanted}, got ${got}`
+    );
+    super(`Cannot use the settings:${lines.join("")}`, { field: faults[0]?.setting });
+  }
+}
+
+/** What {@link readConfig} takes. */
+export interface ConfigInput {
+  readonly command: Command;
+  /** Values of flags by their names without dashes. */
+  readonly flags?: Readonly<Record<string, string | boolean | undefined>>;
+  /** Environment variables; an empty one counts as absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: what the system tells. */
+  readonly machineMemoryBytes?: number;
+}
+
+/**
+ * The settings of a process: a flag wins over the environment, and that over the default.
+ *
+ * @throws {ConfigError} with every fault, not just the first.
+ * @example
+ * ```ts
+ * import { readConfig } from "./config.ts";
+ * const config = readConfig({
+ *   command: "dev",
+ *   flags: { port: "9000" },
+ *   env: { TWOFOLD_BLOCK_SPAN: "10s" },
+ * });
+ * if (config.port !== 9000 || config.blockSpanMs !== 10_000) throw new Error("unexpected");
+ * ```
+ */
+export function readConfig(
+  { command, flags = {}, env = {}, machineMemoryBytes = totalmem() }: ConfigInput,
+): Config {
+  const faults: ConfigFault[] = [];
+  const context = { command, machineMemoryBytes };
+  const values: Record<string, unknown> = { command };
+  for (const [name, setting] of Object.entries(settings) as [string, Setting<unknown>][]) {
+    const given = givenValue(setting, flags, env);
+    if (given === null) {
+      values[name] = setting.default(context);
+      continue;
+    }
+    const value = setting.type.parse(given.text);
+    if (value === undefined) {
+      const got = setting.flag === null ? "another text" : JSON.stringify(given.text);
+      faults.push({ setting: given.setting, wanted: setting.type.wanted, got });
+    }
+    values[name] = value;
+  }
+  const config = values as Config;
+  faults.push(...exposureFaults(config));
+  if (faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze(config);
+}
+
+function givenValue(
+  { flag, env: variable }: Setting<unknown>,
+  flags: NonNullable<ConfigInput["flags"]>,
+  env: NonNullable<ConfigInput["env"]>,
+): { setting: string; text: string } | null {
+  const byFlag = flag === null ? undefined : flags[flag];
+  if (byFlag !== undefined) return { setting: `--${flag}`, text: String(byFlag) };
+  const byEnv = env[variable];
+  return byEnv === undefined || byEnv === "" ? null : { setting: variable, text: byEnv };
+}
+
+/** Anyone who reaches the port could write: that is for the own machine only. */
+function exposureFaults({ command, hostname, writeToken }: Config): ConfigFault[] {
+  const listens = command === "dev" || command === "start";
+  if (!listens || hostname === undefined || isLoopback(hostname) || writeToken !== null) return [];
+  return [{
+    setting: settings.writeToken.env,
+    wanted: `a write token, because --hostname ${hostname} lets other machines write`,
+    got: "none",
+  }];
+}
+
+/** Whether only the own machine reaches `hostname`. */
+export function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(hostname);
+}
+
+/** Variables that look like settings and are none: slips of the pen, worth a warning. */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>(Object.values(settings).map((setting) => setting.env));
+  return Object.keys(env).filter((name) => name.startsWith("TWOFOLD_") && !known.has(name)).sort();
+}
+
+/** The settings as a Markdown table, for the docs: generated, so that it cannot be stale. */
+export function describeSettings(): string {
+  const rows = (Object.values(settings) as Setting<unknown>[]).map((setting) => {
+    const flag = setting.flag === null ? "" : `\`--${setting.flag}\``;
+    const cells = [flag, `\`${setting.env}\``, defaultText(setting), setting.type.wanted];
+    return [...cells, setting.summary].map((cell) => cell.replaceAll("|", "\\|")).join(" | ");
+  });
+  const head = ["flag", "variable", "default", "wanted", "meaning"];
+  return [head.join(" | "), head.map(() => "---").join(" | "), ...rows]
+    .map((row) => `| ${row} |\n`).join("");
+}
+
+/** The default of a setting in words, with what differs in `dev`. */
+export function defaultText(setting: Setting<unknown>): string {
+  if (setting.defaultText !== undefined) return setting.defaultText;
+  const [start, dev] = (["start", "dev"] as const).map((command) => {
+    const value = setting.default({ command, machineMemoryBytes: 8 * GIB });
+    return value === null ? "none" : `\`${setting.type.show(value)}\``;
+  });
+  return start === dev ? start : `${start} (dev: ${dev})`;
+}
+
+export { Secret };

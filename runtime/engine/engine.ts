@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { openLocalStore } from "../archive/local_store.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { TwofoldError } from "../errors.ts";
+import type { EventLog, ObjectStore, Services, Warehouse } from "../ports.ts";
+import { relationViews } from "../serving/relations.ts";
+import { createServing } from "../serving/serving.ts";
+import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
+import { migrate, readMigrations } from "../warehouse/migrations.ts";
+import { claimDirectory, type DirectoryClaim } from "./data_folder.ts";
+import { createIngest } from "./ingest.ts";
+import { loadPlugins } from "./load_plugins.ts";
+import { Problems, statusOf } from "./status.ts";
+import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
+
+/** The format of a data folder that this version reads and writes. */
+const DATA_FORMAT = 1;
+/** The database of the relations. */
+const DATABASE = "movie_analytics";
+
+/** What {@link openEngine} takes beside the settings. */
+export interface EngineOptions {
+  /** The folder that holds `plugins/` and `sql/`. */
+  readonly root: string;
+  /** The version that the status tells. */
+  readonly version: string;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Told of every fault that the engine survives. Default: nobody. */
+  readonly onProblem?: (message: string, error: unknown) => void;
+}
+
+/** All layers over one data folder. */
+export interface Engine extends Services {
+  /** By topic. */
+  readonly logs: ReadonlyMap<string, EventLog>;
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  /** Starts the layers; what is open before only answers. */
+  start(): void;
+  /** Tells other commands where this process listens. */
+  listening(url: string): Promise<void>;
+  /** Stops taking work, flushes what is left, and gives the data folder free. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything over one data folder: log, archive, warehouse and the layers over them.
+ *
+ * @throws UserError when the folder is owned by another process or of a newer format, or a plugin
+ * cannot be loaded; ExternalError when the disk or the engine fails.
+ */
+export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
+  const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    return await openOver(config, options, claim, opened);
+  } catch (error) {
+    for (const part of opened.reverse()) await part.close().catch(() => {});
+    await claim.release();
+    throw error;
+  }
+}
+
+async function openOver(
+  config: Config,
+  options: EngineOptions,
+  claim: DirectoryClaim,
+  opened: { close(): Promise<void> }[],
+): Promise<Engine> {
+  const { root, clock = systemClock, version } = options;
+  const problems = new Problems(options.onProblem ?? (() => {}));
+  const loaded = await loadPlugins(root);
+  await Deno.mkdir(join(config.dataDir, "log"), { recursive: true });
+  const store = await openLocalStore(join(config.dataDir, "archive"));
+  const warehouse = await openEmbeddedWarehouse({
+    dir: join(config.dataDir, "warehouse"),
+    database: DATABASE,
+    memoryLimitBytes: config.memoryLimitBytes,
+    libraryPath: config.libchdbPath ?? undefined,
+  });
+  opened.push(warehouse);
+  await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+  const topics: TopicRuntime[] = [];
+  const onProblem = problems.report.bind(problems);
+  for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
+    const own = loaded.filter(({ plugin }) => plugin.source === schema);
+    const topic = await openTopic(schema, own, { config, clock, warehouse, store, onProblem });
+    opened.push(topic);
+    topics.push(topic);
+  }
+  for (const { plugins, log } of topics) {
+    for (const tables of plugins) {
+      for (const { sql } of relationViews(tables, log.id)) await warehouse.command(sql);
+    }
+  }
+  return assemble({ topics, warehouse, store, clock, claim, problems, version });
+}
+
+interface Parts {
+  readonly topics: readonly TopicRuntime[];
+  readonly warehouse: Warehouse;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly claim: DirectoryClaim;
+  readonly problems: Problems;
+  readonly version: string;
+}
+
+function assemble(parts: Parts): Engine {
+  const { topics, warehouse, store, clock, claim, problems } = parts;
+  const stop = new AbortController();
+  const started = new Date(clock.now()).toISOString();
+  let running: Promise<unknown> = Promise.resolve();
+  const ingest = createIngest(topics);
+  return {
+    store,
+    warehouse,
+    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
+    batch: new Map(topics.map(({ schema, batch }) => [schema.topic, batch])),
+    serving: createServing({
+      topics: topics.map((topic) => ({ ...topic, logId: topic.log.id })),
+      warehouse,
+      clock,
+    }),
+    ingest: {
+      async ingest(body, format, topic) {
+        try {
+          const answer = await ingest.ingest(body, format, topic);
+          problems.settle("ingest");
+          return answer;
+        } catch (error) {
+          const external = error instanceof TwofoldError && error.fault === "external";
+          if (external) problems.report("Cannot take events", error, "ingest");
+          throw error;
+        }
+      },
+    },
+    status: () => statusOf({ ...parts, started }),
+    start() {
+      running = Promise.all(topics.map((topic) => topic.run(stop.signal)));
+    },
+    listening: (url) => claim.update({ url }),
+    async close() {
+      stop.abort();
+      await running;
+      for (const topic of topics) await topic.close();
+      await warehouse.close();
+      await claim.release();
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import type { Archiver } from "../archive/archiver.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { type Cut, cutOfRow } from "../frontier.ts";
+import type { ArchiveReader, EventLog, Warehouse } from "../ports.ts";
+import type { LogSpeedLayer } from "../speed/speed_layer.ts";
+import type { PluginTables } from "../tables.ts";
+
+/** What {@link Retention} needs. */
+export interface RetentionOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly warehouse: Warehouse;
+  readonly log: EventLog;
+  readonly tables: readonly PluginTables[];
+  readonly speed: LogSpeedLayer;
+  readonly archiver: Archiver;
+  readonly archive: ArchiveReader;
+  readonly onProblem: (message: string, error: unknown) => void;
+}
+
+const PAUSE_MS = 60_000;
+/** No reader holds an older pointer for longer than this. */
+const LONGEST_READ_MS = 300_000;
+
+/**
+ * Forgets what nobody needs any more: speed rows below the cut before the published one, and records
+ * that are archived and lie further back than any restart reads. Age decides only when.
+ */
+export class Retention {
+  readonly #options: RetentionOptions;
+  /** By partition, up to where manifests were looked at. */
+  readonly #looked = new Map<number, bigint>();
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  /** Looks once a minute until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, onProblem } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(PAUSE_MS, signal);
+      if (signal.aborted) return;
+      try {
+        await this.expireSpeedRows();
+        await this.trimLog();
+      } catch (error) {
+        onProblem("Cannot remove what is no longer needed; it is tried again", error);
+      }
+    }
+  }
+
+  /** Removes speed rows that no reader takes any more and that are older than their retention. */
+  async expireSpeedRows(): Promise<void> {
+    const { config, clock, speed, tables } = this.#options;
+    const cuts = new Map<string, Cut>();
+    for (const { plugin } of tables) {
+      const cut = await this.#cutBeforePublished(plugin.name);
+      if (cut !== null) cuts.set(plugin.name, cut);
+    }
+    if (cuts.size > 0) await speed.expire(cuts, clock.now() - config.speedRetentionMs);
+  }
+
+  /** The cut of the run before the published one, once no reader can hold an older one. */
+  async #cutBeforePublished(plugin: string): Promise<Cut | null> {
+    const { clock, warehouse, log } = this.#options;
+    const [row] = await warehouse.query<{ cut: Record<string, number[]> }>(
+      `SELECT cut FROM batch_runs FINAL
+       WHERE topic = {topic:String} AND plugin = {plugin:String} AND status = 'published'
+         AND finished < fromUnixTimestamp64Milli({before:Int64}, 'UTC')
+       ORDER BY run DESC LIMIT 1 OFFSET 1`,
+      { params: { topic: log.topic, plugin, before: clock.now() - LONGEST_READ_MS } },
+    );
+    return row === undefined ? null : cutOfRow(row.cut);
+  }
+
+  /** Trims the log below what is archived, needed by no restart, and older than its retention. */
+  async trimLog(): Promise<void> {
+    const { config, clock, log, speed, archiver, archive } = this.#options;
+    const archived = archiver.frontier()[log.id];
+    const beforeMs = clock.now() - config.logRetentionMs;
+    for (let partition = 0; partition < log.partitionCount(); partition++) {
+      const needed = speed.neededFrom(partition);
+      const horizonStart = archived[partition] - BigInt(config.horizon);
+      const limit = needed < horizonStart ? needed : horizonStart;
+      let below = this.#looked.get(partition) ?? (await log.bounds(partition)).start;
+      const base = frontierAt(log, partition, below);
+      const cut = frontierAt(log, partition, limit > below ? limit : below);
+      for await (const manifest of archive.manifests(base, cut)) {
+        if (manifest.log !== log.id || manifest.partition !== partition) continue;
+        if (manifest.end > limit || (manifest.appendMs?.[1] ?? 0) >= beforeMs) break;
+        below = manifest.end;
+      }
+      if (below === (this.#looked.get(partition) ?? 0n)) continue;
+      this.#looked.set(partition, below);
+      await log.trim(partition, below);
+    }
+  }
+}
+
+function frontierAt(log: EventLog, partition: number, offset: bigint): Cut {
+  const offsets = new Array<bigint>(log.partitionCount()).fill(0n);
+  offsets[partition] = offset;
+  return { [log.id]: offsets };
+}

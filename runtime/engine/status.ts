@@ -1,0 +1,149 @@
+import { type Cut } from "../frontier.ts";
+import type { PartitionStatus, PluginStatus, Status, Warehouse } from "../ports.ts";
+import { type PluginTables, pointerSql } from "../tables.ts";
+import type { TopicRuntime } from "./topic_runtime.ts";
+
+/** Faults that the engine survives: told once, and kept as long as they stand. */
+export class Problems {
+  readonly #standing = new Map<string, string>();
+  readonly #onProblem: (message: string, error: unknown) => void;
+
+  constructor(onProblem: (message: string, error: unknown) => void) {
+    this.#onProblem = onProblem;
+  }
+
+  /** Tells a fault; with a `key` it stands until it is settled. */
+  report(message: string, error: unknown, key?: string): void {
+    this.#onProblem(message, error);
+    if (key !== undefined) this.#standing.set(key, `${message}: ${messageOf(error)}`);
+  }
+
+  /** Says that it goes well again. */
+  settle(key: string): void {
+    this.#standing.delete(key);
+  }
+
+  /** What stands. */
+  standing(): string[] {
+    return [...this.#standing.values()];
+  }
+}
+
+/** What the status is made of. */
+export interface StatusParts {
+  readonly topics: readonly TopicRuntime[];
+  readonly warehouse: Warehouse;
+  readonly problems: Problems;
+  readonly version: string;
+  readonly started: string;
+}
+
+/** Records that a plugin may lag behind the partition before it counts as catching up. */
+const CATCHING_UP_RECORDS = 100_000;
+
+/** Reads the status of everything, as of now. */
+export async function statusOf(parts: StatusParts): Promise<Status> {
+  const { topics, warehouse, version, started } = parts;
+  const problems = parts.problems.standing();
+  const topicStatus: Status["topics"][number][] = [];
+  const plugins: PluginStatus[] = [];
+  for (const topic of topics) {
+    const published = await Promise.all(topic.plugins.map((tables) => pointer(warehouse, tables)));
+    const partitions = await partitionsOf(topic, lowest(topic, published.map((at) => at?.cut)));
+    topicStatus.push({ topic: topic.schema.topic, log: topic.log.id, partitions });
+    const own = await pluginsOf(topic, published.map((at) => at?.run ?? null));
+    plugins.push(...own);
+    problems.push(...problemsOf(topic, partitions, own));
+  }
+  const ready = topicStatus.every(({ partitions }) => partitions.every((p) => p.error === null));
+  return { version, started, ready, problems, topics: topicStatus, plugins };
+}
+
+async function pointer(warehouse: Warehouse, tables: PluginTables) {
+  const [row] = await warehouse.query<{ run: number; cut: Record<string, number[]> }>(
+    pointerSql(tables),
+  );
+  return row;
+}
+
+/** By partition of the log, the lowest published cut of all plugins. */
+function lowest(
+  { log }: TopicRuntime,
+  cuts: readonly (Record<string, number[]> | undefined)[],
+): number[] {
+  return Array.from(
+    { length: log.partitionCount() },
+    (_, partition) => Math.min(...cuts.map((cut) => cut?.[log.id]?.[partition] ?? 0)),
+  );
+}
+
+async function partitionsOf(topic: TopicRuntime, cut: number[]): Promise<PartitionStatus[]> {
+  const { log, speed, archiver } = topic;
+  const archived: Cut = archiver.frontier();
+  const partitions: PartitionStatus[] = [];
+  for (let partition = 0; partition < log.partitionCount(); partition++) {
+    const bounds = await log.bounds(partition);
+    const seen = speed.partition(partition);
+    partitions.push({
+      partition,
+      log_start: String(bounds.start),
+      log_end: String(bounds.end),
+      speed_frontier: String(seen.position),
+      archived: String(archived[log.id][partition]),
+      cut: String(cut[partition]),
+      lag_records: Number(bounds.end - seen.position),
+      watermark: seen.watermarkMs < 0 ? null : new Date(seen.watermarkMs).toISOString(),
+      events: seen.events,
+      late_events: seen.lateEvents,
+      repeats: seen.repeats,
+      dead_letters: seen.deadLetters,
+      error: seen.error ?? archiver.error(partition)?.message ?? null,
+    });
+  }
+  return partitions;
+}
+
+async function pluginsOf(
+  topic: TopicRuntime,
+  runs: readonly (number | null)[],
+): Promise<PluginStatus[]> {
+  const [last] = await topic.batch.history(1);
+  return topic.plugins.map(({ plugin, generation }, i) => {
+    const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
+    const catchingUp = lagRecords > CATCHING_UP_RECORDS;
+    return {
+      plugin: plugin.name,
+      topic: topic.schema.topic,
+      generation,
+      state: error !== null ? "failed" : catchingUp ? "catching-up" : "running",
+      error,
+      speed_rows: rows,
+      run: runs[i],
+      drift: last?.plugins.find((run) => run.plugin === plugin.name)?.drift ?? null,
+    };
+  });
+}
+
+function problemsOf(
+  { schema, pacemaker, speed }: TopicRuntime,
+  partitions: readonly PartitionStatus[],
+  plugins: readonly PluginStatus[],
+): string[] {
+  return [
+    ...partitions.filter(({ error }) => error !== null).map(({ partition, error }) =>
+      `${schema.topic}, partition ${partition}: ${error}`
+    ),
+    ...plugins.filter(({ error }) => error !== null).map(({ plugin, error }) =>
+      `plugin ${plugin}: ${error}`
+    ),
+    ...plugins.filter(({ drift }) => drift !== null && drift !== 0).map(({ plugin, drift }) =>
+      `plugin ${plugin}: speed and batch differ by ${drift}`
+    ),
+    ...(pacemaker.error === null ? [] : [`ticks: ${pacemaker.error.message}`]),
+    ...speed.flushFaults(),
+  ];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,156 @@
+import { join } from "node:path";
+import { openArchiveReader } from "../archive/archive_reader.ts";
+import { Archiver } from "../archive/archiver.ts";
+import { Pacemaker } from "../archive/pacemaker.ts";
+import { createBatchLayer } from "../batch/batch_layer.ts";
+import { runOnSchedule } from "../batch/schedule.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
+import type { EventSchema } from "../events.ts";
+import { openSqliteLog } from "../log/sqlite_log.ts";
+import type { ArchiveReader, BatchLayer, EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { LogSpeedLayer } from "../speed/speed_layer.ts";
+import { openSpeedLayer } from "../speed/speed_layer.ts";
+import { createBatchTable, generationOf, type PluginTables, tablesOf } from "../tables.ts";
+import type { LoadedPlugin } from "./load_plugins.ts";
+import { Retention } from "./retention.ts";
+
+/** What the topics of an engine share. */
+export interface TopicParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly warehouse: Warehouse;
+  readonly store: ObjectStore;
+  readonly onProblem: (message: string, error: unknown) => void;
+}
+
+/** One topic: its log, and the layers over it. */
+export interface TopicRuntime {
+  readonly schema: EventSchema;
+  readonly log: EventLog;
+  readonly plugins: readonly PluginTables[];
+  readonly speed: LogSpeedLayer;
+  readonly archiver: Archiver;
+  readonly archive: ArchiveReader;
+  readonly pacemaker: Pacemaker;
+  readonly batch: BatchLayer;
+  /** Runs everything until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Events are late when they happened more than this before the newest one of their partition. */
+const LATE_AFTER_MS = 10_000;
+
+/**
+ * Opens one topic: log → (speed, archive → batch).
+ *
+ * @throws UserError or ExternalError when the log or the tables cannot be opened.
+ */
+export async function openTopic(
+  schema: EventSchema,
+  loaded: readonly LoadedPlugin[],
+  parts: TopicParts,
+): Promise<TopicRuntime> {
+  const { config, clock, warehouse, store, onProblem } = parts;
+  const { blockSize, horizon } = config;
+  const log = openSqliteLog({
+    path: join(config.dataDir, "log", `${schema.topic}.sqlite`),
+    topic: schema.topic,
+    partitions: config.partitions,
+    region: config.region,
+    clock,
+  });
+  const plugins = loaded.map(({ plugin, batchSql }) => ({
+    batchSql,
+    tables: tablesOf(
+      plugin,
+      generationOf(plugin, { batchSql, decoderVersion: DECODER_VERSION, blockSize, horizon }),
+    ),
+  }));
+  const tables = plugins.map((plugin) => plugin.tables);
+  for (const table of tables) await warehouse.command(createBatchTable(table));
+  const speed = await openSpeedLayer({
+    schema,
+    log,
+    plugins: tables,
+    warehouse,
+    createDecoder,
+    clock,
+    blockSize,
+    horizon,
+    flushIntervalMs: config.flushIntervalMs,
+    ledger: {
+      topic: schema.topic,
+      schemaVersion: schema.version,
+      decoderVersion: DECODER_VERSION,
+      blockSize,
+      horizon,
+      lateAfterMs: LATE_AFTER_MS,
+    },
+    onProblem,
+  });
+  const archiver = new Archiver({
+    schema,
+    log,
+    store,
+    clock,
+    blockSize,
+    createDecoder: () => createDecoder(schema),
+  });
+  const pacemaker = new Pacemaker({
+    log,
+    clock,
+    openBlocks: () => archiver.openBlocks(),
+    blockSpanMs: config.blockSpanMs,
+  });
+  const archive = openArchiveReader({ schema, store });
+  const batch = createBatchLayer({
+    schema,
+    plugins,
+    archive,
+    store,
+    warehouse,
+    clock,
+    horizon,
+    currentLogId: () => log.id,
+    speedWholeFromMs: () => wholeFromMs(speed, tables),
+    settings: { memoryLimitBytes: config.memoryLimitBytes },
+  });
+  const retention = new Retention({ ...parts, log, tables, speed, archiver, archive });
+  return {
+    schema,
+    log,
+    plugins: tables,
+    speed,
+    archiver,
+    archive,
+    pacemaker,
+    batch,
+    async run(signal) {
+      const onError = (error: unknown) => onProblem(`batch run of ${schema.topic} failed`, error);
+      // What was archived before a restart is published at once, not at the next full minute.
+      const batchRuns = batch.run({ signal }).catch((error) => {
+        if (!signal.aborted) onError(error);
+      }).then(() => runOnSchedule(batch, config.batchSchedule, clock, signal, onError));
+      await Promise.all([
+        speed.run(signal),
+        archiver.run(signal),
+        pacemaker.run(signal),
+        batchRuns,
+        retention.run(signal),
+      ]);
+    },
+    close: () => log.close(),
+  };
+}
+
+/** From when on the speed rows of all plugins are whole; 0 when all are. */
+async function wholeFromMs(
+  speed: LogSpeedLayer,
+  plugins: readonly PluginTables[],
+): Promise<number> {
+  const from = await Promise.all(plugins.map(({ plugin }) => speed.wholeFromMs(plugin.name)));
+  return Math.max(0, ...from.map((ms) => ms ?? 0));
+}

@@ -1,0 +1,145 @@
+/** The types that settings have: how their text is read, and what a fault says was wanted. */
+import { parseCron } from "./cron.ts";
+
+/** A type of setting. */
+export interface SettingType<T> {
+  /** What is wanted, to follow "wanted ". */
+  readonly wanted: string;
+  /**
+   * Reads the text of a flag or of an environment variable.
+   *
+   * @returns undefined when the text is not of the type.
+   */
+  parse(text: string): T | undefined;
+  /** The value as a user would write it; never a secret's. */
+  show(value: T): string;
+}
+
+/** A value that must not be printed: every way of turning it into text hides it. */
+export class Secret {
+  readonly #value: string;
+  constructor(value: string) {
+    this.#value = value;
+  }
+  /** The value itself, for a comparison or a header. */
+  reveal(): string {
+    return this.#value;
+  }
+  toString(): string {
+    return "(secret)";
+  }
+  toJSON(): string {
+    return "(secret)";
+  }
+}
+
+const DURATIONS: readonly (readonly [unit: string, ms: number])[] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1000],
+  ["ms", 1],
+];
+const SIZES: readonly (readonly [unit: string, bytes: number])[] = [
+  ["TiB", 2 ** 40],
+  ["GiB", 2 ** 30],
+  ["MiB", 2 ** 20],
+  ["KiB", 2 ** 10],
+  ["B", 1],
+];
+
+function withUnit(
+  units: typeof DURATIONS,
+  example: string,
+  { min, max }: { min: number; max: number },
+): SettingType<number> {
+  const show = (value: number) => {
+    const [unit, factor] = units.find(([, factor]) => value >= factor && value % factor === 0) ??
+      units[units.length - 1];
+    return `${value / factor}${unit}`;
+  };
+  return {
+    wanted: `${example}, ${show(min)} to ${show(max)}`,
+    parse: (text) => {
+      const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text.trim());
+      const unit = units.find(([name]) => name.toLowerCase() === match?.[2].toLowerCase());
+      if (!match || !unit) return undefined;
+      const value = Math.round(Number(match[1]) * unit[1]);
+      return value >= min && value <= max ? value : undefined;
+    },
+    show,
+  };
+}
+
+/** A duration such as `500ms`, `10s`, `1m`, `24h` or `7d`, as milliseconds within `min`..`max`. */
+export function duration(range: { min: number; max: number }): SettingType<number> {
+  return withUnit(DURATIONS, "a duration such as 500ms, 10s, 1m or 24h", range);
+}
+
+/** A size such as `512MiB` or `4GiB`, as bytes within `min`..`max`. */
+export function size(range: { min: number; max: number }): SettingType<number> {
+  return withUnit(SIZES, "a size such as 512MiB or 4GiB", range);
+}
+
+/** A whole number within `min`..`max`; with `powerOfTwo`, one of 1, 2, 4, 8 and so on. */
+export function whole(
+  { min, max, powerOfTwo = false }: { min: number; max: number; powerOfTwo?: boolean },
+): SettingType<number> {
+  return {
+    wanted: `a ${powerOfTwo ? "power of two" : "whole number"}, ${min} to ${max}`,
+    parse: (text) => {
+      const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : NaN;
+      const fits = value >= min && value <= max;
+      return fits && (!powerOfTwo || Number.isInteger(Math.log2(value))) ? value : undefined;
+    },
+    show: String,
+  };
+}
+
+/** A text that matches `pattern`. */
+export function text(wanted: string, pattern: RegExp): SettingType<string> {
+  return {
+    wanted,
+    parse: (value) => pattern.test(value) ? value : undefined,
+    show: (value) => value,
+  };
+}
+
+/** One of a fixed list of texts. */
+export function choice<const C extends string>(...values: C[]): SettingType<C> {
+  return {
+    wanted: `one of ${values.join(", ")}`,
+    parse: (value) => values.find((known) => known === value),
+    show: (value) => value,
+  };
+}
+
+/** On or off. */
+export const onOff: SettingType<boolean> = {
+  wanted: "true or false",
+  parse: (value) => {
+    if (/^(true|1|on|yes)$/i.test(value)) return true;
+    return /^(false|0|off|no)$/i.test(value) ? false : undefined;
+  },
+  show: String,
+};
+
+/** A cron schedule of five fields, UTC; see {@link parseCron}. */
+export const schedule: SettingType<string> = {
+  wanted: "a cron schedule of five fields, UTC, such as */5 * * * *",
+  parse: (value) => {
+    try {
+      return parseCron(value).text;
+    } catch {
+      return undefined;
+    }
+  },
+  show: (value) => value,
+};
+
+/** A secret of 16 to 256 printable ASCII characters without spaces. */
+export const secret: SettingType<Secret> = {
+  wanted: "a secret of 16 to 256 printable characters without spaces",
+  parse: (value) => /^[\x21-\x7e]{16,256}$/.test(value) ? new Secret(value) : undefined,
+  show: () => "(secret)",
+};

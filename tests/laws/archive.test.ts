@@ -1,0 +1,224 @@
+import { describe, expect, fc, it } from "testing";
+import { sha256 } from "../../runtime/archive/manifest.ts";
+import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
+import { type EventLog, RecordKind } from "../../runtime/ports.ts";
+import {
+  MemoryStore,
+  openArchiver,
+  parquetRows,
+  reading,
+  readings,
+} from "../support/archive_world.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+/** What comes next in the log. */
+type Entry =
+  | { kind: "event"; fields: Record<string, unknown>; nanoseconds: bigint }
+  | { kind: "garbage"; value: Uint8Array }
+  | { kind: "tick" }
+  | { kind: "gap"; offsets: number };
+
+/** What happens between two entries. */
+type Step = "nothing" | "archive" | "restart" | "crash";
+
+const NS_PER_MS = 1_000_000n;
+const lastNanosecond = BigInt(Date.UTC(2105, 11, 31, 23, 59, 59)) * NS_PER_MS + 999_999_999n;
+
+const instantText = (nanoseconds: bigint) =>
+  new Date(Number(nanoseconds / NS_PER_MS)).toISOString().slice(0, 20) +
+  String(nanoseconds % 1_000_000_000n).padStart(9, "0") + "Z";
+
+// Mostly around one midnight, so that blocks hold several events of few days; sometimes anywhere.
+const midnight = BigInt(Date.UTC(2013, 6, 20)) * NS_PER_MS;
+const nanoseconds = fc.oneof(
+  fc.integer({ min: -3, max: 3 }).map((ns) => midnight + BigInt(ns)),
+  fc.bigInt({ min: midnight - 86_400_000_000_000n, max: midnight + 86_400_000_000_000n }),
+  fc.bigInt({ min: 0n, max: lastNanosecond }),
+);
+const nullable = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });
+const scaled = (scale: number) =>
+  fc.integer({ min: -1_000_000, max: 1_000_000 }).map((n) => n / 10 ** scale);
+const fields = fc.record({
+  id: fc.string({ unit: "grapheme", maxLength: 12 }),
+  meter: fc.nat({ max: 2 ** 32 - 1 }),
+  count: fc.integer({ min: -(10 ** 11), max: 10 ** 11 }),
+  count_or_null: nullable(fc.integer({ min: -(10 ** 11), max: 10 ** 11 })),
+  level: scaled(3),
+  level_or_null: nullable(scaled(2)),
+  state: fc.constantFrom("it's on", "off", "unknown"),
+  state_or_null: nullable(fc.constantFrom("a", "b")),
+  good: fc.boolean(),
+  good_or_null: nullable(fc.boolean()),
+  note: nullable(fc.string({ unit: "grapheme", maxLength: 12 })),
+  other_or_null: nullable(fc.nat({ max: 2 ** 32 - 1 })),
+});
+const entry: fc.Arbitrary<Entry> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("event" as const), fields, nanoseconds }) },
+  {
+    weight: 1,
+    arbitrary: fc.uint8Array({ maxLength: 8 })
+      .map((value) => ({ kind: "garbage" as const, value })),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "tick" as const }) },
+  {
+    weight: 1,
+    arbitrary: fc.nat({ max: 30 }).map((offsets) => ({ kind: "gap" as const, offsets })),
+  },
+);
+const step: fc.Arbitrary<Step> = fc.constantFrom(
+  "nothing",
+  "nothing",
+  "archive",
+  "restart",
+  "crash",
+);
+
+const schedule = fc.record({
+  blockSize: fc.integer({ min: 1, max: 12 }),
+  maxRecords: fc.integer({ min: 1, max: 9 }),
+  entries: fc.array(fc.tuple(entry, step), { maxLength: 60 }),
+});
+
+/** Puts an entry at the end of partition 0; every third event has a field that is not declared. */
+async function place(log: MemoryLog, entry: Entry, index: number): Promise<void> {
+  log.nowMs += index % 7;
+  if (entry.kind === "event") {
+    log.place(0, { value: JSON.stringify(eventOf(entry, index)) });
+  } else if (entry.kind === "garbage") {
+    log.place(0, { value: entry.value });
+  } else if (entry.kind === "tick") {
+    log.place(0, { kind: RecordKind.tick });
+  } else {
+    log.skipTo(0, (await log.bounds(0)).end + BigInt(entry.offsets));
+  }
+}
+
+function eventOf(entry: Entry & { kind: "event" }, index: number): Record<string, unknown> {
+  const event = reading({ ...entry.fields, at: instantText(entry.nanoseconds) });
+  return index % 3 === 0 ? { ...event, unknown: { index } } : event;
+}
+
+/** The same log, read a few records at a time. */
+function inSmallReads(log: MemoryLog, maxRecords: number): EventLog {
+  return new Proxy<EventLog>(log, {
+    get(_, name: keyof EventLog) {
+      if (name === "read") {
+        return (partition: number, from: bigint) => log.read(partition, from, { maxRecords });
+      }
+      const member: unknown = log[name];
+      return typeof member === "function" ? member.bind(log) : member;
+    },
+  });
+}
+
+/** What of the archive a row came from, as far as the law compares it. */
+function rowOf(entry: Entry & { kind: "event" }, index: number): Record<string, unknown> {
+  const event = eventOf(entry, index);
+  const { at: _at, unknown, ...declared } = event;
+  const big = (value: unknown) => value === null ? null : BigInt(value as number);
+  return {
+    ...declared,
+    count: big(declared.count),
+    count_or_null: big(declared.count_or_null),
+    ...scaledLevels(declared),
+    event_time: entry.nanoseconds,
+    raw: unknown === undefined ? "" : JSON.stringify(event),
+  };
+}
+
+/** Decimals as scaled whole numbers: the Parquet reader of this test multiplies as floats. */
+function scaledLevels({ level, level_or_null }: Record<string, unknown>) {
+  return {
+    level: Math.round(level as number * 1000),
+    level_or_null: level_or_null === null ? null : Math.round(level_or_null as number * 100),
+  };
+}
+
+describe("Archive laws", () => {
+  it("the archive holds the log's records below its frontier, each exactly once", async () => {
+    await fc.assert(
+      fc.asyncProperty(schedule, async ({ blockSize, maxRecords, entries }) => {
+        const log = new MemoryLog({ topic: "readings", partitions: 1 });
+        const store = new MemoryStore();
+        const events = new Map<bigint, Record<string, unknown>>();
+        const garbage: bigint[] = [];
+        for (const [index, [entry]] of entries.entries()) {
+          const { end } = await log.bounds(0);
+          await place(log, entry, index);
+          if (entry.kind === "event") events.set(end, rowOf(entry, index));
+          if (entry.kind === "garbage") garbage.push(end);
+        }
+        const source = inSmallReads(log, maxRecords);
+        const archived = await openArchiver(source, store, { blockSize }).archiveClosed(0);
+        const { end } = await log.bounds(0);
+        expect(end - archived).toBeLessThan(BigInt(blockSize));
+
+        const expected = [...events].filter(([offset]) => offset < archived);
+        const found: [bigint, Record<string, unknown>][] = [];
+        const reader = openArchiveReader({ schema: readings, store });
+        const cut = await reader.frontier();
+        expect(cut).toEqual(archived === 0n ? {} : { "memory-1": [archived] });
+        let position = 0n;
+        for await (const manifest of reader.manifests({}, cut)) {
+          expect(manifest.start).toBe(position);
+          position = manifest.end;
+          for (const file of manifest.files) {
+            const bytes = store.objects.get(file.name)!;
+            expect([bytes.length, sha256(bytes)]).toEqual([file.sizeBytes, file.sha256]);
+            const rows = await parquetRows(bytes);
+            expect(rows.length).toBe(file.rows);
+            let before: [bigint, bigint] = [-1n, -1n];
+            for (const { offset, log, partition, append_time: _append, ...row } of rows) {
+              const at = row.event_time as bigint;
+              expect(instantText(at).slice(0, 10)).toBe(file.day);
+              expect([log, partition]).toEqual(["memory-1", 0]);
+              const here: [bigint, bigint] = [at, offset as bigint];
+              expect(here[0] > before[0] || (here[0] === before[0] && here[1] > before[1])).toBe(
+                true,
+              );
+              before = here;
+              found.push([offset as bigint, { ...row, ...scaledLevels(row) }]);
+            }
+          }
+        }
+        expect(position).toBe(archived);
+        found.sort(([a], [b]) => a < b ? -1 : 1);
+        expect(found).toEqual(expected);
+
+        const letters: unknown[] = [];
+        for (const name of store.names("readings/dead_letters/")) {
+          const rows = await parquetRows(store.objects.get(name)!);
+          letters.push(...rows.map(({ offset }) => offset));
+        }
+        expect(letters).toEqual(garbage.filter((offset) => offset < archived));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("any schedule of stops, restarts and failing writes gives the same bytes", async () => {
+    await fc.assert(
+      fc.asyncProperty(schedule, fc.nat(), async ({ blockSize, maxRecords, entries }, seed) => {
+        const log = new MemoryLog({ topic: "readings", partitions: 1 });
+        const [store, atOnce] = [new MemoryStore(), new MemoryStore()];
+        const open = () => openArchiver(inSmallReads(log, maxRecords), store, { blockSize });
+        let archiver = open();
+        for (const [index, [entry, step]] of entries.entries()) {
+          await place(log, entry, index);
+          if (step === "nothing") continue;
+          if (step === "restart") archiver = open();
+          let left = step === "crash" ? (seed + index) % 5 : Infinity;
+          store.failsPut = () => left-- <= 0;
+          await archiver.archiveClosed(0).catch(() => {});
+        }
+        store.failsPut = () => false;
+        await archiver.archiveClosed(0);
+        await openArchiver(log, atOnce, { blockSize }).archiveClosed(0);
+        const hashes = ({ objects }: MemoryStore) =>
+          [...objects].map(([name, bytes]) => `${name} ${sha256(bytes)}`).sort();
+        expect(hashes(store)).toEqual(hashes(atOnce));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

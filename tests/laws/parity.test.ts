@@ -1,0 +1,22 @@
+import process from "node:process";
+import { after, before, describe, expect, it } from "testing";
+import { loadEngine } from "../support/parity/engine_modules.ts";
+import { checkParity, openLaboratory, plugins, report } from "../support/parity/law.ts";
+
+/** `deno task test:long` asks for more. */
+const runs = Number(process.env.TWOFOLD_LAW_RUNS ?? 25);
+
+describe("law of parity: speed = batch = merged", () => {
+  let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
+  before(async () => {
+    laboratory = await openLaboratory();
+  });
+  after(() => laboratory.close());
+
+  for (const plugin of plugins.keys()) {
+    it(`holds for ${plugin}, whatever happens in whatever order`, async () => {
+      const found = await checkParity({ ...laboratory, engine: await loadEngine(), plugin, runs });
+      expect(report(found)).toBe("");
+    });
+  }
+});

@@ -1,0 +1,123 @@
+import {
+  allocateColumns,
+  type Columns,
+  type DecodeFault,
+  RowStatus,
+} from "../../runtime/columns.ts";
+import { createDecoder, type DecodeStats } from "../../runtime/decode/decoder.ts";
+import {
+  boolean,
+  decimal,
+  defineSchema,
+  enumeration,
+  type EventSchema,
+  instant,
+  integer,
+  string,
+  uint32,
+} from "../../runtime/events.ts";
+import { type RecordChunk, RecordKind } from "../../runtime/ports.ts";
+
+/** A schema that has nothing to do with movies: every kind of field, awkward names and values. */
+export const sensorReading = defineSchema({
+  topic: "sensor-readings",
+  version: 3,
+  summary: "What sensors of a building report",
+  eventId: "constructor",
+  eventTime: "at",
+  partitionKey: "sensor",
+  fields: {
+    sensor: string({ maxBytes: 12 }),
+    at: instant(),
+    constructor: string({ maxBytes: 2000 }),
+    level: integer({ min: -5, max: 1e10, nullable: true }),
+    ok: boolean(),
+    alarm: boolean({ nullable: true }),
+    grade: enumeration(["A", "", 'q"uote', "größe", "A1", "ABCDE"]),
+    note: string({ maxBytes: 8, nullable: true }),
+    heat: decimal({ scale: 1, min: -273.15, max: 99.95 }),
+    a: uint32({ nullable: true }),
+  },
+});
+
+/** What one row says, positions of texts resolved, so that two decoders can be compared. */
+export type Row = Record<string, unknown>;
+
+/** Puts values behind each other into a chunk; `null` stands for a tick. */
+export function chunkOf(values: readonly (Uint8Array | string | null)[]): RecordChunk {
+  const encoder = new TextEncoder();
+  const parts = values.map((value) =>
+    value === null ? new Uint8Array(0) : typeof value === "string" ? encoder.encode(value) : value
+  );
+  const bytes = new Uint8Array(
+    new SharedArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)),
+  );
+  const valueStart = new Uint32Array(parts.length);
+  const valueEnd = new Uint32Array(parts.length);
+  let p = 0;
+  parts.forEach((part, i) => {
+    bytes.set(part, p);
+    valueStart[i] = p;
+    valueEnd[i] = p += part.length;
+  });
+  return {
+    partition: 3,
+    from: 40n,
+    to: 40n + BigInt(parts.length) * 2n,
+    count: parts.length,
+    offsetDelta: Uint32Array.from(parts, (_, i) => i * 2),
+    appendMs: Float64Array.from(parts, (_, i) => 1_700_000_000_000 + i),
+    kind: Uint8Array.from(values, (value) => value === null ? RecordKind.tick : RecordKind.event),
+    bytes,
+    valueStart,
+    valueEnd,
+  };
+}
+
+/** Decodes values and reads every column back. */
+export function decodeRows(
+  schema: EventSchema,
+  values: readonly (Uint8Array | string | null)[],
+  options?: { fastPath?: boolean },
+): { rows: Row[]; faults: DecodeFault[]; stats: DecodeStats; columns: Columns } {
+  const columns = allocateColumns(schema, Math.max(values.length, 1));
+  // Leftovers of an earlier chunk must not shine through.
+  for (const { nulls, values } of Object.values(columns.fields)) {
+    nulls?.fill(7);
+    values.fill(99);
+  }
+  columns.unknown.fill(7);
+  const decoder = createDecoder(schema, options);
+  const faults = decoder.decode(chunkOf(values), columns);
+  const rows = values.map((_, row) => rowOf(columns, row));
+  return { rows, faults, stats: decoder.stats, columns };
+}
+
+/** Reads one row of the columns. */
+export function rowOf(columns: Columns, row: number): Row {
+  const base = {
+    status: columns.status[row],
+    offset: columns.from + BigInt(columns.offsetDelta[row]),
+    appendMs: columns.appendMs[row],
+    value: [columns.valueStart[row], columns.valueEnd[row]],
+    unknown: columns.unknown[row],
+  };
+  if (base.status !== RowStatus.event) return base;
+  const fields: Row = {};
+  for (const [name, { field, values, ends, nulls }] of Object.entries(columns.fields)) {
+    const text = ends && columns.bytes.slice(values[row], ends[row]);
+    fields[name] = {
+      isNull: nulls?.[row],
+      value: field.kind === "string"
+        ? new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(text)
+        : values[row],
+    };
+  }
+  return {
+    ...base,
+    eventMs: columns.eventMs[row],
+    eventNs: columns.eventNs[row],
+    identity: [...columns.identity.subarray(row * 4, row * 4 + 4)],
+    fields,
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * The runtime's modules under test, loaded from a folder: the project itself, or a copy of it in
+ * which one line is wrong on purpose.
+ */
+import { copy } from "./copy_tree.ts";
+
+const root = new URL("../../../", import.meta.url);
+
+/** Loads the modules that the parity world is made of. */
+export async function loadEngine(base: URL = root) {
+  const at = <T>(path: string) => import(new URL(path, base).href) as Promise<T>;
+  const [decoder, flusher, ledger, pipeline, plugin, resume, archiver, reader, batch, serving] =
+    await Promise.all([
+      at<typeof import("../../../runtime/decode/decoder.ts")>("runtime/decode/decoder.ts"),
+      at<typeof import("../../../runtime/speed/flusher.ts")>("runtime/speed/flusher.ts"),
+      at<typeof import("../../../runtime/speed/ledger.ts")>("runtime/speed/ledger.ts"),
+      at<typeof import("../../../runtime/speed/partition_pipeline.ts")>(
+        "runtime/speed/partition_pipeline.ts",
+      ),
+      at<typeof import("../../../runtime/speed/plugin_partition.ts")>(
+        "runtime/speed/plugin_partition.ts",
+      ),
+      at<typeof import("../../../runtime/speed/resume.ts")>("runtime/speed/resume.ts"),
+      at<typeof import("../../../runtime/archive/archiver.ts")>("runtime/archive/archiver.ts"),
+      at<typeof import("../../../runtime/archive/archive_reader.ts")>(
+        "runtime/archive/archive_reader.ts",
+      ),
+      at<typeof import("../../../runtime/batch/batch_layer.ts")>("runtime/batch/batch_layer.ts"),
+      at<typeof import("../../../runtime/serving/serving.ts")>("runtime/serving/serving.ts"),
+    ]);
+  return {
+    ...decoder,
+    ...flusher,
+    ...ledger,
+    ...pipeline,
+    ...plugin,
+    ...resume,
+    ...archiver,
+    ...reader,
+    ...batch,
+    ...serving,
+  };
+}
+
+/** The modules of {@link loadEngine}. */
+export type EngineModules = Awaited<ReturnType<typeof loadEngine>>;
+
+/** One deliberate fault: in `file`, the text `find` (which occurs once) becomes `replace`. */
+export interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/**
+ * Loads a mutant: a copy of the runtime with the patches applied.
+ *
+ * @throws Error when a patch does not apply: the code has changed and the mutant with it.
+ */
+export async function loadMutant(name: string, patches: readonly Patch[]): Promise<EngineModules> {
+  const base = new URL(`.mutants/${name}/`, root);
+  await Deno.remove(base, { recursive: true }).catch(() => {});
+  await copy(new URL("runtime/", root), new URL("runtime/", base));
+  for (const { file, find, replace } of patches) {
+    const path = new URL(file, base);
+    const text = await Deno.readTextFile(path);
+    if (text.split(find).length !== 2) {
+      throw new Error(`Cannot make mutant "${name}": ${file} must hold this once:\n${find}`);
+    }
+    await Deno.writeTextFile(path, text.replace(find, () => replace));
+  }
+  return await loadEngine(base);
+}

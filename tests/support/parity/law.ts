@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { fc } from "testing";
+import { loadPlugins } from "../../../runtime/engine/load_plugins.ts";
+import type { Warehouse } from "../../../runtime/ports.ts";
+import { openEmbeddedWarehouse } from "../../../runtime/warehouse/embedded_warehouse.ts";
+import { migrate, readMigrations } from "../../../runtime/warehouse/migrations.ts";
+import type { EngineModules } from "./engine_modules.ts";
+import { play, schedules } from "./schedule.ts";
+import { World } from "./world.ts";
+
+const root = new URL("../../../", import.meta.url).pathname;
+
+/** The example's plugins, by name. */
+export const plugins = new Map(
+  (await loadPlugins(root)).map((loaded) => [loaded.plugin.name, loaded]),
+);
+
+/** A warehouse in a folder of its own, for all cases of one test file. */
+export async function openLaboratory(): Promise<
+  { warehouse: Warehouse; dir: string; close: () => Promise<void> }
+> {
+  const dir = await Deno.makeTempDir({ prefix: "twofold-parity-" });
+  const warehouse = await openEmbeddedWarehouse({
+    dir: join(dir, "warehouse"),
+    database: "parity",
+    memoryLimitBytes: 2 ** 31,
+  });
+  await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+  return {
+    warehouse,
+    dir,
+    close: async () => {
+      await warehouse.close();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+let serial = 0;
+
+/** One run of the law. */
+export interface LawOptions {
+  readonly engine: EngineModules;
+  readonly plugin: string;
+  readonly warehouse: Warehouse;
+  readonly dir: string;
+  readonly runs: number;
+  readonly seed?: number;
+  /** Stop at the first failing case, without shrinking it. */
+  readonly quick?: boolean;
+}
+
+/**
+ * Parity: for any sequence of events, any partitions, any crash points and any cut, speed =
+ * batch = merged = what the events say, at every answer up to the answer's own frontier.
+ *
+ * @returns what fast-check found.
+ */
+export async function checkParity(options: LawOptions) {
+  const { engine, warehouse, dir, runs, seed, quick } = options;
+  const { plugin, batchSql } = plugins.get(options.plugin)!;
+  return await fc.check(
+    fc.asyncProperty(schedules, async ({ partitions, moves }) => {
+      const world = await World.open({
+        engine,
+        plugin,
+        batchSql,
+        warehouse,
+        dir,
+        partitions,
+        serial: ++serial,
+      });
+      try {
+        const fault = await play(world, partitions, moves);
+        if (fault !== null) throw new Error(fault);
+      } finally {
+        await world.close();
+      }
+    }),
+    { numRuns: runs, seed, endOnFailure: quick },
+  );
+}
+
+/** What a run of the law found, in words: "" when it holds. */
+export function report(found: Awaited<ReturnType<typeof checkParity>>): string {
+  if (!found.failed) return "";
+  const fault = found.errorInstance instanceof Error ? found.errorInstance.message : "";
+  return `${fault}\n${fc.defaultReportMessage(found)}`;
+}

@@ -1,0 +1,340 @@
+import { setImmediate } from "node:timers/promises";
+import { openLocalStore } from "../../../runtime/archive/local_store.ts";
+import type { Cut } from "../../../runtime/frontier.ts";
+import { decodeFrontier } from "../../../runtime/frontier.ts";
+import type { Plugin } from "../../../runtime/plugin.ts";
+import type {
+  BatchLayer,
+  ObjectStore,
+  Serving,
+  SpeedLayer,
+  Warehouse,
+} from "../../../runtime/ports.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/tables.ts";
+import { ManualClock } from "../manual_clock.ts";
+import { MemoryLog } from "../memory_log.ts";
+import type { EngineModules } from "./engine_modules.ts";
+import { type Event, type Put, textOf } from "./events.ts";
+import { type HeldInsert, HeldWarehouse } from "./held_warehouse.ts";
+import { answered, type Counted, difference, expected } from "./model.ts";
+
+/** Small enough that a few dozen records make many blocks and evict many repeats. */
+export const BLOCK_SIZE = 16;
+export const HORIZON = 32;
+const LATE_AFTER_MS = 10_000;
+
+/** A speed process: pipelines over all partitions, and a warehouse that holds its inserts. */
+interface Process {
+  readonly warehouse: HeldWarehouse;
+  readonly pipelines: InstanceType<EngineModules["PartitionPipeline"]>[];
+  readonly flusher: InstanceType<EngineModules["Flusher"]>;
+}
+
+/** What a world is made of. */
+export interface WorldOptions {
+  readonly engine: EngineModules;
+  readonly plugin: Plugin;
+  readonly batchSql: string;
+  readonly warehouse: Warehouse;
+  readonly dir: string;
+  readonly partitions: number;
+  /** Tells the tables of one case from another's. */
+  readonly serial: number;
+}
+
+/**
+ * One plugin with a log, two speed processes that both own every partition (so that each is the
+ * other's zombie), an archive and a batch layer, moved step by step by a test.
+ */
+export class World {
+  readonly log: MemoryLog;
+  readonly tables: PluginTables;
+  /** Every event in the log once, in the order of offsets per partition. */
+  readonly counted: Counted[] = [];
+  readonly #options: WorldOptions;
+  readonly #clock = new ManualClock(1_709_200_000_000);
+  readonly #store: ObjectStore;
+  readonly #events: { id: number; offset: bigint; event: Event }[][];
+  #processes: Process[] = [];
+  #zombies: HeldInsert[] = [];
+  #serial = 0;
+  #serving!: Serving;
+
+  private constructor(options: WorldOptions, store: ObjectStore) {
+    this.#options = options;
+    this.#store = store;
+    this.log = new MemoryLog({
+      topic: options.plugin.source.topic,
+      id: `memory-${options.serial}`,
+      partitions: options.partitions,
+      nowMs: this.#clock.now(),
+    });
+    this.tables = tablesOf(options.plugin, `case${options.serial}`);
+    this.#events = Array.from({ length: options.partitions }, () => []);
+  }
+
+  static async open(options: WorldOptions): Promise<World> {
+    const dir = `${options.dir}/case${options.serial}`;
+    const world = new World(options, await openLocalStore(dir));
+    await options.warehouse.command(createBatchTable(world.tables));
+    world.#processes = [await world.#start(), await world.#start()];
+    world.#serving = options.engine.createServing({
+      topics: [{
+        schema: options.plugin.source,
+        logId: world.log.id,
+        plugins: [world.tables],
+        speed: world.#speedLayer(),
+      }],
+      warehouse: options.warehouse,
+      clock: world.#clock,
+      queryTimeoutMs: 30_000,
+    });
+    return world;
+  }
+
+  /** Drops the case's tables and files. */
+  async close(): Promise<void> {
+    for (const { warehouse } of this.#processes) for (const held of warehouse.held) held.refuse();
+    await setImmediate();
+    for (const table of [this.tables.batch, this.tables.speed(this.log.id), this.#ledgerTable()]) {
+      await this.#options.warehouse.command(`DROP TABLE IF EXISTS ${table} SYNC`);
+    }
+    await Deno.remove(`${this.#options.dir}/case${this.#options.serial}`, { recursive: true });
+  }
+
+  /** Puts something into the log. */
+  put(partition: number, put: Put): void {
+    const at = this.#end(partition) + BigInt(put.gap);
+    switch (put.kind) {
+      case "event":
+        return this.#putEvent(partition, at, ++this.#serial, put.event, put.shape);
+      case "repeat": {
+        const events = this.#events[partition];
+        const earlier = events[events.length - 1 - put.back];
+        // Beyond the horizon it would be a repeat that only the batch layer can see.
+        if (earlier === undefined || this.#lastSeen(partition, earlier.id) < at - BigInt(HORIZON)) {
+          return;
+        }
+        return this.#putEvent(partition, at, earlier.id, earlier.event, put.shape);
+      }
+      case "malformed":
+        return void this.log.place(partition, { offset: at, value: put.text });
+      case "tick":
+        return void this.log.place(partition, { offset: at, kind: 1 });
+      case "gap":
+        return this.log.skipTo(partition, at);
+    }
+  }
+
+  #putEvent(partition: number, offset: bigint, id: number, event: Event, shape: number): void {
+    this.log.place(partition, { offset, value: textOf(id, event, shape) });
+    const events = this.#events[partition];
+    if (!events.some((other) => other.id === id)) this.counted.push({ partition, offset, event });
+    events.push({ id, offset, event });
+  }
+
+  #lastSeen(partition: number, id: number): bigint {
+    return this.#events[partition].filter((event) => event.id === id).at(-1)!.offset;
+  }
+
+  #end(partition: number): bigint {
+    return this.log.endOf(partition);
+  }
+
+  /** Lets a process read one chunk of a partition. */
+  async step(process: number, partition: number): Promise<void> {
+    await this.#processes[process].pipelines[partition].step();
+  }
+
+  /** Lets a process send what changed in a partition; the inserts are held. */
+  flush(process: number, partition: number): void {
+    const { flusher, pipelines } = this.#processes[process];
+    void flusher.flushAll(pipelines[partition]);
+  }
+
+  /** Lets one of a process's held inserts arrive, with or without its knowing, or fail. */
+  async deliver(
+    process: number,
+    which: number,
+    how: "known" | "unknown" | "refused",
+  ): Promise<void> {
+    await settle(this.#processes[process].warehouse.held, which, how);
+  }
+
+  /** A process dies and another takes its place; what it has sent may still arrive, late. */
+  async crash(process: number): Promise<void> {
+    this.#zombies.push(...this.#processes[process].warehouse.held);
+    this.#processes[process] = await this.#start();
+  }
+
+  /** Lets a dead process's insert arrive. */
+  async wake(which: number): Promise<void> {
+    await settle(this.#zombies, which, "known");
+  }
+
+  /** Archives every closed block. */
+  async archive(): Promise<void> {
+    const { engine, plugin } = this.#options;
+    const archiver = new engine.Archiver({
+      schema: plugin.source,
+      log: this.log,
+      store: this.#store,
+      createDecoder: () => engine.createDecoder(plugin.source),
+      blockSize: BLOCK_SIZE,
+      clock: this.#clock,
+    });
+    for (let partition = 0; partition < this.#options.partitions; partition++) {
+      await archiver.archiveClosed(partition);
+    }
+  }
+
+  /** A batch layer of its own, as another process would have it. */
+  batch(): BatchLayer {
+    const { engine, plugin, batchSql, warehouse } = this.#options;
+    return engine.createBatchLayer({
+      schema: plugin.source,
+      plugins: [{ tables: this.tables, batchSql }],
+      archive: engine.openArchiveReader({ schema: plugin.source, store: this.#store }),
+      store: this.#store,
+      warehouse,
+      clock: this.#clock,
+      horizon: HORIZON,
+      currentLogId: () => this.log.id,
+      speedWholeFromMs: () => Promise.resolve(0),
+      settings: { memoryLimitBytes: 1 << 30 },
+    });
+  }
+
+  /** Compares an answer with the model; null when it agrees. Merged by the answer's own frontier. */
+  async check(layer: "merged" | "batch" | "speed", bucket: "all" | "hour"): Promise<string | null> {
+    const { plugin } = this.#options;
+    const answer = await this.#serving.query(plugin.name, {
+      layer,
+      bucket,
+      limit: "10000",
+      keys: {},
+    });
+    const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
+    const wanted = expected(plugin.name, this.counted, frontier, bucket === "all" ? 0 : 3_600_000);
+    const fault = difference(answered(plugin.name, answer.rows), wanted);
+    return fault === null ? null : `${layer} by ${bucket} up to ${frontier}: ${fault}`;
+  }
+
+  /** Lets everything arrive, be archived and be computed, and compares all three layers. */
+  async settleAll(): Promise<string | null> {
+    for (let partition = 0; partition < this.#options.partitions; partition++) {
+      this.log.place(partition, { kind: 1 });
+    }
+    for (const { warehouse } of this.#processes) this.#zombies.push(...warehouse.held.splice(0));
+    const last = await this.#start();
+    for (const pipeline of last.pipelines) {
+      while (await pipeline.step());
+      const done = last.flusher.flushAll(pipeline);
+      while (await settle(last.warehouse.held, 0, "known"));
+      await done;
+    }
+    while (this.#zombies.length > 0) await this.wake(0);
+    await this.archive();
+    const run = await this.batch().run();
+    for (const plugin of run?.plugins ?? []) {
+      if (plugin.status === "failed") return `the last batch run failed: ${plugin.error}`;
+      if (plugin.drift !== null && plugin.drift !== 0) return `drift is ${plugin.drift}`;
+    }
+    for (const layer of ["merged", "batch", "speed"] as const) {
+      for (const bucket of ["all", "hour"] as const) {
+        const fault = await this.check(layer, bucket) ?? await this.#covers(layer);
+        if (fault !== null) return fault;
+      }
+    }
+    return null;
+  }
+
+  /** At the end no layer may lag: each has to have come to the log's end. */
+  async #covers(layer: string): Promise<string | null> {
+    const answer = await this.#serving.query(this.#options.plugin.name, { layer, keys: {} });
+    const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
+    for (let partition = 0; partition < this.#options.partitions; partition++) {
+      if ((frontier[partition] ?? 0n) !== this.#end(partition)) {
+        return `${layer} ends at ${frontier} before the log's end`;
+      }
+    }
+    return null;
+  }
+
+  async #start(): Promise<Process> {
+    const { engine, plugin, warehouse } = this.#options;
+    const facts = { blockSize: BLOCK_SIZE, horizon: HORIZON };
+    const points = await engine.resumePlugin(warehouse, this.tables, this.log, facts);
+    const histories = await engine.resumeLedger(warehouse, this.#ledgerFacts(), this.log);
+    const held = new HeldWarehouse(warehouse);
+    const pipelines = points.map((point, partition) => {
+      const history = histories[partition];
+      const { block } = history.resume;
+      return new engine.PartitionPipeline({
+        ...facts,
+        log: this.log,
+        schema: plugin.source,
+        partition,
+        decoder: engine.createDecoder(plugin.source),
+        start: point.block < block ? point.block : block,
+        plugins: (columns) => [new engine.PluginPartition(plugin, partition, point, columns)],
+        ledger: new engine.LedgerPartition(partition, this.log, LATE_AFTER_MS, history),
+        onPluginFault: (_plugin, error) => {
+          throw error;
+        },
+      });
+    });
+    const flusher = new engine.Flusher({
+      warehouse: held,
+      log: this.log,
+      plugins: [this.tables],
+      ledger: this.#ledgerFacts(),
+      clock: this.#clock,
+      flushIntervalMs: 1,
+      onAcknowledged: () => {},
+      onProblem: () => {},
+    });
+    return { warehouse: held, pipelines, flusher };
+  }
+
+  /** A speed layer that knows only what the tables say, as a serving-only process would. */
+  #speedLayer(): SpeedLayer {
+    const nothing: Cut = {};
+    return {
+      frontier: () => nothing,
+      start: () => nothing,
+      wholeFrom: () => Promise.resolve(null),
+      reached: () => Promise.resolve(),
+    };
+  }
+
+  #ledgerFacts() {
+    return {
+      topic: this.log.topic,
+      schemaVersion: 1,
+      decoderVersion: 1,
+      blockSize: BLOCK_SIZE,
+      horizon: HORIZON,
+      lateAfterMs: LATE_AFTER_MS,
+    };
+  }
+
+  #ledgerTable(): string {
+    return this.#options.engine.ledgerTable(this.#ledgerFacts(), this.log.id);
+  }
+}
+
+async function settle(
+  held: HeldInsert[],
+  which: number,
+  how: "known" | "unknown" | "refused",
+): Promise<boolean> {
+  if (held.length === 0) return false;
+  const [insert] = held.splice(which % held.length, 1);
+  if (how === "known") await insert.deliver();
+  else if (how === "unknown") await insert.deliverUnknown();
+  else insert.refuse();
+  // The sender's continuation runs before anything else happens.
+  await setImmediate();
+  return true;
+}

@@ -1,0 +1,260 @@
+import { describe, expect, it } from "testing";
+import { decodeManifest, encodeManifest, sha256 } from "../../runtime/archive/manifest.ts";
+import { LogGapError, TwofoldError } from "../../runtime/errors.ts";
+import { RecordKind } from "../../runtime/ports.ts";
+import {
+  MemoryStore,
+  openArchiver,
+  parquetRows,
+  reading,
+  StandingClock,
+} from "../support/archive_world.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+const block0 = "memory-1_00000_00000000000000000000_00000000000000000010.parquet";
+const manifest0 =
+  "readings/manifests/memory-1/00000/00000000000000000000_00000000000000000010.json";
+
+function newLog(partitions = 1): MemoryLog {
+  return new MemoryLog({ topic: "readings", partitions, nowMs: 5000 });
+}
+
+function place(log: MemoryLog, fields: Record<string, unknown> = {}, partition = 0): bigint {
+  return log.place(partition, { value: JSON.stringify(reading(fields)) });
+}
+
+async function manifestOf(store: MemoryStore, name: string) {
+  return decodeManifest((await store.get(name))!, name);
+}
+
+describe("Archiver", () => {
+  it("writes a file per event day, rows by event time, and the manifest last", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    place(log, { id: "b", at: "2013-07-21T00:00:00Z" });
+    place(log, { id: "late", at: "2013-07-20T10:00:00.000000002Z" });
+    place(log, { id: "a", at: "2013-07-20T10:00:00.000000001Z" });
+    place(log, { id: "c", at: "2013-07-20T10:00:00.000000001Z" });
+    log.skipTo(0, 12n);
+    expect(await openArchiver(log, store).archiveClosed(0)).toBe(10n);
+    expect(store.puts).toEqual([
+      `readings/events/dt=2013-07-20/${block0}`,
+      `readings/events/dt=2013-07-21/${block0}`,
+      manifest0,
+    ]);
+    const rows = await parquetRows(store.objects.get(store.puts[0])!);
+    expect(rows.map(({ id, offset }) => [id, offset])).toEqual([
+      ["a", 2n],
+      ["c", 3n],
+      ["late", 1n],
+    ]);
+    const manifest = await manifestOf(store, manifest0);
+    const noon = Date.UTC(2013, 6, 20, 10);
+    expect(manifest).toMatchObject({ log: "memory-1", partition: 0, start: 0n, end: 10n });
+    expect(manifest).toMatchObject({ records: 4, events: 4, deadLetters: 0 });
+    expect(manifest.eventMs).toEqual([noon, Date.UTC(2013, 6, 21)]);
+    expect(manifest.appendMs).toEqual([5000, 5000]);
+    expect(manifest.files.map(({ day, rows }) => [day, rows])).toEqual([
+      ["2013-07-20", 3],
+      ["2013-07-21", 1],
+    ]);
+    for (const file of manifest.files) {
+      const bytes = store.objects.get(file.name)!;
+      expect([file.sizeBytes, file.sha256]).toEqual([bytes.length, sha256(bytes)]);
+    }
+  });
+
+  it("leaves the open block, and goes on with it when more comes", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    const archiver = openArchiver(log, store);
+    for (let i = 0; i < 9; i++) place(log);
+    expect(await archiver.archiveClosed(0)).toBe(0n);
+    expect(store.puts).toEqual([]);
+    place(log);
+    place(log);
+    expect(await archiver.archiveClosed(0)).toBe(10n);
+    expect((await manifestOf(store, manifest0)).events).toBe(10);
+    expect(archiver.frontier()).toEqual({ "memory-1": [10n] });
+  });
+
+  it("gives an empty range its manifest", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    log.skipTo(0, 25n);
+    expect(await openArchiver(log, store).archiveClosed(0)).toBe(20n);
+    expect(store.names().length).toBe(2);
+    const manifest = await manifestOf(store, manifest0);
+    expect(manifest).toMatchObject({ records: 0, eventMs: null, appendMs: null, files: [] });
+  });
+
+  it("ends a block after a tick, also after a second one", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    place(log);
+    log.place(0, { kind: RecordKind.tick });
+    log.place(0, { kind: RecordKind.tick });
+    place(log);
+    expect(await openArchiver(log, store).archiveClosed(0)).toBe(3n);
+    const names = store.names("readings/manifests/");
+    expect(names.map((name) => name.slice(-46))).toEqual([
+      "00000000000000000000_00000000000000000002.json",
+      "00000000000000000002_00000000000000000003.json",
+    ]);
+    expect(await manifestOf(store, names[0])).toMatchObject({ records: 2, events: 1 });
+    expect(await manifestOf(store, names[1])).toMatchObject({ records: 1, events: 0, files: [] });
+  });
+
+  it("keeps what cannot be decoded, with its reason and bytes", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    const garbage = Uint8Array.of(0xff, 0, 0x7b);
+    place(log);
+    log.place(0, { value: garbage, appendMs: 6000 });
+    log.skipTo(0, 10n);
+    await openArchiver(log, store).archiveClosed(0);
+    const name = `readings/dead_letters/${block0}`;
+    expect(store.puts.slice(-2)).toEqual([name, manifest0]);
+    const [letter, ...others] = await parquetRows(store.objects.get(name)!, { utf8: false });
+    expect(others).toEqual([]);
+    expect(letter).toMatchObject({ log: "memory-1", partition: 0, offset: 1n, append_time: 6000 });
+    expect(letter.value).toEqual(garbage);
+    expect(String(letter.reason).length).toBeGreaterThan(5);
+    expect(await manifestOf(store, manifest0)).toMatchObject({ events: 1, deadLetters: 1 });
+  });
+
+  it("keeps the bytes of a record that has fields the schema does not declare", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    place(log);
+    const known = JSON.stringify(reading({ colour: "ü", at: "2013-07-20T11:00:00Z" }));
+    log.place(0, { value: known });
+    log.skipTo(0, 10n);
+    await openArchiver(log, store).archiveClosed(0);
+    const rows = await parquetRows(store.objects.get(store.puts[0])!);
+    expect(rows.map(({ raw }) => raw)).toEqual(["", known]);
+  });
+
+  it("cuts long texts into pages and reads them back", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    const colours = Array.from({ length: 10 }, (_, i) => String(i).repeat(1_000_000));
+    colours.forEach((colour, i) => place(log, { at: `2013-07-20T10:00:0${i}Z`, colour }));
+    await openArchiver(log, store).archiveClosed(0);
+    const rows = await parquetRows(store.objects.get(store.puts[0])!);
+    expect(rows.map(({ raw }) => JSON.parse(String(raw)).colour[0]).join("")).toBe("0123456789");
+    expect(rows.map(({ note }) => note)).toEqual(Array(10).fill(null));
+  });
+
+  it("repairs a block whose files were written and whose manifest was not", async () => {
+    const [log, store, whole] = [newLog(), new MemoryStore(), new MemoryStore()];
+    for (let i = 0; i < 10; i++) place(log, { at: `2013-07-2${i}T00:00:00Z` });
+    await openArchiver(log, whole).archiveClosed(0);
+    store.failsPut = (name) => name === manifest0;
+    const crashed = openArchiver(log, store);
+    await expect(crashed.archiveClosed(0)).rejects.toThrow(TwofoldError);
+    expect(crashed.error(0)?.message).toContain("Cannot put object");
+    expect(crashed.frontier()).toEqual({ "memory-1": [0n] });
+    expect(store.names("readings/events/").length).toBe(10);
+    store.failsPut = () => false;
+    for (const archiver of [crashed, openArchiver(log, store)]) {
+      expect(await archiver.archiveClosed(0)).toBe(10n);
+      expect(archiver.error(0)).toBe(null);
+    }
+    expect([...store.objects].sort()).toEqual([...whole.objects].sort());
+  });
+
+  it("lists the manifests once, and no more for the next block", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    const archiver = openArchiver(log, store);
+    for (let i = 0; i < 5; i++) {
+      log.skipTo(0, BigInt(10 * i + 10));
+      await archiver.archiveClosed(0);
+    }
+    expect(store.listed.calls).toBe(1);
+  });
+
+  it("throws when the log starts above what is archived", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    for (let i = 0; i < 30; i++) place(log);
+    await log.trim(0, 15n);
+    const archiver = openArchiver(log, store);
+    await expect(archiver.archiveClosed(0)).rejects.toThrow(LogGapError);
+    expect(archiver.error(0)?.message).toBe(
+      'Cannot archive "readings" partition 0 from offset 0: ' +
+        "the log starts at 15, the records are lost",
+    );
+    expect(store.puts).toEqual([]);
+    // Told to, it gives the lost range its manifests.
+    expect(await openArchiver(log, store, { lostRanges: "skip" }).archiveClosed(0)).toBe(30n);
+    const events = await Promise.all(
+      store.names("readings/manifests/").map(async (name) =>
+        (await manifestOf(store, name)).events
+      ),
+    );
+    expect(events).toEqual([0, 5, 10]);
+  });
+
+  it("throws when the log ends below what is archived, or below what was read", async () => {
+    const [log, store] = [newLog(), new MemoryStore()];
+    for (let i = 0; i < 25; i++) place(log);
+    const archiver = openArchiver(log, store);
+    await archiver.archiveClosed(0);
+    log.truncate(0, 22n);
+    await expect(archiver.archiveClosed(0)).rejects.toThrow("the log ends at 22");
+    log.truncate(0, 12n);
+    await expect(openArchiver(log, store).archiveClosed(0)).rejects.toThrow(LogGapError);
+  });
+
+  it("run() archives blocks as they close and stops a partition whose log has a gap", async () => {
+    const [log, store, clock] = [newLog(2), new MemoryStore(), new StandingClock()];
+    log.skipTo(1, 20n);
+    await log.trim(1, 15n);
+    const archiver = openArchiver(log, store, { clock });
+    const stop = new AbortController();
+    const running = archiver.run(stop.signal);
+    const put = (count: number) =>
+      store.until(() => store.names("readings/manifests/").length >= count);
+    for (let i = 0; i < 10; i++) place(log);
+    await put(1);
+    for (let i = 0; i < 10; i++) place(log);
+    await put(2);
+    stop.abort();
+    await running;
+    expect(archiver.error(1)).toBeInstanceOf(LogGapError);
+    expect(archiver.frontier()).toEqual({ "memory-1": [20n, 0n] });
+  });
+
+  it("run() tries again what may pass", async () => {
+    const [log, store, clock] = [newLog(), new MemoryStore(), new StandingClock()];
+    clock.hurries = true;
+    let failures = 2;
+    store.failsPut = () => failures-- > 0;
+    const stop = new AbortController();
+    log.skipTo(0, 10n);
+    const archiver = openArchiver(log, store, { clock });
+    const running = archiver.run(stop.signal);
+    await store.until(() => store.puts.includes(manifest0));
+    stop.abort();
+    await running;
+    expect(archiver.error(0)).toBe(null);
+  });
+});
+
+describe("decodeManifest()", () => {
+  const manifest = {
+    ...{ log: "memory-1", partition: 3, start: 0n, end: 2n ** 60n },
+    ...{ records: 2, events: 1, deadLetters: 1, eventMs: null, appendMs: [1, 2] as const },
+    files: [{ name: "a/b", day: "2013-07-20", rows: 1, sizeBytes: 9, sha256: "0".repeat(64) }],
+  };
+
+  it("gives back what encodeManifest() took", () => {
+    expect(decodeManifest(encodeManifest(manifest), "m")).toEqual(manifest);
+  });
+
+  it("names the member that is wrong", () => {
+    const text = new TextDecoder().decode(encodeManifest(manifest));
+    const broken = (from: string, to: string) => () =>
+      decodeManifest(new TextEncoder().encode(text.replace(from, to)), "m");
+    expect(broken('"records": 2', '"records": -2')).toThrow(
+      'Cannot read manifest "m": records must be a whole number, got -2',
+    );
+    expect(broken('"start": "0"', '"start": 0')).toThrow("start must be");
+    expect(broken('"version": 1', '"version": 2')).toThrow("version must be 1, got 2");
+    expect(broken("2013-07-20", "x")).toThrow("day must be");
+    expect(broken("{", "")).toThrow("it is not JSON");
+  });
+});

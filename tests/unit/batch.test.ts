@@ -1,0 +1,388 @@
+import { after, before, describe, expect, it } from "testing";
+import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
+import type { BatchLayer, Warehouse } from "../../runtime/ports.ts";
+import { BatchLevel, createSpeedTable } from "../../runtime/tables.ts";
+import {
+  type ArchivedEvent,
+  batchPlugin,
+  BatchWorld,
+  openWarehouse,
+  readPointer,
+  readPublished,
+  readRun,
+  removalsDone,
+  totalsPlugin,
+  totalsSql,
+  usersPlugin,
+  usersSql,
+} from "../support/batch_world.ts";
+
+const LOG = "local-1";
+const day = (n: number, hour = 0) => Date.parse("2013-07-20T00:00:00Z") + (n * 24 + hour) * 3.6e6;
+let ids = 0;
+const event = (part: Partial<ArchivedEvent> = {}): ArchivedEvent => ({
+  id: `e${++ids}`,
+  ms: day(0),
+  user: 1,
+  movie: 10,
+  duration: 1.5,
+  ...part,
+});
+
+describe("batch layer", () => {
+  let warehouse: Warehouse;
+  before(async () => {
+    warehouse = await openWarehouse();
+  });
+  after(() => warehouse.close());
+
+  it("answers null and claims nothing when nothing is archived", async () => {
+    const world = await BatchWorld.open(warehouse);
+    expect(await world.layer([batchPlugin(usersPlugin, usersSql, 1)]).run()).toBe(null);
+    expect(world.store.objects.size).toBe(0);
+  });
+
+  it("publishes grain, day and all-time rows of every monoid", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 2);
+    const totals = batchPlugin(totalsPlugin, totalsSql, 2);
+    await world.append(LOG, 0, [
+      event({ ms: day(0, 1) }),
+      event({ ms: day(0, 2), movie: 11, duration: null }),
+      event({ ms: day(1, 3), duration: 2.25 }),
+      event({ ms: day(1, 3), user: 2, duration: null }),
+    ]);
+    const run = await world.layer([users, totals]).run();
+    expect(run?.plugins.map((p) => [p.plugin, p.status, p.mode, p.days, p.error])).toEqual([
+      ["users", "published", "full", 2, ""],
+      ["totals", "published", "full", 2, ""],
+    ]);
+    const seen = (await readPublished(warehouse, users.tables))!;
+    expect(seen.grain.length).toBe(4);
+    expect(seen.day.length).toBe(3);
+    expect(seen.all).toEqual([
+      {
+        user_id: 1,
+        plays: 3,
+        watched: 3.75,
+        shortest: 1.5,
+        longest: 2.25,
+        mean_sum: 3.75,
+        mean_count: 2,
+        movies: [10, 11],
+      },
+      {
+        user_id: 2,
+        plays: 1,
+        watched: 0,
+        shortest: null,
+        longest: null,
+        mean_sum: 0,
+        mean_count: 0,
+        movies: [10],
+      },
+    ]);
+    expect((await readPublished(warehouse, totals.tables))!.all).toEqual([
+      { plays: 4, longest: 2.25 },
+    ]);
+  });
+
+  it("recomputes only the days that are touched", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 3);
+    const layer = world.layer([users]);
+    await world.append(LOG, 0, [event(), event({ ms: day(1) }), event({ ms: day(2), user: 3 })]);
+    await layer.run();
+    expect(await layer.run()).toBe(null);
+    await world.append(LOG, 1, [event({ ms: day(1, 5) })]);
+    const run = (await layer.run())!;
+    expect(run.plugins[0]).toMatchObject({ mode: "incremental", days: 1, rows: 4 });
+    const seen = (await readPublished(warehouse, users.tables))!;
+    expect(seen.run).toBe(2);
+    expect(seen.cut).toEqual({ [LOG]: [3n, 1n] });
+    expect(seen.all.map((row) => [row.user_id, row.plays])).toEqual([[1, 3], [3, 1]]);
+  });
+
+  it("moves the cut over a block without events", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 4);
+    const layer = world.layer([users]);
+    await world.append(LOG, 0, [event()]);
+    await layer.run();
+    await world.append(LOG, 0, [], 99);
+    expect((await layer.run())!.plugins[0]).toMatchObject({ status: "published", rows: 0 });
+    const seen = (await readPublished(warehouse, users.tables))!;
+    expect(seen.cut).toEqual({ [LOG]: [101n] });
+    expect(seen.all.length).toBe(1);
+  });
+
+  it("counts the copy of the lowest position, and hides a key that has vanished", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 5);
+    const layer = world.layer([users]);
+    await world.append(LOG, 1, [event({ id: "same", user: 7 }), event({ user: 8 })]);
+    await layer.run();
+    await world.append(LOG, 0, [event({ id: "same", user: 9 })]);
+    const run = (await layer.run())!;
+    expect(run.plugins[0].unseenRepeats).toBe(1);
+    const seen = (await readPublished(warehouse, users.tables))!;
+    expect(seen.all.map((row) => row.user_id)).toEqual([8, 9]);
+    await layer.run({ full: true });
+    expect((await readPublished(warehouse, users.tables))!.all).toEqual(seen.all);
+  });
+
+  it("tells repeats that the speed layer saw from those that it could not see", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const layer = world.layer([batchPlugin(usersPlugin, usersSql, 6)]);
+    await world.append(LOG, 0, [event({ id: "a" }), event({ id: "a" })]);
+    // 100 offsets after the second: still seen; from there 101 are too many.
+    await world.append(LOG, 0, [event({ id: "a" })], 99);
+    await world.append(LOG, 0, [event({ id: "a" })], 100);
+    await world.append(LOG, 1, [event({ id: "a" })]);
+    const run = (await layer.run())!;
+    expect(run.plugins[0].unseenRepeats).toBe(2);
+    const tables = batchPlugin(usersPlugin, usersSql, 6).tables;
+    expect((await readPublished(warehouse, tables))!.all[0].plays).toBe(1);
+  });
+
+  it("fails a plugin alone, with its name and column, and publishes the others", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const variants = {
+      missing: usersSql.replace("AS watched", "AS watch"),
+      extra: usersSql.replace("SELECT user_id,", "SELECT user_id, 1 AS more,"),
+      throws: usersSql.replace("count() * one", "count() + throwIf(1, 'broken on purpose')"),
+      bucket: usersSql.replace("toStartOfHour", "toStartOfMinute"),
+      foreign: usersSql.replace("toStartOfHour(event_time)", "toStartOfHour(event_time) + 864000"),
+    };
+    const plugins = Object.values(variants).map((sql) => batchPlugin(usersPlugin, sql, 7));
+    const good = batchPlugin(totalsPlugin, totalsSql, 7);
+    await world.append(LOG, 0, [event({ ms: day(0, 1) + 60_000 })]);
+    const run = (await world.layer([...plugins, good]).run())!;
+    expect(run.plugins.map((p) => p.status)).toEqual([...plugins.map(() => "failed"), "published"]);
+    const errors = run.plugins.map((p) => p.error);
+    expect(errors[0]).toContain(`"users": column "watched" is missing`);
+    expect(errors[1]).toContain(`column "more" is not declared`);
+    expect(errors[2]).toContain("broken on purpose");
+    expect(errors[3]).toContain("plugin users: column bucket must be the start of the hour");
+    expect(errors[4]).toContain("plugin users: column bucket must lie on the day of its events");
+    await removalsDone(warehouse);
+    for (const { tables } of plugins) {
+      expect(await readPointer(warehouse, tables)).toBe(null);
+      expect(await warehouse.query(`SELECT run FROM ${tables.batch}`)).toEqual([]);
+    }
+  });
+
+  it("keeps the old answer when it dies after the rows, and is right the next time", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 8);
+    await world.append(LOG, 0, [event()]);
+    await world.layer([users]).run();
+    const old = await readPublished(warehouse, users.tables);
+    await world.append(LOG, 0, [event(), event({ user: 5 })]);
+    // Dies while it decides: the store does not answer any more.
+    const dying = { ...world.store, put: world.store.put };
+    dying.put = (name, bytes, options) =>
+      name.includes("/successors/")
+        ? Promise.reject(new Error("killed"))
+        : world.store.put(name, bytes, options);
+    const crashed = (await world.layer([users], { store: dying }).run())!;
+    expect(crashed.plugins[0]).toMatchObject({ status: "failed", error: "killed" });
+    expect(await readPublished(warehouse, users.tables)).toEqual(old);
+    const run = (await world.layer([users]).run())!;
+    expect(run.run).toBe(3);
+    const seen = (await readPublished(warehouse, users.tables))!;
+    expect(seen.all.map((row) => [row.user_id, row.plays])).toEqual([[1, 2], [5, 1]]);
+    await removalsDone(warehouse);
+    const left = await warehouse.query(
+      `SELECT DISTINCT run FROM ${users.tables.batch} ORDER BY run`,
+    );
+    expect(left).toEqual([{ run: 1 }, { run: 3 }]);
+  });
+
+  it("completes a publication that was decided and lacks its pointer", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 9);
+    await world.append(LOG, 0, [event()]);
+    const dying: Warehouse = Object.create(warehouse, {
+      insert: { value: () => Promise.reject(new Error("killed")) },
+      database: { value: warehouse.database },
+      query: { value: warehouse.query.bind(warehouse) },
+      command: { value: warehouse.command.bind(warehouse) },
+    });
+    const crashed = (await world.layer([users], { warehouse: dying }).run())!;
+    expect(crashed.plugins[0]).toMatchObject({ status: "failed", error: "killed" });
+    expect(await readPublished(warehouse, users.tables)).toBe(null);
+    expect(await world.layer([users]).run()).toBe(null);
+    expect(await readPublished(warehouse, users.tables)).toMatchObject({ run: 1 });
+  });
+
+  it("rebuilds from the archive what was dropped", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 10);
+    const layer = world.layer([users]);
+    for (let i = 0; i < 3; i++) {
+      await world.append(LOG, i % 2, [event({ ms: day(i) }), event({ ms: day(1) })]);
+      await layer.run();
+    }
+    const { run: _before, ...was } = (await readPublished(warehouse, users.tables))!;
+    await warehouse.command(`DROP TABLE ${users.tables.batch} SYNC`);
+    expect(await layer.run({ full: true })).toMatchObject({ run: 4 });
+    const { run: _after, ...is } = (await readPublished(warehouse, users.tables))!;
+    expect(is).toEqual(was);
+  });
+
+  it("never removes rows that a held pointer reads, and in the end removes the others", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 11);
+    const layer = world.layer([users], {
+      settings: { memoryLimitBytes: 1e9, maxQueryMs: 60_000 },
+    });
+    const held: {
+      until: number;
+      pointer: Awaited<ReturnType<typeof readPointer>>;
+      was: unknown;
+    }[] = [];
+    for (let i = 0; i < 8; i++) {
+      await world.append(LOG, 0, [event({ ms: day(i % 2), user: i % 3 }), event({ ms: day(9) })]);
+      world.clock.ms += 25_000;
+      const full = i === 4;
+      expect((await layer.run({ full }))!.plugins[0].error).toBe("");
+      // A reader may have taken the pointer that was published until now, at the last moment.
+      const last = held.at(-1);
+      if (last) last.until = world.clock.ms + 60_000;
+      const pointer = await readPointer(warehouse, users.tables);
+      const was = await readRun(warehouse, users.tables, pointer!);
+      held.push({ until: Infinity, pointer, was });
+      if (i % 3 === 2) await removalsDone(warehouse);
+      for (const { until, pointer, was } of held) {
+        if (until < world.clock.ms) continue;
+        expect(await readRun(warehouse, users.tables, pointer!)).toEqual(was);
+      }
+    }
+    world.clock.ms += 600_000;
+    await world.append(LOG, 0, [event({ ms: day(9) })]);
+    await layer.run();
+    await removalsDone(warehouse);
+    const runs = await warehouse.query<{ run: number }>(
+      `SELECT DISTINCT run FROM ${users.tables.batch} WHERE level = ${BatchLevel.grain} ORDER BY run`,
+    );
+    // The run before the last stays readable; day 0 and day 1 are of the last two that had them.
+    expect(runs.map((row) => row.run)).toEqual([7, 8, 9]);
+    const seen = await readPublished(warehouse, users.tables);
+    expect(seen).toMatchObject({ run: 9 });
+  });
+
+  it("tells drift net of unseen repeats, and null when it cannot compare", async () => {
+    const warehouse = await openWarehouse();
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 12);
+    await world.append(LOG, 0, [event({ id: "x" }), event()]);
+    await world.append(LOG, 1, [event({ id: "x", duration: 4 })]);
+    const speed = users.tables.speed(LOG);
+    let wholeFromMs: number | null = 0;
+    const layer = world.layer([users], {
+      currentLogId: () => LOG,
+      speedWholeFromMs: () => Promise.resolve(wholeFromMs),
+    });
+    expect((await layer.run())!.plugins[0]).toMatchObject({ drift: null, error: "" });
+    await warehouse.command(createSpeedTable(users.tables, LOG));
+    const row = (partition: number, plays: number, watched: number, version: number) =>
+      warehouse.command(
+        `INSERT INTO ${speed} (kind, partition, block, window_start, user_id, plays, watched, ` +
+          `mean_sum, mean_count, version) VALUES (0, ${partition}, 0, ${day(0) / 1000}, 1, ` +
+          `${plays}, ${watched}, ${watched}, ${plays}, ${version}), ` +
+          `(1, ${partition}, 0, 0, 0, 0, 0, 0, 0, ${version})`,
+      );
+    await row(0, 1, 1.5, 1);
+    await row(0, 2, 3, 2);
+    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(null);
+    await row(1, 1, 4, 1);
+    expect((await layer.run({ full: true }))!.plugins[0]).toMatchObject({
+      drift: 0,
+      unseenRepeats: 1,
+      error: "",
+    });
+    await row(1, 3, 4, 2);
+    // Two plays and two values too many.
+    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(4);
+    wholeFromMs = day(1);
+    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(null);
+    const history = await layer.history(2);
+    expect(history.map((run) => [run.run, run.plugins[0].drift])).toEqual([[5, null], [4, 4]]);
+    await warehouse.close();
+  });
+
+  it("runs one at a time: a second call waits for the first", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const layer = world.layer([batchPlugin(usersPlugin, usersSql, 13)]);
+    await world.append(LOG, 0, [event()]);
+    const runs = await Promise.all([layer.run(), layer.run(), layer.run({ full: true })]);
+    expect(runs.map((run) => run?.run)).toEqual([1, undefined, 2]);
+    expect(layer.running).toBe(false);
+  });
+
+  it("stops when the signal aborts, and leaves nothing behind", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(
+      usersPlugin,
+      usersSql.replace("count() * one", "count() + sum(ignore(sleepEachRow(0.5)))"),
+      14,
+    );
+    await world.append(LOG, 0, [event(), event(), event(), event(), event()]);
+    const layer = world.layer([users]);
+    const abort = new AbortController();
+    const run = layer.run({ signal: abort.signal });
+    const timer = setTimeout(() => abort.abort(new Error("enough")), 300);
+    await expect(run).rejects.toThrow("enough");
+    clearTimeout(timer);
+    expect(await readPointer(warehouse, users.tables)).toBe(null);
+    const left = await warehouse.query(
+      "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE 'scratch%'",
+    );
+    expect(left).toEqual([]);
+  });
+
+  it("fails a run clearly when the archive lies behind a claimed cut", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 15);
+    await world.append(LOG, 0, [event()]);
+    await world.append(LOG, 0, [event()]);
+    await world.layer([users]).run();
+    world.manifests.pop();
+    await expect(world.layer([users]).run({ full: true })).rejects.toThrow(
+      "Cannot cut a batch run: run 1 is cut at local-1_2, the archive reaches local-1_1",
+    );
+  });
+});
+
+describe("schedule", () => {
+  it("reads cron expressions in UTC and names what it cannot read", () => {
+    const next = (cron: string) => new Date(parseCron(cron).next(day(0, 1))!).toISOString();
+    expect(next("*/15 * * * *")).toBe("2013-07-20T01:15:00.000Z");
+    expect(next("30 0 * * *")).toBe("2013-07-21T00:30:00.000Z");
+    expect(() => parseCron("every day")).toThrow(`got "every day"`);
+  });
+
+  it("runs at each time, reports errors and goes on", async () => {
+    const abort = new AbortController();
+    let now = day(0, 1);
+    const times: string[] = [];
+    const errors: unknown[] = [];
+    const clock = {
+      now: () => now,
+      sleep: (ms: number) => Promise.resolve(void (now += ms)),
+    };
+    const batch = {
+      run: () => {
+        times.push(new Date(now).toISOString().slice(11, 16));
+        now += 80 * 60_000;
+        if (times.length === 3) abort.abort();
+        return Promise.reject(new Error(`run ${times.length}`));
+      },
+    } as unknown as BatchLayer;
+    await runOnSchedule(batch, "5 * * * *", clock, abort.signal, (error) => errors.push(error));
+    // A run of 80 minutes: the time that passes meanwhile is left out.
+    expect(times).toEqual(["01:05", "03:05", "05:05"]);
+    expect(errors.length).toBe(2);
+  });
+});

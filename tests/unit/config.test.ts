@@ -1,0 +1,181 @@
+import { describe, expect, fc, it } from "testing";
+import {
+  ConfigError,
+  describeSettings,
+  isLoopback,
+  readConfig,
+  settings,
+  unknownVariables,
+} from "../../runtime/config.ts";
+import { nextRun, parseCron } from "../../runtime/cron.ts";
+import { duration, size } from "../../runtime/setting_types.ts";
+
+const GIB = 2 ** 30;
+const token = "correct-horse-battery-staple";
+
+function faultsOf(action: () => unknown): ConfigError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error("no fault was found");
+}
+
+describe("readConfig()", () => {
+  it("gives the documented defaults", () => {
+    const config = readConfig({ command: "start", machineMemoryBytes: 64 * GIB });
+    expect(config).toMatchObject({
+      port: 8000,
+      hostname: "127.0.0.1",
+      dataDir: "./data",
+      partitions: 4,
+      blockSize: 65536,
+      blockSpanMs: 60_000,
+      horizon: 1_048_576,
+      flushIntervalMs: 500,
+      batchSchedule: "* * * * *",
+      memoryLimitBytes: 4 * GIB,
+      writeToken: null,
+      simulator: false,
+      speedRetentionMs: 86_400_000,
+      logRetentionMs: 86_400_000,
+      region: "local",
+      libchdbPath: null,
+    });
+  });
+
+  it("closes blocks sooner and simulates in dev", () => {
+    const config = readConfig({ command: "dev", machineMemoryBytes: 2 * GIB });
+    expect(config).toMatchObject({ blockSpanMs: 20_000, simulator: true, simulatorRate: 200 });
+    expect(config.memoryLimitBytes).toBe(GIB);
+  });
+
+  it("prefers a flag to the environment and takes an empty variable as absent", () => {
+    const env = { TWOFOLD_PORT: "9000", TWOFOLD_PARTITIONS: "8", TWOFOLD_REGION: "" };
+    const config = readConfig({ command: "start", flags: { port: "0" }, env });
+    expect([config.port, config.partitions, config.region]).toEqual([0, 8, "local"]);
+  });
+
+  it("lists every fault with where it was given, what was wanted and what came", () => {
+    const { message, faults, exitCode } = faultsOf(() =>
+      readConfig({
+        command: "start",
+        flags: { port: "eighty", hostname: "0.0.0.0" },
+        env: {
+          TWOFOLD_BLOCK_SIZE: "1000",
+          TWOFOLD_FLUSH_INTERVAL: "5",
+          TWOFOLD_SIMULATOR: "maybe",
+        },
+      })
+    );
+    expect(exitCode).toBe(2);
+    expect(faults.map(({ setting }) => setting)).toEqual([
+      "--port",
+      "TWOFOLD_BLOCK_SIZE",
+      "TWOFOLD_FLUSH_INTERVAL",
+      "TWOFOLD_SIMULATOR",
+      "TWOFOLD_WRITE_TOKEN",
+    ]);
+    expect(message).toContain('--port: wanted a whole number, 0 to 65535, got "eighty"');
+    expect(message).toContain('wanted a power of two, 256 to 65536, got "1000"');
+  });
+
+  it("refuses every number that is no power of two within the bounds as a block size", () => {
+    fc.assert(fc.property(fc.integer({ min: 0, max: 200_000 }), (blockSize) => {
+      const read = () => readConfig({ command: "start", flags: { "block-size": `${blockSize}` } });
+      const fits = blockSize >= 256 && blockSize <= 65536 && Number.isInteger(Math.log2(blockSize));
+      if (fits) expect(read().blockSize).toBe(blockSize);
+      else expect(read).toThrow(ConfigError);
+    }));
+  });
+
+  it("asks for a write token only where other machines could write", () => {
+    const read = (command: "start" | "status", hostname: string) => () =>
+      readConfig({ command, flags: { hostname } });
+    expect(read("start", "0.0.0.0")).toThrow("TWOFOLD_WRITE_TOKEN");
+    expect(read("start", "localhost")).not.toThrow();
+    expect(read("status", "0.0.0.0")).not.toThrow();
+    expect(["127.0.0.1", "127.1.2.3", "::1", "[::1]"].every(isLoopback)).toBe(true);
+    expect(["127.0.0.1.example", "::", "10.0.0.1"].some(isLoopback)).toBe(false);
+  });
+
+  it("never prints the write token", () => {
+    const env = { TWOFOLD_WRITE_TOKEN: token };
+    const config = readConfig({ command: "start", flags: { hostname: "0.0.0.0" }, env });
+    expect(config.writeToken?.reveal()).toBe(token);
+    const printed = `${config.writeToken} ${JSON.stringify(config)} ${Deno.inspect(config)}`;
+    expect(printed).not.toContain(token);
+    const fault = faultsOf(() =>
+      readConfig({ command: "start", env: { TWOFOLD_WRITE_TOKEN: "too short" } })
+    );
+    expect(fault.message).not.toContain("too short");
+  });
+});
+
+describe("setting types", () => {
+  it("durations and sizes are read as they are shown", () => {
+    const ms = duration({ min: 0, max: 1e12 });
+    const bytes = size({ min: 0, max: 2 ** 50 });
+    expect(["500ms", "10s", "1m", "24h", "7d"].map(ms.parse)).toEqual([
+      500,
+      10_000,
+      60_000,
+      86_400_000,
+      604_800_000,
+    ]);
+    expect(["512MiB", "1.5GiB", "1 kib"].map(bytes.parse)).toEqual([2 ** 29, 1.5 * GIB, 1024]);
+    expect(["10", "-1s", "s", "1 week", "NaNs", ""].map(ms.parse)).toEqual(
+      Array(6).fill(undefined),
+    );
+    fc.assert(fc.property(fc.nat(1e9), (value) => {
+      expect(ms.parse(ms.show(value))).toBe(value);
+      expect(bytes.parse(bytes.show(value))).toBe(value);
+    }));
+  });
+});
+
+describe("cron", () => {
+  const at = (text: string) => Date.parse(`${text}Z`);
+
+  it("nextRun() finds the next matching minute, exclusive of the one given", () => {
+    const next = (cron: string, after: string) =>
+      new Date(nextRun(parseCron(cron), at(after))!).toISOString().slice(0, 16);
+    expect(next("* * * * *", "2026-01-01T00:00:00.000")).toBe("2026-01-01T00:01");
+    expect(next("*/15 * * * *", "2026-01-01T00:14:59.999")).toBe("2026-01-01T00:15");
+    expect(next("0 3 * * *", "2026-01-01T03:00:00")).toBe("2026-01-02T03:00");
+    expect(next("0 0 29 2 *", "2026-01-01T00:00:00")).toBe("2028-02-29T00:00");
+    expect(next("30 8-18/2 * * 1-5", "2026-11-20T18:31:00")).toBe("2026-11-23T08:30");
+    expect(next("0 0 1 * 7", "2026-11-23T00:00:00")).toBe("2026-11-29T00:00");
+  });
+
+  it("parseCron() says which field is wrong", () => {
+    expect(() => parseCron("* * * *")).toThrow("wanted five fields");
+    expect(() => parseCron("60 * * * *")).toThrow("minute must be");
+    expect(() => parseCron("* * * 0 *")).toThrow("month must be");
+    expect(() => parseCron("*/0 * * * *")).toThrow("minute must be");
+    expect(() => parseCron("0 0 30 2 *")).toThrow("no day of the calendar");
+  });
+});
+
+describe("the table of settings", () => {
+  it("has one variable and one flag per setting", () => {
+    const all = Object.values(settings);
+    const flags = all.map(({ flag }) => flag).filter((flag) => flag !== null);
+    expect(new Set(all.map(({ env }) => env)).size).toBe(all.length);
+    expect(new Set(flags).size).toBe(flags.length);
+  });
+
+  it("describeSettings() has a row for each setting", () => {
+    const table = describeSettings();
+    for (const { env } of Object.values(settings)) expect(table).toContain(`\`${env}\``);
+    expect(table).toContain("`1m` (dev: `20s`)");
+  });
+
+  it("unknownVariables() finds slips of the pen", () => {
+    expect(unknownVariables({ TWOFOLD_PRT: "1", TWOFOLD_PORT: "1", PATH: "" })).toEqual([
+      "TWOFOLD_PRT",
+    ]);
+  });
+});

@@ -1,0 +1,362 @@
+import { describe, expect, it } from "testing";
+import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
+import { allocateColumns, RowStatus } from "../../runtime/columns.ts";
+import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { parseInstant } from "../../runtime/decode/instant.ts";
+import type { EventSchema } from "../../runtime/events.ts";
+import { chunkOf, decodeRows, sensorReading } from "../support/decoding.ts";
+
+const utf8 = new TextEncoder();
+
+/** A valid movie event, with fields replaced by raw JSON; `undefined` leaves one out. */
+function movie(raw: Record<string, string | undefined> = {}): string {
+  const fields: Record<string, string | undefined> = {
+    event_id: '"e-1"',
+    user_id: "7",
+    movie_id: "4294967295",
+    event_type: '"pause"',
+    timestamp: '"2024-02-29T12:34:56.789Z"',
+    duration: "1.5",
+    rating: "null",
+    ...raw,
+  };
+  const members = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return `{${members.map(([name, value]) => `"${name}":${value}`).join(",")}}`;
+}
+
+/** Decodes one value both ways, which must agree. */
+function decodeOne(value: string | Uint8Array, schema: EventSchema = movieViewing) {
+  const reference = decodeRows(schema, [value], { fastPath: false });
+  const { rows, faults, stats } = decodeRows(schema, [value]);
+  expect(rows).toEqual(reference.rows);
+  expect(faults).toEqual(reference.faults);
+  return { row: rows[0], fault: faults[0], fast: stats.fastRecords === 1 };
+}
+
+function columnOf(value: string, name: string): unknown {
+  const { row, fault } = decodeOne(value);
+  if (fault) throw new Error(fault.reason);
+  return (row.fields as Record<string, unknown>)[name];
+}
+
+describe("decode()", () => {
+  it("fills every column of a plain event on the fast path", () => {
+    const { row, fast } = decodeOne(movie());
+    expect(fast).toBe(true);
+    expect(row).toMatchObject({
+      status: RowStatus.event,
+      offset: 40n,
+      eventMs: Date.UTC(2024, 1, 29, 12, 34, 56, 789),
+      eventNs: 0,
+      unknown: 0,
+      fields: {
+        event_id: { value: "e-1" },
+        user_id: { value: 7 },
+        movie_id: { value: 4294967295 },
+        event_type: { value: 1 },
+        duration: { value: 1500, isNull: 0 },
+        rating: { value: 0, isNull: 1 },
+      },
+    });
+  });
+
+  const fast: Record<string, string> = {
+    "white space": ` { "event_id" : "e", "user_id":1\n,\t"movie_id":2 , "event_type":"view",\r\n` +
+      `"timestamp":"2024-01-01 00:00:00" ,"rating":10.00}\n`,
+    "another order of keys": movie({ event_id: undefined }).replace("{", '{"event_id":"late",'),
+    "fields that are not declared": movie({ a: '"x"', b: "-0.5e+7", c: "null", d: "true" }),
+    "text beyond ASCII": movie({ event_id: '"Amélie 🎬 \u2028"' }),
+    "an offset of the instant": movie({ timestamp: '"2024-01-01T00:00:00.123456789+05:30"' }),
+    "a long id": movie({ event_id: `"${"x".repeat(256)}"` }),
+  };
+  for (const [name, value] of Object.entries(fast)) {
+    it(`takes ${name} on the fast path`, () => {
+      const { fault, fast } = decodeOne(value);
+      expect(fault).toBeUndefined();
+      expect(fast).toBe(true);
+    });
+  }
+
+  it("accepts whole numbers however they are written", () => {
+    for (const raw of ["42", "42.0", "4.2e1", "420E-1", "42.000000000000000000001"]) {
+      expect(columnOf(movie({ user_id: raw }), "user_id")).toEqual({
+        value: 42,
+        isNull: undefined,
+      });
+    }
+    expect(columnOf(movie({ user_id: "-0" }), "user_id")).toMatchObject({ value: 0 });
+  });
+
+  it("rounds decimals half up to their scale, and −0 to 0", () => {
+    const cases: Record<string, number> = {
+      "1.0005": 1001, // 1000.4999… as a decimal, but 1000.5 once multiplied as a 64-bit float
+      "-1.5": -1500,
+      "0.0005": 1,
+      "-0.0005": 0,
+      "-0": 0,
+      "-0.000": 0,
+      "99999999.999": 99999999999,
+      "1e-7": 0,
+      "100000000": 100000000000,
+    };
+    for (const [raw, value] of Object.entries(cases)) {
+      expect(columnOf(movie({ duration: raw }), "duration")).toEqual({ value, isNull: 0 });
+    }
+  });
+
+  it("lets the last of duplicate keys win", () => {
+    const value = movie().replace("}", ',"user_id":"no","user_id":9}');
+    expect(columnOf(value, "user_id")).toMatchObject({ value: 9 });
+    expect(decodeOne(movie().replace("}", ',"user_id":"no"}')).fault).toMatchObject({
+      field: "user_id",
+    });
+  });
+
+  it("accepts and marks fields that are not declared, nested ones and __proto__ too", () => {
+    for (const raw of ["1", '"\\n"', "[{}]", "null"]) {
+      expect(decodeOne(movie({ extra: raw })).row.unknown).toBe(1);
+      expect(decodeOne(movie({ __proto__x: raw })).row.unknown).toBe(1);
+      expect(decodeOne(movie().replace("{", `{"__proto__":${raw},`)).row.unknown).toBe(1);
+    }
+    expect(decodeOne(movie()).row.unknown).toBe(0);
+  });
+
+  it("keeps texts with escapes behind the chunk's bytes, in shared memory", () => {
+    const values = [
+      movie(),
+      movie({ event_id: '"a\\u00e9\\ud83c\\udfac\\n"' }),
+      movie({ event_id: '"\\u0065-1"' }),
+    ];
+    const { rows, columns } = decodeRows(movieViewing, values);
+    const ids = rows.map(({ fields }) =>
+      (fields as { event_id: { value: string } }).event_id.value
+    );
+    expect(ids).toEqual(["e-1", "aé🎬\n", "e-1"]);
+    expect(rows[0].identity).toEqual(rows[2].identity);
+    expect(columns.bytes.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(columns.bytes.length).toBe(chunkOf(values).bytes.length + 11);
+    const plain = chunkOf([movie()]);
+    createDecoder(movieViewing).decode(plain, columns);
+    expect(columns.bytes).toBe(plain.bytes);
+  });
+
+  it("gives the same identity to the same instant, however it is written", () => {
+    const at = (timestamp: string) =>
+      decodeOne(movie({ timestamp: `"${timestamp}"` })).row.identity as number[];
+    const id = at("2024-01-01T00:00:00Z");
+    for (
+      const same of [
+        "2024-01-01T00:00",
+        "2024-01-01 00:00:00.000000000",
+        "2024-01-01T02:00+02",
+        "2023-12-31T19:30:00-0430",
+      ]
+    ) expect(at(same)).toEqual(id);
+    expect(at("2024-01-01T00:00:00.000000001Z")).not.toEqual(id);
+  });
+
+  it("copies the chunk's head and turns ticks into rows of their own", () => {
+    const { rows, faults, columns } = decodeRows(movieViewing, [null, movie(), null]);
+    expect(faults).toEqual([]);
+    expect(rows.map(({ status }) => status)).toEqual([1, 0, 1]);
+    expect([columns.partition, columns.from, columns.to, columns.count]).toEqual([3, 40n, 46n, 3]);
+    expect([...columns.offsetDelta]).toEqual([0, 2, 4]);
+    expect(columns.appendMs[2]).toBe(1_700_000_000_002);
+  });
+
+  it("throws RangeError when the chunk does not fit", () => {
+    const columns = allocateColumns(movieViewing, 1);
+    expect(() => createDecoder(movieViewing).decode(chunkOf([null, null]), columns)).toThrow(
+      "count must be at most the columns' capacity 1, got 2",
+    );
+  });
+
+  it("decodes a schema with awkward names and values", () => {
+    const reading = {
+      sensor: "s-1",
+      at: "1970-01-01T00:00:00Z",
+      constructor: "id",
+      level: -5,
+      ok: true,
+      grade: "größe",
+      heat: -273.15,
+      a: 0,
+    };
+    const { row, fast } = decodeOne(JSON.stringify(reading), sensorReading);
+    expect(row.fields).toMatchObject({
+      level: { value: -5 },
+      ok: { value: 1 },
+      alarm: { isNull: 1 },
+      grade: { value: 3 },
+      note: { isNull: 1 },
+      heat: { value: -2731 },
+    });
+    expect(fast).toBe(false); // two places where the scale is one
+    for (const [code, grade] of ["A", "", 'q"uote', "größe", "A1", "ABCDE"].entries()) {
+      const { row } = decodeOne(JSON.stringify({ ...reading, heat: 0.5, grade }), sensorReading);
+      expect(row.fields).toMatchObject({ grade: { value: code } });
+    }
+    const { constructor: _, ...anonymous } = reading;
+    expect(decodeOne(JSON.stringify(anonymous), sensorReading).fault.field).toBe("constructor");
+  });
+
+  const invalid = (bytes: number[]) => {
+    const value = utf8.encode(movie({ event_id: `"${"?".repeat(bytes.length)}"` }));
+    value.set(bytes, value.indexOf(0x3f));
+    return value;
+  };
+  const faults: [name: string, value: string | Uint8Array, field: string, reason: string][] = [
+    ["an empty value", "", "", "record must be a JSON object, got an empty value"],
+    ["white space", " ", "", "record must be JSON, got text that ends early"],
+    ["a byte order mark", "\ufeff" + movie(), "", "record must be JSON, got"],
+    ["an array", "[]", "", "record must be a JSON object, got an array"],
+    ["a number", "12", "", "record must be a JSON object, got 12"],
+    ["null", "null", "", "record must be a JSON object, got null"],
+    ["a record that ends early", movie().slice(0, -1), "", "got text that ends early"],
+    ["trailing garbage", movie() + "}", "", 'record must be JSON, got "}" at character'],
+    ["two records", movie() + movie(), "", "record must be JSON, got"],
+    ["a trailing comma", movie().replace("}", ",}"), "", "record must be JSON, got"],
+    ["an overlong form", invalid([0xc0, 0xaf]), "", "record must be UTF-8"],
+    ["an overlong form of three", invalid([0xe0, 0x9f, 0xbf]), "", "record must be UTF-8"],
+    ["a surrogate in UTF-8", invalid([0xed, 0xa0, 0x80]), "", "record must be UTF-8"],
+    ["a code point that is too high", invalid([0xf4, 0x90, 0x80, 0x80]), "", "must be UTF-8"],
+    ["a cut sequence", invalid([0xe2, 0x82]), "", "record must be UTF-8"],
+    ["a NUL in a text", invalid([0]), "", "record must be JSON, got"],
+    ["leading zeros", movie({ user_id: "07" }), "", "record must be JSON, got"],
+    ["a bare point", movie({ duration: "1." }), "", "record must be JSON, got"],
+    ["a plus sign", movie({ duration: "+1" }), "", "record must be JSON, got"],
+    [
+      "oversize",
+      movie({ x: `"${"x".repeat(1 << 20)}"` }),
+      "",
+      "at most 1048576 bytes long, got 104",
+    ],
+    ["a missing field", movie({ user_id: undefined }), "user_id", "a whole number, got nothing"],
+    ["null for a number", movie({ user_id: "null" }), "user_id", "a whole number, got null"],
+    ["a number as text", movie({ user_id: '"42"' }), "user_id", 'a whole number, got "42"'],
+    ["a fraction", movie({ user_id: "1.5" }), "user_id", "a whole number, got 1.5"],
+    [
+      "too large an id",
+      movie({ movie_id: "4294967296" }),
+      "movie_id",
+      "at most 4294967295, got 4294967296",
+    ],
+    ["a negative id", movie({ user_id: "-1" }), "user_id", "user_id must be at least 0, got -1"],
+    ["infinity", movie({ user_id: "1e999" }), "user_id", "at most 4294967295, got Infinity"],
+    [
+      "too high a rating",
+      movie({ rating: "10.001" }),
+      "rating",
+      "rating must be at most 10, got 10.001",
+    ],
+    ["an object", movie({ rating: '{"a":1}' }), "rating", "a number, got an object"],
+    [
+      "an unknown type",
+      movie({ event_type: '"View"' }),
+      "event_type",
+      'one of view, pause, resume, complete, rating, got "View"',
+    ],
+    [
+      "too long an id",
+      movie({ event_id: `"${"é".repeat(129)}"` }),
+      "event_id",
+      "at most 256 bytes long, got 258 bytes",
+    ],
+    ["a number as id", movie({ event_id: "5" }), "event_id", "event_id must be text, got 5"],
+    [
+      "a lone surrogate",
+      movie({ event_id: '"a\\ud83c"' }),
+      "event_id",
+      'well-formed text, got lone surrogate in "a\ufffd"',
+    ],
+    [
+      "no date",
+      movie({ timestamp: '"yesterday"' }),
+      "timestamp",
+      'an ISO 8601 instant from 1970 to 2105, got "yesterday"',
+    ],
+  ];
+  for (const [name, value, field, reason] of faults) {
+    it(`refuses ${name} with field and reason`, () => {
+      const { row, fault } = decodeOne(value);
+      expect(row.status).toBe(RowStatus.deadLetter);
+      expect(fault).toMatchObject({ row: 0, field });
+      expect(fault.reason).toContain(reason);
+      expect(fault.reason.length).toBeLessThan(160);
+    });
+  }
+
+  it("names the first field at fault in declared order, and the row", () => {
+    const { faults } = decodeRows(movieViewing, [movie(), movie({ rating: '""', user_id: "-1" })]);
+    expect(faults).toEqual([
+      { row: 1, field: "user_id", reason: "user_id must be at least 0, got -1" },
+    ]);
+  });
+
+  it("does not read into the next record", () => {
+    const cut = movie();
+    for (let at = 1; at < cut.length; at++) {
+      const { rows, faults } = decodeRows(movieViewing, [cut.slice(0, at), cut.slice(at), movie()]);
+      expect(faults.map(({ row }) => row)).toEqual([0, 1]);
+      expect(rows[2].status).toBe(RowStatus.event);
+    }
+  });
+});
+
+describe("parseInstant()", () => {
+  const good: Record<string, [ms: number, ns: number]> = {
+    "1970-01-01T00:00Z": [0, 0],
+    "1969-12-31T23:00-01": [0, 0],
+    "2105-12-31T23:59:59.999999999Z": [Date.UTC(2106, 0, 1) - 1, 999_999],
+    "2106-01-01T00:00+00:01": [Date.UTC(2106, 0, 1) - 60_000, 0],
+    "2000-02-29 10:11": [Date.UTC(2000, 1, 29, 10, 11), 0],
+    "2024-02-29T10:11:12.1+2359": [Date.UTC(2024, 1, 28, 10, 12, 12, 100), 0],
+    "2024-06-30T10:11:12.000001Z": [Date.UTC(2024, 5, 30, 10, 11, 12), 1000],
+  };
+  it("reads the forms of ISO 8601 that are declared", () => {
+    for (const [text, [ms, ns]] of Object.entries(good)) {
+      expect(parseInstant(text)).toEqual({ ms, ns });
+      const { row } = decodeOne(movie({ timestamp: `"${text}"` }));
+      expect([row.eventMs, row.eventNs]).toEqual([ms, ns]);
+    }
+  });
+
+  it("refuses what is no instant, or out of range", () => {
+    const bad = [
+      "2023-02-29T00:00:00Z",
+      "2100-02-29T00:00:00Z",
+      "2024-04-31T00:00:00Z",
+      "2024-00-10T00:00:00Z",
+      "2024-13-10T00:00:00Z",
+      "2024-01-00T00:00:00Z",
+      "2024-01-01T24:00:00Z",
+      "2024-01-01T00:60:00Z",
+      "2024-01-01T00:00:60Z",
+      "2024-01-01T00:00:00.0000000000Z",
+      "2024-01-01T00:00:00.Z",
+      "2024-01-01T00:00:00,5Z",
+      "2024-01-01T00:00.5Z",
+      "2024-01-01t00:00:00Z",
+      "2024-01-01T00:00:00z",
+      "2024-01-01",
+      "2024-1-01T00:00:00Z",
+      "2024-01-01T00:00:00+24:00",
+      "2024-01-01T00:00:00+01:60",
+      "2024-01-01T00:00:00+1",
+      "2024-01-01T00:00:00Z ",
+      " 2024-01-01T00:00:00Z",
+      "1969-12-31T23:59:59.999999999Z",
+      "2106-01-01T00:00:00Z",
+      "2105-12-31T23:59:59-00:01",
+      "1970-01-01T00:00:00+00:01",
+      "0070-01-01T00:00:00Z",
+      "+2024-01-01T00:00:00Z",
+      "２０２４-01-01T00:00:00Z",
+      "",
+    ];
+    for (const text of bad) {
+      expect([text, parseInstant(text)]).toEqual([text, null]);
+      expect(decodeOne(movie({ timestamp: `"${text}"` })).fault.field).toBe("timestamp");
+    }
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * Keeps the arrows between the folders: which folder may import which, as CONTRIBUTING.md tells.
+ * Run by `deno task ok`; exits with 1 and one line per import that is not allowed.
+ */
+import { dirname, relative, resolve } from "node:path";
+
+const root = resolve(import.meta.dirname!, "..");
+
+/** What a file may import: path prefixes of the project, and packages. */
+interface Rule {
+  readonly folder: RegExp;
+  readonly may: readonly RegExp[];
+}
+
+const contracts = /^runtime\/[a-z_]+\.ts$/;
+const builtIn = /^node:/;
+
+/** The first rule whose folder matches a file decides. */
+const rules: readonly Rule[] = [
+  { folder: /^(main\.ts|tests\/|bench\/|tools\/|examples\/)/, may: [/^(?!main\.ts)/] },
+  { folder: /^runtime\/[a-z_]+\.ts$/, may: [contracts, builtIn] },
+  { folder: /^runtime\/engine\//, may: [/^runtime\/(?!commands\/)/, builtIn] },
+  {
+    folder: /^runtime\/commands\//,
+    may: [/^runtime\/(commands|sources|engine)\//, contracts, builtIn],
+  },
+  { folder: /^runtime\/sources\//, may: [/^runtime\/sources\//, contracts, builtIn] },
+  {
+    folder: /^runtime\/warehouse\//,
+    may: [/^runtime\/warehouse\//, contracts, builtIn, /^@clickhouse\/client$/],
+  },
+  {
+    folder: /^runtime\/archive\//,
+    may: [/^runtime\/archive\//, contracts, builtIn, /^hyparquet-writer/],
+  },
+  { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
+  { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
+  { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },
+  {
+    folder: /^routes\/api\//,
+    may: [/^routes\/api\//, /^runtime\/(ports|errors|frontier|events)\.ts$/, /^hono/, builtIn],
+  },
+  {
+    folder: /^routes\//,
+    may: [
+      /^(routes|islands)\//,
+      /^runtime\/(ports|errors|frontier|events)\.ts$/,
+      /^(hono|preact)/,
+      builtIn,
+    ],
+  },
+  { folder: /^islands\//, may: [/^islands\//, /^preact/] },
+];
+
+const importPattern = /^\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/gm;
+
+/** Every import of a file: as a path below the root, or as the package that it names. */
+async function* importsOf(file: string): AsyncGenerator<string> {
+  const text = (await Deno.readTextFile(resolve(root, file))).replace(/^\s*\*.*$/gm, "");
+  for (const [, from, dynamic] of text.matchAll(importPattern)) {
+    const target = from ?? dynamic;
+    yield target.startsWith(".") ? relative(root, resolve(root, dirname(file), target)) : target;
+  }
+}
+
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(resolve(root, folder))) {
+    const path = folder === "." ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory && !/^(\.|node_modules|data|dist)/.test(entry.name)) yield* sources(path);
+    else if (/\.tsx?$/.test(entry.name)) yield path;
+  }
+}
+
+let files = 0;
+const faults: string[] = [];
+for await (const file of sources(".")) {
+  files++;
+  const rule = rules.find(({ folder }) => folder.test(file));
+  if (rule === undefined) {
+    faults.push(`${file}: no rule says what a file here may import`);
+    continue;
+  }
+  const box = rule.folder.exec(file)?.[1] ?? "";
+  const may = rule.may.map((pattern) => new RegExp(pattern.source.replace("$1", box)));
+  for await (const target of importsOf(file)) {
+    if (!may.some((pattern) => pattern.test(target))) {
+      faults.push(`${file}: may not import ${target}`);
+    }
+  }
+}
+for (const fault of faults) console.error(fault);
+console.log(`import rules: ${files} files, ${faults.length} faults`);
+Deno.exit(faults.length > 0 ? 1 : 0);
