@@ -67,6 +67,7 @@ function Page({ status, lastRun, metrics }: PageProps) {
         <title>Twofold</title>
         <link rel="icon" href="/static/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/static/style.css" />
+        <link rel="stylesheet" href="/static/parts.css" />
         <script type="module" src="/static/live.js" />
       </head>
       <body>

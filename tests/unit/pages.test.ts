@@ -69,6 +69,7 @@ describe("createApp()", () => {
     for (
       const [name, type] of [
         ["style.css", "text/css"],
+        ["parts.css", "text/css"],
         ["live.js", "text/javascript"],
         ["icon.svg", "image/svg+xml"],
       ]
