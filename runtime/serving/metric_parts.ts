@@ -24,8 +24,8 @@ export interface PartsInput {
 
 /** One step of a statement. */
 export interface Part extends PartsInput {
-  /** A SELECT of the (bucket and) keys to keep, or "" for all. */
-  readonly survivors: string;
+  /** Keep only what the scalar `survivors`, an array of (bucket and) keys, names. */
+  readonly survivorsOnly: boolean;
   /** Leave frontier rows out. */
   readonly dataOnly: boolean;
 }
@@ -52,7 +52,7 @@ export function speedPart(part: Part): string {
   const conditions = [
     ...rangeConditions(query, "window_start"),
     ...keyConditions(query),
-    ...semiJoin([...bucket, ...keys], part.survivors),
+    ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
   const ofRows = conditions.length === 0
     ? []
@@ -85,7 +85,7 @@ export function batchPart(part: Part): string {
   const measures = measureNames(plugin.measureColumns);
   const head = part.dataOnly ? [] : ["toUInt32(0) AS frontier", "toUInt64(0) AS version"];
   if (query.bucket === "all" && query.from === null && query.to === null) {
-    const where = [...keyConditions(query), ...semiJoin(keys, part.survivors)];
+    const where = [...keyConditions(query), ...semiJoin(keys, part.survivorsOnly)];
     return `SELECT ${[...head, ...keys, ...measures].join(", ")}
 FROM (${allTimeRowsSql(tables, where.join(" AND ") || "1")})`;
   }
@@ -94,7 +94,7 @@ FROM (${allTimeRowsSql(tables, where.join(" AND ") || "1")})`;
     dayRowsWhere(tables, levelOf(query)),
     ...rangeConditions(query, "bucket"),
     ...keyConditions(query),
-    ...semiJoin([...bucket, ...keys], part.survivors),
+    ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
   const columns = [...head, ...bucket.map((start) => `${start} AS bucket`), ...keys, ...measures];
   // The inner SELECT keeps the conditions on the stored bucket, not on its alias.
@@ -138,10 +138,10 @@ function keyConditions({ keys }: TypedQuery): string[] {
   );
 }
 
-function semiJoin(columns: readonly string[], survivors: string): string[] {
-  if (survivors === "") return [];
+function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] {
+  if (!survivorsOnly) return [];
   const tuple = columns.length === 1 ? columns[0] : `(${columns.join(", ")})`;
-  return [`${tuple} IN (${survivors})`];
+  return [`${tuple} IN (SELECT arrayJoin(survivors))`];
 }
 
 /** Blocks at or above the cut; of a partition that the cut does not name, all. */

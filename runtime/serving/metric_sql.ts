@@ -34,26 +34,27 @@ export interface MetricSql {
 /** Builds the statement that answers a question. Frontier rows come first. */
 export function metricSql(input: MetricSqlInput): MetricSql {
   const { tables: { plugin }, query, frontierRows } = input;
-  const keys = plugin.keyColumns.map((key) => key.name);
-  const heavy = plugin.measureColumns.filter((column) => column.monoid === "union");
-  const light = plugin.measureColumns.filter((column) =>
-    column.monoid !== "union" || orderReads(plugin, query.order, column)
+  const ranking = plugin.measureColumns.filter((column) => orderReads(plugin, query.order, column));
+  const sets = plugin.measureColumns.some((column) =>
+    column.monoid === "union" && !ranking.includes(column)
   );
-  const oneRow = query.bucket === "all" && query.keys.length === keys.length;
+  const oneRow = query.bucket === "all" && query.keys.length === plugin.keyColumns.length;
   // Sets cost far more to merge than numbers: where the order does not need them, a first step
-  // ranks without them and only the rows that survive merge theirs.
-  const survivors = heavy.length > 0 && light.length < plugin.measureColumns.length && !oneRow
-    ? `SELECT ${identityColumns(plugin, query.bucket).join(", ")} FROM (${
-      shownSql(input, light, "", true)
-    } LIMIT ${query.limit})`
-    : null;
-  const sql = `${shownSql(input, plugin.measureColumns, survivors ?? "", false)}
-LIMIT ${query.limit + frontierRows}`;
+  // ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
+  const ranked = sets && !oneRow;
+  const columns = identityColumns(plugin, query.bucket);
+  const survivors = ranked
+    ? `WITH (SELECT groupArray(${columns.length === 1 ? columns[0] : `(${columns.join(", ")})`})
+FROM (${shownSql(input, ranking, false, true)}
+LIMIT ${query.limit})) AS survivors
+`
+    : "";
   return {
-    sql,
+    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, false)}
+LIMIT ${query.limit + frontierRows}`,
     params: partParameters(input),
     // Both steps must see the same parts of the speed table.
-    settings: survivors === null ? {} : { enable_shared_storage_snapshot_in_query: 1 },
+    settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
   };
 }
 
@@ -68,7 +69,7 @@ function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: Measure
 function shownSql(
   input: MetricSqlInput,
   measures: readonly MeasureColumn[],
-  survivors: string,
+  survivorsOnly: boolean,
   dataOnly: boolean,
 ): string {
   const { tables: { plugin }, query } = input;
@@ -96,7 +97,7 @@ function shownSql(
   ];
   const order = query.order.map((term) => `${term.column}${term.descending ? " DESC" : ""}`);
   return `SELECT ${columns.join(", ")} FROM (
-${mergedSql(input, tables, survivors, dataOnly)}
+${mergedSql(input, tables, survivorsOnly, dataOnly)}
 ) ORDER BY ${[...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"}`;
 }
 
@@ -108,11 +109,11 @@ const withMeasures = (
 function mergedSql(
   input: MetricSqlInput,
   tables: PluginTables,
-  survivors: string,
+  survivorsOnly: boolean,
   dataOnly: boolean,
 ): string {
   const { query } = input;
-  const part = { ...input, tables, survivors, dataOnly };
+  const part = { ...input, tables, survivorsOnly, dataOnly };
   const parts = [
     ...(query.layer === "speed" || input.run === null ? [] : [batchPart(part)]),
     ...(query.layer === "batch" ? [] : [speedPart(part)]),

@@ -219,6 +219,7 @@ export class ServingWorld {
       { params: { cut } },
     );
   }
+
   /** The rows that an answer must have, straight from the events below `cut`. */
   truth(
     tables: PluginTables,
