@@ -313,15 +313,17 @@ export class FastScan {
     let unit = this.#scale[f];
     if (bytes[p] === POINT) {
       const from = ++p;
-      for (; p < end; p++) {
+      for (; p < end && p - from < unit; p++) {
         const digit = bytes[p] - ZERO;
         if (digit < 0 || digit > 9) break;
         value = value * 10 + digit;
       }
       const places = p - from;
-      if (places === 0 || places > unit) return -1;
       digits += places;
       unit -= places;
+      // Zeros beyond the scale change nothing; any other digit there is left to the fallback.
+      while (p < end && bytes[p] === ZERO) p++;
+      if (p === from || (bytes[p] >= ZERO && bytes[p] <= ZERO + 9)) return -1;
     }
     if (digits > SAFE_DIGITS || isFractionOrExponent(bytes[p])) return -1;
     value *= powerOfTen[unit];

@@ -13,6 +13,9 @@ export interface IngestTopic {
   readonly log: EventLog;
 }
 
+/** Batches of a body that may wait for the disk while the next is decoded. */
+const BATCHES_UNDER_WAY = 4;
+
 /** Faults that an answer lists one by one; the others are counted. */
 const LISTED_FAULTS = 100;
 
@@ -28,6 +31,7 @@ export function createIngest(topics: readonly IngestTopic[]): Ingest {
       const { schema, log } = topicOf(topics, topic);
       const writer = new TopicWriter(schema, log);
       for await (const batch of splitStream(body, format)) await writer.append(batch);
+      await writer.settled();
       return writer.answer();
     },
   };
@@ -48,7 +52,10 @@ function topicOf(topics: readonly IngestTopic[], name: string | undefined): Inge
 class TopicWriter {
   readonly #columns: Columns;
   readonly #decoder;
-  readonly #buffer = new AppendBuffer();
+  readonly #buffers = Array.from({ length: BATCHES_UNDER_WAY }, () => new AppendBuffer());
+  /** By buffer, the append of what it holds. */
+  readonly #underWay: Promise<void>[] = [];
+  #batches = 0;
   #accepted = 0;
   #rejectedTotal = 0;
   readonly #rejected: { line: number; field: string; reason: string }[] = [];
@@ -68,15 +75,29 @@ class TopicWriter {
       this.#reject(batch.line[row], field, reason);
     }
     if (batch.count === 0) return;
+    const turn = this.#batches++ % BATCHES_UNDER_WAY;
+    await this.#underWay[turn];
+    const appended = this.#appendRows(this.#buffers[turn]);
+    appended.catch(() => {}); // whoever waits for it has the error
+    this.#underWay[turn] = appended;
+  }
+
+  /** Waits until all that was appended is durable. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  async #appendRows(buffer: AppendBuffer): Promise<void> {
+    const columns = this.#columns;
+    buffer.reset();
     let accepted = 0;
     for (let row = 0; row < columns.count; row++) {
       const event = columns.status[row] === RowStatus.event;
       if (event) accepted++;
       const key = event ? this.#key(row) : "";
-      this.#buffer.add(key, columns.bytes, columns.valueStart[row], columns.valueEnd[row]);
+      buffer.add(key, columns.bytes, columns.valueStart[row], columns.valueEnd[row]);
     }
-    const frontier = await this.log.append(this.#buffer);
-    this.#buffer.reset();
+    const frontier = await this.log.append(buffer);
     this.#accepted += accepted;
     frontier.forEach((offset, partition) => {
       if (offset > (this.#frontier[partition] ?? 0n)) this.#frontier[partition] = offset;

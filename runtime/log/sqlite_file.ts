@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+import { WalSync } from "./wal_sync.ts";
 
 /** The format that this version writes, in the file's `user_version`. */
 export const LOG_FORMAT = 1;
@@ -54,6 +55,7 @@ export interface LogFile {
   readonly database: DatabaseSync;
   readonly id: string;
   readonly partitions: PartitionState[];
+  readonly wal: WalSync;
 }
 
 /**
@@ -71,7 +73,7 @@ export function openLogFile(options: LogFileOptions): LogFile {
     transact(database, () => migrate(database!, options));
     const id = identity(database, options);
     transact(database, () => growPartitions(database!, options));
-    return { database, id, partitions: loadPartitions(database) };
+    return { database, id, partitions: loadPartitions(database), wal: new WalSync(path) };
   } catch (cause) {
     database?.close();
     throw cause instanceof TwofoldError ? cause : openError(path, cause);
@@ -106,7 +108,8 @@ function configure(database: DatabaseSync, maxFileBytes?: number): void {
     "auto_vacuum = INCREMENTAL",
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
-    "synchronous = FULL",
+    // Commits are synced by WalSync, without holding the event loop.
+    "synchronous = NORMAL",
     "fullfsync = ON",
     `wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
     `journal_size_limit = ${WAL_BYTES}`,

@@ -21,6 +21,7 @@ import {
 } from "./sqlite_file.ts";
 import { trimStep, vacuumStep } from "./sqlite_trim.ts";
 import { WaitingReaders } from "./waiting_readers.ts";
+import type { WalSync } from "./wal_sync.ts";
 
 /** Options of {@link openSqliteLog}. */
 export interface SqliteLogOptions {
@@ -92,7 +93,11 @@ class SqliteLog implements EventLog {
   readonly id: string;
   readonly #clock: Pick<Clock, "now">;
   readonly #database: DatabaseSync;
+  readonly #wal: WalSync;
+  /** Where the partitions stand for everybody: what is durable. */
   readonly #partitions: PartitionState[];
+  /** Where they stand for the next commit: what is committed. */
+  #committed: PartitionState[];
   readonly #writer: ChunkWriter;
   readonly #waiting = new WaitingReaders();
   readonly #select: StatementSync;
@@ -106,7 +111,9 @@ class SqliteLog implements EventLog {
     this.id = file.id;
     this.#clock = clock;
     this.#database = file.database;
+    this.#wal = file.wal;
     this.#partitions = file.partitions;
+    this.#committed = file.partitions.map((partition) => ({ ...partition }));
     this.#writer = new ChunkWriter(file.database, file.partitions.length);
     this.#select = this.#database.prepare(
       `SELECT first_offset, record_count, append_ms, kind, records FROM chunk
@@ -149,7 +156,8 @@ class SqliteLog implements EventLog {
     this.#assertOpen("read");
     const { end } = this.#assertHeld(partition, from);
     const at = Number(from);
-    const builder = new ReadBuilder(partition, at, maxRecords, maxBytes);
+    // What is committed and not yet durable is not there yet.
+    const builder = new ReadBuilder(partition, at, Math.min(maxRecords, end - at), maxBytes);
     if (at < end) this.#readInto(builder, partition, at);
     return builder.build();
   }
@@ -174,6 +182,7 @@ class SqliteLog implements EventLog {
 
   async #close(): Promise<void> {
     await this.#commit;
+    await this.#wal.close();
     await this.#upkeep;
     this.#waiting.wakeAll();
     this.#database.close();
@@ -185,16 +194,17 @@ class SqliteLog implements EventLog {
     return new Promise((resolve, reject) => {
       const ends = new Array<number>(this.#partitions.length).fill(0);
       this.#pending.push({ ...call, ends, resolve, reject });
-      // At the end of this turn, so that all who append in it share one commit and one sync.
+      // At the end of this turn, so that all who append in it share one commit.
       this.#commit ??= new Promise((done) => setImmediate(() => done(this.#commitPending())));
     });
   }
 
-  #commitPending(): void {
+  /** Commits what waits; the next commit may follow while this one is put on the disk. */
+  async #commitPending(): Promise<void> {
     const calls = this.#pending;
     this.#pending = [];
     this.#commit = null;
-    const next = this.#partitions.map((partition) => ({ ...partition }));
+    const next = this.#committed.map((partition) => ({ ...partition }));
     const nowMs = Math.floor(this.#clock.now());
     for (const partition of next) partition.lastAppendMs = Math.max(nowMs, partition.lastAppendMs);
     try {
@@ -202,17 +212,27 @@ class SqliteLog implements EventLog {
         for (const call of calls) this.#store(call, next);
         this.#writer.finish(next);
       });
+      this.#committed = next;
     } catch (cause) {
       this.#writer.discard();
-      const error = sqliteError(`append to topic "${this.topic}"`, this.topic, cause);
-      for (const call of calls) call.reject(error);
-      return;
+      return this.#refuse(calls, cause);
+    }
+    try {
+      await this.#wal.sync();
+    } catch (cause) {
+      // It may be there all the same, as after an answer that got lost: the sender tries again.
+      return this.#refuse(calls, cause);
     }
     this.#publish(next);
     for (const call of calls) call.resolve(call.ends);
   }
 
-  #publish(next: PartitionState[]): void {
+  #refuse(calls: readonly Pending[], cause: unknown): void {
+    const error = sqliteError(`append to topic "${this.topic}"`, this.topic, cause);
+    for (const call of calls) call.reject(error);
+  }
+
+  #publish(next: readonly PartitionState[]): void {
     for (let p = 0; p < next.length; p++) {
       const partition = this.#partitions[p];
       if (next[p].end === partition.end) continue;

@@ -22,14 +22,17 @@ export class Cells {
   #dirty: Uint32Array;
   #dirtyCount = 0;
 
-  constructor(plugin: Plugin) {
+  /** @param like the block before: as many cells are made room for. Default: few. */
+  constructor(plugin: Plugin, like?: Cells) {
     this.lanesPerCell = 1 + plugin.keyColumns.length;
     this.#columns = plugin.measureColumns;
-    const capacity = 256;
+    const capacity = roomFor(like?.count ?? 0);
     this.#lanes = new Uint32Array(capacity * this.lanesPerCell);
     this.#slots = new Uint32Array(capacity * 2);
     this.values = this.#columns.map((column) => fresh(column, capacity));
-    this.sets = this.#columns.map((column) => column.monoid === "union" ? new ValueSets() : null);
+    this.sets = this.#columns.map((column, i) =>
+      column.monoid === "union" ? new ValueSets(roomFor(like?.sets[i]?.count ?? 0)) : null
+    );
     this.#dirtyMark = new Uint8Array(capacity);
     this.#dirty = new Uint32Array(capacity);
   }
@@ -137,6 +140,11 @@ export class Cells {
       this.#slots[at] = cell + 1;
     }
   }
+}
+
+/** A power of two, with some room to spare so that a block like the last one does not grow. */
+function roomFor(count: number): number {
+  return Math.max(256, 2 ** Math.ceil(Math.log2(count * 1.1 + 1)));
 }
 
 function fresh(column: MeasureColumn, capacity: number): Float64Array {

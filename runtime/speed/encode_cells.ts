@@ -19,15 +19,28 @@ export function encodeCells(
   changed: Uint32Array,
   at: RowPosition,
 ): void {
-  for (const cell of changed) {
+  const { keyColumns, measureColumns } = plugin;
+  const [blockLow, blockHigh] = halves(at.block);
+  const [versionLow, versionHigh] = halves(at.version);
+  for (let i = 0; i < changed.length; i++) {
+    const cell = changed[i];
     writer.u8(SpeedKind.row);
     writer.u32(at.partition);
-    writer.u64(at.block);
+    writer.u64Halves(blockLow, blockHigh);
     writer.u32(cells.lane(cell, 0));
-    plugin.keyColumns.forEach((key, i) => encodeKey(writer, key, cells, cells.lane(cell, i + 1)));
-    plugin.measureColumns.forEach((column, i) => encodeMeasure(writer, column, cells, cell, i));
-    writer.u64(at.version);
+    for (let key = 0; key < keyColumns.length; key++) {
+      encodeKey(writer, keyColumns[key], cells, cells.lane(cell, key + 1));
+    }
+    for (let index = 0; index < measureColumns.length; index++) {
+      encodeMeasure(writer, measureColumns[index], cells, cell, index);
+    }
+    writer.u64Halves(versionLow, versionHigh);
   }
+}
+
+/** The low and the high 32 bits: a bigint per row would be slow. */
+function halves(value: bigint): [low: number, high: number] {
+  return [Number(value & 0xffffffffn), Number(value >> 32n)];
 }
 
 /** Writes a block's frontier row: the reserved row that says how far the block's rows reach. */
@@ -67,9 +80,10 @@ function encodeMeasure(
   index: number,
 ): void {
   if (column.monoid === "union") {
-    const values = cells.sets[index]!.valuesOf(cell);
-    writer.varint(values.length);
-    for (const value of values) writer.u32(value);
+    const set = cells.sets[index]!;
+    const count = set.collect(cell);
+    writer.varint(count);
+    for (let i = 0; i < count; i++) writer.u32(set.collected[i]);
     return;
   }
   const value = cells.values[index][cell];

@@ -21,6 +21,10 @@ export interface FlusherOptions {
 const MAX_CHANGED_ROWS = 200_000;
 const MAX_DEAD_LETTER_BYTES = 4 * 1024 * 1024;
 const LAST_BACKOFF_MS = 5_000;
+/** Flush intervals that a record may be old before its pipeline counts as catching up. */
+const BEHIND_INTERVALS = 8;
+/** Of a pipeline that catches up nobody waits for what lies half-way: fewer, larger flushes. */
+const CATCHING_UP_INTERVALS = 4;
 
 const deadLetterColumns = "topic, log, partition, offset, append_time, field, reason, value";
 
@@ -31,10 +35,15 @@ export class Flusher {
   readonly #rows = new Map<string, number>();
   /** What cannot be flushed at the moment, and why. */
   readonly #faults = new Map<string, string>();
-  /** By pipeline: when its next flush is due, how often it failed in a row, what is under way. */
+  /** By pipeline. */
   readonly #pace = new WeakMap<PartitionPipeline, {
+    /** When the next flush is due. */
     dueMs: number;
+    /** How often it failed in a row. */
     failures: number;
+    /** Whether it catches up. */
+    behind: boolean;
+    /** What is under way. */
     flushing: Promise<void> | null;
   }>();
 
@@ -55,12 +64,15 @@ export class Flusher {
 
   /**
    * Flushes a pipeline when its interval is over, without waiting for the insert; waits when so much
-   * has changed that reading on would not be bounded.
+   * has changed that reading on would not be bounded. While it catches up its intervals are longer;
+   * once it has, it is flushed at once.
    *
+   * @param atEnd whether it stands at the end of the log.
    * @returns in how many milliseconds there is something to flush; null when there is nothing.
    */
-  async flushIfDue(pipeline: PartitionPipeline): Promise<number | null> {
+  async flushIfDue(pipeline: PartitionPipeline, atEnd = true): Promise<number | null> {
     const pace = this.#paceOf(pipeline);
+    this.#setPace(pipeline, atEnd);
     const full = isFull(pipeline);
     if (pace.flushing !== null && full) await pace.flushing;
     if (!isUnflushed(pipeline)) {
@@ -87,10 +99,22 @@ export class Flusher {
   #paceOf(pipeline: PartitionPipeline) {
     let pace = this.#pace.get(pipeline);
     if (pace === undefined) {
-      pace = { dueMs: 0, failures: 0, flushing: null };
+      pace = { dueMs: 0, failures: 0, behind: false, flushing: null };
       this.#pace.set(pipeline, pace);
     }
     return pace;
+  }
+
+  /** Notices that a pipeline has fallen behind or has caught up. Only when to flush hangs on it. */
+  #setPace(pipeline: PartitionPipeline, atEnd: boolean): void {
+    const { clock, flushIntervalMs } = this.#options;
+    const pace = this.#paceOf(pipeline);
+    const ageMs = clock.now() - pipeline.readAppendMs;
+    const behind = !atEnd && ageMs > BEHIND_INTERVALS * flushIntervalMs;
+    if (behind === pace.behind) return;
+    pace.behind = behind;
+    if (pace.failures > 0) return;
+    pace.dueMs = behind ? pace.dueMs + (CATCHING_UP_INTERVALS - 1) * flushIntervalMs : 0;
   }
 
   async #flush(pipeline: PartitionPipeline): Promise<void> {
@@ -102,7 +126,8 @@ export class Flusher {
     const ok = (await Promise.all(writes)).every((written) => written);
     pace.failures = ok ? 0 : pace.failures + 1;
     const backoffMs = Math.min(flushIntervalMs * 2 ** pace.failures, LAST_BACKOFF_MS);
-    pace.dueMs = startedMs + (ok ? flushIntervalMs : Math.max(flushIntervalMs, backoffMs));
+    const intervalMs = flushIntervalMs * (pace.behind ? CATCHING_UP_INTERVALS : 1);
+    pace.dueMs = startedMs + (ok ? intervalMs : Math.max(flushIntervalMs, backoffMs));
   }
 
   async #writePlugin(at: PluginPartition): Promise<boolean> {

@@ -15,53 +15,68 @@ export interface Kernel {
 /** Makes the kernel of a plugin over one set of columns, which is filled anew for every chunk. */
 export function createKernel(plugin: Plugin, columns: Columns): Kernel {
   const cursor = createCursor(columns);
-  const { where } = plugin;
-  const { sizeSeconds } = plugin.stream.window;
-  const fillKeys = plugin.keyColumns.map((key) => keyFiller(key, columns, cursor));
+  const { where, keyColumns } = plugin;
+  const { status, repeat, eventMs } = columns;
+  const sizeMs = plugin.stream.window.sizeSeconds * 1000;
+  /** Numbers as they are in the columns; null for keys that are computed or text. */
+  const keyValues = keyColumns.map((key) => numbersOf(key, columns));
+  const keyOf = keyColumns.map((key) => keyFunction(key, columns, cursor));
   const add = plugin.measureColumns.map((column, i) => adder(column, i, columns));
-  const probe = new Uint32Array(1 + plugin.keyColumns.length);
+  const probe = new Uint32Array(1 + keyColumns.length);
   /** The cell of each counted row, or −1. */
   const cellOf = new Int32Array(columns.capacity);
+  /** The window of the last event: most events lie in the same one. */
+  let windowMs = NaN;
 
-  const findCell = (cells: Cells, row: number): number => {
-    if (columns.status[row] !== RowStatus.event || columns.repeat[row] === 1) return -1;
-    cursor.row = row;
-    if (where !== undefined && !where(cursor.event)) return -1;
-    const seconds = Math.floor(columns.eventMs[row] / 1000);
-    probe[0] = seconds - seconds % sizeSeconds;
-    for (let i = 0; i < fillKeys.length; i++) probe[i + 1] = fillKeys[i](cells, row);
-    return cells.touch(probe);
+  const findCells = (cells: Cells, firstRow: number, endRow: number) => {
+    for (let row = firstRow; row < endRow; row++) {
+      cellOf[row] = -1;
+      if (status[row] !== RowStatus.event || repeat[row] === 1) continue;
+      if (where !== undefined) {
+        cursor.row = row;
+        if (!where(cursor.event)) continue;
+      }
+      const sinceMs = eventMs[row] - windowMs;
+      if (!(sinceMs >= 0 && sinceMs < sizeMs)) {
+        windowMs = Math.floor(eventMs[row] / sizeMs) * sizeMs;
+        probe[0] = windowMs / 1000;
+      }
+      for (let i = 0; i < keyValues.length; i++) {
+        const values = keyValues[i];
+        probe[i + 1] = values === null ? keyOf[i](cells, row) : values[row];
+      }
+      cellOf[row] = cells.touch(probe);
+    }
   };
 
   return {
     apply(cells, firstRow, endRow) {
-      for (let row = firstRow; row < endRow; row++) cellOf[row] = findCell(cells, row);
+      findCells(cells, firstRow, endRow);
       for (const addColumn of add) addColumn(cells, cellOf, firstRow, endRow);
     },
   };
 }
 
-function keyFiller(
-  key: KeyColumn,
+function numbersOf({ field, type }: KeyColumn, columns: Columns): Uint32Array | Uint8Array | null {
+  if (field === undefined || type.kind === "string") return null;
+  return columns.fields[field].values as Uint32Array | Uint8Array;
+}
+
+function keyFunction(
+  { name, of, field, type }: KeyColumn,
   columns: Columns,
   cursor: Cursor,
 ): (cells: Cells, row: number) => number {
-  const { of, field, type } = key;
-  if (field !== undefined) {
-    if (type.kind === "string") {
-      return (cells, row) => cells.textNumber(textAt(columns, field, row));
-    }
-    const { values } = columns.fields[field];
-    return (_cells, row) => values[row];
-  }
-  return (cells) => {
+  if (field !== undefined) return (cells, row) => cells.textNumber(textAt(columns, field, row));
+  return (cells, row) => {
+    cursor.row = row;
     const value = of!(cursor.event);
     if (type.kind === "string") return cells.textNumber(String(value));
     const number = type.kind === "enumeration"
       ? type.values!.indexOf(String(value))
       : Number(value);
     if (!(Number.isInteger(number) && number >= 0 && number <= 0xffffffff)) {
-      throw new RangeError(`Cannot compute key "${key.name}": wanted a ${type.kind}, got ${value}`);
+      throw new RangeError(`Cannot compute key "${name}": wanted a ${type.kind}, got ${value}`);
     }
     return number;
   };
@@ -69,7 +84,10 @@ function keyFiller(
 
 type Adder = (cells: Cells, cellOf: Int32Array, firstRow: number, endRow: number) => void;
 
-/** The accumulate step of one measure column: a tight loop over one field. */
+/**
+ * The accumulate step of one measure column: a tight loop over one field. Every step has a loop of
+ * its own, because a function called per event costs more than the step.
+ */
 function adder(column: MeasureColumn, index: number, columns: Columns): Adder {
   if (column.adds === "one") {
     return (cells, cellOf, firstRow, endRow) => {
@@ -77,35 +95,46 @@ function adder(column: MeasureColumn, index: number, columns: Columns): Adder {
       for (let row = firstRow; row < endRow; row++) if (cellOf[row] >= 0) to[cellOf[row]]++;
     };
   }
-  const { values, nulls } = columns.fields[column.field!];
-  const step = stepOf(column, index, values);
-  return (cells, cellOf, firstRow, endRow) => {
-    for (let row = firstRow; row < endRow; row++) {
-      const cell = cellOf[row];
-      if (cell >= 0 && (nulls === undefined || nulls[row] === 0)) step(cells, cell, row);
-    }
-  };
-}
-
-function stepOf(
-  column: MeasureColumn,
-  index: number,
-  values: Uint32Array | Uint8Array | Float64Array,
-): (cells: Cells, cell: number, row: number) => void {
-  if (column.adds === "present") return (cells, cell) => void cells.values[index][cell]++;
+  const { values, nulls = new Uint8Array(columns.capacity) } = columns.fields[column.field!];
+  if (column.adds === "present") {
+    return (cells, cellOf, firstRow, endRow) => {
+      const to = cells.values[index];
+      for (let row = firstRow; row < endRow; row++) {
+        if (cellOf[row] >= 0 && nulls[row] === 0) to[cellOf[row]]++;
+      }
+    };
+  }
   switch (column.monoid) {
     case "sum":
-      return (cells, cell, row) => void (cells.values[index][cell] += values[row]);
+      return (cells, cellOf, firstRow, endRow) => {
+        const to = cells.values[index];
+        for (let row = firstRow; row < endRow; row++) {
+          if (cellOf[row] >= 0 && nulls[row] === 0) to[cellOf[row]] += values[row];
+        }
+      };
     case "min":
-      // Not (a < b): also true when the cell still holds NaN.
-      return (cells, cell, row) => {
-        if (!(cells.values[index][cell] <= values[row])) cells.values[index][cell] = values[row];
+      return (cells, cellOf, firstRow, endRow) => {
+        const to = cells.values[index];
+        for (let row = firstRow; row < endRow; row++) {
+          const cell = cellOf[row];
+          // Not (a < b): also true when the cell still holds NaN.
+          if (cell >= 0 && nulls[row] === 0 && !(to[cell] <= values[row])) to[cell] = values[row];
+        }
       };
     case "max":
-      return (cells, cell, row) => {
-        if (!(cells.values[index][cell] >= values[row])) cells.values[index][cell] = values[row];
+      return (cells, cellOf, firstRow, endRow) => {
+        const to = cells.values[index];
+        for (let row = firstRow; row < endRow; row++) {
+          const cell = cellOf[row];
+          if (cell >= 0 && nulls[row] === 0 && !(to[cell] >= values[row])) to[cell] = values[row];
+        }
       };
     case "union":
-      return (cells, cell, row) => cells.sets[index]!.add(cell, values[row]);
+      return (cells, cellOf, firstRow, endRow) => {
+        const set = cells.sets[index]!;
+        for (let row = firstRow; row < endRow; row++) {
+          if (cellOf[row] >= 0 && nulls[row] === 0) set.add(cellOf[row], values[row]);
+        }
+      };
   }
 }

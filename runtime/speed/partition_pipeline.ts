@@ -41,6 +41,7 @@ export class PartitionPipeline {
   readonly #repeats: RepeatIndex;
   readonly #walk: BlockWalk;
   #position: bigint;
+  #readAppendMs = Infinity;
   #primed = false;
 
   constructor(parts: PipelineParts) {
@@ -57,6 +58,11 @@ export class PartitionPipeline {
   /** The fetch position. */
   get position(): bigint {
     return this.#position;
+  }
+
+  /** When the log took the last record that was read; infinite before the first. */
+  get readAppendMs(): number {
+    return this.#readAppendMs;
   }
 
   /**
@@ -115,6 +121,7 @@ export class PartitionPipeline {
     for (const plugin of this.plugins) plugin.advance(chunk.to);
     this.ledger?.advance(chunk.to);
     this.#position = chunk.to;
+    if (columns.count > 0) this.#readAppendMs = columns.appendMs[columns.count - 1];
   }
 
   #guard(plugin: PluginPartition, action: () => void): void {

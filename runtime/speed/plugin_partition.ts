@@ -90,7 +90,8 @@ export class PluginPartition {
     if (segment.end === null) return;
     this.#position = segment.end;
     block.end = segment.end;
-    this.#blocks.push({ start: segment.end, end: null, cells: new Cells(this.plugin) });
+    const cells = new Cells(this.plugin, block.cells);
+    this.#blocks.push({ start: segment.end, end: null, cells });
   }
 
   /** Says that the log was read up to `to`, the fetch position: beyond the last record by a gap. */

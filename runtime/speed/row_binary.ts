@@ -38,6 +38,14 @@ export class RowBinaryWriter {
     this.#length += 8;
   }
 
+  /** A UInt64 as its low and its high 32 bits. */
+  u64Halves(low: number, high: number): void {
+    this.#reserve(8);
+    this.#view.setUint32(this.#length, low, true);
+    this.#view.setUint32(this.#length + 4, high, true);
+    this.#length += 8;
+  }
+
   /** A whole number within ±2⁵³ as Int64 or UInt64. */
   i64(value: number): void {
     this.#reserve(8);

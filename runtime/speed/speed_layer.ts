@@ -257,7 +257,7 @@ export class LogSpeedLayer implements SpeedLayer {
         signal,
         sleep: (ms) => clock.sleep(ms, signal),
       });
-      const waitMs = await this.#flusher.flushIfDue(pipeline);
+      const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
       if (moved) {
         await setImmediate();
         continue;

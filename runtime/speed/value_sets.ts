@@ -1,58 +1,112 @@
+/** Values of a cell that are found by walking its list; a longer list is found by hash too. */
+const LISTED = 8;
+/** As many values are sorted by insertion: most sets are small. */
+const INSERTED = 24;
+
 /** Sets of 32-bit numbers, one per cell, in shared arrays: an exact distinct count's state. */
 export class ValueSets {
+  /** Open addressing over the nodes of long lists: node + 1, or 0. */
   #slots = new Uint32Array(512);
-  #cells = new Uint32Array(256);
-  #values = new Uint32Array(256);
+  #hashed = 0;
+  #cells: Uint32Array<ArrayBuffer>;
+  #values: Uint32Array<ArrayBuffer>;
   /** The next node of the same cell + 1, or 0. */
-  #next = new Uint32Array(256);
+  #next: Uint32Array<ArrayBuffer>;
   /** A cell's first node + 1, or 0. */
-  #heads = new Uint32Array(256);
+  #heads: Uint32Array<ArrayBuffer>;
   #count = 0;
+  /** What {@link collect} collected. */
+  collected: Uint32Array<ArrayBuffer> = new Uint32Array(64);
+
+  /** @param capacity values to make room for at first. Default 256. */
+  constructor(capacity = 256) {
+    this.#cells = new Uint32Array(capacity);
+    this.#values = new Uint32Array(capacity);
+    this.#next = new Uint32Array(capacity);
+    this.#heads = new Uint32Array(capacity);
+  }
+
+  /** Values in all sets. */
+  get count(): number {
+    return this.#count;
+  }
 
   /** Adds a value to a cell's set. */
   add(cell: number, value: number): void {
-    const mask = this.#slots.length - 1;
-    for (let at = hashOf(cell, value) & mask;; at = (at + 1) & mask) {
-      const entry = this.#slots[at];
-      if (entry === 0) return this.#insert(at, cell, value);
-      if (this.#cells[entry - 1] === cell && this.#values[entry - 1] === value) return;
-    }
-  }
-
-  /** A cell's values, ascending. */
-  valuesOf(cell: number): Uint32Array {
-    const values: number[] = [];
-    for (let node = this.#heads[cell] ?? 0; node !== 0; node = this.#next[node - 1]) {
-      values.push(this.#values[node - 1]);
-    }
-    return Uint32Array.from(values).sort();
-  }
-
-  #insert(slot: number, cell: number, value: number): void {
-    if ((this.#count + 1) * 2 > this.#slots.length) {
-      this.#grow();
-      return this.add(cell, value);
-    }
     while (cell >= this.#heads.length) this.#heads = doubled(this.#heads);
+    const values = this.#values;
+    const next = this.#next;
+    const head = this.#heads[cell];
+    let node = head;
+    let walked = 0;
+    for (; node !== 0 && walked < LISTED; walked++) {
+      if (values[node - 1] === value) return;
+      node = next[node - 1];
+    }
+    if (walked < LISTED) return this.#append(cell, value);
+    if (node === 0) {
+      // The list becomes a long one: from now on all of it is in the table.
+      for (let own = head; own !== 0; own = this.#next[own - 1]) this.#place(own);
+    } else if (this.#has(cell, value)) return;
+    this.#append(cell, value);
+    this.#place(this.#count);
+  }
+
+  /**
+   * Collects a cell's values, ascending, as the first numbers of {@link collected}; they stay until
+   * the next call.
+   *
+   * @returns how many there are.
+   */
+  collect(cell: number): number {
+    let count = 0;
+    for (let node = this.#heads[cell] ?? 0; node !== 0; node = this.#next[node - 1]) {
+      if (count === this.collected.length) this.collected = doubled(this.collected);
+      this.collected[count++] = this.#values[node - 1];
+    }
+    if (count > 1) sort(this.collected, count);
+    return count;
+  }
+
+  #append(cell: number, value: number): void {
+    if (this.#count === this.#values.length) {
+      this.#cells = doubled(this.#cells);
+      this.#values = doubled(this.#values);
+      this.#next = doubled(this.#next);
+    }
     const node = this.#count++;
-    this.#slots[slot] = node + 1;
     this.#cells[node] = cell;
     this.#values[node] = value;
     this.#next[node] = this.#heads[cell];
     this.#heads[cell] = node + 1;
   }
 
-  #grow(): void {
-    this.#cells = doubled(this.#cells);
-    this.#values = doubled(this.#values);
-    this.#next = doubled(this.#next);
-    this.#slots = new Uint32Array(this.#slots.length * 2);
-    const mask = this.#slots.length - 1;
-    for (let node = 0; node < this.#count; node++) {
-      let at = hashOf(this.#cells[node], this.#values[node]) & mask;
-      while (this.#slots[at] !== 0) at = (at + 1) & mask;
-      this.#slots[at] = node + 1;
+  #has(cell: number, value: number): boolean {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let at = hashOf(cell, value) & mask; slots[at] !== 0; at = (at + 1) & mask) {
+      const node = slots[at] - 1;
+      if (this.#values[node] === value && this.#cells[node] === cell) return true;
     }
+    return false;
+  }
+
+  /** Puts a node (its number + 1) into the table. */
+  #place(entry: number): void {
+    if (++this.#hashed * 2 > this.#slots.length) {
+      const before = this.#slots;
+      this.#slots = new Uint32Array(before.length * 2);
+      for (const other of before) if (other !== 0) this.#store(other);
+    }
+    this.#store(entry);
+  }
+
+  #store(entry: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let at = hashOf(this.#cells[entry - 1], this.#values[entry - 1]) & mask;
+    while (slots[at] !== 0) at = (at + 1) & mask;
+    slots[at] = entry;
   }
 }
 
@@ -60,6 +114,19 @@ function doubled(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(array.length * 2);
   larger.set(array);
   return larger;
+}
+
+function sort(values: Uint32Array, count: number): void {
+  if (count > INSERTED) {
+    values.subarray(0, count).sort();
+    return;
+  }
+  for (let i = 1; i < count; i++) {
+    const value = values[i];
+    let to = i;
+    for (; to > 0 && values[to - 1] > value; to--) values[to] = values[to - 1];
+    values[to] = value;
+  }
 }
 
 function hashOf(cell: number, value: number): number {

@@ -60,4 +60,6 @@ export const oneBlockSettings: Readonly<Record<string, string>> = {
   max_insert_block_size: String(NO_LIMIT_ROWS),
   min_insert_block_size_rows: String(NO_LIMIT_ROWS),
   min_insert_block_size_bytes: "0",
+  // The rows of an insert have different keys: merging them would find nothing.
+  optimize_on_insert: "0",
 };
