@@ -104,7 +104,7 @@ export const settings = {
     env: "TWOFOLD_BLOCK_SPAN",
     flag: "block-span",
     type: duration({ min: SECOND_MS, max: DAY_MS }),
-    default: ({ command }) => command === "dev" ? 20 * SECOND_MS : MINUTE_MS,
+    default: ({ command }) => command === "dev" ? 10 * SECOND_MS : MINUTE_MS,
     summary: "How long a block with events stays open before a tick ends it",
   }),
   horizon: filled({

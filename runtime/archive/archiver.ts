@@ -77,6 +77,13 @@ export class Archiver {
     return { [log.id]: offsets };
   }
 
+  /** Reads where the manifests end, so that {@link frontier} tells it before anything is archived. */
+  async resume(): Promise<void> {
+    for (let partition = 0; partition < this.#options.log.partitionCount(); partition++) {
+      if (!this.#partitions.has(partition)) await this.#resume(partition);
+    }
+  }
+
   /** The last error of a partition, or null once it went well again. */
   error(partition: number): Error | null {
     return this.#errors.get(partition) ?? null;

@@ -82,8 +82,10 @@ export class Retention {
     const beforeMs = clock.now() - config.logRetentionMs;
     for (let partition = 0; partition < log.partitionCount(); partition++) {
       const needed = speed.neededFrom(partition);
-      const horizonStart = archived[partition] - BigInt(config.horizon);
-      const limit = needed < horizonStart ? needed : horizonStart;
+      // A new generation starts at a multiple of the block size with a whole horizon before it, and
+      // what lies below that has to be archived.
+      const spare = archived[partition] - BigInt(config.horizon + config.blockSize);
+      const limit = needed < spare ? needed : spare;
       let below = this.#looked.get(partition) ?? (await log.bounds(partition)).start;
       const base = frontierAt(log, partition, below);
       const cut = frontierAt(log, partition, limit > below ? limit : below);

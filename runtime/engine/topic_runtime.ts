@@ -99,6 +99,7 @@ export async function openTopic(
     blockSize,
     createDecoder: () => createDecoder(schema),
   });
+  await archiver.resume();
   const pacemaker = new Pacemaker({
     log,
     clock,
@@ -130,8 +131,7 @@ export async function openTopic(
     batch,
     async run(signal) {
       const onError = (error: unknown) => onProblem(`batch run of ${schema.topic} failed`, error);
-      // What was archived before a restart is published at once, not at the next full minute.
-      const batchRuns = batch.run({ signal }).catch((error) => {
+      const batchRuns = firstRun(log, archiver, batch, clock, signal).catch((error) => {
         if (!signal.aborted) onError(error);
       }).then(() => runOnSchedule(batch, config.batchSchedule, clock, signal, onError));
       await Promise.all([
@@ -144,6 +144,28 @@ export async function openTopic(
     },
     close: () => log.close(),
   };
+}
+
+const LOOK_MS = 500;
+
+/**
+ * Publishes what is archived as soon as anything is: what was archived before a restart, or a new
+ * log's first block, and not only when the schedule says so.
+ */
+async function firstRun(
+  log: EventLog,
+  archiver: Archiver,
+  batch: BatchLayer,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const archived = () => archiver.frontier()[log.id].every((offset) => offset > 0n);
+  const sinceMs = clock.now();
+  // A partition may stay empty: then the schedule's first run is not waited for longer than this.
+  while (!archived() && clock.now() - sinceMs < 60_000 && !signal.aborted) {
+    await clock.sleep(LOOK_MS, signal);
+  }
+  if (!signal.aborted) await batch.run({ signal });
 }
 
 /** From when on the speed rows of all plugins are whole; 0 when all are. */

@@ -63,17 +63,21 @@ export async function resumePlugin(
  * Where a new generation starts: at the log's beginning, or, where the log was trimmed, at the first
  * bound that is known without reading (a multiple of the block size) with a whole horizon before it.
  * What lies below is archived, so the next batch run covers it.
+ *
+ * Retention leaves room for such a bound. If there is none (the horizon was raised since), the last
+ * bound in the log has to do: repeats of what was trimmed then stand until the batch sees them.
  */
 async function firstBlock(
   log: EventLog,
   partition: number,
   facts: { blockSize: number; horizon: number },
 ): Promise<bigint> {
-  const { start } = await log.bounds(partition);
+  const { start, end } = await log.bounds(partition);
   if (start === 0n) return 0n;
   const size = BigInt(facts.blockSize);
-  const whole = start + BigInt(facts.horizon);
-  return (whole + size - 1n) / size * size;
+  const whole = (start + BigInt(facts.horizon) + size - 1n) / size * size;
+  const last = end / size * size;
+  return whole <= last ? whole : last;
 }
 
 /** Reads where the ledger resumes and what it counted before. One history per partition. */

@@ -155,7 +155,7 @@ describe("the table of settings", () => {
   it("describeSettings() has a row for each setting", () => {
     const table = describeSettings();
     for (const { env } of Object.values(settings)) expect(table).toContain(`\`${env}\``);
-    expect(table).toContain("`1m` (dev: `20s`)");
+    expect(table).toContain("`1m` (dev: `10s`)");
   });
 
   it("unknownVariables() finds slips of the pen", () => {

@@ -1,0 +1,29 @@
+import process from "node:process";
+import { readConfig } from "../../runtime/config.ts";
+import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
+
+/** The project's folder. */
+export const projectRoot = new URL("../../", import.meta.url).pathname;
+
+/** An engine over a folder of its own, started; `close` also removes the folder. */
+export async function openTestEngine(
+  options: { root?: string; dir?: string; env?: Record<string, string> } = {},
+): Promise<{ engine: Engine; dir: string; close: () => Promise<void> }> {
+  const dir = options.dir ?? await Deno.makeTempDir({ prefix: "twofold-test-" });
+  const libchdb = process.env.TWOFOLD_LIBCHDB;
+  const config = readConfig({
+    command: "start",
+    flags: { data: dir },
+    env: { ...(libchdb ? { TWOFOLD_LIBCHDB: libchdb } : {}), ...options.env },
+  });
+  const engine = await openEngine(config, { root: options.root ?? projectRoot, version: "test" });
+  engine.start();
+  return {
+    engine,
+    dir,
+    close: async () => {
+      await engine.close();
+      if (options.dir === undefined) await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
