@@ -47,7 +47,7 @@ describe("readConfig()", () => {
 
   it("closes blocks sooner and simulates in dev", () => {
     const config = readConfig({ command: "dev", machineMemoryBytes: 2 * GIB });
-    expect(config).toMatchObject({ blockSpanMs: 20_000, simulator: true, simulatorRate: 200 });
+    expect(config).toMatchObject({ blockSpanMs: 10_000, simulator: true, simulatorRate: 200 });
     expect(config.memoryLimitBytes).toBe(GIB);
   });
 
