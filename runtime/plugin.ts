@@ -83,7 +83,10 @@ export interface PluginDeclaration<S extends EventSchema = EventSchema> {
   /** Key columns by name: a field's name, or a function with a type. */
   readonly key: Readonly<Record<string, (keyof S["fields"] & string) | ComputedKey<S>>>;
   readonly measures: Readonly<Record<string, Measure>>;
-  /** Shown after the merge, as SQL over the measures' columns; null where it is not finite. */
+  /**
+   * Shown after the merge, as SQL over the measures' columns, each a Float64 (a `uniq` is its number
+   * of distinct values); null where it is not finite.
+   */
   readonly derive?: Readonly<Record<string, string>>;
   readonly stream: { readonly window: Window; readonly relation: Relation };
   readonly batch: {
@@ -136,7 +139,10 @@ export interface MeasureColumn {
 /** A shown column: what the API and the relations give after the merge. */
 export interface ShownColumn {
   readonly name: string;
-  /** SQL over the merged measure columns. */
+  /**
+   * SQL over the merged measure columns of a relation called `merged`, or the name of one. (A shown
+   * column may have a measure's name and another value.)
+   */
   readonly sql: string;
 }
 
@@ -289,16 +295,16 @@ function columnsOf(
 }
 
 function shown(plugin: PluginDeclaration, measureColumns: readonly MeasureColumn[]): ShownColumn[] {
+  const numbers = new Map(measureColumns.map(({ name, monoid }) => [
+    name,
+    `toFloat64(${monoid === "union" ? `length(merged.${name})` : `merged.${name}`})`,
+  ]));
   const finite = (sql: string) => {
-    const asFloat = measureColumns.reduce(
-      (text, column) =>
-        text.replace(new RegExp(`\\b${column.name}\\b`, "g"), `toFloat64(${column.name})`),
-      sql,
-    );
+    const asFloat = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => numbers.get(word) ?? word);
     return `if(isFinite(${asFloat}), ${asFloat}, NULL)`;
   };
   const measures = Object.entries(plugin.measures).map(([name, measure]) => {
-    if (measure.kind === "uniq") return { name, sql: `length(${name})` };
+    if (measure.kind === "uniq") return { name, sql: `length(merged.${name})` };
     if (measure.kind === "avg") return { name, sql: finite(`${name}_sum / ${name}_count`) };
     return { name, sql: name };
   });

@@ -1,5 +1,5 @@
 /** The types that settings have: how their text is read, and what a fault says was wanted. */
-import { parseCron } from "./cron.ts";
+import { Cron } from "croner";
 
 /** A type of setting. */
 export interface SettingType<T> {
@@ -124,12 +124,13 @@ export const onOff: SettingType<boolean> = {
   show: String,
 };
 
-/** A cron schedule of five fields, UTC; see {@link parseCron}. */
+/** A cron schedule of five fields, UTC, that some day of the calendar matches. */
 export const schedule: SettingType<string> = {
   wanted: "a cron schedule of five fields, UTC, such as */5 * * * *",
   parse: (value) => {
     try {
-      return parseCron(value).text;
+      const cron = new Cron(value, { timezone: "UTC", paused: true, mode: "5-part" });
+      return cron.nextRun(new Date(0)) === null ? undefined : value.trim();
     } catch {
       return undefined;
     }

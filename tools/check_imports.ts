@@ -18,6 +18,8 @@ const builtIn = /^node:/;
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
   { folder: /^(main\.ts|tests\/|bench\/|tools\/|examples\/)/, may: [/^(?!main\.ts)/] },
+  // A setting is checked by what later reads it.
+  { folder: /^runtime\/setting_types\.ts$/, may: [contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/[a-z_]+\.ts$/, may: [contracts, builtIn] },
   { folder: /^runtime\/engine\//, may: [/^runtime\/(?!commands\/)/, builtIn] },
   {

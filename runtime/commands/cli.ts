@@ -3,6 +3,7 @@ import { type Config, readConfig, unknownVariables } from "../config.ts";
 import { TwofoldError } from "../errors.ts";
 import { batchCommand } from "./batch.ts";
 import { helpOf, readCommandLine, type Request, UsageError } from "./command_line.ts";
+import { checkDenoVersion } from "./deno_version.ts";
 import { replayCommand, replayRequest } from "./replay.ts";
 import { serverCommand } from "./run_server.ts";
 import { statusCommand } from "./status.ts";
@@ -22,6 +23,7 @@ const INTERRUPTED = 130;
  */
 export async function runCommandLine(args: readonly string[], world: World): Promise<number> {
   try {
+    checkDenoVersion();
     return await run(readCommandLine(args), world);
   } catch (error) {
     const interrupted = world.stop.aborted && !(error instanceof TwofoldError);

@@ -98,7 +98,7 @@ function shownSql(
   const order = query.order.map((term) => `${term.column}${term.descending ? " DESC" : ""}`);
   return `SELECT ${columns.join(", ")} FROM (
 ${mergedSql(input, tables, survivorsOnly, dataOnly)}
-) ORDER BY ${[...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"}`;
+) AS merged ORDER BY ${[...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"}`;
 }
 
 const withMeasures = (

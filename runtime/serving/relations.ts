@@ -128,7 +128,7 @@ ${source}
   const shown = plugin.shownColumns.map(({ name, sql }) =>
     sql === name ? name : `${sql} AS ${name}`
   );
-  const middle = `SELECT ${[...grouped, ...shown].join(", ")} FROM (\n${merged}\n)`;
+  const middle = `SELECT ${[...grouped, ...shown].join(", ")} FROM (\n${merged}\n) AS merged`;
   const outer = [
     ...timeColumns,
     ...by.map(([name], i) => `by_${i} AS ${name}`),

@@ -2,6 +2,7 @@
  * The C interface of libchdb (ClickHouse in the process): where the library is and what it exports.
  * Only `native_connection.ts` calls it.
  */
+import { dirname } from "node:path";
 import { UserError } from "../errors.ts";
 
 /** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
@@ -67,7 +68,8 @@ const loaded = new Map<string, Libchdb>();
 /**
  * Loads the library, once per process, and switches off its signal handlers.
  *
- * @param libraryPath the file; default: of the npm package for this platform.
+ * @param libraryPath the file; default: of the npm package for this platform, or
+ * `libchdb.so` beside the executable, where there is no such package (as with a compiled one).
  * @throws UserError where there is no library for the platform, or it cannot be loaded.
  */
 export function loadLibchdb(libraryPath: string = findLibrary()): Libchdb {
@@ -104,7 +106,7 @@ function pinLibrary(libraryPath: string): void {
   libc.close();
 }
 
-/** The library of the npm package for this platform. */
+/** The library of the npm package for this platform, or the one beside the executable. */
 function findLibrary(): string {
   const { os, arch, target } = Deno.build;
   const platform = `${os}-${arch}-${target.split("-").at(-1)}`;
@@ -116,13 +118,13 @@ function findLibrary(): string {
       { field: "libraryPath" },
     );
   }
-  for (const folder of packageFolders(name)) {
+  for (const folder of [...packageFolders(name), dirname(Deno.execPath())]) {
     const path = `${folder}/libchdb.so`;
     if (isFile(path)) return path;
   }
   throw new UserError(
     `Cannot find the ClickHouse library: the package "${name}" is not installed; run ` +
-      "`deno install`, or set the library's path",
+      "`deno install`, put libchdb.so beside the executable, or set the library's path",
     { field: "libraryPath" },
   );
 }

@@ -239,7 +239,7 @@ export class ServingWorld {
         `SELECT ${group === "" ? "" : "slot AS bucket, "}${
           [...keys, ...plugin.shownColumns.map((s) => `${s.sql} AS ${s.name}`)].join(", ")
         } FROM (SELECT ${group === "" ? "" : "bucket AS slot, "}${keys.join(", ")},
-        ${mergedMeasures(plugin)} FROM (${rows}) GROUP BY ${by})
+        ${mergedMeasures(plugin)} FROM (${rows}) GROUP BY ${by}) AS merged
         ORDER BY ${order} LIMIT ${limit}`,
       )
     );

@@ -7,8 +7,7 @@ import {
   settings,
   unknownVariables,
 } from "../../runtime/config.ts";
-import { nextRun, parseCron } from "../../runtime/cron.ts";
-import { duration, size } from "../../runtime/setting_types.ts";
+import { duration, schedule, size } from "../../runtime/setting_types.ts";
 
 const GIB = 2 ** 30;
 const token = "correct-horse-battery-staple";
@@ -48,7 +47,7 @@ describe("readConfig()", () => {
 
   it("closes blocks sooner and simulates in dev", () => {
     const config = readConfig({ command: "dev", machineMemoryBytes: 2 * GIB });
-    expect(config).toMatchObject({ blockSpanMs: 20_000, simulator: true, simulatorRate: 200 });
+    expect(config).toMatchObject({ blockSpanMs: 10_000, simulator: true, simulatorRate: 200 });
     expect(config.memoryLimitBytes).toBe(GIB);
   });
 
@@ -134,28 +133,14 @@ describe("setting types", () => {
       expect(bytes.parse(bytes.show(value))).toBe(value);
     }));
   });
-});
 
-describe("cron", () => {
-  const at = (text: string) => Date.parse(`${text}Z`);
-
-  it("nextRun() finds the next matching minute, exclusive of the one given", () => {
-    const next = (cron: string, after: string) =>
-      new Date(nextRun(parseCron(cron), at(after))!).toISOString().slice(0, 16);
-    expect(next("* * * * *", "2026-01-01T00:00:00.000")).toBe("2026-01-01T00:01");
-    expect(next("*/15 * * * *", "2026-01-01T00:14:59.999")).toBe("2026-01-01T00:15");
-    expect(next("0 3 * * *", "2026-01-01T03:00:00")).toBe("2026-01-02T03:00");
-    expect(next("0 0 29 2 *", "2026-01-01T00:00:00")).toBe("2028-02-29T00:00");
-    expect(next("30 8-18/2 * * 1-5", "2026-11-20T18:31:00")).toBe("2026-11-23T08:30");
-    expect(next("0 0 1 * 7", "2026-11-23T00:00:00")).toBe("2026-11-29T00:00");
-  });
-
-  it("parseCron() says which field is wrong", () => {
-    expect(() => parseCron("* * * *")).toThrow("wanted five fields");
-    expect(() => parseCron("60 * * * *")).toThrow("minute must be");
-    expect(() => parseCron("* * * 0 *")).toThrow("month must be");
-    expect(() => parseCron("*/0 * * * *")).toThrow("minute must be");
-    expect(() => parseCron("0 0 30 2 *")).toThrow("no day of the calendar");
+  it("a schedule has five fields and a day that it matches", () => {
+    const good = ["* * * * *", "*/15 * * * *", "30 8-18/2 * * 1-5", "0 0 29 2 *", "0 0 1 * 7"];
+    expect(good.map(schedule.parse)).toEqual(good);
+    const bad = ["", "* * * *", "* * * * * *", "60 * * * *", "* * * 0 *", "*/0 * * * *"];
+    expect([...bad, "5-1 * * * *", "0 0 30 2 *", "daily"].map(schedule.parse)).toEqual(
+      Array(9).fill(undefined),
+    );
   });
 });
 

@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { after, before, describe, expect, it } from "testing";
+import { type Engine } from "../../runtime/engine/engine.ts";
+import { copy } from "../support/parity/copy_tree.ts";
+import { openTestEngine, projectRoot } from "../support/test_engine.ts";
+
+/** Below the project, so that "twofold" means what it means there. */
+const root = join(projectRoot, "dist", "examples");
+
+const movies = `
+{"event_id":"1","user_id":7,"movie_id":1,"event_type":"complete","timestamp":"2024-03-01T10:00:00Z","duration":90.5}
+{"event_id":"2","user_id":8,"movie_id":1,"event_type":"complete","timestamp":"2024-03-02T10:00:00Z","duration":80}
+{"event_id":"2","user_id":8,"movie_id":1,"event_type":"complete","timestamp":"2024-03-02T10:00:00Z","duration":80}
+{"event_id":"3","user_id":8,"movie_id":2,"event_type":"complete","timestamp":"2024-03-02T10:00:00Z"}
+{"event_id":"4","user_id":8,"movie_id":2,"event_type":"view","timestamp":"2024-03-02T10:00:00Z"}`;
+const completions = [
+  { movie_id: 1, completion_count: 2, longest_seconds: 90.5 },
+  { movie_id: 2, completion_count: 1, longest_seconds: null },
+];
+
+const visits = `[
+  {"id":"a","at":"2024-03-01T23:59:59Z","visitor":1,"page":"/","mobile":true,"seconds":1.5},
+  {"id":"b","at":"2024-03-02T00:00:01Z","visitor":1,"page":"/","mobile":true,"seconds":2.5},
+  {"id":"c","at":"2024-03-02T00:00:01Z","visitor":2,"page":"/","mobile":false,"seconds":null}
+]`;
+const pages = [
+  { page: "/", device: "mobile", visits: 2, visitors: 1, seconds: 2, visits_per_visitor: 2 },
+  { page: "/", device: "desktop", visits: 1, visitors: 1, seconds: null, visits_per_visitor: 1 },
+];
+
+describe("the examples, as files of plugins/", () => {
+  let engine: Engine;
+  let close: () => Promise<void>;
+
+  before(async () => {
+    await Deno.remove(root, { recursive: true }).catch(() => {});
+    for (const folder of ["plugins", "sql", "examples"]) {
+      const to = new URL(`file://${root}/${folder === "examples" ? "plugins" : folder}/`);
+      await copy(new URL(`file://${projectRoot}${folder}/`), to);
+    }
+    ({ engine, close } = await openTestEngine({ root }));
+  });
+  after(async () => {
+    await close();
+    await Deno.remove(root, { recursive: true });
+  });
+
+  const cases = [
+    ["completions", "movie-viewing-events", "ndjson", movies, completions],
+    ["page_visits", "page-visits", "json-array", visits, pages],
+  ] as const;
+  for (const [metric, topic, format, events, expected] of cases) {
+    it(`${metric} says the same in all layers`, async () => {
+      const body = new Blob([events]).stream();
+      const { frontier, rejected } = await engine.ingest.ingest(body, format, topic);
+      expect(rejected).toEqual([]);
+      const rows = async (layer: string) => {
+        const query = { layer, wait_for: frontier, keys: {} };
+        return (await engine.serving.query(metric, query)).rows;
+      };
+      expect(await rows("speed")).toEqual(expected);
+      expect(await rows("merged")).toEqual(expected);
+      const log = engine.logs.get(topic)!;
+      for (let p = 0; p < log.partitionCount(); p++) await log.appendTick(p);
+      const batch = engine.batch.get(topic)!;
+      let answer: unknown = null;
+      for (let attempt = 0; answer === null && attempt < 50; attempt++) {
+        await batch.run();
+        answer = await rows("batch").catch(() => null);
+      }
+      expect(answer).toEqual(expected);
+      expect(await rows("merged")).toEqual(expected);
+    });
+  }
+});
