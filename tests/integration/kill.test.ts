@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "testing";
 import { type Random, random } from "../../runtime/sources/chance.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 import { LogTruth } from "../support/log_truth.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { eventsIn, expectParity } from "../support/parity_of_layers.ts";
@@ -13,7 +14,7 @@ const SEEDS = [20130228, 20130720];
 const KILLS = Math.ceil(Number(process.env.TWOFOLD_KILLS ?? 8) / SEEDS.length);
 
 const SETTINGS = {
-  ...{ "block-span": "1s", "block-size": "2048", horizon: "65536", "flush-interval": "50" },
+  ...{ "block-span": "1s", "block-size": "2048", horizon: "65536", "flush-interval": "50ms" },
 };
 const CLIENT_USERS = 10_000_000;
 const FILE_USERS = 20_000_000;
@@ -109,6 +110,14 @@ async function batches(supervised: Supervised, stop: AbortSignal): Promise<void>
   }
 }
 
+/** Waits until a command sends: before, it would take a folder without an owner for itself. */
+async function firstEventOf(user: number, supervised: Supervised): Promise<void> {
+  await eventually("the replay to send", async () => {
+    const path = `/api/v1/metrics/user_stats?user_id=${user}`;
+    return (await (await fetch(new URL(path, await supervised.url))).json()).rows.length === 1;
+  });
+}
+
 async function killAgainAndAgain(supervised: Supervised, chance: Random): Promise<void> {
   for (let kill = 0; kill < KILLS; kill++) {
     // Some while it starts, most while it runs.
@@ -136,6 +145,7 @@ describe("kill -9 during a replay, with the simulator running", () => {
       const replaying = runCommand(
         ["replay", file, "--rate", String(FILE_RATE), "--data", data],
       );
+      await firstEventOf(FILE_USERS, supervised);
       const sending = client(supervised, seed, stop.signal);
       const running = batches(supervised, stop.signal);
       await killAgainAndAgain(supervised, random(seed));
