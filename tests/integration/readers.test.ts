@@ -42,7 +42,9 @@ class Load {
   }
 
   async #run(): Promise<void> {
-    const made = movieEvents({ seed: 200, firstUser: 1, aroundMs: Date.parse("2026-05-01") });
+    const made = movieEvents({
+      ...{ seed: 200, firstUser: 1, aroundMs: Date.parse("2026-05-01T12:00:00Z"), lateDays: 3 },
+    });
     let before: MovieEvent[] = [];
     while (!this.#stopped) {
       const chunk = take(made, CHUNK);
@@ -146,6 +148,7 @@ describe("a reader of merged totals during batch runs under load", () => {
       }
       least = total;
       answers++;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS / 2));
     }
     return answers;
   }

@@ -22,17 +22,19 @@ export interface MovieEventsOptions {
   readonly firstUser: number;
   /** About when they happened, milliseconds since 1970 UTC. */
   readonly aroundMs: number;
-  /** Of one in this many events, the time is up to nine days earlier. Default 10. */
+  /** One in this many events is late. Default 10. */
   readonly lateOneIn?: number;
+  /** Late by up to this many days. Default 9. */
+  readonly lateDays?: number;
 }
 
 /** Endless events, each of a user of its own. */
 export function* movieEvents(options: MovieEventsOptions): Generator<MovieEvent, never> {
-  const { seed, firstUser, aroundMs, lateOneIn = 10 } = options;
+  const { seed, firstUser, aroundMs, lateOneIn = 10, lateDays = 9 } = options;
   const chance = random(seed);
   const below = (count: number) => Math.floor(chance() * count);
   for (let user = firstUser;; user++) {
-    const lateMs = below(lateOneIn) === 0 ? below(9 * DAY_MS) : 0;
+    const lateMs = below(lateOneIn) === 0 ? below(lateDays * DAY_MS) : 0;
     const event_type = TYPES[below(TYPES.length)];
     yield {
       event_id: `made-${seed}-${user}`,
