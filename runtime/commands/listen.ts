@@ -28,28 +28,69 @@ export function listen(
   { hostname, port }: Pick<Config, "hostname" | "port">,
   clock: Clock,
 ): Listener {
-  const connections = new AbortController();
-  const server = serve(handler, hostname.replace(/^\[|\]$/g, ""), port, connections.signal);
+  const answers = new AnswersUnderWay(handler);
+  const server = serve(answers.answer, hostname.replace(/^\[|\]$/g, ""), port);
   return {
     url: urlOf(hostname, server.addr.port),
     async shutdown() {
       const done = new AbortController();
       const ended = server.shutdown().finally(() => done.abort());
       await clock.sleep(LAST_ANSWERS_MS, done.signal);
-      if (!done.signal.aborted) connections.abort();
-      await ended;
+      if (!done.signal.aborted) answers.cut();
+      done.abort();
+      const cut = new AbortController();
+      // A client that does not read its answer cannot keep the process.
+      await Promise.race([ended, clock.sleep(LAST_ANSWERS_MS, cut.signal)]);
+      cut.abort();
     },
   };
+}
+
+/**
+ * Answers that have not ended. The server cannot cut them: once it shuts down gracefully it has no
+ * way to end a connection, and aborting its signal then throws.
+ */
+class AnswersUnderWay {
+  readonly #handler: (request: Request) => Response | Promise<Response>;
+  readonly #waiting = new Set<(response: Response) => void>();
+  readonly #streams = new AbortController();
+
+  constructor(handler: (request: Request) => Response | Promise<Response>) {
+    this.#handler = handler;
+  }
+
+  /** Handles a request. */
+  readonly answer = async (request: Request): Promise<Response> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#waiting.add(resolve);
+    try {
+      Promise.resolve(this.#handler(request)).then(resolve, reject);
+      const response = await promise;
+      const live = response.headers.get("content-type")?.startsWith("text/event-stream");
+      if (!live || response.body === null) return response;
+      const { signal } = this.#streams;
+      return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
+    } finally {
+      this.#waiting.delete(resolve);
+    }
+  };
+
+  /** Ends live streams and answers 503 to whoever still waits. */
+  cut(): void {
+    this.#streams.abort();
+    for (const resolve of this.#waiting) {
+      resolve(new Response("The process stops.", { status: 503 }));
+    }
+  }
 }
 
 function serve(
   handler: (request: Request) => Response | Promise<Response>,
   hostname: string,
   port: number,
-  signal: AbortSignal,
 ): Deno.HttpServer<Deno.NetAddr> {
   try {
-    return Deno.serve({ hostname, port, signal, onListen: () => {} }, handler);
+    return Deno.serve({ hostname, port, onListen: () => {} }, handler);
   } catch (cause) {
     const at = `${hostname}, port ${port}`;
     const fault = (what: string) =>

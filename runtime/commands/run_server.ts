@@ -43,9 +43,13 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   } finally {
     simulation.abort();
     await stopWithin(STOP_MS, world, async () => {
-      await simulated;
-      await listener?.shutdown();
-      await engine.close();
+      try {
+        await simulated;
+        await listener?.shutdown();
+      } finally {
+        // Whatever failed before: a process that ends within a statement of the engine crashes.
+        await engine.close();
+      }
     });
   }
   if (config.command === "start") log("info", "stopped");

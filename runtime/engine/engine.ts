@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { openLocalStore } from "../archive/local_store.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
-import { TwofoldError } from "../errors.ts";
-import type { EventLog, ObjectStore, Services, Warehouse } from "../ports.ts";
+import { ExternalError, TwofoldError } from "../errors.ts";
+import type { BatchLayer, EventLog, ObjectStore, Services, Warehouse } from "../ports.ts";
 import { relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
@@ -118,7 +118,9 @@ function assemble(parts: Parts): Engine {
     store,
     warehouse,
     logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
-    batch: new Map(topics.map(({ schema, batch }) => [schema.topic, batch])),
+    batch: new Map(
+      topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
+    ),
     serving: createServing({
       topics: topics.map((topic) => ({ ...topic, logId: topic.log.id })),
       warehouse,
@@ -143,11 +145,28 @@ function assemble(parts: Parts): Engine {
     },
     listening: (url) => claim.update({ url }),
     async close() {
-      stop.abort();
+      // What waits for an answer hears that it may ask again.
+      stop.abort(new ExternalError("Cannot go on: the process stops"));
       await running;
+      // A run that somebody asked for has ended when an empty one behind it has.
+      await Promise.all(
+        topics.map(({ batch }) => batch.run({ signal: stop.signal }).catch(() => {})),
+      );
       for (const topic of topics) await topic.close();
       await warehouse.close();
       await claim.release();
+    },
+  };
+}
+
+/** A batch layer whose runs end when `stop` aborts, whoever asked for them. */
+function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
+  return {
+    run: ({ full, signal } = {}) =>
+      batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop }),
+    history: (limit) => batch.history(limit),
+    get running() {
+      return batch.running;
     },
   };
 }

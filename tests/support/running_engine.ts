@@ -1,0 +1,128 @@
+/** The real engine over a folder, with its real API, in this process. */
+import { join } from "node:path";
+import { createApp } from "../../routes/app.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { listen } from "../../runtime/commands/listen.ts";
+import { readConfig } from "../../runtime/config.ts";
+import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
+import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/ports.ts";
+import { eventually } from "./eventually.ts";
+
+/** The checkout. */
+export const root = join(import.meta.dirname!, "..", "..");
+
+/** No batch run happens by the clock: tests start them. */
+export const NEVER = "0 0 29 2 *";
+
+/** Options of {@link RunningEngine.open}. */
+export interface RunningEngineOptions {
+  readonly dir: string;
+  /** Settings by flag. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** The folder of `plugins/` and `sql/`. Default: the checkout. */
+  readonly root?: string;
+}
+
+/** An engine that runs and listens. */
+export class RunningEngine {
+  private constructor(
+    readonly engine: Engine,
+    readonly url: string,
+    /** What the engine survived, as it told it. */
+    readonly faults: readonly string[],
+    readonly shutdown: () => Promise<void>,
+  ) {}
+
+  /** Opens, starts and listens on a free port, as `start` does. */
+  static async open(options: RunningEngineOptions): Promise<RunningEngine> {
+    const flags = {
+      ...{ port: "0", data: options.dir, "batch-schedule": NEVER, "block-span": "1s" },
+      ...options.flags,
+    };
+    const config = readConfig({ command: "start", flags });
+    const faults: string[] = [];
+    const engine = await openEngine(config, {
+      root: options.root ?? root,
+      version: "test",
+      onProblem: (message, error) => faults.push(`${message}: ${error}`),
+    });
+    const app = createApp(engine, { report: () => {} });
+    const listener = listen(app.fetch, config, systemClock);
+    engine.start();
+    await engine.listening(listener.url);
+    return new RunningEngine(engine, listener.url, faults, () => listener.shutdown());
+  }
+
+  /** Stops listening, flushes, lets the folder go. */
+  async close(): Promise<void> {
+    await this.shutdown();
+    await this.engine.close();
+  }
+
+  /** Asks the API; any status but 200 is an error. */
+  async get<Answer>(path: string): Promise<Answer> {
+    const response = await fetch(new URL(path, this.url));
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  status(): Promise<Status> {
+    return this.get("/api/v1/status");
+  }
+
+  /** A metric's answer. */
+  metric(name: string, params: Readonly<Record<string, string | number>>): Promise<MetricAnswer> {
+    const query = new URLSearchParams(
+      Object.entries(params).map(([key, value]) => [key, String(value)]),
+    );
+    return this.get(`/api/v1/metrics/${name}?${query}`);
+  }
+
+  /** Posts events as NDJSON. */
+  async post(events: readonly unknown[], topic?: string): Promise<IngestAnswer> {
+    const body = events.map((event) => JSON.stringify(event) + "\n").join("");
+    const query = topic === undefined ? "" : `?topic=${topic}`;
+    const response = await fetch(new URL(`/api/v1/events${query}`, this.url), {
+      ...{ method: "POST", body, headers: { "content-type": "application/x-ndjson" } },
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`POST answered ${response.status}: ${text}`);
+    return JSON.parse(text);
+  }
+
+  /** Waits until ticks have closed all blocks and they are archived. */
+  async allArchived(): Promise<void> {
+    await eventually(
+      "all blocks archived",
+      () => this.status(),
+      ({ topics }) =>
+        topics.every(({ partitions }) =>
+          partitions.every((of) => of.archived === of.log_end && of.lag_records === 0)
+        ),
+    );
+  }
+
+  /** Waits for {@link allArchived}, then runs the batch layer of a topic. */
+  async batch(
+    options: { full?: boolean; topic?: string } = {},
+  ): Promise<BatchRun | null> {
+    await this.allArchived();
+    const { topic = [...this.engine.batch.keys()][0], full } = options;
+    const run = await this.engine.batch.get(topic)!.run({ full });
+    const failed = run?.plugins.filter(({ status }) => status !== "published") ?? [];
+    if (failed.length > 0) throw new Error(`The batch run failed: ${JSON.stringify(failed)}`);
+    return run;
+  }
+
+  /** Rows of a statement. */
+  sql<Row = Record<string, unknown>>(statement: string): Promise<Row[]> {
+    return this.engine.warehouse.query<Row>(statement);
+  }
+
+  /** The one value of a statement. */
+  async value(statement: string): Promise<unknown> {
+    const [row] = await this.sql(statement);
+    return Object.values(row)[0];
+  }
+}
