@@ -215,12 +215,19 @@ export interface Manifest {
 export interface ArchiveReader {
   /** How far every partition of every log is archived without a hole; block bounds. */
   frontier(): Promise<Cut>;
-  /** Manifests of the blocks in `[base, cut)`. */
+  /**
+   * Manifests that cover `[base, cut)`, in the order of their offsets: of blocks, and of ranges of
+   * blocks where these were compacted. Such a range may begin below the base or end above the cut.
+   */
   manifests(base: Cut, cut: Cut): AsyncIterable<Manifest>;
   /**
    * The SQL relation of all archived records of the given days (all days when null): the schema's
    * fields, `event_time`, `log`, `partition`, `offset`, `append_time`, `raw`. Not limited to a cut
-   * and not de-duplicated: the batch layer does both. Null when there is no file to read.
+   * and not de-duplicated: the batch layer does both. Which files it reads is as of the last
+   * {@link frontier}; which rows does not depend on it.
+   *
+   * @throws TwofoldError when `frontier()` was not called before; ExternalError when that is too long
+   * ago, because the files may be gone.
    */
   relation(days: readonly string[] | null): string;
 }

@@ -12,7 +12,20 @@ const MS_PER_DAY = 86_400_000;
 const padOffset = (offset: bigint) => String(offset).padStart(20, "0");
 const padPartition = (partition: number) => String(partition).padStart(5, "0");
 const flatName = ({ log, partition, start, end }: BlockRange) =>
-  `${log}_${padPartition(partition)}_${padOffset(start)}_${padOffset(end)}.parquet`;
+  `${beforeFile(log, partition, start)}_${padOffset(end)}.parquet`;
+
+/** The folders with manifests: of blocks, and of the ranges of blocks that were compacted. */
+export type ManifestKind = "manifests" | "compacted_manifests";
+
+/** What the files of one partition start with, without their folder. */
+export function filePrefix(log: string, partition: number): string {
+  return `${log}_${padPartition(partition)}_`;
+}
+
+/** Sorts before every file of the partition from `start` on, and behind those before. */
+export function beforeFile(log: string, partition: number, start: bigint): string {
+  return filePrefix(log, partition) + padOffset(start);
+}
 
 /** An event day as text, from days since 1970: `2013-07-20`. */
 export function dayName(day: number): string {
@@ -24,25 +37,45 @@ export function eventsName(topic: string, day: string, block: BlockRange): strin
   return `${topic}/events/dt=${day}/${flatName(block)}`;
 }
 
+/** The file of a compacted range's events of one day. */
+export function compactedName(topic: string, day: string, range: BlockRange): string {
+  return `${topic}/compacted/dt=${day}/${flatName(range)}`;
+}
+
+/** Says where the compacted range that begins at `start` ends. */
+export function compactionClaimName(
+  topic: string,
+  log: string,
+  partition: number,
+  start: bigint,
+): string {
+  return `${topic}/compaction_claims/${log}/${padPartition(partition)}/${padOffset(start)}.json`;
+}
+
 /** The file of a block's dead letters; there is one only where the block has some. */
 export function deadLettersName(topic: string, block: BlockRange): string {
   return `${topic}/dead_letters/${flatName(block)}`;
 }
 
 /** The folder of all manifests of a topic, with its "/". */
-export function manifestsFolder(topic: string): string {
-  return `${topic}/manifests/`;
+export function manifestsFolder(topic: string, kind: ManifestKind = "manifests"): string {
+  return `${topic}/${kind}/`;
 }
 
 /** The folder of one partition's manifests, with its "/". */
-export function partitionFolder(topic: string, log: string, partition: number): string {
-  return `${manifestsFolder(topic)}${log}/${padPartition(partition)}/`;
+export function partitionFolder(
+  topic: string,
+  log: string,
+  partition: number,
+  kind?: ManifestKind,
+): string {
+  return `${manifestsFolder(topic, kind)}${log}/${padPartition(partition)}/`;
 }
 
-/** The manifest of a block. */
-export function manifestName(topic: string, block: BlockRange): string {
+/** The manifest of a block, or of a compacted range. */
+export function manifestName(topic: string, block: BlockRange, kind?: ManifestKind): string {
   const { log, partition, start, end } = block;
-  return `${partitionFolder(topic, log, partition)}${padOffset(start)}_${padOffset(end)}.json`;
+  return `${beforeManifest(topic, log, partition, start, kind)}_${padOffset(end)}.json`;
 }
 
 /** A name that sorts before every manifest from `start` on, and behind those before. */
@@ -51,13 +84,18 @@ export function beforeManifest(
   log: string,
   partition: number,
   start: bigint,
+  kind?: ManifestKind,
 ): string {
-  return partitionFolder(topic, log, partition) + padOffset(start);
+  return partitionFolder(topic, log, partition, kind) + padOffset(start);
 }
 
 /** The block of a manifest's name, or null when the name is not one. */
-export function parseManifestName(topic: string, name: string): BlockRange | null {
-  const folder = manifestsFolder(topic);
+export function parseManifestName(
+  topic: string,
+  name: string,
+  kind?: ManifestKind,
+): BlockRange | null {
+  const folder = manifestsFolder(topic, kind);
   if (!name.startsWith(folder)) return null;
   const match = /^([0-9a-z-]+)\/([0-9]{5,})\/([0-9]{20})_([0-9]{20})\.json$/.exec(
     name.slice(folder.length),

@@ -1,22 +1,25 @@
-import { ExternalError } from "../errors.ts";
-import { clickHouseType, type EventSchema } from "../events.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { ExternalError, TwofoldError } from "../errors.ts";
+import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, Manifest, ObjectStore } from "../ports.ts";
-import { beforeManifest, parseManifestName, partitionFolder } from "./archive_names.ts";
-import { decodeManifest } from "./manifest.ts";
-import { ManifestChain } from "./manifest_chain.ts";
+import { ArchiveChain } from "./archive_chain.ts";
+import { relationSql } from "./archive_relation.ts";
+import { listRanges, readManifests } from "./read_manifests.ts";
 
 /** Options of {@link openArchiveReader}. */
 export interface ArchiveReaderOptions {
   readonly schema: EventSchema;
   readonly store: ObjectStore;
+  /** Default {@link systemClock}. */
+  readonly clock?: Clock;
 }
 
-/** Manifests fetched side by side. */
-const FETCHES = 16;
-
-/** Above so many days one `*` and a condition are cheaper than their names. */
-const MAX_NAMED_DAYS = 366;
+/**
+ * How long `relation()` may rely on the last `frontier()`, in milliseconds. Compaction removes what
+ * it has replaced after twice that time, so a statement built on it still finds every file.
+ */
+export const RELATION_VALID_MS = 1_800_000;
 
 /**
  * Opens the archive of a topic for reading, over all logs that it has had.
@@ -37,34 +40,44 @@ const MAX_NAMED_DAYS = 366;
  * if (Object.keys(await reader.frontier()).length !== 0) throw new Error("unexpected");
  * ```
  */
-export function openArchiveReader({ schema, store }: ArchiveReaderOptions): ArchiveReader {
-  const chain = new ManifestChain(schema.topic, store);
+export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader {
+  const { schema, store, clock = systemClock } = options;
+  const chain = new ArchiveChain(schema.topic, store);
   let looking: Promise<void> | null = null;
+  let compacted: { readonly cut: Cut; readonly asOfMs: number } | null = null;
+  const look = async () => {
+    const asOfMs = clock.now();
+    await chain.look();
+    compacted = { cut: chain.compacted.cut(), asOfMs };
+  };
   return {
     async frontier() {
       // Callers that ask at once share one look.
-      looking ??= chain.look().finally(() => looking = null);
+      looking ??= look().finally(() => looking = null);
       await looking;
-      return cutOf(chain);
+      return chain.blocks.cut();
     },
-    manifests: (base, cut) => readManifests(schema.topic, store, base, cut),
-    relation: (days) => relationSql(schema, store, days),
+    manifests: (base, cut) => manifestsBetween(schema.topic, store, chain, base, cut),
+    relation(days) {
+      if (compacted === null) {
+        throw new TwofoldError("Cannot read the archive: its frontier() must be asked for before");
+      }
+      const ageMs = clock.now() - compacted.asOfMs;
+      if (ageMs > RELATION_VALID_MS) {
+        throw new ExternalError(
+          `Cannot read the archive: its frontier() must have been asked for within ` +
+            `${RELATION_VALID_MS} ms, it was ${ageMs} ms ago`,
+        );
+      }
+      return relationSql(schema, store, days, compacted.cut);
+    },
   };
 }
 
-function cutOf(chain: ManifestChain): Cut {
-  const cut: Record<string, bigint[]> = {};
-  for (const { log, partition, position } of chain.chains()) {
-    const offsets = cut[log] ??= [];
-    while (offsets.length <= partition) offsets.push(0n);
-    offsets[partition] = position;
-  }
-  return cut;
-}
-
-async function* readManifests(
+async function* manifestsBetween(
   topic: string,
   store: ObjectStore,
+  chain: ArchiveChain,
   base: Cut,
   cut: Cut,
 ): AsyncGenerator<Manifest> {
@@ -72,62 +85,23 @@ async function* readManifests(
     for (const [partition, end] of cut[log].entries()) {
       const start = base[log]?.[partition] ?? 0n;
       if (start >= end) continue;
-      const names: string[] = [];
-      const folder = partitionFolder(topic, log, partition);
-      const after = beforeManifest(topic, log, partition, start);
-      for await (const { name } of store.list(folder, after)) {
-        const block = parseManifestName(topic, name);
-        if (!block) continue;
-        if (block.start >= end) break;
-        if (block.end <= end) names.push(name);
+      // As of now: below it the manifests of the blocks may be gone.
+      const compacted = await chain.compacted.position(log, partition);
+      if (start < compacted) {
+        const place = { topic, log, partition, kind: "compacted_manifests" as const };
+        const ranges = await listRanges(store, place, 0n);
+        const wanted = ranges.filter((range) => range.end > start && range.start < end);
+        yield* readManifests(store, topic, wanted, "compacted_manifests");
       }
-      for (let first = 0; first < names.length; first += FETCHES) {
-        const some = names.slice(first, first + FETCHES);
-        yield* await Promise.all(some.map((name) => readManifest(store, name)));
-      }
+      const from = start < compacted ? compacted : start;
+      if (from >= end) continue;
+      const blocks = await listRanges(
+        store,
+        { topic, log, partition, kind: "manifests" },
+        from,
+        end,
+      );
+      yield* readManifests(store, topic, blocks.filter((block) => block.end <= end), "manifests");
     }
   }
-}
-
-async function readManifest(store: ObjectStore, name: string): Promise<Manifest> {
-  const bytes = await store.get(name);
-  if (bytes) return decodeManifest(bytes, name);
-  throw new ExternalError(`Cannot read manifest "${name}": it was listed and is not there`);
-}
-
-function relationSql(
-  schema: EventSchema,
-  store: ObjectStore,
-  days: readonly string[] | null,
-): string {
-  const columns: [name: string, type: string][] = [
-    ["event_time", "DateTime64(9, 'UTC')"],
-    ...schema.fieldNames.filter((name) => name !== schema.eventTime)
-      .map((name): [string, string] => [name, clickHouseType(schema.fields[name])]),
-    ["log", "String"],
-    ["partition", "UInt32"],
-    ["offset", "UInt64"],
-    ["append_time", "DateTime64(3, 'UTC')"],
-    ["raw", "String"],
-  ];
-  const structure = columns.map(([name, type]) => `${name} ${type}`).join(", ");
-  const names = columns.map(([name]) => name).join(", ");
-  if (days?.length === 0) {
-    const empty = columns.map(([name, type]) =>
-      `CAST(defaultValueOfTypeName('${type.replace(/[\\']/g, "\\$&")}') AS ${type}) AS ${name}`
-    );
-    return `(SELECT ${empty.join(", ")} WHERE 0)`;
-  }
-  for (const day of days ?? []) {
-    if (!/^\d{4}-\d\d-\d\d$/.test(day)) {
-      throw new TypeError(`Cannot read the archive: a day must be like 2013-07-20, got "${day}"`);
-    }
-  }
-  const named = days !== null && days.length <= MAX_NAMED_DAYS;
-  const dayGlob = !named ? "*" : days.length === 1 ? days[0] : `{${days.join(",")}}`;
-  const glob = `${schema.topic}/events/dt=${dayGlob}/*.parquet`;
-  const where = days !== null && !named
-    ? ` WHERE toDate(event_time) IN (${days.map((day) => `'${day}'`).join(", ")})`
-    : "";
-  return `(SELECT ${names} FROM ${store.tableFunction(glob, structure)}${where})`;
 }

@@ -6,7 +6,7 @@ import { LogGapError, retry, TwofoldError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import { type Decoder, type EventLog, type ObjectStore, RecordKind } from "../ports.ts";
-import { ManifestChain } from "./manifest_chain.ts";
+import { ArchiveChain } from "./archive_chain.ts";
 import { OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
 import { writeBlock } from "./write_block.ts";
@@ -53,7 +53,7 @@ export class Archiver {
   readonly #blockSize: number;
   readonly #decoder: Decoder;
   readonly #columns: Columns;
-  readonly #chain: ManifestChain;
+  readonly #chain: ArchiveChain;
   readonly #partitions = new Map<number, PartitionState>();
   readonly #archived = new Map<number, bigint>();
   readonly #errors = new Map<number, Error>();
@@ -64,7 +64,7 @@ export class Archiver {
     this.#blockSize = options.blockSize ?? DEFAULT_BLOCK_SIZE;
     this.#decoder = options.createDecoder();
     this.#columns = allocateColumns(options.schema, CHUNK_RECORDS);
-    this.#chain = new ManifestChain(options.schema.topic, options.store);
+    this.#chain = new ArchiveChain(options.schema.topic, options.store);
   }
 
   /** How far this log is archived; a partition that was not looked at yet stands at 0. */

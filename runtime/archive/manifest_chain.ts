@@ -1,12 +1,14 @@
+import type { Cut } from "../frontier.ts";
 import type { ObjectStore } from "../ports.ts";
 import {
-  type BlockRange,
+  beforeManifest,
+  type ManifestKind,
   manifestsFolder,
   parseManifestName,
   partitionFolder,
 } from "./archive_names.ts";
 
-/** How far one partition is archived without a hole. */
+/** How far the manifests of one partition reach without a hole. */
 interface Chain {
   readonly log: string;
   readonly partition: number;
@@ -16,18 +18,20 @@ interface Chain {
 }
 
 /**
- * Follows the manifests of a topic: what it has listed once it does not list again. A hole stops a
+ * Follows the manifests of one kind of a topic: what it has listed once it does not list again. A hole stops a
  * partition until it is filled.
  */
 export class ManifestChain {
   readonly #topic: string;
   readonly #store: ObjectStore;
+  readonly #kind: ManifestKind;
   /** By folder, in byte order of the folders. */
   readonly #chains = new Map<string, Chain>();
 
-  constructor(topic: string, store: ObjectStore) {
+  constructor(topic: string, store: ObjectStore, kind: ManifestKind = "manifests") {
     this.#topic = topic;
     this.#store = store;
+    this.#kind = kind;
   }
 
   /** How far each partition has come, as of the last look. */
@@ -35,9 +39,28 @@ export class ManifestChain {
     return this.#chains.values();
   }
 
-  /** How far one partition is archived, as of now. */
+  /** The positions of {@link chains} as a cut. */
+  cut(): Cut {
+    const cut: Record<string, bigint[]> = {};
+    for (const { log, partition, position } of this.chains()) {
+      const offsets = cut[log] ??= [];
+      while (offsets.length <= partition) offsets.push(0n);
+      offsets[partition] = position;
+    }
+    return cut;
+  }
+
+  /** Goes on from `position` at least: what lies below need not be there any more. */
+  skipTo(log: string, partition: number, position: bigint): void {
+    const chain = this.#chainOf(log, partition);
+    if (position <= chain.position) return;
+    chain.position = position;
+    chain.lastName = beforeManifest(this.#topic, log, partition, position, this.#kind);
+  }
+
+  /** How far one partition has come, as of now. */
   async position(log: string, partition: number): Promise<bigint> {
-    const folder = partitionFolder(this.#topic, log, partition);
+    const folder = partitionFolder(this.#topic, log, partition, this.#kind);
     const after = this.#chains.get(folder)?.lastName;
     for await (const { name } of this.#store.list(folder, after)) this.#follow(name);
     return this.#chains.get(folder)?.position ?? 0n;
@@ -59,7 +82,7 @@ export class ManifestChain {
 
   /** Lists on from `after` until the folder `until` (exclusive; null for the end). */
   async #list(after: string | undefined, until: string | null): Promise<void> {
-    const prefix = manifestsFolder(this.#topic);
+    const prefix = manifestsFolder(this.#topic, this.#kind);
     for await (const { name } of this.#store.list(prefix, after)) {
       if (until !== null && name >= until) return;
       this.#follow(name);
@@ -67,17 +90,17 @@ export class ManifestChain {
   }
 
   #follow(name: string): void {
-    const block = parseManifestName(this.#topic, name);
+    const block = parseManifestName(this.#topic, name, this.#kind);
     if (!block) return;
-    const chain = this.#chainOf(block);
+    const chain = this.#chainOf(block.log, block.partition);
     // A manifest that covers several blocks may start before the position.
     if (block.start > chain.position || block.end <= chain.position) return;
     chain.position = block.end;
     chain.lastName = name;
   }
 
-  #chainOf({ log, partition }: BlockRange): Chain {
-    const folder = partitionFolder(this.#topic, log, partition);
+  #chainOf(log: string, partition: number): Chain {
+    const folder = partitionFolder(this.#topic, log, partition, this.#kind);
     let chain = this.#chains.get(folder);
     if (!chain) {
       chain = { log, partition, position: 0n, lastName: folder };

@@ -6,7 +6,7 @@
 import type { Cut } from "../frontier.ts";
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import { BatchLevel, SpeedKind } from "../tables.ts";
-import { archiveSql, belowCut } from "./archive_rows.ts";
+import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
 import type { Repeats } from "./repeats.ts";
 import { type PluginStep, type RunContext, statement } from "./run_context.ts";
@@ -37,6 +37,7 @@ export async function driftOf(
   const additive = step.plugin.tables.plugin.measureColumns.filter((m) => m.monoid === "sum");
   if (additive.length === 0 || step.days.length === 0) return null;
   if (!(await speedReachesCut(context, step, speed.logId))) return null;
+  await refreshArchive(context);
   const wholeFromMs = await speed.wholeFromMs();
   const days = await comparableDays(context, step, speed.logId, wholeFromMs);
   if (days.length === 0) return null;

@@ -1,6 +1,7 @@
 /** Writes a run's rows: grain rows by the plugin's SQL, day and all-time rows merged from them. */
 import type { Plugin } from "../plugin.ts";
 import { BatchLevel, dayRowsWhere, mergedMeasures } from "../tables.ts";
+import { refreshArchive } from "./archive_rows.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import type { Repeats } from "./repeats.ts";
@@ -20,8 +21,10 @@ export async function writeRows(
       statement(context, { days, base, base_full_run: baseFullRun }),
     );
   const chunks = dayChunks(step.days, repeats.rowsByDay, context.settings.memoryLimitBytes);
+  await refreshArchive(context);
   await checkColumns(context, plugin, countedEventsSql(context, chunks[0], repeats), chunks[0]);
   for (const days of chunks) {
+    await refreshArchive(context);
     await command(grainInsertSql(plugin, countedEventsSql(context, days, repeats)), days);
     await command(dayInsertSql(step), days);
   }

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
+import { Compactor } from "../archive/compactor.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import { createBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
@@ -106,7 +107,7 @@ export async function openTopic(
     openBlocks: () => archiver.openBlocks(),
     blockSpanMs: config.blockSpanMs,
   });
-  const archive = openArchiveReader({ schema, store });
+  const archive = openArchiveReader({ schema, store, clock });
   const batch = createBatchLayer({
     schema,
     plugins,
@@ -120,6 +121,7 @@ export async function openTopic(
     settings: { memoryLimitBytes: config.memoryLimitBytes },
   });
   const retention = new Retention({ ...parts, log, tables, speed, archiver, archive });
+  const compactor = new Compactor({ schema, store, warehouse, clock, onProblem });
   return {
     schema,
     log,
@@ -140,6 +142,7 @@ export async function openTopic(
         pacemaker.run(signal),
         batchRuns,
         retention.run(signal),
+        compactor.run(signal),
       ]);
     },
     close: () => log.close(),

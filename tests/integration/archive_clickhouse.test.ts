@@ -17,6 +17,7 @@ describe("The archive, read by ClickHouse", () => {
     dir = await Deno.makeTempDir();
     store = await openLocalStore(join(dir, "archive"));
     reader = openArchiveReader({ schema: readings, store });
+    await reader.frontier();
     warehouse = await openEmbeddedWarehouse({ dir: join(dir, "warehouse"), database: "archive" });
   });
 

@@ -80,8 +80,9 @@ describe("openArchiveReader()", () => {
     ]);
   });
 
-  it("reads one day, some days and all days by their folders", () => {
+  it("reads one day, some days and all days by their folders", async () => {
     const reader = openArchiveReader({ schema: readings, store: new MemoryStore() });
+    await reader.frontier();
     const path = /'(readings[^']*)'/;
     const globOf = (days: string[] | null) => path.exec(reader.relation(days))![1];
     expect(globOf(null)).toBe("readings/events/dt=*/*.parquet");
@@ -91,8 +92,9 @@ describe("openArchiveReader()", () => {
     expect(() => reader.relation(["2013-07-20'"])).toThrow(TypeError);
   });
 
-  it("offers the event time once, and every other field under its name", () => {
+  it("offers the event time once, and every other field under its name", async () => {
     const reader = openArchiveReader({ schema: readings, store: new MemoryStore() });
+    await reader.frontier();
     const sql = reader.relation(null);
     expect(sql).toContain("event_time DateTime64(9, 'UTC'), id String, meter UInt32");
     expect(sql).toContain("partition UInt32, offset UInt64, append_time DateTime64(3, 'UTC'), raw");

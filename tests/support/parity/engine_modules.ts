@@ -9,25 +9,37 @@ const root = new URL("../../../", import.meta.url);
 /** Loads the modules that the parity world is made of. */
 export async function loadEngine(base: URL = root) {
   const at = <T>(path: string) => import(new URL(path, base).href) as Promise<T>;
-  const [decoder, flusher, ledger, pipeline, plugin, resume, archiver, reader, batch, serving] =
-    await Promise.all([
-      at<typeof import("../../../runtime/decode/decoder.ts")>("runtime/decode/decoder.ts"),
-      at<typeof import("../../../runtime/speed/flusher.ts")>("runtime/speed/flusher.ts"),
-      at<typeof import("../../../runtime/speed/ledger.ts")>("runtime/speed/ledger.ts"),
-      at<typeof import("../../../runtime/speed/partition_pipeline.ts")>(
-        "runtime/speed/partition_pipeline.ts",
-      ),
-      at<typeof import("../../../runtime/speed/plugin_partition.ts")>(
-        "runtime/speed/plugin_partition.ts",
-      ),
-      at<typeof import("../../../runtime/speed/resume.ts")>("runtime/speed/resume.ts"),
-      at<typeof import("../../../runtime/archive/archiver.ts")>("runtime/archive/archiver.ts"),
-      at<typeof import("../../../runtime/archive/archive_reader.ts")>(
-        "runtime/archive/archive_reader.ts",
-      ),
-      at<typeof import("../../../runtime/batch/batch_layer.ts")>("runtime/batch/batch_layer.ts"),
-      at<typeof import("../../../runtime/serving/serving.ts")>("runtime/serving/serving.ts"),
-    ]);
+  const [
+    decoder,
+    flusher,
+    ledger,
+    pipeline,
+    plugin,
+    resume,
+    archiver,
+    compactor,
+    reader,
+    batch,
+    serving,
+  ] = await Promise.all([
+    at<typeof import("../../../runtime/decode/decoder.ts")>("runtime/decode/decoder.ts"),
+    at<typeof import("../../../runtime/speed/flusher.ts")>("runtime/speed/flusher.ts"),
+    at<typeof import("../../../runtime/speed/ledger.ts")>("runtime/speed/ledger.ts"),
+    at<typeof import("../../../runtime/speed/partition_pipeline.ts")>(
+      "runtime/speed/partition_pipeline.ts",
+    ),
+    at<typeof import("../../../runtime/speed/plugin_partition.ts")>(
+      "runtime/speed/plugin_partition.ts",
+    ),
+    at<typeof import("../../../runtime/speed/resume.ts")>("runtime/speed/resume.ts"),
+    at<typeof import("../../../runtime/archive/archiver.ts")>("runtime/archive/archiver.ts"),
+    at<typeof import("../../../runtime/archive/compactor.ts")>("runtime/archive/compactor.ts"),
+    at<typeof import("../../../runtime/archive/archive_reader.ts")>(
+      "runtime/archive/archive_reader.ts",
+    ),
+    at<typeof import("../../../runtime/batch/batch_layer.ts")>("runtime/batch/batch_layer.ts"),
+    at<typeof import("../../../runtime/serving/serving.ts")>("runtime/serving/serving.ts"),
+  ]);
   return {
     ...decoder,
     ...flusher,
@@ -36,6 +48,7 @@ export async function loadEngine(base: URL = root) {
     ...plugin,
     ...resume,
     ...archiver,
+    ...compactor,
     ...reader,
     ...batch,
     ...serving,

@@ -14,7 +14,7 @@ export type Move =
   }
   | { readonly move: "crash"; readonly process: number }
   | { readonly move: "wake"; readonly which: number }
-  | { readonly move: "archive" | "batch" }
+  | { readonly move: "archive" | "batch" | "compact" }
   | {
     readonly move: "cross";
     readonly partition: number;
@@ -57,6 +57,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ move: is("wake"), which }) },
   { weight: 4, arbitrary: fc.record({ move: is("archive") }) },
   { weight: 3, arbitrary: fc.record({ move: is("batch") }) },
+  { weight: 3, arbitrary: fc.record({ move: is("compact") }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -124,6 +125,9 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
       return null;
     case "archive":
       await world.archive();
+      return null;
+    case "compact":
+      await world.compact();
       return null;
     case "batch":
       await world.batch().run();

@@ -198,6 +198,17 @@ export class World {
     }
   }
 
+  /** Compacts what it can, a few blocks at a time, and removes what that has replaced. */
+  async compact(): Promise<void> {
+    const { engine, plugin, warehouse } = this.#options;
+    const compactor = new engine.Compactor({
+      ...{ schema: plugin.source, store: this.#store, warehouse, clock: this.#clock },
+      ...{ minManifests: 2, maxRows: 4 * BLOCK_SIZE, graceMs: 0 },
+    });
+    await compactor.compactOnce();
+    await compactor.collectGarbage();
+  }
+
   /**
    * Two processes run the batch at once, and their runs cross: the first has looked at the archive
    * when more is archived and the second one runs from end to end; then the first goes on with what

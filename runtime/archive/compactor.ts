@@ -1,0 +1,197 @@
+import type { Clock } from "../clock.ts";
+import { ExternalError } from "../errors.ts";
+import type { EventSchema } from "../events.ts";
+import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports.ts";
+import { ArchiveChain } from "./archive_chain.ts";
+import { type BlockRange, manifestName } from "./archive_names.ts";
+import { writeCompactedFile } from "./compacted_file.ts";
+import { claimRange, type RangeStart, readClaim } from "./compaction_claim.ts";
+import { CompactionGarbage } from "./compaction_garbage.ts";
+import { encodeManifest } from "./manifest.ts";
+import { listRanges, readManifests } from "./read_manifests.ts";
+
+/** Options of {@link Compactor}. */
+export interface CompactorOptions {
+  readonly schema: EventSchema;
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  /** The fewest blocks that are worth a compaction. Default 64. */
+  readonly minManifests?: number;
+  /** The most events of a compacted range, which are held in memory; one block may exceed it. Default 1,000,000. */
+  readonly maxRows?: number;
+  /**
+   * How long what was replaced is kept, in milliseconds, for readers that do not know yet. Default
+   * 3,600,000: twice as long as a reader may rely on what it knows (`RELATION_VALID_MS`).
+   */
+  readonly graceMs?: number;
+  /** Told what failed; it is tried again. */
+  readonly onProblem?: (message: string, error: unknown) => void;
+}
+
+const PAUSE_MS = 60_000;
+
+/** The most blocks of a range, however empty they are. */
+const MAX_MANIFESTS = 10_000;
+
+/**
+ * Makes few large files of many small ones. What is compacted is, per partition, all below one
+ * offset C, and only the chain of compaction manifests says where C lies. A reader takes rows below
+ * C from compacted files and rows from C on from block files, so leftovers of either kind do no
+ * harm, and nothing has to happen at once.
+ *
+ * Why it is exact, whoever else compacts, and wherever a process dies:
+ *
+ * - A range begins at C. Where it ends is decided once, by a conditional put of a claim before any
+ *   file is written. Whoever finds the claim completes that range: two files that overlap and are
+ *   not the same file cannot come to be, not even with other settings.
+ * - A file is put only if it is absent, and compared with the block files, row by row, before the
+ *   manifest is written. So it never changes once a reader may know it.
+ * - The manifest comes last: it moves C. Files without it lie at C or above, where no reader takes
+ *   compacted rows.
+ * - Block files and their manifests are removed only below a C that was known for `graceMs`. A
+ *   reader refuses to rely on an older C; a compactor that slept that long finds too few rows and
+ *   gives up, and the next look tells it the new C.
+ */
+export class Compactor {
+  readonly #options: CompactorOptions;
+  readonly #chain: ArchiveChain;
+  readonly #garbage: CompactionGarbage;
+
+  constructor(options: CompactorOptions) {
+    const { schema, store, clock, graceMs = 3_600_000 } = options;
+    this.#options = options;
+    this.#chain = new ArchiveChain(schema.topic, store);
+    this.#garbage = new CompactionGarbage({ topic: schema.topic, store, clock, graceMs });
+  }
+
+  /**
+   * Compacts at most one range of every partition. Not to be called concurrently on one instance.
+   *
+   * @param signal cancels between and within statements; what was begun is completed by a later call.
+   * @returns how many ranges were compacted.
+   * @throws the first error, after all partitions were tried.
+   */
+  async compactOnce(signal?: AbortSignal): Promise<number> {
+    await this.#look();
+    const errors: unknown[] = [];
+    let ranges = 0;
+    for (const { log, partition } of [...this.#chain.blocks.chains()]) {
+      if (signal?.aborted) break;
+      try {
+        if (await this.#compactNext(log, partition, signal)) ranges++;
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+    return ranges;
+  }
+
+  /**
+   * Removes block files, and then their manifests, that were replaced more than `graceMs` ago.
+   *
+   * @returns how many blocks were removed.
+   */
+  async collectGarbage(signal?: AbortSignal): Promise<number> {
+    await this.#look();
+    return await this.#garbage.collect(signal);
+  }
+
+  /** Compacts and removes what is due, once a minute until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, onProblem } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(PAUSE_MS, signal);
+      try {
+        while (!signal.aborted && await this.compactOnce(signal) > 0);
+        if (!signal.aborted) await this.collectGarbage(signal);
+      } catch (error) {
+        if (!signal.aborted) onProblem?.("Cannot compact the archive; it is tried again", error);
+      }
+    }
+  }
+
+  async #look(): Promise<void> {
+    await this.#chain.look();
+    this.#garbage.note(this.#chain.compacted.chains());
+  }
+
+  async #compactNext(log: string, partition: number, signal?: AbortSignal): Promise<boolean> {
+    const { schema: { topic }, store } = this.#options;
+    const start = await this.#chain.compacted.position(log, partition);
+    const from = { log, partition, start };
+    const range = await readClaim(store, topic, from) ?? await this.#claim(from);
+    if (range === null) return false;
+    const days = new Map<string, number>();
+    const blocks: Manifest[] = [];
+    let end = start;
+    const names = await listRanges(
+      store,
+      { topic, log, partition, kind: "manifests" },
+      start,
+      range.end,
+    );
+    for await (const block of readManifests(store, topic, names, "manifests")) {
+      if (block.start !== end) break;
+      end = block.end;
+      blocks.push(block);
+      for (const { day, rows } of block.files) days.set(day, (days.get(day) ?? 0) + rows);
+    }
+    if (end !== range.end) {
+      throw new ExternalError(
+        `Cannot compact ${log} [${start}, ${range.end}): its blocks must reach its end, got ${end}`,
+        { topic, partition, offset: start },
+      );
+    }
+    const files: ArchiveFile[] = [];
+    for (const [day, rows] of [...days].sort(([a], [b]) => a < b ? -1 : 1)) {
+      signal?.throwIfAborted();
+      if (rows > 0) files.push(await writeCompactedFile(this.#options, range, day, rows, signal));
+    }
+    const bytes = encodeManifest(merged(range, blocks, files));
+    await store.put(manifestName(topic, range, "compacted_manifests"), bytes, { ifAbsent: true });
+    return true;
+  }
+
+  /** Claims whole blocks from `start` on, up to `maxRows` events; null while there are too few. */
+  async #claim(from: RangeStart): Promise<BlockRange | null> {
+    const { schema: { topic }, store, minManifests = 64, maxRows = 1_000_000 } = this.#options;
+    const { log, partition, start } = from;
+    const names = await listRanges(store, { topic, log, partition, kind: "manifests" }, start);
+    const hole = names.findIndex((name, i) => name.start !== (i === 0 ? start : names[i - 1].end));
+    const whole = (hole < 0 ? names : names.slice(0, hole)).slice(0, MAX_MANIFESTS);
+    if (whole.length === 0 || whole.length < minManifests) return null;
+    let end = start;
+    let rows = 0;
+    for await (const block of readManifests(store, topic, whole, "manifests")) {
+      rows += block.events;
+      if (rows > maxRows && end > start) break;
+      end = block.end;
+    }
+    return await claimRange(store, topic, { ...from, end });
+  }
+}
+
+/** The manifest of a range of blocks. */
+function merged(
+  { log, partition, start, end }: BlockRange,
+  blocks: readonly Manifest[],
+  files: readonly ArchiveFile[],
+): Manifest {
+  const sum = (pick: "records" | "events" | "deadLetters") =>
+    blocks.reduce((total, block) => total + block[pick], 0);
+  const range = (pick: "eventMs" | "appendMs"): [number, number] | null => {
+    const ranges = blocks.flatMap((block) => block[pick] === null ? [] : [block[pick]]);
+    if (ranges.length === 0) return null;
+    return [
+      ranges.reduce((least, [ms]) => Math.min(least, ms), Infinity),
+      ranges.reduce((greatest, [, ms]) => Math.max(greatest, ms), -Infinity),
+    ];
+  };
+  return {
+    ...{ log, partition, start, end, files },
+    ...{ records: sum("records"), events: sum("events"), deadLetters: sum("deadLetters") },
+    ...{ eventMs: range("eventMs"), appendMs: range("appendMs") },
+  };
+}
