@@ -1,0 +1,27 @@
+# The npm packages, ClickHouse among them, are fetched once and do not depend on the sources.
+FROM denoland/deno:2.9.6
+
+RUN mkdir -p /app /data && chown deno:deno /app /data
+USER deno
+WORKDIR /app
+
+COPY --chown=deno:deno deno.json deno.lock ./
+RUN deno install --frozen
+
+COPY --chown=deno:deno main.ts ./
+COPY --chown=deno:deno runtime runtime/
+COPY --chown=deno:deno routes routes/
+COPY --chown=deno:deno plugins plugins/
+COPY --chown=deno:deno sql sql/
+COPY --chown=deno:deno static static/
+RUN deno cache --frozen main.ts plugins/*.ts
+
+VOLUME /data
+EXPOSE 8000
+ENV TWOFOLD_DATA=/data TWOFOLD_HOSTNAME=0.0.0.0 TWOFOLD_LOG_FORMAT=json
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+  CMD ["deno", "eval", "Deno.exit((await fetch('http://127.0.0.1:8000/healthz')).ok ? 0 : 1)"]
+
+# Nothing is fetched at run time. TWOFOLD_WRITE_TOKEN has to be set: others can reach the port.
+ENTRYPOINT ["deno", "run", "--cached-only", "-P=run", "main.ts"]
+CMD ["start"]
