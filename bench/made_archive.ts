@@ -52,7 +52,9 @@ SELECT addMilliseconds(toDateTime64('${dayOf(file)} 00:00:00', 9, 'UTC'),
     intDiv(${n} * 86399000, ${rowsPerFile})),
   lower(hex(sipHash128(${n}, ${file}))), toUInt32(cityHash64(${n}, ${file}, 1) % 100000),
   toUInt32(pow(cityHash64(${n}, ${file}, 2) % 1000 / 1000, 2) * 10000),
-  CAST(toInt8(cityHash64(${n}, ${file}, 3) % 5 + 1) AS ${clickHouseType(movieViewing.fields.event_type)}),
+  CAST(toInt8(cityHash64(${n}, ${file}, 3) % 5 + 1) AS ${
+      clickHouseType(movieViewing.fields.event_type)
+    }),
   if(${n} % 3 = 0, NULL, toDecimal64(cityHash64(${n}, ${file}, 4) % 7200000 / 1000, 3)),
   if(${n} % 5 = 4, toDecimal64(${n} % 11, 2), NULL),
   '${LOG}', ${file % PARTITIONS}, ${offset} + number, toDateTime64('2026-01-01 00:00:00', 3), ''

@@ -53,7 +53,9 @@ export class RepeatIndex {
     let passed = 0;
     let repeats = 0;
     for (let row = 0; row < count; row++) {
-      if (row % AHEAD_ROWS === 0) this.#fetchAhead(identity, row, Math.min(row + AHEAD_ROWS, count));
+      if (row % AHEAD_ROWS === 0) {
+        this.#fetchAhead(identity, row, Math.min(row + AHEAD_ROWS, count));
+      }
       const delta = offsetDelta[row];
       if (delta > passed) this.#forget(base, passed, delta);
       passed = delta + 1;
