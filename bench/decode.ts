@@ -4,13 +4,14 @@
  * Run: `deno run -A bench/decode.ts`
  */
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
+import { quick, title } from "./figures.ts";
 import { allocateColumns } from "../runtime/columns.ts";
 import { createDecoder } from "../runtime/decode/decoder.ts";
 import { type RecordChunk, RecordKind } from "../runtime/ports.ts";
 
 const EVENTS = 200_000;
 const CHUNK_RECORDS = 8192;
-const ROUNDS = 12;
+const ROUNDS = quick ? 4 : 12;
 
 /** A small generator of pseudo-random numbers (xorshift32), so that every run sees the same bytes. */
 function randomFrom(seed: number): (below: number) => number {
@@ -125,5 +126,6 @@ function measure(name: string, events: Iterable<string>): void {
   console.log(`  fallback only    ${reference.toFixed(2)} M events/s`);
 }
 
+title("decoding, against JSON.parse");
 measure("compact JSON", movieEvents(EVENTS, false));
 measure("JSON with spaces", movieEvents(EVENTS, true));

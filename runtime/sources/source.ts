@@ -30,12 +30,12 @@ export interface SourceChunk {
 export interface SourceOptions {
   /** The file's name, for messages. */
   readonly name: string;
-  /** The most events of a chunk. Default 10,000. */
+  /** The most events of a chunk. Default 40,000. */
   readonly chunkEvents?: number;
 }
 
-/** Events of a chunk where nothing else is said. */
-export const CHUNK_EVENTS = 10_000;
+/** Events of a chunk where nothing else is said: each waits for the disk once. */
+export const CHUNK_EVENTS = 40_000;
 
 /** The formats that a file can be in. */
 export const fileFormats = ["ndjson", "movielens"] as const;

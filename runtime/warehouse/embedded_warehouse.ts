@@ -74,7 +74,13 @@ export async function openEmbeddedWarehouse(
       database,
       connections,
       // The library reads any text as an expression to select, unless told not to.
-      settings: { ...settings, ...newerSettings, implicit_select: "0" },
+      // A statement with settings of its own costs a connection: the merge's are everybody's.
+      settings: {
+        ...settings,
+        ...newerSettings,
+        implicit_select: "0",
+        enable_shared_storage_snapshot_in_query: "1",
+      },
       insertSettings: oneBlockSettings,
     });
     return new EmbeddedWarehouse(connection, database, async () => {
