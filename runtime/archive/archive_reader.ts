@@ -5,7 +5,7 @@ import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, Manifest, ObjectStore } from "../ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { relationSql } from "./archive_relation.ts";
-import { listRanges, readManifests } from "./read_manifests.ts";
+import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link openArchiveReader}. */
 export interface ArchiveReaderOptions {
@@ -87,21 +87,49 @@ async function* manifestsBetween(
       if (start >= end) continue;
       // As of now: below it the manifests of the blocks may be gone.
       const compacted = await chain.compacted.position(log, partition);
-      if (start < compacted) {
-        const place = { topic, log, partition, kind: "compacted_manifests" as const };
-        const ranges = await listRanges(store, place, 0n);
-        const wanted = ranges.filter((range) => range.end > start && range.start < end);
-        yield* readManifests(store, topic, wanted, "compacted_manifests");
-      }
+      const partly = { topic, log, partition, store };
+      if (start < compacted) yield* compactedBetween(partly, start, end);
       const from = start < compacted ? compacted : start;
-      if (from >= end) continue;
-      const blocks = await listRanges(
-        store,
-        { topic, log, partition, kind: "manifests" },
-        from,
-        end,
-      );
-      yield* readManifests(store, topic, blocks.filter((block) => block.end <= end), "manifests");
+      if (from < end) yield* blocksBetween(partly, from, end);
     }
   }
+}
+
+/** One partition of the archive. */
+interface Partition {
+  readonly topic: string;
+  readonly log: string;
+  readonly partition: number;
+  readonly store: ObjectStore;
+}
+
+async function* blocksBetween(
+  { store, ...place }: Partition,
+  start: bigint,
+  end: bigint,
+): AsyncGenerator<Manifest> {
+  const blocks = await listRanges(store, { ...place, kind: "manifests" }, start, end);
+  const whole = blocks.filter((block) => block.end <= end);
+  yield* readManifests(store, place.topic, whole, "manifests");
+}
+
+/** Compacted ranges; of the first, only the blocks from `start` on if they are still there. */
+async function* compactedBetween(
+  { store, ...place }: Partition,
+  start: bigint,
+  end: bigint,
+): AsyncGenerator<Manifest> {
+  const { topic } = place;
+  const all = await listRanges(store, { ...place, kind: "compacted_manifests" }, 0n, end);
+  const ranges = all.filter((range) => range.end > start);
+  const [first] = ranges;
+  if (first !== undefined && first.start < start) {
+    const listed = await listRanges(store, { ...place, kind: "manifests" }, start, first.end);
+    const blocks = withoutHole(listed, start);
+    if (blocks.at(-1)?.end === first.end) {
+      ranges.shift();
+      yield* readManifests(store, topic, blocks, "manifests");
+    }
+  }
+  yield* readManifests(store, topic, ranges, "compacted_manifests");
 }

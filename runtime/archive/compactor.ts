@@ -8,7 +8,7 @@ import { writeCompactedFile } from "./compacted_file.ts";
 import { claimRange, type RangeStart, readClaim } from "./compaction_claim.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
 import { encodeManifest } from "./manifest.ts";
-import { listRanges, readManifests } from "./read_manifests.ts";
+import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link Compactor}. */
 export interface CompactorOptions {
@@ -18,7 +18,10 @@ export interface CompactorOptions {
   readonly clock: Clock;
   /** The fewest blocks that are worth a compaction. Default 64. */
   readonly minManifests?: number;
-  /** The most events of a compacted range, which are held in memory; one block may exceed it. Default 1,000,000. */
+  /**
+   * The most events of a compacted range: a day of it is held in memory as a file. A single block may
+   * have more. Default 1,000,000.
+   */
   readonly maxRows?: number;
   /**
    * How long what was replaced is kept, in milliseconds, for readers that do not know yet. Default
@@ -123,26 +126,20 @@ export class Compactor {
     const from = { log, partition, start };
     const range = await readClaim(store, topic, from) ?? await this.#claim(from);
     if (range === null) return false;
-    const days = new Map<string, number>();
-    const blocks: Manifest[] = [];
-    let end = start;
-    const names = await listRanges(
-      store,
-      { topic, log, partition, kind: "manifests" },
-      start,
-      range.end,
-    );
-    for await (const block of readManifests(store, topic, names, "manifests")) {
-      if (block.start !== end) break;
-      end = block.end;
-      blocks.push(block);
-      for (const { day, rows } of block.files) days.set(day, (days.get(day) ?? 0) + rows);
-    }
+    const place = { topic, log, partition, kind: "manifests" as const };
+    const names = withoutHole(await listRanges(store, place, start, range.end), start);
+    const end = names.at(-1)?.end ?? start;
     if (end !== range.end) {
       throw new ExternalError(
         `Cannot compact ${log} [${start}, ${range.end}): its blocks must reach its end, got ${end}`,
         { topic, partition, offset: start },
       );
+    }
+    const days = new Map<string, number>();
+    const blocks: Manifest[] = [];
+    for await (const block of readManifests(store, topic, names, "manifests")) {
+      blocks.push(block);
+      for (const { day, rows } of block.files) days.set(day, (days.get(day) ?? 0) + rows);
     }
     const files: ArchiveFile[] = [];
     for (const [day, rows] of [...days].sort(([a], [b]) => a < b ? -1 : 1)) {
@@ -159,8 +156,7 @@ export class Compactor {
     const { schema: { topic }, store, minManifests = 64, maxRows = 1_000_000 } = this.#options;
     const { log, partition, start } = from;
     const names = await listRanges(store, { topic, log, partition, kind: "manifests" }, start);
-    const hole = names.findIndex((name, i) => name.start !== (i === 0 ? start : names[i - 1].end));
-    const whole = (hole < 0 ? names : names.slice(0, hole)).slice(0, MAX_MANIFESTS);
+    const whole = withoutHole(names, start).slice(0, MAX_MANIFESTS);
     if (whole.length === 0 || whole.length < minManifests) return null;
     let end = start;
     let rows = 0;

@@ -18,8 +18,8 @@ interface Chain {
 }
 
 /**
- * Follows the manifests of one kind of a topic: what it has listed once it does not list again. A hole stops a
- * partition until it is filled.
+ * Follows the manifests of one kind of a topic: what it has listed once it does not list again. A
+ * hole stops a partition until it is filled.
  */
 export class ManifestChain {
   readonly #topic: string;

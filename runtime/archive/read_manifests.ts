@@ -41,6 +41,14 @@ export async function listRanges(
   return ranges;
 }
 
+/** The first of the given ranges, as far as each begins where the one before ends. */
+export function withoutHole(ranges: readonly BlockRange[], start: bigint): BlockRange[] {
+  const hole = ranges.findIndex((range, i) =>
+    range.start !== (i === 0 ? start : ranges[i - 1].end)
+  );
+  return hole < 0 ? [...ranges] : ranges.slice(0, hole);
+}
+
 /**
  * Reads the manifests of the given ranges, in their order.
  *

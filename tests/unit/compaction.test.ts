@@ -137,6 +137,7 @@ describe("Compactor", () => {
     const compactor = world.compactor();
     await compactor.compactOnce();
     expect(await compactor.collectGarbage()).toBe(0);
+    expect(spans(await manifests(world, 8n, 16n))).toEqual([[8n, 12n], [12n, 16n]]);
     world.clock.advance(999);
     expect(await compactor.collectGarbage()).toBe(0);
     world.clock.advance(1);
