@@ -70,7 +70,7 @@ describe("a reader of merged totals during batch runs under load", () => {
   before(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-readers-" });
     // Blocks close all the time, so that every run has a new cut.
-    const flags = { "block-size": "256", "flush-interval": "20ms", horizon: "65536" };
+    const flags = { "block-size": "256", "flush-interval": "250ms", horizon: "65536" };
     engine = await RunningEngine.open({ dir, flags });
   });
   after(async () => {
@@ -112,8 +112,9 @@ describe("a reader of merged totals during batch runs under load", () => {
         await new Promise((resolve) => setTimeout(resolve, 5));
         continue;
       }
-      expect(run.plugins.map(({ status, drift }) => [status, drift]))
-        .toEqual(run.plugins.map(() => ["published", 0]));
+      // No drift is told where the speed layer has not yet come as far as the cut.
+      const wrong = run.plugins.filter(({ status, drift }) => status !== "published" || drift);
+      expect(wrong).toEqual([]);
       published++;
       cuts.add(
         JSON.stringify(run.cut, (_, value) => typeof value === "bigint" ? `${value}` : value),
