@@ -14,7 +14,7 @@ export function countedEventsSql(
   days: readonly string[],
   repeats: Repeats,
 ): string {
-  return `SELECT * FROM ${archiveSql(context, days)}
+  return `SELECT ${fieldsOf(context)} FROM ${archiveSql(context, days)}
 WHERE ${belowCut} AND NOT (${repeatsCondition(repeats, "1")})`;
 }
 
@@ -24,9 +24,12 @@ export function unseenEventsSql(
   days: readonly string[],
   repeats: Repeats,
 ): string {
-  return `SELECT * FROM ${archiveSql(context, days)}
+  return `SELECT ${fieldsOf(context)} FROM ${archiveSql(context, days)}
 WHERE ${belowCut} AND (${repeatsCondition(repeats, "unseen")})`;
 }
+
+/** Every column, and the event time also by its name in the schema: the archive has it once. */
+const fieldsOf = ({ schema }: RunContext) => `*, event_time AS ${schema.eventTime}`;
 
 /**
  * A SELECT of `bucket`, the keys and the measures in the types of the batch table: the plugin's SQL

@@ -1,0 +1,184 @@
+import { join } from "node:path";
+import { after, before, describe, expect, it } from "testing";
+import type { Status } from "../../runtime/ports.ts";
+import { runCommand, RunningProcess } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
+import { movieEvents, take } from "../support/movie_events.ts";
+
+const EXIT = { user: 2, external: 3 } as const;
+const NDJSON = { "content-type": "application/x-ndjson" };
+
+let dir: string;
+before(async () => {
+  dir = await Deno.makeTempDir({ prefix: "twofold-faults-" });
+});
+after(() => Deno.remove(dir, { recursive: true }));
+
+describe("what stands in the way of a start", () => {
+  it("names all settings that cannot be used at once and ends with 2", async () => {
+    const args = ["start", "--port", "high", "--partitions", "0", "--data", join(dir, "unused")];
+    const { code, err } = await runCommand(args, { TWOFOLD_BLOCK_SIZE: "1000" });
+    expect(code).toBe(EXIT.user);
+    for (const part of ["--port", '"high"', "--partitions", "TWOFOLD_BLOCK_SIZE", '"1000"']) {
+      expect(err).toContain(part);
+    }
+    await expect(Deno.stat(join(dir, "unused"))).rejects.toThrow(Deno.errors.NotFound);
+  });
+
+  it("says that the port is in use, and leaves the folder free", async () => {
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const data = join(dir, "port");
+    const { code, err } = await runCommand(
+      ["start", "--port", String(taken.addr.port), "--data", data],
+    );
+    taken.close();
+    expect(code).toBe(EXIT.external);
+    expect(err).toContain(`Cannot listen on 127.0.0.1, port ${taken.addr.port}: another process`);
+    const { code: again } = await runCommand(["status", "--data", data]);
+    expect(again).toBe(0);
+  });
+
+  it("names the process that owns the folder, which goes on", async () => {
+    const data = join(dir, "owned");
+    const owner = RunningProcess.spawn(data);
+    const url = await owner.url();
+    const { code, err } = await runCommand(["start", "--port", "0", "--data", data]);
+    expect(code).toBe(EXIT.user);
+    expect(err).toContain(`it is owned by process ${owner.child.pid} (${url})`);
+    expect((await fetch(new URL("/readyz", url))).status).toBe(200);
+    expect(await owner.end("SIGTERM")).toBe(0);
+  });
+
+  it("refuses a folder of a newer format and leaves it as it is", async () => {
+    const data = join(dir, "newer");
+    await Deno.mkdir(data);
+    const info = JSON.stringify({ pid: 1, url: null, started: "2100-01-01", formatVersion: 99 });
+    await Deno.writeTextFile(join(data, "owner.json"), info);
+    const { code, err } = await runCommand(["start", "--port", "0", "--data", data]);
+    expect(code).toBe(EXIT.user);
+    expect(err).toContain("its data are of format 99");
+    expect(await Deno.readTextFile(join(data, "owner.json"))).toBe(info);
+  });
+});
+
+describe("a file to replay that is not what it should be", () => {
+  const event = (id: string) => ({
+    ...{ event_id: id, user_id: 1, movie_id: 2, event_type: "view" },
+    ...{ timestamp: "2026-01-01T00:00:00Z", duration: null, rating: null },
+  });
+  const replay = async (name: string, text: string | null, ...more: string[]) => {
+    const file = join(dir, name);
+    if (text !== null) await Deno.writeTextFile(file, text);
+    return await runCommand(["replay", file, "--data", join(dir, "replays"), ...more]);
+  };
+
+  it("is missing, empty or a folder: ends with 2 and says so", async () => {
+    const missing = await replay("none.dat", null);
+    expect([missing.code, missing.err.includes("there is no such file")]).toEqual([2, true]);
+    const empty = await replay("empty.dat", "");
+    expect([empty.code, empty.err.includes("the file is empty")]).toEqual([2, true]);
+    const folder = await runCommand(["replay", dir, "--data", join(dir, "replays")]);
+    expect([folder.code, folder.err.includes("got a folder")]).toEqual([2, true]);
+  });
+
+  it("is of another format: ends with 2 and names the line", async () => {
+    const csv = await replay("ratings.csv", "user,movie,rating\n1,2,3\n");
+    expect([csv.code, csv.err.includes("line 1 looks like a CSV file")]).toEqual([2, true]);
+    const other = await replay("lines.dat", "1::2::3::1381006850\n", "--format", "ndjson");
+    expect([other.code, other.err.includes("line 1 looks like lines user::movie")])
+      .toEqual([2, true]);
+  });
+
+  it("is cut off: takes what is whole and names the line that is not", async () => {
+    const cut = await replay("cut.dat", "1::2::3::1381006850\n1::3::4::1381006851\n1::4::");
+    expect(cut.code).toBe(0);
+    expect(cut.out).toMatch(/accepted {2}2 events\n {2}rejected {2}1 line\n {12}line 3, rating: /);
+    expect(cut.out).toContain("the file ends within this line");
+    const text = `${JSON.stringify(event("a"))}\n${JSON.stringify(event("b")).slice(0, 40)}`;
+    const json = await replay("cut.ndjson", text);
+    expect(json.code).toBe(0);
+    expect(json.out).toMatch(/accepted {2}1 event\n {2}rejected {2}1 line\n {12}line 2/);
+  });
+});
+
+describe("a full disk", () => {
+  const full = Deno.uid() !== 0 || Deno.build.os !== "linux";
+  const SIZE_MB = 96;
+
+  it("is served on, refuses events with 503, is told, and recovers", async (t) => {
+    if (full) return t.skip("needs a file system of its own: run as root on Linux");
+    const data = join(dir, "disk");
+    await Deno.mkdir(data);
+    await mount(data);
+    const running = RunningProcess.spawn(data, ["--block-span", "1s", "--log-level", "error"]);
+    try {
+      const url = await running.url();
+      const made = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.now() });
+      const post = () =>
+        fetch(new URL("/api/v1/events", url), {
+          ...{ method: "POST", headers: NDJSON },
+          body: take(made, 10).map((event) => JSON.stringify(event) + "\n").join(""),
+        });
+      const status = async (): Promise<Status> =>
+        await (await fetch(new URL("/api/v1/status", url))).json();
+      const counted = async () => {
+        const answer = await fetch(new URL("/api/v1/metrics/hourly_stats", url));
+        const { rows } = await answer.json();
+        return rows.reduce((sum: number, row: { event_count: number }) => sum + row.event_count, 0);
+      };
+      let acknowledged = 0;
+      for (; acknowledged < 100; acknowledged += 10) expect((await post()).status).toBe(200);
+      await eventually("the first events", counted, (events) => events === acknowledged);
+
+      const ballast = join(data, "ballast");
+      await fill(ballast);
+      const refused = await eventually("a refusal", async () => {
+        const response = await post();
+        const body = await response.json();
+        if (response.status === 200) acknowledged += body.accepted;
+        return { status: response.status, type: response.headers.get("content-type"), body };
+      }, (answer) => answer.status !== 200);
+      expect(refused).toMatchObject({
+        status: 503,
+        type: "application/problem+json",
+        body: { status: 503, type: "urn:twofold:problem:unavailable" },
+      });
+      expect((await fetch(new URL("/healthz", url))).status).toBe(200);
+      expect(await counted()).toBeLessThanOrEqual(acknowledged);
+      expect((await status()).problems.join()).toMatch(/Cannot take events.*full/);
+
+      await Deno.remove(ballast);
+      await eventually("events to be taken again", async () => {
+        const response = await post();
+        await response.body?.cancel();
+        if (response.status === 200) acknowledged += 10;
+        return response.status;
+      }, (code) => code === 200);
+      await eventually("all that was acknowledged", counted, (events) => events === acknowledged);
+      await eventually("no problem to stand", status, ({ problems }) => problems.length === 0);
+      expect(await running.end("SIGTERM")).toBe(0);
+    } finally {
+      await running.end("SIGKILL");
+      await new Deno.Command("umount", { args: [data] }).output();
+    }
+  });
+
+  async function mount(path: string): Promise<void> {
+    const args = ["-t", "tmpfs", "-o", `size=${SIZE_MB}m`, "tmpfs", path];
+    const { success, stderr } = await new Deno.Command("mount", { args }).output();
+    if (!success) throw new Error(`Cannot mount: ${new TextDecoder().decode(stderr)}`);
+  }
+
+  /** Writes until the disk takes no more. */
+  async function fill(path: string): Promise<void> {
+    const file = await Deno.open(path, { create: true, write: true });
+    const bytes = new Uint8Array(4096);
+    try {
+      while (true) await file.write(bytes);
+    } catch {
+      // Full, as wanted.
+    } finally {
+      file.close();
+    }
+  }
+});

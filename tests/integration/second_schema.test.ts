@@ -1,0 +1,188 @@
+import { join } from "node:path";
+import { after, before, describe, expect, it } from "testing";
+import { movieEvents, take } from "../support/movie_events.ts";
+import { eventsIn } from "../support/parity_of_layers.ts";
+import { root, RunningEngine } from "../support/running_engine.ts";
+
+const SCHEMA = `
+import { boolean, decimal, defineSchema, enumeration, instant, integer, string, uint32 } from "twofold";
+
+export const payments = defineSchema({
+  topic: "shop.payments",
+  version: 1,
+  summary: "Payments of a shop",
+  eventId: "payment_id",
+  eventTime: "paid_at",
+  partitionKey: "account",
+  fields: {
+    payment_id: string(),
+    paid_at: instant(),
+    account: string(),
+    till: uint32(),
+    method: enumeration(["card", "cash", "it's a gift"]),
+    refund: boolean(),
+    points: integer({ min: -1000, max: 1000, nullable: true }),
+    amount: decimal({ scale: 2, min: -100000, max: 100000 }),
+  },
+});
+`;
+
+const PLUGIN = `
+import { avg, count, definePlugin, max, min, string, sum, tumbling, uniq } from "twofold";
+import { payments } from "./payments.schema.ts";
+
+const size = (amount: number) => amount < 0 ? "back" : amount < 20 ? "small" : "large";
+
+export default definePlugin({
+  name: "takings",
+  version: 1,
+  summary: "What an account paid, by method and size",
+  source: payments,
+  where: (payment) => payment.till !== 13,
+  key: {
+    account: "account",
+    method: "method",
+    refund: "refund",
+    size: { type: string(), of: (payment) => size(payment.amount) },
+  },
+  measures: {
+    payments: count(),
+    total: sum("amount"),
+    least: min("amount"),
+    most: max("points"),
+    mean_points: avg("points"),
+    tills: uniq("till"),
+  },
+  derive: { mean: "total / payments" },
+  stream: { window: tumbling("5m"), relation: { name: "stream_takings" } },
+  batch: {
+    sql: \`SELECT toStartOfHour(paid_at) AS bucket, account, method, refund,
+        multiIf(amount < 0, 'back', amount < 20, 'small', 'large') AS size,
+        count() AS payments, sum(amount) AS total, min(amount) AS least, max(points) AS most,
+        sum(points) AS mean_points_sum, count(points) AS mean_points_count,
+        groupUniqArray(till) AS tills
+      FROM events WHERE till != 13 GROUP BY bucket, account, method, refund, size\`,
+    grain: "hour",
+    relation: { name: "batch_takings" },
+  },
+  present: { title: "Takings", chart: "bar", by: "account", sort: "-total" },
+});
+`;
+
+/** payment, time, account, till, method, refund, points, amount. */
+const PAYMENTS = [
+  ["p1", "2026-01-05T10:00:00Z", "a\n'ö\"", 1, "card", false, 5, 10.5],
+  ["p2", "2026-01-05T10:04:59.999999999Z", "a\n'ö\"", 2, "card", false, null, 8.75],
+  ["p3", "2026-01-05T10:05:00Z", "a\n'ö\"", 2, "card", false, -7, 0.25],
+  ["p4", "2026-01-05T12:00:00+01:00", "b", 3, "it's a gift", true, null, -20],
+  ["p5", "2025-12-31T23:59:59Z", "b", 3, "cash", false, 1000, 99999.99],
+  ["p6", "2026-01-05T10:00:00Z", "b", 13, "cash", false, 1, 1],
+] as const;
+
+const asEvents = () =>
+  PAYMENTS.map(([payment_id, paid_at, account, till, method, refund, points, amount]) => ({
+    ...{ payment_id, paid_at, account, till, method, refund, points, amount },
+  }));
+
+const COLUMNS = [
+  ...["account", "method", "refund", "size", "payments", "total", "least", "most", "mean_points"],
+  ...["tills", "mean"],
+];
+const WANTED = [
+  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 6.5],
+  ["b", "cash", false, "large", 1, 99999.99, 99999.99, 1000, 1000, 1, 99999.99],
+  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, -20],
+].map((row) => Object.fromEntries(row.map((value, i) => [COLUMNS[i], value])));
+
+describe("a second schema, beside the movies, by files in plugins/ alone", () => {
+  let dir: string;
+  let engine: RunningEngine;
+  before(async () => {
+    dir = await Deno.makeTempDir({ prefix: "twofold-second-", dir: root });
+    const plugins = join(dir, "plugins");
+    await Deno.mkdir(plugins);
+    for await (const { name } of Deno.readDir(join(root, "plugins"))) {
+      await Deno.copyFile(join(root, "plugins", name), join(plugins, name));
+    }
+    await Deno.writeTextFile(join(plugins, "payments.schema.ts"), SCHEMA);
+    await Deno.writeTextFile(join(plugins, "takings.ts"), PLUGIN);
+    await Deno.symlink(join(root, "sql"), join(dir, "sql"));
+    engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
+  });
+  after(async () => {
+    await engine?.close();
+    if (dir) await Deno.remove(dir, { recursive: true });
+  });
+
+  const rows = async (layer: string, params: Record<string, string> = {}) => {
+    const query = { layer, order: "account", ...params };
+    return (await engine.metric("takings", query)).rows;
+  };
+
+  it("takes its events by topic, beside the other's", async () => {
+    const { accepted, rejected, frontier } = await engine.post(
+      [...asEvents(), { payment_id: "p7", paid_at: "2026-01-05T10:00:00Z", account: "c" }],
+      "shop.payments",
+    );
+    expect([accepted, rejected.map(({ line, field }) => [line, field])])
+      .toEqual([6, [[7, "till"]]]);
+    const movies = movieEvents({ seed: 3, firstUser: 1, aroundMs: Date.parse("2026-01-05") });
+    const other = await engine.post(take(movies, 500), "movie-viewing-events");
+    await engine.metric("takings", { wait_for: frontier });
+    await engine.metric("hourly_stats", { wait_for: other.frontier });
+    await expect(engine.post(asEvents())).rejects.toThrow(/topic must be one of/);
+  });
+
+  it("answers speed and merged at once", async () => {
+    expect(await rows("speed")).toEqual(WANTED);
+    expect(await rows("merged")).toEqual(WANTED);
+    const windows = await rows("speed", { bucket: "window", account: "a\n'ö\"" });
+    expect(windows.map((row) => [row.window_start, row.payments]).sort())
+      .toEqual([["2026-01-05T10:00:00Z", 2], ["2026-01-05T10:05:00Z", 1]]);
+    expect(await eventsIn(engine, "merged")).toBe(500);
+  });
+
+  it("answers batch after a run, a repeat changes nothing", async () => {
+    const run = await engine.batch({ topic: "shop.payments" });
+    expect(run!.plugins.map(({ plugin, drift }) => [plugin, drift])).toEqual([["takings", 0]]);
+    for (const layer of ["batch", "merged", "speed"]) expect(await rows(layer)).toEqual(WANTED);
+    await engine.post(asEvents(), "shop.payments");
+    await engine.batch({ topic: "shop.payments" });
+    await engine.batch({ topic: "movie-viewing-events" });
+    for (const layer of ["batch", "merged", "speed"]) expect(await rows(layer)).toEqual(WANTED);
+    expect(await eventsIn(engine, "batch")).toBe(500);
+  });
+
+  it("filters by every kind of key", async () => {
+    const keys = { account: "b", method: "it's a gift", refund: "true", size: "back" };
+    for (const layer of ["batch", "merged", "speed"]) {
+      for (const [key, value] of Object.entries(keys)) {
+        const found = await rows(layer, { [key]: value });
+        const wanted = WANTED.filter((row) => String(row[key]) === value);
+        expect([layer, key, found]).toEqual([layer, key, wanted]);
+      }
+    }
+    await expect(rows("merged", { refund: "yes" })).rejects.toThrow(/true or false/);
+  });
+
+  it("gives its three relations", async () => {
+    const list = COLUMNS.join(", ");
+    const ordered = `SELECT ${list} FROM %s ORDER BY account, method`;
+    for (const relation of ["batch_takings", "merged_takings"]) {
+      expect(await engine.sql(ordered.replace("%s", relation))).toEqual(WANTED);
+    }
+    expect(await engine.value("SELECT count() FROM stream_takings")).toBe(4);
+    expect(await engine.value("SELECT sum(event_count) FROM batch_hourly_stats")).toBe(500);
+  });
+
+  it("is in the status and the list of metrics, and goes on after a restart", async () => {
+    const { topics, plugins, problems } = await engine.status();
+    expect(problems).toEqual([]);
+    expect(topics.map(({ topic }) => topic).sort())
+      .toEqual(["movie-viewing-events", "shop.payments"]);
+    expect(plugins.length).toBe(5);
+    await engine.close();
+    engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
+    for (const layer of ["batch", "merged", "speed"]) expect(await rows(layer)).toEqual(WANTED);
+  });
+});
