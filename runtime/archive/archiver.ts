@@ -77,6 +77,19 @@ export class Archiver {
     return { [log.id]: offsets };
   }
 
+  /**
+   * Reads where {@link frontier} stands from the manifests, for partitions that were not looked at
+   * yet. Called by whoever asks before {@link run} does.
+   */
+  async look(): Promise<void> {
+    const { log } = this.#options;
+    for (let partition = 0; partition < log.partitionCount(); partition++) {
+      if (this.#archived.has(partition)) continue;
+      const position = await this.#chain.position(log.id, partition);
+      if (!this.#archived.has(partition)) this.#archived.set(partition, position);
+    }
+  }
+
   /** The last error of a partition, or null once it went well again. */
   error(partition: number): Error | null {
     return this.#errors.get(partition) ?? null;
