@@ -60,6 +60,8 @@ export interface LedgerTotals {
 /** What the blocks before the resume point add up to. */
 export interface LedgerHistory extends LedgerTotals {
   readonly resume: ResumePoint;
+  /** What was last written of everything, the open block included: right up to the frontier. */
+  readonly written: LedgerTotals;
 }
 
 /**
@@ -117,6 +119,8 @@ export class LedgerPartition {
 
   /** All that the partition has seen, since the log's beginning. */
   totals(): LedgerTotals {
+    // Until the open block is read again, its events are known from the table only.
+    if (this.#position < this.resume.frontier) return this.#history.written;
     const of = (key: "events" | "lateEvents" | "repeats" | "deadLetters") =>
       this.#history[key] + this.#blocks.reduce((sum, block) => sum + block[key], 0);
     return {

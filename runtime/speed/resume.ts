@@ -98,7 +98,10 @@ export async function resumeLedger(
        sumIf(l.events, l.block < r.open_block) AS events,
        sumIf(l.repeats, l.block < r.open_block) AS repeats,
        sumIf(l.late_events, l.block < r.open_block) AS late_events,
-       sumIf(l.dead_letters, l.block < r.open_block) AS dead_letters
+       sumIf(l.dead_letters, l.block < r.open_block) AS dead_letters,
+       max(l.last_event_ms) AS all_watermark, sum(l.events) AS all_events,
+       sum(l.repeats) AS all_repeats, sum(l.late_events) AS all_late_events,
+       sum(l.dead_letters) AS all_dead_letters
      FROM (SELECT * FROM ${table} FINAL) AS l JOIN resume AS r ON l.partition = r.partition
      GROUP BY r.partition`,
   );
@@ -117,6 +120,13 @@ export async function resumeLedger(
       repeats: row?.repeats ?? 0,
       lateEvents: row?.late_events ?? 0,
       deadLetters: row?.dead_letters ?? 0,
+      written: {
+        watermarkMs: row?.all_watermark ?? -1,
+        events: row?.all_events ?? 0,
+        repeats: row?.all_repeats ?? 0,
+        lateEvents: row?.all_late_events ?? 0,
+        deadLetters: row?.all_dead_letters ?? 0,
+      },
     });
   }
   return histories;

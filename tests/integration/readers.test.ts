@@ -70,7 +70,7 @@ describe("a reader of merged totals during batch runs under load", () => {
   before(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-readers-" });
     // Blocks close all the time, so that every run has a new cut.
-    const flags = { "block-size": "256", "flush-interval": "250ms", horizon: "65536" };
+    const flags = { "block-size": "256", partitions: "2", horizon: "65536" };
     engine = await RunningEngine.open({ dir, flags });
   });
   after(async () => {

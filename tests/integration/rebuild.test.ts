@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { after, before, describe, expect, it } from "testing";
+import type { Status } from "../../runtime/ports.ts";
 import { runCommand } from "../support/command.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
 import { answersOf, eventsIn, expectParity } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
 
-const EVENTS = 5000;
+const EVENTS = 2000;
 const NEW_EVENTS = 700;
 const REPEATS = 300;
 
@@ -65,6 +66,17 @@ describe("batch --full from the archive alone", () => {
     }
     expect(await answersOf(engine, "merged")).toEqual(await answersOf(engine, "batch"));
     await engine.close();
+  });
+
+  it("tells what it holds without being started", async () => {
+    const settings = { TWOFOLD_BLOCK_SIZE: flags["block-size"] };
+    const { code, out } = await runCommand(["status", "--json", "--data", dir], settings);
+    expect(code).toBe(0);
+    const { topics: [{ partitions }] }: Status = JSON.parse(out);
+    expect(partitions.reduce((sum, of) => sum + of.events, 0)).toBe(NEW_EVENTS + REPEATS);
+    for (const { archived, cut, log_end, watermark } of partitions) {
+      expect([archived, cut, watermark === null]).toEqual([log_end, log_end, false]);
+    }
   });
 
   it("goes on where it stood when it is opened again", async () => {
