@@ -79,8 +79,6 @@ function lowest(
 
 async function partitionsOf(topic: TopicRuntime, cut: number[]): Promise<PartitionStatus[]> {
   const { log, speed, archiver } = topic;
-  // Before the archiver runs; a store that fails is told by its own error, not by no status at all.
-  await archiver.look().catch(() => {});
   const archived: Cut = archiver.frontier();
   const partitions: PartitionStatus[] = [];
   for (let partition = 0; partition < log.partitionCount(); partition++) {
