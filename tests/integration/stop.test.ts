@@ -5,6 +5,8 @@ import { movieEvents, take } from "../support/movie_events.ts";
 
 const EVENTS = 3000;
 const STOP_MS = 10_000;
+/** More than end while a listener lets its last answers end. */
+const QUEUED_RUNS = 200;
 
 describe("a process that is told to stop", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -22,7 +24,7 @@ describe("a process that is told to stop", () => {
       expect((await answer.json()).accepted).toBe(EVENTS);
       // A run, or its queue, is under way whenever the signal comes.
       const runs = Array.from(
-        { length: 20 },
+        { length: QUEUED_RUNS },
         () =>
           fetch(new URL("/api/v1/batch/runs?full=true", url), { method: "POST" })
             .then((response) => response.body?.cancel(), () => {}),
