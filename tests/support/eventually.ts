@@ -2,7 +2,7 @@
 
 /** Options of {@link eventually}. */
 export interface EventuallyOptions {
-  /** How long to look, in milliseconds. Default 20,000. */
+  /** How long to look, in milliseconds. Default 60,000: a busy machine is slow. */
   readonly deadlineMs?: number;
   /** The pause between two looks, in milliseconds. Default 20. */
   readonly pauseMs?: number;
@@ -20,7 +20,7 @@ export async function eventually<State>(
   what: string,
   look: () => Promise<State> | State,
   holds: (state: State) => boolean = Boolean,
-  { deadlineMs = 20_000, pauseMs = 20 }: EventuallyOptions = {},
+  { deadlineMs = 60_000, pauseMs = 20 }: EventuallyOptions = {},
 ): Promise<State> {
   const endMs = Date.now() + deadlineMs;
   let last: unknown;

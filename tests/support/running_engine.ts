@@ -14,6 +14,9 @@ export const root = join(import.meta.dirname!, "..", "..");
 /** No batch run happens by the clock: tests start them. */
 export const NEVER = "0 0 29 2 *";
 
+/** A block of many days is many files, each synced. */
+const ARCHIVED_MS = 180_000;
+
 /** Options of {@link RunningEngine.open}. */
 export interface RunningEngineOptions {
   readonly dir: string;
