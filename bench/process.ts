@@ -6,7 +6,7 @@
  * Run: `deno run -A bench/process.ts [--quick]`
  */
 import { join } from "node:path";
-import type { Status } from "../runtime/ports.ts";
+import type { Status } from "../runtime/services.ts";
 import { line, perSecond, quantile, quick, residentBytes, title } from "./figures.ts";
 import { bodies, root } from "./made_log.ts";
 

@@ -6,7 +6,8 @@
  */
 import { systemClock } from "../runtime/clock.ts";
 import { loadPlugins } from "../runtime/engine/load_plugins.ts";
-import type { MetricQuery, SpeedLayer, Warehouse } from "../runtime/ports.ts";
+import type { Warehouse } from "../runtime/ports.ts";
+import type { MetricQuery, SpeedLayer } from "../runtime/services.ts";
 import { createServing } from "../runtime/serving/serving.ts";
 import { createSpeedTable, type PluginTables } from "../runtime/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";

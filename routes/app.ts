@@ -1,6 +1,6 @@
 /** The whole of what the server answers: the API, the page, the static files. */
 import { Hono } from "hono";
-import type { Services } from "../runtime/ports.ts";
+import type { Services } from "../runtime/services.ts";
 import { type ApiOptions, createApi } from "./api/api.ts";
 import { createPages } from "./index.tsx";
 import { createStatic } from "./static_files.ts";

@@ -1,5 +1,5 @@
 /** What a status says, added up for the page. `static/live.js` adds up the same way. */
-import type { Status } from "../runtime/ports.ts";
+import type { Status } from "../runtime/services.ts";
 
 /** The figures of the page's diagram. */
 export interface Figures {

@@ -1,7 +1,7 @@
 /** The first page: what flows where, and the metrics' top rows. Whole without JavaScript. */
 import { Hono } from "hono";
 import { renderToString } from "preact-render-to-string";
-import type { BatchRun, MetricInfo, Services, Serving, Status } from "../runtime/ports.ts";
+import type { BatchRun, MetricInfo, Services, Serving, Status } from "../runtime/services.ts";
 import { Flow } from "./components/flow.tsx";
 import { MetricCard, type MetricResult } from "./components/metric_card.tsx";
 import { figuresOf, problemsOf } from "./figures.ts";

@@ -40,13 +40,18 @@ const rules: readonly Rule[] = [
   { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },
   {
     folder: /^routes\/api\//,
-    may: [/^routes\/api\//, /^runtime\/(ports|errors|frontier|events)\.ts$/, /^hono/, builtIn],
+    may: [
+      /^routes\/api\//,
+      /^runtime\/(ports|services|errors|frontier|events)\.ts$/,
+      /^hono/,
+      builtIn,
+    ],
   },
   {
     folder: /^routes\//,
     may: [
       /^(routes|islands)\//,
-      /^runtime\/(ports|errors|frontier|events)\.ts$/,
+      /^runtime\/(ports|services|errors|frontier|events)\.ts$/,
       /^(hono|preact)/,
       builtIn,
     ],

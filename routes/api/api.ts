@@ -1,6 +1,6 @@
 /** The HTTP interface, version 1. One table of routes says what there is, who may, and how much. */
 import { type Context, Hono } from "hono";
-import type { Services } from "../../runtime/ports.ts";
+import type { Services } from "../../runtime/services.ts";
 import { checkWriter } from "./access.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { json } from "./json.ts";

@@ -1,7 +1,7 @@
 /** Batch runs: their history, and starting one. */
 import type { Context } from "hono";
 import { encodeFrontier } from "../../runtime/frontier.ts";
-import type { BatchLayer, BatchRun, Services } from "../../runtime/ports.ts";
+import type { BatchLayer, BatchRun, Services } from "../../runtime/services.ts";
 import { json } from "./json.ts";
 import { Problem } from "./problem.ts";
 import { queryParams, wholeNumber } from "./query_params.ts";

@@ -1,6 +1,6 @@
 /** Query parameters: each at most once. */
 import type { Context } from "hono";
-import type { MetricQuery } from "../../runtime/ports.ts";
+import type { MetricQuery } from "../../runtime/services.ts";
 import { Problem } from "./problem.ts";
 
 /**

@@ -1,5 +1,5 @@
 /** One metric: its top rows as a table. */
-import type { MetricAnswer, MetricInfo } from "../../runtime/ports.ts";
+import type { MetricAnswer, MetricInfo } from "../../runtime/services.ts";
 import { cellText, label } from "../figures.ts";
 
 /** A metric with its answer, or why there is none. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveReader, BatchLayer, BatchRun, ObjectStore, Warehouse } from "../ports.ts";
+import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
+import type { BatchLayer, BatchRun } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
 import { Claims } from "./claims.ts";
 import type { SpeedFacts } from "./drift.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { PluginRun } from "../ports.ts";
+import type { PluginRun } from "../services.ts";
 import { driftOf, type SpeedFacts } from "./drift.ts";
 import { countRows, type Publisher } from "./published_run.ts";
 import { purge, removeRun } from "./purge.ts";

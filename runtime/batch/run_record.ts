@@ -1,6 +1,7 @@
 /** The table `batch_runs`: what every run did for every plugin. */
 import { type Cut, cutOfRow } from "../frontier.ts";
-import type { BatchRun, PluginRun, Warehouse } from "../ports.ts";
+import type { Warehouse } from "../ports.ts";
+import type { BatchRun, PluginRun } from "../services.ts";
 
 /** A plugin's part of a run with its times, in milliseconds since 1970 UTC. */
 export interface PluginRunRecord extends PluginRun {

@@ -1,7 +1,7 @@
 import { Cron } from "croner";
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
-import type { BatchLayer } from "../ports.ts";
+import type { BatchLayer } from "../services.ts";
 
 /** When to run. */
 export interface Schedule {

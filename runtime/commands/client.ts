@@ -1,6 +1,6 @@
 /** Talks to the process that owns a data folder, and keeps to it when it restarts. */
 import { ExternalError, retry, TwofoldError, UserError } from "../errors.ts";
-import type { IngestAnswer, Status } from "../ports.ts";
+import type { IngestAnswer, Status } from "../services.ts";
 import type { Config } from "../config.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { World } from "./world.ts";

@@ -1,6 +1,6 @@
 import type { Config } from "../config.ts";
 import { retry } from "../errors.ts";
-import type { Status } from "../ports.ts";
+import type { Status } from "../services.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { OnProblem, World } from "./world.ts";
 

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
 import { type Cut, decodeFrontier, encodeFrontier, furthest } from "../frontier.ts";
-import type { IngestAnswer } from "../ports.ts";
+import type { IngestAnswer } from "../services.ts";
 import { movielensFile } from "../sources/movielens.ts";
 import { ndjsonFile } from "../sources/ndjson_file.ts";
 import {

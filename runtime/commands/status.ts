@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import type { PartitionStatus, PluginStatus, Status } from "../ports.ts";
+import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
 import { openTarget } from "./open_target.ts";
 import { grouped, paint, table } from "./text.ts";
 import type { Terminal, World } from "./world.ts";

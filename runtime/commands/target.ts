@@ -1,4 +1,4 @@
-import type { BatchRun, IngestAnswer, Status } from "../ports.ts";
+import type { BatchRun, IngestAnswer, Status } from "../services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut">;

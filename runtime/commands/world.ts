@@ -1,7 +1,7 @@
 /** What the commands need of the world: given by `main.ts`, and by fakes in tests. */
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
-import type { Services } from "../ports.ts";
+import type { Services } from "../services.ts";
 
 /** The engine as commands use it. */
 export interface RunningEngine extends Services {

@@ -5,7 +5,8 @@ import { UserError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
-import type { EventLog, Frontier, Ingest, IngestAnswer } from "../ports.ts";
+import type { EventLog, Frontier } from "../ports.ts";
+import type { Ingest, IngestAnswer } from "../services.ts";
 
 /** A topic that takes events in. */
 export interface IngestTopic {

@@ -1,5 +1,6 @@
 import { type Cut } from "../frontier.ts";
-import type { PartitionStatus, PluginStatus, Status, Warehouse } from "../ports.ts";
+import type { Warehouse } from "../ports.ts";
+import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
 import { type PluginTables, pointerSql } from "../tables.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 

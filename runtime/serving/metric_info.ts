@@ -1,6 +1,6 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
 import { grainSeconds, type Plugin } from "../plugin.ts";
-import type { Bucket, Layer, MetricInfo } from "../ports.ts";
+import type { Bucket, Layer, MetricInfo } from "../services.ts";
 
 /** The layers, in the order in which they are told. */
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];

@@ -1,6 +1,7 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
-import type { Bucket, QueryParams } from "../ports.ts";
+import type { QueryParams } from "../ports.ts";
+import type { Bucket } from "../services.ts";
 import {
   allTimeRowsSql,
   BatchLevel,

@@ -2,7 +2,7 @@
 import { UserError } from "../errors.ts";
 import { type Cut, decodeFrontier } from "../frontier.ts";
 import type { KeyColumn, Plugin } from "../plugin.ts";
-import type { Bucket, Layer, MetricQuery } from "../ports.ts";
+import type { Bucket, Layer, MetricQuery } from "../services.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
 

@@ -114,7 +114,7 @@ function findLibrary(): string {
   if (!name) {
     throw new UserError(
       `Cannot run ClickHouse in the process on ${platform}: there is a library for ` +
-        `${Object.keys(PACKAGES).join(", ")}; use a ClickHouse server, or set the library's path`,
+        `${Object.keys(PACKAGES).join(", ")}; set the library's path`,
       { field: "libraryPath" },
     );
   }

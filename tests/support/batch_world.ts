@@ -6,12 +6,12 @@ import { type Cut, cutOfRow } from "../../runtime/frontier.ts";
 import { avg, count, definePlugin, max, min, sum, tumbling, uniq } from "../../runtime/plugin.ts";
 import type {
   ArchiveReader,
-  BatchLayer,
   Manifest,
   ObjectInfo,
   ObjectStore,
   Warehouse,
 } from "../../runtime/ports.ts";
+import type { BatchLayer } from "../../runtime/services.ts";
 import {
   allTimeRowsSql,
   BatchLevel,

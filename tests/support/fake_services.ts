@@ -6,7 +6,7 @@ import type {
   MetricQuery,
   Services,
   Status,
-} from "../../runtime/ports.ts";
+} from "../../runtime/services.ts";
 
 /** A metric's description. */
 export const moviesInfo: MetricInfo = {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../runtime/clock.ts";
 import type { Config } from "../../runtime/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
-import type { BatchRun, IngestAnswer, Status } from "../../runtime/ports.ts";
+import type { BatchRun, IngestAnswer, Status } from "../../runtime/services.ts";
 
 /** A terminal that keeps what is written. */
 export interface KeptTerminal extends Terminal {

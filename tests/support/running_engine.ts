@@ -5,7 +5,7 @@ import { systemClock } from "../../runtime/clock.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { readConfig } from "../../runtime/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
-import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/ports.ts";
+import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/services.ts";
 import { eventually } from "./eventually.ts";
 
 /** The checkout. */

@@ -10,7 +10,8 @@ import userStats from "../../plugins/user_stats.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { type Cut, reaches } from "../../runtime/frontier.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { Serving, SpeedLayer, Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
+import type { Serving, SpeedLayer } from "../../runtime/services.ts";
 import { createServing, type ServingOptions } from "../../runtime/serving/serving.ts";
 import {
   BatchLevel,

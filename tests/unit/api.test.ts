@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { ExternalError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
-import type { Services } from "../../runtime/ports.ts";
+import type { Services } from "../../runtime/services.ts";
 import { type ApiOptions, createApi } from "../../routes/api/api.ts";
 import { fakeServices, moviesAnswer, someStatus } from "../support/fake_services.ts";
 

@@ -1,6 +1,7 @@
 import { after, before, describe, expect, it } from "testing";
 import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
-import type { BatchLayer, Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
+import type { BatchLayer } from "../../runtime/services.ts";
 import { BatchLevel, createSpeedTable } from "../../runtime/tables.ts";
 import {
   type ArchivedEvent,

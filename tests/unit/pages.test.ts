@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { NotReadyError } from "../../runtime/errors.ts";
-import type { Services } from "../../runtime/ports.ts";
+import type { Services } from "../../runtime/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
 
 async function page(over: Partial<Services> = {}): Promise<{ text: string; headers: Headers }> {

@@ -1,6 +1,7 @@
 import { after, before, beforeEach, describe, expect, it } from "testing";
 import { decodeFrontier } from "../../runtime/frontier.ts";
-import type { MetricAnswer, Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
+import type { MetricAnswer } from "../../runtime/services.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { logId, served, ServingWorld } from "../support/serving_world.ts";
 

@@ -3,14 +3,8 @@ import { openLocalStore } from "../../../runtime/archive/local_store.ts";
 import type { Cut } from "../../../runtime/frontier.ts";
 import { decodeFrontier } from "../../../runtime/frontier.ts";
 import type { Plugin } from "../../../runtime/plugin.ts";
-import type {
-  ArchiveReader,
-  BatchLayer,
-  ObjectStore,
-  Serving,
-  SpeedLayer,
-  Warehouse,
-} from "../../../runtime/ports.ts";
+import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports.ts";
+import type { BatchLayer, Serving, SpeedLayer } from "../../../runtime/services.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/tables.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";

@@ -1,0 +1,226 @@
+/**
+ * What the layers offer to routes and commands: questions and answers, runs, the status. The layers
+ * implement these; whoever shows or asks needs nothing else.
+ */
+import type { Cut } from "./frontier.ts";
+
+// ---------------------------------------------------------------------------------------------
+// The batch layer, as the API and the commands use it
+
+/** One plugin's part of a run. */
+export interface PluginRun {
+  readonly plugin: string;
+  readonly status: "published" | "failed" | "superseded";
+  readonly mode: "full" | "incremental";
+  /** Batch rows written. */
+  readonly rows: number;
+  /** Event days recomputed. */
+  readonly days: number;
+  readonly seconds: number;
+  /**
+   * Sum over the plugin's additive measures and the recomputed days of |speed − batch|, net of the
+   * repeats that the speed layer could not see; null where speed rows are no longer kept.
+   */
+  readonly drift: number | null;
+  /** Repeats in the recomputed days that the speed layer could not see. */
+  readonly unseenRepeats: number;
+  readonly error: string;
+}
+
+/** A batch run. */
+export interface BatchRun {
+  readonly topic: string;
+  readonly run: number;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly finished: string;
+  readonly cut: Cut;
+  readonly plugins: readonly PluginRun[];
+}
+
+/** The batch layer of one topic. */
+export interface BatchLayer {
+  /**
+   * Runs once: cuts at what is archived, recomputes, publishes. One at a time: a second call while
+   * one runs waits for it and then runs.
+   *
+   * @param options.full recompute everything from the archive.
+   * @returns the run, or null when nothing is new for any plugin (never null with `full`).
+   */
+  run(options?: { full?: boolean; signal?: AbortSignal }): Promise<BatchRun | null>;
+  /** The newest runs first. */
+  history(limit: number): Promise<BatchRun[]>;
+  /** Whether a run is under way. */
+  readonly running: boolean;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The speed layer, as serving and the status use it
+
+/** What one partition of a log looks like. */
+export interface PartitionStatus {
+  readonly partition: number;
+  readonly log_start: string;
+  readonly log_end: string;
+  readonly speed_frontier: string;
+  readonly archived: string;
+  readonly cut: string;
+  /** Records between the speed frontier and the log's end. */
+  readonly lag_records: number;
+  /** Greatest event time seen, ISO 8601; null before the first event. */
+  readonly watermark: string | null;
+  readonly events: number;
+  readonly late_events: number;
+  readonly repeats: number;
+  readonly dead_letters: number;
+  /** Why the partition stopped; null while it runs. */
+  readonly error: string | null;
+}
+
+/** What one plugin looks like. */
+export interface PluginStatus {
+  readonly plugin: string;
+  readonly topic: string;
+  readonly generation: string;
+  readonly state: "running" | "catching-up" | "failed";
+  readonly error: string | null;
+  /** Rows flushed since the start of the process. */
+  readonly speed_rows: number;
+  /** Newest published run, or null. */
+  readonly run: number | null;
+  readonly drift: number | null;
+}
+
+/** The speed layer of one topic. */
+export interface SpeedLayer {
+  /** How far a plugin's acknowledged flushes reach, for the log that runs. */
+  frontier(plugin: string): Cut;
+  /**
+   * The first offset that a plugin's rows cover, by partition: 0 where they cover all that the log
+   * ever held, more where older blocks are left to a backfill or to the batch layer.
+   */
+  start(plugin: string): Cut;
+  /**
+   * The event time from which on a plugin's windows hold all that the log held: ISO 8601, or null
+   * when every window does. Called per speed answer, concurrently.
+   */
+  wholeFrom(plugin: string): Promise<string | null>;
+  /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
+  reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// The serving layer, as routes and commands use it
+
+export type Layer = "merged" | "batch" | "speed";
+export type Bucket = "window" | "minute" | "hour" | "day" | "all";
+
+/** A question to one metric, as text, straight from a request: serving validates all of it. */
+export interface MetricQuery {
+  readonly layer?: string;
+  /** ISO 8601 instants, `[from, to)`. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly bucket?: string;
+  readonly order?: string;
+  readonly limit?: string;
+  readonly wait_for?: string;
+  /** Key columns to filter by, by name. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+/** A metric's answer. */
+export interface MetricAnswer {
+  readonly metric: string;
+  readonly layer: Layer;
+  /** Opaque: what the batch part covers. */
+  readonly cut: string;
+  /** Opaque: what the whole answer covers. Comparable by `wait_for`. */
+  readonly frontier: string;
+  /** speed only: windows that start before this are no longer kept whole; null when all are. */
+  readonly kept_from: string | null;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** What a client may know of a metric. */
+export interface MetricInfo {
+  readonly name: string;
+  readonly version: number;
+  readonly summary: string;
+  readonly topic: string;
+  readonly title: string;
+  readonly chart: string;
+  readonly by: string;
+  readonly sort: string;
+  readonly window_seconds: number;
+  readonly grain: string;
+  readonly keys: readonly { readonly name: string; readonly type: string }[];
+  readonly measures: readonly string[];
+  readonly layers: Readonly<Record<Layer, readonly Bucket[]>>;
+}
+
+/** The serving layer. */
+export interface Serving {
+  metrics(): MetricInfo[];
+  /**
+   * @throws NotFoundError for an unknown metric; UserError naming the field for a bad question;
+   * NotReadyError while a backfill leaves a gap below the speed rows, or when `wait_for` is not
+   * reached in time.
+   */
+  query(metric: string, query: MetricQuery, signal?: AbortSignal): Promise<MetricAnswer>;
+}
+
+/** What the ingest answers. */
+export interface IngestAnswer {
+  readonly accepted: number;
+  /** The first hundred faults. */
+  readonly rejected: readonly {
+    readonly line: number;
+    readonly field: string;
+    readonly reason: string;
+  }[];
+  readonly rejected_total: number;
+  /** Reaches it when all accepted events are counted: for `wait_for`. */
+  readonly frontier: string;
+}
+
+/** Takes events in. */
+export interface Ingest {
+  /**
+   * Validates and appends a stream of events, durably before it returns, in bounded memory. Lines
+   * that cannot be decoded go to the log too: they end up in the dead letter, told here.
+   *
+   * @param topic the schema's topic; may be left out when there is one.
+   */
+  ingest(
+    body: ReadableStream<Uint8Array>,
+    format: "ndjson" | "json-array",
+    topic?: string,
+  ): Promise<IngestAnswer>;
+}
+
+/** All that `GET /api/v1/status` tells. */
+export interface Status {
+  readonly version: string;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly ready: boolean;
+  /** What keeps it from being whole, in words; empty when all is well. */
+  readonly problems: readonly string[];
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly log: string;
+    readonly partitions: readonly PartitionStatus[];
+  }[];
+  readonly plugins: readonly PluginStatus[];
+}
+
+/** Everything a route needs, provided by the engine. */
+export interface Services {
+  readonly serving: Serving;
+  readonly ingest: Ingest;
+  /** Batch layers by topic. */
+  readonly batch: ReadonlyMap<string, BatchLayer>;
+  status(): Promise<Status>;
+}
