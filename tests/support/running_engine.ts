@@ -96,6 +96,7 @@ export class RunningEngine {
 
   /** Waits until ticks have closed all blocks and they are archived. */
   async allArchived(): Promise<void> {
+    // A status asks the warehouse: looking all the time would slow down what is waited for.
     await eventually(
       "all blocks archived",
       () => this.status(),
@@ -103,6 +104,7 @@ export class RunningEngine {
         topics.every(({ partitions }) =>
           partitions.every((of) => of.archived === of.log_end && of.lag_records === 0)
         ),
+      { deadlineMs: ARCHIVED_MS, pauseMs: 250 },
     );
   }
 
