@@ -86,7 +86,8 @@ export class Flusher {
       // The warehouse does not take rows: nothing more is read until it does.
       await (pace.flushing ?? this.#options.clock.sleep(Math.max(1, pace.dueMs - now)));
     }
-    return Math.max(1, pace.dueMs - now);
+    // While an insert is under way its end decides when the next one is due.
+    return Math.max(pace.flushing === null ? 1 : 20, pace.dueMs - now);
   }
 
   /** Flushes a pipeline that stopped, until nothing is left or the warehouse refuses. */
