@@ -35,6 +35,10 @@ const rules: readonly Rule[] = [
     folder: /^runtime\/archive\//,
     may: [/^runtime\/archive\//, contracts, builtIn, /^hyparquet-writer/],
   },
+  {
+    folder: /^runtime\/catalogs\//,
+    may: [/^runtime\/catalogs\//, contracts, builtIn, /^csv-parse/],
+  },
   { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
   { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },

@@ -1,17 +1,21 @@
 import { join } from "node:path";
 import { openLocalStore } from "../archive/local_store.ts";
+import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, Services } from "../services.ts";
+import { createDeadLetters } from "../serving/dead_letters.ts";
 import { relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
+import { createSqlConsole } from "../serving/sql_console.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { claimDirectory, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
-import { loadPlugins } from "./load_plugins.ts";
+import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
+import { createRecords } from "./records.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
@@ -96,7 +100,10 @@ async function openOver(
       for (const { sql } of relationViews(tables, log.id)) await warehouse.command(sql);
     }
   }
-  return assemble({ topics, warehouse, store, clock, claim, problems, version });
+  const catalogs = await openCatalogs({
+    ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
+  });
+  return assemble({ topics, warehouse, store, clock, claim, problems, version, catalogs });
 }
 
 interface Parts {
@@ -107,14 +114,19 @@ interface Parts {
   readonly claim: DirectoryClaim;
   readonly problems: Problems;
   readonly version: string;
+  readonly catalogs: OpenCatalogs;
 }
 
 function assemble(parts: Parts): Engine {
-  const { topics, warehouse, store, clock, claim, problems } = parts;
+  const { topics, warehouse, store, clock, claim, problems, catalogs } = parts;
   const stop = new AbortController();
   const started = new Date(clock.now()).toISOString();
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
+  const serving = createServing({
+    topics: topics.map((topic) => ({ ...topic, logId: topic.log.id })),
+    ...{ warehouse, clock, expand: catalogs.expand },
+  });
   return {
     store,
     warehouse,
@@ -122,11 +134,16 @@ function assemble(parts: Parts): Engine {
     batch: new Map(
       topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
     ),
-    serving: createServing({
-      topics: topics.map((topic) => ({ ...topic, logId: topic.log.id })),
-      warehouse,
-      clock,
-    }),
+    serving: {
+      ...serving,
+      // Followers hear nothing more once the process stops.
+      live: (metric, query, { lastId, signal }) =>
+        serving.live(metric, query, { lastId, signal: AbortSignal.any([signal, stop.signal]) }),
+    },
+    records: createRecords(topics),
+    deadLetters: createDeadLetters(warehouse),
+    catalogs,
+    sql: createSqlConsole({ warehouse, clock }),
     ingest: {
       async ingest(body, format, topic) {
         try {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Catalog } from "../catalog.ts";
 import { UserError } from "../errors.ts";
 import type { Plugin } from "../plugin.ts";
 
@@ -18,36 +19,63 @@ export interface LoadedPlugin {
  * @throws {UserError} naming the file, when one is not a plugin or two have one name.
  */
 export async function loadPlugins(root: string): Promise<LoadedPlugin[]> {
-  const folder = join(root, "plugins");
-  const files: string[] = [];
-  for await (const entry of Deno.readDir(folder)) {
-    if (entry.isFile && /^[a-z0-9_]+\.ts$/.test(entry.name)) files.push(entry.name);
-  }
-  const loaded = await Promise.all(files.sort().map((file) => loadPlugin(root, file)));
-  const names = loaded.map(({ plugin }) => plugin.name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UserError(`Cannot load plugins: two are named "${twice}"`);
+  const files = await filesOf(root, /^[a-z0-9_]+\.ts$/);
+  const loaded = await Promise.all(files.map((file) => loadPlugin(root, file)));
+  refuseTwice(loaded.map(({ plugin }) => plugin.name));
   return loaded;
 }
 
-async function loadPlugin(root: string, file: string): Promise<LoadedPlugin> {
-  const fault = (what: string, cause?: unknown) =>
-    new UserError(`Cannot load plugins/${file}: ${what}`, { cause });
-  let module: { default?: Plugin };
-  try {
-    module = await import(pathToFileURL(join(root, "plugins", file)).href);
-  } catch (error) {
-    throw fault(error instanceof Error ? error.message : String(error), error);
+/**
+ * Loads every catalog of a folder: each `*.catalog.ts` file and its default export.
+ *
+ * @param root the folder that holds `plugins/`.
+ * @throws {UserError} naming the file, when one is not a catalog or two have one name.
+ */
+export async function loadCatalogs(root: string): Promise<Catalog[]> {
+  const files = await filesOf(root, /^[a-z0-9_]+\.catalog\.ts$/);
+  const catalogs = await Promise.all(files.map(async (file) => {
+    const catalog = await defaultExport<Catalog>(root, file);
+    if (catalog?.columns !== undefined) return catalog;
+    throw faultOf(file, "its default export must be what defineCatalog() returns");
+  }));
+  refuseTwice(catalogs.map(({ name }) => name));
+  return catalogs;
+}
+
+async function filesOf(root: string, pattern: RegExp): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(join(root, "plugins"))) {
+    if (entry.isFile && pattern.test(entry.name)) files.push(entry.name);
   }
-  const plugin = module.default;
+  return files.sort();
+}
+
+function refuseTwice(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UserError(`Cannot load plugins: two are named "${twice}"`);
+}
+
+const faultOf = (file: string, what: string, cause?: unknown) =>
+  new UserError(`Cannot load plugins/${file}: ${what}`, { cause });
+
+async function defaultExport<T>(root: string, file: string): Promise<T | undefined> {
+  try {
+    return (await import(pathToFileURL(join(root, "plugins", file)).href)).default;
+  } catch (error) {
+    throw faultOf(file, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+async function loadPlugin(root: string, file: string): Promise<LoadedPlugin> {
+  const plugin = await defaultExport<Plugin>(root, file);
   if (plugin?.measureColumns === undefined) {
-    throw fault("its default export must be what definePlugin() returns");
+    throw faultOf(file, "its default export must be what definePlugin() returns");
   }
   const { sql } = plugin.batch;
   if (!sql.endsWith(".sql")) return { plugin, batchSql: sql };
   try {
     return { plugin, batchSql: await Deno.readTextFile(join(root, "sql", sql)) };
   } catch (error) {
-    throw fault(`batch.sql names sql/${sql}, which cannot be read`, error);
+    throw faultOf(file, `batch.sql names sql/${sql}, which cannot be read`, error);
   }
 }

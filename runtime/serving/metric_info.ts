@@ -1,6 +1,6 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
 import { grainSeconds, type Plugin } from "../plugin.ts";
-import type { Bucket, Layer, MetricInfo } from "../services.ts";
+import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../services.ts";
 
 /** The layers, in the order in which they are told. */
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];
@@ -23,15 +23,8 @@ export function bucketsOf(plugin: Plugin, layer: Layer): Bucket[] {
   return [...(layer === "speed" ? ["window" as const] : []), ...fixed, "all"];
 }
 
-/** A column of an answer. */
-export interface AnswerColumn {
-  readonly name: string;
-  /** `instant`, `integer`, `decimal`, `number`, or the kind of the key's field. */
-  readonly type: string;
-}
-
 /** The time columns of a bucket. */
-export function timeColumns(bucket: Bucket): AnswerColumn[] {
+export function timeColumns(bucket: Bucket | number): AnswerColumn[] {
   const names = bucket === "all"
     ? []
     : bucket === "window"
@@ -41,7 +34,7 @@ export function timeColumns(bucket: Bucket): AnswerColumn[] {
 }
 
 /** All columns of an answer in order: time, keys, shown measures. */
-export function answerColumns(plugin: Plugin, bucket: Bucket): AnswerColumn[] {
+export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerColumn[] {
   return [
     ...timeColumns(bucket),
     ...plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),

@@ -1,7 +1,6 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports.ts";
-import type { Bucket } from "../services.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -10,7 +9,7 @@ import {
   SpeedKind,
 } from "../tables.ts";
 import { bucketSeconds } from "./metric_info.ts";
-import type { TypedQuery } from "./metric_query.ts";
+import type { TypedBucket, TypedQuery } from "./metric_query.ts";
 
 /** What both parts are built from. */
 export interface PartsInput {
@@ -106,13 +105,17 @@ WHERE ${where.join(" AND ")})`;
 
 function levelOf({ bucket, from, to }: TypedQuery) {
   const wholeDays = [from, to].every((at) => (at ?? 0) % bucketSeconds.day === 0);
-  return wholeDays && (bucket === "day" || bucket === "all") ? BatchLevel.day : BatchLevel.grain;
+  const daily = bucket === "day" || bucket === "all" || Number(bucket) % bucketSeconds.day === 0;
+  return wholeDays && daily ? BatchLevel.day : BatchLevel.grain;
 }
 
 const measureNames = (columns: readonly MeasureColumn[]) => columns.map((column) => column.name);
 
 /** The start of the bucket that `column`, a DateTime, falls into. */
-function bucketStart(bucket: Bucket, column: string): string {
+function bucketStart(bucket: TypedBucket, column: string): string {
+  if (typeof bucket === "number") {
+    return `toDateTime(intDiv(toUInt32(${column}), ${bucket}) * ${bucket}, 'UTC')`;
+  }
   switch (bucket) {
     case "minute":
       return `toStartOfMinute(${column})`;
@@ -146,7 +149,7 @@ function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] 
 }
 
 /** Blocks at or above the cut; of a partition that the cut does not name, all. */
-function fromCut(cut: readonly bigint[]): string {
+export function fromCut(cut: readonly bigint[]): string {
   const named = cut.map((_, partition) =>
     `partition = ${partition} AND block >= {cut_${partition}:UInt64}`
   );
@@ -154,6 +157,6 @@ function fromCut(cut: readonly bigint[]): string {
 }
 
 /** The columns that tell one answer row from another. */
-export function identityColumns(plugin: Plugin, bucket: Bucket): string[] {
+export function identityColumns(plugin: Plugin, bucket: TypedBucket): string[] {
   return [...(bucket === "all" ? [] : ["bucket"]), ...plugin.keyColumns.map((key) => key.name)];
 }

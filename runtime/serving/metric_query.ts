@@ -2,6 +2,7 @@
 import { UserError } from "../errors.ts";
 import { type Cut, decodeFrontier } from "../frontier.ts";
 import type { KeyColumn, Plugin } from "../plugin.ts";
+import { decodeCursor, type Scalar } from "../page_cursor.ts";
 import type { Bucket, Layer, MetricQuery } from "../services.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
@@ -12,10 +13,13 @@ export interface OrderTerm {
   readonly descending: boolean;
 }
 
+/** A bucket of an answer, or of a series: its size in seconds, counted from 1970 UTC. */
+export type TypedBucket = Bucket | number;
+
 /** A validated question. */
 export interface TypedQuery {
   readonly layer: Layer;
-  readonly bucket: Bucket;
+  readonly bucket: TypedBucket;
   /** `[from, to)` in seconds since 1970 UTC; null where open. */
   readonly from: number | null;
   readonly to: number | null;
@@ -23,10 +27,14 @@ export interface TypedQuery {
   /** Total: ends with every key and time column, so that an answer has one order only. */
   readonly order: readonly OrderTerm[];
   readonly limit: number;
+  /** The values of the order's columns in the row behind which the answer begins. */
+  readonly after: readonly Scalar[] | null;
   readonly waitFor: Cut | null;
 }
 
-const ownFields = ["layer", "from", "to", "bucket", "order", "limit", "wait_for"];
+const ownFields = [
+  ...["layer", "from", "to", "bucket", "order", "limit", "after", "expand", "wait_for"],
+];
 const DEFAULT_LIMIT = 100;
 
 /**
@@ -36,8 +44,26 @@ const DEFAULT_LIMIT = 100;
  * @throws {UserError} naming the field, what is allowed and what came.
  */
 export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: number): TypedQuery {
-  const layer = oneOf(plugin, "layer", query.layer ?? "merged", layers);
+  const layer = layerOf(plugin, query.layer);
   const bucket = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
+  const { from, to } = rangeOf(plugin, layer, query);
+  const keys = keysOf(plugin, query.keys);
+  const order = orderOf(plugin, query.order, bucket);
+  const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
+  return {
+    ...{ layer, bucket, from, to, keys, order },
+    limit: limitOf(plugin, query.limit, maxLimit),
+    after: query.after === undefined ? null : positionOf(query.after, question, order.length),
+    waitFor: query.wait_for === undefined ? null : decodeFrontier(query.wait_for),
+  };
+}
+
+/** The `[from, to)` that a question names, in seconds since 1970 UTC; null where open. */
+export function rangeOf(
+  plugin: Plugin,
+  layer: Layer,
+  query: { readonly from?: string; readonly to?: string },
+): { from: number | null; to: number | null } {
   const from = instantOf(plugin, "from", query.from, layer);
   const to = instantOf(plugin, "to", query.to, layer);
   if (from !== null && to !== null && from >= to) {
@@ -47,22 +73,36 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
       `must be after from ${isoOfSeconds(from)}, got ${quoted(isoOfSeconds(to))}`,
     );
   }
-  return {
-    layer,
-    bucket,
-    from,
-    to,
-    keys: keysOf(plugin, query.keys),
-    order: orderOf(plugin, query.order, bucket),
-    limit: limitOf(plugin, query.limit, maxLimit),
-    waitFor: query.wait_for === undefined ? null : decodeFrontier(query.wait_for),
-  };
+  return { from, to };
 }
 
-const quoted = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+/** What a cursor belongs to: the question without its page and without what it waits for. */
+export function questionOf(
+  plugin: Plugin,
+  { layer, bucket, from, to, keys, order }: Omit<TypedQuery, "limit" | "after" | "waitFor">,
+): unknown {
+  const filters = keys.map(({ column, value }) => [column.name, value]);
+  return [plugin.name, layer, bucket, from, to, filters, order];
+}
 
-function fault(plugin: Plugin, field: string, what: string): UserError {
+function positionOf(text: string, question: unknown, terms: number): Scalar[] {
+  const position = decodeCursor(text, question, "after");
+  if (position.length === terms) return position;
+  throw new UserError("Cannot read after: wanted a cursor as the API gave it", { field: "after" });
+}
+
+/** A text of the question's in quotes, cut off where it is long. */
+export const quoted = (text: string) =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
+/** A fault of a question to a plugin's metric. */
+export function fault(plugin: Plugin, field: string, what: string): UserError {
   return new UserError(`Cannot query metric "${plugin.name}": ${field} ${what}`, { field });
+}
+
+/** The layer that a question names; merged by default. */
+export function layerOf(plugin: Plugin, text: string | undefined): Layer {
+  return oneOf(plugin, "layer", text ?? "merged", layers);
 }
 
 function oneOf<T extends string>(
@@ -103,7 +143,8 @@ function instantOf(
   return instant.seconds;
 }
 
-function keysOf(plugin: Plugin, keys: Readonly<Record<string, string>>): TypedQuery["keys"] {
+/** The key columns that a question filters by. */
+export function keysOf(plugin: Plugin, keys: Readonly<Record<string, string>>): TypedQuery["keys"] {
   return Object.entries(keys).map(([name, text]) => {
     const column = plugin.keyColumns.find((key) => key.name === name);
     if (column === undefined) {

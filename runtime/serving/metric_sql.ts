@@ -17,6 +17,7 @@ import {
   type PartsInput,
   speedPart,
 } from "./metric_parts.ts";
+import { afterParameters, behindSql } from "./metric_page.ts";
 
 /** What a statement is built from. */
 export interface MetricSqlInput extends PartsInput {
@@ -52,7 +53,7 @@ LIMIT ${query.limit})) AS survivors
   return {
     sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, false)}
 LIMIT ${query.limit + frontierRows}`,
-    params: partParameters(input),
+    params: { ...partParameters(input), ...afterParameters(query) },
     // Both steps must see the same parts of the speed table.
     settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
   };
@@ -96,9 +97,20 @@ function shownSql(
     ),
   ];
   const order = query.order.map((term) => `${term.column}${term.descending ? " DESC" : ""}`);
-  return `SELECT ${columns.join(", ")} FROM (
+  const shown = `SELECT ${columns.join(", ")} FROM (
 ${mergedSql(input, tables, survivorsOnly, dataOnly)}
-) AS merged ORDER BY ${[...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"}`;
+) AS merged`;
+  return `${query.after === null ? shown : afterSql(input, shown, dataOnly)} ORDER BY ${
+    [...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"
+  }`;
+}
+
+/** Only the rows behind the cursor's; around the shown columns, whose names are not the tables'. */
+function afterSql({ tables, query }: MetricSqlInput, shown: string, dataOnly: boolean): string {
+  const behind = behindSql(tables.plugin, query);
+  return `SELECT * FROM (
+${shown}
+) WHERE ${dataOnly ? behind : `frontier > 0 OR (${behind})`}`;
 }
 
 const withMeasures = (

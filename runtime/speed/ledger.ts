@@ -2,7 +2,7 @@ import type { BlockSegment } from "../blocks.ts";
 import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import { createHash } from "node:crypto";
 import type { Flush, ResumePoint } from "./plugin_partition.ts";
-import { RowBinaryWriter } from "./row_binary.ts";
+import { RowBinaryWriter } from "../row_binary.ts";
 
 /** What the ledger's generation covers. */
 export interface LedgerFacts {

@@ -4,7 +4,7 @@ import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
-import { RowBinaryWriter } from "./row_binary.ts";
+import { RowBinaryWriter } from "../row_binary.ts";
 
 /** Where a plugin's tables say that a partition resumes. */
 export interface ResumePoint {

@@ -5,7 +5,7 @@ import { encodeFrontier } from "./encode_cells.ts";
 import type { LedgerHistory } from "./ledger.ts";
 import { createLedgerTable, type LedgerFacts, ledgerTable } from "./ledger.ts";
 import type { ResumePoint } from "./plugin_partition.ts";
-import { RowBinaryWriter } from "./row_binary.ts";
+import { RowBinaryWriter } from "../row_binary.ts";
 
 /** Where a plugin stands on one partition, as its table tells. */
 export interface PluginResume extends ResumePoint {

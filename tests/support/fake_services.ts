@@ -1,9 +1,13 @@
 import { NotFoundError } from "../../runtime/errors.ts";
 import type {
+  AnswerColumn,
   BatchRun,
+  DeadLetter,
   MetricAnswer,
   MetricInfo,
   MetricQuery,
+  RecordView,
+  SeriesAnswer,
   Services,
   Status,
 } from "../../runtime/services.ts";
@@ -23,7 +27,42 @@ export const moviesAnswer: MetricAnswer = {
   kept_from: null,
   columns: [{ name: "movie_id", type: "uint32" }, { name: "view_count", type: "integer" }],
   rows: [{ movie_id: 7, view_count: 12345 }, { movie_id: 9, view_count: 6 }],
+  next: null,
 };
+
+/** A series of three buckets. */
+export const moviesSeries: SeriesAnswer = {
+  ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
+  ...{ kept_from: null, measure: "view_count", bucket_seconds: 3600 },
+  time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
+  series: [{ key: null, values: [3, null, 5] }],
+};
+
+/** A record of each kind. */
+export const someRecords: readonly RecordView[] = [
+  {
+    ...{ topic: "movies", partition: 0, offset: "9", append_time: "2024-01-01T00:00:03.000Z" },
+    ...{ kind: "event", event: { event_id: "a", user_id: 7 }, text: '{"event_id":"a"}' },
+  },
+  {
+    ...{ topic: "movies", partition: 0, offset: "8", append_time: "2024-01-01T00:00:02.000Z" },
+    ...{ kind: "tick", event: null, text: "" },
+  },
+];
+
+/** A dead letter. */
+export const someDeadLetter: DeadLetter = {
+  ...{ topic: "movies", log: "local-1", partition: 0, offset: "5" },
+  ...{ append_time: "2024-01-01T00:00:01.000Z", field: "rating", size_bytes: 7 },
+  ...{ reason: "rating must be at most 10, got 11", preview: "{broken" },
+};
+
+/** The columns of the catalog of movies. */
+export const catalogColumns: readonly AnswerColumn[] = [
+  { name: "movie_id", type: "uint32" },
+  { name: "title", type: "string" },
+  { name: "genres", type: "list" },
+];
 
 /** A run. */
 export const someRun: BatchRun = {
@@ -58,6 +97,8 @@ export interface FakeServices extends Services {
     query?: { metric: string; query: MetricQuery; signal?: AbortSignal };
     ingest?: { text: string; format: string; topic?: string };
     run?: { full?: boolean };
+    put?: { catalog: string; text: string; format: string };
+    sql?: { sql: string; limit?: number };
   };
 }
 
@@ -72,6 +113,48 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         asked.query = { metric, query, signal };
         if (metric === moviesInfo.name) return Promise.resolve(moviesAnswer);
         return Promise.reject(new NotFoundError("There is no such metric", { field: "metric" }));
+      },
+      series: () => Promise.resolve(moviesSeries),
+      live: (_metric, _query, { lastId }) =>
+        Promise.resolve((async function* () {
+          if (lastId !== "t-1") {
+            yield { id: "t-1", kind: "snapshot" as const, answer: moviesAnswer, removed: [] };
+          }
+          const answer = { ...moviesAnswer, rows: [{ movie_id: 9, view_count: 7 }] };
+          yield { id: "t-2", kind: "change" as const, answer, removed: [{ movie_id: 7 }] };
+        })()),
+    },
+    records: {
+      list: () => Promise.resolve({ items: someRecords, next: null, newest: "position" }),
+    },
+    deadLetters: {
+      list: () => Promise.resolve({ items: [someDeadLetter], next: "more" }),
+      one: () =>
+        Promise.resolve({ ...someDeadLetter, bytes: new Uint8Array([123, 255, 110, 0, 107]) }),
+    },
+    catalogs: {
+      list: () =>
+        Promise.resolve([{
+          ...{ name: "movies", summary: "Titles", columns: catalogColumns, rows: 1 },
+          updated: "2024-01-01T00:00:00.000Z",
+        }]),
+      get: (name) =>
+        name === "movies"
+          ? Promise.resolve({
+            ...{ catalog: name, columns: catalogColumns, next: null },
+            items: [{ movie_id: 7, title: "Up, up", genres: ["Drama", "War"] }],
+          })
+          : Promise.reject(new NotFoundError("There is no such catalog", { field: "catalog" })),
+      async put(catalog, body, format) {
+        asked.put = { catalog, text: await new Response(body).text(), format };
+        return { catalog, rows: 1 };
+      },
+    },
+    sql: {
+      query(sql, options) {
+        asked.sql = { sql, limit: options?.limit };
+        const columns = [{ name: "one", type: "UInt8" }];
+        return Promise.resolve({ columns, rows: [{ one: 1 }], truncated: false, seconds: 0.01 });
       },
     },
     ingest: {

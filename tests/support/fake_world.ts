@@ -1,3 +1,4 @@
+import { fakeServices } from "./fake_services.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Config } from "../../runtime/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
@@ -130,10 +131,12 @@ export class FakeEngine implements RunningEngine {
         topic,
       ),
   };
-  readonly serving = {
-    metrics: () => [],
-    query: () => Promise.reject(new Error("not asked for here")),
-  };
+  readonly #services = fakeServices();
+  readonly serving = this.#services.serving;
+  readonly records = this.#services.records;
+  readonly deadLetters = this.#services.deadLetters;
+  readonly catalogs = this.#services.catalogs;
+  readonly sql = this.#services.sql;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,
     history: () => Promise.resolve([]),

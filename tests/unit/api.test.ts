@@ -23,7 +23,7 @@ function api(over: Partial<Services> = {}, options: ApiOptions = {}) {
 }
 
 const failing = (error: unknown): Partial<Services> => ({
-  serving: { metrics: () => [], query: () => Promise.reject(error) },
+  serving: { ...fakeServices().serving, query: () => Promise.reject(error) },
 });
 
 describe("POST /api/v1/events", () => {

@@ -54,7 +54,7 @@ describe("the first page", () => {
     const fault = new NotReadyError("a batch run is due");
     const { text } = await page({
       status: () => Promise.reject(new Error("secret")),
-      serving: { metrics: () => serving.metrics(), query: () => Promise.reject(fault) },
+      serving: { ...serving, query: () => Promise.reject(fault) },
     });
     expect(text).toContain("The status could not be read.");
     expect(text).toContain("a batch run is due");

@@ -1,0 +1,60 @@
+/** Cursors of paged lists: where a page ended, as an opaque text that belongs to one question. */
+import { createHash } from "node:crypto";
+import { UserError } from "./errors.ts";
+
+/** A value of a position: JSON's scalars. */
+export type Scalar = string | number | boolean | null;
+
+/**
+ * A position as an opaque text.
+ *
+ * @param question what was asked, without the page: a cursor is good for this question alone.
+ * @example
+ * ```ts
+ * import { decodeCursor, encodeCursor } from "./page_cursor.ts";
+ * const text = encodeCursor({ metric: "ratings" }, [12, null]);
+ * if (decodeCursor(text, { metric: "ratings" }, "after")[0] !== 12) throw new Error("unexpected");
+ * ```
+ */
+export function encodeCursor(question: unknown, position: readonly Scalar[]): string {
+  return toBase64Url(JSON.stringify([digest(question), ...position]));
+}
+
+/**
+ * The position of a text that {@link encodeCursor} made for the same question.
+ *
+ * @param field the input's name, for the error.
+ * @throws {UserError} when the text is no cursor or belongs to another question.
+ */
+export function decodeCursor(text: string, question: unknown, field: string): Scalar[] {
+  const fault = (what: string) =>
+    new UserError(`Cannot read ${field}: ${what}, got ${JSON.stringify(text.slice(0, 80))}`, {
+      field,
+    });
+  let read: unknown;
+  try {
+    read = JSON.parse(fromBase64Url(text));
+  } catch {
+    throw fault("wanted a cursor as the API gave it");
+  }
+  if (!Array.isArray(read) || !read.every(isScalar)) {
+    throw fault("wanted a cursor as the API gave it");
+  }
+  const [of, ...position] = read;
+  if (of !== digest(question)) throw fault("wanted a cursor that belongs to the same question");
+  return position;
+}
+
+const isScalar = (value: unknown): value is Scalar => value === null || typeof value !== "object";
+
+const digest = (question: unknown) =>
+  createHash("sha256").update(JSON.stringify(question)).digest("base64url").slice(0, 8);
+
+function toBase64Url(text: string): string {
+  return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function fromBase64Url(text: string): string {
+  const bytes = Uint8Array.fromBase64(text, { alphabet: "base64url" });
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}

@@ -1,0 +1,132 @@
+/** The dead letters: records that could not be decoded, as the `dead_letters` table keeps them. */
+import { NotFoundError, UserError } from "../errors.ts";
+import { decodeCursor, encodeCursor } from "../page_cursor.ts";
+import type { QueryParams, Warehouse } from "../ports.ts";
+import type { DeadLetter, DeadLetterQuery, DeadLetters } from "../services.ts";
+import { readInstant } from "./instant.ts";
+import { limitOf, wholeOf } from "./list_query.ts";
+
+/** Characters of a record that a list shows. */
+const PREVIEW_CHARACTERS = 200;
+/** Bytes that hold so many characters whatever they are. */
+const PREVIEW_BYTES = 4 * PREVIEW_CHARACTERS;
+
+const action = "Cannot list dead letters";
+
+interface Row {
+  readonly topic: string;
+  readonly log: string;
+  readonly partition: number;
+  readonly offset: number | string;
+  readonly append_time: string;
+  readonly append_ms: number;
+  readonly field: string;
+  readonly reason: string;
+  readonly size_bytes: number;
+  readonly bytes: string;
+}
+
+const columns = (bytes: string) =>
+  `topic, log, partition, offset, append_time, toUnixTimestamp64Milli(append_time) AS append_ms,
+  field, reason, length(value) AS size_bytes, base64Encode(${bytes}) AS bytes`;
+
+/** Looks into the dead letters of a warehouse. */
+export function createDeadLetters(warehouse: Warehouse): DeadLetters {
+  return {
+    async list(query, signal) {
+      const limit = limitOf(action, query.limit, { most: 1000, otherwise: 50 });
+      const { where, params } = conditions(query);
+      const rows = await warehouse.query<Row>(
+        `SELECT ${columns(`substring(value, 1, ${PREVIEW_BYTES})`)} FROM dead_letters FINAL
+WHERE ${where.join(" AND ") || "1"}
+ORDER BY append_time DESC, log DESC, partition DESC, offset DESC LIMIT ${limit + 1}`,
+        { params, signal },
+      );
+      const items = rows.slice(0, limit).map(shown);
+      const last = rows.length > limit ? rows[limit - 1] : null;
+      return { items, next: last === null ? null : cursorOf(query, last) };
+    },
+    async one({ topic, partition, offset }, signal) {
+      const at = { action: "Cannot show a dead letter", most: 2 ** 32 - 1 };
+      const rows = await warehouse.query<Row>(
+        `SELECT ${columns("value")} FROM dead_letters FINAL
+WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset = {offset:UInt64}
+ORDER BY log DESC LIMIT 1`,
+        {
+          params: {
+            topic,
+            partition: wholeOf(at.action, "partition", partition, at.most),
+            offset: wholeOf(at.action, "offset", offset, Number.MAX_SAFE_INTEGER),
+          },
+          signal,
+        },
+      );
+      if (rows.length === 0) {
+        throw new NotFoundError(
+          `There is no dead letter at ${topic.slice(0, 80)}/${partition}/${offset}`,
+          { field: "offset" },
+        );
+      }
+      return { ...shown(rows[0]), bytes: Uint8Array.fromBase64(rows[0].bytes) };
+    },
+  };
+}
+
+function shown(row: Row): DeadLetter {
+  const { topic, log, partition, append_time, field, reason, size_bytes } = row;
+  const text = new TextDecoder().decode(Uint8Array.fromBase64(row.bytes).slice(0, PREVIEW_BYTES));
+  const preview = [...text].slice(0, PREVIEW_CHARACTERS).join("");
+  const offset = String(row.offset);
+  return { topic, log, partition, offset, append_time, field, reason, size_bytes, preview };
+}
+
+/** What a cursor belongs to. */
+function questionOf({ topic, partition, field, reason, from, to }: DeadLetterQuery): unknown {
+  return ["dead-letters", ...[topic, partition, field, reason, from, to].map((v) => v ?? null)];
+}
+
+const cursorOf = (query: DeadLetterQuery, row: Row) =>
+  encodeCursor(questionOf(query), [row.append_ms, row.log, row.partition, String(row.offset)]);
+
+function conditions(query: DeadLetterQuery): { where: string[]; params: QueryParams } {
+  const { topic, partition, field, reason, after } = query;
+  const where: string[] = [];
+  const params: Record<string, string | number> = {};
+  const add = (condition: string, name: string, value: string | number) => {
+    where.push(condition);
+    params[name] = value;
+  };
+  if (topic !== undefined) add("topic = {topic:String}", "topic", topic);
+  if (partition !== undefined) {
+    const number = wholeOf(action, "partition", partition, 2 ** 32 - 1);
+    add("partition = {partition:UInt32}", "partition", number);
+  }
+  if (field !== undefined) add("field = {field:String}", "field", field);
+  if (reason !== undefined) {
+    add("positionCaseInsensitiveUTF8(reason, {reason:String}) > 0", "reason", reason);
+  }
+  for (const [name, compare] of [["from", ">="], ["to", "<"]] as const) {
+    const text = query[name];
+    if (text === undefined) continue;
+    add(`append_time ${compare} {${name}:DateTime64(3)}`, name, instantOf(name, text));
+  }
+  if (after !== undefined) {
+    const [ms, log, partition, offset] = decodeCursor(after, questionOf(query), "after");
+    where.push(`(toUnixTimestamp64Milli(append_time), log, partition, offset) <
+  ({after_ms:Int64}, {after_log:String}, {after_partition:UInt32}, {after_offset:UInt64})`);
+    Object.assign(params, {
+      ...{ after_ms: ms, after_log: log, after_partition: partition, after_offset: offset },
+    });
+  }
+  return { where, params };
+}
+
+function instantOf(field: string, text: string): string {
+  if (readInstant(text) !== null) return /[Zz]|[+-]\d{2}:\d{2}$/.test(text) ? text : `${text}Z`;
+  throw new UserError(
+    `${action}: ${field} must be an ISO 8601 instant such as 2013-07-20T08:00:00Z, got ${
+      JSON.stringify(text.slice(0, 80))
+    }`,
+    { field },
+  );
+}

@@ -1,0 +1,209 @@
+/**
+ * Followed questions. Each distinct question is asked at most once a second, whoever follows it, and
+ * not at all while the speed layer stands still; what changed is kept per row, by the revision that
+ * changed it. A reader has nothing but its last revision: what it missed is put together when it
+ * asks, so one that never asks costs nothing.
+ */
+import type { Clock } from "../clock.ts";
+import type { LiveUpdate, MetricAnswer, MetricQuery } from "../services.ts";
+
+/** What is asked of a metric. */
+export interface LiveSource {
+  query(metric: string, query: MetricQuery, signal: AbortSignal): Promise<MetricAnswer>;
+  /** The columns that tell one of the metric's rows from another, as far as an answer has them. */
+  identity(metric: string): readonly string[];
+  /** Moves whenever a new answer may differ: then it is asked again. */
+  position(metric: string): string;
+}
+
+const PERIOD_MS = 1000;
+/** Asked again after so long whatever the position says: a run may have been published. */
+const STALE_MS = 10_000;
+/** Removed rows that are remembered; who misses more begins again with a snapshot. */
+const REMEMBERED_REMOVALS = 10_000;
+
+/** The questions that are being followed. */
+export class LiveQuestions {
+  readonly #clock: Clock;
+  readonly #source: LiveSource;
+  readonly #followed = new Map<string, Followed>();
+  #made = 0;
+
+  constructor(clock: Clock, source: LiveSource) {
+    this.#clock = clock;
+    this.#source = source;
+  }
+
+  /** @throws what the first answer to a question throws. */
+  async follow(
+    metric: string,
+    query: MetricQuery,
+    { lastId, signal }: { readonly lastId?: string; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<LiveUpdate>> {
+    const name = JSON.stringify([metric, query]);
+    let followed = this.#followed.get(name);
+    if (followed === undefined) {
+      const tag = `${this.#clock.now().toString(36)}${(this.#made++).toString(36)}`;
+      const ended = () => {
+        if (this.#followed.get(name) === followed) this.#followed.delete(name);
+      };
+      followed = new Followed(this.#clock, this.#source, metric, query, tag, ended);
+      this.#followed.set(name, followed);
+    }
+    await followed.join(signal);
+    return followed.updates(lastId, signal);
+  }
+}
+
+interface LiveRow {
+  readonly row: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  /** The revision in which it became what it is. */
+  readonly revision: number;
+}
+
+/** One question and its newest answer. */
+class Followed {
+  readonly #stop = new AbortController();
+  readonly #rows = new Map<string, LiveRow>();
+  /** Identities of rows that are gone, with the revision that removed them, oldest first. */
+  readonly #removed = new Map<string, { key: Record<string, unknown>; revision: number }>();
+  /** Removals up to this revision may have been forgotten. */
+  #forgotten = 0;
+  #revision = 0;
+  #answer: MetricAnswer | null = null;
+  #readers = 0;
+  #first: Promise<void> | null = null;
+  #moved = Promise.withResolvers<void>();
+
+  constructor(
+    readonly clock: Clock,
+    readonly source: LiveSource,
+    readonly metric: string,
+    readonly query: MetricQuery,
+    readonly tag: string,
+    readonly ended: () => void,
+  ) {}
+
+  /** Adds a reader until `signal` aborts; the first starts the asking. */
+  async join(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#readers++;
+    signal.addEventListener("abort", () => this.#leave(), { once: true });
+    this.#first ??= this.#ask().then(() => void this.#keepAsking());
+    try {
+      await this.#first;
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    if (--this.#readers === 0) this.#end();
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    this.ended();
+  }
+
+  async #keepAsking(): Promise<void> {
+    const { signal } = this.#stop;
+    let asked = { position: this.source.position(this.metric), atMs: this.clock.now() };
+    for (;;) {
+      await this.clock.sleep(PERIOD_MS, signal);
+      if (signal.aborted) return;
+      const position = this.source.position(this.metric);
+      const atMs = this.clock.now();
+      if (position === asked.position && atMs - asked.atMs < STALE_MS) continue;
+      // A fault passes: the next second asks again, and readers keep what they have.
+      await this.#ask().then(() => asked = { position, atMs }, () => {});
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const answer = await this.source.query(this.metric, this.query, this.#stop.signal);
+    const names = answer.columns.map((column) => column.name);
+    const keys = this.source.identity(this.metric).filter((name) => names.includes(name));
+    const revision = this.#revision + 1;
+    const gone = new Set(this.#rows.keys());
+    let changed = this.#answer === null;
+    for (const row of answer.rows) {
+      const identity = JSON.stringify(keys.map((name) => row[name]));
+      const text = JSON.stringify(row);
+      gone.delete(identity);
+      if (this.#rows.get(identity)?.text === text) continue;
+      this.#rows.set(identity, { row, text, revision });
+      this.#removed.delete(identity);
+      changed = true;
+    }
+    for (const identity of gone) {
+      const { row } = this.#rows.get(identity)!;
+      this.#rows.delete(identity);
+      const key = Object.fromEntries(keys.map((name) => [name, row[name]]));
+      this.#removed.set(identity, { key, revision });
+      changed = true;
+    }
+    this.#forget();
+    this.#answer = answer;
+    if (!changed) return;
+    this.#revision = revision;
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
+  }
+
+  #forget(): void {
+    for (const [identity, { revision }] of this.#removed) {
+      if (this.#removed.size <= REMEMBERED_REMOVALS) return;
+      this.#removed.delete(identity);
+      this.#forgotten = revision;
+    }
+  }
+
+  async *updates(lastId: string | undefined, signal: AbortSignal): AsyncGenerator<LiveUpdate> {
+    let seen = this.#revisionOf(lastId);
+    while (!signal.aborted && !this.#stop.signal.aborted) {
+      if (seen === this.#revision) {
+        await this.#next(signal);
+        continue;
+      }
+      const update = this.#since(seen);
+      seen = this.#revision;
+      yield update;
+    }
+  }
+
+  /** The revision that an id names; 0, which is before all, where it names none of this question. */
+  #revisionOf(id: string | undefined): number {
+    const [tag, text] = (id ?? "").split("-");
+    const revision = tag === this.tag && /^\d{1,15}$/.test(text ?? "") ? Number(text) : 0;
+    return revision <= this.#revision ? revision : 0;
+  }
+
+  async #next(signal: AbortSignal): Promise<void> {
+    const ended = AbortSignal.any([signal, this.#stop.signal]);
+    if (ended.aborted) return;
+    const aborted = Promise.withResolvers<void>();
+    const wake = () => aborted.resolve();
+    ended.addEventListener("abort", wake, { once: true });
+    await Promise.race([this.#moved.promise, aborted.promise]);
+    ended.removeEventListener("abort", wake);
+  }
+
+  #since(seen: number): LiveUpdate {
+    const answer = this.#answer!;
+    const id = `${this.tag}-${this.#revision}`;
+    if (seen === 0 || seen < this.#forgotten) {
+      return { id, kind: "snapshot", answer, removed: [] };
+    }
+    const rows = [...this.#rows.values()].filter(({ revision }) => revision > seen);
+    const removed = [...this.#removed.values()].filter(({ revision }) => revision > seen);
+    return {
+      id,
+      kind: "change",
+      answer: { ...answer, rows: rows.map(({ row }) => row) },
+      removed: removed.map(({ key }) => key),
+    };
+  }
+}
