@@ -33,7 +33,7 @@ const bounds = {
 const forbidden = new RegExp(
   "\\b(file|url|s3|s3Cluster|hdfs|gcs|azureBlobStorage|remote|remoteSecure|cluster|" +
     "clusterAllReplicas|mysql|postgresql|mongodb|redis|sqlite|odbc|jdbc|executable|input|" +
-    "iceberg\\w*|deltaLake\\w*|hudi\\w*|paimon\\w*|arrowFlight|urlCluster|fileCluster|python|" +
+    "merge|iceberg\\w*|deltaLake\\w*|hudi\\w*|paimon\\w*|arrowFlight|urlCluster|fileCluster|python|" +
     "dictionary|dictGet\\w*|sleep|sleepEachRow|getSetting|getServerSetting|" +
     "file\\w*|hdfs\\w*|gcs\\w*|azure\\w*|ytsaurus|catboostEvaluate)\\s*\\(" +
     "|\\bsystem\\s*\\.(?!\\s*(tables|columns|parts|one|numbers|functions)\\b)|\\binto\\s+outfile\\b",
