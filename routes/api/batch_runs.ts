@@ -1,31 +1,33 @@
 /** Batch runs: their history, and starting one. */
-import type { Context } from "hono";
 import { encodeFrontier } from "../../runtime/frontier.ts";
 import type { BatchLayer, BatchRun, Services } from "../../runtime/services.ts";
-import { json } from "./json.ts";
 import { Problem } from "./problem.ts";
-import { queryParams, wholeNumber } from "./query_params.ts";
+import { wholeNumber } from "./query_params.ts";
 import { smallObject } from "./request_body.ts";
+import type { Asked } from "./route.ts";
 
-const told = (run: BatchRun) => ({ ...run, cut: encodeFrontier(run.cut) });
+const told = (run: BatchRun) => ({
+  ...run,
+  cut: encodeFrontier(run.cut),
+  plugins: [...run.plugins],
+});
 
 /** `GET /api/v1/batch/runs?limit=&topic=`: the newest runs first. */
-export async function listRuns(services: Services, c: Context): Promise<Response> {
-  const { limit, topic } = queryParams(c, ["limit", "topic"]);
+export async function listRuns(services: Services, { params: { limit, topic } }: Asked) {
   const most = wholeNumber("limit", limit, { from: 1, to: 1000, otherwise: 20 });
   const layers = topic === undefined ? [...services.batch.values()] : [layerOf(services, topic)];
   const runs = (await Promise.all(layers.map((layer) => layer.history(most)))).flat();
   runs.sort((a, b) => a.started < b.started ? 1 : a.started > b.started ? -1 : b.run - a.run);
-  return json({ runs: runs.slice(0, most).map(told) });
+  return { runs: runs.slice(0, most).map(told) };
 }
 
 /**
  * `POST /api/v1/batch/runs`: runs once and answers when it is done. A run goes on when the client
  * leaves.
  */
-export async function startRun(services: Services, c: Context, maxBytes: number) {
-  const { full: asked, topic } = queryParams(c, ["full", "topic"]);
-  const body = await smallObject(c.req.raw, maxBytes);
+export async function startRun(services: Services, { c, params, maxBodyBytes }: Asked) {
+  const { full: asked, topic } = params;
+  const body = await smallObject(c.req.raw, maxBodyBytes);
   const unknown = Object.keys(body).find((field) => field !== "full");
   if (unknown !== undefined) {
     throw new Problem("invalid-request", `Unknown field in the body, allowed: full`, {
@@ -37,7 +39,7 @@ export async function startRun(services: Services, c: Context, maxBytes: number)
     throw new Problem("invalid-request", "full must be true or false", { field: "full" });
   }
   const run = await layerOf(services, topic).run({ full: String(full) === "true" });
-  return json({ run: run === null ? null : told(run) });
+  return { run: run === null ? null : told(run) };
 }
 
 function layerOf(services: Services, topic: string | undefined): BatchLayer {

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { NotFoundError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
 
 /** The kinds of problem: their status, and a title that never changes. */
-const kinds = {
+export const kinds = {
   "invalid-request": { status: 400, title: "The request is not valid" },
   "unauthorized": { status: 401, title: "A valid token is needed" },
   "forbidden": { status: 403, title: "Another site may not do this" },

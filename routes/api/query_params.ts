@@ -1,6 +1,6 @@
 /** Query parameters: each at most once. */
 import type { Context } from "hono";
-import type { MetricQuery } from "../../runtime/services.ts";
+import type { MetricQuery, SeriesQuery } from "../../runtime/services.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -27,10 +27,16 @@ export function queryParams(c: Context, allowed?: readonly string[]): Record<str
   return params;
 }
 
-/** The question to a metric that a request asks; serving validates it. */
-export function metricQuery(c: Context): MetricQuery {
-  const { layer, from, to, bucket, order, limit, wait_for, ...keys } = queryParams(c);
-  return { layer, from, to, bucket, order, limit, wait_for, keys };
+/** The question to a metric that parameters ask; serving validates it. */
+export function metricQuery(params: Readonly<Record<string, string>>): MetricQuery {
+  const { layer, from, to, bucket, order, limit, after, expand, wait_for, ...keys } = params;
+  return { layer, from, to, bucket, order, limit, after, expand, wait_for, keys };
+}
+
+/** The question for a series that parameters ask; serving validates it. */
+export function seriesQuery(params: Readonly<Record<string, string>>): SeriesQuery {
+  const { layer, from, to, bucket, measure, max_points, top, ...keys } = params;
+  return { layer, from, to, bucket, measure, max_points, top, keys };
 }
 
 /**

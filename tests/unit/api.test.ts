@@ -2,22 +2,29 @@ import { describe, expect, it } from "testing";
 import { ExternalError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
 import type { Services } from "../../runtime/services.ts";
 import { type ApiOptions, createApi } from "../../routes/api/api.ts";
-import { fakeServices, moviesAnswer, someStatus } from "../support/fake_services.ts";
+import {
+  fakeServices,
+  moviesAnswer,
+  moviesSeries,
+  someDeadLetter,
+  someStatus,
+} from "../support/fake_services.ts";
 
 const ndjson = { "content-type": "application/x-ndjson" };
 
-function api(over: Partial<Services> = {}, options: ApiOptions = {}) {
+function appOver(over: Partial<Services> = {}, options: ApiOptions = {}) {
   const services = fakeServices(over);
-  const app = createApi(services, { report: () => {}, ...options });
+  return { services, app: createApi(services, { report: () => {}, ...options }) };
+}
+
+function api(over: Partial<Services> = {}, options: ApiOptions = {}) {
+  const { services, app } = appOver(over, options);
   const ask = async (path: string, init: RequestInit = {}) => {
     const response = await app.request(path, init);
     const text = await response.text();
-    return {
-      response,
-      status: response.status,
-      type: response.headers.get("content-type"),
-      body: text === "" ? null : JSON.parse(text),
-    };
+    const type = response.headers.get("content-type");
+    const json = text !== "" && type !== null && type.includes("json");
+    return { response, status: response.status, type, text, body: json ? JSON.parse(text) : null };
   };
   return { ask, asked: services.asked };
 }
@@ -85,6 +92,9 @@ describe("POST /api/v1/events", () => {
     expect(asked.ingest).toBe(undefined);
     expect((await post("Bearer secret")).status).toBe(200);
     expect((await ask("/api/v1/metrics")).status).toBe(200);
+    for (const [method, path] of [["PUT", "/api/v1/catalogs/movies"], ["POST", "/api/v1/sql"]]) {
+      expect((await ask(path, { method, body: "", headers: ndjson })).status).toBe(401);
+    }
   });
 
   it("refuses pages of other sites", async () => {
@@ -108,7 +118,7 @@ describe("GET /api/v1/metrics", () => {
       "/api/v1/metrics/popular_movies?layer=speed&bucket=all&movie_id=7&limit=5",
     );
     expect(body).toEqual(moviesAnswer);
-    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("cache-control")).toBe("no-cache");
     expect(response.headers.get("access-control-allow-origin")).toBe(null);
     expect(asked.query!.query).toMatchObject({
       layer: "speed",
@@ -229,7 +239,8 @@ describe("the other routes", () => {
   it("are 405 with what is allowed", async () => {
     for (
       const [method, path, allow] of [
-        ["GET", "/api/v1/events", "POST"],
+        ["PUT", "/api/v1/events", "POST, GET, HEAD"],
+        ["POST", "/api/v1/catalogs/movies", "GET, HEAD, PUT"],
         ["DELETE", "/api/v1/metrics/x", "GET, HEAD"],
         ["PUT", "/api/v1/batch/runs", "GET, HEAD, POST"],
         ["POST", "/healthz", "GET, HEAD"],
@@ -245,3 +256,222 @@ describe("the other routes", () => {
     expect([status, body]).toEqual([200, null]);
   });
 });
+
+describe("answers as CSV", () => {
+  const csv = "movie_id,view_count\r\n7,12345\r\n9,6\r\n";
+
+  it("come by Accept or by format, which wins", async () => {
+    const { ask } = api();
+    const path = "/api/v1/metrics/popular_movies";
+    const byAccept = await ask(path, { headers: { accept: "text/csv" } });
+    expect([byAccept.type, byAccept.text]).toEqual(["text/csv; charset=utf-8", csv]);
+    expect(byAccept.response.headers.get("vary")).toBe("Accept");
+    expect((await ask(`${path}?format=csv`)).text).toBe(csv);
+    const both = await ask(`${path}?format=json`, { headers: { accept: "text/csv" } });
+    expect(both.body).toEqual(moviesAnswer);
+    const { status, body } = await ask(`${path}?format=xml`);
+    expect([status, body.field]).toEqual([400, "format"]);
+  });
+
+  it("link to the next page", async () => {
+    const { serving } = fakeServices();
+    const paged = { ...serving, query: () => Promise.resolve({ ...moviesAnswer, next: "abc" }) };
+    const { response } = await api({ serving: paged }).ask(
+      "/api/v1/metrics/popular_movies?format=csv&limit=2",
+    );
+    expect(response.headers.get("link")).toBe(
+      '</api/v1/metrics/popular_movies?format=csv&limit=2&after=abc>; rel="next"',
+    );
+  });
+
+  it("quote what has to be, and write lists", async () => {
+    const { text } = await api().ask("/api/v1/catalogs/movies?format=csv");
+    expect(text).toBe('movie_id,title,genres\r\n7,"Up, up",Drama|War\r\n');
+    const letters = await api().ask("/api/v1/dead-letters?format=csv");
+    expect(letters.text.split("\r\n")[1]).toContain('"rating must be at most 10, got 11"');
+  });
+});
+
+describe("answers that are known already", () => {
+  it("are 304 with their ETag, whatever its strength", async () => {
+    const { ask } = api();
+    const path = "/api/v1/metrics/popular_movies";
+    const etag = (await ask(path)).response.headers.get("etag")!;
+    expect(etag).toMatch(/^W\/"[\w-]{22}"$/);
+    for (const known of [etag, etag.slice(2), `"x", ${etag}`, "*"]) {
+      const { status, text, response } = await ask(path, { headers: { "if-none-match": known } });
+      expect([status, text, response.headers.get("etag")]).toEqual([304, "", etag]);
+      expect(response.headers.get("cache-control")).toBe("no-cache");
+    }
+    expect((await ask(path, { headers: { "if-none-match": '"x"' } })).status).toBe(200);
+  });
+
+  it("are never kept where they tell of now", async () => {
+    const { response } = await api().ask("/api/v1/status");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("etag")).toBe(null);
+  });
+});
+
+describe("GET /api/v1/metrics/{name}/series", () => {
+  it("gives columns of numbers", async () => {
+    const { body } = await api().ask("/api/v1/metrics/popular_movies/series?max_points=3");
+    expect(body).toEqual(moviesSeries);
+  });
+});
+
+describe("GET /api/v1/metrics/{name}/live", () => {
+  it("streams updates with their ids", async () => {
+    const { type, text } = await api().ask("/api/v1/metrics/popular_movies/live");
+    expect(type).toBe("text/event-stream; charset=utf-8");
+    const [retry, snapshot, change] = text.trim().split("\n\n");
+    expect(retry).toMatch(/^retry: \d+$/);
+    expect(snapshot.split("\n").slice(0, 2)).toEqual(["id: t-1", "event: snapshot"]);
+    expect(change).toMatch(/^id: t-2\nevent: change\ndata: \{.*"removed":\[\{"movie_id":7\}\]\}$/);
+  });
+
+  it("goes on from the last id, by header or parameter", async () => {
+    const { ask } = api();
+    const path = "/api/v1/metrics/popular_movies/live";
+    const byHeader = await ask(path, { headers: { "last-event-id": "t-1" } });
+    const byParameter = await ask(`${path}?last_event_id=t-1`);
+    for (const { text } of [byHeader, byParameter]) {
+      expect(text).not.toContain("event: snapshot");
+      expect(text).toContain("id: t-2");
+    }
+  });
+
+  it("takes no update before the reader has room, and leaves when the reader does", async () => {
+    let taken = 0;
+    let left = false;
+    const { serving } = fakeServices();
+    const { app } = appOver({
+      serving: {
+        ...serving,
+        live(_metric, _query, { signal }) {
+          signal.addEventListener("abort", () => left = true);
+          return Promise.resolve((async function* () {
+            for (;; taken++) {
+              yield {
+                id: `t-${taken}`,
+                kind: "snapshot" as const,
+                answer: moviesAnswer,
+                removed: [],
+              };
+            }
+          })());
+        },
+      },
+    });
+    const response = await app.request("/api/v1/metrics/popular_movies/live");
+    const reader = response.body!.getReader();
+    for (let i = 0; i < 3; i++) await reader.read();
+    expect(taken).toBeLessThanOrEqual(3);
+    await reader.cancel();
+    expect(left).toBe(true);
+  });
+
+  it("refuses what has no place in it", async () => {
+    const { status, body } = await api().ask("/api/v1/metrics/popular_movies/live?wait_for=x");
+    expect([status, body.field]).toEqual([400, "wait_for"]);
+  });
+});
+
+describe("lists of records", () => {
+  it("tell events with where they go on", async () => {
+    const { body } = await api().ask("/api/v1/events?limit=2");
+    expect(body.events.map((event: { kind: string }) => event.kind)).toEqual(["event", "tick"]);
+    expect([body.next, body.newest]).toEqual([null, "position"]);
+  });
+
+  it("tell dead letters, and one with its bytes", async () => {
+    const { ask } = api();
+    expect((await ask("/api/v1/dead-letters")).body).toEqual({
+      dead_letters: [someDeadLetter],
+      next: "more",
+    });
+    const path = "/api/v1/dead-letters/movies/0/5";
+    const { body } = await ask(path);
+    expect([body.text, body.base64]).toEqual(["{\ufffdn\0k", "e/9uAGs="]);
+    const { response, text } = await ask(path, { headers: { accept: "application/octet-stream" } });
+    expect(response.headers.get("content-disposition")).toBe('attachment; filename="0-5.bin"');
+    expect(text).toContain("{");
+  });
+});
+
+describe("PUT /api/v1/catalogs/{name}", () => {
+  it("hands rows over in their format", async () => {
+    const { ask, asked } = api();
+    const put = (type: string) =>
+      ask("/api/v1/catalogs/movies", {
+        ...{ method: "PUT", body: "a" },
+        headers: { "content-type": type },
+      });
+    expect((await put("text/csv")).body).toEqual({ catalog: "movies", rows: 1 });
+    expect(asked.put).toEqual({ catalog: "movies", text: "a", format: "csv" });
+    expect((await put("text/plain")).status).toBe(415);
+    expect((await ask("/api/v1/catalogs/x")).status).toBe(404);
+  });
+});
+
+describe("POST /api/v1/sql", () => {
+  it("runs a statement and tells what is wrong with a question", async () => {
+    const { ask, asked } = api();
+    const headers = { "content-type": "application/json" };
+    const post = (body: unknown) =>
+      ask("/api/v1/sql", { method: "POST", body: JSON.stringify(body), headers });
+    expect((await post({ sql: "SELECT 1 AS one", limit: 5 })).body.rows).toEqual([{ one: 1 }]);
+    expect(asked.sql).toEqual({ sql: "SELECT 1 AS one", limit: 5 });
+    const wrong: [unknown, string][] = [
+      [{}, "sql"],
+      [{ sql: "SELECT 1", limit: 0 }, "limit"],
+      [{ sql: "SELECT 1", more: 1 }, "more"],
+    ];
+    for (const [question, field] of wrong) {
+      const { status, body } = await post(question);
+      expect([status, body.field]).toEqual([400, field]);
+    }
+  });
+});
+
+describe("GET /metrics", () => {
+  it("tells the status to Prometheus", async () => {
+    const { type, text } = await api().ask("/metrics");
+    expect(type).toContain("version=0.0.4");
+    expect(text).toContain('twofold_log_lag_records{topic="movies",partition="0"} 10\n');
+    expect(text).toContain("# TYPE twofold_speed_late_events_total counter\n");
+    expect(text).toContain('twofold_batch_run_seconds{topic="movies",plugin="popular_movies"} 1.5');
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("GET /api/v1/openapi.json", () => {
+  it("documents every route with its parameters, answers and faults", async () => {
+    const { body } = await api().ask("/api/v1/openapi.json");
+    expect(body.openapi).toBe("3.1.0");
+    const operations = Object.values(body.paths as Record<string, Record<string, Operation>>)
+      .flatMap((methods) => Object.values(methods));
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(ids).toContain("getMetric");
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { summary, responses } of operations) {
+      expect(summary).not.toBe("");
+      expect(Object.keys(responses)).toContain("200");
+      expect(Object.keys(responses)).toContain("400");
+    }
+  });
+
+  it("refers to schemas that there are", async () => {
+    const { text, body } = await api().ask("/api/v1/openapi.json");
+    const names = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(20);
+    for (const name of names) expect(Object.keys(body.components.schemas)).toContain(name);
+  });
+});
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly responses: Readonly<Record<string, unknown>>;
+}

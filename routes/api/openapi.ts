@@ -1,0 +1,167 @@
+/** The OpenAPI document of the table of routes. */
+import { z } from "zod";
+import { FORMAT_PARAMETER } from "./answer.ts";
+import { kinds } from "./problem.ts";
+import { problem } from "./schemas.ts";
+import type { Route } from "./route.ts";
+
+/** What the document is made of. */
+export interface OpenApiInput {
+  readonly routes: readonly Route[];
+  readonly version: string;
+}
+
+type Json = Record<string, unknown>;
+
+/** The OpenAPI 3.1 document. Schemas are zod's own JSON Schema (2020-12). */
+export function openApi({ routes, version }: OpenApiInput): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Twofold",
+      version,
+      description: "Metrics that are both fresh and exact. Faults are problem details (RFC 9457).",
+    },
+    servers: [{ url: "/" }],
+    tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: components(routes),
+      securitySchemes: {
+        writeToken: {
+          ...{ type: "http", scheme: "bearer" },
+          description: "TWOFOLD_WRITE_TOKEN, where it is set",
+        },
+      },
+    },
+  };
+}
+
+const reference = (id: string) => `#/components/schemas/${id}`;
+
+function components(routes: readonly Route[]): Json {
+  const registry = z.registry<{ id: string }>();
+  const seen = new Set<string>();
+  const collect = (schema: z.ZodType | null | undefined) => {
+    const id = schema && z.globalRegistry.get(schema)?.id;
+    if (!schema || typeof id !== "string" || seen.has(id)) return;
+    seen.add(id);
+    registry.add(schema, { id });
+  };
+  for (const route of routes) [route.answer, route.body?.schema].forEach(collect);
+  collect(problem);
+  const { schemas } = z.toJSONSchema(registry, { uri: reference, io: "output" });
+  return Object.fromEntries(
+    Object.entries(schemas as Record<string, Json>).map(([id, schema]) => {
+      const { $id: _id, $schema: _schema, id: _name, ...rest } = schema;
+      return [id, rest];
+    }),
+  );
+}
+
+function schemaOf(schema: z.ZodType): Json {
+  const id = z.globalRegistry.get(schema)?.id;
+  if (typeof id === "string") return { $ref: reference(id) };
+  const { $schema: _schema, ...rest } = z.toJSONSchema(schema) as Json;
+  return rest;
+}
+
+function operation(route: Route): Json {
+  const { id, tag, summary, description, body, writes } = route;
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description === undefined ? {} : { description }),
+    ...(writes ? { security: [{}, { writeToken: [] }] } : {}),
+    parameters: parameters(route),
+    ...(body === null ? {} : { requestBody: requestBody(route) }),
+    responses: responses(route),
+  };
+}
+
+function parameters({ pathParams, query, table, keyParams, cache }: Route): Json[] {
+  const inPath = Object.entries(pathParams).map(([name, description]) => ({
+    ...{ name, in: "path", required: true, description },
+    schema: { type: "string" },
+  }));
+  const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
+    const { description, example, ...rest } = schemaOf(schema as z.ZodType);
+    return {
+      ...{ name, in: "query", required: false, description },
+      ...(example === undefined ? {} : { example }),
+      schema: rest,
+    };
+  });
+  const format = {
+    ...{ name: FORMAT_PARAMETER, in: "query", required: false },
+    description: "Wins over the Accept header",
+    schema: { type: "string", enum: ["json", "csv"] },
+  };
+  const keys = {
+    ...{ name: "keys", in: "query", required: false, style: "form", explode: true },
+    description: "Only these keys: a parameter by the name of each key column, such as movie_id=7",
+    schema: { type: "object", additionalProperties: { type: "string" } },
+  };
+  const known = {
+    ...{ name: "If-None-Match", in: "header", required: false },
+    description: "The ETag of an earlier answer: 304 when it still stands",
+    schema: { type: "string" },
+  };
+  return [
+    ...inPath,
+    ...inQuery,
+    ...(table === null ? [] : [format]),
+    ...(keyParams ? [keys] : []),
+    ...(cache === "no-cache" ? [known] : []),
+  ];
+}
+
+function requestBody({ body }: Route): Json {
+  const { types, required, summary, schema } = body!;
+  return {
+    required,
+    description: summary,
+    content: Object.fromEntries(
+      types.map((type) => [type, { schema: schema ? schemaOf(schema) : { type: "string" } }]),
+    ),
+  };
+}
+
+function responses(route: Route): Json {
+  const content: Json = {};
+  if (route.answer !== null) content["application/json"] = { schema: schemaOf(route.answer) };
+  if (route.table !== null) content["text/csv"] = { schema: { type: "string" } };
+  for (const type of route.otherAnswers) content[type] = { schema: { type: "string" } };
+  return {
+    200: { description: "Done", content },
+    ...(route.cache === "no-cache"
+      ? { 304: { description: "The answer that is known stands" } }
+      : {}),
+    ...Object.fromEntries(faultsOf(route).map((status) => [status, faultResponse(status)])),
+  };
+}
+
+function faultsOf(route: Route): number[] {
+  const { body, writes, faults } = route;
+  return [
+    ...new Set([
+      ...[400, 405, 500, 503],
+      ...(body === null ? [] : [413, 415]),
+      ...(writes ? [401, 403] : []),
+      ...faults,
+    ]),
+  ].sort();
+}
+
+function faultResponse(status: number): Json {
+  const titles = Object.values(kinds).filter((kind) => kind.status === status);
+  return {
+    description: titles.map(({ title }) => title).join("; or: "),
+    content: { "application/problem+json": { schema: { $ref: reference("Problem") } } },
+  };
+}

@@ -1,0 +1,162 @@
+/** The status as Prometheus metrics, in the text format. */
+import type { BatchRun, Services } from "../../runtime/services.ts";
+
+/** What Prometheus asks for. */
+export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+type Labels = Readonly<Record<string, string | number>>;
+
+/** Metrics on their way into text, each with its samples. */
+class Exposition {
+  readonly #lines: string[] = [];
+
+  add(
+    name: string,
+    type: "counter" | "gauge",
+    help: string,
+    samples: readonly (readonly [Labels, number | null])[],
+  ): void {
+    const known = samples.filter(([, value]) => value !== null);
+    if (known.length === 0) return;
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const [labels, value] of known) this.#lines.push(`${name}${labelText(labels)} ${value}`);
+  }
+
+  toString(): string {
+    return `${this.#lines.join("\n")}\n`;
+  }
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) =>
+    `${name}="${
+      String(value).replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")
+    }"`
+  );
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+/** `GET /metrics` */
+export async function prometheusMetrics(services: Services): Promise<Response> {
+  const status = await services.status();
+  const exposition = new Exposition();
+  const add = exposition.add.bind(exposition);
+  add("twofold_info", "gauge", "Version of the process.", [[{ version: status.version }, 1]]);
+  add("twofold_ready", "gauge", "Whether every partition is read.", [[{}, status.ready ? 1 : 0]]);
+  add("twofold_problems", "gauge", "What keeps it from being whole.", [
+    [{}, status.problems.length],
+  ]);
+  const started = Date.parse(status.started) / 1000;
+  add("process_start_time_seconds", "gauge", "Start of the process since 1970.", [[{}, started]]);
+  add("process_resident_memory_bytes", "gauge", "Resident memory.", [
+    [{}, Deno.memoryUsage().rss],
+  ]);
+  addPartitions(add, status.topics);
+  addPlugins(add, status.plugins);
+  const runs = await Promise.all([...services.batch.values()].map((layer) => layer.history(1)));
+  addRuns(add, runs.flat());
+  return new Response(String(exposition), { headers: { "content-type": PROMETHEUS_TYPE } });
+}
+
+type Add = Exposition["add"];
+type Status = Awaited<ReturnType<Services["status"]>>;
+
+function addPartitions(add: Add, topics: Status["topics"]): void {
+  const samples = (of: (partition: Status["topics"][number]["partitions"][number]) => number) =>
+    topics.flatMap(({ topic, partitions }) =>
+      partitions.map((p) => [{ topic, partition: p.partition }, of(p)] as const)
+    );
+  const offset = (name: string, help: string, of: Parameters<typeof samples>[0]) =>
+    add(`twofold_${name}_offset`, "gauge", help, samples(of));
+  offset("log_start", "First offset that the log holds.", (p) => Number(p.log_start));
+  offset("log_end", "End of the log.", (p) => Number(p.log_end));
+  offset("speed_frontier", "How far the speed layer has read.", (p) => Number(p.speed_frontier));
+  offset("archived", "How far the log is archived.", (p) => Number(p.archived));
+  offset("cut", "What the published batch runs cover.", (p) => Number(p.cut));
+  add(
+    "twofold_log_lag_records",
+    "gauge",
+    "Records behind the end of the log.",
+    samples((p) => p.lag_records),
+  );
+  add(
+    "twofold_partition_failed",
+    "gauge",
+    "Whether the partition stopped.",
+    samples((p) => p.error === null ? 0 : 1),
+  );
+  const counter = (name: string, help: string, of: Parameters<typeof samples>[0]) =>
+    add(`twofold_speed_${name}_total`, "counter", help, samples(of));
+  counter("events", "Events read.", (p) => p.events);
+  counter("late_events", "Late events, which are counted all the same.", (p) => p.late_events);
+  counter("repeats", "Repeats, which are not counted.", (p) => p.repeats);
+  counter("dead_letters", "Records that could not be decoded.", (p) => p.dead_letters);
+  add(
+    "twofold_watermark_timestamp_seconds",
+    "gauge",
+    "Greatest event time seen since 1970.",
+    topics.flatMap(({ topic, partitions }) =>
+      partitions.map((p) =>
+        [
+          { topic, partition: p.partition },
+          p.watermark === null ? null : Date.parse(p.watermark) / 1000,
+        ] as const
+      )
+    ),
+  );
+}
+
+function addPlugins(add: Add, plugins: Status["plugins"]): void {
+  const samples = (of: (plugin: Status["plugins"][number]) => number | null) =>
+    plugins.map((p) => [{ topic: p.topic, plugin: p.plugin }, of(p)] as const);
+  add(
+    "twofold_plugin_failed",
+    "gauge",
+    "Whether the plugin throws.",
+    samples((p) => p.state === "failed" ? 1 : 0),
+  );
+  add(
+    "twofold_plugin_drift",
+    "gauge",
+    "Speed minus batch of the newest run.",
+    samples((p) => p.drift),
+  );
+  add("twofold_plugin_run", "gauge", "Number of the newest published run.", samples((p) => p.run));
+  add(
+    "twofold_plugin_speed_rows_total",
+    "counter",
+    "Rows that the speed layer wrote.",
+    samples(
+      (p) => p.speed_rows,
+    ),
+  );
+}
+
+function addRuns(add: Add, runs: readonly BatchRun[]): void {
+  const finished = runs.map((run) =>
+    [{ topic: run.topic }, Date.parse(run.finished) / 1000] as const
+  );
+  add(
+    "twofold_batch_run_timestamp_seconds",
+    "gauge",
+    "End of the newest run since 1970.",
+    finished,
+  );
+  const samples = (of: (plugin: BatchRun["plugins"][number]) => number) =>
+    runs.flatMap((run) =>
+      run.plugins.map((p) => [{ topic: run.topic, plugin: p.plugin }, of(p)] as const)
+    );
+  add(
+    "twofold_batch_run_seconds",
+    "gauge",
+    "Duration of the newest run.",
+    samples((p) => p.seconds),
+  );
+  add("twofold_batch_run_rows", "gauge", "Rows that the newest run wrote.", samples((p) => p.rows));
+  add(
+    "twofold_batch_run_failed",
+    "gauge",
+    "Whether the newest run failed.",
+    samples((p) => p.status === "failed" ? 1 : 0),
+  );
+}

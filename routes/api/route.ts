@@ -1,0 +1,100 @@
+/** One entry of the table of routes: what there is, who may, how much, how long, and its documentation. */
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { Table } from "./csv.ts";
+
+/** What a route may use of a request. */
+export interface Asked {
+  readonly c: Context;
+  /** Query parameters by name, each at most once; unknown ones are refused before. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Aborts when the client leaves, or when the route's time is up. */
+  readonly signal: AbortSignal;
+  readonly maxBodyBytes: number;
+}
+
+/** A body that a route reads. */
+export interface BodySpec {
+  /** Media types. */
+  readonly types: readonly string[];
+  readonly maxBytes: number;
+  readonly required: boolean;
+  readonly summary: string;
+  readonly schema?: z.ZodType;
+}
+
+/** A route. Handlers answer with the schema's type: the document cannot tell another one. */
+export interface Route {
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT";
+  /** With parameters in braces: `/api/v1/metrics/{name}`. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Descriptions of the path's parameters. */
+  readonly pathParams: Readonly<Record<string, string>>;
+  readonly query: z.ZodObject | null;
+  /** Whether other query parameters are key columns, which the service validates. */
+  readonly keyParams: boolean;
+  readonly body: BodySpec | null;
+  /** Whether the write token is asked for, where one is set. */
+  readonly writes: boolean;
+  /** The longest that it may take, in milliseconds; null where it ends by itself. */
+  readonly timeoutMs: number | null;
+  /** `no-cache`: kept by clients, asked again with its ETag each time. */
+  readonly cache: "no-store" | "no-cache";
+  readonly answer: z.ZodType | null;
+  /** Media types of answers beside JSON. */
+  readonly otherAnswers: readonly string[];
+  /** Statuses of faults that can come beside those of every route. */
+  readonly faults: readonly number[];
+  /** Rows and columns of an answer, for CSV. */
+  readonly table: ((answer: unknown) => Table) | null;
+  readonly handle: (asked: Asked) => unknown;
+}
+
+type Optional = Partial<
+  Pick<
+    Route,
+    | "description"
+    | "pathParams"
+    | "query"
+    | "keyParams"
+    | "body"
+    | "writes"
+    | "timeoutMs"
+    | "cache"
+    | "otherAnswers"
+    | "faults"
+  >
+>;
+
+/** What {@link route} takes: {@link Route} with its defaults left out. */
+export interface RouteSpec<Answer> extends Optional {
+  readonly id: string;
+  readonly at: `${Route["method"]} /${string}`;
+  readonly tag: string;
+  readonly summary: string;
+  readonly answer: z.ZodType<Answer> | null;
+  readonly table?: (answer: Answer) => Table;
+  /** Its value is sent as JSON, a Response as it is. */
+  readonly handle: (asked: Asked) => Promise<Answer | Response> | Answer | Response;
+}
+
+const ANSWER_MS = 30_000;
+
+/** Makes an entry of the table. */
+export function route<Answer>(spec: RouteSpec<Answer>): Route {
+  const [method, path] = spec.at.split(" ") as [Route["method"], string];
+  const { at: _at, table, handle, ...rest } = spec;
+  return {
+    ...{ pathParams: {}, query: null, keyParams: false, body: null, faults: [] },
+    ...{ writes: false, timeoutMs: ANSWER_MS, cache: "no-store", otherAnswers: [] },
+    ...rest,
+    method,
+    path,
+    table: (table ?? null) as Route["table"],
+    handle,
+  };
+}

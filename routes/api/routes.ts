@@ -1,0 +1,294 @@
+/** The table of routes of the HTTP interface, version 1. */
+import { z } from "zod";
+import type { Services } from "../../runtime/services.ts";
+import { listRuns, startRun } from "./batch_runs.ts";
+import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
+import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
+import { eventFormats, listEvents, takeEvents } from "./events.ts";
+import { liveMetric } from "./live.ts";
+import { openApi } from "./openapi.ts";
+import { Problem } from "./problem.ts";
+import { PROMETHEUS_TYPE, prometheusMetrics } from "./prometheus.ts";
+import { metricQuery, seriesQuery } from "./query_params.ts";
+import { type Asked, type Route, route } from "./route.ts";
+import * as schemas from "./schemas.ts";
+import { runSql } from "./sql.ts";
+
+/** Limits that differ by installation. */
+export interface RouteLimits {
+  /** The largest body of events, in bytes. */
+  readonly maxEventBytes: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Every route; what serves, documents and limits the API reads this and nothing else. */
+export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Route[] {
+  const routes = [
+    ...eventRoutes(services, maxEventBytes),
+    ...metricRoutes(services),
+    ...batchRoutes(services),
+    ...deadLetterRoutes(services),
+    ...catalogRoutes(services),
+    ...processRoutes(services),
+  ];
+  const document: Route = route({
+    ...{ id: "getOpenApi", at: "GET /api/v1/openapi.json", tag: "Process" },
+    summary: "This document",
+    answer: z.record(z.string(), z.unknown()),
+    cache: "no-cache",
+    handle: async (): Promise<Record<string, unknown>> => {
+      const { version } = await services.status();
+      return openApi({ routes: [...routes, document], version });
+    },
+  });
+  return [...routes, document];
+}
+
+function eventRoutes(services: Services, maxEventBytes: number): Route[] {
+  const tag = "Events";
+  return [
+    route({
+      ...{ id: "sendEvents", at: "POST /api/v1/events", tag },
+      summary: "Takes events in",
+      description:
+        "Answers once everything is durable. Sending an event again is harmless: it is " +
+        "its id and its instant, and counts once.",
+      query: z.object({
+        topic: z.string().optional().meta({ description: "Default the only one" }),
+      }),
+      body: {
+        ...{ types: Object.keys(eventFormats), maxBytes: maxEventBytes, required: true },
+        summary: "One JSON object per line, or a JSON array of them",
+      },
+      writes: true,
+      timeoutMs: null,
+      answer: schemas.ingestAnswer,
+      handle: (asked) => takeEvents(services, asked),
+    }),
+    route({
+      ...{ id: "listEvents", at: "GET /api/v1/events", tag },
+      summary: "The newest records",
+      query: schemas.eventParameters,
+      answer: schemas.eventList,
+      handle: (asked) => listEvents(services, asked),
+    }),
+  ];
+}
+
+function metricRoutes(services: Services): Route[] {
+  const { serving } = services;
+  const tag = "Metrics";
+  const named = { pathParams: { name: "Name of the metric" }, keyParams: true, faults: [404] };
+  const nameOf = ({ c }: Asked) => c.req.param("name")!;
+  return [
+    route({
+      ...{ id: "listMetrics", at: "GET /api/v1/metrics", tag },
+      summary: "The metrics that there are",
+      cache: "no-cache",
+      answer: schemas.metricList,
+      handle: () =>
+        structuredClone({ metrics: serving.metrics() }) as z.infer<
+          typeof schemas.metricList
+        >,
+    }),
+    route({
+      ...{ id: "getMetric", at: "GET /api/v1/metrics/{name}", tag, ...named },
+      summary: "A metric's rows",
+      description: "merged (default) is the published batch run and the speed layer from its cut " +
+        "on, both exact. A key column's name as a parameter asks for one key.",
+      query: schemas.metricParameters,
+      cache: "no-cache",
+      answer: schemas.metricAnswer,
+      table: (answer) => answer,
+      async handle(asked) {
+        const answer = await serving.query(nameOf(asked), metricQuery(asked.params), asked.signal);
+        return { ...answer, columns: [...answer.columns], rows: [...answer.rows] };
+      },
+    }),
+    route({
+      ...{ id: "getSeries", at: "GET /api/v1/metrics/{name}/series", tag, ...named },
+      summary: "A metric over time, in columns",
+      query: schemas.seriesParameters,
+      cache: "no-cache",
+      answer: schemas.seriesAnswer,
+      async handle(asked) {
+        const answer = await serving.series(nameOf(asked), seriesQuery(asked.params), asked.signal);
+        const series = answer.series.map(({ key, values }) => ({ key, values: [...values] }));
+        return { ...answer, time: [...answer.time], series };
+      },
+    }),
+    route({
+      ...{ id: "followMetric", at: "GET /api/v1/metrics/{name}/live", tag, ...named },
+      summary: "A metric's rows as they change (server-sent events)",
+      description: "First a snapshot, then at most once a second the rows that changed and the " +
+        "keys (removed) of those that are gone; in the question's order after sorting. Goes on " +
+        "from Last-Event-ID where that is still known, else begins again with a snapshot.",
+      query: schemas.metricParameters.omit({ wait_for: true, after: true }).extend({
+        last_event_id: z.string().optional().meta({
+          description: "As the header Last-Event-ID, which wins",
+        }),
+      }),
+      timeoutMs: null,
+      answer: null,
+      otherAnswers: ["text/event-stream"],
+      handle: (asked) => liveMetric(services, asked),
+    }),
+  ];
+}
+
+function batchRoutes(services: Services): Route[] {
+  const tag = "Batch";
+  const topic = z.string().optional().meta({ description: "Topic" });
+  return [
+    route({
+      ...{ id: "listBatchRuns", at: "GET /api/v1/batch/runs", tag },
+      summary: "The newest batch runs",
+      query: z.object({
+        limit: z.string().optional().meta({ description: "1 to 1,000; default 20" }),
+        topic,
+      }),
+      answer: schemas.runList,
+      handle: (asked) => listRuns(services, asked),
+    }),
+    route({
+      ...{ id: "startBatchRun", at: "POST /api/v1/batch/runs", tag },
+      summary: "Runs the batch now",
+      description: "Answers when the run is done; it goes on when the client leaves.",
+      query: z.object({
+        full: z.enum(["true", "false"]).optional().meta({
+          description: "Recompute everything from the archive alone",
+        }),
+        topic,
+      }),
+      body: {
+        ...{ types: ["application/json"], maxBytes: 64 * KIB, required: false },
+        summary: "The same as an object; may be left out",
+        schema: z.strictObject({ full: z.boolean().optional() }),
+      },
+      writes: true,
+      timeoutMs: null,
+      answer: schemas.runAnswer,
+      handle: (asked) => startRun(services, asked),
+    }),
+  ];
+}
+
+function deadLetterRoutes(services: Services): Route[] {
+  const tag = "Dead letters";
+  return [
+    route({
+      ...{ id: "listDeadLetters", at: "GET /api/v1/dead-letters", tag },
+      summary: "Records that could not be decoded, the newest first",
+      query: schemas.deadLetterParameters,
+      answer: schemas.deadLetterList,
+      table: ({ dead_letters: rows }) => ({
+        columns: Object.keys(schemas.deadLetterList.shape.dead_letters.element.shape)
+          .map((name) => ({ name })),
+        rows,
+      }),
+      handle: (asked) => listDeadLetters(services, asked),
+    }),
+    route({
+      ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },
+      summary: "One of them, with its bytes",
+      pathParams: { topic: "Topic", partition: "Partition", offset: "Offset" },
+      faults: [404],
+      answer: schemas.deadLetter,
+      otherAnswers: [BYTES_TYPE],
+      handle: (asked) => oneDeadLetter(services, asked),
+    }),
+  ];
+}
+
+function catalogRoutes(services: Services): Route[] {
+  const tag = "Catalogs";
+  const named = { pathParams: { name: "Name of the catalog" }, faults: [404] };
+  return [
+    route({
+      ...{ id: "listCatalogs", at: "GET /api/v1/catalogs", tag },
+      summary: "The catalogs that there are",
+      cache: "no-cache",
+      answer: schemas.catalogList,
+      handle: (asked) => listCatalogs(services, asked),
+    }),
+    route({
+      ...{ id: "getCatalog", at: "GET /api/v1/catalogs/{name}", tag, ...named },
+      summary: "A catalog's rows, by key",
+      query: schemas.catalogParameters,
+      cache: "no-cache",
+      answer: schemas.catalogPage,
+      table: (answer) => answer,
+      handle: (asked) => readCatalog(services, asked),
+    }),
+    route({
+      ...{ id: "putCatalog", at: "PUT /api/v1/catalogs/{name}", tag, ...named },
+      summary: "Replaces a catalog, all of it or nothing",
+      body: {
+        ...{ types: Object.keys(catalogFormats), maxBytes: 64 * MIB, required: true },
+        summary: "Its rows as JSON objects or as CSV with a header (a list's texts have | between)",
+      },
+      writes: true,
+      timeoutMs: null,
+      answer: schemas.catalogPut,
+      handle: (asked) => putCatalog(services, asked),
+    }),
+  ];
+}
+
+function processRoutes(services: Services): Route[] {
+  const tag = "Process";
+  return [
+    route({
+      ...{ id: "runSql", at: "POST /api/v1/sql", tag: "SQL" },
+      summary: "Runs one SELECT",
+      description:
+        "Read-only, bounded in time, memory and rows. It reads, but costs: so it wants " +
+        "the write token where one is set.",
+      body: {
+        ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },
+        summary: "The statement",
+        schema: schemas.sqlQuestion,
+      },
+      writes: true,
+      timeoutMs: 60_000,
+      answer: schemas.sqlAnswer,
+      table: (answer) => answer,
+      handle: (asked) => runSql(services, asked),
+    }),
+    route({
+      ...{ id: "getStatus", at: "GET /api/v1/status", tag },
+      summary: "Partitions, plugins, problems",
+      answer: schemas.status,
+      handle: async () =>
+        structuredClone(await services.status()) as z.infer<typeof schemas.status>,
+    }),
+    route({
+      ...{ id: "getHealth", at: "GET /healthz", tag },
+      summary: "200 as long as the process answers",
+      answer: z.object({ status: z.literal("ok") }),
+      handle: () => ({ status: "ok" as const }),
+    }),
+    route({
+      ...{ id: "getReadiness", at: "GET /readyz", tag },
+      summary: "200 when every partition is read, else 503 and why",
+      answer: z.object({ ready: z.literal(true), problems: z.array(z.string()) }),
+      async handle() {
+        const { ready, problems } = await services.status();
+        if (ready) return { ready, problems: [...problems] };
+        throw new Problem("not-ready", problems.join("; ") || "It is still starting", {
+          headers: { "retry-after": "1" },
+          members: { problems },
+        });
+      },
+    }),
+    route({
+      ...{ id: "getPrometheusMetrics", at: "GET /metrics", tag },
+      summary: "The status for Prometheus",
+      answer: null,
+      otherAnswers: [PROMETHEUS_TYPE.split(";")[0]],
+      handle: () => prometheusMetrics(services),
+    }),
+  ];
+}

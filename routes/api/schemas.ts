@@ -1,0 +1,338 @@
+/** The shapes of questions and answers: types for the routes, and the OpenAPI document. */
+import { z } from "zod";
+
+/** Texts that a person reads: what, with an example. */
+const text = (description: string, example?: string) =>
+  z.string().meta({ description, ...(example === undefined ? {} : { example }) });
+const instant = (description: string) =>
+  z.string().meta({ description: `${description} (ISO 8601, UTC)`, format: "date-time" });
+const count = (description: string) => z.number().int().meta({ description });
+/** A whole number that may exceed what JSON numbers hold. */
+const offset = (description: string) =>
+  z.string().regex(/^\d+$/).meta({ description, example: "65536" });
+const parameter = (description: string, example?: string) => text(description, example).optional();
+const named = <T extends z.ZodType>(id: string, schema: T): T => schema.meta({ id }) as T;
+
+/** Opaque frontiers. */
+const frontier = text(
+  "Opaque: how far it reaches; comparable by wait_for",
+  "local-0mwtt8uso-s746c1l9_0_1_0_3",
+);
+const next = z.string().nullable().meta({
+  description: "Opaque: ask again with it for what follows; null at the end",
+});
+const layer = z.enum(["merged", "batch", "speed"]);
+
+/** A column of rows. */
+export const column = named(
+  "Column",
+  z.object({
+    name: text("Name", "view_count"),
+    type: text("integer, decimal, number, instant, list, or the kind of a key's field", "integer"),
+  }),
+);
+const columns = z.array(column);
+/** A row: values by column. */
+export const row = z.record(z.string(), z.unknown());
+
+/** A fault (RFC 9457). */
+export const problem = named(
+  "Problem",
+  z.looseObject({
+    type: text("urn:twofold:problem: and the kind", "urn:twofold:problem:invalid-request"),
+    title: text("The kind in words"),
+    status: count("HTTP status"),
+    detail: text("What was wanted and what came"),
+    field: text("The parameter, header or field at fault", "limit").optional(),
+    instance: text("The path that was asked"),
+  }),
+);
+
+/** What the ingest answers. */
+export const ingestAnswer = named(
+  "IngestAnswer",
+  z.object({
+    accepted: count("Events that are durable and will be counted"),
+    rejected: z.array(z.object({
+      line: count("Line, from 1"),
+      field: text("The field at fault; empty when it is the whole line"),
+      reason: text("What was wanted and what came"),
+    })).meta({ description: "The first hundred faults" }),
+    rejected_total: count("All faults"),
+    frontier,
+  }),
+);
+
+const buckets = z.array(z.enum(["window", "minute", "hour", "day", "all"]));
+/** The metrics that there are. */
+export const metricList = named(
+  "MetricList",
+  z.object({
+    metrics: z.array(z.object({
+      name: text("Name", "popular_movies"),
+      version: count("Version of the plugin"),
+      summary: text("What it tells"),
+      topic: text("The topic it is made of"),
+      title: text("Title for people"),
+      chart: text("How it is best drawn", "bar"),
+      by: text("The key that it is drawn by"),
+      sort: text("The usual order", "-view_count"),
+      window_seconds: count("Size of the speed layer's windows"),
+      grain: text("The finest bucket of the batch and merged layers", "hour"),
+      keys: columns,
+      measures: z.array(z.string()),
+      layers: z.object({ merged: buckets, batch: buckets, speed: buckets }),
+    })),
+  }),
+);
+
+const answered = {
+  metric: text("Name", "popular_movies"),
+  layer,
+  cut: text("Opaque: what the batch part covers"),
+  frontier,
+  kept_from: z.string().nullable().meta({
+    description: "speed only: windows before this are no longer kept whole; null when all are",
+  }),
+};
+/** A metric's rows. */
+export const metricAnswer = named(
+  "MetricAnswer",
+  z.object({ ...answered, columns, rows: z.array(row), next }),
+);
+/** A time series in columns. */
+export const seriesAnswer = named(
+  "SeriesAnswer",
+  z.object({
+    ...answered,
+    measure: text("The measure", "view_count"),
+    bucket_seconds: count("Distance of two points, in seconds"),
+    time: z.array(z.number().int()).meta({
+      description: "Starts of the buckets in seconds since 1970 UTC, without holes",
+    }),
+    series: z.array(z.object({
+      key: row.nullable().meta({ description: "The key; null for the series over all keys" }),
+      values: z.array(z.number().nullable()).meta({
+        description: "One per bucket; null where there is none",
+      }),
+    })),
+  }),
+);
+
+const range = {
+  from: parameter("Event times from here on: ISO 8601, on the layer's grain or window"),
+  to: parameter("Event times before this: ISO 8601, on the layer's grain or window"),
+};
+/** Parameters of a metric's rows; key columns may be added by name. */
+export const metricParameters = z.object({
+  layer: layer.optional().meta({ description: "Default merged" }),
+  ...range,
+  bucket: z.enum(["window", "minute", "hour", "day", "all"]).optional().meta({
+    description: "Default all; window and minute only by the speed layer, none below the grain",
+  }),
+  order: parameter("A column, descending with a leading -; default the metric's sort"),
+  limit: parameter("1 to 10,000; default 100", "20"),
+  after: parameter("next of the page before, of the same question"),
+  expand: parameter("Catalogs whose columns to add, with commas between", "movies"),
+  wait_for: parameter("A frontier: waits up to 10 s until the answer covers it, else 503"),
+});
+/** Parameters of a series; key columns may be added by name. */
+export const seriesParameters = z.object({
+  layer: layer.optional().meta({ description: "Default merged" }),
+  ...range,
+  bucket: parameter("Width such as 5minute, hour or 7day; default the finest that fits", "hour"),
+  measure: parameter("A measure; default the one that the metric is sorted by"),
+  max_points: parameter("The most points, 1 to 5,000; default 500", "200"),
+  top: parameter("One series for each of this many greatest keys, 1 to 20", "5"),
+});
+
+/** A batch run. */
+export const batchRun = named(
+  "BatchRun",
+  z.object({
+    topic: text("Topic"),
+    run: count("Number of the run"),
+    started: instant("Begin"),
+    finished: instant("End"),
+    cut: text("Opaque: what the run covers"),
+    plugins: z.array(z.object({
+      plugin: text("Plugin"),
+      status: z.enum(["published", "failed", "superseded"]),
+      mode: z.enum(["full", "incremental"]),
+      rows: count("Rows written"),
+      days: count("Event days recomputed"),
+      seconds: z.number(),
+      drift: z.number().nullable().meta({
+        description: "Speed minus batch over what both have seen; null where it cannot be told",
+      }),
+      unseenRepeats: count("Repeats that the speed layer could not see"),
+      error: text("Empty when it went well"),
+    })),
+  }),
+);
+/** Batch runs. */
+export const runList = named("BatchRunList", z.object({ runs: z.array(batchRun) }));
+/** What starting a run answers. */
+export const runAnswer = named(
+  "BatchRunAnswer",
+  z.object({
+    run: batchRun.nullable().meta({ description: "null when nothing is new" }),
+  }),
+);
+
+/** All that the status tells. */
+export const status = named(
+  "Status",
+  z.object({
+    version: z.string(),
+    started: instant("Start of the process"),
+    ready: z.boolean(),
+    problems: z.array(z.string()).meta({ description: "What keeps it from being whole" }),
+    topics: z.array(z.object({
+      topic: z.string(),
+      log: text("Identity of the log"),
+      partitions: z.array(z.object({
+        partition: count("Partition"),
+        log_start: offset("First offset held"),
+        log_end: offset("End of the log (exclusive)"),
+        speed_frontier: offset("What the speed layer has read"),
+        archived: offset("What is archived"),
+        cut: offset("What the published runs cover"),
+        lag_records: count("Records behind the log's end"),
+        watermark: z.string().nullable().meta({ description: "Greatest event time seen" }),
+        events: count("Events"),
+        late_events: count("Late events, counted all the same"),
+        repeats: count("Repeats, not counted"),
+        dead_letters: count("Records that could not be decoded"),
+        error: z.string().nullable().meta({ description: "Why it stopped" }),
+      })),
+    })),
+    plugins: z.array(z.object({
+      plugin: z.string(),
+      topic: z.string(),
+      generation: z.string(),
+      state: z.enum(["running", "catching-up", "failed"]),
+      error: z.string().nullable(),
+      speed_rows: count("Rows flushed since the start"),
+      run: z.number().int().nullable().meta({ description: "Newest published run" }),
+      drift: z.number().nullable(),
+    })),
+  }),
+);
+
+/** The newest records. */
+export const eventList = named(
+  "EventList",
+  z.object({
+    events: z.array(z.object({
+      topic: z.string(),
+      partition: count("Partition"),
+      offset: offset("Offset"),
+      append_time: instant("When the log took it"),
+      kind: z.enum(["event", "tick", "dead-letter"]),
+      event: row.nullable().meta({ description: "The declared fields; null for other kinds" }),
+      text: text("The record as it came, cut off after 4,096 characters"),
+    })),
+    next: next.meta({
+      description: "Opaque: asks for older records by before (or newer, by after)",
+    }),
+    newest: text("Opaque: where the newest of these ends; for after"),
+  }),
+);
+/** Parameters of the newest records. */
+export const eventParameters = z.object({
+  topic: parameter("Default the only topic"),
+  partition: parameter("Default all", "0"),
+  before: parameter("next of the page before: older records"),
+  after: parameter("newest of an earlier answer: what came behind it, the oldest first"),
+  limit: parameter("1 to 1,000; default 50", "20"),
+});
+
+const letter = {
+  topic: z.string(),
+  log: text("Identity of the log"),
+  partition: count("Partition"),
+  offset: offset("Offset"),
+  append_time: instant("When the log took it"),
+  field: text("The field at fault; empty when it is the whole record"),
+  reason: text("What was wanted and what came"),
+  size_bytes: count("Size of the record"),
+  preview: text("Its beginning, at most 200 characters"),
+};
+/** Dead letters. */
+export const deadLetterList = named(
+  "DeadLetterList",
+  z.object({ dead_letters: z.array(z.object(letter)), next }),
+);
+/** A dead letter as a whole. */
+export const deadLetter = named(
+  "DeadLetter",
+  z.object({
+    ...letter,
+    text: text("The record; bytes that are no UTF-8 as U+FFFD"),
+    base64: text("The record's bytes"),
+  }),
+);
+/** Parameters of the dead letters. */
+export const deadLetterParameters = z.object({
+  topic: parameter("Topic"),
+  partition: parameter("Partition", "0"),
+  field: parameter("The field at fault", "rating"),
+  reason: parameter("A part of the reason, whatever the case"),
+  from: parameter("Append times from here on (ISO 8601)"),
+  to: parameter("Append times before this (ISO 8601)"),
+  after: parameter("next of the page before"),
+  limit: parameter("1 to 1,000; default 50", "20"),
+});
+
+/** The catalogs that there are. */
+export const catalogList = named(
+  "CatalogList",
+  z.object({
+    catalogs: z.array(z.object({
+      name: z.string(),
+      summary: z.string(),
+      columns,
+      rows: count("Rows"),
+      updated: z.string().nullable().meta({ description: "When it was put; null when never" }),
+    })),
+  }),
+);
+/** A part of a catalog. */
+export const catalogPage = named(
+  "CatalogPage",
+  z.object({ catalog: z.string(), columns, rows: z.array(row), next }),
+);
+/** What a put of a catalog came to. */
+export const catalogPut = named(
+  "CatalogPut",
+  z.object({ catalog: z.string(), rows: count("Rows") }),
+);
+/** Parameters of a catalog. */
+export const catalogParameters = z.object({
+  search: parameter("Words that an entry has to contain, whatever the case", "fantomas"),
+  keys: parameter("Keys, with commas between", "2844,4936"),
+  after: parameter("next of the page before"),
+  limit: parameter("1 to 10,000; default 100", "20"),
+});
+
+/** A statement to run. */
+export const sqlQuestion = named(
+  "SqlQuestion",
+  z.strictObject({
+    sql: text("One SELECT", "SELECT * FROM batch_popular_movies ORDER BY view_count DESC LIMIT 3"),
+    limit: z.number().int().min(1).max(10_000).optional().meta({
+      description: "The most rows; default 1,000",
+    }),
+  }),
+);
+/** Rows of a statement. */
+export const sqlAnswer = named(
+  "SqlAnswer",
+  z.object({
+    columns,
+    rows: z.array(row),
+    truncated: z.boolean().meta({ description: "Whether there were more rows" }),
+    seconds: z.number(),
+  }),
+);
