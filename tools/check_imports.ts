@@ -47,7 +47,7 @@ const rules: readonly Rule[] = [
     may: [
       /^routes\/api\//,
       /^runtime\/(ports|services|errors|frontier|events)\.ts$/,
-      /^hono/,
+      /^(hono|zod)/,
       builtIn,
     ],
   },

@@ -1,5 +1,6 @@
 /** The HTTP interface, version 1, served from its table of routes. */
 import { type Context, Hono } from "hono";
+import { compress } from "hono/compress";
 import type { Services } from "../../runtime/services.ts";
 import { checkWriter } from "./access.ts";
 import { answerOf, FORMAT_PARAMETER } from "./answer.ts";
@@ -19,6 +20,8 @@ export interface ApiOptions {
 }
 
 const MIB = 2 ** 20;
+/** Shorter answers are sent as they are. */
+const COMPRESSED_FROM_BYTES = 1024;
 
 /**
  * The API as a Hono app with absolute paths. Every fault is a problem detail (RFC 9457).
@@ -29,6 +32,7 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
   const { writeToken, maxBodyBytes = 256 * MIB, report = console.error } = options;
   const app = new Hono();
   const routes = routesOf(services, { maxEventBytes: maxBodyBytes });
+  app.use(compress({ encoding: "gzip", threshold: COMPRESSED_FROM_BYTES }));
   app.use(async (c, next) => {
     await next();
     if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
@@ -84,7 +88,7 @@ async function answer(c: Context, route: Route): Promise<Response> {
 
 /** The parameters that there are; any where key columns are among them. */
 function allowedParams({ query, table, keyParams }: Route): string[] | undefined {
-  if (keyParams) return undefined;
+  if (keyParams !== null) return undefined;
   return [...Object.keys(query?.shape ?? {}), ...(table === null ? [] : [FORMAT_PARAMETER])];
 }
 

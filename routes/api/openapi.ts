@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { FORMAT_PARAMETER } from "./answer.ts";
 import { kinds } from "./problem.ts";
-import { problem } from "./schemas.ts";
-import type { Route } from "./route.ts";
+import type { PathParam, Route } from "./route.ts";
+import * as named from "./schemas.ts";
 
 /** What the document is made of. */
 export interface OpenApiInput {
@@ -14,10 +14,10 @@ export interface OpenApiInput {
 type Json = Record<string, unknown>;
 
 /** The OpenAPI 3.1 document. Schemas are zod's own JSON Schema (2020-12). */
-export function openApi({ routes, version }: OpenApiInput): Json {
+export async function openApi({ routes, version }: OpenApiInput): Promise<Json> {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
-    (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = await operation(route);
   }
   return {
     openapi: "3.1.0",
@@ -30,7 +30,7 @@ export function openApi({ routes, version }: OpenApiInput): Json {
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: components(routes),
+      schemas: components(),
       securitySchemes: {
         writeToken: {
           ...{ type: "http", scheme: "bearer" },
@@ -43,17 +43,13 @@ export function openApi({ routes, version }: OpenApiInput): Json {
 
 const reference = (id: string) => `#/components/schemas/${id}`;
 
-function components(routes: readonly Route[]): Json {
+/** Every schema that has a name. */
+function components(): Json {
   const registry = z.registry<{ id: string }>();
-  const seen = new Set<string>();
-  const collect = (schema: z.ZodType | null | undefined) => {
-    const id = schema && z.globalRegistry.get(schema)?.id;
-    if (!schema || typeof id !== "string" || seen.has(id)) return;
-    seen.add(id);
-    registry.add(schema, { id });
-  };
-  for (const route of routes) [route.answer, route.body?.schema].forEach(collect);
-  collect(problem);
+  for (const schema of Object.values(named)) {
+    const id = schema instanceof z.ZodType ? z.globalRegistry.get(schema)?.id : undefined;
+    if (typeof id === "string") registry.add(schema as z.ZodType, { id });
+  }
   const { schemas } = z.toJSONSchema(registry, { uri: reference, io: "output" });
   return Object.fromEntries(
     Object.entries(schemas as Record<string, Json>).map(([id, schema]) => {
@@ -70,7 +66,7 @@ function schemaOf(schema: z.ZodType): Json {
   return rest;
 }
 
-function operation(route: Route): Json {
+async function operation(route: Route): Promise<Json> {
   const { id, tag, summary, description, body, writes } = route;
   return {
     operationId: id,
@@ -78,17 +74,28 @@ function operation(route: Route): Json {
     summary,
     ...(description === undefined ? {} : { description }),
     ...(writes ? { security: [{}, { writeToken: [] }] } : {}),
-    parameters: parameters(route),
+    parameters: [...await pathParameters(route), ...parameters(route)],
     ...(body === null ? {} : { requestBody: requestBody(route) }),
     responses: responses(route),
   };
 }
 
-function parameters({ pathParams, query, table, keyParams, cache }: Route): Json[] {
-  const inPath = Object.entries(pathParams).map(([name, description]) => ({
-    ...{ name, in: "path", required: true, description },
-    schema: { type: "string" },
-  }));
+function pathParameters({ pathParams }: Route): Promise<Json[]> {
+  return Promise.all(
+    Object.entries(pathParams).map(async ([name, param]) => ({
+      ...{ name, in: "path", required: true, description: param.description },
+      schema: await pathSchema(param),
+    })),
+  );
+}
+
+async function pathSchema({ names, max }: PathParam): Promise<Json> {
+  if (max !== undefined) return { type: "integer", minimum: 0, maximum: max };
+  const there = await names?.() ?? [];
+  return { type: "string", ...(there.length === 0 ? {} : { enum: there }) };
+}
+
+function parameters({ query, table, keyParams, cache }: Route): Json[] {
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
     const { description, example, ...rest } = schemaOf(schema as z.ZodType);
     return {
@@ -102,21 +109,19 @@ function parameters({ pathParams, query, table, keyParams, cache }: Route): Json
     description: "Wins over the Accept header",
     schema: { type: "string", enum: ["json", "csv"] },
   };
-  const keys = {
-    ...{ name: "keys", in: "query", required: false, style: "form", explode: true },
-    description: "Only these keys: a parameter by the name of each key column, such as movie_id=7",
-    schema: { type: "object", additionalProperties: { type: "string" } },
-  };
+  const keys = (keyParams?.() ?? []).map((name) => ({
+    ...{ name, in: "query", required: false, schema: { type: "string" } },
+    description: "Only this key, of metrics that have it",
+  }));
   const known = {
     ...{ name: "If-None-Match", in: "header", required: false },
     description: "The ETag of an earlier answer: 304 when it still stands",
     schema: { type: "string" },
   };
   return [
-    ...inPath,
     ...inQuery,
     ...(table === null ? [] : [format]),
-    ...(keyParams ? [keys] : []),
+    ...keys,
     ...(cache === "no-cache" ? [known] : []),
   ];
 }

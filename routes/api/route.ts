@@ -23,6 +23,15 @@ export interface BodySpec {
   readonly schema?: z.ZodType;
 }
 
+/** A parameter in a path. */
+export interface PathParam {
+  readonly description: string;
+  /** What there is, for the document; others are 404. */
+  readonly names?: () => Promise<readonly string[]>;
+  /** The greatest whole number, where it is one. */
+  readonly max?: number;
+}
+
 /** A route. Handlers answer with the schema's type: the document cannot tell another one. */
 export interface Route {
   readonly id: string;
@@ -32,11 +41,10 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** Descriptions of the path's parameters. */
-  readonly pathParams: Readonly<Record<string, string>>;
+  readonly pathParams: Readonly<Record<string, PathParam>>;
   readonly query: z.ZodObject | null;
-  /** Whether other query parameters are key columns, which the service validates. */
-  readonly keyParams: boolean;
+  /** Key columns, which are parameters too where a metric has them; the service validates them. */
+  readonly keyParams: (() => readonly string[]) | null;
   readonly body: BodySpec | null;
   /** Whether the write token is asked for, where one is set. */
   readonly writes: boolean;
@@ -89,7 +97,7 @@ export function route<Answer>(spec: RouteSpec<Answer>): Route {
   const [method, path] = spec.at.split(" ") as [Route["method"], string];
   const { at: _at, table, handle, ...rest } = spec;
   return {
-    ...{ pathParams: {}, query: null, keyParams: false, body: null, faults: [] },
+    ...{ pathParams: {}, query: null, keyParams: null, body: null, faults: [] },
     ...{ writes: false, timeoutMs: ANSWER_MS, cache: "no-store", otherAnswers: [] },
     ...rest,
     method,

@@ -80,7 +80,14 @@ function eventRoutes(services: Services, maxEventBytes: number): Route[] {
 function metricRoutes(services: Services): Route[] {
   const { serving } = services;
   const tag = "Metrics";
-  const named = { pathParams: { name: "Name of the metric" }, keyParams: true, faults: [404] };
+  const names = () => Promise.resolve(serving.metrics().map(({ name }) => name));
+  const named = {
+    pathParams: { name: { description: "Name of the metric", names } },
+    keyParams: () => [
+      ...new Set(serving.metrics().flatMap(({ keys }) => keys.map(({ name }) => name))),
+    ],
+    faults: [404],
+  };
   const nameOf = ({ c }: Asked) => c.req.param("name")!;
   return [
     route({
@@ -146,7 +153,7 @@ function batchRoutes(services: Services): Route[] {
       ...{ id: "listBatchRuns", at: "GET /api/v1/batch/runs", tag },
       summary: "The newest batch runs",
       query: z.object({
-        limit: z.string().optional().meta({ description: "1 to 1,000; default 20" }),
+        limit: z.number().int().min(1).max(1000).optional().meta({ description: "Default 20" }),
         topic,
       }),
       answer: schemas.runList,
@@ -193,7 +200,11 @@ function deadLetterRoutes(services: Services): Route[] {
     route({
       ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },
       summary: "One of them, with its bytes",
-      pathParams: { topic: "Topic", partition: "Partition", offset: "Offset" },
+      pathParams: {
+        topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },
+        partition: { description: "Partition", max: 4_294_967_295 },
+        offset: { description: "Offset", max: Number.MAX_SAFE_INTEGER },
+      },
       faults: [404],
       answer: schemas.deadLetter,
       otherAnswers: [BYTES_TYPE],
@@ -204,7 +215,11 @@ function deadLetterRoutes(services: Services): Route[] {
 
 function catalogRoutes(services: Services): Route[] {
   const tag = "Catalogs";
-  const named = { pathParams: { name: "Name of the catalog" }, faults: [404] };
+  const names = async () => (await services.catalogs.list()).map(({ name }) => name);
+  const named = {
+    pathParams: { name: { description: "Name of the catalog", names } },
+    faults: [404],
+  };
   return [
     route({
       ...{ id: "listCatalogs", at: "GET /api/v1/catalogs", tag },

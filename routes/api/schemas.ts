@@ -11,6 +11,11 @@ const count = (description: string) => z.number().int().meta({ description });
 const offset = (description: string) =>
   z.string().regex(/^\d+$/).meta({ description, example: "65536" });
 const parameter = (description: string, example?: string) => text(description, example).optional();
+/** A whole number among the parameters: the service reads and validates the text. */
+const whole = (description: string, min: number, max: number) =>
+  z.number().int().min(min).max(max).optional().meta({ description });
+const time = (description: string) =>
+  z.string().optional().meta({ description, format: "date-time" });
 const named = <T extends z.ZodType>(id: string, schema: T): T => schema.meta({ id }) as T;
 
 /** Opaque frontiers. */
@@ -131,7 +136,7 @@ export const metricParameters = z.object({
     description: "Default all; window and minute only by the speed layer, none below the grain",
   }),
   order: parameter("A column, descending with a leading -; default the metric's sort"),
-  limit: parameter("1 to 10,000; default 100", "20"),
+  limit: whole("Default 100", 1, 10_000),
   after: parameter("next of the page before, of the same question"),
   expand: parameter("Catalogs whose columns to add, with commas between", "movies"),
   wait_for: parameter("A frontier: waits up to 10 s until the answer covers it, else 503"),
@@ -142,8 +147,8 @@ export const seriesParameters = z.object({
   ...range,
   bucket: parameter("Width such as 5minute, hour or 7day; default the finest that fits", "hour"),
   measure: parameter("A measure; default the one that the metric is sorted by"),
-  max_points: parameter("The most points, 1 to 5,000; default 500", "200"),
-  top: parameter("One series for each of this many greatest keys, 1 to 20", "5"),
+  max_points: whole("The most points; default 500", 1, 5000),
+  top: whole("One series for each of this many greatest keys", 1, 20),
 });
 
 /** A batch run. */
@@ -242,10 +247,10 @@ export const eventList = named(
 /** Parameters of the newest records. */
 export const eventParameters = z.object({
   topic: parameter("Default the only topic"),
-  partition: parameter("Default all", "0"),
+  partition: whole("Default all", 0, 255),
   before: parameter("next of the page before: older records"),
   after: parameter("newest of an earlier answer: what came behind it, the oldest first"),
-  limit: parameter("1 to 1,000; default 50", "20"),
+  limit: whole("Default 50", 1, 1_000),
 });
 
 const letter = {
@@ -276,13 +281,13 @@ export const deadLetter = named(
 /** Parameters of the dead letters. */
 export const deadLetterParameters = z.object({
   topic: parameter("Topic"),
-  partition: parameter("Partition", "0"),
+  partition: whole("Partition", 0, 4_294_967_295),
   field: parameter("The field at fault", "rating"),
   reason: parameter("A part of the reason, whatever the case"),
-  from: parameter("Append times from here on (ISO 8601)"),
-  to: parameter("Append times before this (ISO 8601)"),
+  from: time("Append times from here on (ISO 8601)"),
+  to: time("Append times before this (ISO 8601)"),
   after: parameter("next of the page before"),
-  limit: parameter("1 to 1,000; default 50", "20"),
+  limit: whole("Default 50", 1, 1_000),
 });
 
 /** The catalogs that there are. */
@@ -313,7 +318,7 @@ export const catalogParameters = z.object({
   search: parameter("Words that an entry has to contain, whatever the case", "fantomas"),
   keys: parameter("Keys, with commas between", "2844,4936"),
   after: parameter("next of the page before"),
-  limit: parameter("1 to 10,000; default 100", "20"),
+  limit: whole("Default 100", 1, 10_000),
 });
 
 /** A statement to run. */

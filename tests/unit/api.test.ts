@@ -265,7 +265,7 @@ describe("answers as CSV", () => {
     const path = "/api/v1/metrics/popular_movies";
     const byAccept = await ask(path, { headers: { accept: "text/csv" } });
     expect([byAccept.type, byAccept.text]).toEqual(["text/csv; charset=utf-8", csv]);
-    expect(byAccept.response.headers.get("vary")).toBe("Accept");
+    expect(byAccept.response.headers.get("vary")).toContain("Accept");
     expect((await ask(`${path}?format=csv`)).text).toBe(csv);
     const both = await ask(`${path}?format=json`, { headers: { accept: "text/csv" } });
     expect(both.body).toEqual(moviesAnswer);
