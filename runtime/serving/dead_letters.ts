@@ -121,8 +121,12 @@ function conditions(query: DeadLetterQuery): { where: string[]; params: QueryPar
   return { where, params };
 }
 
-function instantOf(field: string, text: string): string {
-  if (readInstant(text) !== null) return /[Zz]|[+-]\d{2}:\d{2}$/.test(text) ? text : `${text}Z`;
+/** In milliseconds since 1970 UTC. */
+function instantOf(field: string, text: string): number {
+  if (readInstant(text) !== null) {
+    const zoned = /T.*(Z|[+-]\d{2}:\d{2})$/.test(text) || !text.includes("T");
+    return Date.parse(zoned ? text : `${text}Z`);
+  }
   throw new UserError(
     `${action}: ${field} must be an ISO 8601 instant such as 2013-07-20T08:00:00Z, got ${
       JSON.stringify(text.slice(0, 80))

@@ -1,0 +1,187 @@
+import { after, before, describe, expect, fc, it } from "testing";
+import type { Warehouse } from "../../runtime/ports.ts";
+import type { MetricQuery, SeriesQuery } from "../../runtime/services.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { served, ServingWorld } from "../support/serving_world.ts";
+
+const dir = Deno.makeTempDirSync({ prefix: "pages-" });
+const ends = [700, 1000, 900];
+let warehouse: Warehouse;
+let world: ServingWorld;
+
+before(async () => {
+  warehouse = await openEmbeddedWarehouse({ dir, database: "movies", memoryLimitBytes: 1.5e9 });
+  world = new ServingWorld(warehouse);
+  await world.clear();
+  await world.generate(1000);
+  for (const tables of Object.values(served)) {
+    for (const [partition, end] of ends.entries()) await world.flush(tables, partition, 0, end);
+    await world.publish(tables, 1, [512, 512, 768]);
+  }
+  world.speed.move(...ends);
+});
+after(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+async function pagesOf(name: string, query: MetricQuery, limit: number) {
+  const rows: unknown[] = [];
+  for (let next: string | null | undefined; next !== null;) {
+    const page = await world.serving.query(name, {
+      ...query,
+      limit: String(limit),
+      after: next ?? undefined,
+    });
+    expect(page.rows.length).toBeLessThanOrEqual(limit);
+    rows.push(...page.rows);
+    next = page.next;
+  }
+  return rows;
+}
+
+describe("pages of an answer", () => {
+  it("are together the whole answer, in any order, with ties and nulls", async () => {
+    const questions = Object.values(served).flatMap(({ plugin }) => {
+      const columns = [...plugin.keyColumns, ...plugin.shownColumns].map(({ name }) => name);
+      return columns.flatMap((column) => [column, `-${column}`]).map((order) => ({
+        name: plugin.name,
+        order,
+      }));
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...questions),
+        fc.constantFrom("all", "day", "hour"),
+        fc.constantFrom("merged", "batch", "speed"),
+        fc.integer({ min: 20, max: 200 }),
+        async ({ name, order }, bucket, layer, limit) => {
+          const query = { order, bucket, layer, keys: {} };
+          const whole = await world.serving.query(name, { ...query, limit: "10000" });
+          expect(whole.next).toBe(null);
+          expect(await pagesOf(name, query, limit)).toEqual(whole.rows);
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  it("end exactly where the rows do", async () => {
+    const { rows } = await world.serving.query("ratings", { limit: "10000", keys: {} });
+    const asked = { keys: {}, limit: String(rows.length) };
+    expect((await world.serving.query("ratings", asked)).next).toBe(null);
+    const fewer = { keys: {}, limit: String(rows.length - 1) };
+    expect((await world.serving.query("ratings", fewer)).next).not.toBe(null);
+  });
+
+  it("refuse a cursor of another question, or of nobody", async () => {
+    const { next } = await world.serving.query("ratings", { limit: "2", keys: {} });
+    for (
+      const query of [
+        { after: next!, order: "movie_id" },
+        { after: next!, layer: "batch" },
+        { after: "W10" },
+        { after: "?" },
+      ]
+    ) {
+      await expect(world.serving.query("ratings", { ...query, keys: {} }))
+        .rejects.toMatchObject({ field: "after", fault: "user" });
+    }
+  });
+});
+
+/** The measure by bucket and maybe key, straight from the events. */
+async function truth(name: string, measure: string, seconds: number, where = "1") {
+  const tables = served[name];
+  const rows = await world.truth(tables, ends, {
+    group:
+      `toDateTime(intDiv(toUInt32(toUnixTimestamp(event_time)), ${seconds}) * ${seconds}, 'UTC')`,
+    where,
+    order: "bucket",
+    limit: 100_000,
+  });
+  return rows.map((row) => ({ at: Date.parse(String(row.bucket)) / 1000, value: row[measure] }));
+}
+
+const series = (name: string, query: Partial<SeriesQuery>) =>
+  world.serving.series(name, { keys: {}, ...query });
+
+describe("a time series", () => {
+  it("holds a key's values per bucket, with holes told", async () => {
+    for (const layer of ["merged", "speed"]) {
+      const answer = await series("user_stats", {
+        ...{ layer, bucket: "2hour", measure: "avg_duration", keys: { user_id: "17" } },
+      });
+      const expected = await truth("user_stats", "avg_duration", 2 * 3600, "user_id = 17");
+      const values = new Map(answer.time.map((at, i) => [at, answer.series[0].values[i]]));
+      expect(expected.length).toBeGreaterThan(2);
+      for (const { at, value } of expected) expect(values.get(at)).toBe(value);
+      const known = new Set(expected.map(({ at }) => at));
+      for (const [at, value] of values) if (!known.has(at)) expect(value).toBe(null);
+      answer.time.forEach((at, i) => expect(at - answer.time[0]).toBe(i * 2 * 3600));
+    }
+  });
+
+  it("adds up over all keys, sets by their union", async () => {
+    const [total] = await warehouse.query<{ movies: number; events: number }>(
+      `SELECT uniqExact(movie_id) AS movies, count() AS events FROM source
+WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR ")}`,
+    );
+    const year = { bucket: "3640day" };
+    const movies = await series("user_stats", { ...year, measure: "movies_watched" });
+    expect(movies.series).toEqual([{ key: null, values: [total.movies] }]);
+    const events = await series("user_stats", { bucket: "hour", measure: "total_events" });
+    const sum = events.series[0].values.reduce<number>((all, value) => all + (value ?? 0), 0);
+    expect(sum).toBe(total.events);
+  });
+
+  it("gives the greatest keys a series each", async () => {
+    const { rows } = await world.serving.query("popular_movies", { limit: "3", keys: {} });
+    const answer = await series("popular_movies", { top: "3", bucket: "day" });
+    expect(answer.series.map(({ key }) => key)).toEqual(
+      rows.map(({ movie_id }) => ({ movie_id })),
+    );
+    answer.series.forEach(({ values }, i) => {
+      const sum = values.reduce<number>((all, value) => all + (value ?? 0), 0);
+      expect(sum).toBe(rows[i].view_count);
+    });
+  });
+
+  it("takes the finest bucket that fits, and says no to one that does not", async () => {
+    for (const points of [1, 7, 50, 5000]) {
+      const { time } = await series("hourly_stats", { max_points: String(points) });
+      expect(time.length).toBeLessThanOrEqual(points);
+    }
+    expect((await series("hourly_stats", { max_points: "5000" })).bucket_seconds).toBe(3600);
+    await expect(series("hourly_stats", { bucket: "hour", max_points: "3" }))
+      .rejects.toMatchObject({ field: "bucket", message: expect.stringContaining("at least") });
+  });
+
+  it("keeps to the range asked for", async () => {
+    const range = { from: "2024-03-01T06:00Z", to: "2024-03-01T09:00Z" };
+    const { time, series: [all] } = await series("popular_movies", { ...range, bucket: "hour" });
+    expect(time.map((at) => new Date(at * 1000).getUTCHours())).toEqual([6, 7, 8]);
+    const { rows } = await world.serving.query("popular_movies", {
+      ...range,
+      keys: {},
+      limit: "10000",
+    });
+    const sum = rows.reduce((total, row) => total + Number(row.view_count), 0);
+    expect(all.values.reduce<number>((total, value) => total + (value ?? 0), 0)).toBe(sum);
+  });
+
+  it("names the field of a bad question", async () => {
+    const bad: [Partial<SeriesQuery>, string][] = [
+      [{ bucket: "1minute" }, "bucket"],
+      [{ bucket: "fortnight" }, "bucket"],
+      [{ measure: "movie_id" }, "measure"],
+      [{ max_points: "0" }, "max_points"],
+      [{ top: "21" }, "top"],
+      [{ from: "today" }, "from"],
+      [{ keys: { user_id: "1" } }, "user_id"],
+    ];
+    for (const [query, field] of bad) {
+      await expect(series("ratings", query)).rejects.toMatchObject({ field, fault: "user" });
+    }
+  });
+});
