@@ -1,13 +1,14 @@
 /**
- * Writes docs/settings.md and docs/commands.md from what the code declares. With `--check` it writes
+ * Writes docs/settings.md, docs/commands.md and docs/api_reference.md from what the code declares. With `--check` it writes
  * nothing and exits with 1 when a page is stale.
  */
 import { resolve } from "node:path";
 import { commands, exitCodes, helpOf } from "../runtime/commands/command_line.ts";
 import { type Command, describeSettings } from "../runtime/config.ts";
+import { apiReference } from "./api_reference.ts";
 
 /** The pages by their names. */
-export function pages(): Readonly<Record<string, string>> {
+export async function pages(): Promise<Readonly<Record<string, string>>> {
   const settings = [
     "# Settings",
     "A flag wins over a variable, and that over the default. All faults are told at once, before " +
@@ -29,6 +30,7 @@ export function pages(): Readonly<Record<string, string>> {
   ];
   return {
     "docs/settings.md": settings.join("\n\n"),
+    "docs/api_reference.md": await apiReference(),
     "docs/commands.md": commandPage.join("\n\n") + "\n",
   };
 }
@@ -41,7 +43,7 @@ export function unformatted(page: string): string {
 if (import.meta.main) {
   const root = resolve(import.meta.dirname!, "..");
   let stale = false;
-  for (const [name, text] of Object.entries(pages())) {
+  for (const [name, text] of Object.entries(await pages())) {
     const path = resolve(root, name);
     if (!Deno.args.includes("--check")) await Deno.writeTextFile(path, text);
     else if (unformatted(await Deno.readTextFile(path)) !== unformatted(text)) {

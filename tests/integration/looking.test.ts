@@ -29,7 +29,8 @@ after(() => close());
 describe("the newest records", () => {
   const all = async (query: RecordQuery) => {
     const items = [];
-    for (let before: string | undefined;;) {
+    let before: string | undefined;
+    for (;;) {
       const page = await engine.records.list({ ...query, before });
       items.push(...page.items);
       if (page.next === null) return items;

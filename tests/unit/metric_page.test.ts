@@ -27,7 +27,8 @@ after(async () => {
 
 async function pagesOf(name: string, query: MetricQuery, limit: number) {
   const rows: unknown[] = [];
-  for (let next: string | null | undefined; next !== null;) {
+  let next: string | null | undefined;
+  while (next !== null) {
     const page = await world.serving.query(name, {
       ...query,
       limit: String(limit),
