@@ -1,5 +1,5 @@
 /**
- * Counts the tests in JUnit files that `deno test --junit-path` wrote, and prints one line:
+ * Counts the tests in JUnit files that `deno test --junit-path` or vitest wrote, and prints one line:
  * `12 passed, 0 failed`. A `describe` is in such a file like a test, so it is not counted, unless
  * it failed although every test in it passed (a hook did). Exits with 1 when one failed, when a
  * file holds no test, and when it cannot be read.
@@ -12,7 +12,7 @@ export interface TestCounts {
   readonly skipped: number;
 }
 
-const testcase = /<testcase\s+name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+const testcase = /<testcase\s[^>]*?\bname="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
 /**
  * Counts the tests of one JUnit file.

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { warehouseConformance } from "./warehouse_suite.ts";
@@ -8,10 +8,10 @@ const dir = Deno.makeTempDirSync({ prefix: "warehouse-" });
 const memoryLimitBytes = 2_000_000_000;
 let root: Warehouse;
 
-before(async () => {
+beforeAll(async () => {
   root = await openEmbeddedWarehouse({ dir, database: "root", memoryLimitBytes });
 });
-after(async () => {
+afterAll(async () => {
   await root.close();
   await Deno.remove(dir, { recursive: true });
 });

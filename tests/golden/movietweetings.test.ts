@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Layer, MetricAnswer } from "../../runtime/services.ts";
 import { runCommand } from "../support/command.ts";
 import { LogTruth } from "../support/log_truth.ts";
@@ -79,12 +79,12 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
   let dir: string;
   let engine: RunningEngine;
   let frontier: string;
-  before(async () => {
+  beforeAll(async () => {
     await assertRatings();
     dir = await Deno.makeTempDir({ prefix: "twofold-golden-" });
     engine = await RunningEngine.open({ dir });
   });
-  after(async () => {
+  afterAll(async () => {
     await engine?.close();
     if (dir) await Deno.remove(dir, { recursive: true });
   });

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type Engine } from "../../runtime/engine/engine.ts";
 import { openTestEngine } from "../support/test_engine.ts";
 
@@ -71,7 +71,7 @@ const golden: Record<string, string> = {
 describe("the eight relations of the movie example", () => {
   let engine: Engine;
   let close: () => Promise<void>;
-  before(async () => {
+  beforeAll(async () => {
     ({ engine, close } = await openTestEngine());
     const answer = await engine.ingest.ingest(new Blob([events]).stream(), "ndjson");
     expect(answer.accepted).toBe(11);
@@ -84,7 +84,7 @@ describe("the eight relations of the movie example", () => {
     await engine.serving.query("user_stats", { wait_for: answer.frontier, keys: {} });
     await reachesBatch(engine, answer.frontier);
   });
-  after(() => close());
+  afterAll(() => close());
 
   for (const [relation, table] of Object.entries(golden)) {
     it(`${relation} has the columns and rows that people's queries expect`, async () => {

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
@@ -13,7 +13,7 @@ describe("The archive, read by ClickHouse", () => {
   let reader: ArchiveReader;
   let warehouse: Warehouse;
 
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir();
     store = await openLocalStore(join(dir, "archive"));
     reader = openArchiveReader({ schema: readings, store });
@@ -21,7 +21,7 @@ describe("The archive, read by ClickHouse", () => {
     warehouse = await openEmbeddedWarehouse({ dir: join(dir, "warehouse"), database: "archive" });
   });
 
-  after(async () => {
+  afterAll(async () => {
     await warehouse.close();
     await Deno.remove(dir, { recursive: true });
   });

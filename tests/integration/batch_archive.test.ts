@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
@@ -20,11 +20,11 @@ const sqlOf = (path: string) => Deno.readTextFile(new URL(`../../sql/${path}`, i
 describe("the batch over the archive's Parquet files", () => {
   let dir: string;
   let warehouse: Warehouse;
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir();
     warehouse = await openWarehouse();
   });
-  after(async () => {
+  afterAll(async () => {
     await warehouse.close();
     await Deno.remove(dir, { recursive: true });
   });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type Engine } from "../../runtime/engine/engine.ts";
 import { copy } from "../support/parity/copy_tree.ts";
 import { openTestEngine, projectRoot } from "../support/test_engine.ts";
@@ -32,7 +32,7 @@ describe("the examples, as files of plugins/", () => {
   let engine: Engine;
   let close: () => Promise<void>;
 
-  before(async () => {
+  beforeAll(async () => {
     await Deno.remove(root, { recursive: true }).catch(() => {});
     for (const folder of ["plugins", "sql", "examples"]) {
       const to = new URL(`file://${root}/${folder === "examples" ? "plugins" : folder}/`);
@@ -40,7 +40,7 @@ describe("the examples, as files of plugins/", () => {
     }
     ({ engine, close } = await openTestEngine({ root }));
   });
-  after(async () => {
+  afterAll(async () => {
     await close();
     await Deno.remove(root, { recursive: true });
   });

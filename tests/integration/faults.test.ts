@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Status } from "../../runtime/services.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
@@ -9,10 +9,10 @@ const EXIT = { user: 2, external: 3 } as const;
 const NDJSON = { "content-type": "application/x-ndjson" };
 
 let dir: string;
-before(async () => {
+beforeAll(async () => {
   dir = await Deno.makeTempDir({ prefix: "twofold-faults-" });
 });
-after(() => Deno.remove(dir, { recursive: true }));
+afterAll(() => Deno.remove(dir, { recursive: true }));
 
 describe("what stands in the way of a start", () => {
   it("names all settings that cannot be used at once and ends with 2", async () => {
@@ -102,66 +102,72 @@ describe("a file to replay that is not what it should be", () => {
 });
 
 describe("a full disk", () => {
-  const full = Deno.uid() !== 0 || Deno.build.os !== "linux";
+  // It needs a file system of its own.
+  const cannotMount = Deno.uid() !== 0 || Deno.build.os !== "linux";
   const SIZE_MB = 96;
 
-  it("is served on, refuses events with 503, is told, and recovers", async (t) => {
-    if (full) return t.skip("needs a file system of its own: run as root on Linux");
-    const data = join(dir, "disk");
-    await Deno.mkdir(data);
-    await mount(data);
-    const running = RunningProcess.spawn(data, ["--block-span", "1s", "--log-level", "error"]);
-    try {
-      const url = await running.url();
-      const made = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.now() });
-      const post = () =>
-        fetch(new URL("/api/v1/events", url), {
-          ...{ method: "POST", headers: NDJSON },
-          body: take(made, 10).map((event) => JSON.stringify(event) + "\n").join(""),
+  it.skipIf(cannotMount)(
+    "is served on, refuses events with 503, is told, and recovers",
+    async () => {
+      const data = join(dir, "disk");
+      await Deno.mkdir(data);
+      await mount(data);
+      const running = RunningProcess.spawn(data, ["--block-span", "1s", "--log-level", "error"]);
+      try {
+        const url = await running.url();
+        const made = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.now() });
+        const post = () =>
+          fetch(new URL("/api/v1/events", url), {
+            ...{ method: "POST", headers: NDJSON },
+            body: take(made, 10).map((event) => JSON.stringify(event) + "\n").join(""),
+          });
+        const status = async (): Promise<Status> =>
+          await (await fetch(new URL("/api/v1/status", url))).json();
+        const counted = async () => {
+          const answer = await fetch(new URL("/api/v1/metrics/hourly_stats", url));
+          const { rows } = await answer.json();
+          return rows.reduce(
+            (sum: number, row: { event_count: number }) => sum + row.event_count,
+            0,
+          );
+        };
+        let acknowledged = 0;
+        for (; acknowledged < 100; acknowledged += 10) expect((await post()).status).toBe(200);
+        await eventually("the first events", counted, (events) => events === acknowledged);
+
+        const ballast = join(data, "ballast");
+        await fill(ballast);
+        const refused = await eventually("a refusal", async () => {
+          const response = await post();
+          const body = await response.json();
+          if (response.status === 200) acknowledged += body.accepted;
+          return { status: response.status, type: response.headers.get("content-type"), body };
+        }, (answer) => answer.status !== 200);
+        expect(refused).toMatchObject({
+          status: 503,
+          type: "application/problem+json",
+          body: { status: 503, type: "urn:twofold:problem:unavailable" },
         });
-      const status = async (): Promise<Status> =>
-        await (await fetch(new URL("/api/v1/status", url))).json();
-      const counted = async () => {
-        const answer = await fetch(new URL("/api/v1/metrics/hourly_stats", url));
-        const { rows } = await answer.json();
-        return rows.reduce((sum: number, row: { event_count: number }) => sum + row.event_count, 0);
-      };
-      let acknowledged = 0;
-      for (; acknowledged < 100; acknowledged += 10) expect((await post()).status).toBe(200);
-      await eventually("the first events", counted, (events) => events === acknowledged);
+        expect((await fetch(new URL("/healthz", url))).status).toBe(200);
+        expect(await counted()).toBeLessThanOrEqual(acknowledged);
+        expect((await status()).problems.join()).toMatch(/Cannot take events.*full/);
 
-      const ballast = join(data, "ballast");
-      await fill(ballast);
-      const refused = await eventually("a refusal", async () => {
-        const response = await post();
-        const body = await response.json();
-        if (response.status === 200) acknowledged += body.accepted;
-        return { status: response.status, type: response.headers.get("content-type"), body };
-      }, (answer) => answer.status !== 200);
-      expect(refused).toMatchObject({
-        status: 503,
-        type: "application/problem+json",
-        body: { status: 503, type: "urn:twofold:problem:unavailable" },
-      });
-      expect((await fetch(new URL("/healthz", url))).status).toBe(200);
-      expect(await counted()).toBeLessThanOrEqual(acknowledged);
-      expect((await status()).problems.join()).toMatch(/Cannot take events.*full/);
-
-      await Deno.remove(ballast);
-      await eventually("events to be taken again", async () => {
-        const response = await post();
-        await response.body?.cancel();
-        if (response.status === 200) acknowledged += 10;
-        return response.status;
-      }, (code) => code === 200);
-      await eventually("all that was acknowledged", counted, (events) => events === acknowledged);
-      await eventually("no problem to stand", status, ({ problems }) => problems.length === 0);
-      expect(await running.end("SIGTERM")).toBe(0);
-    } finally {
-      await running.end("SIGKILL");
-      await new Deno.Command("umount", { args: [data] }).output();
-    }
-  });
+        await Deno.remove(ballast);
+        await eventually("events to be taken again", async () => {
+          const response = await post();
+          await response.body?.cancel();
+          if (response.status === 200) acknowledged += 10;
+          return response.status;
+        }, (code) => code === 200);
+        await eventually("all that was acknowledged", counted, (events) => events === acknowledged);
+        await eventually("no problem to stand", status, ({ problems }) => problems.length === 0);
+        expect(await running.end("SIGTERM")).toBe(0);
+      } finally {
+        await running.end("SIGKILL");
+        await new Deno.Command("umount", { args: [data] }).output();
+      }
+    },
+  );
 
   async function mount(path: string): Promise<void> {
     const args = ["-t", "tmpfs", "-o", `size=${SIZE_MB}m`, "tmpfs", path];

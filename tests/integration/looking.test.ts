@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Engine } from "../../runtime/engine/engine.ts";
 import type { RecordQuery } from "../../runtime/services.ts";
 import { openTestEngine } from "../support/test_engine.ts";
@@ -15,7 +15,7 @@ const broken = ["{broken", '{"event_id":"x","user_id":-1}', "\u0000"];
 let engine: Engine;
 let close: () => Promise<void>;
 
-before(async () => {
+beforeAll(async () => {
   ({ engine, close } = await openTestEngine({ env: { TWOFOLD_BLOCK_SPAN: "1h" } }));
   for (let i = 0; i < 300; i += 100) {
     const lines = Array.from({ length: 100 }, (_, j) => event(i + j));
@@ -24,7 +24,7 @@ before(async () => {
   const { frontier } = await engine.ingest.ingest(stream(broken.join("\n")), "ndjson");
   await engine.serving.query("ratings", { wait_for: frontier, keys: {} });
 });
-after(() => close());
+afterAll(() => close());
 
 describe("the newest records", () => {
   const all = async (query: RecordQuery) => {

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { IngestAnswer } from "../../runtime/services.ts";
 import { eventually } from "../support/eventually.ts";
 import { plain } from "../support/log_reading.ts";
@@ -32,11 +32,11 @@ function* pieces(): Generator<Uint8Array> {
 describe("a malformed line among a million", () => {
   let dir: string;
   let engine: RunningEngine;
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-million-" });
     engine = await RunningEngine.open({ dir });
   });
-  after(async () => {
+  afterAll(async () => {
     await engine?.close();
     if (dir) await Deno.remove(dir, { recursive: true });
   });

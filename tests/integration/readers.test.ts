@@ -1,5 +1,5 @@
 import process from "node:process";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { LogTruth } from "../support/log_truth.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
 import { expectParity } from "../support/parity_of_layers.ts";
@@ -82,13 +82,13 @@ class Load {
 describe("a reader of merged totals during batch runs under load", () => {
   let dir: string;
   let engine: RunningEngine;
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-readers-" });
     // Blocks close all the time, so that every run has a new cut.
     const flags = { "block-size": "256", partitions: "2", horizon: "65536" };
     engine = await RunningEngine.open({ dir, flags });
   });
-  after(async () => {
+  afterAll(async () => {
     await engine?.close();
     if (dir) await Deno.remove(dir, { recursive: true });
   });

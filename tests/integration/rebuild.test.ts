@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Status } from "../../runtime/services.ts";
 import { runCommand } from "../support/command.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
@@ -16,11 +16,11 @@ describe("batch --full from the archive alone", () => {
   let before_: Record<string, unknown>;
   const flags = { "block-size": "1024" };
   const made = movieEvents({ seed: 7, firstUser: 1, aroundMs: Date.parse("2026-03-01T12:00:00Z") });
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-rebuild-" });
     old = take(made, EVENTS);
   });
-  after(() => Deno.remove(dir, { recursive: true }));
+  afterAll(() => Deno.remove(dir, { recursive: true }));
 
   it("gives the batch answers that were there before warehouse and log were removed", async () => {
     const first = await RunningEngine.open({ dir, flags });

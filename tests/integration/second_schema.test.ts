@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { eventsIn } from "../support/parity_of_layers.ts";
 import { root, RunningEngine } from "../support/running_engine.ts";
@@ -97,7 +97,7 @@ const WANTED = [
 describe("a second schema, beside the movies, by files in plugins/ alone", () => {
   let dir: string;
   let engine: RunningEngine;
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-second-", dir: root });
     const plugins = join(dir, "plugins");
     await Deno.mkdir(plugins);
@@ -109,7 +109,7 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
     await Deno.symlink(join(root, "sql"), join(dir, "sql"));
     engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
   });
-  after(async () => {
+  afterAll(async () => {
     await engine?.close();
     if (dir) await Deno.remove(dir, { recursive: true });
   });

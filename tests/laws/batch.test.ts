@@ -1,4 +1,4 @@
-import { after, before, describe, expect, fc, it } from "testing";
+import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { encodeFrontier, reaches } from "../../runtime/frontier.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import {
@@ -93,10 +93,10 @@ const rowsOf = ({ grain, day, all }: Readable) => ({ grain, day, all });
 
 describe("laws of the batch layer", () => {
   let warehouse: Warehouse;
-  before(async () => {
+  beforeAll(async () => {
     warehouse = await openWarehouse();
   });
-  after(() => warehouse.close());
+  afterAll(() => warehouse.close());
 
   it("incremental runs give what one full run gives, which is what the events say", async () => {
     let variant = 100;

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { after, before, describe, expect, fc, it } from "testing";
+import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { RecordKind } from "../../runtime/ports.ts";
 import { reading } from "../support/archive_world.ts";
 import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
@@ -155,10 +155,10 @@ class Story {
 describe("Compaction laws", () => {
   let lab: Awaited<ReturnType<typeof openCompactionLab>>;
   let cases = 0;
-  before(async () => {
+  beforeAll(async () => {
     lab = await openCompactionLab();
   });
-  after(() => lab.close());
+  afterAll(() => lab.close());
 
   it("a reader finds every archived event once, whoever compacts, dies or cleans up", async () => {
     await fc.assert(

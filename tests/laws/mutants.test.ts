@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { loadMutant } from "../support/parity/engine_modules.ts";
 import { checkParity, openLaboratory } from "../support/parity/law.ts";
 import { mutants } from "../support/parity/mutants.ts";
@@ -8,10 +8,10 @@ const RUNS = 60;
 
 describe("the law of parity fails on an engine with", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
-  before(async () => {
+  beforeAll(async () => {
     laboratory = await openLaboratory();
   });
-  after(() => laboratory.close());
+  afterAll(() => laboratory.close());
 
   for (const [i, { name, plugin, seed, patches }] of mutants.entries()) {
     it(name, async () => {

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { loadEngine } from "../support/parity/engine_modules.ts";
 import { checkParity, openLaboratory, plugins, report } from "../support/parity/law.ts";
 
@@ -8,10 +8,10 @@ const runs = Number(process.env.TWOFOLD_LAW_RUNS ?? 25);
 
 describe("law of parity: speed = batch = merged", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
-  before(async () => {
+  beforeAll(async () => {
     laboratory = await openLaboratory();
   });
-  after(() => laboratory.close());
+  afterAll(() => laboratory.close());
 
   for (const plugin of plugins.keys()) {
     it(`holds for ${plugin}, whatever happens in whatever order`, async () => {

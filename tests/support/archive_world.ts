@@ -1,5 +1,5 @@
 import { zstdDecompressSync } from "node:zlib";
-import { parquetReadObjects } from "npm:hyparquet@1.31.5";
+import { parquetReadObjects } from "hyparquet";
 import { Archiver, type ArchiverOptions } from "../../runtime/archive/archiver.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import type { BatchLayer } from "../../runtime/services.ts";
@@ -32,10 +32,10 @@ const event = (part: Partial<ArchivedEvent> = {}): ArchivedEvent => ({
 
 describe("batch layer", () => {
   let warehouse: Warehouse;
-  before(async () => {
+  beforeAll(async () => {
     warehouse = await openWarehouse();
   });
-  after(() => warehouse.close());
+  afterAll(() => warehouse.close());
 
   it("answers null and claims nothing when nothing is archived", async () => {
     const world = await BatchWorld.open(warehouse);

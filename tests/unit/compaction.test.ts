@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { RELATION_VALID_MS } from "../../runtime/archive/archive_reader.ts";
 import type { Manifest } from "../../runtime/ports.ts";
 import { reading } from "../support/archive_world.ts";
@@ -7,10 +7,10 @@ import { CompactionWorld, openCompactionLab } from "../support/compaction_world.
 describe("Compactor", () => {
   let lab: Awaited<ReturnType<typeof openCompactionLab>>;
   let cases = 0;
-  before(async () => {
+  beforeAll(async () => {
     lab = await openCompactionLab();
   });
-  after(() => lab.close());
+  afterAll(() => lab.close());
 
   /** A world with `blocks` archived blocks in partition 0; every third event is a day late. */
   const openWorld = async (blocks: number) => {

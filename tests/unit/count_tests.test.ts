@@ -31,6 +31,14 @@ describe("countTests()", () => {
     expect(counts).toEqual({ passed: 1, failed: 1, skipped: 0 });
   });
 
+  it("counts what vitest wrote, whose attributes come in another order", () => {
+    const junit = file(
+      `<testcase classname="a.test.ts" name="log &gt; reads" time="0.1">\n</testcase>`,
+      `<testcase classname="a.test.ts" name="log &gt; appends" time="0.1"><failure/></testcase>`,
+    );
+    expect(countTests(junit)).toEqual({ passed: 1, failed: 1, skipped: 0 });
+  });
+
   it("counts skipped tests apart", () => {
     const counts = countTests(file(`<testcase name="x"><skipped/></testcase>`, passed("y")));
     expect(counts).toEqual({ passed: 1, failed: 0, skipped: 1 });

@@ -46,7 +46,7 @@ describe("local object store", () => {
   it("of two processes that claim the same name at once, one wins each", async () => {
     const script = `
       import { openLocalStore } from ${
-      JSON.stringify(import.meta.resolve("../../runtime/archive/local_store.ts"))
+      JSON.stringify(new URL("../../runtime/archive/local_store.ts", import.meta.url).href)
     };
       const store = await openLocalStore(Deno.args[0]);
       let won = 0;
@@ -70,7 +70,7 @@ describe("local object store", () => {
     // A process of its own: only one that may do everything may open such a file.
     const code = `
       import { fileError, writeLocked } from ${
-      JSON.stringify(import.meta.resolve("../../runtime/archive/durable_file.ts"))
+      JSON.stringify(new URL("../../runtime/archive/durable_file.ts", import.meta.url).href)
     };
       const error = await writeLocked("/dev/full", new Uint8Array(1), () => Promise.resolve())
         .then(() => null, (cause) => fileError("put object", cause));

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, fc, it } from "testing";
+import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import type { Warehouse } from "../../runtime/ports.ts";
 import type { MetricQuery, SeriesQuery } from "../../runtime/services.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
@@ -9,7 +9,7 @@ const ends = [700, 1000, 900];
 let warehouse: Warehouse;
 let world: ServingWorld;
 
-before(async () => {
+beforeAll(async () => {
   warehouse = await openEmbeddedWarehouse({ dir, database: "movies", memoryLimitBytes: 1.5e9 });
   world = new ServingWorld(warehouse);
   await world.clear();
@@ -20,7 +20,7 @@ before(async () => {
   }
   world.speed.move(...ends);
 });
-after(async () => {
+afterAll(async () => {
   await warehouse.close();
   await Deno.remove(dir, { recursive: true });
 });

@@ -28,6 +28,7 @@ describe("readMetricQuery()", () => {
         { column: "rating_count", descending: true },
         { column: "movie_id", descending: false },
       ],
+      after: null,
       waitFor: null,
     });
   });
@@ -133,7 +134,7 @@ describe("readMetricQuery()", () => {
       field: "user_id",
       text:
         'Cannot query metric "ratings": unknown parameter "user_id", allowed are layer, from, ' +
-        "to, bucket, order, limit, wait_for, movie_id",
+        "to, bucket, order, limit, after, expand, wait_for, movie_id",
     });
   });
 

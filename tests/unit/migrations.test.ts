@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, type Migration, readMigrations } from "../../runtime/warehouse/migrations.ts";
@@ -8,10 +8,10 @@ const folder = new URL("../../sql/migrations/", import.meta.url);
 const dir = Deno.makeTempDirSync({ prefix: "migrations-" });
 let root: Warehouse;
 
-before(async () => {
+beforeAll(async () => {
   root = await open("root");
 });
-after(async () => {
+afterAll(async () => {
   await root.close();
   await Deno.remove(dir, { recursive: true });
 });

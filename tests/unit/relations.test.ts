@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
@@ -9,7 +9,7 @@ const all = Object.values(served);
 let warehouse: Warehouse;
 let world: ServingWorld;
 
-before(async () => {
+beforeAll(async () => {
   warehouse = await openEmbeddedWarehouse({
     dir,
     database: "movie_analytics",
@@ -21,7 +21,7 @@ before(async () => {
     for (const { sql } of relationViews(tables, logId)) await warehouse.command(sql);
   }
 });
-after(async () => {
+afterAll(async () => {
   await warehouse.close();
   await Deno.remove(dir, { recursive: true });
 });
@@ -71,7 +71,7 @@ describe("relations", () => {
         ),
       );
 
-    before(async () => {
+    beforeAll(async () => {
       await world.generate(800);
       for (const tables of all) {
         for (const [partition, end] of ends.entries()) await world.flush(tables, partition, 0, end);

@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
@@ -17,10 +17,10 @@ const NOW_MS = Date.UTC(2024, 2, 2);
 
 describe("retention", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
-  before(async () => {
+  beforeAll(async () => {
     laboratory = await openLaboratory();
   });
-  after(() => laboratory.close());
+  afterAll(() => laboratory.close());
 
   const { plugin } = plugins.get("ratings")!;
   const config = readConfig({

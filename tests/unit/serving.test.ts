@@ -1,4 +1,4 @@
-import { after, before, beforeEach, describe, expect, it } from "testing";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
 import { decodeFrontier } from "../../runtime/frontier.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import type { MetricAnswer } from "../../runtime/services.ts";
@@ -11,7 +11,7 @@ const all = Object.values(served);
 let warehouse: Warehouse;
 let world: ServingWorld;
 
-before(async () => {
+beforeAll(async () => {
   warehouse = await openEmbeddedWarehouse({
     dir,
     database: "movies",
@@ -19,7 +19,7 @@ before(async () => {
   });
   world = new ServingWorld(warehouse);
 });
-after(async () => {
+afterAll(async () => {
   await warehouse.close();
   await Deno.remove(dir, { recursive: true });
 });
@@ -38,7 +38,7 @@ describe("merged answers", () => {
   const firstCut = [256, 512, 512];
   const cut = [512, 512, 768];
 
-  before(async () => {
+  beforeAll(async () => {
     await world.clear();
     await world.generate(1000);
     await flushAll(ends);

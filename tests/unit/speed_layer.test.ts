@@ -1,4 +1,4 @@
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
@@ -25,11 +25,11 @@ const view = (id: number, minute = 0) =>
 describe("the speed layer", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
   let warehouse: Warehouse;
-  before(async () => {
+  beforeAll(async () => {
     laboratory = await openLaboratory();
     warehouse = laboratory.warehouse;
   });
-  after(() => laboratory.close());
+  afterAll(() => laboratory.close());
 
   const views = () => plugins.get("popular_movies")!.plugin;
   const users = () => plugins.get("user_stats")!.plugin;
