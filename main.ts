@@ -5,12 +5,22 @@ import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
+import { loadPlugins } from "./runtime/engine/load_plugins.ts";
+import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
 const version = "0.1.0";
 const root = import.meta.dirname!;
 
 const world = processWorld({
   version,
+  inspect: {
+    library(path) {
+      const found = path ?? findLibrary();
+      loadLibchdb(found);
+      return found;
+    },
+    plugins: async () => (await loadPlugins(root)).map(({ plugin }) => plugin.name),
+  },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   serve: (services, config) => {
     const app = createApp(services, { writeToken: config.writeToken?.reveal() });

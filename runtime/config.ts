@@ -15,7 +15,22 @@ import {
 } from "./setting_types.ts";
 
 /** The commands, as far as settings differ by them. */
-export type Command = "dev" | "start" | "replay" | "batch" | "status";
+export type Command =
+  | "dev"
+  | "start"
+  | "replay"
+  | "batch"
+  | "status"
+  | "query"
+  | "events tail"
+  | "dead-letters"
+  | "dead-letters show"
+  | "catalog"
+  | "catalog show"
+  | "catalog put"
+  | "sql"
+  | "doctor"
+  | "completions";
 
 /** What a default may depend on. */
 interface DefaultContext {
@@ -281,7 +296,8 @@ export function readConfig(
   return Object.freeze(config);
 }
 
-function givenValue(
+/** Where a setting is given and as what; null where it is left to its default. */
+export function givenValue(
   { flag, env: variable }: Setting<unknown>,
   flags: NonNullable<ConfigInput["flags"]>,
   env: NonNullable<ConfigInput["env"]>,

@@ -24,7 +24,7 @@ const rules: readonly Rule[] = [
   { folder: /^runtime\/engine\//, may: [/^runtime\/(?!commands\/)/, builtIn] },
   {
     folder: /^runtime\/commands\//,
-    may: [/^runtime\/(commands|sources|engine)\//, contracts, builtIn],
+    may: [/^runtime\/(commands|sources|engine)\//, contracts, builtIn, /^string-width$/],
   },
   { folder: /^runtime\/sources\//, may: [/^runtime\/sources\//, contracts, builtIn] },
   {

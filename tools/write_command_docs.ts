@@ -3,7 +3,8 @@
  * nothing and exits with 1 when a page is stale.
  */
 import { resolve } from "node:path";
-import { commands, exitCodes, helpOf } from "../runtime/commands/command_line.ts";
+import { commands } from "../runtime/commands/command_line.ts";
+import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { type Command, describeSettings } from "../runtime/config.ts";
 import { apiReference } from "./api_reference.ts";
 

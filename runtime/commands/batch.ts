@@ -1,19 +1,21 @@
 import type { Config } from "../config.ts";
 import { openTarget } from "./open_target.ts";
 import type { RunReport } from "./target.ts";
-import { grouped, paint, table } from "./text.ts";
+import { table } from "./table.ts";
+import { grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Runs the batch layer once and shows what each plugin's part came to; returns the exit code. */
 export async function batchCommand(
-  { full }: { readonly full: boolean },
+  { full, json }: { readonly full: boolean; readonly json: boolean },
   config: Config,
   world: World,
 ): Promise<number> {
   const target = await openTarget(config, world);
   try {
     const runs = await target.batch({ full });
-    for (const run of runs) world.out.write(runText(run, world));
+    if (json) world.out.write(`${JSON.stringify({ runs }, null, 2)}\n`);
+    else for (const run of runs) world.out.write(runText(run, world));
     const failed = runs.some((run) => run?.plugins.some(({ status }) => status === "failed"));
     return failed ? 1 : 0;
   } finally {

@@ -1,17 +1,32 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
 import { type Config, readConfig, unknownVariables } from "../config.ts";
-import { TwofoldError } from "../errors.ts";
+import { NotFoundError, TwofoldError } from "../errors.ts";
 import { batchCommand } from "./batch.ts";
-import { helpOf, readCommandLine, type Request, UsageError } from "./command_line.ts";
+import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
+import {
+  readCommandLine,
+  type Request,
+  type RunRequest,
+  settingFlags,
+  UsageError,
+} from "./command_line.ts";
+import { completionsFor, type Shell } from "./completions.ts";
+import { deadLetterCommand, deadLettersCommand } from "./dead_letters.ts";
 import { checkDenoVersion } from "./deno_version.ts";
+import { doctorCommand } from "./doctor.ts";
+import { eventsTailCommand } from "./events_tail.ts";
+import { helpOf } from "./help.ts";
+import { queryCommand } from "./query.ts";
 import { replayCommand, replayRequest } from "./replay.ts";
 import { serverCommand } from "./run_server.ts";
-import { statusCommand } from "./status.ts";
+import { sqlCommand } from "./sql.ts";
+import { configCommand, statusCommand } from "./status.ts";
 import { paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Exit codes by whose fault it was; the meaning of each is in the help. */
 const EXIT_BY_FAULT = { user: 2, external: 3, internal: 1 } as const;
+const NOT_FOUND = 4;
 const INTERRUPTED = 130;
 
 /**
@@ -19,16 +34,20 @@ const INTERRUPTED = 130;
  *
  * @param args without the program's name: `["dev", "--port", "9000"]`.
  * @returns the exit code: 0 done, 1 failed, 2 the command line, a setting or a file has to be
- * changed, 3 something outside failed, 130 interrupted before it was done.
+ * changed, 3 something outside failed, 4 what was named is not there, 130 interrupted before it was
+ * done.
  */
 export async function runCommandLine(args: readonly string[], world: World): Promise<number> {
   try {
-    checkDenoVersion();
-    return await run(readCommandLine(args), world);
+    const request = readCommandLine(args);
+    // doctor tells of an old Deno itself.
+    if (request.kind !== "run" || request.command !== "doctor") checkDenoVersion();
+    return await run(request, world);
   } catch (error) {
     const interrupted = world.stop.aborted && !(error instanceof TwofoldError);
     if (interrupted) return INTERRUPTED;
     world.err.write(faultText(error, world));
+    if (error instanceof NotFoundError) return NOT_FOUND;
     return error instanceof TwofoldError ? EXIT_BY_FAULT[error.fault] : 1;
   }
 }
@@ -42,14 +61,21 @@ async function run(request: Request, world: World): Promise<number> {
     world.out.write(helpOf(request.command));
     return 0;
   }
-  const { command, argument, flags } = request;
-  const replayed = command === "replay" ? replayRequest(argument!, flags) : null;
-  // replay's own --rate is not the simulator's.
-  const config = readConfig({
-    command,
-    flags: command === "replay" ? { data: flags.data } : flags,
-    env: world.env,
-  });
+  return await runRequest(request, world);
+}
+
+async function runRequest(request: RunRequest, world: World): Promise<number> {
+  const { command, positionals: [first, second], flags } = request;
+  const json = flags.json === true;
+  if (command === "completions") {
+    world.out.write(completionsFor(first as Shell));
+    return 0;
+  }
+  // doctor tells of settings that cannot be used itself.
+  if (command === "doctor") return await doctorCommand(settingFlags(request), { json }, world);
+  const replayed = command === "replay" ? replayRequest(first, flags) : null;
+  const given = { command, flags: settingFlags(request), env: world.env };
+  const config = readConfig(given);
   warnOfUnknownVariables(config, world);
   switch (command) {
     case "dev":
@@ -58,9 +84,26 @@ async function run(request: Request, world: World): Promise<number> {
     case "replay":
       return await replayCommand(replayed!, config, world);
     case "batch":
-      return await batchCommand({ full: flags.full === true }, config, world);
+      return await batchCommand({ full: flags.full === true, json }, config, world);
     case "status":
-      return await statusCommand({ json: flags.json === true }, config, world);
+      if (flags.config === true) return configCommand({ json }, given, world);
+      return await statusCommand({ json }, config, world);
+    case "query":
+      return await queryCommand(first, request, config, world);
+    case "events tail":
+      return await eventsTailCommand(flags, config, world);
+    case "dead-letters":
+      return await deadLettersCommand(flags, config, world);
+    case "dead-letters show":
+      return await deadLetterCommand(first, flags, config, world);
+    case "catalog":
+      return await catalogsCommand(flags, config, world);
+    case "catalog show":
+      return await catalogCommand(first, flags, config, world);
+    case "catalog put":
+      return await catalogPutCommand(first, second, flags, config, world);
+    case "sql":
+      return await sqlCommand(first, flags, config, world);
   }
 }
 

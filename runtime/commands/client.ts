@@ -1,7 +1,8 @@
 /** Talks to the process that owns a data folder, and keeps to it when it restarts. */
-import { ExternalError, retry, TwofoldError, UserError } from "../errors.ts";
-import type { IngestAnswer, Status } from "../services.ts";
+import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../errors.ts";
+import type { IngestAnswer } from "../services.ts";
 import type { Config } from "../config.ts";
+import { ANSWER_MS, type Call, type Caller, remoteQuestions } from "./remote_questions.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { World } from "./world.ts";
 
@@ -20,18 +21,6 @@ export interface ClientOptions {
 const ATTEMPTS = 36;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 2000;
-/** A chunk takes milliseconds; a process that says nothing for so long has hung. */
-const ANSWER_MS = 60_000;
-
-interface Call {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly type?: string;
-  readonly body?: BodyInit;
-  /** The longest wait for an answer in milliseconds; none for a batch run. */
-  readonly timeoutMs?: number;
-}
-
 /**
  * The running process as a target. Where it listens is read from the data folder before every
  * attempt, because a restarted process may listen elsewhere.
@@ -40,11 +29,11 @@ export function connect(options: ClientOptions): Target {
   const call = caller(options);
   const topicQuery = (topic?: string) =>
     topic === undefined ? "" : `?topic=${encodeURIComponent(topic)}`;
-  const status = () =>
-    call<Status>({ method: "GET", path: "/api/v1/status", timeoutMs: ANSWER_MS });
+  const questions = remoteQuestions(call);
   return {
+    ...questions,
     name: options.url,
-    status,
+    own: false,
     ingest: (bytes, topic) =>
       call<IngestAnswer>({
         method: "POST",
@@ -55,7 +44,7 @@ export function connect(options: ClientOptions): Target {
       }),
     async batch({ full }) {
       const runs: (RunReport | null)[] = [];
-      for (const { topic } of (await status()).topics) {
+      for (const { topic } of (await questions.status()).topics) {
         const answer = await call<{ run: RunReport | null }>({
           method: "POST",
           path: `/api/v1/batch/runs${topicQuery(topic)}`,
@@ -71,7 +60,7 @@ export function connect(options: ClientOptions): Target {
 }
 
 /** Calls until there is an answer, as long as a fault says that trying again may help. */
-function caller(options: ClientOptions): <Answer>(call: Call) => Promise<Answer> {
+function caller(options: ClientOptions): Caller {
   const { config, world, onOutage = () => {}, attempts = ATTEMPTS } = options;
   const { clock, stop } = world;
   let out = false;
@@ -98,7 +87,7 @@ function caller(options: ClientOptions): <Answer>(call: Call) => Promise<Answer>
 }
 
 async function callOnce<Answer>(
-  { method, path, type, body, timeoutMs }: Call,
+  { method, path, type, body, timeoutMs, signal: given }: Call,
   { dataDir, writeToken }: Config,
   { readOwner }: Pick<World, "readOwner">,
 ): Promise<Answer> {
@@ -107,13 +96,15 @@ async function callOnce<Answer>(
   const headers = new Headers();
   if (type !== undefined) headers.set("content-type", type);
   if (writeToken !== null) headers.set("authorization", `Bearer ${writeToken.reveal()}`);
-  const signal = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const deadline = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
+  const signal = AbortSignal.any([...deadline, ...given ? [given] : []]);
   let response: Response;
   let text: string;
   try {
     response = await fetch(new URL(path, url), { method, headers, body, signal });
     text = await response.text();
   } catch (cause) {
+    given?.throwIfAborted();
     throw new ExternalError(`Cannot reach ${url}: the connection failed`, { cause });
   }
   if (!response.ok) throw faultOf(url, response.status, text);
@@ -126,22 +117,25 @@ async function callOnce<Answer>(
 
 /** What a status that is no success means for the caller. */
 function faultOf(url: string, status: number, text: string): TwofoldError {
-  const why = `${url} answered ${status}${detailOf(text)}`;
+  const detail = detailOf(text);
+  const why = `${url} answered ${status}${detail === null ? "" : `: ${detail}`}`;
   if (status === 401 || status === 403) {
     return new UserError(`Not allowed: ${why}; set TWOFOLD_WRITE_TOKEN as the process has it`);
   }
   if ([408, 429, 502, 503, 504, 507].includes(status)) return new ExternalError(why);
-  if (status >= 400 && status < 500) return new UserError(why);
+  // What the data folder itself would have said.
+  if (status === 404) return new NotFoundError(detail ?? why);
+  if (status >= 400 && status < 500) return new UserError(detail ?? why);
   return new TwofoldError(why);
 }
 
-/** The detail of an RFC 9457 problem, if it is one. */
-function detailOf(text: string): string {
+/** The detail of an RFC 9457 problem; null where it is none. */
+function detailOf(text: string): string | null {
   try {
     const { detail, title } = JSON.parse(text);
     const words = detail ?? title;
-    return typeof words === "string" ? `: ${words}` : "";
+    return typeof words === "string" ? words : null;
   } catch {
-    return "";
+    return null;
   }
 }

@@ -1,27 +1,10 @@
 /** The commands with their options and examples, and how arguments are read. */
 import { parseArgs } from "node:util";
-import { type Command, defaultText, type Setting, settings } from "../config.ts";
+import { type Command, settings } from "../config.ts";
 import { UserError } from "../errors.ts";
-import { nearest } from "./text.ts";
-
-/** An option that is no setting. */
-interface Option {
-  readonly flag: string;
-  /** What stands for the value; null for a switch. */
-  readonly value: string | null;
-  readonly summary: string;
-}
-
-/** A command, as help shows it. */
-interface CommandSpec {
-  readonly summary: string;
-  /** What stands for the one argument it takes, if any. */
-  readonly argument?: string;
-  readonly settings: readonly (keyof typeof settings)[];
-  readonly options: readonly Option[];
-  /** Arguments and what they do. */
-  readonly examples: readonly (readonly [args: string, what: string])[];
-}
+import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
+import { lookingCommands } from "./looking_commands.ts";
+import { nearest, oneOf } from "./text.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
 
@@ -51,7 +34,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   },
   replay: {
     summary: "Sends the events of a file",
-    argument: "FILE",
+    arguments: ["FILE"],
     settings: ["dataDir"],
     options: [
       {
@@ -73,6 +56,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     settings: ["dataDir"],
     options: [
       { flag: "full", value: null, summary: "Recompute everything from the archive alone" },
+      { flag: "json", value: null, summary: "The runs as one JSON document" },
     ],
     examples: [
       ["batch", "what is new since the last run"],
@@ -82,28 +66,70 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   status: {
     summary: "Shows partitions, plugins and problems",
     settings: ["dataDir"],
-    options: [{ flag: "json", value: null, summary: "The whole status, for machines" }],
-    examples: [["status", "a table"], ["status --json", "all of it"]],
+    options: [
+      {
+        flag: "config",
+        value: null,
+        summary: "Instead: every setting, its value and where that comes from",
+      },
+      { flag: "json", value: null, summary: "All of it as one JSON document" },
+    ],
+    examples: [
+      ["status", "a table"],
+      ["status --json", "all of it"],
+      ["status --config", "what a process started here would go by; secrets are hidden"],
+    ],
+  },
+  ...lookingCommands,
+  doctor: {
+    summary: "Checks whether Twofold can run here, and says what to do where it cannot",
+    settings: allSettings,
+    options: [{ flag: "json", value: null, summary: "The checks as one JSON document" }],
+    examples: [
+      ["doctor", "Deno, ClickHouse, data folder, settings, port, process, clock, plugins"],
+      ["doctor --data /var/lib/twofold --json", "for a monitor: exit code 1 when a check fails"],
+    ],
+  },
+  completions: {
+    summary: "Writes a shell's completions",
+    arguments: ["bash|zsh|fish"],
+    settings: [],
+    options: [],
+    examples: [
+      ["completions bash > /etc/bash_completion.d/twofold", "for all users of bash"],
+      ["completions zsh > ~/.zfunc/_twofold", "a folder of zsh's $fpath"],
+      ["completions fish > ~/.config/fish/completions/twofold.fish", "for fish"],
+    ],
   },
 };
 
+/** Flags of a command line by their names without dashes. */
+export interface GivenFlags {
+  /** Those that come once; switches are booleans. */
+  readonly flags: Readonly<Record<string, string | boolean>>;
+  /** Those that may come more than once. */
+  readonly lists: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A command to run. */
+export interface RunRequest extends GivenFlags {
+  readonly kind: "run";
+  readonly command: Command;
+  /** As many as {@link CommandSpec.arguments} names. */
+  readonly positionals: readonly string[];
+}
+
 /** What a command line asks for. */
 export type Request =
-  | { readonly kind: "help"; readonly command: Command | null }
+  /** Of a command, of a noun with verbs, or of everything. */
+  | { readonly kind: "help"; readonly command: string | null }
   | { readonly kind: "version" }
-  | {
-    readonly kind: "run";
-    readonly command: Command;
-    /** The argument, such as replay's file; null where none is taken. */
-    readonly argument: string | null;
-    /** Given flags by their names without dashes; switches are booleans. */
-    readonly flags: Readonly<Record<string, string | boolean>>;
-  };
+  | RunRequest;
 
 /** A command line that cannot be understood. */
 export class UsageError extends UserError {
   override readonly name = "UsageError";
-  constructor(message: string, readonly command: Command | null) {
+  constructor(message: string, readonly command: string | null) {
     super(message);
   }
 }
@@ -120,150 +146,164 @@ export class UsageError extends UserError {
  * ```
  */
 export function readCommandLine(args: readonly string[]): Request {
-  const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h") {
-    return { kind: "help", command: null };
-  }
+  const [name] = args;
+  if (name === undefined || isHelp(name)) return { kind: "help", command: null };
   if (name === "--version" || name === "-V") return { kind: "version" };
   if (name === "help") {
-    return { kind: "help", command: rest[0] === undefined ? null : commandOf(rest[0]) };
+    return { kind: "help", command: args.length === 1 ? null : nameAt(args.slice(1)) };
   }
-  const command = commandOf(name);
-  const { flags, positionals } = readFlags(command, rest);
-  if (flags.help === true) return { kind: "help", command };
-  const { argument } = commands[command];
-  if (positionals.length > (argument === undefined ? 0 : 1)) {
-    const extra = positionals[argument === undefined ? 0 : 1];
-    throw new UsageError(`Unexpected argument "${extra}"`, command);
-  }
-  if (argument !== undefined && positionals.length === 0) {
-    throw new UsageError(`Missing ${argument}: wanted ${command} ${argument}`, command);
-  }
-  return { kind: "run", command, argument: positionals[0] ?? null, flags };
+  const command = nameAt(args);
+  const rest = args.slice(command.split(" ").length);
+  if (!isCommand(command)) return verbless(command, rest);
+  const { positionals, ...given } = readFlags(command, rest);
+  if (given.flags.help === true) return { kind: "help", command };
+  checkArguments(command, positionals);
+  return { kind: "run", command, positionals, ...given };
 }
 
-function commandOf(name: string): Command {
-  if (Object.hasOwn(commands, name)) return name as Command;
-  const names = [...Object.keys(commands), "help"];
-  if (name.startsWith("-")) {
+const isHelp = (arg: string | undefined) => arg === "--help" || arg === "-h";
+
+const isCommand = (name: string): name is Command => Object.hasOwn(commands, name);
+
+/** The commands under a noun: `catalog show` under `catalog`. */
+export function verbsOf(noun: string): Command[] {
+  return (Object.keys(commands) as Command[]).filter((name) => name.startsWith(`${noun} `));
+}
+
+/** The command, or else the noun, that the arguments begin with. */
+function nameAt(args: readonly string[]): string {
+  const [noun] = args;
+  const both = args.slice(0, 2).join(" ");
+  if (isCommand(both)) return both;
+  if (isCommand(noun) || verbsOf(noun).length > 0) return noun;
+  const names = [...new Set(Object.keys(commands).map((name) => name.split(" ")[0])), "help"];
+  if (noun.startsWith("-")) {
     throw new UsageError(`The command comes first: wanted one of ${names.join(", ")}`, null);
   }
-  throw new UsageError(`Unknown command "${name}"${meant(nearest(name, names))}`, null);
+  throw new UsageError(`Unknown command "${noun}"${meant(nearest(noun, names))}`, null);
+}
+
+/** A noun that is no command of its own. */
+function verbless(noun: string, rest: readonly string[]): Request {
+  if (isHelp(rest[0])) return { kind: "help", command: noun };
+  const verb = rest[0]?.startsWith("-") ? undefined : rest[0];
+  if (verb !== undefined) throw unknownVerb(noun, verb);
+  throw new UsageError(`Missing verb: wanted ${oneOf(verbsOf(noun))}`, noun);
+}
+
+function unknownVerb(noun: string, verb: string): UsageError {
+  const name = `${noun} ${verb}`;
+  return new UsageError(`Unknown command "${name}"${meant(nearest(name, verbsOf(noun)))}`, noun);
+}
+
+function checkArguments(command: Command, positionals: readonly string[]): void {
+  const wanted = commands[command].arguments ?? [];
+  const usage = [command, ...wanted].join(" ");
+  if (positionals.length < wanted.length) {
+    throw new UsageError(`Missing ${wanted[positionals.length]}: wanted ${usage}`, command);
+  }
+  if (positionals.length > wanted.length) {
+    const extra = positionals[wanted.length];
+    if (wanted.length === 0 && verbsOf(command).length > 0) throw unknownVerb(command, extra);
+    throw new UsageError(`Unexpected argument "${extra}"`, command);
+  }
+  for (const [i, placeholder] of wanted.entries()) {
+    const choices = choicesOf(placeholder);
+    if (choices.length === 0 || choices.includes(positionals[i])) continue;
+    throw new UsageError(`Wanted ${oneOf(choices)}, got "${positionals[i]}"`, command);
+  }
 }
 
 function meant(suggestion: string | null): string {
   return suggestion === null ? "" : `; did you mean "${suggestion}"?`;
 }
 
-/** Flags of a command with what stands for their values; null for a switch. */
-function flagsOf(command: Command): Map<string, string | null> {
+/** A flag that a command knows. */
+export interface KnownFlag {
+  /** What stands for its value; null for a switch. */
+  readonly value: string | null;
+  readonly summary: string;
+  readonly many: boolean;
+  /** Whether `--no-` before it switches it off. */
+  readonly negatable: boolean;
+}
+
+/** The flags of a command by their names. */
+export function flagsOf(command: Command): Map<string, KnownFlag> {
   const spec = commands[command];
-  const flags = new Map<string, string | null>([["help", null]]);
-  for (const { flag, value } of spec.options) flags.set(flag, value);
-  for (const name of spec.settings) {
-    const { flag } = settings[name];
-    if (flag !== null) flags.set(flag, name === "simulator" ? null : placeholder(flag));
+  const flags = new Map<string, KnownFlag>();
+  for (const { flag, value, summary, many = false } of spec.options) {
+    flags.set(flag, { value, summary, many, negatable: false });
   }
-  return flags;
+  for (const name of spec.settings) {
+    const { flag, summary } = settings[name];
+    if (flag === null) continue;
+    const value = name === "simulator" ? null : placeholderOf(flag);
+    flags.set(flag, { value, summary, many: false, negatable: value === null });
+  }
+  return flags.set("help", { value: null, summary: "Shows this", many: false, negatable: false });
 }
 
-function placeholder(flag: string): string {
-  return flag === "data" ? "DIR" : flag.split("-").at(-1)!.toUpperCase();
+/** The flags of a command that are settings: what is left may be named as a setting is elsewhere. */
+export function settingFlags({ command, flags }: RunRequest): Record<string, string | boolean> {
+  const names = commands[command].settings.map((name) => settings[name].flag);
+  return Object.fromEntries(Object.entries(flags).filter(([flag]) => names.includes(flag)));
 }
 
-function readFlags(command: Command, args: string[]) {
+function readFlags(command: Command, args: readonly string[]) {
   const known = flagsOf(command);
-  const options = Object.fromEntries(
-    [...known].map(([flag, value]) =>
-      [
-        flag,
-        { type: value === null ? "boolean" as const : "string" as const },
-      ] as const
-    ),
+  const types = [...known].map(([flag, { value }]) =>
+    [flag, { type: value === null ? "boolean" as const : "string" as const }] as const
   );
   const { tokens, positionals } = parseArgs({
     args: args.map((arg) => arg === "-h" ? "--help" : arg),
-    options,
+    options: Object.fromEntries(types),
     strict: false,
     allowPositionals: true,
     tokens: true,
   });
   const flags: Record<string, string | boolean> = {};
+  const lists: Record<string, string[]> = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    const { name, rawName, value } = token;
-    const positive = name.replace(/^no-/, "");
-    if (name !== positive && known.get(positive) === null && !known.has(name)) {
-      if (value !== undefined) throw new UsageError(`${rawName} takes no value`, command);
-      flags[positive] = false;
-    } else if (!known.has(name)) {
-      const names = [...known.keys()].map((flag) => `--${flag}`);
-      const suggestion = nearest(rawName, [...names, "--no-simulator"]);
-      throw new UsageError(`Unknown flag ${rawName} of ${command}${meant(suggestion)}`, command);
-    } else if (known.get(name) === null) {
-      if (value !== undefined) throw new UsageError(`${rawName} takes no value`, command);
-      flags[name] = true;
-    } else if (value === undefined || value === "") {
-      throw new UsageError(`${rawName} wants a value: ${rawName} ${known.get(name)}`, command);
-    } else {
-      flags[name] = value;
-    }
+    const [name, value] = readFlag(command, known, token);
+    if (known.get(name)!.many) (lists[name] ??= []).push(String(value));
+    else flags[name] = value;
   }
-  return { flags, positionals };
+  return { flags, lists, positionals };
 }
 
-/** What the codes mean that a command ends with. */
-export const exitCodes: readonly (readonly [code: number, meaning: string])[] = [
-  [0, "done"],
-  [1, "failed"],
-  [2, "the command line, a setting or an input file has to be changed"],
-  [3, "something outside failed: a port, a disk, a process that does not answer"],
-  [130, "interrupted before it was done"],
-];
-
-/** The help of one command, or of all. */
-export function helpOf(command: Command | null): string {
-  return command === null ? overview() : commandHelp(command);
+interface OptionToken {
+  readonly name: string;
+  readonly rawName: string;
+  readonly value?: string;
 }
 
-function overview(): string {
-  const list = Object.entries(commands).map(([name, { summary, argument }]) =>
-    [argument === undefined ? name : `${name} ${argument}`, summary] as const
-  );
-  return [
-    "Twofold: metrics that are both fresh and exact\n",
-    "Usage: twofold COMMAND [FLAGS]      (in a checkout: deno task COMMAND [FLAGS])\n",
-    section("Commands", [...list, ["help COMMAND", "Shows flags and examples of a command"]]),
-    section("Exit codes", exitCodes.map(([code, meaning]) => [String(code), meaning])),
-    "Settings can be given by TWOFOLD_* variables too; a flag wins.\n",
-  ].join("\n");
-}
-
-function commandHelp(command: Command): string {
-  const spec = commands[command];
-  const usage = ["twofold", command, spec.argument, "[FLAGS]"].filter(Boolean).join(" ");
-  const own = spec.options.map(({ flag, value, summary }) =>
-    [value === null ? `--${flag}` : `--${flag} ${value}`, summary] as const
-  );
-  const given = spec.settings.map((name): readonly [string, string] => {
-    const setting: Setting<unknown> = settings[name] as Setting<unknown>;
-    const { flag, env, summary } = setting;
-    const head = flag === null ? env : flagHead(name, flag);
-    return [head, `${summary}; default ${defaultText(setting).replaceAll("`", "")}`];
-  });
-  return [
-    `${spec.summary}\n`,
-    `Usage: ${usage}\n`,
-    section("Flags", [...own, ...given, ["--help", "Shows this"]]),
-    section("Examples", spec.examples.map(([args, what]) => [`twofold ${args}`, what])),
-  ].join("\n");
-}
-
-function flagHead(name: string, flag: string): string {
-  return name === "simulator" ? "--[no-]simulator" : `--${flag} ${placeholder(flag)}`;
-}
-
-function section(title: string, rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([head]) => head.length));
-  return `${title}:\n${rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}\n`).join("")}`;
+function readFlag(
+  command: Command,
+  known: ReadonlyMap<string, KnownFlag>,
+  { name, rawName, value }: OptionToken,
+): [name: string, value: string | boolean] {
+  const positive = name.replace(/^no-/, "");
+  const off = !known.has(name) && known.get(positive)?.negatable === true;
+  const flag = known.get(off ? positive : name);
+  if (flag === undefined) {
+    const names = [...known].flatMap(([name, { negatable }]) =>
+      negatable ? [`--${name}`, `--no-${name}`] : [`--${name}`]
+    );
+    const suggestion = meant(nearest(rawName, names));
+    throw new UsageError(`Unknown flag ${rawName} of ${command}${suggestion}`, command);
+  }
+  if (flag.value === null) {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`, command);
+    return off ? [positive, false] : [name, true];
+  }
+  if (value === undefined || value === "") {
+    throw new UsageError(`${rawName} wants a value: ${rawName} ${flag.value}`, command);
+  }
+  const choices = choicesOf(flag.value);
+  if (choices.length > 0 && !choices.includes(value)) {
+    throw new UsageError(`${rawName} must be ${oneOf(choices)}, got "${value}"`, command);
+  }
+  return [name, value];
 }

@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import { retry } from "../errors.ts";
-import type { Status } from "../services.ts";
+import { encodeFrontier } from "../frontier.ts";
+import type { Services, Status } from "../services.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { OnProblem, World } from "./world.ts";
 
@@ -30,9 +31,18 @@ export async function openOwnFolder(
   const engine = await world.openEngine(config, onProblem);
   if (start) engine.start();
   let behind = false;
+  const settled = once(async () => {
+    if (recordsBehind(await engine.status(), config.blockSize) === 0) return;
+    if (!start) engine.start();
+    await caughtUp(() => engine.status(), config, world);
+  });
   return {
     name: config.dataDir,
+    own: true,
     status: () => engine.status(),
+    ...whenSettled(engine, settled),
+    records: engine.records,
+    catalogs: engine.catalogs,
     ingest(bytes, topic) {
       behind = true;
       const once = () => engine.ingest.ingest(ReadableStream.from([bytes]), "ndjson", topic);
@@ -42,7 +52,10 @@ export async function openOwnFolder(
       // A run covers what is archived: without this, nothing of what has just come in.
       await caughtUp(() => engine.status(), config, world);
       const runs: (RunReport | null)[] = [];
-      for (const layer of engine.batch.values()) runs.push(await layer.run({ full, signal: stop }));
+      for (const layer of engine.batch.values()) {
+        const run = await layer.run({ full, signal: stop });
+        runs.push(run === null ? null : { ...run, cut: encodeFrontier(run.cut) });
+      }
       return runs;
     },
     async close() {
@@ -51,6 +64,26 @@ export async function openOwnFolder(
       await engine.close();
     },
   };
+}
+
+/** What the warehouse answers: it covers the log, also after a process that could not end well. */
+function whenSettled(
+  { serving, deadLetters, sql }: Services,
+  settled: () => Promise<void>,
+): Pick<Target, "query" | "deadLetters" | "sql"> {
+  return {
+    query: (...args) => settled().then(() => serving.query(...args)),
+    deadLetters: {
+      list: (...args) => settled().then(() => deadLetters.list(...args)),
+      one: (...args) => settled().then(() => deadLetters.one(...args)),
+    },
+    sql: { query: (...args) => settled().then(() => sql.query(...args)) },
+  };
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => done ??= action();
 }
 
 /** Waits until all that the log holds is counted and all full blocks are archived. */

@@ -4,7 +4,7 @@ import { readOwner } from "../engine/data_folder.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** What only the composition root knows. */
-export type Composition = Pick<World, "openEngine" | "serve" | "version">;
+export type Composition = Pick<World, "openEngine" | "serve" | "inspect" | "version">;
 
 const COLUMNS = 80;
 const INTERRUPTED = 130;
@@ -17,6 +17,7 @@ export function processWorld(composition: Composition): World {
   return {
     ...composition,
     readOwner,
+    stdin: () => Deno.stdin.readable,
     clock: systemClock,
     env: Deno.env.toObject(),
     out: terminalOf(Deno.stdout),
@@ -28,19 +29,24 @@ export function processWorld(composition: Composition): World {
 function terminalOf(stream: typeof Deno.stdout): Terminal {
   const encoder = new TextEncoder();
   const tty = stream.isTerminal();
+  let closed = false;
   return {
     tty,
+    get closed() {
+      return closed;
+    },
     colours: tty && !Deno.noColor,
     get columns() {
       return tty ? Deno.consoleSize().columns : COLUMNS;
     },
     write(text) {
-      const bytes = encoder.encode(text);
+      const bytes = typeof text === "string" ? encoder.encode(text) : text;
       try {
         for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
       } catch (error) {
         // Whoever read it is gone (`twofold status | head`): nobody is left to tell.
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        closed = true;
       }
     },
   };

@@ -1,7 +1,9 @@
-import type { Config } from "../config.ts";
+import type { Config, ConfigInput } from "../config.ts";
 import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
+import { settingSources } from "../setting_sources.ts";
 import { openTarget } from "./open_target.ts";
-import { grouped, paint, table } from "./text.ts";
+import { table } from "./table.ts";
+import { grouped, paint } from "./text.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** Shows the status; returns the exit code: 1 when it is not ready. */
@@ -18,6 +20,24 @@ export async function statusCommand(
   } finally {
     await target.close();
   }
+}
+
+/** Shows every setting, its value and where that comes from; returns the exit code. */
+export function configCommand(
+  { json }: { readonly json: boolean },
+  given: ConfigInput,
+  { out }: World,
+): number {
+  // As a process would have them that is started with these variables.
+  const sources = settingSources({ ...given, command: "start" });
+  if (json) out.write(`${JSON.stringify({ settings: sources }, null, 2)}\n`);
+  else {
+    const rows = sources.map(({ flag, variable, value, source }) => [
+      ...[flag ?? "–", variable, value ?? "none", source],
+    ]);
+    out.write(table(["flag", "variable", "value", "from"], rows));
+  }
+  return 0;
 }
 
 /** The status as tables. */

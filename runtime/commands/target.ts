@@ -1,12 +1,20 @@
-import type { BatchRun, IngestAnswer, Status } from "../services.ts";
+import type { BatchRun, IngestAnswer, Services, Serving } from "../services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
-export type RunReport = Omit<BatchRun, "cut">;
+export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
+
+/** What a command may ask: the same whether a process answers or the data folder. */
+export interface Questions
+  extends Pick<Services, "records" | "deadLetters" | "catalogs" | "sql" | "status"> {
+  readonly query: Serving["query"];
+}
 
 /** What a command works on: the running process, or the data folder itself. */
-export interface Target {
+export interface Target extends Questions {
   /** What it is, in words: for messages. */
   readonly name: string;
+  /** Whether it is the data folder, opened here: then nothing else writes into it. */
+  readonly own: boolean;
   /**
    * Takes a chunk of NDJSON, durably before it returns; a lost answer is asked for again, which
    * repeats identities and so counts nothing twice.
@@ -14,7 +22,6 @@ export interface Target {
    * @param topic may be left out when there is one.
    */
   ingest(bytes: Uint8Array<ArrayBuffer>, topic?: string): Promise<IngestAnswer>;
-  status(): Promise<Status>;
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
   close(): Promise<void>;

@@ -30,34 +30,10 @@ export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/**
- * Rows under headings, columns as wide as they need; what looks like a number is set to the right.
- *
- * @param indent spaces before each line. Default 2.
- * @example
- * ```ts
- * import { table } from "./text.ts";
- * const text = table(["plugin", "rows"], [["ratings", "1,204"], ["views", "7"]]);
- * if (text !== "  plugin    rows\n  ratings  1,204\n  views        7\n") throw new Error(text);
- * ```
- */
-export function table(
-  headings: readonly string[],
-  rows: readonly (readonly string[])[],
-  indent = 2,
-): string {
-  const right = headings.map((_, column) =>
-    rows.length > 0 && rows.every((row) => /^(-?[\d,.]+( s|%)?|–)$/.test(row[column]))
-  );
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column].length))
-  );
-  return [headings, ...rows].map((row) => {
-    const cells = row.map((cell, column) =>
-      right[column] ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
-    );
-    return `${" ".repeat(indent)}${cells.join("  ")}`.trimEnd() + "\n";
-  }).join("");
+/** Choices in words: `a, b or c`. */
+export function oneOf(choices: readonly string[]): string {
+  const last = choices.length - 1;
+  return last < 1 ? choices.join("") : `${choices.slice(0, last).join(", ")} or ${choices[last]}`;
 }
 
 /**

@@ -23,7 +23,9 @@ export interface Listener {
 
 /** Where a command writes. */
 export interface Terminal {
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
+  /** Whether nobody reads any more (`twofold query … | head`): what goes on writing can end. */
+  readonly closed: boolean;
   /** Whether a person watches: then lines may be written over. */
   readonly tty: boolean;
   readonly colours: boolean;
@@ -38,6 +40,14 @@ export interface Owner {
   readonly url: string | null;
 }
 
+/** Loads parts of the engine, to see whether they can be. */
+export interface Inspect {
+  /** Loads ClickHouse's library. @returns its path. @throws UserError telling what is missing. */
+  library(path: string | null): string;
+  /** Loads the plugins. @returns their names. @throws UserError naming the file at fault. */
+  plugins(): Promise<string[]>;
+}
+
 /** Told of a fault that the process survives. */
 export type OnProblem = (message: string, error: unknown) => void;
 
@@ -47,6 +57,10 @@ export interface World {
   /** @throws ExternalError when the port is taken. */
   readonly serve: (engine: RunningEngine, config: Config) => Promise<Listener>;
   readonly readOwner: (dir: string) => Promise<Owner | null>;
+  /** What doctor looks at and only the composition root knows. */
+  readonly inspect: Inspect;
+  /** Standard input. Read once. */
+  readonly stdin: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;

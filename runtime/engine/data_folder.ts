@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import { UserError } from "../errors.ts";
 
+/** The format of a data folder that this version reads and writes. */
+export const DATA_FORMAT = 1;
+
 /** What the owner of a data folder tells of itself. */
 export interface OwnerInfo {
   readonly pid: number;
@@ -118,7 +121,13 @@ function openLock(dir: string, create: boolean): Promise<Deno.FsFile> {
   return Deno.open(join(dir, "owner.lock"), { read: true, write: create, create });
 }
 
-async function readInfo(dir: string): Promise<OwnerInfo | null> {
+/**
+ * What the last owner of a folder told of itself, whether it still runs or not.
+ *
+ * @returns null for a folder that nobody ever owned.
+ * @throws UserError when that cannot be read.
+ */
+export async function readInfo(dir: string): Promise<OwnerInfo | null> {
   try {
     return JSON.parse(await Deno.readTextFile(join(dir, "owner.json")));
   } catch (error) {

@@ -12,15 +12,13 @@ import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
-import { claimDirectory, type DirectoryClaim } from "./data_folder.ts";
+import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
 import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
-/** The format of a data folder that this version reads and writes. */
-const DATA_FORMAT = 1;
 /** The database of the relations. */
 const DATABASE = "movie_analytics";
 

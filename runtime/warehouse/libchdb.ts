@@ -106,8 +106,12 @@ function pinLibrary(libraryPath: string): void {
   libc.close();
 }
 
-/** The library of the npm package for this platform, or the one beside the executable. */
-function findLibrary(): string {
+/**
+ * The library of the npm package for this platform, or the one beside the executable.
+ *
+ * @throws UserError where there is none.
+ */
+export function findLibrary(): string {
   const { os, arch, target } = Deno.build;
   const platform = `${os}-${arch}-${target.split("-").at(-1)}`;
   const name = PACKAGES[platform];

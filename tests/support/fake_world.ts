@@ -12,11 +12,13 @@ export interface KeptTerminal extends Terminal {
 /** @param tty whether it acts as if a person watched. */
 export function keptTerminal(tty = false): KeptTerminal {
   let kept = "";
+  const decoder = new TextDecoder();
   return {
     tty,
     colours: false,
     columns: 80,
-    write: (text) => void (kept += text),
+    closed: false,
+    write: (text) => void (kept += typeof text === "string" ? text : decoder.decode(text)),
     text: () => kept,
   };
 }
@@ -185,6 +187,11 @@ export function fakeWorld(
         url: "http://127.0.0.1:8000",
         shutdown: () => Promise.resolve(void engine.done.push("shutdown")),
       }),
+    inspect: {
+      library: () => "/lib/libchdb.so",
+      plugins: () => Promise.resolve(["popular_movies", "ratings"]),
+    },
+    stdin: () => ReadableStream.from([]),
     readOwner: () => Promise.resolve(owner()),
     env: {},
     version: "0.1.0",

@@ -1,0 +1,109 @@
+import type { Config } from "../config.ts";
+import { UserError } from "../errors.ts";
+import type { AnswerColumn } from "../services.ts";
+import { openTarget } from "./open_target.ts";
+import { rowFormat, RowWriter } from "./rows.ts";
+import { counted } from "./text.ts";
+import { inputStream } from "./text_input.ts";
+import type { World } from "./world.ts";
+
+type Flags = Readonly<Record<string, string | boolean>>;
+
+const LIST_COLUMNS: readonly AnswerColumn[] = [
+  { name: "name", type: "string" },
+  { name: "rows", type: "integer" },
+  { name: "updated", type: "instant" },
+  { name: "columns", type: "list" },
+  { name: "summary", type: "string" },
+];
+/** The largest page there is: fewest requests for all entries. */
+const WHOLE_PAGE = "10000";
+
+/** Lists the catalogs; returns the exit code. */
+export async function catalogsCommand(flags: Flags, config: Config, world: World): Promise<number> {
+  const format = rowFormat(flags);
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const catalogs = await target.catalogs.list(world.stop);
+    const writer = new RowWriter({
+      ...{ columns: LIST_COLUMNS, format, terminal: world.out, name: "catalogs" },
+    });
+    writer.write(catalogs.map((catalog) => ({
+      ...catalog,
+      columns: format === "json" ? catalog.columns : catalog.columns.map(({ name }) => name),
+    })));
+    writer.end();
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+/** Shows entries of a catalog; returns the exit code. */
+export async function catalogCommand(
+  name: string,
+  flags: Flags,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const format = rowFormat(flags);
+  const whole = flags.all === true;
+  const { search, keys, limit = whole ? WHOLE_PAGE : undefined } = flags as Record<string, string>;
+  const target = await openTarget(config, world, { start: false });
+  try {
+    let page = await target.catalogs.get(name, { search, keys, limit }, world.stop);
+    const { catalog, columns } = page;
+    const beside = { catalog, columns, next: whole ? null : page.next };
+    const writer = new RowWriter({ columns, format, terminal: world.out, beside });
+    writer.write(page.items);
+    while (whole && page.next !== null && !world.out.closed) {
+      const query = { search, keys, limit, after: page.next };
+      page = await target.catalogs.get(name, query, world.stop);
+      writer.write(page.items);
+    }
+    writer.end();
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+const FORMATS = { ndjson: "ndjson", json: "json-array", csv: "csv" } as const;
+
+/** Replaces a catalog by a file's rows; returns the exit code. */
+export async function catalogPutCommand(
+  name: string,
+  file: string,
+  flags: Flags,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const format = putFormat(file, flags.format as keyof typeof FORMATS | undefined);
+  const body = await inputStream(file, world);
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const put = await target.catalogs.put(name, body, FORMATS[format]);
+    world.out.write(
+      flags.json === true
+        ? `${JSON.stringify(put)}\n`
+        : `${put.catalog} has ${counted(put.rows, "row")} now.\n`,
+    );
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+/** @throws {UserError} where the file's name does not tell. */
+function putFormat(file: string, given?: keyof typeof FORMATS): keyof typeof FORMATS {
+  if (given !== undefined) return given;
+  const [, ending] = /\.(ndjson|jsonl|json|csv)$/i.exec(file) ?? [];
+  if (ending === undefined) {
+    throw new UserError(
+      `Cannot put a catalog: "${file}" does not tell its format, give --format ndjson, json or csv`,
+      { field: "format" },
+    );
+  }
+  const name = ending.toLowerCase();
+  return name === "jsonl" ? "ndjson" : name as keyof typeof FORMATS;
+}

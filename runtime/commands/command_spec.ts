@@ -1,0 +1,37 @@
+/** What a command is, as far as reading, help, docs and completions need to know. */
+import type { settings } from "../config.ts";
+
+/** An option that is no setting. */
+export interface Option {
+  readonly flag: string;
+  /**
+   * What stands for the value; null for a switch. Words in lower case with `|` between are the
+   * values that there are.
+   */
+  readonly value: string | null;
+  readonly summary: string;
+  /** Whether it may come more than once. */
+  readonly many?: boolean;
+}
+
+/** A command, as help shows it. */
+export interface CommandSpec {
+  readonly summary: string;
+  /** What stands for the arguments it takes, all of which are wanted. */
+  readonly arguments?: readonly string[];
+  readonly settings: readonly (keyof typeof settings)[];
+  readonly options: readonly Option[];
+  /** Arguments and what they do. */
+  readonly examples: readonly (readonly [args: string, what: string])[];
+}
+
+/** The values that a placeholder such as `table|json|csv` names; none where it is not such. */
+export function choicesOf(placeholder: string | null): readonly string[] {
+  const words = placeholder?.split("|") ?? [];
+  return words.length > 1 && words.every((word) => /^[a-z][a-z-]*$/.test(word)) ? words : [];
+}
+
+/** What stands for the value of a setting's flag. */
+export function placeholderOf(flag: string): string {
+  return flag === "data" ? "DIR" : flag.split("-").at(-1)!.toUpperCase();
+}

@@ -1,0 +1,110 @@
+/** What has to be so that Twofold can run here. */
+import {
+  type Config,
+  type ConfigInput,
+  readConfig,
+  settings,
+  unknownVariables,
+} from "../config.ts";
+import { settingSources } from "../setting_sources.ts";
+import { type Check, failed, fine } from "./check.ts";
+import { connect } from "./client.ts";
+import { checkDenoVersion } from "./deno_version.ts";
+import { folderChecks } from "./doctor_folder.ts";
+import { portCheck } from "./doctor_port.ts";
+import { counted, nearest } from "./text.ts";
+import type { Owner, World } from "./world.ts";
+
+/** A clock before this release is wrong; event times end in 2105. */
+const SANE_FROM = Date.UTC(2026, 0, 1), SANE_TO = Date.UTC(2105, 0, 1);
+
+/** The checks, one after another; a fault in one is told and the others go on. */
+export async function* checksOf(
+  flags: NonNullable<ConfigInput["flags"]>,
+  world: World,
+): AsyncGenerator<Check> {
+  const { env, inspect } = world;
+  yield await attempt("deno", null, () => {
+    checkDenoVersion();
+    return fine("deno", Deno.version.deno);
+  });
+  yield clockCheck(world);
+  // As start would have them: that is what has to go well.
+  const given = { command: "start" as const, flags, env };
+  const read = await attempt("settings", null, () => settingsCheck(given, env));
+  yield read;
+  yield await attempt("clickhouse", "run `deno install`, or set --libchdb", () => {
+    const path = flags.libchdb ?? env[settings.libchdbPath.env];
+    return fine("clickhouse", inspect.library(path ? String(path) : null));
+  });
+  yield await attempt("plugins", "mend or remove that file", async () => {
+    const names = await inspect.plugins();
+    return fine("plugins", `${counted(names.length, "plugin")}: ${names.join(", ")}`);
+  });
+  if (read.state === "fail") return;
+  const config = readConfig(given);
+  const owner = await world.readOwner(config.dataDir).catch(() => null);
+  yield* folderChecks(config, owner, world.clock);
+  yield await portCheck(config, owner);
+  if (owner === null) return;
+  yield await attempt("process", "look at its log", () => processCheck(owner, config, world));
+}
+
+async function attempt(
+  check: string,
+  advice: string | null,
+  action: () => Check | Promise<Check>,
+): Promise<Check> {
+  try {
+    return await action();
+  } catch (error) {
+    return failed(check, error, advice);
+  }
+}
+
+function clockCheck({ clock }: World): Check {
+  const found = new Date(clock.now()).toISOString();
+  const sane = clock.now() >= SANE_FROM && clock.now() < SANE_TO;
+  if (sane) return fine("clock", found);
+  return { check: "clock", state: "fail", found, advice: "set the machine's clock" };
+}
+
+function settingsCheck(given: ConfigInput, env: World["env"]): Check {
+  const sources = settingSources(given).filter(({ source }) => source !== "default");
+  const names = sources.map(({ source, flag, variable }) => source === "flag" ? flag : variable);
+  const found = names.length === 0 ? "all defaults" : `${names.join(", ")}; the rest defaults`;
+  const unknown = unknownVariables(env);
+  if (unknown.length === 0) return fine("settings", found);
+  const known = Object.values(settings).map((setting) => setting.env.toLowerCase());
+  const meant = unknown.map((name) => {
+    const near = nearest(name, known);
+    return `${name}${near === null ? "" : ` (did you mean ${near.toUpperCase()}?)`}`;
+  });
+  return {
+    check: "settings",
+    state: "warn",
+    found: `there is no setting ${meant.join(", ")}`,
+    advice: "mend or unset it; `twofold status --config` shows all",
+  };
+}
+
+/** How the process that owns the folder is. */
+async function processCheck(owner: Owner, config: Config, world: World): Promise<Check> {
+  const found = `process ${owner.pid}`;
+  if (owner.url === null) {
+    return {
+      ...{ check: "process", state: "warn", found: `${found} does not listen yet` },
+      advice: "look again in a minute, then at its log",
+    };
+  }
+  const status = await connect({ config, world, url: owner.url, attempts: 2 }).status();
+  const { ready, problems, version } = status;
+  const about = `${found}, Twofold ${version}, on ${owner.url}`;
+  if (ready && problems.length === 0) return fine("process", `${about} is well`);
+  return {
+    check: "process",
+    state: ready ? "warn" : "fail",
+    found: [`${about} ${ready ? "has problems" : "is not ready"}`, ...problems].join("\n"),
+    advice: "docs/operations.md tells the ways out; its log tells more",
+  };
+}

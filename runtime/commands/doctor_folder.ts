@@ -1,0 +1,98 @@
+/** Whether the data folder can be used. */
+import { statfs } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { DATA_FORMAT, readInfo } from "../engine/data_folder.ts";
+import { type Check, failed, fine, wordsOf } from "./check.ts";
+import type { Owner } from "./world.ts";
+
+const MIB = 2 ** 20;
+/** A batch run that spills, a compaction and the log's growth want room. */
+const ENOUGH_BYTES = 2048 * MIB;
+const LEAST_BYTES = 256 * MIB;
+
+/** Checks of the data folder: whose it is, what it holds, whether it can be written, free space. */
+export async function* folderChecks(
+  { dataDir }: Pick<Config, "dataDir">,
+  owner: Owner | null,
+  clock: Clock,
+): AsyncGenerator<Check> {
+  const dir = resolve(dataDir);
+  const present = await nearestFolder(dir);
+  yield await formatCheck(dir, present === dir, owner, clock);
+  yield await writeCheck(present);
+  yield await spaceCheck(present);
+}
+
+/** The folder itself, or the one above it that is there. */
+async function nearestFolder(dir: string): Promise<string> {
+  for (let at = dir;; at = dirname(at)) {
+    if (await Deno.stat(at).catch(() => null) !== null || at === dirname(at)) return at;
+  }
+}
+
+async function formatCheck(
+  dir: string,
+  present: boolean,
+  owner: Owner | null,
+  clock: Clock,
+): Promise<Check> {
+  if (!present) return fine("folder", `${dir} is not there yet: it is made at the first start`);
+  const check = "folder";
+  try {
+    const info = await readInfo(dir);
+    if (info === null) return await strangeFolder(dir);
+    if (info.formatVersion > DATA_FORMAT) {
+      return {
+        ...{ check, state: "fail", advice: "use a newer version of Twofold" },
+        found: `${dir} is of format ${info.formatVersion}, this version knows ${DATA_FORMAT}`,
+      };
+    }
+    if (Date.parse(info.started) > clock.now()) {
+      return {
+        ...{ check, state: "warn", advice: "see whether the machine's clock is right" },
+        found: `${dir} was opened at ${info.started}, which is yet to come`,
+      };
+    }
+    const whose = owner === null ? "no process owns it" : `owned by process ${owner.pid}`;
+    return fine(check, `${dir}, format ${info.formatVersion}, ${whose}`);
+  } catch (error) {
+    return failed(check, error, "see docs/operations.md, The data folder");
+  }
+}
+
+/** A folder that Twofold never opened: what is in it is somebody else's. */
+async function strangeFolder(dir: string): Promise<Check> {
+  for await (const { name } of Deno.readDir(dir)) {
+    return {
+      ...{ check: "folder", state: "warn", advice: "give Twofold a folder of its own: --data" },
+      found: `${dir} is no data folder, and there is ${name} in it`,
+    };
+  }
+  return fine("folder", `${dir} is empty`);
+}
+
+/** Writes and removes a file: nothing else tells for sure (quotas, read-only mounts). */
+async function writeCheck(dir: string): Promise<Check> {
+  const probe = join(dir, `.doctor-${crypto.randomUUID()}`);
+  try {
+    await Deno.writeTextFile(probe, "twofold\n", { createNew: true });
+    await Deno.remove(probe);
+    return fine("writable", dir);
+  } catch (error) {
+    return {
+      ...{ check: "writable", state: "fail", found: `cannot write to ${dir}: ${wordsOf(error)}` },
+      advice: "give this user the folder, or another one: --data",
+    };
+  }
+}
+
+async function spaceCheck(dir: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(dir);
+  const free = bavail * bsize;
+  const found = `${(free / 1024 / MIB).toFixed(1)} GiB free`;
+  if (free >= ENOUGH_BYTES) return fine("disk", found);
+  const state = free < LEAST_BYTES ? "fail" : "warn";
+  return { check: "disk", state, found, advice: "make room, or keep less: --log-retention" };
+}

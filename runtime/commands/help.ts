@@ -1,0 +1,89 @@
+/** Help, from the table of commands. */
+import { type Command, defaultText, type Setting, settings } from "../config.ts";
+import { commands, flagsOf, verbsOf } from "./command_line.ts";
+
+/** What the codes mean that a command ends with. */
+export const exitCodes: readonly (readonly [code: number, meaning: string])[] = [
+  [0, "done"],
+  [1, "failed; for status and doctor: something is not well"],
+  [2, "the command line, a setting or an input file has to be changed"],
+  [3, "something outside failed: a port, a disk, a process that does not answer"],
+  [4, "what was named is not there: a metric, a catalog, a dead letter"],
+  [130, "interrupted before it was done"],
+];
+
+type Row = readonly [head: string, text: string];
+
+/** The help of a command, of a noun with verbs, or of everything. */
+export function helpOf(name: string | null): string {
+  if (name === null) return overview();
+  return Object.hasOwn(commands, name) ? commandHelp(name as Command) : nounHelp(name);
+}
+
+function overview(): string {
+  return [
+    "Twofold: metrics that are both fresh and exact\n",
+    "Usage: twofold COMMAND [FLAGS]      (in a checkout: deno task twofold COMMAND [FLAGS])\n",
+    section("Commands", [
+      ...listed(Object.keys(commands) as Command[]),
+      ["help COMMAND", "Shows flags and examples of a command"],
+    ]),
+    section("Exit codes", exitCodes.map(([code, meaning]) => [String(code), meaning])),
+    "Settings can be given by TWOFOLD_* variables too; a flag wins. Colours are for terminals, and\n" +
+    "NO_COLOR switches them off.\n",
+  ].join("\n");
+}
+
+function nounHelp(noun: string): string {
+  const verbs = verbsOf(noun);
+  const examples = verbs.flatMap((verb) => commands[verb].examples);
+  return [
+    `Usage: twofold ${noun} VERB [FLAGS]\n`,
+    section("Commands", listed(verbs)),
+    section("Examples", examples.map(exampleRow)),
+  ].join("\n");
+}
+
+function commandHelp(command: Command): string {
+  const spec = commands[command];
+  const verbs = verbsOf(command);
+  return [
+    `${spec.summary}\n`,
+    `Usage: ${["twofold", command, ...spec.arguments ?? [], "[FLAGS]"].join(" ")}\n`,
+    ...(verbs.length === 0 ? [] : [section("Commands", listed(verbs))]),
+    section("Flags", flagRows(command)),
+    section("Examples", spec.examples.map(exampleRow)),
+  ].join("\n");
+}
+
+const listed = (names: readonly Command[]): Row[] =>
+  names.map((
+    name,
+  ) => [[name, ...commands[name].arguments ?? []].join(" "), commands[name].summary]);
+
+const exampleRow = ([args, what]: Row): Row => [`twofold ${args}`, what];
+
+/** Flags in the order of the table; a setting without one by its variable. */
+function flagRows(command: Command): Row[] {
+  const own = new Set(commands[command].options.map(({ flag }) => flag));
+  const flags = flagsOf(command);
+  const headOf = (flag: string) => {
+    const { value, negatable } = flags.get(flag)!;
+    return negatable ? `--[no-]${flag}` : value === null ? `--${flag}` : `--${flag} ${value}`;
+  };
+  const given = commands[command].settings.map((name): Row => {
+    const setting = settings[name] as Setting<unknown>;
+    const head = setting.flag === null ? setting.env : headOf(setting.flag);
+    return [head, `${setting.summary}; default ${defaultText(setting).replaceAll("`", "")}`];
+  });
+  return [
+    ...[...own].map((flag): Row => [headOf(flag), flags.get(flag)!.summary]),
+    ...given,
+    ["--help", "Shows this"],
+  ];
+}
+
+function section(title: string, rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(([head]) => head.length));
+  return `${title}:\n${rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}\n`).join("")}`;
+}

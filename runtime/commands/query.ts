@@ -1,0 +1,76 @@
+import { type Config } from "../config.ts";
+import { UserError } from "../errors.ts";
+import type { MetricAnswer, MetricQuery } from "../services.ts";
+import type { GivenFlags } from "./command_line.ts";
+import { openTarget } from "./open_target.ts";
+import { rowFormat, RowWriter } from "./rows.ts";
+import type { World } from "./world.ts";
+
+/** The largest page there is: fewest requests for all rows. */
+const WHOLE_PAGE = "10000";
+
+/** Shows the rows of a metric; returns the exit code. */
+export async function queryCommand(
+  metric: string,
+  given: GivenFlags,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const { flags } = given;
+  const format = rowFormat(flags);
+  const query = metricQuery(given);
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const first = await target.query(metric, query, world.stop);
+    const { columns, rows: _, next, ...about } = first;
+    const beside = { ...about, columns, next: flags.all === true ? null : next };
+    const writer = new RowWriter({ columns, format, terminal: world.out, beside });
+    let page: MetricAnswer = first;
+    writer.write(page.rows);
+    while (flags.all === true && page.next !== null && !world.out.closed) {
+      page = await target.query(metric, { ...query, after: page.next }, world.stop);
+      writer.write(page.rows);
+    }
+    writer.end();
+    if (page.next !== null && flags.all !== true && format === "table") {
+      world.err.write("There are more rows: --all shows them, --limit more of them.\n");
+    }
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+/**
+ * The question that flags ask; values are checked by whoever answers.
+ *
+ * @throws {UserError} when `--where` is not of the form `key=value` or names a key twice.
+ */
+export function metricQuery({ flags, lists }: GivenFlags): MetricQuery {
+  const names = ["layer", "bucket", "from", "to", "order", "limit", "expand"] as const;
+  const given = Object.fromEntries(
+    names.filter((name) => flags[name] !== undefined).map((name) => [name, String(flags[name])]),
+  );
+  return {
+    ...flags.all === true ? { limit: WHOLE_PAGE } : {},
+    ...given,
+    ...flags["wait-for"] === undefined ? {} : { wait_for: String(flags["wait-for"]) },
+    keys: keysOf(lists.where ?? []),
+  };
+}
+
+function keysOf(conditions: readonly string[]): Record<string, string> {
+  const keys: Record<string, string> = {};
+  for (const condition of conditions) {
+    const at = condition.indexOf("=");
+    const key = condition.slice(0, Math.max(0, at));
+    const fault = (wanted: string) =>
+      new UserError(`Cannot query: --where wanted ${wanted}, got "${condition}"`, {
+        field: "where",
+      });
+    if (key === "") throw fault("key=value");
+    if (Object.hasOwn(keys, key)) throw fault(`each key once`);
+    keys[key] = condition.slice(at + 1);
+  }
+  return keys;
+}

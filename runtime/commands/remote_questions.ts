@@ -1,0 +1,107 @@
+/** Asks the running process by its API. */
+import type {
+  CatalogInfo,
+  CatalogPage,
+  CatalogPut,
+  DeadLetter,
+  MetricAnswer,
+  RecordView,
+  SqlAnswer,
+  Status,
+} from "../services.ts";
+import type { Questions } from "./target.ts";
+
+/** A request to the API. */
+export interface Call {
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly type?: string;
+  readonly body?: BodyInit;
+  /** The longest wait for an answer in milliseconds; none for a batch run. */
+  readonly timeoutMs?: number;
+  /** Gives up before that. */
+  readonly signal?: AbortSignal;
+}
+
+/** Makes a request until there is an answer, as long as trying again may help. */
+export type Caller = <Answer>(call: Call) => Promise<Answer>;
+
+/** A chunk takes milliseconds; a process that says nothing for so long has hung. */
+export const ANSWER_MS = 60_000;
+
+const TYPES = {
+  ndjson: "application/x-ndjson",
+  "json-array": "application/json",
+  csv: "text/csv",
+} as const;
+
+/** The questions that a process answers. */
+export function remoteQuestions(call: Caller): Questions {
+  const get = <Answer>(path: string, query: object = {}, signal?: AbortSignal) =>
+    call<Answer>({
+      ...{
+        method: "GET",
+        path: `/api/v1/${path}${queryText(query)}`,
+        timeoutMs: ANSWER_MS,
+        signal,
+      },
+    });
+  return {
+    status: () => get<Status>("status"),
+    query: (metric, { keys, ...query }, signal) =>
+      get<MetricAnswer>(path`metrics/${metric}`, { ...query, ...keys }, signal),
+    records: {
+      async list(query, signal) {
+        type Answer = { events: RecordView[]; next: string | null; newest: string };
+        const { events, next, newest } = await get<Answer>("events", query, signal);
+        return { items: events, next, newest };
+      },
+    },
+    deadLetters: {
+      async list(query, signal) {
+        type Answer = { dead_letters: DeadLetter[]; next: string | null };
+        const answer = await get<Answer>("dead-letters", query, signal);
+        return { items: answer.dead_letters, next: answer.next };
+      },
+      async one({ topic, partition, offset }, signal) {
+        type Answer = DeadLetter & { text?: string; base64: string };
+        const at = path`dead-letters/${topic}/${partition}/${offset}`;
+        const { text: _, base64, ...letter } = await get<Answer>(at, {}, signal);
+        return { ...letter, bytes: Uint8Array.fromBase64(base64) };
+      },
+    },
+    catalogs: {
+      list: async (signal) =>
+        (await get<{ catalogs: CatalogInfo[] }>("catalogs", {}, signal)).catalogs,
+      async get(name, query, signal) {
+        type Answer = Omit<CatalogPage, "items"> & { rows: CatalogPage["items"] };
+        const { rows, ...page } = await get<Answer>(path`catalogs/${name}`, query, signal);
+        return { ...page, items: rows };
+      },
+      put: async (name, body, format) =>
+        await call<CatalogPut>({
+          ...{ method: "PUT", path: `/api/v1/${path`catalogs/${name}`}`, timeoutMs: ANSWER_MS },
+          // Sent again when the process restarts meanwhile: a stream could be read only once.
+          ...{ type: TYPES[format], body: await new Response(body as BodyInit).bytes() },
+        }),
+    },
+    sql: {
+      query: (sql, { limit, signal } = {}) =>
+        call<SqlAnswer>({
+          ...{ method: "POST", path: "/api/v1/sql", type: "application/json", signal },
+          ...{ body: JSON.stringify({ sql, limit }), timeoutMs: ANSWER_MS },
+        }),
+    },
+  };
+}
+
+/** A path whose parts may hold anything. */
+function path(texts: TemplateStringsArray, ...parts: string[]): string {
+  return String.raw({ raw: texts }, ...parts.map(encodeURIComponent));
+}
+
+/** The query of a URL; what is left out is not in it. */
+function queryText(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+}

@@ -1,0 +1,124 @@
+/** Rows as a table for people, as JSON or as CSV. */
+import { UserError } from "../errors.ts";
+import type { AnswerColumn } from "../services.ts";
+import { Table } from "./table.ts";
+import { grouped } from "./text.ts";
+import type { Terminal } from "./world.ts";
+
+/** How rows are written. */
+export type RowFormat = "table" | "json" | "csv";
+
+/** A row by column. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * What `--format` and `--json` ask for.
+ *
+ * @throws {UserError} when they contradict each other.
+ */
+export function rowFormat(flags: Readonly<Record<string, string | boolean>>): RowFormat {
+  const { format, json } = flags;
+  if (json === true && format !== undefined && format !== "json") {
+    throw new UserError(`Cannot write: --json and --format ${format} exclude each other`, {
+      field: "format",
+    });
+  }
+  return json === true ? "json" : (format as RowFormat | undefined) ?? "table";
+}
+
+/** Options of {@link RowWriter}. */
+export interface RowWriterOptions {
+  readonly columns: readonly AnswerColumn[];
+  readonly format: RowFormat;
+  readonly terminal: Terminal;
+  /** json only: what stands beside the rows. */
+  readonly beside?: Row;
+  /** json only: what the rows are called. Default `rows`. */
+  readonly name?: string;
+}
+
+/** Writes rows part by part, so that no more than a part is in memory. */
+export class RowWriter {
+  readonly #options: RowWriterOptions;
+  readonly #table: Table;
+  #rows = 0;
+  #begun = false;
+
+  constructor(options: RowWriterOptions) {
+    this.#options = options;
+    this.#table = new Table({
+      headings: options.columns.map(({ name }) => name),
+      right: options.columns.map(({ type }) => isNumber(type)),
+      terminal: options.terminal,
+    });
+  }
+
+  /** Writes some rows. */
+  write(rows: readonly Row[]): void {
+    const { columns, format, terminal } = this.#options;
+    if (rows.length === 0) return;
+    if (format === "json") {
+      const texts = rows.map((row) => JSON.stringify(row));
+      terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : ","}\n${texts.join(",\n")}`);
+    } else if (format === "csv") {
+      terminal.write(this.#opening() + rows.map((row) => csvLine(columns, row)).join(""));
+    } else {
+      const cells = rows.map((row) => columns.map(({ name, type }) => cellText(type, row[name])));
+      terminal.write(this.#table.text(cells));
+    }
+    this.#begun = true;
+    this.#rows += rows.length;
+  }
+
+  /** Ends the document; for a table without rows that is all it says. */
+  end(): void {
+    const { format, terminal } = this.#options;
+    if (format === "json") terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : "\n"}]}\n`);
+    else if (this.#rows > 0) return;
+    else terminal.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
+  }
+
+  /** What stands before the first row. */
+  #opening(): string {
+    const { columns, format, beside = {}, name = "rows" } = this.#options;
+    if (this.#begun) return "";
+    if (format === "csv") return columns.map(({ name }) => csvCell(name)).join(",") + "\n";
+    const fields = Object.entries(beside).map(([key, value]) =>
+      `${JSON.stringify(key)}:${JSON.stringify(value ?? null)},\n`
+    );
+    return `{${fields.join("")}${JSON.stringify(name)}:[`;
+  }
+}
+
+/** Whether a column of this type, of the API or of ClickHouse, holds numbers. */
+function isNumber(type: string): boolean {
+  return /^(integer|decimal|number|uint32|(Nullable\()?(U?Int\d|Float|Decimal))/.test(type);
+}
+
+const DECIMALS = 4;
+
+/** A value for people: counts with commas, keys as they are, fractions to four places. */
+function cellText(type: string, value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (type === "integer") return grouped(value as number);
+  if (typeof value === "number" && !Number.isInteger(value)) {
+    return String(Number(value.toFixed(DECIMALS)));
+  }
+  if (Array.isArray(value)) return value.map(String).join(", ");
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+const csvLine = (columns: readonly AnswerColumn[], row: Row) =>
+  columns.map(({ name }) => csvCell(row[name])).join(",") + "\n";
+
+/** A list of texts is one cell with `|` between, as a catalog's CSV has it. */
+function csvCell(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  const texts = Array.isArray(value) && value.every((each) => typeof each !== "object");
+  const text = texts
+    ? value.join("|")
+    : typeof value === "object"
+    ? JSON.stringify(value)
+    : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,45 @@
+import type { Config } from "../config.ts";
+import { UserError } from "../errors.ts";
+import { openTarget } from "./open_target.ts";
+import { rowFormat, RowWriter } from "./rows.ts";
+import { inputStream } from "./text_input.ts";
+import type { World } from "./world.ts";
+
+/** Runs one SELECT and shows its rows; returns the exit code. */
+export async function sqlCommand(
+  statement: string,
+  flags: Readonly<Record<string, string | boolean>>,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const format = rowFormat(flags);
+  const limit = readLimit(flags.limit as string | undefined);
+  const sql = statement === "-"
+    ? await new Response(await inputStream("-", world)).text()
+    : statement;
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const answer = await target.sql.query(sql, { limit, signal: world.stop });
+    const { columns, rows, ...beside } = answer;
+    const writer = new RowWriter({
+      ...{ columns, format, terminal: world.out, beside: { columns, ...beside } },
+    });
+    writer.write(rows);
+    writer.end();
+    if (answer.truncated && format !== "json") {
+      world.err.write(`There are more than ${rows.length} rows: --limit shows more of them.\n`);
+    }
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+/** @throws {UserError} where it is no whole number; its range is the console's to check. */
+function readLimit(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UserError(`Cannot run the SQL: --limit must be a whole number, got "${text}"`, {
+    field: "limit",
+  });
+}
