@@ -46,7 +46,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\/api\//,
     may: [
       /^routes\/api\//,
-      /^runtime\/(ports|services|errors|frontier|events)\.ts$/,
+      /^runtime\/(ports|services|errors|frontier|events|csv)\.ts$/,
       /^(hono|zod)/,
       builtIn,
     ],
@@ -55,7 +55,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\//,
     may: [
       /^(routes|islands)\//,
-      /^runtime\/(ports|services|errors|frontier|events)\.ts$/,
+      /^runtime\/(ports|services|errors|frontier|events|csv)\.ts$/,
       /^(hono|preact)/,
       builtIn,
     ],

@@ -1,4 +1,5 @@
-/** Rows as CSV (RFC 4180): a header, CRLF, quotes where they are needed. */
+/** Rows as CSV, with a header. */
+import { csvLine } from "../../runtime/csv.ts";
 
 /** Rows and their columns. */
 export interface Table {
@@ -18,17 +19,5 @@ export interface Table {
  */
 export function csvOf({ columns, rows }: Table): string {
   const names = columns.map((column) => column.name);
-  const lines = [names.map(cell), ...rows.map((row) => names.map((name) => cell(row[name])))];
-  return lines.map((cells) => `${cells.join(",")}\r\n`).join("");
-}
-
-function cell(value: unknown): string {
-  const text = value === null || value === undefined
-    ? ""
-    : Array.isArray(value)
-    ? value.join("|")
-    : typeof value === "object"
-    ? JSON.stringify(value)
-    : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvLine(names) + rows.map((row) => csvLine(names.map((name) => row[name]))).join("");
 }

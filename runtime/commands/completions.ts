@@ -41,13 +41,13 @@ export function completionsFor(shell: Shell): string {
 
 function nodes(): Node[] {
   const names = Object.keys(commands) as Command[];
-  const nouns = new Set(names.map((name) => name.split(" ")[0]));
-  for (const name of names) nouns.delete(name);
+  const top = [...new Set(names.map((name) => name.split(" ")[0]))];
+  const nouns = top.filter((name) => !Object.hasOwn(commands, name));
   const bare = (name: string, summary: string) => ({ name, summary, flags: [], places: [] });
   return [
     ...names.map(commandNode),
-    ...[...nouns].map((noun) => ({ ...bare(noun, summaryOf(noun)), verbs: lastWords(noun) })),
-    { ...bare("help", "Shows flags and examples of a command"), verbs: [...new Set(names)] },
+    ...nouns.map((noun) => ({ ...bare(noun, summaryOf(noun)), verbs: lastWords(noun) })),
+    { ...bare("help", "Shows flags and examples of a command"), verbs: top },
   ];
 }
 
@@ -177,7 +177,8 @@ _twofold() {
 ${cases.join("\n")}
   esac
 }
-compdef _twofold twofold
+# Autoloaded, this file is the function; sourced, it only defines it.
+if [[ $funcstack[1] == _twofold ]]; then _twofold; else compdef _twofold twofold; fi
 `;
 }
 

@@ -61,7 +61,11 @@ const listed = (names: readonly Command[]): Row[] =>
     name,
   ) => [[name, ...commands[name].arguments ?? []].join(" "), commands[name].summary]);
 
-const exampleRow = ([args, what]: Row): Row => [`twofold ${args}`, what];
+/** A line that is more than arguments names the program itself. */
+const exampleRow = ([args, what]: Row): Row => [
+  args.includes("twofold ") ? args : `twofold ${args}`,
+  what,
+];
 
 /** Flags in the order of the table; a setting without one by its variable. */
 function flagRows(command: Command): Row[] {

@@ -17,9 +17,9 @@ export function processWorld(composition: Composition): World {
   return {
     ...composition,
     readOwner,
-    stdin: () => Deno.stdin.readable,
     clock: systemClock,
     env: Deno.env.toObject(),
+    input: () => Deno.stdin.readable,
     out: terminalOf(Deno.stdout),
     err: terminalOf(Deno.stderr),
     stop: stopSignal(),

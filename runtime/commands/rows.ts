@@ -1,4 +1,5 @@
 /** Rows as a table for people, as JSON or as CSV. */
+import { csvLine } from "../csv.ts";
 import { UserError } from "../errors.ts";
 import type { AnswerColumn } from "../services.ts";
 import { Table } from "./table.ts";
@@ -61,7 +62,9 @@ export class RowWriter {
       const texts = rows.map((row) => JSON.stringify(row));
       terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : ","}\n${texts.join(",\n")}`);
     } else if (format === "csv") {
-      terminal.write(this.#opening() + rows.map((row) => csvLine(columns, row)).join(""));
+      const names = columns.map(({ name }) => name);
+      const lines = rows.map((row) => csvLine(names.map((name) => row[name])));
+      terminal.write(this.#opening() + lines.join(""));
     } else {
       const cells = rows.map((row) => columns.map(({ name, type }) => cellText(type, row[name])));
       terminal.write(this.#table.text(cells));
@@ -82,7 +85,7 @@ export class RowWriter {
   #opening(): string {
     const { columns, format, beside = {}, name = "rows" } = this.#options;
     if (this.#begun) return "";
-    if (format === "csv") return columns.map(({ name }) => csvCell(name)).join(",") + "\n";
+    if (format === "csv") return csvLine(columns.map(({ name }) => name));
     const fields = Object.entries(beside).map(([key, value]) =>
       `${JSON.stringify(key)}:${JSON.stringify(value ?? null)},\n`
     );
@@ -106,19 +109,4 @@ function cellText(type: string, value: unknown): string {
   }
   if (Array.isArray(value)) return value.map(String).join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-const csvLine = (columns: readonly AnswerColumn[], row: Row) =>
-  columns.map(({ name }) => csvCell(row[name])).join(",") + "\n";
-
-/** A list of texts is one cell with `|` between, as a catalog's CSV has it. */
-function csvCell(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  const texts = Array.isArray(value) && value.every((each) => typeof each !== "object");
-  const text = texts
-    ? value.join("|")
-    : typeof value === "object"
-    ? JSON.stringify(value)
-    : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

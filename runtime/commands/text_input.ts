@@ -8,9 +8,9 @@ import type { World } from "./world.ts";
  */
 export async function inputStream(
   file: string,
-  { stdin }: Pick<World, "stdin">,
-): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-  if (file === "-") return stdin();
+  { input }: Pick<World, "input">,
+): Promise<ReadableStream<Uint8Array>> {
+  if (file === "-") return input();
   try {
     const { isDirectory } = await Deno.stat(file);
     if (isDirectory) throw new UserError(`Cannot read "${file}": it is a folder`);

@@ -59,11 +59,11 @@ export interface World {
   readonly readOwner: (dir: string) => Promise<Owner | null>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;
-  /** Standard input. Read once. */
-  readonly stdin: () => ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** Standard input; asked for at most once. */
+  readonly input: () => ReadableStream<Uint8Array>;
   /** For what was asked. */
   readonly out: Terminal;
   /** For progress and faults. */

@@ -2,7 +2,7 @@
  * The C interface of libchdb (ClickHouse in the process): where the library is and what it exports.
  * Only `native_connection.ts` calls it.
  */
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../errors.ts";
 
 /** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
@@ -123,7 +123,7 @@ export function findLibrary(): string {
     );
   }
   for (const folder of [...packageFolders(name), dirname(Deno.execPath())]) {
-    const path = `${folder}/libchdb.so`;
+    const path = join(folder, "libchdb.so");
     if (isFile(path)) return path;
   }
   throw new UserError(

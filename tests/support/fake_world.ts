@@ -191,7 +191,7 @@ export function fakeWorld(
       library: () => "/lib/libchdb.so",
       plugins: () => Promise.resolve(["popular_movies", "ratings"]),
     },
-    stdin: () => ReadableStream.from([]),
+    input: () => ReadableStream.from([]),
     readOwner: () => Promise.resolve(owner()),
     env: {},
     version: "0.1.0",

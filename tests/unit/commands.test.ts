@@ -1,0 +1,272 @@
+import { describe, expect, it } from "testing";
+import { runCommandLine } from "../../runtime/commands/cli.ts";
+import { NotReadyError } from "../../runtime/errors.ts";
+import type { MetricAnswer, MetricQuery, RecordPage, RecordQuery } from "../../runtime/services.ts";
+import { moviesAnswer, someRecords } from "../support/fake_services.ts";
+import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
+import { servedWorld } from "../support/served_world.ts";
+
+async function run(args: string | readonly string[], world: FakeWorld = fakeWorld()) {
+  const code = await runCommandLine(typeof args === "string" ? args.split(" ") : args, world);
+  return { code, out: world.out.text(), err: world.err.text(), world };
+}
+
+/** A metric of so many rows, in pages of `limit`. */
+function pagedMetric(count: number) {
+  const asked: MetricQuery[] = [];
+  const query = (_metric: string, query: MetricQuery): Promise<MetricAnswer> => {
+    asked.push(query);
+    const from = Number(query.after ?? 0);
+    const to = Math.min(count, from + Number(query.limit ?? 100));
+    const rows = Array.from(
+      { length: to - from },
+      (_, i) => ({ movie_id: from + i, view_count: 1 }),
+    );
+    return Promise.resolve({ ...moviesAnswer, rows, next: to < count ? String(to) : null });
+  };
+  return { asked, query };
+}
+
+const LOOKING = [
+  "query popular_movies",
+  "query popular_movies --json",
+  "query popular_movies --format csv",
+  "query nothing",
+  "events tail",
+  "events tail --json",
+  "dead-letters",
+  "dead-letters --json",
+  "dead-letters --format csv",
+  "dead-letters show movies/0/5",
+  "dead-letters show movies/0/5 --json",
+  "dead-letters show movies/0/5 --raw",
+  "catalog",
+  "catalog --json",
+  "catalog --format csv",
+  "catalog show movies",
+  "catalog show movies --json --search up",
+  "catalog show nothing",
+  "sql SELECT",
+  "sql SELECT --json",
+  "batch --json --full",
+];
+
+describe("a command that looks", () => {
+  for (const args of LOOKING) {
+    it(`\`${args}\` says the same of a running process and of the folder itself`, async () => {
+      await using process = servedWorld();
+      const remote = await run(args, process);
+      const own = await run(args);
+      expect([remote.code, remote.out]).toEqual([own.code, own.out]);
+      expect(remote.code).toBe(args.includes("nothing") ? 4 : 0);
+      expect(remote.out === "").toBe(remote.code === 4);
+      // The same words, but for the notice that no process runs.
+      expect(own.err).toBe(`No process runs on ./data: opening it here.\n${remote.err}`);
+      expect(own.world.engine.done.at(-1)).toBe("close");
+    });
+  }
+
+  for (const args of LOOKING) {
+    if (!args.includes("--json") || args.startsWith("events")) continue;
+    it(`\`${args}\` writes one JSON document`, async () => {
+      expect(typeof JSON.parse((await run(args)).out)).toBe("object");
+    });
+  }
+
+  it("lets a folder catch up before it asks the warehouse, and only looks otherwise", async () => {
+    const behind = fakeWorld();
+    const [topic] = fakeStatus.topics;
+    const lag = [7, 3, 0];
+    behind.engine.status = () => {
+      const partitions = [{ ...topic.partitions[0], lag_records: lag.shift() ?? 0 }];
+      return Promise.resolve({ ...fakeStatus, topics: [{ ...topic, partitions }] });
+    };
+    await run("query popular_movies", behind);
+    expect(behind.engine.done).toEqual(["start", "close"]);
+    expect(lag).toEqual([]);
+    expect((await run("query popular_movies")).world.engine.done).toEqual(["close"]);
+  });
+
+  it("tries again while a process says that it is not ready, and then gives up with 3", async () => {
+    const engine = fakeWorld();
+    let refusals = 2;
+    Object.assign(engine.engine.serving, {
+      query: () => {
+        if (refusals-- > 0) {
+          return Promise.reject(new NotReadyError("Cannot answer yet: a backfill"));
+        }
+        return Promise.resolve(moviesAnswer);
+      },
+    });
+    await using process = servedWorld(engine);
+    const { code, err } = await run("query popular_movies", process);
+    expect([code, refusals]).toEqual([0, -1]);
+    expect(err).toContain("a backfill; trying again\nit answers again\n");
+    refusals = Infinity;
+    expect((await run("query popular_movies", process)).code).toBe(3);
+  });
+});
+
+describe("query", () => {
+  it("asks what the flags say", async () => {
+    const world = fakeWorld();
+    const { asked, query } = pagedMetric(1);
+    Object.assign(world.engine.serving, { query });
+    const { code } = await run(
+      "query popular_movies --layer speed --bucket minute --from a --to b --order -view_count " +
+        "--limit 5 --expand movies --wait-for f --where movie_id=7 --where kind=a=b",
+      world,
+    );
+    expect(code).toBe(0);
+    expect(asked).toEqual([{
+      ...{ layer: "speed", bucket: "minute", from: "a", to: "b", order: "-view_count" },
+      ...{ limit: "5", expand: "movies", wait_for: "f", keys: { movie_id: "7", kind: "a=b" } },
+    }]);
+  });
+
+  for (const format of ["table", "csv", "json"]) {
+    it(`--all walks every page, as ${format}`, async () => {
+      const world = fakeWorld();
+      const { asked, query } = pagedMetric(25_000);
+      Object.assign(world.engine.serving, { query });
+      const { out } = await run(`query popular_movies --all --format ${format}`, world);
+      expect(asked.map(({ after, limit }) => [after, limit])).toEqual([
+        [undefined, "10000"],
+        ["10000", "10000"],
+        ["20000", "10000"],
+      ]);
+      const lines = out.trimEnd().split("\n").slice(1);
+      const ids = format === "json"
+        ? JSON.parse(out).rows.map((row: { movie_id: number }) => row.movie_id)
+        : lines.map((line) => Number(line.trim().split(/[, ]+/)[0]));
+      expect(ids).toEqual(Array.from({ length: 25_000 }, (_, i) => i));
+    });
+  }
+
+  it("says that there is more, and stops asking when nobody reads", async () => {
+    const world = fakeWorld();
+    const { asked, query } = pagedMetric(300);
+    Object.assign(world.engine.serving, { query });
+    expect((await run("query popular_movies", world)).err).toContain("--all shows them");
+    Object.assign(world.out, { closed: true });
+    await run("query popular_movies --all --limit 10", world);
+    expect(asked.length).toBe(2);
+  });
+
+  it("refuses what cannot be asked, before anything is opened", async () => {
+    const cases = [
+      ["query", "Missing METRIC: wanted query METRIC"],
+      ["query m --where 7", '--where wanted key=value, got "7"'],
+      ["query m --where a=1 --where a=2", '--where wanted each key once, got "a=2"'],
+      ["query m --format xml", '--format must be table, json or csv, got "xml"'],
+      ["query m --json --format csv", "--json and --format csv exclude each other"],
+      ["query m --layer sped", "--layer must be merged, batch or speed"],
+      ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
+      ["dead-letters show 7", 'wanted TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
+      ["catalog put movies f.txt", '"f.txt" does not tell its format'],
+      ["catalog put movies missing.csv", 'Cannot read "missing.csv": there is no such file'],
+      ["catalog put movies", "Missing FILE: wanted catalog put NAME FILE"],
+      ["catalog shwo movies", 'Unknown command "catalog shwo"; did you mean "catalog show"?'],
+      ["events tial", 'Unknown command "events tial"; did you mean "events tail"?'],
+      ["events", "Missing verb: wanted events tail"],
+      ["completions tcsh", 'Wanted bash, zsh or fish, got "tcsh"'],
+    ];
+    for (const [args, message] of cases) {
+      const { code, err, world } = await run(args);
+      expect([args, code]).toEqual([args, 2]);
+      expect(err).toContain(message);
+      expect(world.configs).toEqual([]);
+    }
+  });
+});
+
+describe("events tail", () => {
+  it("shows the newest last", async () => {
+    const { out } = await run("events tail --json");
+    const offsets = out.trimEnd().split("\n").map((line) => JSON.parse(line).offset);
+    expect(offsets).toEqual(["8", "9"]);
+  });
+
+  it("--follow shows each record that comes in once, until Ctrl-C, and ends with 0", async () => {
+    const engine = fakeWorld();
+    const asked: RecordQuery[] = [];
+    await using process = servedWorld(engine);
+    let offset = 10;
+    const list = (query: RecordQuery): Promise<RecordPage> => {
+      asked.push(query);
+      if (offset === 14) process.interrupt();
+      const item = { ...someRecords[0], offset: String(offset++) };
+      return Promise.resolve({ items: [item], next: null, newest: `at-${offset}` });
+    };
+    Object.assign(engine.engine.records, { list });
+    const { code, out } = await run("events tail --follow --json --limit 1 --partition 0", process);
+    expect(code).toBe(0);
+    const offsets = out.trimEnd().split("\n").map((line) => JSON.parse(line).offset);
+    expect(offsets.slice(0, 4)).toEqual(["10", "11", "12", "13"]);
+    expect(asked[0]).toEqual({ partition: "0", limit: "1" });
+    expect(asked[1]).toEqual({ partition: "0", limit: "1000", after: "at-11" });
+    expect(asked[2].after).toBe("at-12");
+    // It waits between two looks.
+    expect(process.clock.sleptMs).toBeGreaterThanOrEqual(3 * 500);
+  });
+
+  it("--follow ends at once where no process runs: nothing can come in", async () => {
+    const { code, err } = await run("events tail --follow");
+    expect(code).toBe(0);
+    expect(err).toContain("nothing more can come in");
+  });
+});
+
+describe("dead-letters show", () => {
+  it("--raw gives the bytes as they came", async () => {
+    const world = fakeWorld();
+    const written: (string | Uint8Array)[] = [];
+    Object.assign(world.out, { write: (bytes: Uint8Array) => written.push(bytes) });
+    await run("dead-letters show movies/0/5 --raw", world);
+    expect(written).toEqual([new Uint8Array([123, 255, 110, 0, 107])]);
+  });
+
+  it("writes out what would steer the terminal", async () => {
+    const { out } = await run("dead-letters show movies/0/5");
+    expect(out).toContain("{\ufffdn\\u0000k\n");
+    expect(out).toContain("rating must be at most 10, got 11");
+  });
+});
+
+describe("catalog put", () => {
+  it("sends a file, by its name or from standard input", async () => {
+    const file = await Deno.makeTempFile({ suffix: ".csv" });
+    try {
+      await Deno.writeTextFile(file, "movie_id,title\n7,Up\n");
+      await using process = servedWorld();
+      const put = await run(["catalog", "put", "movies", file], process);
+      expect([put.code, put.out]).toEqual([0, "movies has 1 row now.\n"]);
+      const text = () => ReadableStream.from([new TextEncoder().encode("{}")]);
+      const piped = await run(
+        "catalog put movies - --format ndjson --json",
+        fakeWorld({ input: text }),
+      );
+      expect(JSON.parse(piped.out)).toEqual({ catalog: "movies", rows: 1 });
+    } finally {
+      await Deno.remove(file);
+    }
+  });
+});
+
+describe("status --config", () => {
+  it("tells every setting with its value and source, and hides secrets", async () => {
+    const env = { TWOFOLD_PORT: "9000", TWOFOLD_WRITE_TOKEN: "0123456789abcdef-secret" };
+    const { code, out, world } = await run("status --config --json --data d", fakeWorld({ env }));
+    const sources = JSON.parse(out).settings as Record<string, string>[];
+    const of = (name: string) => sources.find(({ setting }) => setting === name);
+    expect(code).toBe(0);
+    expect(of("port")).toMatchObject({ value: "9000", source: "variable", flag: "--port" });
+    expect(of("dataDir")).toMatchObject({ value: "d", source: "flag" });
+    expect(of("partitions")).toMatchObject({ value: "4", source: "default" });
+    expect(of("writeToken")).toMatchObject({ value: "(secret)", source: "variable", flag: null });
+    expect(world.configs).toEqual([]);
+    const table = await run("status --config", fakeWorld({ env }));
+    expect(table.out).toMatch(/TWOFOLD_PORT +9000 +variable/);
+    expect(out + table.out).not.toContain("0123456789abcdef-secret");
+  });
+});
