@@ -1,6 +1,7 @@
 import { describe, expect, it } from "testing";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import { commands, readCommandLine } from "../../runtime/commands/command_line.ts";
+import { exitCodes, helpOf } from "../../runtime/commands/help.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped, nearest } from "../../runtime/commands/text.ts";
 import { ExternalError } from "../../runtime/errors.ts";
@@ -25,6 +26,13 @@ describe("the command line", () => {
       }
     }
     expect(out).toContain("130");
+    for (const [code, meaning] of exitCodes) expect(out).toContain(`${code}`.padEnd(5) + meaning);
+    for (const args of ["events --help", "help events"]) {
+      const help = await run(args);
+      expect([help.code, help.out]).toEqual([0, helpOf("events")]);
+      expect(help.out).toContain("twofold events tail --follow");
+    }
+    expect((await run("help catalog")).out).toContain("catalog put NAME FILE");
     expect((await run("help dev")).out).toContain("--[no-]simulator");
   });
 

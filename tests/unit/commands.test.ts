@@ -253,6 +253,27 @@ describe("catalog put", () => {
   });
 });
 
+describe("sql", () => {
+  it("takes the statement from standard input, and says when there is more", async () => {
+    const world = fakeWorld({
+      input: () => ReadableStream.from([new TextEncoder().encode("SELECT 1")]),
+    });
+    const asked: unknown[] = [];
+    Object.assign(world.engine.sql, {
+      query: (sql: string, { limit }: { limit?: number }) => {
+        asked.push([sql, limit]);
+        const columns = [{ name: "n", type: "UInt64" }, { name: "t", type: "Nullable(String)" }];
+        const rows = [{ n: 12, t: null }, { n: 7, t: "a" }];
+        return Promise.resolve({ columns, rows, truncated: true, seconds: 0 });
+      },
+    });
+    const { code, out, err } = await run("sql - --limit 2", world);
+    expect([code, asked]).toEqual([0, [["SELECT 1", 2]]]);
+    expect(out).toBe("   n  t\n  12  –\n   7  a\n");
+    expect(err).toContain("There are more than 2 rows");
+  });
+});
+
 describe("status --config", () => {
   it("tells every setting with its value and source, and hides secrets", async () => {
     const env = { TWOFOLD_PORT: "9000", TWOFOLD_WRITE_TOKEN: "0123456789abcdef-secret" };
