@@ -1,5 +1,5 @@
 /** The real commands over a real data folder: with a process that owns it, and after kill -9. */
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { NEVER } from "../support/running_engine.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
@@ -24,14 +24,14 @@ describe("the commands over a data folder", () => {
     return out;
   }
 
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-commands-" });
     await Deno.writeTextFile(join(dir, "events.ndjson"), EVENTS.join("\n"));
     await Deno.writeTextFile(join(dir, "movies.csv"), CATALOG);
     process = RunningProcess.spawn(join(dir, "data"), ["--batch-schedule", NEVER]);
     await process.url();
   });
-  after(async () => {
+  afterAll(async () => {
     await process.end("SIGKILL");
     await Deno.remove(dir, { recursive: true });
   });

@@ -3,7 +3,7 @@
  * `dev` process on a free port and data of its own. An example whose answer stands below it in JSON
  * has to give that answer.
  */
-import { after, before, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { readOwner } from "../../runtime/engine/data_folder.ts";
 import type { Status } from "../../runtime/services.ts";
@@ -80,7 +80,7 @@ describe("the examples of README.md and docs/api.md", () => {
     });
   }
 
-  before(async () => {
+  beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-readme-" });
     await Deno.mkdir(join(dir, "bin"));
     await Deno.symlink(Deno.execPath(), join(dir, "bin", "deno"));
@@ -101,7 +101,7 @@ describe("the examples of README.md and docs/api.md", () => {
     });
   });
 
-  after(async () => {
+  afterAll(async () => {
     const owner = await readOwner(join(dir, "data"));
     if (owner !== null) Deno.kill(owner.pid, "SIGTERM");
     const { code } = await dev.status;
@@ -131,11 +131,8 @@ describe("the examples of README.md and docs/api.md", () => {
     const { page, line, text, answer } = block;
     if (block === start) continue;
     const reason = reasonNotToRun(block);
-    if (reason !== undefined) {
-      it(`${page}, line ${line}, is not run: ${reason}`, { skip: true }, () => {});
-      continue;
-    }
-    it(`${page}, line ${line}, goes well`, async () => {
+    const outcome = reason === undefined ? "goes well" : `is not run: ${reason}`;
+    it.skipIf(reason !== undefined)(`${page}, line ${line}, ${outcome}`, async () => {
       await counted();
       const { code, stdout, stderr } = await bash(text).output();
       const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));

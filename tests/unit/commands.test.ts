@@ -52,8 +52,9 @@ const LOOKING = [
 ];
 
 describe("a command that looks", () => {
-  for (const args of LOOKING) {
-    it(`\`${args}\` says the same of a running process and of the folder itself`, async () => {
+  it.each(LOOKING)(
+    "`%s` says the same of a running process and of the folder itself",
+    async (args) => {
       await using process = servedWorld();
       const remote = await run(args, process);
       const own = await run(args);
@@ -63,15 +64,13 @@ describe("a command that looks", () => {
       // The same words, but for the notice that no process runs.
       expect(own.err).toBe(`No process runs on ./data: opening it here.\n${remote.err}`);
       expect(own.world.engine.done.at(-1)).toBe("close");
-    });
-  }
+    },
+  );
 
-  for (const args of LOOKING) {
-    if (!args.includes("--json") || args.startsWith("events")) continue;
-    it(`\`${args}\` writes one JSON document`, async () => {
-      expect(typeof JSON.parse((await run(args)).out)).toBe("object");
-    });
-  }
+  const documents = LOOKING.filter((args) => args.includes("--json") && !args.startsWith("events"));
+  it.each(documents)("`%s` writes one JSON document", async (args) => {
+    expect(typeof JSON.parse((await run(args)).out)).toBe("object");
+  });
 
   it("lets a folder catch up before it asks the warehouse, and only looks otherwise", async () => {
     const behind = fakeWorld();
@@ -124,24 +123,22 @@ describe("query", () => {
     }]);
   });
 
-  for (const format of ["table", "csv", "json"]) {
-    it(`--all walks every page, as ${format}`, async () => {
-      const world = fakeWorld();
-      const { asked, query } = pagedMetric(25_000);
-      Object.assign(world.engine.serving, { query });
-      const { out } = await run(`query popular_movies --all --format ${format}`, world);
-      expect(asked.map(({ after, limit }) => [after, limit])).toEqual([
-        [undefined, "10000"],
-        ["10000", "10000"],
-        ["20000", "10000"],
-      ]);
-      const lines = out.trimEnd().split("\n").slice(1);
-      const ids = format === "json"
-        ? JSON.parse(out).rows.map((row: { movie_id: number }) => row.movie_id)
-        : lines.map((line) => Number(line.trim().split(/[, ]+/)[0]));
-      expect(ids).toEqual(Array.from({ length: 25_000 }, (_, i) => i));
-    });
-  }
+  it.each(["table", "csv", "json"])("--all walks every page, as %s", async (format) => {
+    const world = fakeWorld();
+    const { asked, query } = pagedMetric(25_000);
+    Object.assign(world.engine.serving, { query });
+    const { out } = await run(`query popular_movies --all --format ${format}`, world);
+    expect(asked.map(({ after, limit }) => [after, limit])).toEqual([
+      [undefined, "10000"],
+      ["10000", "10000"],
+      ["20000", "10000"],
+    ]);
+    const lines = out.trimEnd().split("\n").slice(1);
+    const ids = format === "json"
+      ? JSON.parse(out).rows.map((row: { movie_id: number }) => row.movie_id)
+      : lines.map((line) => Number(line.trim().split(/[, ]+/)[0]));
+    expect(ids).toEqual(Array.from({ length: 25_000 }, (_, i) => i));
+  });
 
   it("says that there is more, and stops asking when nobody reads", async () => {
     const world = fakeWorld();
