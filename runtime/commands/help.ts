@@ -61,9 +61,9 @@ const listed = (names: readonly Command[]): Row[] =>
     name,
   ) => [[name, ...commands[name].arguments ?? []].join(" "), commands[name].summary]);
 
-/** A line that is more than arguments names the program itself. */
+/** A pipe names the program itself. */
 const exampleRow = ([args, what]: Row): Row => [
-  args.includes("twofold ") ? args : `twofold ${args}`,
+  args.includes("| twofold ") ? args : `twofold ${args}`,
   what,
 ];
 

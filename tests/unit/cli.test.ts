@@ -36,6 +36,16 @@ describe("the command line", () => {
     expect((await run("help dev")).out).toContain("--[no-]simulator");
   });
 
+  it("understands every example of its help", () => {
+    for (const [command, { examples }] of Object.entries(commands)) {
+      for (const [example] of examples) {
+        const [args] = example.replace(/^.*\| twofold /, "").split(" > ");
+        const words = [...args.matchAll(/"([^"]*)"|(\S+)/g)].map(([, text, word]) => text ?? word);
+        expect(readCommandLine(words)).toMatchObject({ kind: "run", command });
+      }
+    }
+  });
+
   it("prints the version", async () => {
     expect(await run("--version")).toMatchObject({ code: 0, out: "0.1.0\n" });
   });

@@ -85,7 +85,9 @@ describe("completions", () => {
   });
 
   for (const shell of SHELLS) {
-    it.skipIf(!installed(shell))(`of ${shell} are a script that it can read`, async () => {
+    const here = installed(shell);
+    const name = `of ${shell} are a script that it can read${here ? "" : ": it is not installed"}`;
+    it.skipIf(!here)(name, async () => {
       const file = await Deno.makeTempFile();
       try {
         await Deno.writeTextFile(file, completionsFor(shell));
