@@ -5,6 +5,7 @@ import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
+import { shareAnswers } from "./runtime/engine/shared_calls.ts";
 
 const version = "0.1.0";
 const root = import.meta.dirname!;
@@ -13,7 +14,9 @@ const world = processWorld({
   version,
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   serve: (services, config) => {
-    const app = createApp(services, { writeToken: config.writeToken?.reveal() });
+    const app = createApp(shareAnswers(services, systemClock), {
+      writeToken: config.writeToken?.reveal(),
+    });
     return Promise.resolve().then(() => listen(app.fetch, config, systemClock));
   },
 });
