@@ -6,6 +6,7 @@ import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { loadPlugins } from "./runtime/engine/load_plugins.ts";
+import { shareAnswers } from "./runtime/engine/shared_calls.ts";
 import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
 const version = "0.1.0";
@@ -23,7 +24,9 @@ const world = processWorld({
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   serve: (services, config) => {
-    const app = createApp(services, { writeToken: config.writeToken?.reveal() });
+    const app = createApp(shareAnswers(services, systemClock), {
+      writeToken: config.writeToken?.reveal(),
+    });
     return Promise.resolve().then(() => listen(app.fetch, config, systemClock));
   },
 });

@@ -17,7 +17,10 @@ const builtIn = /^node:/;
 
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
-  { folder: /^(main\.ts|tests\/|bench\/|tools\/|examples\/)/, may: [/^(?!main\.ts)/] },
+  {
+    folder: /^((main|vitest\.config)\.ts|tests\/|bench\/|tools\/|examples\/)/,
+    may: [/^(?!main\.ts)/],
+  },
   // A setting is checked by what later reads it.
   { folder: /^runtime\/setting_types\.ts$/, may: [contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/[a-z_]+\.ts$/, may: [contracts, builtIn] },

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "testing";
+import { SHARED_MS, SharedCalls } from "../../runtime/engine/shared_calls.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+/** An answer that is given when the test says so. */
+function source() {
+  const made: { resolve(value: string): void; reject(error: Error): void; signal: AbortSignal }[] =
+    [];
+  const make = (signal: AbortSignal) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    made.push({ resolve, reject, signal });
+    return promise;
+  };
+  return { made, make };
+}
+
+describe("SharedCalls", () => {
+  it("asks once for those who ask the same while the answer is being made", async () => {
+    const clock = new ManualClock();
+    const calls = new SharedCalls(clock);
+    const { made, make } = source();
+    const first = calls.get(["a"], make);
+    clock.advance(10 * SHARED_MS);
+    const second = calls.get(["a"], make);
+    const other = calls.get(["b"], make);
+    expect(made.length).toBe(2);
+    made[0].resolve("one");
+    made[1].resolve("two");
+    expect(await Promise.all([first, second, other])).toEqual(["one", "one", "two"]);
+  });
+
+  it("asks anew once the answer is too old, or when it is told to forget", async () => {
+    const clock = new ManualClock();
+    const calls = new SharedCalls(clock);
+    const { made, make } = source();
+    const ask = async () => {
+      const answer = calls.get(["a"], make);
+      made.at(-1)!.resolve("x");
+      await answer;
+    };
+    await ask();
+    clock.advance(SHARED_MS - 1);
+    await ask();
+    expect(made.length).toBe(1);
+    clock.advance(1);
+    await ask();
+    expect(made.length).toBe(2);
+    calls.forget();
+    await ask();
+    expect(made.length).toBe(3);
+  });
+
+  it("shares a fault with those who wait, and with nobody else", async () => {
+    const calls = new SharedCalls(new ManualClock());
+    const { made, make } = source();
+    const both = [calls.get(["a"], make), calls.get(["a"], make)];
+    made[0].reject(new Error("broken"));
+    for (const answer of both) await expect(answer).rejects.toThrow("broken");
+    const again = calls.get(["a"], make);
+    made[1].resolve("whole");
+    expect(await again).toBe("whole");
+  });
+
+  it("stops the work when all who waited have left, and not before", async () => {
+    const calls = new SharedCalls(new ManualClock());
+    const { made, make } = source();
+    const [one, two] = [new AbortController(), new AbortController()];
+    const first = calls.get(["a"], make, one.signal);
+    const second = calls.get(["a"], make, two.signal);
+    one.abort(new Error("left"));
+    await expect(first).rejects.toThrow("left");
+    expect(made[0].signal.aborted).toBe(false);
+    two.abort(new Error("left, too"));
+    await expect(second).rejects.toThrow("left, too");
+    expect(made[0].signal.aborted).toBe(true);
+    void calls.get(["a"], make);
+    expect(made.length).toBe(2);
+  });
+});
