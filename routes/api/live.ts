@@ -51,7 +51,7 @@ function eventStream(
         if (next === null) return controller.enqueue(encoder.encode(": still here\n\n"));
         waiting = null;
         if (next.done) controller.close();
-        else controller.enqueue(encoder.encode(eventText(next.value)));
+        else controller.enqueue(eventBytes(next.value));
       } finally {
         clearTimeout(timer);
       }
@@ -60,6 +60,15 @@ function eventStream(
   }, { highWaterMark: 0 });
 }
 
-function eventText({ id, kind, answer, removed }: LiveUpdate): string {
-  return `id: ${id}\nevent: ${kind}\ndata: ${jsonText({ ...answer, removed })}\n\n`;
+/** Texts of updates: readers of one question mostly get the same one. */
+const texts = new WeakMap<LiveUpdate, Uint8Array>();
+
+function eventBytes(update: LiveUpdate): Uint8Array {
+  const known = texts.get(update);
+  if (known !== undefined) return known;
+  const { id, kind, answer, removed } = update;
+  const data = jsonText({ ...answer, removed });
+  const bytes = encoder.encode(`id: ${id}\nevent: ${kind}\ndata: ${data}\n\n`);
+  texts.set(update, bytes);
+  return bytes;
 }

@@ -71,6 +71,8 @@ class Followed {
   /** Removals up to this revision may have been forgotten. */
   #forgotten = 0;
   #revision = 0;
+  /** Updates to the newest revision, by the one that a reader has: most readers have the same. */
+  readonly #updates = new Map<number, LiveUpdate>();
   #answer: MetricAnswer | null = null;
   #readers = 0;
   #first: Promise<void> | null = null;
@@ -149,6 +151,7 @@ class Followed {
     this.#answer = answer;
     if (!changed) return;
     this.#revision = revision;
+    this.#updates.clear();
     this.#moved.resolve();
     this.#moved = Promise.withResolvers();
   }
@@ -192,11 +195,18 @@ class Followed {
   }
 
   #since(seen: number): LiveUpdate {
+    const from = seen < this.#forgotten ? 0 : seen;
+    const known = this.#updates.get(from);
+    if (known !== undefined) return known;
+    const update = this.#made(from);
+    this.#updates.set(from, update);
+    return update;
+  }
+
+  #made(seen: number): LiveUpdate {
     const answer = this.#answer!;
     const id = `${this.tag}-${this.#revision}`;
-    if (seen === 0 || seen < this.#forgotten) {
-      return { id, kind: "snapshot", answer, removed: [] };
-    }
+    if (seen === 0) return { id, kind: "snapshot", answer, removed: [] };
     const rows = [...this.#rows.values()].filter(({ revision }) => revision > seen);
     const removed = [...this.#removed.values()].filter(({ revision }) => revision > seen);
     return {
