@@ -52,6 +52,8 @@ export interface BatchLayer {
   history(limit: number): Promise<BatchRun[]>;
   /** Whether a run is under way. */
   readonly running: boolean;
+  /** Runs that ended in this process: who keeps what was published looks again when it moves. */
+  readonly ended: number;
 }
 
 // ---------------------------------------------------------------------------------------------

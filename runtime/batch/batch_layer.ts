@@ -50,6 +50,7 @@ class TopicBatchLayer implements BatchLayer {
   /** Settles when the runs that were asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
+  #ended = 0;
 
   constructor(options: BatchLayerOptions) {
     const { schema, plugins, warehouse, store, clock } = options;
@@ -65,6 +66,10 @@ class TopicBatchLayer implements BatchLayer {
     return this.#running > 0;
   }
 
+  get ended(): number {
+    return this.#ended;
+  }
+
   run(options: { full?: boolean; signal?: AbortSignal } = {}): Promise<BatchRun | null> {
     const run = this.#queue.then(async () => {
       options.signal?.throwIfAborted();
@@ -73,6 +78,7 @@ class TopicBatchLayer implements BatchLayer {
         return await this.#run(options.full ?? false, options.signal);
       } finally {
         this.#running--;
+        this.#ended++;
       }
     });
     this.#queue = run.catch(() => {});

@@ -22,6 +22,12 @@ import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 /** The database of the relations. */
 const DATABASE = "movie_analytics";
 
+/**
+ * For so long a run is read that another process may have followed by one: its answers are as exact,
+ * and its rows go only one run and the longest query later.
+ */
+const PUBLISHED_MAX_AGE_MS = 1000;
+
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
   /** The folder that holds `plugins/` and `sql/`. */
@@ -122,8 +128,11 @@ function assemble(parts: Parts): Engine {
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
   const serving = createServing({
-    topics: topics.map((topic) => ({ ...topic, logId: topic.log.id })),
-    ...{ warehouse, clock, expand: catalogs.expand },
+    topics: topics.map((topic) => ({
+      ...{ ...topic, logId: topic.log.id },
+      runsEnded: () => topic.batch.ended,
+    })),
+    ...{ warehouse, clock, expand: catalogs.expand, publishedMaxAgeMs: PUBLISHED_MAX_AGE_MS },
   });
   return {
     store,
@@ -183,6 +192,9 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
     history: (limit) => batch.history(limit),
     get running() {
       return batch.running;
+    },
+    get ended() {
+      return batch.ended;
     },
   };
 }

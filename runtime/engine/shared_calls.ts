@@ -125,5 +125,8 @@ function sharedHistory(topic: string, layer: BatchLayer, calls: SharedCalls): Ba
     get running() {
       return layer.running;
     },
+    get ended() {
+      return layer.ended;
+    },
   };
 }

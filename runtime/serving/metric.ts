@@ -39,6 +39,7 @@ export class Metric {
   readonly #options: ServingOptions;
   readonly #topic: ServedTopic;
   readonly #tables: PluginTables;
+  #known: { runsEnded: number; atMs: number; published: Published } | null = null;
 
   constructor(options: ServingOptions, topic: ServedTopic, tables: PluginTables) {
     this.#options = options;
@@ -263,7 +264,19 @@ export class Metric {
     return known + SPARE_FRONTIER_ROWS;
   }
 
+  /** The newest published run, or the one that was it just now. */
   async #published(signal?: AbortSignal): Promise<Published> {
+    const { clock, publishedMaxAgeMs = 0 } = this.#options;
+    const seen = { runsEnded: this.#topic.runsEnded?.() ?? 0, atMs: clock.now() };
+    const known = this.#known;
+    const young = known !== null && seen.atMs - known.atMs < publishedMaxAgeMs;
+    if (young && known.runsEnded === seen.runsEnded) return known.published;
+    const published = await this.#readPublished(signal);
+    this.#known = { ...seen, published };
+    return published;
+  }
+
+  async #readPublished(signal?: AbortSignal): Promise<Published> {
     const rows = await this.#options.warehouse.query<PointerRow>(pointerSql(this.#tables), {
       signal,
     });

@@ -17,6 +17,8 @@ export interface ServedTopic {
   readonly logId: string;
   readonly plugins: readonly PluginTables[];
   readonly speed: SpeedLayer;
+  /** Moves when this process may have published a run. Default: never. */
+  readonly runsEnded?: () => number;
 }
 
 /**
@@ -38,6 +40,11 @@ export interface ServingOptions {
   readonly queryTimeoutMs?: number;
   /** Adds catalogs' columns to answers. Default: there are none. */
   readonly expand?: Expand;
+  /**
+   * How long a published run may be read before looking for a newer one of another process, in
+   * milliseconds. Default 0: looks every time.
+   */
+  readonly publishedMaxAgeMs?: number;
   /** The longest that `wait_for` waits, in milliseconds. Default 10,000. */
   readonly waitTimeoutMs?: number;
 }

@@ -165,6 +165,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     },
     batch: new Map([["movies", {
       running: false,
+      ended: 0,
       run(options?: { full?: boolean }) {
         asked.run = { full: options?.full };
         return Promise.resolve(options?.full ? someRun : null);

@@ -141,6 +141,7 @@ export class FakeEngine implements RunningEngine {
   readonly sql = this.#services.sql;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,
+    ended: 0,
     history: () => Promise.resolve([]),
     run: ({ full = false } = {}) => {
       this.done.push(full ? "batch --full" : "batch");
