@@ -106,10 +106,19 @@ export function createBatchTable(tables: PluginTables): string {
 ORDER BY (level, bucket${keyList(plugin)}, run)`;
 }
 
-/** The newest published run: one row of `run`, `full_run` and `cut`, or none. */
+/**
+ * The newest published run: one row of `run`, `full_run`, `cut` and `skipped`, or none. Skipped are
+ * the numbers from the full run on that were claimed and never published: their rows count nowhere.
+ */
 export function pointerSql(tables: PluginTables): string {
-  return `SELECT run, full_run, cut FROM ${tables.batch} ` +
-    `WHERE level = ${BatchLevel.pointer} ORDER BY run DESC LIMIT 1`;
+  return `SELECT max(number) AS run, argMax(of_full, number) AS full_run,
+  argMax(of_cut, number) AS cut, bitmapToArray(bitmapAndnot(
+    bitmapBuild(range(argMax(of_full, number), max(number) + 1)), groupBitmapState(number)
+  )) AS skipped
+FROM (
+  SELECT run AS number, full_run AS of_full, cut AS of_cut FROM ${tables.batch}
+  WHERE level = ${BatchLevel.pointer}
+) HAVING count() > 0`;
 }
 
 /**
@@ -119,10 +128,16 @@ export function pointerSql(tables: PluginTables): string {
 export interface RunSql {
   readonly run: string;
   readonly fullRun: string;
+  /** An array of the skipped runs; where it is not known, the table is asked. */
+  readonly skipped?: string;
 }
 
 /** The usual parameters for {@link RunSql}. */
-export const boundRun: RunSql = { run: "{run:UInt64}", fullRun: "{full_run:UInt64}" };
+export const boundRun: RunSql = {
+  run: "{run:UInt64}",
+  fullRun: "{full_run:UInt64}",
+  skipped: "{skipped:Array(UInt64)}",
+};
 
 /**
  * The condition that selects a run's rows of level grain or day: per day, all rows of the largest
@@ -154,9 +169,12 @@ export function allTimeRowsSql(tables: PluginTables, where = "1", at: RunSql = b
       ? `tupleElement(argMax(tuple(${name}), run), 1) AS ${name}`
       : `argMax(${name}, run) AS ${name}`
   );
+  const published = at.skipped === undefined
+    ? `run IN (SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer})`
+    : `NOT has(${at.skipped}, run)`;
   return `SELECT ${[...keys, ...latest].join(", ")} FROM ${batch} AS t
 WHERE level = ${BatchLevel.all} AND run <= ${at.run} AND run >= ${at.fullRun}
-  AND run IN (SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer}) AND (${where})
+  AND ${published} AND (${where})
 GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run) > 0`;
 }
 

@@ -9,6 +9,7 @@ import { type PluginTables, pointerSql } from "../tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { answerColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
+import type { PublishedRun } from "./metric_parts.ts";
 import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { type MetricSql, metricSql } from "./metric_sql.ts";
 import {
@@ -22,7 +23,7 @@ import type { ServedTopic, ServingOptions } from "./serving.ts";
 
 /** The published run of a plugin. */
 interface Published {
-  readonly run: { readonly run: number; readonly fullRun: number } | null;
+  readonly run: PublishedRun | null;
   readonly cut: Cut;
 }
 
@@ -281,8 +282,9 @@ export class Metric {
       signal,
     });
     if (rows.length === 0) return { run: null, cut: {} };
-    const [{ run, full_run, cut }] = rows;
-    return { run: { run: Number(run), fullRun: Number(full_run) }, cut: cutOfRow(cut) };
+    const [{ run, full_run, cut, skipped }] = rows;
+    const numbers = { run: Number(run), fullRun: Number(full_run), skipped: skipped.map(Number) };
+    return { run: numbers, cut: cutOfRow(cut) };
   }
 
   /** Waits until the layer has come as far as `target`. */
@@ -330,6 +332,7 @@ interface Bounds {
 interface PointerRow {
   readonly run: number | string;
   readonly full_run: number | string;
+  readonly skipped: readonly (number | string)[];
   readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
 }
 

@@ -11,13 +11,20 @@ import {
 import { bucketSeconds } from "./metric_info.ts";
 import type { TypedBucket, TypedQuery } from "./metric_query.ts";
 
+/** A published run, as its pointer tells. */
+export interface PublishedRun {
+  readonly run: number;
+  readonly fullRun: number;
+  readonly skipped: readonly number[];
+}
+
 /** What both parts are built from. */
 export interface PartsInput {
   readonly tables: PluginTables;
   readonly logId: string;
   readonly query: TypedQuery;
   /** The run to read; null when none is published. */
-  readonly run: { readonly run: number; readonly fullRun: number } | null;
+  readonly run: PublishedRun | null;
   /** The cut of the log that the speed table follows. */
   readonly cut: readonly bigint[];
 }
@@ -32,13 +39,14 @@ export interface Part extends PartsInput {
 
 /** The parameters that the parts bind. */
 export function partParameters({ query, run, cut }: PartsInput): QueryParams {
-  const params: Record<string, string | number | bigint> = {};
+  const params: Record<string, string | number | bigint | readonly number[]> = {};
   for (const { column, value } of query.keys) params[`key_${column.name}`] = value;
   if (query.from !== null) params.from = query.from;
   if (query.to !== null) params.to = query.to;
   if (run !== null && query.layer !== "speed") {
     params.run = run.run;
     params.full_run = run.fullRun;
+    params.skipped = run.skipped;
   }
   if (query.layer === "merged") cut.forEach((at, partition) => params[`cut_${partition}`] = at);
   return params;

@@ -274,6 +274,7 @@ export interface Readable {
 export interface HeldPointer {
   readonly run: number;
   readonly full_run: number;
+  readonly skipped: readonly number[];
   readonly cut: Record<string, number[]>;
 }
 
@@ -290,7 +291,8 @@ export async function readRun(
   tables: PluginTables,
   pointer: HeldPointer,
 ): Promise<Readable> {
-  const params = { run: pointer.run, full_run: pointer.full_run };
+  const { run, full_run, skipped } = pointer;
+  const params = { run, full_run, skipped };
   const keys = tables.plugin.keyColumns.map((key) => key.name);
   const sets = tables.plugin.measureColumns.filter((m) => m.monoid === "union");
   const sorted = sets.map((m) => `arraySort(${m.name}) AS ${m.name}`).join(", ");
