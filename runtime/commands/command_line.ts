@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Command, settings } from "../config.ts";
 import { UserError } from "../errors.ts";
+import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { lookingCommands } from "./looking_commands.ts";
 import { nearest, oneOf } from "./text.ts";
@@ -33,22 +34,41 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   replay: {
-    summary: "Sends the events of a file",
+    summary: "Sends the events of a file, or of standard input (-)",
     arguments: ["FILE"],
     settings: ["dataDir"],
     options: [
       {
         flag: "format",
-        value: "ndjson|movielens",
-        summary: "One JSON event per line, or lines user::movie::rating::seconds; default: what " +
-          "the first line looks like",
+        value: fileFormats.join("|"),
+        summary: "csv has a header; movielens is user::movie::rating::seconds, or the same with " +
+          "tabs or commas; default: what the first line looks like. Each may be gzip or zstd",
       },
       { flag: "rate", value: "N|max", summary: "Events per second; default max" },
+      {
+        flag: "speed",
+        value: "60x",
+        summary:
+          "By event time instead, so many times as fast as it happened; going back in time " +
+          "does not wait",
+      },
+      {
+        flag: "time-field",
+        value: "FIELD",
+        summary: "The event time's field, for --speed with ndjson and csv; default timestamp",
+      },
       { flag: "topic", value: "TOPIC", summary: "Where they go; default: the only topic" },
     ],
     examples: [
       ["replay ratings.dat --format movielens --rate max", "as fast as they are taken"],
-      ["replay events.ndjson --rate 1000", "a thousand a second"],
+      ["replay events.ndjson.gz --rate 1000", "a thousand a second"],
+      ["replay ratings.csv --speed 60x", "an hour of event time each minute"],
+      ["replay - --format csv", "what comes through a pipe, as it comes"],
+      [
+        "replay events.csv",
+        "again after an interruption: an event is its id and instant (for movielens made of the " +
+        "line's fields), so nothing counts twice",
+      ],
     ],
   },
   batch: {

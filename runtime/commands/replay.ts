@@ -2,19 +2,18 @@ import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
 import { type Cut, decodeFrontier, encodeFrontier, furthest } from "../frontier.ts";
 import type { IngestAnswer } from "../services.ts";
-import { movielensFile } from "../sources/movielens.ts";
-import { ndjsonFile } from "../sources/ndjson_file.ts";
+import { CHUNK_EVENTS, fileChunks } from "../sources/file_chunks.ts";
 import {
   checkFormat,
-  CHUNK_EVENTS,
   type FileFormat,
-  fileFormats,
+  type Pace,
   paced,
   recogniseFormat,
   type SourceChunk,
   type SourceFault,
 } from "../sources/source.ts";
 import { type InputFile, openInput } from "./input_file.ts";
+import { eventsPerSecond } from "./events_per_second.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
 import type { Target } from "./target.ts";
@@ -22,12 +21,12 @@ import { counted, elapsed, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** What replay was asked to do. */
-export interface ReplayRequest {
+export interface ReplayRequest extends Pace {
   readonly file: string;
   /** Null: what the first line looks like. */
   readonly format: FileFormat | null;
-  /** Events per second; null for as fast as they are taken. */
-  readonly rate: number | null;
+  /** The field of the event time, where the format does not say. */
+  readonly timeField: string;
   /** Null: the only topic there is. */
   readonly topic: string | null;
 }
@@ -45,11 +44,11 @@ export interface ReplaySummary {
   readonly whole: boolean;
 }
 
-const SOURCES = { movielens: movielensFile, ndjson: ndjsonFile };
-const MOVIELENS_TOPIC = "movie-viewing-events";
-/** Chunks per second at a given rate, so that a slow replay is steady. */
+/** Chunks per second at a given pace, so that a slow replay is steady. */
 const CHUNKS_PER_SECOND = 5;
 const LISTED_FAULTS = 10;
+/** The event time's field where the format does not say. */
+const TIME_FIELD = "timestamp";
 
 /**
  * Reads the flags of replay.
@@ -60,27 +59,32 @@ export function replayRequest(
   file: string,
   flags: Readonly<Record<string, string | boolean>>,
 ): ReplayRequest {
-  const { format, rate, topic } = flags;
-  if (format !== undefined && !fileFormats.some((known) => known === format)) {
-    throw new UserError(`Cannot replay: --format must be ndjson or movielens, got "${format}"`, {
-      field: "format",
-    });
-  }
-  const perSecond = rate === undefined || rate === "max" ? null : Number(rate);
-  const fits = perSecond === null ||
-    (/^\d+$/.test(String(rate)) && perSecond >= 1 && perSecond <= 1e9);
-  if (!fits) {
-    throw new UserError(
-      `Cannot replay: --rate must be "max" or whole events per second from 1 on, got "${rate}"`,
-      { field: "rate" },
-    );
+  const { format, rate, speed, topic, "time-field": timeField = TIME_FIELD } = flags;
+  if (rate !== undefined && speed !== undefined) {
+    throw wrong("speed", "left out where --rate is given", speed);
   }
   return {
     file,
     format: (format as FileFormat | undefined) ?? null,
-    rate: perSecond,
+    rate: rate === undefined || rate === "max" ? null : eventsPerSecond("replay", rate),
+    speed: speed === undefined ? null : timesAsFast(speed),
+    timeField: String(timeField),
     topic: topic === undefined ? null : String(topic),
   };
+}
+
+/** `60x`, `0.5x`; the x may be left out. */
+function timesAsFast(given: string | boolean): number {
+  const times = /^(\d{1,9}(?:\.\d{1,6})?)x?$/.exec(String(given))?.[1];
+  if (times === undefined || Number(times) <= 0) {
+    throw wrong("speed", "how many times as fast as it happened, such as 60x", given);
+  }
+  return Number(times);
+}
+
+function wrong(flag: string, wanted: string, got: string | boolean): UserError {
+  const field = flag;
+  return new UserError(`Cannot replay: --${flag} must be ${wanted}, got "${got}"`, { field });
 }
 
 /** Replays a file and tells what it came to; returns the exit code. */
@@ -89,7 +93,7 @@ export async function replayCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const input = await openInput(request.file);
+  const input = await openInput(request.file, world);
   try {
     const format = formatOf(request, input);
     const { clock, err: terminal } = world;
@@ -104,7 +108,7 @@ export async function replayCommand(
       progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });
       const summary = await replay({ ...request, format }, input, target, world, progress);
       progress.clear();
-      world.out.write(summaryText(request.file, target.name, summary, world));
+      world.out.write(summaryText(input.name, target.name, summary, world));
       if (!summary.whole) return 130;
       return summary.accepted === 0 && summary.rejected > 0 ? 1 : 0;
     } finally {
@@ -112,14 +116,14 @@ export async function replayCommand(
       await target.close();
     }
   } finally {
-    input.close();
+    await input.close();
   }
 }
 
-function formatOf({ file, format }: ReplayRequest, { head }: InputFile): FileFormat {
+function formatOf({ format }: ReplayRequest, { name, head }: InputFile): FileFormat {
   const found = recogniseFormat(head);
   const wanted = format ?? (found !== null && "format" in found ? found.format : "ndjson");
-  checkFormat(wanted, file, head);
+  checkFormat(wanted, name, head);
   return wanted;
 }
 
@@ -130,19 +134,15 @@ function formatOf({ file, format }: ReplayRequest, { head }: InputFile): FileFor
  * @throws what the target throws; not after `world.stop` has aborted.
  */
 export async function replay(
-  { format, rate, topic }: ReplayRequest & { readonly format: FileFormat },
+  request: ReplayRequest & { readonly format: FileFormat },
   input: InputFile,
   target: Target,
   { clock, stop }: Pick<World, "clock" | "stop">,
   progress: Pick<Progress, "show">,
 ): Promise<ReplaySummary> {
-  const chunkEvents = rate === null
-    ? CHUNK_EVENTS
-    : Math.min(CHUNK_EVENTS, Math.max(1, Math.ceil(rate / CHUNKS_PER_SECOND)));
-  const source = SOURCES[format](input.bytes, { name: input.name, chunkEvents });
-  const chunks = paced(source, { rate, clock, signal: stop });
+  const { format, topic } = request;
+  const chunks = pacedChunks(request, input, { clock, stop });
   const tally = new Tally(clock.now());
-  const to = topic ?? (format === "movielens" ? MOVIELENS_TOPIC : undefined);
   let next = ahead(chunks);
   while (true) {
     const { done, value: chunk } = await next;
@@ -150,14 +150,32 @@ export async function replay(
     next = ahead(chunks);
     try {
       tally.skipped(chunk.faults);
-      if (chunk.bytes.length > 0) tally.sent(chunk, await target.ingest(chunk.bytes, to));
+      if (chunk.bytes.length > 0) {
+        tally.sent(chunk, await target.ingest(chunk.bytes, format, topic ?? undefined));
+      }
     } catch (error) {
       if (!stop.aborted) throw error;
       break;
     }
-    progress.show({ events: tally.accepted, position: chunk.position });
+    const position = input.isCompressed ? input.read() : chunk.position;
+    progress.show({ events: tally.accepted, position });
   }
   return tally.summary(clock.now(), !stop.aborted);
+}
+
+function pacedChunks(
+  { format, rate, speed, timeField }: ReplayRequest & { readonly format: FileFormat },
+  { bytes }: InputFile,
+  { clock, stop }: Pick<World, "clock" | "stop">,
+): AsyncGenerator<SourceChunk> {
+  const chunkEvents = rate === null
+    ? CHUNK_EVENTS
+    : Math.min(CHUNK_EVENTS, Math.max(1, Math.ceil(rate / CHUNKS_PER_SECOND)));
+  const byTime = speed === null
+    ? undefined
+    : { field: timeField, spanMs: speed * 1000 / CHUNKS_PER_SECOND };
+  const chunks = fileChunks(bytes, format, { chunkEvents, byTime });
+  return paced(chunks, { rate, speed, clock, signal: stop });
 }
 
 /** The next chunk, read while another is sent; a fault waits until it is asked for. */
@@ -184,7 +202,11 @@ class Tally {
   sent(chunk: SourceChunk, answer: IngestAnswer): void {
     this.accepted += answer.accepted;
     this.#rejected += answer.rejected_total;
-    this.#keep(answer.rejected.map((fault) => ({ ...fault, line: chunk.lineOf(fault.line) })));
+    this.#keep(answer.rejected.map(({ line, field, reason }) => {
+      const isOpen = chunk.lineOf(line) === chunk.openLine;
+      const why = isOpen ? `${reason}; the file ends within this line` : reason;
+      return { line: chunk.lineOf(line), field, reason: why };
+    }));
     this.#frontier = furthest(this.#frontier, decodeFrontier(answer.frontier));
   }
 
