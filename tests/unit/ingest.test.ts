@@ -92,7 +92,7 @@ describe("an ingest of CSV", () => {
     const { answer, values } = await take("csv", [HEADER, ...rows].join("\n"));
     expect(answer!.rejected.map(({ line }) => line)).toEqual([102]);
     expect(answer!.rejected[0].reason).toMatch(/^wanted at most 1 MiB, got 1048[56]\d\d bytes/);
-    expect(values[0].startsWith(rows[0]) || values[0].includes("e100")).toBe(true);
+    expect(values.filter((value) => value.startsWith(rows[100]))).toHaveLength(1);
     expect(values.at(-1)).toContain(`"event_id":"e${count - 1}"`);
   });
 
