@@ -51,6 +51,12 @@ export class Cells {
     }
   }
 
+  /** The text of a cell of `bytes`, which were split. */
+  text(bytes: Uint8Array, cell: number): string {
+    const text = new TextDecoder().decode(bytes.subarray(this.starts[cell], this.ends[cell]));
+    return this.doubled[cell] ? text.replaceAll('""', '"') : text;
+  }
+
   /** @returns the place behind the closing quote, or −1. */
   #quotedCell(bytes: Uint8Array, start: number, end: number): number {
     let doubled = false;
@@ -107,11 +113,8 @@ export class CsvRows implements RowFormat {
     }
     const broken = this.#cells.split(bytes, start, end);
     if (broken !== null) throw fault(broken, quoted(bytes, start, end));
-    const { count, starts, ends, doubled } = this.#cells;
-    const names = Array.from({ length: count }, (_, i) => {
-      const text = new TextDecoder().decode(bytes.subarray(starts[i], ends[i]));
-      return doubled[i] ? text.replaceAll('""', '"') : text;
-    });
+    const { count } = this.#cells;
+    const names = Array.from({ length: count }, (_, cell) => this.#cells.text(bytes, cell));
     this.#check(names);
     this.#columns = names.map((name) => ({
       name,

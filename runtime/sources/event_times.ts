@@ -18,7 +18,8 @@ export function eventTimes(format: Exclude<EventFormat, "json-array">, field: st
   return format === "csv" ? csvTime(field) : lastSeconds;
 }
 
-function instantOf(text: unknown): number | null {
+/** An ISO 8601 instant in milliseconds since 1970 UTC; null for what is none. */
+export function instantOf(text: unknown): number | null {
   return typeof text === "string" ? parseInstant(text)?.ms ?? null : null;
 }
 
@@ -34,16 +35,13 @@ function jsonTime(field: string): TimeOf {
 }
 
 function csvTime(field: string): TimeOf {
-  const decoder = new TextDecoder();
   const cells = new Cells();
   let column: number | null = null;
   return (bytes, start, end) => {
     while (end > start && bytes[end - 1] < 0x20) end--;
     if (cells.split(bytes, start, end) !== null) return null;
-    const text = (cell: number) =>
-      decoder.decode(bytes.subarray(cells.starts[cell], cells.ends[cell]));
-    if (column !== null) return column < cells.count ? instantOf(text(column)) : null;
-    column = Array.from({ length: cells.count }, (_, cell) => text(cell)).indexOf(field);
+    if (column !== null) return column < cells.count ? instantOf(cells.text(bytes, column)) : null;
+    column = Array.from({ length: cells.count }, (_, i) => cells.text(bytes, i)).indexOf(field);
     if (column === -1) column = Infinity;
     return null;
   };

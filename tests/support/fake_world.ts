@@ -146,6 +146,8 @@ export class FakeEngine implements RunningEngine {
       ),
   };
   readonly #services = fakeServices();
+  /** What its services were asked. */
+  readonly asked = this.#services.asked;
   readonly serving = this.#services.serving;
   readonly records = this.#services.records;
   readonly deadLetters = this.#services.deadLetters;

@@ -220,6 +220,27 @@ describe("replay", () => {
     }
   });
 
+  it("puts titles into the catalog first, and nothing where a line is no title", async () => {
+    await withFile(
+      ratings(10),
+      (path) =>
+        withFile("0000006::Heat (1995)::Crime\n", async (titles) => {
+          const world = fakeWorld();
+          expect(await replay(world, path, "--catalog", titles, "--json")).toBe(0);
+          const heat = { movie_id: 6, title: "Heat", year: 1995, genres: ["Crime"] };
+          const text = JSON.stringify(heat) + "\n";
+          expect(world.engine.asked.put).toEqual({ catalog: "movies", text, format: "ndjson" });
+          expect(JSON.parse(world.out.text())).toMatchObject({ accepted: 10, rejected: 0 });
+          expect(world.err.text()).toContain("movies has");
+          await Deno.writeTextFile(titles, "1::A::B\nmore\n");
+          const other = fakeWorld();
+          expect(await replay(other, path, "--catalog", titles)).toBe(2);
+          expect(other.err.text()).toContain("Cannot read titles: line 2");
+          expect([other.engine.asked.put, other.engine.source.calls]).toEqual([undefined, 0]);
+        }),
+    );
+  });
+
   it("sends what it has of a pipe that goes slowly", async () => {
     const line = bytesOf('{"event_id":"a"}\n');
     const more = Promise.withResolvers<void>();
