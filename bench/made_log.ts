@@ -17,6 +17,7 @@ import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 export const root = new URL("..", import.meta.url).pathname;
 
 const START_MS = Date.UTC(2026, 0, 1);
+const AUDIENCE = { users: 20_000, movies: 2_000 };
 const PARTITIONS = 4;
 const BLOCK_SIZE = 65_536;
 const HORIZON = 2 ** 20;
@@ -26,7 +27,7 @@ const BODY_BYTES = 8 << 20;
 export function* bodies(events: number, rate: number): Generator<Uint8Array<ArrayBuffer>> {
   let parts: Uint8Array<ArrayBuffer>[] = [];
   let [made, sizeBytes] = [0, 0];
-  for (const chunk of simulate({ rate, startMs: START_MS })) {
+  for (const chunk of simulate({ rate, startMs: START_MS, ...AUDIENCE })) {
     parts.push(chunk.bytes);
     made += chunk.events;
     sizeBytes += chunk.bytes.length;

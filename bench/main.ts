@@ -4,7 +4,9 @@
  *
  * Run: `deno task bench [--quick] [name …]`, names being those of the files.
  */
-const BENCHES = ["decode", "speed", "batch_run", "queries", "process", "api", "live"];
+const BENCHES = [
+  ...["decode", "produce", "speed", "batch_run", "queries", "process", "api", "live"],
+];
 
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));
 const unknown = named.find((name) => !BENCHES.includes(name));

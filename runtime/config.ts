@@ -19,6 +19,7 @@ export type Command =
   | "dev"
   | "start"
   | "replay"
+  | "produce"
   | "batch"
   | "status"
   | "query"

@@ -67,6 +67,11 @@ export class NotFoundError extends UserError {
   override readonly name = "NotFoundError";
 }
 
+/** More was sent than is taken at once. */
+export class TooLargeError extends UserError {
+  override readonly name = "TooLargeError";
+}
+
 /** A server, a disk or a library outside the process failed; retriable unless said otherwise. */
 export class ExternalError extends TwofoldError {
   override readonly name: string = "ExternalError";

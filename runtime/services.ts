@@ -437,18 +437,49 @@ export interface IngestAnswer {
   readonly frontier: string;
 }
 
+/** The formats that events come in. */
+export const eventFormats = [
+  "ndjson",
+  "json-array",
+  "csv",
+  "movielens",
+  "movielens-tab",
+  "movielens-csv",
+] as const;
+
+/**
+ * How events are written: a JSON object per line, one JSON array, CSV whose header names fields, or
+ * MovieLens' ratings with `::`, tabs or commas between user, movie, rating and seconds.
+ */
+export type EventFormat = typeof eventFormats[number];
+
+/** What a body may be compressed with. */
+export type BodyEncoding = "gzip" | "zstd";
+
+/** Options of {@link Ingest.ingest}. */
+export interface IngestOptions {
+  /** What the body is compressed with. Default: it is not. */
+  readonly encoding?: BodyEncoding;
+  /** The most bytes of the body, decompressed. Default: any number. */
+  readonly maxBytes?: number;
+}
+
 /** Takes events in. */
 export interface Ingest {
   /**
-   * Validates and appends a stream of events, durably before it returns, in bounded memory. Lines
-   * that cannot be decoded go to the log too: they end up in the dead letter, told here.
+   * Validates and appends a stream of events, durably before it returns, in bounded memory: the body
+   * is read no faster than the log takes it. What cannot be decoded goes to the log too: it ends up
+   * in the dead letter, told here.
    *
    * @param topic the schema's topic; may be left out when there is one.
+   * @throws UserError for a topic that there is not, compressed data that are broken, a header or an
+   * array that is none; what came before stays taken. TooLargeError beyond `maxBytes`.
    */
   ingest(
     body: ReadableStream<Uint8Array>,
-    format: "ndjson" | "json-array",
+    format: EventFormat,
     topic?: string,
+    options?: IngestOptions,
   ): Promise<IngestAnswer>;
 }
 

@@ -29,7 +29,10 @@ const rules: readonly Rule[] = [
     folder: /^runtime\/commands\//,
     may: [/^runtime\/(commands|sources|engine)\//, contracts, builtIn, /^string-width$/],
   },
-  { folder: /^runtime\/sources\//, may: [/^runtime\/sources\//, contracts, builtIn] },
+  {
+    folder: /^runtime\/sources\//,
+    may: [/^runtime\/(sources|decode)\//, contracts, builtIn, /^(fzstd|xxhash-wasm)$/],
+  },
   {
     folder: /^runtime\/warehouse\//,
     may: [/^runtime\/warehouse\//, contracts, builtIn, /^@clickhouse\/client$/],

@@ -13,13 +13,13 @@ import { routesOf } from "./routes.ts";
 export interface ApiOptions {
   /** The token that writers must have. Default: none is asked for. */
   readonly writeToken?: string;
-  /** The largest body of events, in bytes. Default 256 MiB. */
+  /** The largest body of events, in bytes. Default 16 GiB. */
   readonly maxBodyBytes?: number;
   /** Told of faults that are the server's own. Default: `console.error`. */
   readonly report?: (error: unknown) => void;
 }
 
-const MIB = 2 ** 20;
+const GIB = 2 ** 30;
 /** Shorter answers are sent as they are. */
 const COMPRESSED_FROM_BYTES = 1024;
 
@@ -29,7 +29,7 @@ const COMPRESSED_FROM_BYTES = 1024;
  * @returns the app; it answers 404 to any path that it does not have.
  */
 export function createApi(services: Services, options: ApiOptions = {}): Hono {
-  const { writeToken, maxBodyBytes = 256 * MIB, report = console.error } = options;
+  const { writeToken, maxBodyBytes = 16 * GIB, report = console.error } = options;
   const app = new Hono();
   const routes = routesOf(services, { maxEventBytes: maxBodyBytes });
   app.use(compress({ encoding: "gzip", threshold: COMPRESSED_FROM_BYTES }));

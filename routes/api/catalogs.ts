@@ -1,7 +1,7 @@
 /** Catalogs: the list, their rows, replacing one. */
 import type { Catalogs, Services } from "../../runtime/services.ts";
 import type { Asked } from "./route.ts";
-import { limitedBody, mediaType } from "./request_body.ts";
+import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
 
 /** The formats that a catalog can be sent in, by media type. */
 export const catalogFormats: Readonly<Record<string, Parameters<Catalogs["put"]>[2]>> = {
@@ -26,6 +26,7 @@ export async function readCatalog({ catalogs }: Services, { c, params, signal }:
 /** `PUT /api/v1/catalogs/{name}` */
 export async function putCatalog({ catalogs }: Services, { c, maxBodyBytes }: Asked) {
   const type = mediaType(c.req.raw, Object.keys(catalogFormats));
+  bodyEncoding(c.req.raw, []);
   const { stream, fault } = limitedBody(c.req.raw, maxBodyBytes);
   try {
     return await catalogs.put(c.req.param("name")!, stream, catalogFormats[type]);

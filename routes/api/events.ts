@@ -1,24 +1,53 @@
 /** Events: taking them in, and looking at those that came. */
-import type { Ingest, Records, Services } from "../../runtime/services.ts";
+import {
+  type BodyEncoding,
+  type EventFormat,
+  eventFormats,
+  type Records,
+  type Services,
+} from "../../runtime/services.ts";
+import { Problem } from "./problem.ts";
+import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
 import type { Asked } from "./route.ts";
-import { limitedBody, mediaType } from "./request_body.ts";
 
-/** The formats that events can be sent in, by media type. */
-export const eventFormats: Readonly<Record<string, Parameters<Ingest["ingest"]>[1]>> = {
+/** The media types of events with the format that each means, where nothing else is asked for. */
+export const eventTypes: Readonly<Record<string, EventFormat | null>> = {
   "application/x-ndjson": "ndjson",
   "application/json": "json-array",
+  "text/csv": "csv",
+  // Says only that it is text: `?format=` has to tell which.
+  "text/plain": null,
 };
+
+const ENCODINGS: readonly BodyEncoding[] = ["gzip", "zstd"];
 
 /** `POST /api/v1/events` */
 export async function takeEvents({ ingest }: Services, { c, params, maxBodyBytes }: Asked) {
-  const type = mediaType(c.req.raw, Object.keys(eventFormats));
+  const format = formatOf(c.req.raw, params.format);
+  const encoding = bodyEncoding(c.req.raw, ENCODINGS);
   const { stream, fault } = limitedBody(c.req.raw, maxBodyBytes);
   try {
-    const answer = await ingest.ingest(stream, eventFormats[type], params.topic);
+    const options = { encoding, maxBytes: maxBodyBytes };
+    const answer = await ingest.ingest(stream, format, params.topic, options);
     return { ...answer, rejected: [...answer.rejected] };
   } catch (error) {
     throw fault() ?? error;
   }
+}
+
+/** The format of a request's events: as `?format=` says, else by the media type. */
+function formatOf(request: Request, given: string | undefined): EventFormat {
+  const type = mediaType(request, Object.keys(eventTypes));
+  const fault = (wanted: string, got: string) =>
+    new Problem("invalid-request", `format must be ${wanted}, got ${got}`, { field: "format" });
+  if (given !== undefined) {
+    const format = eventFormats.find((known) => known === given);
+    if (format !== undefined) return format;
+    throw fault(`one of ${eventFormats.join(", ")}`, JSON.stringify(given.slice(0, 80)));
+  }
+  const format = eventTypes[type];
+  if (format !== null) return format;
+  throw fault(`given with content-type ${type}`, "none");
 }
 
 /** `GET /api/v1/events` */

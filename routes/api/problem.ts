@@ -1,6 +1,12 @@
 /** Faults as RFC 9457 problem details. */
 import type { Context } from "hono";
-import { NotFoundError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
+import {
+  NotFoundError,
+  NotReadyError,
+  TooLargeError,
+  TwofoldError,
+  UserError,
+} from "../../runtime/errors.ts";
 
 /** The kinds of problem: their status, and a title that never changes. */
 export const kinds = {
@@ -53,6 +59,7 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof TwofoldError) {
     const { message, field } = error;
     if (error instanceof NotFoundError) return new Problem("not-found", message, { field });
+    if (error instanceof TooLargeError) return new Problem("payload-too-large", message, { field });
     if (error instanceof UserError) return new Problem("invalid-request", message, { field });
     if (error instanceof NotReadyError) {
       return new Problem("not-ready", message, { field, headers: RETRY_AFTER });

@@ -1,11 +1,11 @@
 /** Request bodies: their format, their size. */
+import type { BodyEncoding } from "../../runtime/services.ts";
 import { Problem } from "./problem.ts";
 
 /**
  * The media type of a request, in lower case and without parameters.
  *
- * @throws {Problem} 415 for a type that is not in `allowed`, another charset than UTF-8, or an
- * encoded body.
+ * @throws {Problem} 415 for a type that is not in `allowed`, or another charset than UTF-8.
  */
 export function mediaType(request: Request, allowed: readonly string[]): string {
   const header = request.headers.get("content-type") ?? "";
@@ -20,14 +20,28 @@ export function mediaType(request: Request, allowed: readonly string[]): string 
       headers: { accept: allowed.join(", ") },
     });
   }
-  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  if (encoding !== "identity") {
-    const detail = `content-encoding must be identity, got ${
-      JSON.stringify(encoding.slice(0, 80))
-    }`;
-    throw new Problem("unsupported-media-type", detail, { field: "content-encoding" });
-  }
   return type;
+}
+
+/**
+ * What a request's body is compressed with.
+ *
+ * @throws {Problem} 415 for what is not in `allowed`.
+ */
+export function bodyEncoding(
+  request: Request,
+  allowed: readonly BodyEncoding[],
+): BodyEncoding | undefined {
+  const given = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (given === "identity") return undefined;
+  const known = allowed.find((encoding) => encoding === given);
+  if (known !== undefined) return known;
+  const wanted = ["identity", ...allowed].join(" or ");
+  const detail = `content-encoding must be ${wanted}, got ${JSON.stringify(given.slice(0, 80))}`;
+  throw new Problem("unsupported-media-type", detail, {
+    field: "content-encoding",
+    headers: { "accept-encoding": allowed.join(", ") || "identity" },
+  });
 }
 
 /** A body that is cut off, with an error, once it is larger than allowed. */
@@ -75,6 +89,7 @@ export async function smallObject(
   });
   if (text === "") return {};
   mediaType(request, ["application/json"]);
+  bodyEncoding(request, []);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {

@@ -1,10 +1,10 @@
 /** The table of routes of the HTTP interface, version 1. */
 import { z } from "zod";
-import type { Services } from "../../runtime/services.ts";
+import { eventFormats, type Services } from "../../runtime/services.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
-import { eventFormats, listEvents, takeEvents } from "./events.ts";
+import { eventTypes, listEvents, takeEvents } from "./events.ts";
 import { liveMetric } from "./live.ts";
 import { openApi } from "./openapi.ts";
 import { Problem } from "./problem.ts";
@@ -57,10 +57,14 @@ function eventRoutes(services: Services, maxEventBytes: number): Route[] {
         "its id and its instant, and counts once.",
       query: z.object({
         topic: z.string().optional().meta({ description: "Default the only one" }),
+        format: z.enum(eventFormats).optional().meta({
+          description: "Default as content-type says; text/plain says none",
+        }),
       }),
       body: {
-        ...{ types: Object.keys(eventFormats), maxBytes: maxEventBytes, required: true },
-        summary: "One JSON object per line, or a JSON array of them",
+        ...{ types: Object.keys(eventTypes), maxBytes: maxEventBytes, required: true },
+        summary: "One JSON object per line, a JSON array of them, CSV under a header, or ratings " +
+          "as MovieLens has them; content-encoding may be gzip or zstd",
       },
       writes: true,
       timeoutMs: null,

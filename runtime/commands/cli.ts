@@ -17,7 +17,9 @@ import { doctorCommand } from "./doctor.ts";
 import { eventsTailCommand } from "./events_tail.ts";
 import { helpOf } from "./help.ts";
 import { queryCommand } from "./query.ts";
-import { replayCommand, replayRequest } from "./replay.ts";
+import { produceCommand, produceRequest } from "./produce.ts";
+import { replayCommand } from "./replay.ts";
+import { replayRequest } from "./replay_request.ts";
 import { serverCommand } from "./run_server.ts";
 import { sqlCommand } from "./sql.ts";
 import { configCommand, statusCommand } from "./status.ts";
@@ -74,6 +76,7 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   // doctor tells of settings that cannot be used itself.
   if (command === "doctor") return await doctorCommand(settingFlags(request), { json }, world);
   const replayed = command === "replay" ? replayRequest(first, flags) : null;
+  const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
   const given = { command, flags: settingFlags(request), env: world.env };
   const config = readConfig(given);
   warnOfUnknownVariables(config, world);
@@ -83,6 +86,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await serverCommand(config, world);
     case "replay":
       return await replayCommand(replayed!, config, world);
+    case "produce":
+      return await produceCommand(made!, config, world);
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
     case "status":

@@ -2,7 +2,13 @@
 import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../errors.ts";
 import type { IngestAnswer } from "../services.ts";
 import type { Config } from "../config.ts";
-import { ANSWER_MS, type Call, type Caller, remoteQuestions } from "./remote_questions.ts";
+import {
+  ANSWER_MS,
+  type Call,
+  type Caller,
+  queryText,
+  remoteQuestions,
+} from "./remote_questions.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { World } from "./world.ts";
 
@@ -27,18 +33,16 @@ const MAX_DELAY_MS = 2000;
  */
 export function connect(options: ClientOptions): Target {
   const call = caller(options);
-  const topicQuery = (topic?: string) =>
-    topic === undefined ? "" : `?topic=${encodeURIComponent(topic)}`;
   const questions = remoteQuestions(call);
   return {
     ...questions,
     name: options.url,
     own: false,
-    ingest: (bytes, topic) =>
+    ingest: (bytes, format, topic) =>
       call<IngestAnswer>({
         method: "POST",
-        path: `/api/v1/events${topicQuery(topic)}`,
-        type: "application/x-ndjson",
+        path: `/api/v1/events${queryText({ format, topic })}`,
+        type: format === "ndjson" ? "application/x-ndjson" : "text/plain",
         body: bytes,
         timeoutMs: ANSWER_MS,
       }),
@@ -47,7 +51,7 @@ export function connect(options: ClientOptions): Target {
       for (const { topic } of (await questions.status()).topics) {
         const answer = await call<{ run: RunReport | null }>({
           method: "POST",
-          path: `/api/v1/batch/runs${topicQuery(topic)}`,
+          path: `/api/v1/batch/runs${queryText({ topic })}`,
           type: "application/json",
           body: JSON.stringify({ full }),
         });

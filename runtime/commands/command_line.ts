@@ -2,8 +2,10 @@
 import { parseArgs } from "node:util";
 import { type Command, settings } from "../config.ts";
 import { UserError } from "../errors.ts";
+import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { lookingCommands } from "./looking_commands.ts";
+import { producerFlags } from "./producer_flags.ts";
 import { nearest, oneOf } from "./text.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
@@ -33,22 +35,64 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   replay: {
-    summary: "Sends the events of a file",
+    summary: "Sends the events of a file, or of standard input (-)",
     arguments: ["FILE"],
     settings: ["dataDir"],
     options: [
       {
         flag: "format",
-        value: "ndjson|movielens",
-        summary: "One JSON event per line, or lines user::movie::rating::seconds; default: what " +
-          "the first line looks like",
+        value: fileFormats.join("|"),
+        summary: "csv has a header; movielens is user::movie::rating::seconds, or the same with " +
+          "tabs or commas; default: what the first line looks like. Each may be gzip or zstd",
       },
       { flag: "rate", value: "N|max", summary: "Events per second; default max" },
+      {
+        flag: "speed",
+        value: "60x",
+        summary:
+          "By event time instead, so many times as fast as it happened; going back in time " +
+          "does not wait",
+      },
+      {
+        flag: "time-field",
+        value: "FIELD",
+        summary: "The event time's field, for --speed with ndjson and csv; default timestamp",
+      },
+      {
+        flag: "catalog",
+        value: "FILE",
+        summary: "Titles to put into the catalog movies first: movies.dat, movies.csv or u.item " +
+          "as MovieLens has them, or the catalog's own columns as NDJSON or CSV",
+      },
       { flag: "topic", value: "TOPIC", summary: "Where they go; default: the only topic" },
+      { flag: "json", value: null, summary: "What came of it, for machines" },
     ],
     examples: [
       ["replay ratings.dat --format movielens --rate max", "as fast as they are taken"],
-      ["replay events.ndjson --rate 1000", "a thousand a second"],
+      ["replay events.ndjson.gz --rate 1000", "a thousand a second"],
+      ["replay ratings.csv --speed 60x", "an hour of event time each minute"],
+      ["replay ratings.dat --catalog movies.dat", "with titles"],
+      ["replay - --format csv", "what comes through a pipe, as it comes"],
+      [
+        "replay events.csv",
+        "again after an interruption: an event is its id and instant (for movielens made of the " +
+        "line's fields), so nothing counts twice",
+      ],
+    ],
+  },
+  produce: {
+    summary: "Makes up events: into the log, a file, or standard output (-)",
+    optionalArgument: "FILE",
+    settings: ["dataDir"],
+    options: producerFlags.map(({ flag, value, summary }) => ({ flag, value, summary })),
+    examples: [
+      ["produce", "1,000 a second into the log, until Ctrl-C"],
+      ["produce events.ndjson --count 1000000", "a file, the same each time"],
+      [
+        "produce --start 2026-01-01T00:00:00Z --users 5000 --count 500000",
+        "two weeks of days and nights; again, it repeats the same events, which count once",
+      ],
+      ["produce - --count 1000", "a thousand lines to standard output"],
     ],
   },
   batch: {
@@ -115,7 +159,7 @@ export interface GivenFlags {
 export interface RunRequest extends GivenFlags {
   readonly kind: "run";
   readonly command: Command;
-  /** As many as {@link CommandSpec.arguments} names. */
+  /** As many as {@link CommandSpec.arguments} names, or one more where one is optional. */
   readonly positionals: readonly string[];
 }
 
@@ -202,8 +246,9 @@ function checkArguments(command: Command, positionals: readonly string[]): void 
   if (positionals.length < wanted.length) {
     throw new UsageError(`Missing ${wanted[positionals.length]}: wanted ${usage}`, command);
   }
-  if (positionals.length > wanted.length) {
-    const extra = positionals[wanted.length];
+  const most = wanted.length + (commands[command].optionalArgument === undefined ? 0 : 1);
+  if (positionals.length > most) {
+    const extra = positionals[most];
     if (wanted.length === 0 && verbsOf(command).length > 0) throw unknownVerb(command, extra);
     throw new UsageError(`Unexpected argument "${extra}"`, command);
   }

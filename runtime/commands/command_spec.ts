@@ -19,10 +19,17 @@ export interface CommandSpec {
   readonly summary: string;
   /** What stands for the arguments it takes, all of which are wanted. */
   readonly arguments?: readonly string[];
+  /** What stands for one more, which may be left out. */
+  readonly optionalArgument?: string;
   readonly settings: readonly (keyof typeof settings)[];
   readonly options: readonly Option[];
   /** Arguments and what they do. */
   readonly examples: readonly (readonly [args: string, what: string])[];
+}
+
+/** The arguments of a command as help shows them. */
+export function argumentsOf({ arguments: wanted = [], optionalArgument }: CommandSpec): string[] {
+  return optionalArgument === undefined ? [...wanted] : [...wanted, `[${optionalArgument}]`];
 }
 
 /** The values that a placeholder such as `table|json|csv` names; none where it is not such. */

@@ -59,8 +59,13 @@ function commandNode(name: Command): Node {
     { flag: `--${flag}`, summary, value: value === null ? null : placeOf(value) },
     ...negatable ? [{ flag: `--no-${flag}`, summary: "Switches that off", value: null }] : [],
   ]);
-  const places = (commands[name].arguments ?? []).map(placeOf);
+  const places = placesOf(name).map(placeOf);
   return { name, summary: commands[name].summary, verbs: lastWords(name), flags, places };
+}
+
+function placesOf(name: Command): readonly string[] {
+  const { arguments: wanted = [], optionalArgument } = commands[name];
+  return optionalArgument === undefined ? wanted : [...wanted, optionalArgument];
 }
 
 function placeOf(placeholder: string): Place {

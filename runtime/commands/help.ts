@@ -1,5 +1,6 @@
 /** Help, from the table of commands. */
 import { type Command, defaultText, type Setting, settings } from "../config.ts";
+import { argumentsOf } from "./command_spec.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
 
 /** What the codes mean that a command ends with. */
@@ -49,7 +50,7 @@ function commandHelp(command: Command): string {
   const verbs = verbsOf(command);
   return [
     `${spec.summary}\n`,
-    `Usage: ${["twofold", command, ...spec.arguments ?? [], "[FLAGS]"].join(" ")}\n`,
+    `Usage: ${["twofold", command, ...argumentsOf(spec), "[FLAGS]"].join(" ")}\n`,
     ...(verbs.length === 0 ? [] : [section("Commands", listed(verbs))]),
     section("Flags", flagRows(command)),
     section("Examples", spec.examples.map(exampleRow)),
@@ -59,7 +60,7 @@ function commandHelp(command: Command): string {
 const listed = (names: readonly Command[]): Row[] =>
   names.map((
     name,
-  ) => [[name, ...commands[name].arguments ?? []].join(" "), commands[name].summary]);
+  ) => [[name, ...argumentsOf(commands[name])].join(" "), commands[name].summary]);
 
 /** A pipe names the program itself. */
 const exampleRow = ([args, what]: Row): Row => [

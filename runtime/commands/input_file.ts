@@ -1,38 +1,141 @@
+import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
+import { decompress, encodingOf } from "../sources/decompress.ts";
 import { HEAD_BYTES } from "../sources/source.ts";
+import type { World } from "./world.ts";
 
-/** A file to read events from. */
+/** A file to read events from, decompressed where it has to be. */
 export interface InputFile {
   readonly name: string;
-  /** Null for what has no size, such as a pipe. */
+  /** Its size on the disk; null for what has none, such as a pipe. */
   readonly sizeBytes: number | null;
+  readonly isCompressed: boolean;
   /** The first {@link HEAD_BYTES}; fewer only when the file ends before. */
   readonly head: Uint8Array<ArrayBuffer>;
   /** All bytes, `head` included, in pieces that are the reader's. Read once. */
   readonly bytes: AsyncIterable<Uint8Array<ArrayBuffer>>;
-  close(): void;
+  /** Bytes read so far, as they lie on the disk. */
+  read(): number;
+  close(): Promise<void>;
 }
 
 /** Holds about ten thousand events: what is sent at once. */
 const PIECE_BYTES = 2 ** 21;
+/** What `zstd` itself takes without being told to. */
+const MAX_WINDOW_BYTES = 2 ** 27;
+const STANDARD_INPUT = "-";
+
+/** What comes through a pipe is sent on after so long, however little it is. */
+const PATIENCE_MS = 200;
 
 /**
- * Opens a file for reading.
+ * Opens a file for reading; `-` is standard input. Whether it is compressed is seen by its first
+ * bytes.
  *
  * @throws {UserError} when it is missing, a folder, empty or not readable.
  */
-export async function openInput(name: string): Promise<InputFile> {
+export async function openInput(
+  name: string,
+  { input, clock }: Pick<World, "input" | "clock">,
+): Promise<InputFile> {
+  if (name === STANDARD_INPUT) return await inputOf("standard input", null, input(), clock);
   const file = await opened(name);
+  const { isFile, size } = await file.stat();
+  return await inputOf(name, isFile ? size : null, file.readable, isFile ? null : clock);
+}
+
+/** @param clock for what may come slowly. */
+async function inputOf(
+  name: string,
+  sizeBytes: number | null,
+  stream: ReadableStream<Uint8Array>,
+  clock: Clock | null,
+): Promise<InputFile> {
+  let read = 0;
+  const reader = stream.getReader();
+  const pieces = (async function* () {
+    for (let piece; !(piece = await reader.read()).done;) {
+      read += piece.value.length;
+      yield piece.value as Uint8Array<ArrayBuffer>;
+    }
+  })();
+  const close = () => reader.cancel().catch(() => {});
   try {
-    const { isFile, size } = await file.stat();
-    const head = await readHead(file);
+    const first = await takeHead(pieces);
+    const encoding = encodingOf(first.head);
+    const options = { name: JSON.stringify(name), maxWindowBytes: MAX_WINDOW_BYTES };
+    const bytes = decompress(before(first.taken, pieces), encoding, options);
+    const { head, taken } = await takeHead(bytes);
     if (head.length === 0) throw fault(name, "the file is empty");
-    const sizeBytes = isFile ? size : null;
-    return { name, sizeBytes, head, bytes: pieces(file, head), close: () => file.close() };
+    return {
+      ...{ name, sizeBytes, head, close, isCompressed: encoding !== null },
+      bytes: gathered(before(taken, bytes), clock),
+      read: () => read,
+    };
   } catch (error) {
-    file.close();
+    await close();
     throw error;
   }
+}
+
+/** Larger pieces, each waited for no longer than a reader is ready to wait. */
+async function* gathered(
+  pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  clock: Clock | null,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let next = pieces.next();
+  for (let done = false; !done;) {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    let length = 0;
+    const enough = new AbortController();
+    const late = clock?.sleep(PATIENCE_MS, enough.signal).then(() => null);
+    while (length < PIECE_BYTES) {
+      const result = await (late && length > 0 ? Promise.race([next, late]) : next);
+      if (result === null) break;
+      if (result.done) {
+        done = true;
+        break;
+      }
+      parts.push(result.value);
+      length += result.value.length;
+      next = pieces.next();
+      next.catch(() => {}); // whoever awaits it has the error
+    }
+    enough.abort();
+    if (length > 0) yield joined(parts, length);
+  }
+}
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[], length: number) {
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function* before(
+  first: readonly Uint8Array<ArrayBuffer>[],
+  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield* first;
+  yield* rest;
+}
+
+/** The beginning of a stream, and the pieces that it took. */
+async function takeHead(bytes: AsyncGenerator<Uint8Array<ArrayBuffer>>) {
+  const taken: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  while (length < HEAD_BYTES) {
+    const { done, value } = await bytes.next();
+    if (done) break;
+    taken.push(value);
+    length += value.length;
+  }
+  return { head: joined(taken, length).subarray(0, HEAD_BYTES), taken };
 }
 
 function fault(name: string, what: string, cause?: unknown): UserError {
@@ -49,29 +152,5 @@ async function opened(name: string): Promise<Deno.FsFile> {
       error instanceof Deno.errors.NotCapable;
     if (closed) throw fault(name, "it may not be read", error);
     throw error;
-  }
-}
-
-async function readHead(file: Deno.FsFile): Promise<Uint8Array<ArrayBuffer>> {
-  const head = new Uint8Array(HEAD_BYTES);
-  let length = 0;
-  while (length < head.length) {
-    const read = await file.read(head.subarray(length));
-    if (read === null) break;
-    length += read;
-  }
-  return head.subarray(0, length);
-}
-
-async function* pieces(
-  file: Deno.FsFile,
-  head: Uint8Array<ArrayBuffer>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  yield head;
-  while (true) {
-    const piece = new Uint8Array(PIECE_BYTES);
-    const read = await file.read(piece);
-    if (read === null) return;
-    yield piece.subarray(0, read);
   }
 }

@@ -43,9 +43,9 @@ export async function openOwnFolder(
     ...whenSettled(engine, settled),
     records: engine.records,
     catalogs: engine.catalogs,
-    ingest(bytes, topic) {
+    ingest(bytes, format, topic) {
       behind = true;
-      const once = () => engine.ingest.ingest(ReadableStream.from([bytes]), "ndjson", topic);
+      const once = () => engine.ingest.ingest(ReadableStream.from([bytes]), format, topic);
       return retry(once, { signal: stop, sleep: (ms) => clock.sleep(ms, stop) });
     },
     async batch({ full }) {

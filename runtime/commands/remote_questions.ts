@@ -101,7 +101,7 @@ function path(texts: TemplateStringsArray, ...parts: string[]): string {
 }
 
 /** The query of a URL; what is left out is not in it. */
-function queryText(query: object): string {
+export function queryText(query: object): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
 }

@@ -1,87 +1,23 @@
 import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
-import { type Cut, decodeFrontier, encodeFrontier, furthest } from "../frontier.ts";
-import type { IngestAnswer } from "../services.ts";
-import { movielensFile } from "../sources/movielens.ts";
-import { ndjsonFile } from "../sources/ndjson_file.ts";
+import { CHUNK_EVENTS, fileChunks } from "../sources/file_chunks.ts";
 import {
   checkFormat,
-  CHUNK_EVENTS,
   type FileFormat,
-  fileFormats,
   paced,
   recogniseFormat,
   type SourceChunk,
-  type SourceFault,
 } from "../sources/source.ts";
 import { type InputFile, openInput } from "./input_file.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
+import { putTitles } from "./put_titles.ts";
+import type { ReplayRequest } from "./replay_request.ts";
+import { type SentSummary, SentTally, summaryText } from "./sent_tally.ts";
 import type { Target } from "./target.ts";
-import { counted, elapsed, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
-/** What replay was asked to do. */
-export interface ReplayRequest {
-  readonly file: string;
-  /** Null: what the first line looks like. */
-  readonly format: FileFormat | null;
-  /** Events per second; null for as fast as they are taken. */
-  readonly rate: number | null;
-  /** Null: the only topic there is. */
-  readonly topic: string | null;
-}
-
-/** What a replay came to. */
-export interface ReplaySummary {
-  readonly accepted: number;
-  readonly rejected: number;
-  /** The first faults, by lines of the file. */
-  readonly faults: readonly SourceFault[];
-  readonly spentMs: number;
-  /** Reached when all that was accepted is counted: for `wait_for`. */
-  readonly frontier: string;
-  /** Whether the whole file was sent. */
-  readonly whole: boolean;
-}
-
-const SOURCES = { movielens: movielensFile, ndjson: ndjsonFile };
-const MOVIELENS_TOPIC = "movie-viewing-events";
-/** Chunks per second at a given rate, so that a slow replay is steady. */
+/** Chunks per second at a given pace, so that a slow replay is steady. */
 const CHUNKS_PER_SECOND = 5;
-const LISTED_FAULTS = 10;
-
-/**
- * Reads the flags of replay.
- *
- * @throws {UserError} naming the flag, what was wanted and what came.
- */
-export function replayRequest(
-  file: string,
-  flags: Readonly<Record<string, string | boolean>>,
-): ReplayRequest {
-  const { format, rate, topic } = flags;
-  if (format !== undefined && !fileFormats.some((known) => known === format)) {
-    throw new UserError(`Cannot replay: --format must be ndjson or movielens, got "${format}"`, {
-      field: "format",
-    });
-  }
-  const perSecond = rate === undefined || rate === "max" ? null : Number(rate);
-  const fits = perSecond === null ||
-    (/^\d+$/.test(String(rate)) && perSecond >= 1 && perSecond <= 1e9);
-  if (!fits) {
-    throw new UserError(
-      `Cannot replay: --rate must be "max" or whole events per second from 1 on, got "${rate}"`,
-      { field: "rate" },
-    );
-  }
-  return {
-    file,
-    format: (format as FileFormat | undefined) ?? null,
-    rate: perSecond,
-    topic: topic === undefined ? null : String(topic),
-  };
-}
 
 /** Replays a file and tells what it came to; returns the exit code. */
 export async function replayCommand(
@@ -89,7 +25,7 @@ export async function replayCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const input = await openInput(request.file);
+  const input = await openInput(request.file, world);
   try {
     const format = formatOf(request, input);
     const { clock, err: terminal } = world;
@@ -101,10 +37,16 @@ export async function replayCommand(
       },
     });
     try {
+      if (request.catalog !== null) await putTitles(request.catalog, target, world);
       progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });
       const summary = await replay({ ...request, format }, input, target, world, progress);
       progress.clear();
-      world.out.write(summaryText(request.file, target.name, summary, world));
+      const heading = `${summary.whole ? "Replayed" : "Stopped within"} ${input.name} → `;
+      world.out.write(
+        request.json
+          ? `${JSON.stringify(summary)}\n`
+          : summaryText(heading + target.name, summary, world.out),
+      );
       if (!summary.whole) return 130;
       return summary.accepted === 0 && summary.rejected > 0 ? 1 : 0;
     } finally {
@@ -112,14 +54,14 @@ export async function replayCommand(
       await target.close();
     }
   } finally {
-    input.close();
+    await input.close();
   }
 }
 
-function formatOf({ file, format }: ReplayRequest, { head }: InputFile): FileFormat {
+function formatOf({ format }: ReplayRequest, { name, head }: InputFile): FileFormat {
   const found = recogniseFormat(head);
   const wanted = format ?? (found !== null && "format" in found ? found.format : "ndjson");
-  checkFormat(wanted, file, head);
+  checkFormat(wanted, name, head);
   return wanted;
 }
 
@@ -130,19 +72,15 @@ function formatOf({ file, format }: ReplayRequest, { head }: InputFile): FileFor
  * @throws what the target throws; not after `world.stop` has aborted.
  */
 export async function replay(
-  { format, rate, topic }: ReplayRequest & { readonly format: FileFormat },
+  request: ReplayRequest & { readonly format: FileFormat },
   input: InputFile,
   target: Target,
   { clock, stop }: Pick<World, "clock" | "stop">,
   progress: Pick<Progress, "show">,
-): Promise<ReplaySummary> {
-  const chunkEvents = rate === null
-    ? CHUNK_EVENTS
-    : Math.min(CHUNK_EVENTS, Math.max(1, Math.ceil(rate / CHUNKS_PER_SECOND)));
-  const source = SOURCES[format](input.bytes, { name: input.name, chunkEvents });
-  const chunks = paced(source, { rate, clock, signal: stop });
-  const tally = new Tally(clock.now());
-  const to = topic ?? (format === "movielens" ? MOVIELENS_TOPIC : undefined);
+): Promise<SentSummary> {
+  const { format, topic } = request;
+  const chunks = pacedChunks(request, input, { clock, stop });
+  const tally = new SentTally(clock.now());
   let next = ahead(chunks);
   while (true) {
     const { done, value: chunk } = await next;
@@ -150,14 +88,32 @@ export async function replay(
     next = ahead(chunks);
     try {
       tally.skipped(chunk.faults);
-      if (chunk.bytes.length > 0) tally.sent(chunk, await target.ingest(chunk.bytes, to));
+      if (chunk.bytes.length > 0) {
+        tally.sent(await target.ingest(chunk.bytes, format, topic ?? undefined), chunk);
+      }
     } catch (error) {
       if (!stop.aborted) throw error;
       break;
     }
-    progress.show({ events: tally.accepted, position: chunk.position });
+    const position = input.isCompressed ? input.read() : chunk.position;
+    progress.show({ events: tally.accepted, position });
   }
   return tally.summary(clock.now(), !stop.aborted);
+}
+
+function pacedChunks(
+  { format, rate, speed, timeField }: ReplayRequest & { readonly format: FileFormat },
+  { bytes }: InputFile,
+  { clock, stop }: Pick<World, "clock" | "stop">,
+): AsyncGenerator<SourceChunk> {
+  const chunkEvents = rate === null
+    ? CHUNK_EVENTS
+    : Math.min(CHUNK_EVENTS, Math.max(1, Math.ceil(rate / CHUNKS_PER_SECOND)));
+  const byTime = speed === null
+    ? undefined
+    : { field: timeField, spanMs: speed * 1000 / CHUNKS_PER_SECOND };
+  const chunks = fileChunks(bytes, format, { chunkEvents, byTime });
+  return paced(chunks, { rate, speed, clock, signal: stop });
 }
 
 /** The next chunk, read while another is sent; a fault waits until it is asked for. */
@@ -165,63 +121,4 @@ function ahead(chunks: AsyncGenerator<SourceChunk>): Promise<IteratorResult<Sour
   const next = chunks.next();
   next.catch(() => {});
   return next;
-}
-
-class Tally {
-  accepted = 0;
-  #rejected = 0;
-  #faults: SourceFault[] = [];
-  #frontier: Cut = {};
-  constructor(readonly startMs: number) {}
-
-  /** Lines that the file's format could not read. */
-  skipped(faults: readonly SourceFault[]): void {
-    this.#rejected += faults.length;
-    this.#keep(faults);
-  }
-
-  /** What the ingest made of a chunk; its lines are the chunk's. */
-  sent(chunk: SourceChunk, answer: IngestAnswer): void {
-    this.accepted += answer.accepted;
-    this.#rejected += answer.rejected_total;
-    this.#keep(answer.rejected.map((fault) => ({ ...fault, line: chunk.lineOf(fault.line) })));
-    this.#frontier = furthest(this.#frontier, decodeFrontier(answer.frontier));
-  }
-
-  summary(nowMs: number, whole: boolean): ReplaySummary {
-    return {
-      accepted: this.accepted,
-      rejected: this.#rejected,
-      faults: this.#faults,
-      spentMs: nowMs - this.startMs,
-      frontier: encodeFrontier(this.#frontier),
-      whole,
-    };
-  }
-
-  #keep(faults: readonly SourceFault[]): void {
-    for (const { line, field, reason } of faults) {
-      if (this.#faults.length === LISTED_FAULTS) return;
-      this.#faults.push({ line, field, reason });
-    }
-  }
-}
-
-function summaryText(file: string, where: string, summary: ReplaySummary, world: World): string {
-  const { accepted, rejected, faults, spentMs, frontier, whole } = summary;
-  const rate = grouped(accepted * 1000 / Math.max(1, spentMs));
-  const lines = [
-    paint(world.out, "bold", `${whole ? "Replayed" : "Stopped within"} ${file} → ${where}`),
-    `  accepted  ${counted(accepted, "event")}`,
-    `  rejected  ${counted(rejected, "line")}`,
-    ...faults.map(({ line, field, reason }) =>
-      `            line ${line}${field === "" ? "" : `, ${field}`}: ${reason}`
-    ),
-    ...(rejected > faults.length
-      ? [`            and ${grouped(rejected - faults.length)} more`]
-      : []),
-    `  took      ${elapsed(spentMs)}, ${rate} events/s`,
-    `  frontier  ${frontier === "" ? "–" : frontier}`,
-  ];
-  return `${lines.join("\n")}\n`;
 }

@@ -1,7 +1,7 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
 import type { Config } from "../config.ts";
 import { ExternalError } from "../errors.ts";
-import { feed } from "../sources/simulator.ts";
+import { feed } from "../sources/feed.ts";
 import { type Log, logLines } from "./log_lines.ts";
 import { grouped, paint } from "./text.ts";
 import type { Listener, RunningEngine, World } from "./world.ts";

@@ -1,4 +1,4 @@
-import type { BatchRun, IngestAnswer, Services, Serving } from "../services.ts";
+import type { BatchRun, EventFormat, IngestAnswer, Services, Serving } from "../services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
@@ -16,12 +16,16 @@ export interface Target extends Questions {
   /** Whether it is the data folder, opened here: then nothing else writes into it. */
   readonly own: boolean;
   /**
-   * Takes a chunk of NDJSON, durably before it returns; a lost answer is asked for again, which
+   * Takes a chunk of events, durably before it returns; a lost answer is asked for again, which
    * repeats identities and so counts nothing twice.
    *
    * @param topic may be left out when there is one.
    */
-  ingest(bytes: Uint8Array<ArrayBuffer>, topic?: string): Promise<IngestAnswer>;
+  ingest(
+    bytes: Uint8Array<ArrayBuffer>,
+    format: EventFormat,
+    topic?: string,
+  ): Promise<IngestAnswer>;
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
   close(): Promise<void>;

@@ -1,9 +1,10 @@
 import type { RecordChunk } from "../ports.ts";
 import { ArrayFraming } from "./array_framing.ts";
+import { CsvFraming } from "./csv_framing.ts";
 import { MAX_VALUE_BYTES } from "./value_limit.ts";
 
-/** How records are set apart: one JSON text per line, or the elements of one JSON array. */
-export type Framing = "ndjson" | "json-array";
+/** How records are set apart: one JSON text per line, the elements of one JSON array, or the rows of CSV. */
+export type Framing = "ndjson" | "json-array" | "csv";
 
 /** A record that is too long and was passed over. */
 export interface OversizeRecord {
@@ -13,6 +14,8 @@ export interface OversizeRecord {
   readonly ordinal: number;
   /** Its length: up to the line feed, or up to the comma or bracket behind it. */
   readonly sizeBytes: number;
+  /** Its first {@link OVERSIZE_HEAD_BYTES} bytes, a copy. */
+  readonly head: Uint8Array;
 }
 
 /**
@@ -60,19 +63,23 @@ export interface FramingSink {
   finish(at: number): void;
 }
 
+/** What is kept of a record that is too long; less where the longest record is shorter. */
+export const OVERSIZE_HEAD_BYTES = 2 ** 16;
+
 /** Input is worked on in stretches of this size, which bounds what is held. */
 const STRETCH_BYTES = 1 << 20;
 
 /**
- * Cuts a stream of NDJSON or of one JSON array into records, without parsing them and with bounded
- * memory: at most one record and one stretch of input are held.
+ * Cuts a stream of NDJSON, of one JSON array or of CSV into records, without parsing them and with
+ * bounded memory: at most one record and one stretch of input are held.
  *
  * - `"ndjson"`: lines end with LF or CRLF, the last one may lack it. Lines of white space only are
- *   passed over but counted.
+ *   passed over but counted. White space around a record is left out.
+ * - `"csv"`: as lines, but a line feed within quotes does not end a row, and white space stays.
  * - `"json-array"`: elements are cut at the commas of depth 1, outside of strings. What an element
  *   holds is the decoder's business; only the brackets and commas around the elements are checked.
  *
- * A record longer than `maxValueBytes` is told by line and size, and is never held.
+ * A record longer than `maxValueBytes` is told by line, size and beginning, and is never held.
  *
  * @example
  * ```ts
@@ -101,10 +108,13 @@ export class RecordSplitter {
   #start = -1;
   #line = 0;
   #ordinal = 0;
-  #pending = new PendingBatch();
+  /** The beginning of the record that is passed over. */
+  #head: Uint8Array | null = null;
+  #pending: PendingBatch;
 
   constructor(framing: Framing, options: SplitOptions = {}) {
-    this.#framing = framing === "ndjson" ? new LineFraming() : new ArrayFraming();
+    this.#framing = framingScan(framing, options.maxValueBytes ?? MAX_VALUE_BYTES);
+    this.#pending = new PendingBatch(framing !== "csv");
     this.#maxValueBytes = options.maxValueBytes ?? MAX_VALUE_BYTES;
     this.#maxRecords = options.maxRecords ?? 8192;
   }
@@ -144,14 +154,26 @@ export class RecordSplitter {
     finish: (at) => {
       const sizeBytes = this.#passedBytes + at - this.#start;
       if (sizeBytes > this.#maxValueBytes) {
-        this.#pending.oversize.push({ line: this.#line, ordinal: this.#ordinal++, sizeBytes });
+        const head = this.#head ?? this.#headUpTo(at);
+        this.#pending.oversize.push({
+          line: this.#line,
+          ordinal: this.#ordinal++,
+          sizeBytes,
+          head,
+        });
       } else if (this.#pending.add(this.#held, this.#start, at, this.#line, this.#ordinal)) {
         this.#ordinal++;
       }
       this.#passedBytes = 0;
+      this.#head = null;
       this.#start = -1;
     },
   };
+
+  /** The beginning of the record that has begun, as far as it is held. */
+  #headUpTo(end: number): Uint8Array {
+    return this.#held.slice(this.#start, Math.min(end, this.#start + OVERSIZE_HEAD_BYTES));
+  }
 
   *#taken(scan: (sink: FramingSink) => void): Generator<RecordBatch> {
     let fault: { error: unknown } | null = null;
@@ -183,6 +205,7 @@ export class RecordSplitter {
     const handedOut = this.#pending.takeHandedOut();
     const open = this.#start >= 0;
     if (open && this.#heldLength - this.#start + this.#passedBytes > this.#maxValueBytes) {
+      this.#head ??= this.#headUpTo(this.#heldLength);
       this.#passedBytes += this.#heldLength - this.#start;
       this.#heldLength = this.#start = 0;
     } else if (!open) {
@@ -206,12 +229,21 @@ class PendingBatch {
   #line: number[] = [];
   #ordinal: number[] = [];
   #handedOut = false;
+  readonly #trim: boolean;
 
-  /** Adds a record without the white space around it. @returns false when nothing else is there. */
+  /** @param trim whether white space around a record is left out; else only the line's end is. */
+  constructor(trim: boolean) {
+    this.#trim = trim;
+  }
+
+  /** Adds a record. @returns false when nothing but white space is there. */
   add(bytes: Uint8Array, start: number, end: number, line: number, ordinal: number): boolean {
-    while (start < end && isSpace(bytes[start])) start++;
-    while (end > start && isSpace(bytes[end - 1])) end--;
-    if (start === end) return false;
+    if (end > start && bytes[end - 1] === CR) end--;
+    let [first, last] = [start, end];
+    while (first < end && isSpace(bytes[first])) first++;
+    if (first === end) return false;
+    while (isSpace(bytes[last - 1])) last--;
+    if (this.#trim) [start, end] = [first, last];
     this.#start.push(start);
     this.#end.push(end);
     this.#line.push(line);
@@ -262,10 +294,21 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-const LF = 0x0a;
+const LF = 0x0a, CR = 0x0d;
+
+function framingScan(framing: Framing, maxValueBytes: number): FramingScan {
+  switch (framing) {
+    case "ndjson":
+      return new LineFraming();
+    case "json-array":
+      return new ArrayFraming();
+    case "csv":
+      return new CsvFraming(maxValueBytes);
+  }
+}
 
 /** Lines: each begins where the last one ended. */
-class LineFraming implements FramingScan {
+export class LineFraming implements FramingScan {
   #line = 1;
   #open = false;
 

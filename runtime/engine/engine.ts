@@ -152,9 +152,9 @@ function assemble(parts: Parts): Engine {
     catalogs,
     sql: createSqlConsole({ warehouse, clock }),
     ingest: {
-      async ingest(body, format, topic) {
+      async ingest(...request) {
         try {
-          const answer = await ingest.ingest(body, format, topic);
+          const answer = await ingest.ingest(...request);
           problems.settle("ingest");
           return answer;
         } catch (error) {

@@ -1,12 +1,15 @@
 import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
-import { type RecordBatch, splitStream } from "../decode/line_splitter.ts";
+import { type Framing, splitStream } from "../decode/line_splitter.ts";
 import { UserError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
 import type { EventLog, Frontier } from "../ports.ts";
-import type { Ingest, IngestAnswer } from "../services.ts";
+import type { EventFormat, Ingest, IngestAnswer } from "../services.ts";
+import { decompress } from "../sources/decompress.ts";
+import { MOVIELENS_TOPIC } from "../sources/movielens_rows.ts";
+import { type JsonBatch, RowBatches } from "./row_batches.ts";
 
 /** A topic that takes events in. */
 export interface IngestTopic {
@@ -20,22 +23,37 @@ const BATCHES_UNDER_WAY = 4;
 /** Faults that an answer lists one by one; the others are counted. */
 const LISTED_FAULTS = 100;
 
+const CUT_OFF = new TextEncoder().encode("…");
+
 /**
- * Takes events in: each body is split, validated by the same decoder that the layers use, and
- * appended batch by batch, so memory is bounded by a batch whatever the body's size. A line that
- * cannot be decoded is appended as it came: it ends up in the dead letter, and in the answer. A line
- * over 1 MiB is told and not kept.
+ * Takes events in: each body is decompressed, split, turned into JSON, validated by the same decoder
+ * that the layers use, and appended batch by batch, so memory is bounded by a batch whatever the
+ * body's size. What cannot be decoded is appended as it came: it ends up in the dead letter, and in
+ * the answer. Of a line over 1 MiB the beginning is appended.
  */
 export function createIngest(topics: readonly IngestTopic[]): Ingest {
   return {
-    async ingest(body, format, topic) {
-      const { schema, log } = topicOf(topics, topic);
+    async ingest(body, format, topic, { encoding = null, maxBytes } = {}) {
+      const { schema, log } = topicOf(topics, topic ?? usualTopic(format, topics));
+      const rows = new RowBatches(format, schema);
       const writer = new TopicWriter(schema, log);
-      for await (const batch of splitStream(body, format)) await writer.append(batch);
+      const bytes = decompress(body, encoding, { maxBytes });
+      for await (const batch of splitStream(bytes, framingOf(format))) {
+        for (const json of rows.of(batch)) await writer.append(json);
+      }
       await writer.settled();
       return writer.answer();
     },
   };
+}
+
+function framingOf(format: EventFormat): Framing {
+  return format === "json-array" || format === "csv" ? format : "ndjson";
+}
+
+/** Ratings are events of one schema. */
+function usualTopic(format: EventFormat, topics: readonly IngestTopic[]): string | undefined {
+  return format.startsWith("movielens") && topics.length > 1 ? MOVIELENS_TOPIC : undefined;
 }
 
 function topicOf(topics: readonly IngestTopic[], name: string | undefined): IngestTopic {
@@ -67,18 +85,20 @@ class TopicWriter {
     this.#decoder = createDecoder(schema);
   }
 
-  async append(batch: RecordBatch): Promise<void> {
+  async append(batch: JsonBatch): Promise<void> {
     const columns = this.#columns;
-    for (const { line, sizeBytes } of batch.oversize) {
-      this.#reject(line, "", `wanted at most 1 MiB, got ${sizeBytes} bytes; it was not kept`);
+    for (const { line, sizeBytes, head } of batch.oversize) {
+      const kept = `its first ${head.length} are kept`;
+      this.#reject(line, "", `wanted at most 1 MiB, got ${sizeBytes} bytes; ${kept}`);
     }
     for (const { row, field, reason } of this.#decoder.decode(batch, columns)) {
-      this.#reject(batch.line[row], field, reason);
+      const fault = batch.rowFaults.get(row) ?? { field, reason };
+      this.#reject(batch.line[row], fault.field, fault.reason);
     }
-    if (batch.count === 0) return;
+    if (batch.count === 0 && batch.oversize.length === 0) return;
     const turn = this.#batches++ % BATCHES_UNDER_WAY;
     await this.#underWay[turn];
-    const appended = this.#appendRows(this.#buffers[turn]);
+    const appended = this.#appendRows(this.#buffers[turn], batch.oversize);
     appended.catch(() => {}); // whoever waits for it has the error
     this.#underWay[turn] = appended;
   }
@@ -88,9 +108,14 @@ class TopicWriter {
     await Promise.all(this.#underWay);
   }
 
-  async #appendRows(buffer: AppendBuffer): Promise<void> {
+  async #appendRows(buffer: AppendBuffer, oversize: JsonBatch["oversize"]): Promise<void> {
     const columns = this.#columns;
     buffer.reset();
+    for (const { head } of oversize) {
+      // With this at its end it is no JSON, whatever it holds: an event is never half a line.
+      head.set(CUT_OFF, head.length - CUT_OFF.length);
+      buffer.add("", head);
+    }
     let accepted = 0;
     for (let row = 0; row < columns.count; row++) {
       const event = columns.status[row] === RowStatus.event;

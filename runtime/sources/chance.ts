@@ -26,6 +26,28 @@ export function random(seed: number): Random {
   return next;
 }
 
+/** A number in 0..2³²−1 that belongs to a seed and a whole number: a trait, the same whenever asked. */
+export function trait(seed: number, of: number): number {
+  // The finaliser of MurmurHash3: https://github.com/aappleby/smhasher
+  let h = Math.imul(of ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(seed + 0x7f4a7c15, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/**
+ * Exponentially distributed with mean 1, by von Neumann's comparisons (1951), which need no
+ * logarithm.
+ */
+export function exponential(next: Random): number {
+  for (let whole = 0;; whole++) {
+    const first = next();
+    let length = 1;
+    for (let last = first, other; (other = next()) < last; last = other) length++;
+    if (length % 2 === 1) return whole + first;
+  }
+}
+
 /**
  * Ranks by Zipf's law with exponent 1: rank `r` comes in proportion to `1 / (r + 1)`.
  *

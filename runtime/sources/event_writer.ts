@@ -1,9 +1,10 @@
-/** Writes NDJSON of movie-viewing events into one growing buffer, without a string per event. */
+/** Writes NDJSON into one growing buffer, without a string per event. */
 
 const encoder = new TextEncoder();
 const ZERO = 0x30;
 const DAY_MS = 86_400_000;
 const SCRATCH_DIGITS = 20;
+const LONG_BYTES = 128;
 
 /** The bytes of a text that is written often. */
 export function constant(text: string): Uint8Array {
@@ -46,9 +47,25 @@ export class EventWriter {
     this.#reserve(end - start);
     const bytes = this.#bytes;
     let at = this.#length;
-    // Shorter than a call of set() costs, for the texts of an event.
-    for (let i = start; i < end; i++) bytes[at++] = source[i];
+    if (end - start > LONG_BYTES) {
+      bytes.set(source.subarray(start, end), at);
+      at += end - start;
+    } else {
+      // Shorter than a call of set() costs, for the texts of an event.
+      for (let i = start; i < end; i++) bytes[at++] = source[i];
+    }
     this.#length = at;
+  }
+
+  /** Writes `source[start, end)` as what stands between the quotes of a JSON string. */
+  jsonText(source: Uint8Array, start: number, end: number): void {
+    for (let from = start; from < end;) {
+      let to = from;
+      while (to < end && !needsEscape(source[to])) to++;
+      this.raw(source, from, to);
+      if (to < end) this.raw(constant(escapeOf(source[to])));
+      from = to + 1;
+    }
   }
 
   /** Writes a whole number in 0..2⁵³−1. */
@@ -86,6 +103,16 @@ export class EventWriter {
   /** The bytes of what was written from `start` on, copied. */
   copyFrom(start: number): Uint8Array {
     return this.#bytes.slice(start, this.#length);
+  }
+
+  /** What was written, where it stands: until the next write. */
+  view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Forgets what was written from `length` on. */
+  cut(length: number): void {
+    this.#length = length;
   }
 
   /** Hands out what was written and starts anew; the bytes are the caller's. */
@@ -132,4 +159,12 @@ export class EventWriter {
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
+}
+
+function needsEscape(byte: number): boolean {
+  return byte < 0x20 || byte === 0x22 || byte === 0x5c;
+}
+
+function escapeOf(byte: number): string {
+  return JSON.stringify(String.fromCharCode(byte)).slice(1, -1);
 }

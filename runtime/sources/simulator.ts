@@ -1,20 +1,37 @@
 /**
- * Made-up viewing events that look like life: a few movies that everybody sees and many that hardly
- * anybody does, sessions from view to rating, events that come late and some that come twice. The
- * same seed and start give the same bytes.
+ * Made-up viewing events that look like life: movies whose popularity follows Zipf's law and drifts,
+ * users with habits, sessions from view to rating whose events lie as far apart as what is watched
+ * takes, a rhythm of day and week, events that come late and some that come twice. The same options
+ * give the same bytes.
  */
-import type { Clock } from "../clock.ts";
-import { type Random, random, zipf } from "./chance.ts";
-import { constant, EventWriter } from "./event_writer.ts";
+import { murmur128 } from "../decode/identity.ts";
+import { Audience } from "./audience.ts";
+import { exponential, type Random, random } from "./chance.ts";
+import { HeldEvents } from "./held_events.ts";
+import { Popularity } from "./popularity.ts";
+import { rhythm, RHYTHM_PEAK } from "./rhythm.ts";
+import { SESSION_EVENTS, SESSION_MS, Sessions } from "./sessions.ts";
+import { ViewingWriter } from "./viewing_writer.ts";
 
 /** Options of {@link simulate}. */
 export interface SimulatorOptions {
   /** Any whole number in 0..2³²−1. Default 1. */
   readonly seed?: number;
-  /** Events per second of event time, 1 to 1,000,000. */
-  readonly rate: number;
+  /**
+   * Events per second of event time, 1 to 1,000,000, at every moment alike; where so many users do
+   * not make so many, movies are shorter. Null: as many as the users make, by day and week.
+   */
+  readonly rate: number | null;
   /** The first event's time, in milliseconds since 1970 UTC. */
   readonly startMs: number;
+  /** Users, with ids from 1 on; 2 to 10,000,000. Default 100,000. */
+  readonly users?: number;
+  /** Movies, with ids from 1 on; 1 to 1,000,000. Default 5,000. */
+  readonly movies?: number;
+  /** The share of events that come late, 0 to 0.5. Default 0.02. */
+  readonly late?: number;
+  /** The share of lines that repeat an earlier one, byte for byte, 0 to 0.5. Default 0.01. */
+  readonly repeat?: number;
 }
 
 /** Events that belong to one stretch of time. */
@@ -25,38 +42,39 @@ export interface SimulatedChunk {
   readonly events: number;
   /** How many of them repeat an earlier event, byte for byte. */
   readonly repeats: number;
+  /** How many of them happened well before they come. */
+  readonly late: number;
   /** When the stretch ends, in milliseconds since 1970 UTC: the time to send it. */
   readonly dueMs: number;
 }
 
-const MOVIES = 2_000;
-const USERS = 20_000;
-/** Sessions going on at any time; each event moves one of them on. */
-const SESSIONS = 2_000;
-/** A chunk covers this long, or longer where that holds no event. */
+/** What is left out of the options. */
+export const simulatorDefaults = {
+  seed: 1,
+  users: 100_000,
+  movies: 5_000,
+  late: 0.02,
+  repeat: 0.01,
+} as const;
+
+const DAY_MS = 86_400_000;
+/** Sessions that a user has in a day. */
+const SESSIONS_PER_DAY = 2;
+/** At a rate, at most one user in so many watches at a time: then somebody is always free. */
+const USERS_PER_SESSION = 2;
+/** Before the start so much goes by unseen, in lengths of a session: others began before. */
+const RUN_UP = 2;
+/** A chunk at a rate covers this long, or longer where that holds no event. */
 const CHUNK_MS = 100;
-/** Recent events that may come again. */
-const RECENT = 64;
-
-const REPEAT_SHARE = 0.01;
-const LATE_SHARE = 0.02;
-const VERY_LATE_SHARE = 0.0005;
-const LATE_MS = 5 * 60_000;
-const VERY_LATE_MS = 2 * 86_400_000;
-
-const [view, pause, resume, complete, rating] = [0, 1, 2, 3, 4];
-const TYPES = ["view", "pause", "resume", "complete", "rating"].map((type) =>
-  constant(`,"event_type":"${type}","timestamp":"`)
-);
-const USER = constant('","user_id":');
-const MOVIE = constant(',"movie_id":');
-const DURATION = constant('","duration":');
-const RATING = constant(',"rating":');
-const NULL = constant("null");
-const END = constant("}\n");
+const CHUNK_EVENTS = 4096;
+/** Recent events that may come again, each of so many kept. */
+const [RECENT, KEPT] = [64, 0.1];
+/** Most that are late are so by minutes, few by hours. */
+const [LATE_MS, VERY_LATE_MS, VERY_LATE] = [5 * 60_000, 6 * 3_600_000, 0.01];
+const LEAST_LATE_MS = 10_000;
 
 /**
- * Endless events from `startMs` on, about 100 ms of them at a time.
+ * Endless events from `startMs` on.
  *
  * @example
  * ```ts
@@ -66,155 +84,151 @@ const END = constant("}\n");
  * if (lines.length !== 5 || chunk.events !== 5) throw new Error("unexpected");
  * ```
  */
-export function* simulate(
-  { seed = 1, rate, startMs }: SimulatorOptions,
-): Generator<SimulatedChunk, never, void> {
-  const audience = new Audience(seed, startMs);
+export function* simulate(options: SimulatorOptions): Generator<SimulatedChunk, never, void> {
+  const simulation = new Simulation({ ...simulatorDefaults, ...options });
+  const { rate, startMs } = options;
+  if (rate === null) {
+    for (;;) {
+      for (let i = 0; i < CHUNK_EVENTS; i++) simulation.writeNext();
+      yield simulation.take(simulation.nowMs);
+    }
+  }
   const spanMs = Math.max(CHUNK_MS, Math.ceil(1000 / rate));
   let sent = 0;
   for (let chunk = 1;; chunk++) {
     const elapsedMs = chunk * spanMs;
-    const due = Math.floor(elapsedMs * rate / 1000);
-    const events = due - sent;
-    for (; sent < due; sent++) audience.emit(startMs + Math.floor(sent * 1000 / rate));
-    yield { ...audience.take(), events, dueMs: startMs + elapsedMs };
+    for (const due = Math.floor(elapsedMs * rate / 1000); sent < due; sent++) {
+      simulation.writeAt(startMs + Math.floor(sent * 1000 / rate));
+    }
+    yield simulation.take(startMs + elapsedMs);
   }
 }
 
-/** The viewers and what they are doing. */
-class Audience {
+class Simulation {
+  readonly #options: Required<SimulatorOptions>;
   readonly #random: Random;
-  readonly #movieRank = zipf(MOVIES);
-  readonly #user = new Uint32Array(SESSIONS);
-  readonly #movie = new Uint32Array(SESSIONS);
-  /** What each session's next event is. */
-  readonly #next = new Uint8Array(SESSIONS);
-  /** Seconds watched so far, in thousandths, and the length of the movie. */
-  readonly #watched = new Float64Array(SESSIONS);
-  readonly #length = new Float64Array(SESSIONS);
-  readonly #writer = new EventWriter();
-  readonly #idStart: Uint8Array;
+  readonly #sessions: Sessions;
+  readonly #writer: ViewingWriter;
+  readonly #held = new HeldEvents();
   readonly #recent: Uint8Array[] = [];
   #kept = 0;
-  #count = 0;
-  #repeats = 0;
+  #isRunUp = true;
+  #nextSessionMs: number;
+  #taken = { events: 0, repeats: 0, late: 0 };
+  /** The moment that it has come to. */
+  nowMs: number;
 
-  constructor(seed: number, startMs: number) {
+  constructor(options: Required<SimulatorOptions>) {
+    const { seed, rate, startMs, users, movies } = options;
+    this.#options = options;
     this.#random = random(seed);
-    // Runs that start at different times must not repeat each other's identities.
-    this.#idStart = constant(`{"event_id":"sim-${seed}-${startMs.toString(36)}-`);
-    for (let session = 0; session < SESSIONS; session++) {
-      this.#begin(session);
-      this.#next[session] = Math.floor(this.#random() * 4);
-    }
+    const audience = new Audience(seed, users);
+    this.#writer = new ViewingWriter(seed, audience, idOf(options));
+    const most = Math.max(1, Math.floor(users / USERS_PER_SESSION));
+    const wanted = (rate ?? 0) / 1000 * SESSION_MS / SESSION_EVENTS;
+    const haste = Math.max(1, 1.25 * wanted / most);
+    this.#sessions = new Sessions({
+      ...{ audience, random: this.#random, capacity: most, haste },
+      movies: new Popularity(seed, movies),
+      onStep: (session, step, atMs) => {
+        if (!this.#isRunUp) this.#writer.write(session, step, atMs);
+      },
+    });
+    this.nowMs = startMs - Math.ceil(RUN_UP * SESSION_MS / haste);
+    this.#nextSessionMs = this.nowMs;
+    this.#runUp();
   }
 
-  take(): { bytes: Uint8Array<ArrayBuffer>; repeats: number } {
-    const repeats = this.#repeats;
-    this.#repeats = 0;
-    return { bytes: this.#writer.take(), repeats };
+  #runUp(): void {
+    const { rate, startMs } = this.#options;
+    const fromMs = this.nowMs;
+    while (rate === null && this.#nextMs() < startMs) this.#pass();
+    const steps = Math.floor((startMs - fromMs) * (rate ?? 0) / 1000);
+    for (let i = 0; i < steps; i++) this.#passAt(fromMs + Math.floor(i * 1000 / rate!));
+    this.#isRunUp = false;
   }
 
-  /** Writes the next event, which happens at `nowMs` or, being late, happened before. */
-  emit(nowMs: number): void {
-    const chance = this.#random();
-    if (chance < REPEAT_SHARE && this.#recent.length > 0) {
-      this.#writer.raw(this.#recent[Math.floor(this.#random() * this.#recent.length)]);
-      this.#repeats++;
+  /** What was written since the last time. */
+  take(dueMs: number): SimulatedChunk {
+    const taken = this.#taken;
+    this.#taken = { events: 0, repeats: 0, late: 0 };
+    return { bytes: this.#writer.take(), dueMs, ...taken };
+  }
+
+  /** Writes one line for a moment. */
+  writeAt(atMs: number): void {
+    this.nowMs = atMs;
+    this.#write(() => this.#passAt(atMs), () => atMs);
+  }
+
+  /** Writes the next line, whenever it happens. */
+  writeNext(): void {
+    this.#write(() => this.#pass(), () => this.#nextMs());
+  }
+
+  #write(pass: () => void, nextMs: () => number): void {
+    const { repeat, late } = this.#options;
+    const writer = this.#writer;
+    this.#taken.events++;
+    if (this.#recent.length > 0 && this.#random() < repeat) {
+      writer.copy(this.#recent[Math.floor(this.#random() * this.#recent.length)]);
+      this.#taken.repeats++;
       return;
     }
-    const start = this.#writer.length;
-    this.#event(nowMs - this.#latenessMs());
-    if (chance > 0.9) this.#recent[this.#kept++ % RECENT] = this.#writer.copyFrom(start);
+    for (;;) {
+      if (this.#held.nextMs <= nextMs()) {
+        writer.copy(this.#held.take());
+        this.#taken.late++;
+        return;
+      }
+      const start = writer.length;
+      pass();
+      if (this.#random() >= late) {
+        if (this.#random() < KEPT) this.#recent[this.#kept++ % RECENT] = writer.copyFrom(start);
+        return;
+      }
+      this.#held.hold(writer.cutFrom(start), this.nowMs + this.#latenessMs());
+    }
   }
 
   #latenessMs(): number {
-    const chance = this.#random();
-    if (chance < VERY_LATE_SHARE) return Math.floor(this.#random() * VERY_LATE_MS);
-    return chance < LATE_SHARE ? Math.floor(this.#random() * LATE_MS) : 0;
+    const most = this.#random() < VERY_LATE ? VERY_LATE_MS : LATE_MS;
+    return LEAST_LATE_MS + Math.floor(this.#random() * most);
   }
 
-  #begin(session: number): void {
-    this.#user[session] = 1 + Math.floor(this.#random() * this.#random() * USERS);
-    this.#movie[session] = 1 + this.#movieRank(this.#random());
-    this.#next[session] = view;
-    this.#watched[session] = 0;
-    this.#length[session] = Math.floor((75 + this.#random() * 90) * 60_000);
+  /** Something happens at a moment: what was due, else somebody begins. */
+  #passAt(atMs: number): void {
+    const sessions = this.#sessions;
+    if (sessions.nextMs <= atMs || sessions.isFull) sessions.goOn(atMs);
+    else sessions.begin(atMs);
   }
 
-  #event(atMs: number): void {
-    const session = Math.floor(this.#random() * SESSIONS);
-    const type = this.#next[session];
-    const writer = this.#writer;
-    if (type === pause || type === complete) this.#watch(session, type);
-    writer.raw(this.#idStart);
-    writer.whole(this.#count++);
-    writer.raw(USER);
-    writer.whole(this.#user[session]);
-    writer.raw(MOVIE);
-    writer.whole(this.#movie[session]);
-    writer.raw(TYPES[type]);
-    writer.instantMs(atMs);
-    writer.raw(DURATION);
-    // A view starts at nothing, a rating watches nothing, and some players do not tell.
-    if (type === view || type === rating || this.#random() < 0.03) writer.raw(NULL);
-    else writer.thousandths(this.#watched[session]);
-    writer.raw(RATING);
-    if (type === rating) writer.thousandths(this.#stars(session));
-    else writer.raw(NULL);
-    writer.raw(END);
-    this.#moveOn(session, type);
+  /** When the next thing may happen. */
+  #nextMs(): number {
+    return Math.min(this.#nextSessionMs, this.#sessions.nextMs);
   }
 
-  #watch(session: number, type: number): void {
-    const left = this.#length[session] - this.#watched[session];
-    this.#watched[session] += type === complete ? left : Math.floor(left * this.#random() * 0.6);
-  }
-
-  /** 0 to 10 in halves, in thousandths; every movie has its own mean. */
-  #stars(session: number): number {
-    const mean = 4 + (this.#movie[session] * 2_654_435_761 % 4096) / 4096 * 5;
-    const stars = mean + (this.#random() + this.#random() - 1) * 3;
-    return Math.min(20, Math.max(0, Math.round(stars * 2))) * 500;
-  }
-
-  #moveOn(session: number, type: number): void {
-    const chance = this.#random();
-    if (type === view || type === resume) this.#next[session] = chance < 0.5 ? pause : complete;
-    else if (type === pause && chance < 0.8) this.#next[session] = resume;
-    else if (type === complete && chance < 0.6) this.#next[session] = rating;
-    else this.#begin(session);
-    if (type === view && chance > 0.85) this.#begin(session);
-  }
-}
-
-/** Options of {@link feed}. */
-export interface FeedOptions extends Omit<SimulatorOptions, "startMs"> {
-  readonly clock: Clock;
-  /** Ends the feed. */
-  readonly signal: AbortSignal;
-  /** Takes a chunk; the next is made when it has resolved. */
-  readonly send: (chunk: SimulatedChunk) => Promise<void>;
-}
-
-/** Behind by more than this (a slow disk, a laptop that slept), the feed starts again at now. */
-const BEHIND_MS = 5_000;
-
-/**
- * Sends simulated events at a steady rate until `signal` aborts. Event time starts at the clock's
- * now and keeps to it: time that was lost is left out and not made up for.
- *
- * @throws what `send` throws.
- */
-export async function feed({ clock, signal, send, ...options }: FeedOptions): Promise<void> {
-  while (!signal.aborted) {
-    for (const chunk of simulate({ ...options, startMs: clock.now() })) {
-      const waitMs = chunk.dueMs - clock.now();
-      if (waitMs > 0) await clock.sleep(waitMs, signal);
-      if (signal.aborted) return;
-      if (waitMs < -BEHIND_MS) break;
-      await send(chunk);
-      if (signal.aborted) return;
+  /** The next thing happens. */
+  #pass(): void {
+    const sessions = this.#sessions;
+    while (sessions.nextMs > this.#nextSessionMs) {
+      this.nowMs = Math.floor(this.#nextSessionMs);
+      const begins = !sessions.isFull && this.#random() * RHYTHM_PEAK < rhythm(this.nowMs);
+      const perMs = this.#options.users * SESSIONS_PER_DAY / DAY_MS * RHYTHM_PEAK;
+      this.#nextSessionMs += exponential(this.#random) / perMs;
+      if (!begins) continue;
+      return sessions.begin(this.nowMs);
     }
+    this.nowMs = sessions.nextMs;
+    sessions.goOn(this.nowMs);
   }
+}
+
+/** Options that differ in anything give other ids: no run repeats what another one meant. */
+function idOf(options: Required<SimulatorOptions>): string {
+  const { seed, rate, startMs, users, movies, late, repeat } = options;
+  const text = new TextEncoder().encode([seed, rate, startMs, users, movies, late, repeat].join());
+  const lanes = new Uint32Array(4);
+  murmur128(new DataView(text.buffer), 0, text.length, 0, lanes, 0);
+  return `${lanes[0].toString(36)}${lanes[1].toString(36)}`;
 }

@@ -1,6 +1,8 @@
-/** What the file formats have in common: chunks of NDJSON on their way into the log. */
-import { UserError } from "../errors.ts";
+/** What the file formats have in common: recognising them, and chunks on their way into the log. */
 import type { Clock } from "../clock.ts";
+import { UserError } from "../errors.ts";
+import { type EventFormat, eventFormats } from "../services.ts";
+import { MOVIELENS_HEADER } from "./movielens_rows.ts";
 
 /** A line of a file that gave no event. */
 export interface SourceFault {
@@ -12,42 +14,35 @@ export interface SourceFault {
   readonly reason: string;
 }
 
-/** A run of events of a file. */
+/** A run of rows of a file. */
 export interface SourceChunk {
-  /** NDJSON; the caller's. */
+  /** Rows in the file's format, whole in themselves; the caller's. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Lines in `bytes` that are not blank. */
+  /** Rows in `bytes` that are not blank, a header of the chunk's own left out. */
   readonly events: number;
-  /** Bytes of the file that are behind this chunk: for the progress. */
+  /** Bytes of the file, decompressed, that are behind this chunk: for the progress. */
   readonly position: number;
   /** Lines of the file that were left out since the last chunk. */
   readonly faults: readonly SourceFault[];
+  /** The greatest event time up to the chunk's first row, in milliseconds since 1970 UTC. */
+  readonly eventMs: number | null;
+  /** The file's last line, where this chunk ends in it and it has no line feed. */
+  readonly openLine: number | null;
   /** The file's line of a line of `bytes`; both count from 1. */
   lineOf(line: number): number;
 }
 
-/** Options of every file format. */
-export interface SourceOptions {
-  /** The file's name, for messages. */
-  readonly name: string;
-  /** The most events of a chunk. Default 40,000. */
-  readonly chunkEvents?: number;
-}
-
-/** Events of a chunk where nothing else is said: each waits for the disk once. */
-export const CHUNK_EVENTS = 40_000;
+/** A format that a file can be in. */
+export type FileFormat = Exclude<EventFormat, "json-array">;
 
 /** The formats that a file can be in. */
-export const fileFormats = ["ndjson", "movielens"] as const;
-export type FileFormat = typeof fileFormats[number];
+export const fileFormats: readonly FileFormat[] = eventFormats.filter((of) => of !== "json-array");
 
 /** Bytes at a file's beginning that tell its format. */
 export const HEAD_BYTES = 4096;
 
 const SIGNATURES: readonly (readonly [start: readonly number[], what: string])[] = [
-  [[0x1f, 0x8b], "a gzip file; unpack it first (gunzip)"],
   [[0x50, 0x4b, 0x03, 0x04], "a zip file; unpack it first (unzip)"],
-  [[0x28, 0xb5, 0x2f, 0xfd], "a zstd file; unpack it first (unzstd)"],
   [[0x50, 0x41, 0x52, 0x31], "a Parquet file"],
   [[0xff, 0xfe], "text in UTF-16; convert it to UTF-8"],
   [[0xfe, 0xff], "text in UTF-16; convert it to UTF-8"],
@@ -64,22 +59,27 @@ export function recogniseFormat(
   const signed = SIGNATURES.find(([start]) => start.every((byte, i) => head[i] === byte));
   if (signed) return { other: signed[1] };
   if (head.includes(0)) return { other: "a binary file" };
-  const text = new TextDecoder().decode(head).trimStart();
+  const text = new TextDecoder().decode(head).replace(/^\s*\n/, "").replace(/^\ufeff/, "");
   const line = text.split("\n", 1)[0].trimEnd();
   if (text === "") return null;
   if (line === "{") return { other: "JSON over several lines; write one event per line" };
   if (line.startsWith("{")) return { format: "ndjson" };
   if (line.startsWith("[")) return { other: "a JSON array; write one event per line" };
-  if (line.split("::").length === 4) return { format: "movielens" };
   if (line.startsWith("<")) return { other: "XML or HTML" };
-  if (line.includes(",")) return { other: "a CSV file" };
-  return null;
+  if (line.split("::").length === 4) return { format: "movielens" };
+  if (/^\d+\t\d+\t[\d.]+\t\d+$/.test(line)) return { format: "movielens-tab" };
+  const isRatings = /^\d+,\d+,[\d.]+,\d+$/.test(line) || line === MOVIELENS_HEADER;
+  if (isRatings) return { format: "movielens-csv" };
+  return line.includes(",") ? { format: "csv" } : null;
 }
 
 /** What a format looks like, in words. */
 const WANTED: Readonly<Record<FileFormat, string>> = {
   ndjson: "one JSON object per line (ndjson)",
+  csv: "CSV with a header (csv)",
   movielens: "lines user::movie::rating::seconds (movielens)",
+  "movielens-tab": "user, movie, rating and seconds between tabs (movielens-tab)",
+  "movielens-csv": "user, movie, rating and seconds between commas (movielens-csv)",
 };
 
 /**
@@ -109,21 +109,37 @@ function firstLine(head: Uint8Array): number | null {
   return index === -1 ? null : index + 1;
 }
 
+/** Timers take no more than 24 days. */
+const LONGEST_SLEEP_MS = 3_600_000;
+
+/** How fast a file is sent; at most one of the two. */
+export interface Pace {
+  /** Events per second; null for as fast as they are taken. */
+  readonly rate: number | null;
+  /** Event time that passes in a second; null where event time does not matter. */
+  readonly speed: number | null;
+}
+
 /**
- * Lets chunks through at `rate` events per second, the first at once.
- *
- * @param rate events per second, or null for as fast as they are taken.
+ * Lets chunks through at a pace, the first at once. By event time, a chunk waits until the time
+ * between the first event and its own has passed; a jump back in time does not wait.
  */
 export async function* paced(
   chunks: AsyncIterable<SourceChunk>,
-  { rate, clock, signal }: { rate: number | null; clock: Clock; signal?: AbortSignal },
+  { rate, speed, clock, signal }: Pace & { readonly clock: Clock; readonly signal?: AbortSignal },
 ): AsyncGenerator<SourceChunk> {
   const startMs = clock.now();
+  let firstEventMs: number | null = null;
   let sent = 0;
   for await (const chunk of chunks) {
-    if (rate !== null) {
-      const waitMs = startMs + sent * 1000 / rate - clock.now();
-      if (waitMs > 0) await clock.sleep(waitMs, signal);
+    firstEventMs ??= chunk.eventMs;
+    let dueMs = startMs;
+    if (rate !== null) dueMs += sent * 1000 / rate;
+    else if (speed !== null && firstEventMs !== null) {
+      dueMs += (chunk.eventMs! - firstEventMs) / speed;
+    }
+    for (let waitMs; (waitMs = dueMs - clock.now()) > 0 && !signal?.aborted;) {
+      await clock.sleep(Math.min(waitMs, LONGEST_SLEEP_MS), signal);
     }
     if (signal?.aborted) return;
     sent += chunk.events;

@@ -82,8 +82,10 @@ describe("a file to replay that is not what it should be", () => {
   });
 
   it("is of another format: ends with 2 and names the line", async () => {
+    const xml = await replay("ratings.xml", "<ratings/>\n");
+    expect([xml.code, xml.err.includes("line 1 looks like XML")]).toEqual([2, true]);
     const csv = await replay("ratings.csv", "user,movie,rating\n1,2,3\n");
-    expect([csv.code, csv.err.includes("line 1 looks like a CSV file")]).toEqual([2, true]);
+    expect([csv.code, csv.err.includes("wanted a header that names event_id")]).toEqual([2, true]);
     const other = await replay("lines.dat", "1::2::3::1381006850\n", "--format", "ndjson");
     expect([other.code, other.err.includes("line 1 looks like lines user::movie")])
       .toEqual([2, true]);

@@ -3,6 +3,7 @@ import type {
   AnswerColumn,
   BatchRun,
   DeadLetter,
+  IngestOptions,
   MetricAnswer,
   MetricInfo,
   MetricQuery,
@@ -96,6 +97,7 @@ export interface FakeServices extends Services {
   readonly asked: {
     query?: { metric: string; query: MetricQuery; signal?: AbortSignal };
     ingest?: { text: string; format: string; topic?: string };
+    options?: IngestOptions;
     run?: { full?: boolean };
     put?: { catalog: string; text: string; format: string };
     sql?: { sql: string; limit?: number };
@@ -158,7 +160,8 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       },
     },
     ingest: {
-      async ingest(body, format, topic) {
+      async ingest(body, format, topic, options) {
+        asked.options = options;
         asked.ingest = { text: await new Response(body).text(), format, topic };
         return { accepted: 1, rejected: [], rejected_total: 0, frontier: "local-1_301" };
       },

@@ -36,22 +36,27 @@ export function hastyClock(startMs = Date.UTC(2026, 0, 1)): Clock & { sleptMs: n
   return clock;
 }
 
-/** Takes NDJSON as the ingest does: lines that are no JSON are told. */
+/**
+ * Takes lines as the ingest does: those that are neither JSON nor, where ratings come, have four
+ * fields, are told.
+ */
 export class FakeIngest {
   /** Every `event_id` that was taken, with how often. */
   readonly taken = new Map<string, number>();
   readonly topics = new Set<string | undefined>();
+  readonly formats = new Set<string>();
   calls = 0;
 
-  take(body: string, topic?: string): IngestAnswer {
+  take(body: string, format: string, topic?: string): IngestAnswer {
     this.calls++;
     this.topics.add(topic);
+    this.formats.add(format);
     let accepted = 0;
     const rejected: { line: number; field: string; reason: string }[] = [];
     body.split("\n").forEach((line, index) => {
       if (line.trim() === "") return;
       try {
-        const { event_id } = JSON.parse(line);
+        const event_id = format === "ndjson" ? JSON.parse(line).event_id : ratingOf(line);
         this.taken.set(event_id, (this.taken.get(event_id) ?? 0) + 1);
         accepted++;
       } catch {
@@ -61,6 +66,12 @@ export class FakeIngest {
     const frontier = `local-1_${this.taken.size}_0`;
     return { accepted, rejected, rejected_total: rejected.length, frontier };
   }
+}
+
+/** A rating's line, which names it. */
+function ratingOf(line: string): string {
+  if (line.split(/::|[\t,]/).length !== 4) throw new SyntaxError("no rating");
+  return line;
 }
 
 /** A status without faults, of one topic. */
@@ -127,13 +138,16 @@ export class FakeEngine implements RunningEngine {
   run: BatchRun | null = fakeRun;
 
   readonly ingest = {
-    ingest: async (body: ReadableStream<Uint8Array>, _format: string, topic?: string) =>
+    ingest: async (body: ReadableStream<Uint8Array>, format: string, topic?: string) =>
       this.source.take(
         await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).text(),
+        format,
         topic,
       ),
   };
   readonly #services = fakeServices();
+  /** What its services were asked. */
+  readonly asked = this.#services.asked;
   readonly serving = this.#services.serving;
   readonly records = this.#services.records;
   readonly deadLetters = this.#services.deadLetters;
@@ -172,7 +186,7 @@ export interface FakeWorld extends World {
  * @param changes what differs.
  */
 export function fakeWorld(
-  changes: Partial<World> & { owner?: () => Owner | null } = {},
+  changes: Partial<Omit<World, "clock">> & { owner?: () => Owner | null } = {},
 ): FakeWorld {
   const stop = new AbortController();
   const engine = new FakeEngine();
@@ -192,9 +206,9 @@ export function fakeWorld(
       library: () => "/lib/libchdb.so",
       plugins: () => Promise.resolve(["popular_movies", "ratings"]),
     },
-    input: () => ReadableStream.from([]),
     readOwner: () => Promise.resolve(owner()),
     env: {},
+    input: () => ReadableStream.from([]),
     version: "0.1.0",
     stop: stop.signal,
     ...others,

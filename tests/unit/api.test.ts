@@ -46,12 +46,33 @@ describe("POST /api/v1/events", () => {
     expect(asked.ingest).toEqual({ text: "[]", format: "json-array", topic: undefined });
   });
 
+  it("takes the format from the media type, or from what is asked", async () => {
+    const { ask, asked } = api();
+    const cases = [
+      ["text/csv", "", "csv"],
+      ["text/plain", "?format=movielens", "movielens"],
+      ["text/csv", "?format=movielens-csv", "movielens-csv"],
+    ];
+    for (const [type, query, format] of cases) {
+      const headers = { "content-type": type, "content-encoding": "gzip" };
+      await ask(`/api/v1/events${query}`, { method: "POST", body: "x", headers });
+      expect(asked.ingest).toEqual({ text: "x", format, topic: undefined });
+      expect(asked.options).toEqual({ encoding: "gzip", maxBytes: 16 * 2 ** 30 });
+    }
+    for (const query of ["", "?format=xml"]) {
+      const headers = { "content-type": "text/plain" };
+      const post = { method: "POST", body: "x", headers };
+      const { status, body } = await ask(`/api/v1/events${query}`, post);
+      expect([status, body.field]).toEqual([400, "format"]);
+    }
+  });
+
   it("refuses other formats, charsets and encodings with 415", async () => {
     const { ask } = api();
     const some: Record<string, string>[] = [
-      { "content-type": "text/csv" },
+      { "content-type": "application/xml" },
       { "content-type": "application/json; charset=latin1" },
-      { ...ndjson, "content-encoding": "gzip" },
+      { ...ndjson, "content-encoding": "br" },
     ];
     for (const headers of some) {
       const { status, body } = await ask("/api/v1/events", { method: "POST", body: "x", headers });

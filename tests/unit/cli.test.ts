@@ -66,7 +66,12 @@ describe("the command line", () => {
       ["--port 1 dev", "The command comes first"],
       ["replay f --rate fast", '--rate must be "max" or whole events per second'],
       ["replay f --rate 0", "--rate must be"],
-      ["replay f --format csv", '--format must be ndjson or movielens, got "csv"'],
+      [
+        "replay f --format xml",
+        "--format must be ndjson, csv, movielens, movielens-tab or movielens-csv, got",
+      ],
+      ["replay f --speed fast", "--speed must be how many times as fast"],
+      ["replay f --speed 2x --rate 5", "--speed must be left out where --rate is given"],
     ];
     for (const [args, message] of cases) {
       const { code, err, world } = await run(args);

@@ -4,6 +4,7 @@ import { allocateColumns } from "../../runtime/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import {
   type Framing,
+  OVERSIZE_HEAD_BYTES,
   RecordSplitter,
   splitLines,
   splitStream,
@@ -127,7 +128,8 @@ describe("RecordSplitter", () => {
     const part = new Uint8Array(300 << 10).fill(0x78);
     for (let i = 0; i < 20; i++) expect([...splitter.push(part)]).toEqual([]);
     const [batch] = splitter.push(utf8.encode("\n1\n"));
-    expect(batch.oversize).toEqual([{ line: 1, ordinal: 0, sizeBytes: 20 * (300 << 10) }]);
+    expect(batch.oversize).toMatchObject([{ line: 1, ordinal: 0, sizeBytes: 20 * (300 << 10) }]);
+    expect(batch.oversize[0].head).toEqual(new Uint8Array(OVERSIZE_HEAD_BYTES).fill(0x78));
     expect(batch.count).toBe(1);
     expect(batch.bytes.length).toBeLessThan(1 << 20);
   });

@@ -1,3 +1,4 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "testing";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import { FakeIngest, fakeStatus, fakeWorld, keptTerminal } from "../support/fake_world.ts";
@@ -25,7 +26,11 @@ class FakeProcess {
       if (pathname === "/api/v1/status") return Response.json(fakeStatus);
       if (pathname !== "/api/v1/events") return new Response("{}", { status: 404 });
       return Response.json(
-        this.source.take(await request.text(), searchParams.get("topic") ?? undefined),
+        this.source.take(
+          await request.text(),
+          searchParams.get("format") ?? "",
+          searchParams.get("topic") ?? undefined,
+        ),
       );
     };
     const { signal } = this.#connections;
@@ -68,6 +73,7 @@ async function withFile(
   }
 }
 
+const bytesOf = (text: string) => new TextEncoder().encode(text);
 const ratings = (count: number) =>
   Array.from(
     { length: count },
@@ -85,8 +91,8 @@ describe("replay", () => {
         expect(await replay(world, path, "--format", "movielens")).toBe(0);
         expect(process.source.taken.size).toBe(25_000);
         expect(process.source.calls).toBeLessThanOrEqual(6);
-        expect([...process.source.topics]).toEqual(["movie-viewing-events"]);
-        expect(process.headers[0].get("content-type")).toBe("application/x-ndjson");
+        expect([...process.source.formats]).toEqual(["movielens"]);
+        expect(process.headers[0].get("content-type")).toBe("text/plain");
         expect(world.configs).toEqual([]);
         expect(world.out.text()).toContain("accepted  25,000 events");
         expect(world.out.text()).toContain("frontier  local-1_25000_0");
@@ -103,7 +109,7 @@ describe("replay", () => {
           if (calls % 4 === 1) return Response.json({ detail: "starting" }, { status: 503 });
           if (calls % 4 !== 2) return null;
           // The events are taken, and their answer is lost with the process.
-          process.source.take(await request.text(), "movie-viewing-events");
+          process.source.take(await request.text(), "movielens");
           await Promise.all([process.kill(), restart(process)]);
           return new Response();
         };
@@ -191,6 +197,80 @@ describe("replay", () => {
     });
   });
 
+  it("reads compressed files and standard input, and tells faults by their lines", async () => {
+    const text = ratings(3000) + "bad\n" + ratings(10);
+    const packed = [bytesOf(text), gzipSync(text), zstdCompressSync(text)].map((of) =>
+      new Uint8Array(of)
+    );
+    for (const bytes of packed) {
+      const told = (world: ReturnType<typeof fakeWorld>, name: string) => {
+        expect(world.out.text()).toContain(`Replayed ${name}`);
+        expect(world.out.text()).toContain("accepted  3,010 events");
+        expect(world.out.text()).toContain("line 3001");
+      };
+      await withFile(bytes, async (path) => {
+        const world = fakeWorld();
+        expect(await replay(world, path)).toBe(0);
+        told(world, path);
+      });
+      const input = () => ReadableStream.from([bytes.subarray(0, 5), bytes.subarray(5)]);
+      const world = fakeWorld({ input });
+      expect(await replay(world, "-")).toBe(0);
+      told(world, "standard input");
+    }
+  });
+
+  it("puts titles into the catalog first, and nothing where a line is no title", async () => {
+    await withFile(
+      ratings(10),
+      (path) =>
+        withFile("0000006::Heat (1995)::Crime\n", async (titles) => {
+          const world = fakeWorld();
+          expect(await replay(world, path, "--catalog", titles, "--json")).toBe(0);
+          const heat = { movie_id: 6, title: "Heat", year: 1995, genres: ["Crime"] };
+          const text = JSON.stringify(heat) + "\n";
+          expect(world.engine.asked.put).toEqual({ catalog: "movies", text, format: "ndjson" });
+          expect(JSON.parse(world.out.text())).toMatchObject({ accepted: 10, rejected: 0 });
+          expect(world.err.text()).toContain("movies has");
+          await Deno.writeTextFile(titles, "1::A::B\nmore\n");
+          const other = fakeWorld();
+          expect(await replay(other, path, "--catalog", titles)).toBe(2);
+          expect(other.err.text()).toContain("Cannot read titles: line 2");
+          expect([other.engine.asked.put, other.engine.source.calls]).toEqual([undefined, 0]);
+        }),
+    );
+  });
+
+  it("sends what it has of a pipe that goes slowly", async () => {
+    const line = bytesOf('{"event_id":"a"}\n');
+    const more = Promise.withResolvers<void>();
+    const input = () =>
+      ReadableStream.from((async function* () {
+        yield bytesOf('{"event_id":"a"}\n'.repeat(300));
+        await more.promise;
+        yield line;
+      })());
+    const world = fakeWorld({ input });
+    const take = world.engine.source.take.bind(world.engine.source);
+    world.engine.source.take = (...args) => {
+      more.resolve();
+      return take(...args);
+    };
+    expect(await replay(world, "-")).toBe(0);
+    expect(world.engine.source.taken.get("a")).toBe(301);
+  });
+
+  it("keeps to event time with --speed", async () => {
+    // 1,000 ratings, a second apart.
+    await withFile(ratings(1000), async (path) => {
+      const world = fakeWorld();
+      await replay(world, path, "--speed", "10x");
+      expect(world.clock.sleptMs).toBeGreaterThan(99_000);
+      expect(world.clock.sleptMs).toBeLessThan(100_000);
+      expect(world.engine.source.calls).toBeGreaterThan(300);
+    });
+  });
+
   it("keeps to --rate", async () => {
     await withFile(ratings(1000), async (path) => {
       const world = fakeWorld();
@@ -237,7 +317,7 @@ describe("replay", () => {
     await refused("/no/such/file", 'Cannot replay "/no/such/file": there is no such file');
     await refused(".", "wanted a file, got a folder");
     await withFile("", (path) => refused(path, "the file is empty"));
-    await withFile(new Uint8Array([0x1f, 0x8b, 8]), (path) => refused(path, "gunzip"));
+    await withFile(new Uint8Array([0x1f, 0x8b, 8]), (path) => refused(path, "the data end early"));
     await withFile("1::2::3::4\n", (path) => refused(path, "movielens", "--format", "ndjson"));
     await withFile('{"a":1}\n', (path) => refused(path, "line 1", "--format", "movielens"));
   });

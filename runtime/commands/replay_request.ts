@@ -1,0 +1,59 @@
+import { UserError } from "../errors.ts";
+import type { FileFormat, Pace } from "../sources/source.ts";
+import { eventsPerSecond } from "./events_per_second.ts";
+
+/** What replay was asked to do. */
+export interface ReplayRequest extends Pace {
+  readonly file: string;
+  /** Null: what the first line looks like. */
+  readonly format: FileFormat | null;
+  /** The field of the event time, where the format does not say. */
+  readonly timeField: string;
+  /** Null: the only topic there is. */
+  readonly topic: string | null;
+  /** A file of titles, to be put into the catalog first. */
+  readonly catalog: string | null;
+  readonly json: boolean;
+}
+
+/** The event time's field where the format does not say. */
+const TIME_FIELD = "timestamp";
+
+/**
+ * Reads the flags of replay.
+ *
+ * @throws {UserError} naming the flag, what was wanted and what came.
+ */
+export function replayRequest(
+  file: string,
+  flags: Readonly<Record<string, string | boolean>>,
+): ReplayRequest {
+  const { format, rate, speed, topic, catalog, "time-field": timeField = TIME_FIELD } = flags;
+  if (rate !== undefined && speed !== undefined) {
+    throw wrong("speed", "left out where --rate is given", speed);
+  }
+  return {
+    file,
+    format: (format as FileFormat | undefined) ?? null,
+    rate: rate === undefined || rate === "max" ? null : eventsPerSecond("replay", rate),
+    speed: speed === undefined ? null : timesAsFast(speed),
+    timeField: String(timeField),
+    topic: topic === undefined ? null : String(topic),
+    catalog: catalog === undefined ? null : String(catalog),
+    json: flags.json === true,
+  };
+}
+
+/** `60x`, `0.5x`; the x may be left out. */
+function timesAsFast(given: string | boolean): number {
+  const times = /^(\d{1,9}(?:\.\d{1,6})?)x?$/.exec(String(given))?.[1];
+  if (times === undefined || Number(times) <= 0) {
+    throw wrong("speed", "how many times as fast as it happened, such as 60x", given);
+  }
+  return Number(times);
+}
+
+function wrong(flag: string, wanted: string, got: string | boolean): UserError {
+  const field = flag;
+  return new UserError(`Cannot replay: --${flag} must be ${wanted}, got "${got}"`, { field });
+}

@@ -1,0 +1,101 @@
+import type { RecordBatch } from "../decode/line_splitter.ts";
+import type { EventSchema } from "../events.ts";
+import type { EventFormat } from "../services.ts";
+import { CsvRows } from "../sources/csv_rows.ts";
+import { EventWriter } from "../sources/event_writer.ts";
+import { MovielensRows } from "../sources/movielens_rows.ts";
+import type { RowFault, RowFormat } from "../sources/row_format.ts";
+
+/** Records as JSON, and what is at fault with those that could not become it. */
+export interface JsonBatch extends RecordBatch {
+  /** By row of this batch. */
+  readonly rowFaults: ReadonlyMap<number, RowFault>;
+}
+
+/** Enough for the usual batch of rows; it bounds what long names of columns can make of short rows. */
+const MAX_JSON_BYTES = 4 * 2 ** 20;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+const NO_FAULTS: ReadonlyMap<number, RowFault> = new Map();
+
+/** Turns the records of one body into JSON. */
+export class RowBatches {
+  readonly #format: RowFormat | null;
+  readonly #writer = new EventWriter();
+
+  constructor(format: EventFormat, schema: EventSchema) {
+    this.#format = rowFormat(format, schema);
+  }
+
+  /**
+   * The same records as JSON, a header left out. A row that is at fault stays as it came. Batches are
+   * to be done with before the next is asked for.
+   *
+   * @throws UserError when a header is wanted and there is none.
+   */
+  *of(batch: RecordBatch): Generator<JsonBatch> {
+    const format = this.#format;
+    if (format === null) return yield { ...batch, rowFaults: NO_FAULTS };
+    let { oversize } = batch;
+    for (let row = 0; row === 0 || row < batch.count;) {
+      const part = this.#convert(batch, row, format);
+      yield { ...part.batch, oversize, rowFaults: part.rowFaults };
+      [row, oversize] = [Math.max(part.next, row + 1), []];
+    }
+  }
+
+  /** Rows from `first` on, as many as fit. */
+  #convert(batch: RecordBatch, first: number, format: RowFormat) {
+    const { count, bytes, valueStart, valueEnd, ordinal } = batch;
+    const writer = this.#writer;
+    writer.cut(0);
+    const rowFaults = new Map<number, RowFault>();
+    const starts = new Uint32Array(count - first);
+    const ends = new Uint32Array(count - first);
+    let next = first;
+    let skipped = 0;
+    for (; next < count && writer.length < MAX_JSON_BYTES; next++) {
+      let start = valueStart[next];
+      const end = valueEnd[next];
+      if (ordinal[next] === 0) {
+        if (BYTE_ORDER_MARK.every((byte, i) => bytes[start + i] === byte)) start += 3;
+        if (format.header(bytes, start, end)) {
+          skipped++;
+          continue;
+        }
+      }
+      const row = next - first - skipped;
+      starts[row] = writer.length;
+      const fault = format.write(bytes, start, end, writer);
+      if (fault !== null) {
+        rowFaults.set(row, fault);
+        writer.cut(starts[row]);
+        writer.raw(bytes, start, end);
+      }
+      ends[row] = writer.length;
+    }
+    const rows = next - first - skipped;
+    const part = (list: Uint32Array) => list.slice(first + skipped, next);
+    return {
+      next,
+      rowFaults,
+      batch: {
+        ...batch,
+        ...{ to: BigInt(rows), count: rows, bytes: writer.view() },
+        ...{ valueStart: starts, valueEnd: ends },
+        ...{ line: part(batch.line), ordinal: part(ordinal) },
+      },
+    };
+  }
+}
+
+function rowFormat(format: EventFormat, schema: EventSchema): RowFormat | null {
+  switch (format) {
+    case "ndjson":
+    case "json-array":
+      return null;
+    case "csv":
+      return new CsvRows(schema);
+    default:
+      return new MovielensRows(format);
+  }
+}
