@@ -99,6 +99,8 @@ function propertiesOf(data: string, { port, innerPorts: [controllerPort] }: Endp
     "transaction.state.log.min.isr": 1,
     "transaction.state.log.num.partitions": 4,
     "group.initial.rebalance.delay.ms": 0,
+    // Retention counts from a record's own time, which may be of years ago in a test.
+    "log.retention.ms": -1,
     "log.retention.check.interval.ms": 1000,
     "log.segment.delete.delay.ms": 1000,
     "log.cleaner.backoff.ms": 500,

@@ -1,6 +1,7 @@
 /** How a Kafka cluster is reached. */
 import type { KafkaConfig, SASLOptions } from "kafkajs";
 import type { Secret } from "../../setting_types.ts";
+import "./kafka_quiet.ts";
 
 /** The mechanisms of SASL that are spoken. */
 export type SaslMechanism = "plain" | "scram-sha-256" | "scram-sha-512";

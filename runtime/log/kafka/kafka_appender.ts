@@ -1,7 +1,8 @@
 /** Appends records, with one send under way at a time. */
 import { Buffer } from "node:buffer";
-import { CompressionTypes, Kafka, type Message, type Producer } from "kafkajs";
+import { Kafka, type Message, type Producer } from "kafkajs";
 import type { RecordsToAppend } from "../../ports.ts";
+import { type CodecName, codecNumber, registerCodecs } from "./codecs.ts";
 import { TICK_HEADER } from "./fetched_range.ts";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { kafkaError } from "./kafka_error.ts";
@@ -9,6 +10,15 @@ import { partitionOf } from "../partitioner.ts";
 
 /** What kafkajs sends with a partition of its own. */
 type PlacedMessage = Message & { readonly partition: number };
+
+/** Options of {@link KafkaAppender}. */
+export interface KafkaAppenderOptions {
+  readonly access: KafkaAccess;
+  readonly topic: string;
+  readonly partitionCount: number;
+  /** Default `gzip`, which every consumer can read. */
+  readonly compression?: CodecName;
+}
 
 /** One call that waits. */
 interface Pending {
@@ -27,27 +37,22 @@ const RECORD_BYTES = 64;
  * lost is stored once. A producer that gave up is replaced, because what it sent last is unknown.
  */
 export class KafkaAppender {
-  readonly #access: KafkaAccess;
-  readonly #topic: string;
-  readonly #partitions: () => number;
+  readonly #options: KafkaAppenderOptions;
   #pending: Pending[] = [];
   #sending: Promise<void> | null = null;
   #producer: Promise<Producer> | null = null;
 
-  /** @param partitions how many there are now. */
-  constructor(access: KafkaAccess, topic: string, partitions: () => number) {
-    this.#access = access;
-    this.#topic = topic;
-    this.#partitions = partitions;
+  constructor(options: KafkaAppenderOptions) {
+    this.#options = options;
   }
 
   /** Appends records. @returns by partition, the offset behind the last; 0 where there was none. */
   append(records: RecordsToAppend): Promise<bigint[]> {
     const { count, bytes, keyStart, keyEnd, valueStart, valueEnd } = records;
-    const partitions = this.#partitions();
+    const { partitionCount } = this.#options;
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const messages = Array.from({ length: count }, (_, i) => ({
-      partition: partitionOf(bytes, keyStart[i], keyEnd[i], partitions),
+      partition: partitionOf(bytes, keyStart[i], keyEnd[i], partitionCount),
       key: all.subarray(keyStart[i], keyEnd[i]),
       value: all.subarray(valueStart[i], valueEnd[i]),
     }));
@@ -83,13 +88,13 @@ export class KafkaAppender {
         const offsets = await this.#send(calls.flatMap(({ messages }) => messages));
         let at = 0;
         for (const { messages, resolve } of calls) {
-          const ends = new Array<bigint>(this.#partitions()).fill(0n);
+          const ends = new Array<bigint>(this.#options.partitionCount).fill(0n);
           for (const { partition } of messages) ends[partition] = offsets[at++] + 1n;
           resolve(ends);
         }
       } catch (error) {
         await this.#discardProducer();
-        const topic = this.#topic;
+        const { topic } = this.#options;
         const fault = kafkaError(`append to topic "${topic}"`, error, { topic });
         for (const { reject } of calls) reject(fault);
       }
@@ -100,12 +105,13 @@ export class KafkaAppender {
   /** @returns the offset of each message, in their order. */
   async #send(messages: readonly PlacedMessage[]): Promise<bigint[]> {
     const producer = await (this.#producer ??= this.#connect());
+    const { topic, compression = "gzip" } = this.#options;
     const offsets = new Array<bigint>(messages.length);
     for (const rows of rounds(messages)) {
       const answers = await producer.send({
-        topic: this.#topic,
+        topic,
         acks: -1,
-        compression: CompressionTypes.GZIP,
+        compression: codecNumber(compression),
         messages: rows.map((row) => messages[row] as Message),
       });
       const next = new Map(
@@ -121,7 +127,8 @@ export class KafkaAppender {
   }
 
   async #connect(): Promise<Producer> {
-    const producer = new Kafka(kafkaConfig(this.#access)).producer({
+    registerCodecs();
+    const producer = new Kafka(kafkaConfig(this.#options.access)).producer({
       idempotent: true,
       allowAutoTopicCreation: false,
       createPartitioner: () => ({ message }) => message.partition!,

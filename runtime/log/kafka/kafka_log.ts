@@ -3,6 +3,7 @@ import { Kafka } from "kafkajs";
 import type { Clock } from "../../clock.ts";
 import { retry, TwofoldError, UserError } from "../../errors.ts";
 import type { EventLog, Frontier, ReadOptions, RecordChunk, RecordsToAppend } from "../../ports.ts";
+import type { CodecName } from "./codecs.ts";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { KafkaAppender } from "./kafka_appender.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
@@ -18,6 +19,8 @@ export interface KafkaLogOptions {
   readonly region?: string;
   /** Makes the topic with so many partitions where there is none. Default: it has to be there. */
   readonly createWith?: { readonly partitions: number };
+  /** How appended records are compressed. Default `gzip`, which every consumer can read. */
+  readonly compression?: CodecName;
   readonly clock: Pick<Clock, "sleep">;
 }
 
@@ -102,7 +105,7 @@ class KafkaLog implements EventLog {
   #closed: Promise<void> | null = null;
 
   constructor(
-    { access, topic, region = "local", clock }: KafkaLogOptions,
+    { access, topic, region = "local", compression, clock }: KafkaLogOptions,
     clusters: { readonly read: KafkaCluster; readonly wait: KafkaCluster },
     { id, partitionCount }: TopicMetadata,
   ) {
@@ -111,7 +114,7 @@ class KafkaLog implements EventLog {
     this.#clusters = clusters;
     this.#partitionCount = partitionCount;
     this.#reader = new KafkaReader({ clusters, topicId: id, clock });
-    this.#appender = new KafkaAppender(access, topic, () => partitionCount);
+    this.#appender = new KafkaAppender({ access, topic, partitionCount, compression });
   }
 
   partitionCount(): number {
