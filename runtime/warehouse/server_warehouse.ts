@@ -2,7 +2,9 @@
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { UserError } from "../errors.ts";
-import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import type { StatementOptions } from "../ports.ts";
+import { type ClickHouseClient, ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { clusterSettings, clusterStatements, type ClusterTarget } from "./cluster_ddl.ts";
 import { ServerConnection } from "./server_connection.ts";
 import { newerSettings, sessionSettings } from "./session_settings.ts";
 import { toWarehouseError } from "./warehouse_error.ts";
@@ -25,6 +27,8 @@ export interface ServerWarehouseOptions {
   readonly spillBytes?: number;
   /** Threads of one statement. Default: the server's choice. */
   readonly maxThreads?: number;
+  /** The cluster on which tables are Replicated and Distributed. Default: one server. Unproven. */
+  readonly cluster?: string;
   /** The certificate of the authority that signed the server's, PEM. Default: the system's. */
   readonly caCertificate?: string;
 }
@@ -54,14 +58,10 @@ const MOST_HEADER_BYTES = 2 ** 20;
 export async function openServerWarehouse(
   options: ServerWarehouseOptions,
 ): Promise<ClickHouseWarehouse> {
-  const { database, connections = 8, memoryLimitBytes = 4 * 2 ** 30 } = options;
+  const { database, cluster, connections = 8, memoryLimitBytes = 4 * 2 ** 30 } = options;
   assertUrl(options.url);
-  if (!/^[A-Za-z_]\w*$/.test(database)) {
-    throw new UserError(
-      `Cannot open the warehouse: a database's name is letters, digits and _, got "${database}"`,
-      { field: "database" },
-    );
-  }
+  assertName("database", database);
+  if (cluster !== undefined) assertName("cluster", cluster);
   const optional = await prepareServer(options);
   const settings = {
     ...sessionSettings({
@@ -70,21 +70,38 @@ export async function openServerWarehouse(
       maxThreads: options.maxThreads,
     }),
     ...optional,
+    ...(cluster === undefined ? {} : clusterSettings),
   };
   const connection = new ServerConnection(
     httpClient(options, { database, settings, sockets: connections }),
     httpClient(options, { settings: {}, sockets: 1 }),
     connections,
   );
-  return new ClickHouseWarehouse(
-    createClient({ connection, log: { level: ClickHouseLogLevel.OFF } }),
-    database,
-  );
+  const client = createClient({ connection, log: { level: ClickHouseLogLevel.OFF } });
+  return cluster === undefined
+    ? new ClickHouseWarehouse(client, database)
+    : new ClusterWarehouse(client, { cluster, database });
+}
+
+/** A warehouse whose tables are on all servers of a cluster. */
+class ClusterWarehouse extends ClickHouseWarehouse {
+  readonly #target: ClusterTarget;
+
+  constructor(client: ClickHouseClient, target: ClusterTarget) {
+    super(client, target.database);
+    this.#target = target;
+  }
+
+  override async command(sql: string, options?: StatementOptions): Promise<void> {
+    for (const statement of clusterStatements(sql, this.#target)) {
+      await super.command(statement, options);
+    }
+  }
 }
 
 /** Makes the database. @returns those optional settings that the server knows. */
 async function prepareServer(options: ServerWarehouseOptions): Promise<Record<string, string>> {
-  const { database } = options;
+  const { database, cluster } = options;
   const client = httpClient(options, { settings: {}, sockets: 1 });
   try {
     const answer = await client.query({
@@ -99,8 +116,9 @@ async function prepareServer(options: ServerWarehouseOptions): Promise<Record<st
       format: "JSONEachRow",
     });
     if ((await databases.json()).length === 0) {
+      const on = cluster === undefined ? "" : ` ON CLUSTER ${cluster}`;
       await client.command({
-        query: `CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`,
+        query: `CREATE DATABASE IF NOT EXISTS ${database}${on} ENGINE = Atomic`,
       });
     }
     return Object.fromEntries(known.map(({ name }) => [name, OPTIONAL_SETTINGS[name]]));
@@ -134,6 +152,14 @@ function httpClient(
     // Errors are thrown; the client would log them too.
     log: { level: ClickHouseLogLevel.OFF },
   });
+}
+
+function assertName(what: string, name: string): void {
+  if (/^[A-Za-z_]\w*$/.test(name)) return;
+  throw new UserError(
+    `Cannot open the warehouse: a ${what}'s name is letters, digits and _, got "${name}"`,
+    { field: what },
+  );
 }
 
 /** A password in a URL would end up in messages. */

@@ -9,11 +9,12 @@
  */
 import { ClickHouseError } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
-import { Duplex, type Transform } from "node:stream";
+import { pipeline, Readable, type Transform } from "node:stream";
 import { parseArgs } from "node:util";
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { type Libchdb, loadLibchdb } from "../../runtime/warehouse/libchdb.ts";
 import { NativeConnection, type NativeResult } from "../../runtime/warehouse/native_connection.ts";
+import { ResultStream } from "../../runtime/warehouse/result_stream.ts";
 import { isBlockwise, setStatement, splitFormat } from "../../runtime/warehouse/statement_text.ts";
 import { NativeKillChannel, StatementKiller } from "../../runtime/warehouse/statement_killer.ts";
 
@@ -156,43 +157,12 @@ class Front {
 
   /** An error in the middle is told as ClickHouse does since 25.11. */
   async #stream(call: Call, sql: string, format: string): Promise<Response> {
-    const { connection, params, headers, done } = call;
-    const cursor = await connection.openCursor(sql, format, params);
-    let first: Bytes | null;
-    try {
-      first = await cursor.fetch();
-    } catch (error) {
-      await cursor.close();
-      throw error;
-    }
+    const { connection, params, headers, done: whenDone } = call;
+    const options = { connection, killer: this.#killer, sql, format, params, whenDone };
+    const result = await ResultStream.start(options);
     const tag = crypto.randomUUID().slice(0, 16).replaceAll("-", "x");
     headers.set("x-clickhouse-exception-tag", tag);
-    const end = async () => {
-      await cursor.close();
-      await done();
-    };
-    let fetching: Promise<Bytes | null> = Promise.resolve(first);
-    const body = new ReadableStream<Bytes>({
-      pull: async (controller) => {
-        let block: Bytes | null = null;
-        try {
-          block = await fetching;
-        } catch (error) {
-          controller.enqueue(exceptionBlock(textOf(error), tag));
-        }
-        if (block === null) {
-          await end();
-          return controller.close();
-        }
-        controller.enqueue(block);
-        fetching = cursor.fetch();
-        fetching.catch(() => {}); // told by the next pull
-      },
-      cancel: async () => {
-        await this.#killer.kill(connection.mark, fetching);
-        await end();
-      },
-    }, { highWaterMark: 0 });
+    const body = readable(result, (error) => exceptionBlock(textOf(error), tag));
     return new Response(body, { headers });
   }
 
@@ -249,8 +219,45 @@ const DECOMPRESSORS: Readonly<Record<string, () => Transform>> = {
   gzip: createGunzip,
 };
 
+/** By hand: the platform's own adapters throw at nobody when a reader leaves. */
 function through(body: ReadableStream<Bytes>, transform: Transform): ReadableStream<Bytes> {
-  return body.pipeThrough(Duplex.toWeb(transform) as TransformStream<Bytes, Bytes>);
+  const reader = body.getReader();
+  const source = new Readable({
+    read() {
+      reader.read().then(
+        ({ done, value }) => this.push(done ? null : value),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy: (error, callback) => {
+      const left = () => callback(error);
+      reader.cancel().then(left, left);
+    },
+  });
+  pipeline(source, transform, () => {}); // who reads the end is told
+  return readable(transform);
+}
+
+/** A Node.js stream as a web stream that holds no more than the chunk being read. */
+function readable(
+  source: Readable,
+  lastWords?: (error: unknown) => Bytes,
+): ReadableStream<Bytes> {
+  const chunks: AsyncIterator<Bytes> = source[Symbol.asyncIterator]();
+  return new ReadableStream<Bytes>({
+    pull: async (controller) => {
+      try {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        if (lastWords === undefined) throw error;
+        controller.enqueue(lastWords(error));
+        controller.close();
+      }
+    },
+    cancel: () => void source.destroy(),
+  }, { highWaterMark: 0 });
 }
 
 function refusal(text: string, headers = new Headers()): Response {
