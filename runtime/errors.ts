@@ -103,6 +103,11 @@ export interface RetryOptions {
   readonly maxDelayMs?: number;
   /** Stops waiting; the last error is thrown. */
   readonly signal?: AbortSignal;
+  /**
+   * Spreads the waits of many who failed together: a number in `[0, 1)` shortens a wait by up to
+   * half. Default: waits are not shortened.
+   */
+  readonly chance?: () => number;
   /** How to wait; given by the clock. */
   readonly sleep: (ms: number) => Promise<void>;
 }
@@ -124,14 +129,15 @@ export interface RetryOptions {
  * ```
  */
 export async function retry<T>(action: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { attempts = 5, firstDelayMs = 100, maxDelayMs = 5000, signal, sleep } = options;
+  const { attempts = 5, firstDelayMs = 100, maxDelayMs = 5000, chance, signal, sleep } = options;
   for (let attempt = 1;; attempt++) {
     try {
       return await action();
     } catch (error) {
       const again = error instanceof TwofoldError && error.retriable && attempt < attempts;
       if (!again || signal?.aborted) throw error;
-      await sleep(Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs));
+      const delayMs = Math.min(firstDelayMs * 2 ** (attempt - 1), maxDelayMs);
+      await sleep(delayMs * (1 - (chance?.() ?? 0) / 2));
     }
   }
 }

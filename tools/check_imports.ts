@@ -39,7 +39,11 @@ const rules: readonly Rule[] = [
   },
   {
     folder: /^runtime\/archive\//,
-    may: [/^runtime\/archive\//, contracts, builtIn, /^hyparquet-writer/],
+    may: [/^runtime\/archive\//, contracts, builtIn, /^hyparquet-writer/, /^minio$/],
+  },
+  {
+    folder: /^runtime\/log\//,
+    may: [/^runtime\/log\//, contracts, builtIn, /^(kafkajs|snappyjs)/],
   },
   {
     folder: /^runtime\/catalogs\//,

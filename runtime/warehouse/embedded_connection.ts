@@ -1,11 +1,12 @@
 /** The embedded engine behind the interface through which `@clickhouse/client` reaches a server. */
 import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
+import { formatParam } from "./bound_params.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
 import type { Libchdb } from "./libchdb.ts";
-import { NativeConnection, type NativeResult } from "./native_connection.ts";
+import { NativeConnection, type NativeResult, type TextParams } from "./native_connection.ts";
 import { ResultStream } from "./result_stream.ts";
-import { StatementKiller } from "./statement_killer.ts";
+import { NativeKillChannel, StatementKiller } from "./statement_killer.ts";
 import { isBlockwise, mayChangeSession, setStatement, splitFormat } from "./statement_text.ts";
 
 /** What `createClient({ connection })` takes; the package does not export its name. */
@@ -57,7 +58,7 @@ export class EmbeddedConnection implements ClientConnection {
       return connection;
     };
     this.#pool = new ConnectionPool(connections, open);
-    this.#killer = new StatementKiller(() => open("statement"));
+    this.#killer = new StatementKiller(new NativeKillChannel(() => open("statement")));
   }
 
   async query(statement: Statement): Promise<ExecResult> {
@@ -109,7 +110,7 @@ export class EmbeddedConnection implements ClientConnection {
     return await this.#run(
       "statement",
       statement,
-      ({ connection }) => connection.run(statement.query, format, statement.query_params),
+      ({ connection }) => connection.run(statement.query, format, textParams(statement)),
     );
   }
 
@@ -127,7 +128,7 @@ export class EmbeddedConnection implements ClientConnection {
       "insert",
       statement,
       ({ connection }) =>
-        connection.insert(sql, format ?? DEFAULT_FORMAT, chunks, statement.query_params),
+        connection.insert(sql, format ?? DEFAULT_FORMAT, chunks, textParams(statement)),
     );
     return answer(result);
   }
@@ -171,7 +172,7 @@ export class EmbeddedConnection implements ClientConnection {
         killer: this.#killer,
         sql: statement.query,
         format,
-        params: statement.query_params ?? {},
+        params: textParams(statement),
         signal: statement.abort_signal,
         whenDone: async () => {
           this.#streams.delete(stream);
@@ -209,6 +210,13 @@ export class EmbeddedConnection implements ClientConnection {
 
 async function* toAsync<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {
   yield* values;
+}
+
+function textParams({ query_params = {} }: Statement): TextParams {
+  return Object.fromEntries(
+    Object.entries(query_params).filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, formatParam(value)]),
+  );
 }
 
 /** A result as the client reports it. */

@@ -2,10 +2,12 @@
 import { parseError } from "@clickhouse/client";
 import { UserError } from "../errors.ts";
 import type { Libchdb } from "./libchdb.ts";
-import { formatParam } from "./bound_params.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Pointer = Deno.PointerValue;
+
+/** Bound parameters as ClickHouse's parser reads them: see `formatParam`. */
+export type TextParams = Readonly<Record<string, string>>;
 
 /** What a finished statement gives. */
 export interface NativeResult {
@@ -76,7 +78,7 @@ export class NativeConnection {
   }
 
   /** Runs a statement and returns its whole result. */
-  async run(sql: string, format: string, params: Readonly<Record<string, unknown>> = {}) {
+  async run(sql: string, format: string, params: TextParams = {}): Promise<NativeResult> {
     return this.#take(
       await this.#statement("chdb_query_with_params_n", sql, format, params),
     );
@@ -89,7 +91,7 @@ export class NativeConnection {
   async openCursor(
     sql: string,
     format: string,
-    params: Readonly<Record<string, unknown>> = {},
+    params: TextParams = {},
   ): Promise<NativeCursor> {
     const chdb = this.#chdb, connection = this.#connection;
     const cursor = await this.#statement("chdb_stream_query_with_params_n", sql, format, params);
@@ -127,7 +129,7 @@ export class NativeConnection {
     sql: string,
     format: string,
     chunks: AsyncIterable<Bytes | string>,
-    params: Readonly<Record<string, unknown>> = {},
+    params: TextParams = {},
   ): Promise<NativeResult> {
     const chdb = this.#chdb;
     const stream = await this.#statement("chdb_stream_insert_with_params_n", sql, format, params);
@@ -166,12 +168,12 @@ export class NativeConnection {
       | "chdb_stream_insert_with_params_n",
     sql: string,
     format: string,
-    params: Readonly<Record<string, unknown>>,
+    params: TextParams,
   ): Promise<Pointer> {
-    const given = Object.entries(params).filter(([, value]) => value !== undefined);
+    const given = Object.entries(params);
     const query = encoder.encode(sql), formatBytes = encoder.encode(format);
     const names = given.map(([name]) => zeroTerminated(name));
-    const values = given.map(([, value]) => zeroTerminated(formatParam(value)));
+    const values = given.map(([, value]) => zeroTerminated(value));
     const parts = [addresses(names), lengths(names), addresses(values), lengths(values)] as const;
     return lend([query, formatBytes, names, values, parts], () =>
       this.#chdb[call](

@@ -1,6 +1,6 @@
 /** The result of a SELECT, fetched from the embedded engine as it is read. */
 import { Readable } from "node:stream";
-import type { NativeConnection, NativeCursor } from "./native_connection.ts";
+import type { NativeConnection, NativeCursor, TextParams } from "./native_connection.ts";
 import type { StatementKiller } from "./statement_killer.ts";
 
 /** Options of {@link ResultStream.start}. */
@@ -10,7 +10,7 @@ export interface ResultStreamOptions {
   readonly killer: StatementKiller;
   readonly sql: string;
   readonly format: string;
-  readonly params: Readonly<Record<string, unknown>>;
+  readonly params: TextParams;
   readonly signal?: AbortSignal;
   /** Called once, after the statement has ended in the engine; not when `start` throws. */
   readonly whenDone: () => Promise<void>;

@@ -1,30 +1,34 @@
-/** Ends running statements of the embedded engine. */
+/** Ends running statements. */
 import type { NativeConnection } from "./native_connection.ts";
 
 /** How long a statement is given to end before it is told again, in milliseconds. */
 const AGAIN_MS = 25;
 
-/** Kills statements by the mark of their connection, over a connection of its own. */
+/** How one KILL QUERY gets to the engine. */
+export interface KillChannel {
+  /** Tells the engine to end the statement with `mark`; returns before it has ended. */
+  send(mark: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Kills statements by their mark until they have ended. */
 export class StatementKiller {
-  readonly #open: () => Promise<NativeConnection>;
-  #connection: Promise<NativeConnection> | null = null;
+  readonly #channel: KillChannel;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param open opens the connection over which statements are killed; called at the first kill. */
-  constructor(open: () => Promise<NativeConnection>) {
-    this.#open = open;
+  constructor(channel: KillChannel) {
+    this.#channel = channel;
   }
 
   /**
-   * Kills the statement that runs on the connection with `mark`, again until `ended` resolves: a
-   * statement that has only just been sent is not there yet. The connection must not take another
-   * statement meanwhile.
+   * Kills the statement with `mark`, again until `ended` settles: a statement that has only just
+   * been sent is not there yet. The mark must not be taken by another statement meanwhile.
    */
   async kill(mark: string, ended: Promise<unknown>): Promise<void> {
     let running = true;
     const end = ended.then(() => running = false, () => running = false);
     while (running) {
-      await this.#tell(mark);
+      await this.tell(mark);
       let timer: ReturnType<typeof setTimeout> | undefined;
       const pause = new Promise<void>((resolve) => timer = setTimeout(resolve, AGAIN_MS));
       await Promise.race([end, pause]);
@@ -32,20 +36,36 @@ export class StatementKiller {
     }
   }
 
-  /** Waits for kills under way and closes the connection. */
-  async close(): Promise<void> {
-    await this.#last;
-    await (await this.#connection)?.close();
+  /** Sends one KILL QUERY; kills go one after the other. One that fails is no error. */
+  async tell(mark: string): Promise<void> {
+    await (this.#last = this.#last.then(() => this.#channel.send(mark)).catch(() => {}));
   }
 
-  /** Sends one KILL QUERY; kills go one after the other. ASYNC, because SYNC can hang. */
-  async #tell(mark: string): Promise<void> {
-    const send = this.#last.then(async () => {
-      const connection = await (this.#connection ??= this.#open());
-      const sql = "KILL QUERY WHERE endsWith(Settings['log_comment'], {mark:String}) ASYNC";
-      await connection.run(sql, "Null", { mark });
-    });
-    // A kill that fails is sent again for as long as the statement runs.
-    await (this.#last = send.catch(() => {}));
+  /** Waits for kills under way and closes the channel. */
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#channel.close();
+  }
+}
+
+/** Kills by the mark of a connection of the embedded engine, over a connection of its own. */
+export class NativeKillChannel implements KillChannel {
+  readonly #open: () => Promise<NativeConnection>;
+  #connection: Promise<NativeConnection> | null = null;
+
+  /** @param open opens the connection over which statements are killed; called at the first kill. */
+  constructor(open: () => Promise<NativeConnection>) {
+    this.#open = open;
+  }
+
+  /** ASYNC, because SYNC can hang. */
+  async send(mark: string): Promise<void> {
+    const connection = await (this.#connection ??= this.#open());
+    const sql = "KILL QUERY WHERE endsWith(Settings['log_comment'], {mark:String}) ASYNC";
+    await connection.run(sql, "Null", { mark });
+  }
+
+  async close(): Promise<void> {
+    await (await this.#connection)?.close();
   }
 }

@@ -1,0 +1,120 @@
+/** The S3 client: where it connects, how long it waits, and what its errors mean. */
+import { Client, S3Error } from "minio";
+import * as http from "node:http";
+import * as https from "node:https";
+import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+
+/** How a bucket is reached. */
+export interface S3Access {
+  /** `http://host:9000` or `https://s3.example.com`. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** Default `us-east-1`. */
+  readonly region?: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Whether the bucket is in the path (`host/bucket`) or in the host's name (`bucket.host`). Default true. */
+  readonly pathStyle?: boolean;
+  /** How long the store may be silent within a request, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** The certificate of the authority that signed the store's, PEM. Default: the system's. */
+  readonly caCertificate?: string;
+}
+
+/** The sockets that are kept; more requests wait for one. */
+const SOCKETS = 16;
+/** An object is one request whatever its size: of a multipart put, no condition is checked. */
+const PART_BYTES = 5 * 2 ** 30;
+
+/** S3's codes for "later it may work". */
+const RETRIABLE = new Set([
+  "ConditionalRequestConflict",
+  "InternalError",
+  "OperationAborted",
+  "RequestTimeout",
+  "ServiceUnavailable",
+  "SlowDown",
+  "XMinioServerNotInitialized",
+  "XMinioStorageQuorum",
+]);
+
+/**
+ * Makes a client that asks each request once.
+ *
+ * @throws UserError for an endpoint that is none.
+ */
+export function createS3Client(access: S3Access): { client: Client; agent: http.Agent } {
+  const url = endpointOf(access);
+  const useSSL = url.protocol === "https:";
+  const module = useSSL ? https : http;
+  const agent = new module.Agent({
+    keepAlive: true,
+    maxSockets: SOCKETS,
+    ...(access.caCertificate === undefined ? {} : { ca: access.caCertificate }),
+  });
+  const { timeoutMs = 30_000 } = access;
+  const client = new Client({
+    endPoint: url.hostname,
+    port: url.port === "" ? undefined : Number(url.port),
+    useSSL,
+    accessKey: access.accessKey,
+    secretKey: access.secretKey,
+    // Unless given, the client asks the store for it, and needs a right to.
+    region: access.region ?? "us-east-1",
+    pathStyle: access.pathStyle ?? true,
+    partSize: PART_BYTES,
+    transportAgent: agent,
+    transport: { request: requestWithin(module.request, timeoutMs) } as typeof http,
+    retryOptions: { disableRetry: true },
+  });
+  return { client, agent };
+}
+
+/** The URL below which ClickHouse finds the objects; it ends with "/". */
+export function bucketUrl(access: S3Access): string {
+  const { protocol, host } = endpointOf(access);
+  const { bucket } = access;
+  return access.pathStyle ?? true
+    ? `${protocol}//${host}/${bucket}/`
+    : `${protocol}//${bucket}.${host}/`;
+}
+
+/** The client's error as one of Twofold's; what is not the store's own refusal may be tried again. */
+export function s3Error(action: string, cause: unknown): TwofoldError {
+  if (cause instanceof TwofoldError) return cause;
+  const code = cause instanceof S3Error ? cause.code : undefined;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const message = `Cannot ${action}: ${text}${code === undefined ? "" : ` (S3 code ${code})`}`;
+  return new ExternalError(message, {
+    cause,
+    retriable: code === undefined || RETRIABLE.has(code),
+  });
+}
+
+/** S3's code of an error, or null where it has none. */
+export function s3Code(error: unknown): string | null {
+  return error instanceof S3Error ? error.code ?? null : null;
+}
+
+function endpointOf({ endpoint }: S3Access): URL {
+  const url = URL.parse(endpoint);
+  const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "" && url.pathname === "/";
+  if (plain) return url;
+  throw new UserError(
+    "Cannot open the object store: its endpoint must be http:// or https:// and a host, without " +
+      "path, user and password",
+    { field: "endpoint" },
+  );
+}
+
+/** The client has no time-out of its own. */
+function requestWithin(request: typeof http.request, timeoutMs: number) {
+  return (options: http.RequestOptions, answered: (answer: http.IncomingMessage) => void) => {
+    const sent = request(options, answered);
+    sent.setTimeout(timeoutMs, () => {
+      sent.destroy(new Error(`no answer within ${timeoutMs} ms`));
+    });
+    return sent;
+  };
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "testing";
+import plugin from "../../plugins/ratings.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
+import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
+
+const target = { cluster: "main", database: "movie_analytics" };
+const tables = tablesOf(plugin, "v1_00000000");
+const onCluster = (sql: string) => clusterStatements(sql, target);
+
+describe("clusterStatements()", () => {
+  it("a speed table is placed by its log partition", () => {
+    expect(onCluster(createSpeedTable(tables, "local-1"))).toEqual([
+      `CREATE TABLE IF NOT EXISTS state_speed_ratings_v1_00000000_local_1_local ON CLUSTER main (
+  kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
+  movie_id UInt32, rating_count UInt64, rating_sum Decimal(18, 2), version UInt64,
+  INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version) PARTITION BY partition
+ORDER BY (partition, block, kind, window_start, movie_id)`,
+      `CREATE TABLE IF NOT EXISTS state_speed_ratings_v1_00000000_local_1 ON CLUSTER main AS state_speed_ratings_v1_00000000_local_1_local
+ENGINE = Distributed(main, movie_analytics, state_speed_ratings_v1_00000000_local_1_local, partition)`,
+    ]);
+  });
+  it("a batch table is on one shard, with pointer and markers", () => {
+    expect(onCluster(createBatchTable(tables))).toEqual([
+      `CREATE TABLE IF NOT EXISTS state_batch_ratings_v1_00000000_local ON CLUSTER main (
+  level UInt8, run UInt64, bucket DateTime('UTC'),
+  movie_id UInt32, rating_count UInt64, rating_sum Decimal(18, 2), 
+  day_rows UInt64, full_run UInt64, cut Map(String, Array(UInt64))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') PARTITION BY if(level < 2, 0, toYYYYMM(bucket))
+ORDER BY (level, bucket, movie_id, run)`,
+      `CREATE TABLE IF NOT EXISTS state_batch_ratings_v1_00000000 ON CLUSTER main AS state_batch_ratings_v1_00000000_local
+ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_local, toUInt8(0))`,
+    ]);
+  });
+  it("rows are deleted from the tables that hold them, on all servers", () => {
+    expect(onCluster("DELETE FROM t WHERE a = {a:UInt8}"))
+      .toEqual(["DELETE FROM t_local ON CLUSTER main WHERE a = {a:UInt8}"]);
+    expect(onCluster("TRUNCATE TABLE t")).toEqual(["TRUNCATE TABLE t_local ON CLUSTER main"]);
+  });
+  it("a table is dropped with the tables under it", () => {
+    expect(onCluster("DROP TABLE IF EXISTS t SYNC")).toEqual([
+      "DROP TABLE IF EXISTS t ON CLUSTER main SYNC",
+      "DROP TABLE IF EXISTS t_local ON CLUSTER main SYNC",
+    ]);
+  });
+  it("a view is made everywhere", () => {
+    expect(onCluster("CREATE OR REPLACE VIEW v AS\nSELECT 1"))
+      .toEqual(["CREATE OR REPLACE VIEW v ON CLUSTER main AS\nSELECT 1"]);
+  });
+  it("what is no DDL stays as it is", () => {
+    for (const sql of ["SELECT 1", "INSERT INTO t SELECT 1", "WITH 1 AS x SELECT x"]) {
+      expect(onCluster(sql)).toEqual([sql]);
+    }
+  });
+  it("DDL without a known form is refused, not run on one server", () => {
+    expect(() => onCluster("ALTER TABLE t ADD COLUMN x UInt8")).toThrow(/no form is known/);
+    expect(() => onCluster("CREATE TABLE t (a UInt8) ENGINE = Memory")).toThrow(/no form is known/);
+  });
+});

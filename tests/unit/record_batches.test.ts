@@ -1,0 +1,126 @@
+import { Buffer } from "node:buffer";
+import { describe, expect, it } from "testing";
+import { TwofoldError } from "../../runtime/errors.ts";
+import { decompress } from "../../runtime/log/kafka/codecs.ts";
+import { FetchedRange } from "../../runtime/log/kafka/fetched_range.ts";
+import { readLz4Frame } from "../../runtime/log/kafka/lz4_frame.ts";
+import type { RecordChunk } from "../../runtime/ports.ts";
+import { foreignBatches } from "../support/foreign_batches.ts";
+import { plain } from "../support/log_reading.ts";
+
+const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
+const SNAPPY = 2, LZ4 = 3;
+
+/** Reads a range in chunks up to its end. */
+function chunksOf(range: FetchedRange, from: bigint, maxRecords: number): RecordChunk[] {
+  const chunks: RecordChunk[] = [];
+  for (let at = from; at < range.to; at = chunks.at(-1)!.to) {
+    chunks.push(range.chunkAt(at, maxRecords, 1 << 20));
+    if (chunks.at(-1)!.to <= at) throw new Error(`stands still at ${at}`);
+  }
+  return chunks;
+}
+
+describe("FetchedRange", () => {
+  for (const [producer, bytes] of Object.entries(foreignBatches)) {
+    it(`reads what ${producer} wrote, in every compression`, () => {
+      const range = new FetchedRange(0, 0n, bytes, []);
+      const all = chunksOf(range, 0n, 8192).flatMap(plain);
+      expect(all.length).toBe(100);
+      all.forEach(({ offset, value, kind, appendMs }, i) => {
+        const { codec, n } = JSON.parse(value);
+        expect([offset, codec, n]).toEqual([BigInt(i), CODECS[Math.floor(i / 20)], i % 20]);
+        expect([kind, appendMs]).toEqual([0, 1_700_000_000_000 + i % 20]);
+      });
+    });
+    it(`gives the same records of ${producer} from any position and in any chunks`, () => {
+      const range = new FetchedRange(0, 0n, bytes, []);
+      const whole = chunksOf(range, 0n, 8192).flatMap(plain);
+      for (const from of [0, 7, 19, 20, 55, 99]) {
+        for (const maxRecords of [1, 3, 20, 64]) {
+          const chunks = chunksOf(range, BigInt(from), maxRecords);
+          expect(chunks.flatMap(plain)).toEqual(whole.slice(from));
+          expect(Math.max(...chunks.map(({ count }) => count))).toBeLessThanOrEqual(maxRecords);
+        }
+      }
+    });
+  }
+
+  const [bytes] = Object.values(foreignBatches);
+  it("leaves out a batch that is cut off, and goes on behind the last whole one", () => {
+    const range = new FetchedRange(0, 0n, bytes.subarray(0, bytes.length - 1), []);
+    expect(range.to).toBe(80n);
+    expect(new FetchedRange(0, 5n, bytes.subarray(0, 100), []).to).toBe(5n);
+    expect(new FetchedRange(0, 5n, Buffer.alloc(0), []).to).toBe(5n);
+  });
+  it("a batch without records moves the position on", () => {
+    const empty = Buffer.from(bytes.subarray(0, 61));
+    empty.writeInt32BE(61 - 12, 8);
+    empty.writeInt32BE(0, 57);
+    const range = new FetchedRange(0, 3n, empty, []);
+    expect(range.to).toBe(20n);
+    const chunk = range.chunkAt(3n, 10, 10);
+    expect([chunk.count, chunk.from, chunk.to]).toEqual([0, 3n, 20n]);
+  });
+  it("a record of an old format is refused, and says what to do", () => {
+    const old = Buffer.from(bytes);
+    old[16] = 1;
+    expect(() => new FetchedRange(0, 0n, old, [])).toThrow(/record format 2, got 1/);
+  });
+});
+
+describe("decompress()", () => {
+  it("refuses damaged bytes and unknown codecs as faults from outside", () => {
+    for (const codec of [1, SNAPPY, LZ4, 4, 5, 7]) {
+      try {
+        decompress(codec, Buffer.from("not compressed at all"));
+        throw new Error(`took codec ${codec}`);
+      } catch (error) {
+        expect(error).toBeInstanceOf(TwofoldError);
+        expect(error).toMatchObject({ fault: "external", retriable: false });
+      }
+    }
+  });
+  it("reads snappy raw and in the pieces of Java's clients", () => {
+    const raw = Buffer.from([5, 4 << 2, ...Buffer.from("hello")]);
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(raw.length);
+    const header = Buffer.from("\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01", "latin1");
+    const framed = Buffer.concat([header, length, raw, length, raw]);
+    expect(Buffer.from(decompress(SNAPPY, raw)).toString()).toBe("hello");
+    expect(Buffer.from(decompress(SNAPPY, framed)).toString()).toBe("hellohello");
+  });
+});
+
+describe("readLz4Frame()", () => {
+  /** A frame of the given blocks, each with its checksum and the content's size. */
+  function frame(...blocks: readonly number[][]): Buffer {
+    const parts = blocks.map((block) => {
+      const part = Buffer.alloc(4 + block.length + 4, 0xee);
+      part.writeUInt32LE(block.length);
+      part.set(block, 4);
+      return part;
+    });
+    const header = [0x04, 0x22, 0x4d, 0x18, 0x5c, 0x40, 1, 2, 3, 4, 5, 6, 7, 8, 0xcc];
+    return Buffer.concat([Buffer.from(header), ...parts, Buffer.alloc(4), Buffer.alloc(4)]);
+  }
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+  it("passes over the size and checksums, and repeats what overlaps", () => {
+    // "ab", then 2 back for 4 + 3 bytes; then a last literal.
+    const block = [0x23, 97, 98, 2, 0, 0x10, 33];
+    expect(text(readLz4Frame(frame(block)))).toBe("ababababa!");
+    expect(text(readLz4Frame(frame(block, block)))).toBe("ababababa!ababababa!");
+  });
+  it("reads lengths that go on in further bytes", () => {
+    const block = [0x1f, 120, 1, 0, 255, 10, 0x10, 33];
+    expect(text(readLz4Frame(frame(block)))).toBe(`${"x".repeat(1 + 4 + 15 + 255 + 10)}!`);
+  });
+  it("refuses what is cut off, refers before its beginning, or is no frame", () => {
+    const whole = frame([0x23, 97, 98, 2, 0, 0x10, 33]);
+    for (let length = 0; length < whole.length - 8; length++) {
+      expect(() => readLz4Frame(whole.subarray(0, length))).toThrow(RangeError);
+    }
+    expect(() => readLz4Frame(frame([0x13, 97, 2, 0, 0x10, 33]))).toThrow(RangeError);
+    expect(() => readLz4Frame(frame([0xf0, 200]))).toThrow(RangeError);
+  });
+});

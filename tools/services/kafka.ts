@@ -1,0 +1,110 @@
+/** Apache Kafka from its published jars: one node that is broker and controller (KRaft). */
+import { join } from "node:path";
+import { type Endpoint, exists, type Launch, run, type Service } from "./service.ts";
+
+const VERSION = "4.1.1";
+const HEAP = "-Xmx512m";
+
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>twofold</groupId>
+  <artifactId>kafka-jars</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>${VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+`;
+
+/** A real Kafka broker. */
+export const kafka: Service = {
+  name: "kafka",
+  title: `Apache Kafka ${VERSION}`,
+  needs: [
+    { name: "java", debianPackage: "openjdk-17-jre-headless" },
+    { name: "mvn", debianPackage: "maven" },
+  ],
+  innerPortCount: 1,
+  hasPassword: false,
+  async install(cache) {
+    const folder = folderIn(cache);
+    if (await exists(join(folder, "jars"))) return;
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(join(folder, "pom.xml"), POM);
+    const incoming = await Deno.makeTempDir({ dir: folder, prefix: "incoming-" });
+    const copy = ["dependency:copy-dependencies", `-DoutputDirectory=${incoming}`];
+    await run({ program: "mvn", args: ["-B", "-q", "-f", join(folder, "pom.xml"), ...copy] });
+    await Deno.rename(incoming, join(folder, "jars"));
+  },
+  async launch(cache, data, at) {
+    const properties = join(data, "server.properties");
+    const jars = join(folderIn(cache), "jars", "*");
+    await Deno.mkdir(data, { recursive: true });
+    await Deno.writeTextFile(properties, propertiesOf(data, at));
+    if (!await exists(join(data, "log", "meta.properties"))) {
+      await run(
+        java(jars, data, "kafka.tools.StorageTool", [
+          "format",
+          "--cluster-id",
+          clusterId(),
+          "--config",
+          properties,
+        ]),
+      );
+    }
+    return java(jars, data, "kafka.Kafka", [properties]);
+  },
+  async isReady({ port }) {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    connection.close();
+    return true;
+  },
+  settings: ({ port }) => ({ TWOFOLD_KAFKA_BROKERS: `127.0.0.1:${port}` }),
+};
+
+function folderIn(cache: string): string {
+  return join(cache, `kafka-${VERSION}`);
+}
+
+function java(jars: string, data: string, main: string, args: readonly string[]): Launch {
+  const options = [HEAP, "-XX:TieredStopAtLevel=1", `-Dkafka.logs.dir=${data}`];
+  return { program: "java", args: [...options, "-cp", jars, main, ...args] };
+}
+
+/** 16 random bytes as Kafka writes them. */
+function clusterId(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toBase64({ alphabet: "base64url" })
+    .replaceAll("=", "").replace(/^-/, "A");
+}
+
+/** Durable settings would cost tests their speed; what is tested is the client. */
+function propertiesOf(data: string, { port, innerPorts: [controllerPort] }: Endpoint): string {
+  const properties = {
+    "process.roles": "broker,controller",
+    "node.id": 1,
+    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+    "listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
+    "controller.listener.names": "CONTROLLER",
+    "log.dirs": join(data, "log"),
+    "auto.create.topics.enable": false,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 4,
+    "group.initial.rebalance.delay.ms": 0,
+    // Retention counts from a record's own time, which may be of years ago in a test.
+    "log.retention.ms": -1,
+    "log.retention.check.interval.ms": 1000,
+    "log.segment.delete.delay.ms": 1000,
+    "log.cleaner.backoff.ms": 500,
+    "log.initial.task.delay.ms": 1000,
+  };
+  return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
+}
