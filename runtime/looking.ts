@@ -1,0 +1,171 @@
+/**
+ * What people look at beside the metrics: records, dead letters, catalogs, rows of their own SQL.
+ * Routes and commands ask; nothing here changes what is counted.
+ */
+import type { AnswerColumn } from "./services.ts";
+
+/** A part of a list, and where it goes on. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Opaque: asks for the items behind these; null when there are none. */
+  readonly next: string | null;
+}
+
+/** A record of a log as people look at it. */
+export interface RecordView {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  /** ISO 8601. */
+  readonly append_time: string;
+  readonly kind: "event" | "tick" | "dead-letter";
+  /** The event's declared fields, as they are understood; null for the other kinds. */
+  readonly event: Readonly<Record<string, unknown>> | null;
+  /** The record's text, cut off after 4 KiB. */
+  readonly text: string;
+}
+
+/** Which records to show, as text, straight from a request. */
+export interface RecordQuery {
+  /** Default: the only topic. */
+  readonly topic?: string;
+  /** Default: all partitions. */
+  readonly partition?: string;
+  /** {@link Page.next} of the page before: older records. */
+  readonly before?: string;
+  /** {@link RecordPage.newest} of an earlier answer: records behind that, oldest first. */
+  readonly after?: string;
+  /** 1 to 1,000; default 50. */
+  readonly limit?: string;
+}
+
+/** Records: the newest first, or after a position the oldest first. */
+export interface RecordPage extends Page<RecordView> {
+  /** Opaque: where the newest of these records ends; for `after`. */
+  readonly newest: string;
+}
+
+/** Looks into the logs. */
+export interface Records {
+  /** @throws UserError naming the field. */
+  list(query: RecordQuery, signal?: AbortSignal): Promise<RecordPage>;
+}
+
+/** A record that could not be decoded. */
+export interface DeadLetter {
+  readonly topic: string;
+  readonly log: string;
+  readonly partition: number;
+  readonly offset: string;
+  /** ISO 8601. */
+  readonly append_time: string;
+  /** The field at fault; empty when it is the whole record. */
+  readonly field: string;
+  readonly reason: string;
+  readonly size_bytes: number;
+  /** The beginning of the record, at most 200 characters; bytes that are no UTF-8 as U+FFFD. */
+  readonly preview: string;
+}
+
+/** Which dead letters to show, as text, straight from a request. */
+export interface DeadLetterQuery {
+  readonly topic?: string;
+  readonly partition?: string;
+  /** The field at fault. */
+  readonly field?: string;
+  /** A part of the reason, whatever the case. */
+  readonly reason?: string;
+  /** Append times, ISO 8601, `[from, to)`. */
+  readonly from?: string;
+  readonly to?: string;
+  /** {@link Page.next} of the page before. */
+  readonly after?: string;
+  /** 1 to 1,000; default 50. */
+  readonly limit?: string;
+}
+
+/** Looks into the dead letters. */
+export interface DeadLetters {
+  /** The newest first. @throws UserError naming the field. */
+  list(query: DeadLetterQuery, signal?: AbortSignal): Promise<Page<DeadLetter>>;
+  /** One with its bytes. @throws NotFoundError when there is none; UserError naming the field. */
+  one(
+    at: { readonly topic: string; readonly partition: string; readonly offset: string },
+    signal?: AbortSignal,
+  ): Promise<DeadLetter & { readonly bytes: Uint8Array<ArrayBuffer> }>;
+}
+
+/** What a client may know of a catalog. */
+export interface CatalogInfo {
+  readonly name: string;
+  readonly summary: string;
+  /** The key column first. */
+  readonly columns: readonly AnswerColumn[];
+  readonly rows: number;
+  /** When it was put, ISO 8601; null when it never was. */
+  readonly updated: string | null;
+}
+
+/** Which entries of a catalog to show, as text, straight from a request. */
+export interface CatalogQuery {
+  /** Words that an entry's text has to contain, whatever the case. */
+  readonly search?: string;
+  /** Keys, with commas between. */
+  readonly keys?: string;
+  readonly after?: string;
+  /** 1 to 10,000; default 100. */
+  readonly limit?: string;
+}
+
+/** A part of a catalog. */
+export interface CatalogPage extends Page<Readonly<Record<string, unknown>>> {
+  readonly catalog: string;
+  readonly columns: readonly AnswerColumn[];
+}
+
+/** What a put of a catalog came to. */
+export interface CatalogPut {
+  readonly catalog: string;
+  readonly rows: number;
+}
+
+/** Small tables that are joined when a metric is read. */
+export interface Catalogs {
+  list(signal?: AbortSignal): Promise<CatalogInfo[]>;
+  /** In the order of the keys. @throws NotFoundError; UserError naming the field. */
+  get(name: string, query: CatalogQuery, signal?: AbortSignal): Promise<CatalogPage>;
+  /**
+   * Replaces a catalog as a whole, durably before it returns; readers see the old or the new one.
+   *
+   * @throws NotFoundError; UserError naming line, field, what was wanted and what came: then nothing
+   * has changed.
+   */
+  put(
+    name: string,
+    body: ReadableStream<Uint8Array>,
+    format: "ndjson" | "json-array" | "csv",
+  ): Promise<CatalogPut>;
+}
+
+/** Read-only SQL by people. */
+export interface SqlConsole {
+  /**
+   * Runs one SELECT, bounded in rows, time, memory and what it may read.
+   *
+   * @param options.limit the most rows, 1 to 10,000; default 1,000.
+   * @throws UserError with the engine's message, when the statement is refused.
+   */
+  query(
+    sql: string,
+    options?: { readonly limit?: number; readonly signal?: AbortSignal },
+  ): Promise<SqlAnswer>;
+}
+
+/** Rows of a statement. */
+export interface SqlAnswer {
+  readonly columns: readonly AnswerColumn[];
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  /** Whether there were more rows than were asked for. */
+  readonly truncated: boolean;
+  readonly seconds: number;
+}
