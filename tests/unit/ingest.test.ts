@@ -252,7 +252,7 @@ describe("an ingest of compressed events", () => {
   }
 
   it("checks zstd's checksum, passes over skippable frames and bounds its window", async () => {
-    const files = new URL("../data/zstd/", import.meta.url);
+    const files = new URL("../support/zstd/", import.meta.url);
     const file = (name: string) => Deno.readFile(new URL(name, files));
     const checked = await file("checksum.zst");
     expect((await take("ndjson", checked, { encoding: "zstd" })).answer!.accepted).toBe(2);
