@@ -1,6 +1,7 @@
 /** The settings: one table that drives reading, faults, defaults and docs. */
 import { totalmem } from "node:os";
 import { UserError } from "./errors.ts";
+import { serverFaults, serverSettings } from "./server_settings.ts";
 import {
   choice,
   duration,
@@ -215,6 +216,7 @@ export const settings = {
     default: () => "text" as const,
     summary: "Log lines for people or for machines",
   }),
+  ...serverSettings,
 };
 
 type Settings = typeof settings;
@@ -286,13 +288,13 @@ export function readConfig(
     }
     const value = setting.type.parse(given.text);
     if (value === undefined) {
-      const got = setting.flag === null ? "another text" : JSON.stringify(given.text);
+      const got = setting.type.isSecret ? "another text" : JSON.stringify(given.text);
       faults.push({ setting: given.setting, wanted: setting.type.wanted, got });
     }
     values[name] = value;
   }
   const config = values as Config;
-  faults.push(...exposureFaults(config));
+  faults.push(...exposureFaults(config), ...serverFaults(config));
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config);
 }
@@ -348,7 +350,7 @@ export function defaultText(setting: Setting<unknown>): string {
   if (setting.defaultText !== undefined) return setting.defaultText;
   const [start, dev] = (["start", "dev"] as const).map((command) => {
     const value = setting.default({ command, machineMemoryBytes: 8 * GIB });
-    return value === null ? "none" : `\`${setting.type.show(value)}\``;
+    return value === null || value === "" ? "none" : `\`${setting.type.show(value)}\``;
   });
   return start === dev ? start : `${start} (dev: ${dev})`;
 }

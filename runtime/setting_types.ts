@@ -13,6 +13,8 @@ export interface SettingType<T> {
   parse(text: string): T | undefined;
   /** The value as a user would write it; never a secret's. */
   show(value: T): string;
+  /** Whether no fault may tell what was given. */
+  readonly isSecret?: boolean;
 }
 
 /** A value that must not be printed: every way of turning it into text hides it. */
@@ -143,4 +145,13 @@ export const secret: SettingType<Secret> = {
   wanted: "a secret of 16 to 256 printable characters without spaces",
   parse: (value) => /^[\x21-\x7e]{16,256}$/.test(value) ? new Secret(value) : undefined,
   show: () => "(secret)",
+  isSecret: true,
+};
+
+/** A password or key that another server made. */
+export const password: SettingType<Secret> = {
+  wanted: "a password of 1 to 256 characters",
+  parse: (value) => value.length <= 256 ? new Secret(value) : undefined,
+  show: () => "(secret)",
+  isSecret: true,
 };

@@ -13,8 +13,8 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
   const settings = [
     "# Settings",
     "A flag wins over a variable, and that over the default. All faults are told at once, before " +
-    "anything is opened; the process then ends with 2. The write token has no flag, because other " +
-    "users of a machine see command lines.",
+    "anything is opened; the process then ends with 2. Secrets have no flag, because other users of a " +
+    "machine see command lines, and neither have servers.",
     describeSettings(),
   ];
   const help = (Object.keys(commands) as Command[]).flatMap((command) => [

@@ -2,7 +2,7 @@ import type { Client } from "minio";
 import { Buffer } from "node:buffer";
 import type { Agent } from "node:http";
 import type { Clock } from "../clock.ts";
-import { retry, UserError } from "../errors.ts";
+import { ExternalError, retry, TwofoldError, UserError } from "../errors.ts";
 import type { ObjectInfo, ObjectStore, Warehouse } from "../ports.ts";
 import { assertObjectGlob, assertObjectName, sqlLiteral } from "./object_name.ts";
 import { bucketUrl, createS3Client, type S3Access, s3Code, s3Error } from "./s3_client.ts";
@@ -81,8 +81,10 @@ export class S3Store implements ObjectStore {
     } catch (error) {
       // The text of the statement, which the error may quote, holds the key.
       const text = error instanceof Error ? error.message : String(error);
-      const message = text.replaceAll(secretKey, "(secret)").slice(0, 500);
-      throw s3Error(`make the store's key known to the warehouse: ${message}`, "refused");
+      throw new ExternalError(
+        `Cannot tell the warehouse the store's key: ${text.replaceAll(secretKey, "(secret)")}`,
+        { retriable: error instanceof TwofoldError && error.retriable },
+      );
     }
     this.#collection = name;
   }

@@ -1,5 +1,6 @@
 /** Help, from the table of commands. */
 import { type Command, defaultText, type Setting, settings } from "../config.ts";
+import { serverSettings } from "../server_settings.ts";
 import { argumentsOf } from "./command_spec.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
 
@@ -68,6 +69,11 @@ const exampleRow = ([args, what]: Row): Row => [
   what,
 ];
 
+const SERVERS: Row = [
+  "TWOFOLD_…",
+  "Kafka, S3 and a ClickHouse server instead of the data folder: docs/settings.md",
+];
+
 /** Flags in the order of the table; a setting without one by its variable. */
 function flagRows(command: Command): Row[] {
   const own = new Set(commands[command].options.map(({ flag }) => flag));
@@ -76,7 +82,8 @@ function flagRows(command: Command): Row[] {
     const { value, negatable } = flags.get(flag)!;
     return negatable ? `--[no-]${flag}` : value === null ? `--${flag}` : `--${flag} ${value}`;
   };
-  const given = commands[command].settings.map((name): Row => {
+  const { settings: names } = commands[command];
+  const given = names.filter((name) => !(name in serverSettings)).map((name): Row => {
     const setting = settings[name] as Setting<unknown>;
     const head = setting.flag === null ? setting.env : headOf(setting.flag);
     return [head, `${setting.summary}; default ${defaultText(setting).replaceAll("`", "")}`];
@@ -84,6 +91,7 @@ function flagRows(command: Command): Row[] {
   return [
     ...[...own].map((flag): Row => [headOf(flag), flags.get(flag)!.summary]),
     ...given,
+    ...(names.includes("kafkaBrokers") ? [SERVERS] : []),
     ["--help", "Shows this"],
   ];
 }

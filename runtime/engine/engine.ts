@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { openLocalStore } from "../archive/local_store.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
@@ -10,17 +9,14 @@ import { createDeadLetters } from "../serving/dead_letters.ts";
 import { relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
-import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
+import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
 import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
-
-/** The database of the relations. */
-const DATABASE = "movie_analytics";
 
 /**
  * For so long a run is read that another process may have followed by one: its answers are as exact,
@@ -81,21 +77,14 @@ async function openOver(
   const { root, clock = systemClock, version } = options;
   const problems = new Problems(options.onProblem ?? (() => {}));
   const loaded = await loadPlugins(root);
-  await Deno.mkdir(join(config.dataDir, "log"), { recursive: true });
-  const store = await openLocalStore(join(config.dataDir, "archive"));
-  const warehouse = await openEmbeddedWarehouse({
-    dir: join(config.dataDir, "warehouse"),
-    database: DATABASE,
-    memoryLimitBytes: config.memoryLimitBytes,
-    libraryPath: config.libchdbPath ?? undefined,
-  });
-  opened.push(warehouse);
+  const adapters = await openAdapters(config, clock, opened);
+  const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   const topics: TopicRuntime[] = [];
   const onProblem = problems.report.bind(problems);
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = loaded.filter(({ plugin }) => plugin.source === schema);
-    const topic = await openTopic(schema, own, { config, clock, warehouse, store, onProblem });
+    const topic = await openTopic(schema, own, { ...adapters, config, clock, onProblem });
     opened.push(topic);
     topics.push(topic);
   }
@@ -107,13 +96,11 @@ async function openOver(
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
   });
-  return assemble({ topics, warehouse, store, clock, claim, problems, version, catalogs });
+  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs });
 }
 
-interface Parts {
+interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
-  readonly warehouse: Warehouse;
-  readonly store: ObjectStore;
   readonly clock: Clock;
   readonly claim: DirectoryClaim;
   readonly problems: Problems;
@@ -179,6 +166,7 @@ function assemble(parts: Parts): Engine {
       );
       for (const topic of topics) await topic.close();
       await warehouse.close();
+      parts.closeStore();
       await claim.release();
     },
   };

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
@@ -9,7 +8,6 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
 import type { EventSchema } from "../events.ts";
-import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { ArchiveReader, EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer } from "../services.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
@@ -24,6 +22,9 @@ export interface TopicParts {
   readonly clock: Clock;
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
+  readonly openLog: (topic: string) => Promise<EventLog>;
+  /** Whether ticks may be written to logs. */
+  readonly ticks: boolean;
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
@@ -55,15 +56,23 @@ export async function openTopic(
   loaded: readonly LoadedPlugin[],
   parts: TopicParts,
 ): Promise<TopicRuntime> {
-  const { config, clock, warehouse, store, onProblem } = parts;
+  const log = await parts.openLog(schema.topic);
+  try {
+    return await openOver(log, schema, loaded, parts);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function openOver(
+  log: EventLog,
+  schema: EventSchema,
+  loaded: readonly LoadedPlugin[],
+  parts: TopicParts,
+): Promise<TopicRuntime> {
+  const { config, clock, warehouse, store, ticks, onProblem } = parts;
   const { blockSize, horizon } = config;
-  const log = openSqliteLog({
-    path: join(config.dataDir, "log", `${schema.topic}.sqlite`),
-    topic: schema.topic,
-    partitions: config.partitions,
-    region: config.region,
-    clock,
-  });
   const plugins = loaded.map(({ plugin, batchSql }) => ({
     batchSql,
     tables: tablesOf(
@@ -140,7 +149,7 @@ export async function openTopic(
       await Promise.all([
         speed.run(signal),
         archiver.run(signal),
-        pacemaker.run(signal),
+        ...(ticks ? [pacemaker.run(signal)] : []),
         batchRuns,
         retention.run(signal),
         compactor.run(signal),

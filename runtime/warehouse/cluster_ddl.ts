@@ -27,10 +27,10 @@ export const clusterSettings: Readonly<Record<string, string>> = {
 };
 
 const CREATE_TABLE =
-  /^CREATE TABLE (IF NOT EXISTS )?(\w+)\s*(\([\s\S]*\))\s*ENGINE = (\w*MergeTree)\b/;
+  /^(CREATE(?: OR REPLACE)? TABLE(?: IF NOT EXISTS)?) (\w+)\s*(\([\s\S]*\))\s*ENGINE = (\w*MergeTree)\b/;
 const ENGINE_ARGUMENTS = /^\s*\(([^()]*)\)/;
 const CREATE_VIEW = /^CREATE OR REPLACE VIEW (\w+) AS\b/;
-const DROP_TABLE = /^DROP TABLE IF EXISTS (\w+) SYNC$/;
+const DROP_TABLE = /^DROP TABLE IF EXISTS (\w+)( SYNC)?$/;
 const ON_LOCAL = /^(DELETE FROM|TRUNCATE TABLE) (\w+)/;
 const OTHER_DDL = /^(CREATE|ALTER|DROP|RENAME|EXCHANGE|DELETE|TRUNCATE|OPTIMIZE)\b/i;
 
@@ -55,7 +55,8 @@ export function clusterStatements(sql: string, target: ClusterTarget): string[] 
   }
   const drop = DROP_TABLE.exec(text);
   if (drop !== null) {
-    return [drop[1], localName(drop[1])].map((name) => `DROP TABLE IF EXISTS ${name} ${on} SYNC`);
+    const [, name, sync = ""] = drop;
+    return [name, localName(name)].map((each) => `DROP TABLE IF EXISTS ${each} ${on}${sync}`);
   }
   const local = ON_LOCAL.exec(text);
   if (local !== null) {
@@ -67,7 +68,7 @@ export function clusterStatements(sql: string, target: ClusterTarget): string[] 
 
 function tableStatements(
   text: string,
-  [head, ifNotExists = "", name, columns, engine]: RegExpExecArray,
+  [head, create, name, columns, engine]: RegExpExecArray,
   { cluster, database }: ClusterTarget,
 ): string[] {
   const on = `ON CLUSTER ${cluster}`;
@@ -81,9 +82,9 @@ function tableStatements(
   const shard = /[(,]\s*partition\s/.test(columns) ? "partition" : "toUInt8(0)";
   const local = localName(name);
   return [
-    `CREATE TABLE ${ifNotExists}${local} ${on} ${columns}\n` +
+    `${create} ${local} ${on} ${columns}\n` +
     `ENGINE = Replicated${engine}(${replicated})${rest}`,
-    `CREATE TABLE ${ifNotExists}${name} ${on} AS ${local}\n` +
+    `${create} ${name} ${on} AS ${local}\n` +
     `ENGINE = Distributed(${cluster}, ${database}, ${local}, ${shard})`,
   ];
 }

@@ -45,6 +45,17 @@ ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_loca
       "DROP TABLE IF EXISTS t_local ON CLUSTER main SYNC",
     ]);
   });
+  it("a table that is replaced is replaced everywhere", () => {
+    expect(onCluster("CREATE OR REPLACE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")).toEqual([
+      `CREATE OR REPLACE TABLE t_local ON CLUSTER main (a UInt8)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') ORDER BY a`,
+      `CREATE OR REPLACE TABLE t ON CLUSTER main AS t_local
+ENGINE = Distributed(main, movie_analytics, t_local, toUInt8(0))`,
+    ]);
+    expect(onCluster("DROP TABLE IF EXISTS t")[1]).toBe(
+      "DROP TABLE IF EXISTS t_local ON CLUSTER main",
+    );
+  });
   it("a view is made everywhere", () => {
     expect(onCluster("CREATE OR REPLACE VIEW v AS\nSELECT 1"))
       .toEqual(["CREATE OR REPLACE VIEW v ON CLUSTER main AS\nSELECT 1"]);

@@ -22,6 +22,8 @@ export interface RunningEngineOptions {
   readonly dir: string;
   /** Settings by flag. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** Settings by variable. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The folder of `plugins/` and `sql/`. Default: the checkout. */
   readonly root?: string;
 }
@@ -42,7 +44,7 @@ export class RunningEngine {
       ...{ port: "0", data: options.dir, "batch-schedule": NEVER, "block-span": "1s" },
       ...options.flags,
     };
-    const config = readConfig({ command: "start", flags });
+    const config = readConfig({ command: "start", flags, env: options.env });
     const faults: string[] = [];
     const engine = await openEngine(config, {
       root: options.root ?? root,

@@ -113,6 +113,58 @@ describe("readConfig()", () => {
   });
 });
 
+describe("settings of servers", () => {
+  const s3 = {
+    TWOFOLD_S3_ENDPOINT: "http://127.0.0.1:9000",
+    TWOFOLD_S3_BUCKET: "films",
+    TWOFOLD_S3_ACCESS_KEY: "access",
+    TWOFOLD_S3_SECRET_KEY: "pa55word",
+  };
+  it("are none unless given, so that everything is in the data folder", () => {
+    const { kafkaBrokers, s3Endpoint, clickhouseUrl } = readConfig({ command: "start" });
+    expect([kafkaBrokers, s3Endpoint, clickhouseUrl]).toEqual([null, null, null]);
+  });
+  it("that need others say which, all at once", () => {
+    const env = {
+      TWOFOLD_KAFKA_SASL: "plain",
+      TWOFOLD_S3_ENDPOINT: s3.TWOFOLD_S3_ENDPOINT,
+      TWOFOLD_CLICKHOUSE_CLUSTER: "main",
+    };
+    const { faults } = faultsOf(() => readConfig({ command: "start", env }));
+    expect(faults.map(({ setting }) => setting)).toEqual([
+      "TWOFOLD_S3_BUCKET",
+      "TWOFOLD_S3_ACCESS_KEY",
+      "TWOFOLD_S3_SECRET_KEY",
+      "TWOFOLD_KAFKA_USER",
+      "TWOFOLD_KAFKA_PASSWORD",
+      "TWOFOLD_CLICKHOUSE_URL",
+    ]);
+  });
+  it("a ClickHouse server goes with an S3 store, which it can read", () => {
+    const env = { TWOFOLD_CLICKHOUSE_URL: "https://clickhouse.example:8443" };
+    const { message } = faultsOf(() => readConfig({ command: "start", env }));
+    expect(message).toContain("a ClickHouse server cannot read the archive in a folder");
+    expect(readConfig({ command: "start", env: { ...env, ...s3 } }).clickhouseUrl)
+      .toBe(env.TWOFOLD_CLICKHOUSE_URL);
+  });
+  it("take no password in a URL, and print none", () => {
+    const wrong = { ...s3, TWOFOLD_CLICKHOUSE_URL: "http://user:hidden@host:8123" };
+    expect(() => readConfig({ command: "start", env: wrong })).toThrow(ConfigError);
+    const config = readConfig({ command: "start", env: s3 });
+    expect(`${JSON.stringify(config)} ${Deno.inspect(config)}`).not.toContain("pa55word");
+  });
+  it("brokers are host:port with commas between", () => {
+    const read = (brokers: string) => () =>
+      readConfig({ command: "start", env: { TWOFOLD_KAFKA_BROKERS: brokers } });
+    for (const brokers of ["a:9092", "a.b-c:9092,10.0.0.1:9093", "[::1]:9092"]) {
+      expect(read(brokers)().kafkaBrokers).toBe(brokers);
+    }
+    for (const brokers of ["a", "a:9092,", "kafka://a:9092", "a:9092 b:9092"]) {
+      expect(read(brokers)).toThrow(ConfigError);
+    }
+  });
+});
+
 describe("setting types", () => {
   it("durations and sizes are read as they are shown", () => {
     const ms = duration({ min: 0, max: 1e12 });

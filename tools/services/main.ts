@@ -14,6 +14,7 @@ loopback, without Docker.
   deno task services:status                               where each is reached
   deno task services:down                                 stop all; data are kept
   deno task services:exec COMMAND…                        a command with all of them up
+  deno run -A tools/services/main.ts install              only download and build
 
 The first start downloads Kafka's jars (43 MB) with Maven and builds MinIO with Go (some minutes).
 Needed on Debian: apt-get install openjdk-17-jre-headless maven golang-go
@@ -133,6 +134,9 @@ async function main([verb = "--help", ...rest]: string[]): Promise<number> {
   }
   const running = services(values);
   switch (verb) {
+    case "install":
+      for (const each of running) await each.install();
+      return 0;
     case "up":
       await up(running, values);
       await status(running);
@@ -152,7 +156,7 @@ async function main([verb = "--help", ...rest]: string[]): Promise<number> {
     case "exec":
       return await exec(running, values, rest.slice(end));
   }
-  throw new ServiceError(`Cannot ${verb}: wanted up, down, status or exec`);
+  throw new ServiceError(`Cannot ${verb}: wanted install, up, down, status or exec`);
 }
 
 // A server that ends in between, or a signal, must not leave "exec" without its clean-up.

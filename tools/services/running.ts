@@ -45,6 +45,16 @@ export class RunningService {
   }
 
   /**
+   * Downloads and builds what was not before.
+   *
+   * @throws ServiceError when a program for that is missing.
+   */
+  async install(): Promise<void> {
+    await requirePrograms(this.service);
+    await this.service.install(this.#folders.cache);
+  }
+
+  /**
    * Starts it, unless it runs.
    *
    * @param port 0 takes that of the last start, or a free one.
@@ -54,9 +64,8 @@ export class RunningService {
   async start(port: number): Promise<boolean> {
     if (await this.endpoint() !== null) return false;
     const { service } = this;
-    await requirePrograms(service);
+    await this.install();
     await Deno.mkdir(this.#folders.run, { recursive: true, mode: 0o700 });
-    await service.install(this.#folders.cache);
     const at = await this.#newEndpoint(port);
     const data = join(this.#folders.run, `${service.name}-data`);
     const pid = spawnDetached(await service.launch(this.#folders.cache, data, at), this.logPath);

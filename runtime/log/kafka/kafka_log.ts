@@ -14,7 +14,10 @@ import { KafkaCode, type TopicMetadata } from "./requests.ts";
 /** Options of {@link openKafkaLog}. */
 export interface KafkaLogOptions {
   readonly access: KafkaAccess;
+  /** The log's topic. */
   readonly topic: string;
+  /** What stands before the topic's name in Kafka. Default: nothing. */
+  readonly prefix?: string;
   /** Part of the log's identity. Default `local`. */
   readonly region?: string;
   /** Makes the topic with so many partitions where there is none. Default: it has to be there. */
@@ -36,13 +39,13 @@ const LOOKS = 8;
  * before 3.1); ExternalError when the cluster is not reached.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
-  const { access, topic } = options;
+  const { access, topic, prefix = "" } = options;
   const opened: KafkaCluster[] = [];
   try {
-    const read = await KafkaCluster.connect(access, topic);
+    const read = await KafkaCluster.connect(access, prefix + topic);
     opened.push(read);
     const metadata = await topicOf(read, options);
-    const wait = await KafkaCluster.connect(access, topic);
+    const wait = await KafkaCluster.connect(access, prefix + topic);
     opened.push(wait);
     for (const cluster of opened) await cluster.refresh();
     return new KafkaLog(options, { read, wait }, metadata);
@@ -55,7 +58,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
 /** The topic's metadata; makes it where that is wanted. */
 async function topicOf(cluster: KafkaCluster, options: KafkaLogOptions): Promise<TopicMetadata> {
   const { topic, createWith, clock } = options;
-  const action = `open topic "${topic}"`;
+  const action = `open topic "${cluster.topic}"`;
   let metadata = await cluster.metadata();
   if (metadata.errorCode === KafkaCode.unknownTopicOrPartition) {
     if (createWith === undefined) {
@@ -78,13 +81,16 @@ async function topicOf(cluster: KafkaCluster, options: KafkaLogOptions): Promise
 }
 
 /** Another process may make it at the same time. */
-async function createTopic({ access, topic }: KafkaLogOptions, partitions: number): Promise<void> {
+async function createTopic(
+  { access, topic, prefix = "" }: KafkaLogOptions,
+  partitions: number,
+): Promise<void> {
   const admin = new Kafka(kafkaConfig(access)).admin();
   try {
     await admin.connect();
     await admin.createTopics({
       topics: [{
-        topic,
+        topic: prefix + topic,
         numPartitions: partitions,
         replicationFactor: -1,
         configEntries: [{ name: "message.timestamp.type", value: "LogAppendTime" }],
@@ -105,7 +111,7 @@ class KafkaLog implements EventLog {
   #closed: Promise<void> | null = null;
 
   constructor(
-    { access, topic, region = "local", compression, clock }: KafkaLogOptions,
+    { access, topic, prefix = "", region = "local", compression, clock }: KafkaLogOptions,
     clusters: { readonly read: KafkaCluster; readonly wait: KafkaCluster },
     { id, partitionCount }: TopicMetadata,
   ) {
@@ -113,8 +119,13 @@ class KafkaLog implements EventLog {
     this.id = `${region}-${id}`;
     this.#clusters = clusters;
     this.#partitionCount = partitionCount;
-    this.#reader = new KafkaReader({ clusters, topicId: id, clock });
-    this.#appender = new KafkaAppender({ access, topic, partitionCount, compression });
+    this.#reader = new KafkaReader({ clusters, topic, topicId: id, clock });
+    this.#appender = new KafkaAppender({
+      access,
+      topic: prefix + topic,
+      partitionCount,
+      compression,
+    });
   }
 
   partitionCount(): number {

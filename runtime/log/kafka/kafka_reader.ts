@@ -11,6 +11,8 @@ import { type FetchedPartition, fetchRequest, KafkaCode } from "./requests.ts";
 export interface KafkaReaderOptions {
   /** The one for reads that are answered at once, and the one for those that wait. */
   readonly clusters: { readonly read: KafkaCluster; readonly wait: KafkaCluster };
+  /** The log's topic, for errors. */
+  readonly topic: string;
   /** The topic's id: one made again has another. */
   readonly topicId: string;
   readonly clock: Pick<Clock, "sleep">;
@@ -82,8 +84,8 @@ export class KafkaReader {
   }
 
   async #fetch(partition: number, from: bigint): Promise<FetchedRange> {
-    const { clusters, topicId } = this.#options;
-    const position = { topic: clusters.read.topic, partition, offset: from };
+    const { clusters, topic, topicId } = this.#options;
+    const position = { topic, partition, offset: from };
     try {
       const [leader] = clusters.read.leaders([partition]).keys();
       const positions = [{ partition, from, maxBytes: FETCH_BYTES }];
@@ -107,8 +109,8 @@ export class KafkaReader {
 
   /** What a broker's refusal means. */
   async #refused({ partition, errorCode }: FetchedPartition, from: bigint): Promise<TwofoldError> {
-    const { clusters: { read }, topicId } = this.#options;
-    const position = { topic: read.topic, partition, offset: from };
+    const { clusters: { read }, topic, topicId } = this.#options;
+    const position = { topic, partition, offset: from };
     const action = this.#action(partition, from);
     switch (errorCode) {
       case KafkaCode.offsetOutOfRange: {
@@ -140,7 +142,7 @@ export class KafkaReader {
   }
 
   #action(partition: number, from: bigint): string {
-    const { topic } = this.#options.clusters.read;
+    const { topic } = this.#options;
     return `read topic "${topic}" partition ${partition} from offset ${from}`;
   }
 

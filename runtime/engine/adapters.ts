@@ -1,0 +1,143 @@
+/** Opens what the settings say: servers, or everything in the data folder. */
+import { join } from "node:path";
+import { openLocalStore } from "../archive/local_store.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config.ts";
+import { UserError } from "../errors.ts";
+import type { KafkaAccess } from "../log/kafka/kafka_access.ts";
+import { openSqliteLog } from "../log/sqlite_log.ts";
+import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
+
+/** The ports, open. */
+export interface Adapters {
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  /** Opens the log of a topic. */
+  readonly openLog: (topic: string) => Promise<EventLog>;
+  /** Whether ticks may be written to logs. */
+  readonly ticks: boolean;
+  /** Lets go of the store, which has nothing to flush. */
+  readonly closeStore: () => void;
+}
+
+/**
+ * Opens store and warehouse. The clients of servers are loaded where a setting asks for them, so
+ * that a start without servers is as quick as if there were none.
+ *
+ * @param opened takes what has to be closed if a later step fails.
+ * @throws UserError or ExternalError when something cannot be opened.
+ */
+export async function openAdapters(
+  config: Config,
+  clock: Clock,
+  opened: { close(): Promise<void> }[],
+): Promise<Adapters> {
+  const { store, introduce, closeStore } = await openStore(config, clock);
+  opened.push({ close: () => Promise.resolve(closeStore()) });
+  const warehouse = await openWarehouse(config);
+  opened.push(warehouse);
+  await introduce(warehouse);
+  const openLog = config.kafkaBrokers === null
+    ? await localLogs(config, clock)
+    : await kafkaLogs(config, clock, config.kafkaBrokers.split(","));
+  const ticks = config.kafkaBrokers === null || config.kafkaTicks;
+  return { store, warehouse, openLog, ticks, closeStore };
+}
+
+interface OpenStore {
+  readonly store: ObjectStore;
+  /** Tells the warehouse how to read the store. */
+  readonly introduce: (warehouse: Warehouse) => Promise<void>;
+  readonly closeStore: () => void;
+}
+
+async function openStore(config: Config, clock: Clock): Promise<OpenStore> {
+  if (config.s3Endpoint === null) {
+    const store = await openLocalStore(join(config.dataDir, "archive"));
+    return { store, introduce: () => Promise.resolve(), closeStore: () => {} };
+  }
+  const { openS3Store } = await import("../archive/s3_store.ts");
+  const store = await openS3Store({
+    endpoint: config.s3Endpoint,
+    bucket: config.s3Bucket!,
+    prefix: config.s3Prefix ?? undefined,
+    region: config.s3Region,
+    accessKey: config.s3AccessKey!,
+    secretKey: config.s3SecretKey!.reveal(),
+    pathStyle: config.s3PathStyle,
+    caCertificate: await certificate(config.s3Ca),
+    cluster: config.clickhouseCluster ?? undefined,
+    clock,
+  });
+  return {
+    store,
+    introduce: (warehouse) => store.introduceTo(warehouse),
+    closeStore: () => store.close(),
+  };
+}
+
+async function openWarehouse(config: Config): Promise<Warehouse> {
+  const { memoryLimitBytes, clickhouseDatabase: database } = config;
+  if (config.clickhouseUrl === null) {
+    return await openEmbeddedWarehouse({
+      dir: join(config.dataDir, "warehouse"),
+      database,
+      memoryLimitBytes,
+      libraryPath: config.libchdbPath ?? undefined,
+    });
+  }
+  const { openServerWarehouse } = await import("../warehouse/server_warehouse.ts");
+  return await openServerWarehouse({
+    url: config.clickhouseUrl,
+    user: config.clickhouseUser,
+    password: config.clickhousePassword?.reveal() ?? "",
+    database,
+    memoryLimitBytes,
+    cluster: config.clickhouseCluster ?? undefined,
+    caCertificate: await certificate(config.clickhouseCa),
+  });
+}
+
+async function localLogs(config: Config, clock: Clock): Promise<Adapters["openLog"]> {
+  const { dataDir, partitions, region } = config;
+  await Deno.mkdir(join(dataDir, "log"), { recursive: true });
+  return (topic) => {
+    const path = join(dataDir, "log", `${topic}.sqlite`);
+    return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+  };
+}
+
+async function kafkaLogs(
+  config: Config,
+  clock: Clock,
+  brokers: readonly string[],
+): Promise<Adapters["openLog"]> {
+  const { openKafkaLog } = await import("../log/kafka/kafka_log.ts");
+  const { kafkaSasl: mechanism, kafkaUser: user, kafkaPassword: password } = config;
+  const access: KafkaAccess = {
+    brokers,
+    sasl: mechanism === null ? undefined : { mechanism, user: user!, password: password! },
+    tls: config.kafkaTls ? { ca: await certificate(config.kafkaCa) } : undefined,
+  };
+  return (topic) =>
+    openKafkaLog({
+      access,
+      topic,
+      prefix: config.kafkaPrefix,
+      region: config.region,
+      createWith: { partitions: config.partitions },
+      compression: config.kafkaCompression,
+      clock,
+    });
+}
+
+/** The text of a certificate's file. */
+async function certificate(path: string | null): Promise<string | undefined> {
+  if (path === null) return undefined;
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UserError(`Cannot read the certificate "${path}"`, { cause });
+  }
+}

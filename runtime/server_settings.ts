@@ -1,0 +1,123 @@
+/** The settings of servers outside the process. Without them everything is in the data folder. */
+import type { Config, ConfigFault, Setting } from "./config.ts";
+import { choice, onOff, password, type SettingType, text } from "./setting_types.ts";
+
+/** A setting that may stay open; by variable only, because they are many and some are secret. */
+function open<T>(env: string, type: SettingType<T>, summary: string): Setting<T> {
+  return { env: `TWOFOLD_${env}`, flag: null, type, default: () => null, summary };
+}
+
+function filled<T>(env: string, type: SettingType<T>, value: NoInfer<T>, summary: string) {
+  return { env: `TWOFOLD_${env}`, flag: null, type, default: () => value, summary };
+}
+
+const HOST = "[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:]+\\]";
+const url = text(
+  "http:// or https://, a host and a port",
+  new RegExp(`^https?://(${HOST})(:\\d+)?/?$`),
+);
+const name = text("letters, digits and _", /^[A-Za-z_]\w{0,62}$/);
+const word = text("a text without spaces", /^[\x21-\x7e]{1,256}$/);
+const file = text("a file's path", /^[^\0]+$/);
+const brokers = text(
+  "host:port of some brokers, with commas between",
+  new RegExp(`^(${HOST}):\\d+(,(${HOST}):\\d+)*$`),
+);
+
+/** Kafka, S3 and ClickHouse, by their names in `Config`. */
+export const serverSettings = {
+  kafkaBrokers: open(
+    "KAFKA_BROKERS",
+    brokers,
+    "Brokers of Kafka; the log is there instead of a file",
+  ),
+  kafkaPrefix: filled(
+    "KAFKA_PREFIX",
+    text("letters, digits, dots and dashes", /^[A-Za-z0-9._-]{0,100}$/),
+    "",
+    "What stands before the topics' names in Kafka",
+  ),
+  kafkaTicks: filled(
+    "KAFKA_TICKS",
+    onOff,
+    true,
+    "Whether ticks may be written to the topics; without, a block ends by its size only",
+  ),
+  kafkaCompression: filled(
+    "KAFKA_COMPRESSION",
+    choice("none", "gzip", "zstd"),
+    "gzip",
+    "How records that come in by HTTP are compressed",
+  ),
+  kafkaTls: filled("KAFKA_TLS", onOff, false, "Whether the brokers are reached by TLS"),
+  kafkaCa: open("KAFKA_CA", file, "File of the authority that signed the brokers', PEM"),
+  kafkaSasl: open(
+    "KAFKA_SASL",
+    choice("plain", "scram-sha-256", "scram-sha-512"),
+    "How to log in to the brokers",
+  ),
+  kafkaUser: open("KAFKA_USER", word, "User at the brokers"),
+  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password"),
+  s3Endpoint: open("S3_ENDPOINT", url, "S3 store; the archive is there instead of a folder"),
+  s3Bucket: open(
+    "S3_BUCKET",
+    text("a bucket's name", /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+    "Its bucket, which has to be there",
+  ),
+  s3Prefix: open(
+    "S3_PREFIX",
+    text("segments of letters, digits, . _ = - with / between", /^[\w.=-]+(\/[\w.=-]+)*$/),
+    "What stands before all names in the bucket",
+  ),
+  s3Region: filled("S3_REGION", word, "us-east-1", "Its region"),
+  s3AccessKey: open("S3_ACCESS_KEY", word, "Its access key"),
+  s3SecretKey: open("S3_SECRET_KEY", password, "The secret of the access key"),
+  s3PathStyle: filled(
+    "S3_PATH_STYLE",
+    onOff,
+    true,
+    "Whether the bucket is in the path, or else in the host's name",
+  ),
+  s3Ca: open("S3_CA", file, "File of the authority that signed the store's, PEM"),
+  clickhouseUrl: open(
+    "CLICKHOUSE_URL",
+    url,
+    "ClickHouse's HTTP interface; the warehouse is there instead of in the process",
+  ),
+  clickhouseUser: filled("CLICKHOUSE_USER", word, "default", "Its user"),
+  clickhousePassword: open("CLICKHOUSE_PASSWORD", password, "Its password"),
+  clickhouseDatabase: filled(
+    "CLICKHOUSE_DATABASE",
+    name,
+    "movie_analytics",
+    "Its database, made if absent",
+  ),
+  clickhouseCluster: open(
+    "CLICKHOUSE_CLUSTER",
+    name,
+    "Cluster on which the tables are Replicated and Distributed. Unproven",
+  ),
+  clickhouseCa: open("CLICKHOUSE_CA", file, "File of the authority that signed the server's, PEM"),
+};
+
+type Name = keyof typeof serverSettings;
+
+/** What has to be given with what, and why. */
+const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
+  ["s3Endpoint", ["s3Bucket", "s3AccessKey", "s3SecretKey"], "an S3 store needs it"],
+  ["kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in to Kafka needs it"],
+  ["clickhouseUrl", ["s3Endpoint"], "a ClickHouse server cannot read the archive in a folder"],
+  ["clickhouseCluster", ["clickhouseUrl"], "a cluster is reached by one of its servers"],
+];
+
+/** Settings of servers that are of no use without others. */
+export function serverFaults(config: Config): ConfigFault[] {
+  return NEEDS.filter(([given]) => config[given] !== null && config[given] !== undefined)
+    .flatMap(([given, needs, why]) =>
+      needs.filter((need) => config[need] === null).map((need) => ({
+        setting: serverSettings[need].env,
+        wanted: `a value beside ${serverSettings[given].env}, because ${why}`,
+        got: "none",
+      }))
+    );
+}
