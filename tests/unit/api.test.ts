@@ -98,6 +98,19 @@ describe("POST /api/v1/events", () => {
     expect(status).toBe(413);
   });
 
+  it("takes at most 64 MiB of a body that does not say its length", async () => {
+    const { ask } = api();
+    const piece = new Uint8Array(2 ** 20);
+    let pieces = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue((pieces++, piece)),
+    });
+    const answer = await ask("/api/v1/events", { method: "POST", body, headers: ndjson });
+    const detail = "The body must be at most 67108864 bytes without a content-length";
+    expect([answer.status, answer.body.detail]).toEqual([413, detail]);
+    expect(pieces).toBeLessThan(70);
+  });
+
   it("wants the token where one is set", async () => {
     const { ask, asked } = api({}, { writeToken: "secret" });
     const post = (authorization?: string) =>
