@@ -11,9 +11,10 @@ export type Scalar = string | number | boolean | null;
  * @param question what was asked, without the page: a cursor is good for this question alone.
  * @example
  * ```ts
- * import { decodeCursor, encodeCursor } from "./page_cursor.ts";
- * const text = encodeCursor({ metric: "ratings" }, [12, null]);
- * if (decodeCursor(text, { metric: "ratings" }, "after")[0] !== 12) throw new Error("unexpected");
+ * import { decodeCursor, encodeCursor, placesOf, wholeUpTo } from "./page_cursor.ts";
+ * const text = encodeCursor({ metric: "ratings" }, [12]);
+ * const [at] = decodeCursor(text, { metric: "ratings" }, "after", placesOf(wholeUpTo(99n)));
+ * if (at !== 12) throw new Error("unexpected");
  * ```
  */
 export function encodeCursor(question: unknown, position: readonly Scalar[]): string {
@@ -24,9 +25,15 @@ export function encodeCursor(question: unknown, position: readonly Scalar[]): st
  * The position of a text that {@link encodeCursor} made for the same question.
  *
  * @param field the input's name, for the error.
+ * @param fits whether it can be a position of the question: a text may be made up.
  * @throws {UserError} when the text is no cursor or belongs to another question.
  */
-export function decodeCursor(text: string, question: unknown, field: string): Scalar[] {
+export function decodeCursor(
+  text: string,
+  question: unknown,
+  field: string,
+  fits: (position: readonly Scalar[]) => boolean,
+): Scalar[] {
   const fault = (what: string) =>
     new UserError(`Cannot read ${field}: ${what}, got ${JSON.stringify(text.slice(0, 80))}`, {
       field,
@@ -42,8 +49,26 @@ export function decodeCursor(text: string, question: unknown, field: string): Sc
   }
   const [of, ...position] = read;
   if (of !== digest(question)) throw fault("wanted a cursor that belongs to the same question");
+  if (!fits(position)) throw fault("wanted a cursor as the API gave it");
   return position;
 }
+
+/** What a value of a position has to be. */
+export type Fits = (value: Scalar) => boolean;
+
+/** Positions that have so many values, each of which fits its place. */
+export function placesOf(...places: readonly Fits[]): (position: readonly Scalar[]) => boolean {
+  return (position) =>
+    position.length === places.length && position.every((value, i) => places[i](value));
+}
+
+/** Whether a value is a whole number in `0..most`, as a number or in digits. */
+export function wholeUpTo(most: bigint): Fits {
+  return (value) => /^\d{1,20}$/.test(String(value)) && BigInt(String(value)) <= most;
+}
+
+/** Whether a value is a text. */
+export const isText: Fits = (value) => typeof value === "string";
 
 const isScalar = (value: unknown): value is Scalar => value === null || typeof value !== "object";
 

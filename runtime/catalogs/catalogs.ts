@@ -2,7 +2,14 @@
 import type { Catalog, CatalogField } from "../catalog.ts";
 import type { Clock } from "../clock.ts";
 import { NotFoundError, UserError } from "../errors.ts";
-import { decodeCursor, encodeCursor, type Scalar } from "../page_cursor.ts";
+import {
+  decodeCursor,
+  encodeCursor,
+  isText,
+  placesOf,
+  type Scalar,
+  wholeUpTo,
+} from "../page_cursor.ts";
 import type { ObjectStore, Warehouse } from "../ports.ts";
 import type {
   AnswerColumn,
@@ -154,12 +161,13 @@ class OpenCatalog {
   }
 
   page(query: CatalogQuery): CatalogPage {
-    const { key, name } = this.catalog;
+    const { key, name, columns } = this.catalog;
     const limit = limitOf(name, query.limit);
     const question = ["catalog", name, query.search ?? null, query.keys ?? null];
+    const isKey = columns[key].kind === "string" ? isText : wholeUpTo(2n ** 32n - 1n);
     const after = query.after === undefined
       ? null
-      : decodeCursor(query.after, question, "after")[0];
+      : decodeCursor(query.after, question, "after", placesOf(isKey))[0];
     const words = (query.search ?? "").toLowerCase().split(/\s+/).filter((word) => word !== "");
     const wanted = query.keys === undefined ? null : this.#keysOf(query.keys);
     const found: CatalogRow[] = [];

@@ -1,9 +1,9 @@
 /** Looks into the logs: the newest records, and those behind a position. */
 import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
-import { UserError } from "../errors.ts";
+import { LogGapError, UserError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
-import { decodeCursor, encodeCursor } from "../page_cursor.ts";
+import { decodeCursor, encodeCursor, wholeUpTo } from "../page_cursor.ts";
 import type { EventLog } from "../ports.ts";
 import type { RecordPage, RecordQuery, Records, RecordView } from "../services.ts";
 import { limitOf, wholeOf } from "../serving/list_query.ts";
@@ -16,9 +16,13 @@ export interface RecordTopic {
 }
 
 const action = "Cannot list events";
-/** Characters of a record that are shown. */
-const SHOWN_CHARACTERS = 4096;
+/** Bytes of a record's text that are shown. */
+const SHOWN_BYTES = 4096;
 const MAX_LIMIT = 1000;
+/** Records that are read at once. */
+const MAX_READ = MAX_LIMIT + 1;
+
+const isOffset = wholeUpTo(2n ** 63n - 1n);
 
 /** Creates the records service over the logs of some topics. */
 export function createRecords(topics: readonly RecordTopic[]): Records {
@@ -79,7 +83,7 @@ class Reader {
     readonly question: unknown,
     readonly signal: AbortSignal | undefined,
   ) {
-    this.#columns = allocateColumns(topic.schema, MAX_LIMIT);
+    this.#columns = allocateColumns(topic.schema, MAX_READ);
     this.#decoder = createDecoder(topic.schema);
   }
 
@@ -87,18 +91,16 @@ class Reader {
   async newest(limit: number, before: string | undefined): Promise<RecordPage> {
     const ends = await this.#positions(before, "before", (bounds) => bounds.end);
     const lists = await Promise.all(
-      this.partitions.map((partition, i) => this.#below(partition, ends[i], limit)),
+      this.partitions.map((partition, i) => this.#below(partition, ends[i], limit + 1)),
     );
     const found = merge(lists.map((list) => list.reverse()), (a, b) => b.appendMs - a.appendMs);
     const page = found.slice(0, limit);
     const below = this.partitions.map((partition, i) =>
       page.findLast((record) => record.partition === partition)?.offset ?? ends[i]
     );
-    const starts = await this.#positions(undefined, "before", (bounds) => bounds.start);
-    const more = found.length > limit || below.some((offset, i) => offset > starts[i]);
     return {
       items: page.map(({ view }) => view),
-      next: more && page.length > 0 ? this.#cursor(below) : null,
+      next: found.length > limit ? this.#cursor(below) : null,
       newest: this.#cursor(ends),
     };
   }
@@ -106,14 +108,16 @@ class Reader {
   /** Records at or behind the positions of a cursor, the oldest first. */
   async behind(limit: number, after: string): Promise<RecordPage> {
     const from = await this.#positions(after, "after", (bounds) => bounds.start);
-    const lists = await Promise.all(
-      this.partitions.map((partition, i) => this.#above(partition, from[i], limit)),
+    const parts = await Promise.all(
+      this.partitions.map((partition, i) => this.#above(partition, from[i], limit + 1)),
     );
-    const found = merge(lists, (a, b) => a.appendMs - b.appendMs);
+    const found = merge(parts.map(({ records }) => records), (a, b) => a.appendMs - b.appendMs);
     const page = found.slice(0, limit);
-    const reached = this.partitions.map((partition, i) => {
-      const last = page.findLast((record) => record.partition === partition);
-      return last === undefined ? from[i] : last.offset + 1n;
+    const reached = parts.map(({ records, to }, i) => {
+      const shown = page.filter(({ partition }) => partition === this.partitions[i]);
+      // What was looked through may end in a gap: from there it goes on.
+      if (shown.length === records.length) return to;
+      return shown.length === 0 ? from[i] : shown.at(-1)!.offset + 1n;
     });
     return {
       items: page.map(({ view }) => view),
@@ -132,7 +136,13 @@ class Reader {
     field: string,
     choose: (bounds: { start: bigint; end: bigint }) => bigint,
   ): Promise<bigint[]> {
-    const given = cursor === undefined ? null : decodeCursor(cursor, this.question, field);
+    // Partitions may have come since; they have no place in the cursor.
+    const given = cursor === undefined ? null : decodeCursor(
+      cursor,
+      this.question,
+      field,
+      (position) => position.length <= this.partitions.length && position.every(isOffset),
+    );
     return await Promise.all(this.partitions.map(async (partition, i) => {
       const bounds = await this.topic.log.bounds(partition);
       if (given?.[i] === undefined) return choose(bounds);
@@ -142,55 +152,71 @@ class Reader {
     }));
   }
 
-  /** Up to `limit` of the last records below `end`; gaps are legal, so the range may have to widen. */
-  async #below(partition: number, end: bigint, limit: number): Promise<Found[]> {
+  /**
+   * The last `count` records below `end`. Gaps are legal: ranges further down are looked through,
+   * each wider than the one before, until there are enough.
+   */
+  async #below(partition: number, end: bigint, count: number): Promise<Found[]> {
     const { start } = await this.topic.log.bounds(partition);
-    for (let width = BigInt(limit);; width *= 4n) {
+    let found: Found[] = [];
+    for (let width = BigInt(count); found.length < count && end > start; width *= 4n) {
       const from = end - width > start ? end - width : start;
-      const found = await this.#range(partition, from, end);
-      if (found.length >= limit || from === start) return found.slice(-limit - 1);
-    }
-  }
-
-  async #range(partition: number, from: bigint, end: bigint): Promise<Found[]> {
-    const found: Found[] = [];
-    while (from < end) {
-      this.signal?.throwIfAborted();
-      const chunk = await this.#read(partition, from);
-      found.push(...chunk.records.filter(({ offset }) => offset < end));
-      if (chunk.to <= from) break;
-      from = chunk.to;
+      found = [...await this.#last(partition, from, end, count - found.length), ...found];
+      end = from;
     }
     return found;
   }
 
-  async #above(partition: number, from: bigint, limit: number): Promise<Found[]> {
-    const found: Found[] = [];
-    while (found.length <= limit) {
-      this.signal?.throwIfAborted();
-      const chunk = await this.#read(partition, from);
-      found.push(...chunk.records);
-      if (chunk.to <= from || chunk.records.length === 0) break;
-      from = chunk.to;
+  /** The last `count` records of `[from, end)`. */
+  async #last(partition: number, from: bigint, end: bigint, count: number): Promise<Found[]> {
+    let found: Found[] = [];
+    while (from < end) {
+      const { records, to } = await this.#read(partition, from, Number(end - from));
+      found = [...found, ...records.filter(({ offset }) => offset < end)].slice(-count);
+      if (to <= from) break;
+      from = to;
     }
-    return found.slice(0, limit + 1);
+    return found;
   }
 
-  async #read(partition: number, from: bigint) {
-    const chunk = await this.topic.log.read(partition, from, { maxRecords: MAX_LIMIT });
-    this.#decoder.decode(chunk, this.#columns);
-    const cursor = createCursor(this.#columns);
-    const records = Array.from({ length: chunk.count }, (_, row) => {
-      cursor.row = row;
-      return this.#found(partition, row, cursor.event);
-    });
-    return { to: chunk.to, records };
+  /** The first `count` records at or above `from`, and how far the log was looked through. */
+  async #above(partition: number, from: bigint, count: number) {
+    const records: Found[] = [];
+    while (records.length < count) {
+      const chunk = await this.#read(partition, from, count - records.length);
+      records.push(...chunk.records);
+      if (chunk.to <= from) break;
+      from = chunk.to;
+    }
+    return { records, to: from };
+  }
+
+  async #read(partition: number, from: bigint, count: number) {
+    this.signal?.throwIfAborted();
+    const { log } = this.topic;
+    try {
+      const chunk = await log.read(partition, from, { maxRecords: Math.min(count, MAX_READ) });
+      this.#decoder.decode(chunk, this.#columns);
+      const cursor = createCursor(this.#columns);
+      const records = Array.from({ length: chunk.count }, (_, row) => {
+        cursor.row = row;
+        return this.#found(partition, row, cursor.event);
+      });
+      return { to: chunk.to, records };
+    } catch (error) {
+      if (!(error instanceof LogGapError)) throw error;
+      const { start } = await log.bounds(partition);
+      if (start <= from) throw error;
+      // The log let go of its oldest records in between.
+      return { to: start, records: [] };
+    }
   }
 
   #found(partition: number, row: number, event: Readonly<Record<string, unknown>>): Found {
     const columns = this.#columns;
     const offset = columns.from + BigInt(columns.offsetDelta[row]);
-    const bytes = columns.bytes.slice(columns.valueStart[row], columns.valueEnd[row]);
+    const [start, end] = [columns.valueStart[row], columns.valueEnd[row]];
+    const bytes = columns.bytes.slice(start, Math.min(end, start + SHOWN_BYTES));
     const appendMs = columns.appendMs[row];
     const status = columns.status[row];
     const isEvent = status === RowStatus.event;
@@ -201,8 +227,8 @@ class Reader {
       append_time: new Date(appendMs).toISOString(),
       kind: isEvent ? "event" : status === RowStatus.tick ? "tick" : "dead-letter",
       event: isEvent ? { ...event, [this.topic.schema.eventTime]: instantOf(columns, row) } : null,
-      text: new TextDecoder().decode(bytes.subarray(0, 4 * SHOWN_CHARACTERS))
-        .slice(0, SHOWN_CHARACTERS),
+      // A character that is cut through is left out.
+      text: new TextDecoder().decode(bytes, { stream: bytes.length < end - start }),
     };
     return { view, partition, offset, appendMs };
   }

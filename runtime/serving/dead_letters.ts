@@ -1,6 +1,6 @@
 /** The dead letters: records that could not be decoded, as the `dead_letters` table keeps them. */
 import { NotFoundError, UserError } from "../errors.ts";
-import { decodeCursor, encodeCursor } from "../page_cursor.ts";
+import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../page_cursor.ts";
 import type { QueryParams, Warehouse } from "../ports.ts";
 import type { DeadLetter, DeadLetterQuery, DeadLetters } from "../services.ts";
 import { readInstant } from "./instant.ts";
@@ -85,6 +85,11 @@ function questionOf({ topic, partition, field, reason, from, to }: DeadLetterQue
   return ["dead-letters", ...[topic, partition, field, reason, from, to].map((v) => v ?? null)];
 }
 
+/** Append time in milliseconds, log, partition, offset. */
+const isPosition = placesOf(
+  ...[wholeUpTo(2n ** 53n), isText, wholeUpTo(2n ** 32n - 1n), wholeUpTo(2n ** 64n - 1n)],
+);
+
 const cursorOf = (query: DeadLetterQuery, row: Row) =>
   encodeCursor(questionOf(query), [row.append_ms, row.log, row.partition, String(row.offset)]);
 
@@ -111,7 +116,12 @@ function conditions(query: DeadLetterQuery): { where: string[]; params: QueryPar
     add(`append_time ${compare} {${name}:DateTime64(3)}`, name, instantOf(name, text));
   }
   if (after !== undefined) {
-    const [ms, log, partition, offset] = decodeCursor(after, questionOf(query), "after");
+    const [ms, log, partition, offset] = decodeCursor(
+      after,
+      questionOf(query),
+      "after",
+      isPosition,
+    );
     where.push(`(toUnixTimestamp64Milli(append_time), log, partition, offset) <
   ({after_ms:Int64}, {after_log:String}, {after_partition:UInt32}, {after_offset:UInt64})`);
     Object.assign(params, {

@@ -2,7 +2,14 @@
 import { UserError } from "../errors.ts";
 import { type Cut, decodeFrontier } from "../frontier.ts";
 import type { KeyColumn, Plugin } from "../plugin.ts";
-import { decodeCursor, type Scalar } from "../page_cursor.ts";
+import {
+  decodeCursor,
+  type Fits,
+  isText,
+  placesOf,
+  type Scalar,
+  wholeUpTo,
+} from "../page_cursor.ts";
 import type { Bucket, Layer, MetricQuery } from "../services.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
@@ -53,7 +60,9 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   return {
     ...{ layer, bucket, from, to, keys, order },
     limit: limitOf(plugin, query.limit, maxLimit),
-    after: query.after === undefined ? null : positionOf(query.after, question, order.length),
+    after: query.after === undefined
+      ? null
+      : decodeCursor(query.after, question, "after", positionOf(plugin, bucket, order)),
     waitFor: query.wait_for === undefined ? null : decodeFrontier(query.wait_for),
   };
 }
@@ -85,11 +94,23 @@ export function questionOf(
   return [plugin.name, layer, bucket, from, to, filters, order];
 }
 
-function positionOf(text: string, question: unknown, terms: number): Scalar[] {
-  const position = decodeCursor(text, question, "after");
-  if (position.length === terms) return position;
-  throw new UserError("Cannot read after: wanted a cursor as the API gave it", { field: "after" });
+/** What may stand in a cursor: values of the order's columns. */
+function positionOf(plugin: Plugin, bucket: Bucket, order: readonly OrderTerm[]) {
+  const types = new Map(answerColumns(plugin, bucket).map(({ name, type }) => [name, type]));
+  return placesOf(...order.map(({ column }): Fits => {
+    const fits = fitsType[types.get(column)!] ?? isText;
+    return (value) => value === null || fits(value);
+  }));
 }
+
+const isNumber: Fits = (value) => typeof value === "number";
+/** By the type of a column; what is not here is a text. */
+const fitsType: Readonly<Record<string, Fits>> = {
+  instant: (value) => isText(value) && readInstant(String(value)) !== null,
+  uint32: wholeUpTo(2n ** 32n - 1n),
+  boolean: (value) => typeof value === "boolean",
+  ...{ integer: isNumber, decimal: isNumber, number: isNumber },
+};
 
 /** A text of the question's in quotes, cut off where it is long. */
 export const quoted = (text: string) =>
