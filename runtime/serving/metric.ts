@@ -129,7 +129,10 @@ export class Metric {
     for (const key of range === null ? [] : keys) {
       const of = key === null ? query : { ...query, keys: key.filters };
       const points = await this.#points(input, of, range!, signal);
-      frontier = furthest(frontier, frontierOf(this.#topic.logId, points.found));
+      // Frontiers only grow: all series cover that of the first.
+      if (series.length === 0) {
+        frontier = furthest(cut, frontierOf(this.#topic.logId, points.found));
+      }
       series.push({ key: key?.shown ?? null, values: points.values });
     }
     return {

@@ -154,6 +154,8 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
       expect(time.length).toBeLessThanOrEqual(points);
     }
     expect((await series("hourly_stats", { max_points: "5000" })).bucket_seconds).toBe(3600);
+    const ever = { from: "1970-01-01", to: "2105-12-31", max_points: "1" };
+    expect((await series("hourly_stats", ever)).time.length).toBe(1);
     await expect(series("hourly_stats", { bucket: "hour", max_points: "3" }))
       .rejects.toMatchObject({ field: "bucket", message: expect.stringContaining("at least") });
   });

@@ -123,7 +123,7 @@ describe("records", () => {
     const { log, records } = world();
     log.place(0, { value: "x" + "é".repeat(5000) });
     log.place(0, { value: Uint8Array.of(0x41, 0xc3) });
-    const [cut, short] = (await records.list({})).items.reverse().map(({ text }) => text);
+    const [cut, short] = (await records.list({})).items.toReversed().map(({ text }) => text);
     expect(cut).toBe("x" + "é".repeat(2047));
     expect(short).toBe("A\ufffd");
   });
