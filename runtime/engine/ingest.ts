@@ -38,11 +38,15 @@ export function createIngest(topics: readonly IngestTopic[]): Ingest {
       const rows = new RowBatches(format, schema);
       const writer = new TopicWriter(schema, log);
       const bytes = decompress(body, encoding, { maxBytes });
-      for await (const batch of splitStream(bytes, framingOf(format))) {
-        for (const json of rows.of(batch)) await writer.append(json);
+      try {
+        for await (const batch of splitStream(bytes, framingOf(format))) {
+          for (const json of rows.of(batch)) await writer.append(json);
+        }
+      } finally {
+        // Whatever is answered, nothing of the body comes into the log after it.
+        await writer.ended();
       }
-      await writer.settled();
-      return writer.answer();
+      return await writer.answer();
     },
   };
 }
@@ -103,9 +107,9 @@ class TopicWriter {
     this.#underWay[turn] = appended;
   }
 
-  /** Waits until all that was appended is durable. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#underWay);
+  /** Waits until no append is under way, whether they fail or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
   }
 
   async #appendRows(buffer: AppendBuffer, oversize: JsonBatch["oversize"]): Promise<void> {
@@ -131,7 +135,13 @@ class TopicWriter {
     });
   }
 
-  answer(): IngestAnswer {
+  /**
+   * Waits until all that was appended is durable, and tells of it.
+   *
+   * @throws what an append failed with.
+   */
+  async answer(): Promise<IngestAnswer> {
+    await Promise.all(this.#underWay);
     return {
       accepted: this.#accepted,
       rejected: this.#rejected,

@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { describe, expect, fc, it } from "testing";
+import { describe, expect, fc, it, vi } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { createIngest } from "../../runtime/engine/ingest.ts";
-import { TooLargeError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, TooLargeError, UserError } from "../../runtime/errors.ts";
 import type { EventFormat, IngestOptions } from "../../runtime/services.ts";
 import { readAll } from "../support/log_reading.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -325,5 +325,91 @@ describe("an ingest of much", () => {
     expect(taken.pieces).toBeLessThan(60);
     gate.resolve();
     expect((await answer).accepted).toBe(200_000);
+  });
+});
+
+describe("an ingest that fails on its way", () => {
+  const BATCH = 100, BATCHES = 6;
+  const lines = Array.from(
+    { length: BATCH * BATCHES },
+    (_, i) => JSON.stringify(event(`e${1000 + i}`)) + "\n",
+  );
+  /** The body in pieces of whole lines: each is one batch. */
+  const pieces = () => streamOf(bytesOf(lines.join("")), BATCH * lines[0].length).stream;
+
+  /** An ingest into a log that appends when a test opens the append's gate. */
+  function gated() {
+    const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
+    const append = log.append.bind(log);
+    const gates: PromiseWithResolvers<void>[] = [];
+    log.append = async (records) => {
+      const gate = Promise.withResolvers<void>();
+      gates.push(gate);
+      await gate.promise;
+      return await append(records);
+    };
+    return { log, gates, ...createIngest([{ schema: movieViewing, log }]) };
+  }
+
+  /** The batches of the events in the log. */
+  async function stored(log: MemoryLog): Promise<number[]> {
+    const ids = (await readAll(log, 0)).map(({ value }) => JSON.parse(value).event_id.slice(1));
+    return [...new Set(ids.map((id) => Math.floor((id - 1000) / BATCH)))];
+  }
+
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+  async function gatesAre(gates: readonly unknown[], count: number) {
+    while (gates.length < count) await turn();
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(gates).toHaveLength(count);
+  }
+
+  it("answers with the log's fault, but only once no append is under way", async () => {
+    const { log, gates, ingest } = gated();
+    const answered = vi.fn();
+    const answer = ingest(pieces(), "ndjson").catch((error) => error);
+    answer.then(answered);
+    await gatesAre(gates, 4);
+    const fault = new ExternalError("disk full");
+    gates[1].reject(fault);
+    gates[0].resolve();
+    await gatesAre(gates, 5); // the sixth batch would take the place of the refused one
+    gates[4].resolve();
+    gates[3].resolve();
+    await gatesAre(gates, 5);
+    expect(answered).not.toHaveBeenCalled();
+    gates[2].resolve();
+    expect(await answer).toBe(fault);
+    expect((await stored(log)).sort()).toEqual([0, 2, 3, 4]);
+  });
+
+  it("tells the fault of an append that was the last", async () => {
+    const { log, ingest } = gated();
+    log.append = () => Promise.reject(new ExternalError("disk full"));
+    await expect(ingest(streamOf(bytesOf(lines[0])).stream, "ndjson")).rejects
+      .toThrow("disk full");
+  });
+
+  it("answers with the body's fault, but only once no append is under way", async () => {
+    const { log, gates, ingest } = gated();
+    const answered = vi.fn();
+    const options = { maxBytes: 2.5 * BATCH * lines[0].length };
+    const answer = ingest(pieces(), "ndjson", undefined, options).catch((error) => error);
+    answer.then(answered);
+    await gatesAre(gates, 2);
+    expect(answered).not.toHaveBeenCalled();
+    for (const gate of gates) gate.resolve();
+    expect(await answer).toBeInstanceOf(TooLargeError);
+    expect(await stored(log)).toEqual([0, 1]);
+  });
+
+  it("holds everything once all was sent again", async () => {
+    const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
+    const { ingest } = createIngest([{ schema: movieViewing, log }]);
+    log.failingAppends = 1;
+    await expect(ingest(pieces(), "ndjson")).rejects.toMatchObject({ retriable: true });
+    expect(await stored(log)).not.toContain(0);
+    expect((await ingest(pieces(), "ndjson")).accepted).toBe(lines.length);
+    expect((await stored(log)).sort()).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });

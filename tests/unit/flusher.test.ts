@@ -1,0 +1,221 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it, vi } from "testing";
+import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
+import popularMovies from "../../plugins/popular_movies.ts";
+import userStats from "../../plugins/user_stats.ts";
+import { createDecoder } from "../../runtime/decode/decoder.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
+import { Flusher } from "../../runtime/speed/flusher.ts";
+import { LedgerPartition } from "../../runtime/speed/ledger.ts";
+import { PartitionPipeline } from "../../runtime/speed/partition_pipeline.ts";
+import { PluginPartition } from "../../runtime/speed/plugin_partition.ts";
+import { tablesOf } from "../../runtime/tables.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+const INTERVAL_MS = 500;
+const START_MS = Date.UTC(2024, 2, 1);
+const NOTHING = { watermarkMs: -1, events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 };
+const resume = { block: 0n, frontier: 0n };
+const plugins = [popularMovies, userStats];
+
+const view = (id: number) =>
+  JSON.stringify({
+    event_id: `e${id}`,
+    user_id: 1,
+    movie_id: 2,
+    event_type: "view",
+    timestamp: "2024-03-01T00:00:00Z",
+  });
+
+/** A pipeline and its flusher over a warehouse that only remembers what it was given. */
+function setUp({ withLedger = false } = {}) {
+  const clock = new ManualClock(START_MS);
+  const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
+  const facts = {
+    ...{ topic: log.topic, schemaVersion: 1, decoderVersion: 1, lateAfterMs: 10_000 },
+    ...{ blockSize: 4096, horizon: 4096 },
+  };
+  const history = { ...NOTHING, resume, written: NOTHING };
+  const pipeline = new PartitionPipeline({
+    ...{ log, schema: movieViewing, partition: 0, decoder: createDecoder(movieViewing) },
+    ...{ blockSize: facts.blockSize, horizon: facts.horizon, start: 0n },
+    plugins: (columns) => plugins.map((each) => new PluginPartition(each, 0, resume, columns)),
+    ledger: withLedger ? new LedgerPartition(0, log, facts.lateAfterMs, history) : undefined,
+    onPluginFault: (_plugin, error) => {
+      throw error;
+    },
+  });
+  const insert = vi.fn(async (_into: string, _rows: Uint8Array): Promise<void> => {});
+  const writes: { table: string; atMs: number }[] = [];
+  const warehouse = {
+    insert: (into: string, rows: Uint8Array) => {
+      writes.push({ table: into.split(" ")[0], atMs: clock.now() - START_MS });
+      return insert(into, rows);
+    },
+  } as unknown as Warehouse;
+  const told: string[] = [];
+  const flusher = new Flusher({
+    ...{ warehouse, log, clock, ledger: facts, flushIntervalMs: INTERVAL_MS },
+    plugins: plugins.map((plugin) => tablesOf(plugin, "v1")),
+    onAcknowledged: () => {},
+    onProblem: (message) => told.push(message),
+  });
+  let id = 0;
+  return {
+    ...{ clock, flusher, pipeline, insert, writes, told },
+    /** Reads one more record, appended so long ago. */
+    async read(value = view(id++), ageMs = 0) {
+      log.place(0, { value, appendMs: clock.now() - ageMs });
+      await pipeline.step();
+    },
+    /** When the first plugin was written, in milliseconds since the start. */
+    times: () =>
+      writes.filter(({ table }) => table.includes(popularMovies.name)).map(({ atMs }) => atMs),
+    acknowledged: () => pipeline.plugins.map((plugin) => plugin.acknowledged),
+  };
+}
+
+/** A record every 20 ms for a while, each followed by what the layer asks of the flusher. */
+async function load(world: ReturnType<typeof setUp>, forMs: number, ageMs = 0) {
+  for (let ms = 0; ms < forMs; ms += 20) {
+    await world.read(undefined, ageMs);
+    await world.flusher.flushIfDue(world.pipeline, false);
+    await setImmediate();
+    world.clock.advance(20);
+  }
+}
+
+describe("the pace of flushes", () => {
+  it("is once per interval under load, the first at once", async () => {
+    const world = setUp();
+    await load(world, 3000);
+    expect(world.times()).toEqual([0, 500, 1000, 1500, 2000, 2500]);
+    await world.flusher.flushAll(world.pipeline);
+    expect(world.acknowledged()).toEqual([150n, 150n]);
+  });
+
+  it("is every fourth interval while old records are read, and at once when that is over", async () => {
+    const world = setUp();
+    await load(world, 5000, 8 * INTERVAL_MS + 1);
+    expect(world.times()).toEqual([0, 2000, 4000]);
+    await world.flusher.flushIfDue(world.pipeline, true);
+    expect(world.times()).toEqual([0, 2000, 4000, 5000]);
+  });
+
+  it("is told as the time until the next flush, and as null when all is written", async () => {
+    const { flusher, pipeline, clock, read } = setUp();
+    expect(await flusher.flushIfDue(pipeline)).toBe(null);
+    await read();
+    await flusher.flushIfDue(pipeline);
+    await setImmediate();
+    expect(await flusher.flushIfDue(pipeline)).toBe(null);
+    await read();
+    clock.advance(120);
+    expect(await flusher.flushIfDue(pipeline)).toBe(380);
+  });
+
+  it("waits for an insert that is slower than the interval, then writes all that came", async () => {
+    const world = setUp();
+    const slow = Promise.withResolvers<void>();
+    world.insert.mockImplementation(() => slow.promise);
+    await load(world, 2000);
+    expect(world.times()).toEqual([0]);
+    slow.resolve();
+    await setImmediate();
+    await world.flusher.flushIfDue(world.pipeline);
+    await setImmediate();
+    expect(world.times()).toEqual([0, 2000]);
+    expect(world.acknowledged()).toEqual([100n, 100n]);
+  });
+
+  it("slows down to 5 s while the warehouse refuses, and is the interval again after", async () => {
+    const world = setUp();
+    world.insert.mockImplementation(() => Promise.reject(new Error("disk full")));
+    await load(world, 17_400);
+    expect(world.times()).toEqual([0, 1000, 3000, 7000, 12_000, 17_000]);
+    expect(world.flusher.faults()).toEqual(
+      plugins.map(({ name }) => `Cannot flush plugin ${name}, partition 0: disk full`),
+    );
+    expect(world.told).toHaveLength(2 * 6);
+    world.insert.mockImplementation(() => Promise.resolve());
+    await load(world, 5200);
+    expect(world.times().slice(6)).toEqual([22_000, 22_500]);
+    expect(world.flusher.faults()).toEqual([]);
+    world.insert.mockImplementation(() => Promise.reject(new Error("disk full")));
+    await load(world, 2600);
+    expect(world.times().slice(8)).toEqual([23_000, 24_000]);
+    world.insert.mockImplementation(() => Promise.resolve());
+    await world.flusher.flushAll(world.pipeline);
+    expect(world.acknowledged()).toEqual([1260n, 1260n]);
+  });
+});
+
+describe("a flush", () => {
+  it("that one plugin's table refuses writes the others, and all are tried again later", async () => {
+    const world = setUp();
+    world.insert.mockImplementation((into) =>
+      into.includes(popularMovies.name) ? Promise.reject(new Error("no")) : Promise.resolve()
+    );
+    await load(world, 1020);
+    expect(world.times()).toEqual([0, 1000]);
+    expect(world.acknowledged()).toEqual([0n, 51n]);
+  });
+
+  it("writes dead letters before the ledger's row that covers them", async () => {
+    const world = setUp({ withLedger: true });
+    const refusing = vi.fn((into: string) =>
+      into.startsWith("dead_letters") ? Promise.reject(new Error("no")) : Promise.resolve()
+    );
+    world.insert.mockImplementation(refusing);
+    const ofLedger = () =>
+      world.writes.map(({ table }) => table).filter((t) => /lett|ledg/.test(t));
+    await world.read("no event");
+    await world.flusher.flushAll(world.pipeline);
+    expect(ofLedger()).toEqual(["dead_letters"]);
+    expect(world.pipeline.ledger!.acknowledged).toBe(0n);
+    world.insert.mockImplementation(() => Promise.resolve());
+    await world.flusher.flushAll(world.pipeline);
+    expect(ofLedger().slice(1)).toEqual(["dead_letters", expect.stringMatching(/^state_ledger_/)]);
+    expect(world.pipeline.ledger!.acknowledged).toBe(1n);
+  });
+
+  it("does not wait for the interval when much has piled up", async () => {
+    const world = setUp({ withLedger: true });
+    await load(world, 20);
+    for (let i = 0; i < 5; i++) await world.read("x".repeat(1_000_000));
+    await world.flusher.flushIfDue(world.pipeline, false);
+    expect(world.times()).toEqual([0, 20]);
+  });
+
+  it("lets nothing more be read when much has piled up and the warehouse refuses", async () => {
+    const world = setUp({ withLedger: true });
+    world.insert.mockImplementation(() => Promise.reject(new Error("no")));
+    await load(world, 20);
+    for (let i = 0; i < 5; i++) await world.read("x".repeat(1_000_000));
+    const seen = vi.fn();
+    const mayRead = world.flusher.flushIfDue(world.pipeline, false).then(seen);
+    world.clock.advance(960);
+    await setImmediate();
+    expect(seen).not.toHaveBeenCalled();
+    world.clock.advance(20);
+    await mayRead;
+    expect(world.times()).toEqual([0]);
+    await world.flusher.flushIfDue(world.pipeline, false);
+    expect(world.times()).toEqual([0, 1000]);
+  });
+
+  it("of all that is left follows the one under way, whatever the interval", async () => {
+    const world = setUp();
+    const slow = Promise.withResolvers<void>();
+    world.insert.mockImplementationOnce(() => slow.promise);
+    await load(world, 40);
+    const all = world.flusher.flushAll(world.pipeline);
+    await setImmediate();
+    expect(world.times()).toEqual([0]);
+    slow.resolve();
+    await all;
+    expect(world.times()).toEqual([0, 40]);
+    expect(world.acknowledged()).toEqual([2n, 2n]);
+  });
+});
