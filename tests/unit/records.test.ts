@@ -24,7 +24,8 @@ const placeOf = ({ partition, offset }: RecordView) => `${partition}/${offset}`;
 /** All pages from the newest record down. */
 async function down({ records }: ReturnType<typeof world>, query: RecordQuery) {
   const found: RecordView[] = [];
-  for (let before: string | undefined;;) {
+  let before: string | undefined;
+  for (;;) {
     const page = await records.list({ ...query, before });
     found.push(...page.items);
     if (page.next === null) return found;
