@@ -1,0 +1,101 @@
+/** What a route, a layout and a middleware are, and the functions that help to declare them. */
+import type { ComponentType, FunctionComponent, VNode } from "preact";
+import type { Context } from "./context.ts";
+
+/** Props of pages, layouts and the app wrapper. */
+export type PageProps<Data = unknown, State = unknown> =
+  & Pick<Context<State>, "req" | "url" | "params" | "state" | "route" | "error">
+  & { readonly data: Data; readonly Component: FunctionComponent };
+
+/** Data for the page, with the answer's status and headers. Made by {@link page}. */
+export interface PageResponse<Data> {
+  readonly data: Data;
+  readonly status?: number;
+  readonly headers?: HeadersInit;
+}
+
+/** Passes data from a handler to its page. */
+export function page<Data>(
+  data?: Data,
+  options: { readonly status?: number; readonly headers?: HeadersInit } = {},
+): PageResponse<Data> {
+  return { data: data as Data, ...options };
+}
+
+type Answer<Data> = Response | PageResponse<Data>;
+
+/** Answers a request, by itself or by {@link page}. */
+export type HandlerFn<Data, State> = (ctx: Context<State>) => Answer<Data> | Promise<Answer<Data>>;
+/** Handlers by HTTP method; GET answers HEAD too. */
+export type HandlerByMethod<Data, State> = {
+  readonly [Method in "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD"]?: HandlerFn<
+    Data,
+    State
+  >;
+};
+/** Handles a request or leaves it to `ctx.next()`. */
+export type Middleware<State> = (ctx: Context<State>) => Response | Promise<Response>;
+
+/** `export const config` of a route or a layout. */
+export interface RouteConfig {
+  /** Layouts of the folders above are left out. */
+  readonly skipInheritedLayouts?: boolean;
+  /** `_app.tsx` is left out. */
+  readonly skipAppWrapper?: boolean;
+  /** A path pattern in place of the file's. */
+  readonly routeOverride?: string;
+}
+
+/** A page or a layout. */
+export type PageComponent<State> = ComponentType<PageProps<never, State>>;
+
+/** What a file below `routes/` may export. */
+export interface RouteModule<State = unknown> {
+  readonly default?: PageComponent<State> | Middleware<State> | readonly Middleware<State>[];
+  readonly handler?: HandlerFn<unknown, State> | HandlerByMethod<unknown, State>;
+  readonly handlers?: RouteModule<State>["handler"];
+  readonly config?: RouteConfig;
+}
+
+type DataOf<Handlers> = Handlers extends HandlerFn<infer Data, never> ? Data
+  : Handlers extends HandlerByMethod<infer Data, never> ? Data
+  : unknown;
+
+/** Helpers that know the state's type; each returns what it is given. */
+export interface Define<State> {
+  handlers<Data, Handlers extends HandlerFn<Data, State> | HandlerByMethod<Data, State>>(
+    handlers: Handlers & (HandlerFn<Data, State> | HandlerByMethod<Data, State>),
+  ): Handlers;
+  page<Handlers = unknown>(
+    component: (props: PageProps<DataOf<Handlers>, State>) => VNode | null,
+  ): (props: PageProps<DataOf<Handlers>, State>) => VNode | null;
+  layout(
+    component: (props: PageProps<unknown, State>) => VNode | null,
+  ): (props: PageProps<unknown, State>) => VNode | null;
+  middleware<Given extends Middleware<State> | readonly Middleware<State>[]>(given: Given): Given;
+}
+
+/**
+ * Makes the helpers for one type of state.
+ *
+ * @example
+ * ```ts
+ * import { createDefine, page } from "./mod.ts";
+ * const define = createDefine<{ user: string }>();
+ * const handler = define.handlers({ GET: ({ state }) => page({ hello: state.user }) });
+ * if (typeof handler.GET !== "function") throw new Error("unexpected");
+ * ```
+ */
+export function createDefine<State>(): Define<State> {
+  const given = <T>(value: T): T => value;
+  return { handlers: given, page: given, layout: given, middleware: given } as Define<State>;
+}
+
+/** An HTTP status to answer with; `_error.tsx` shows it. */
+export class HttpError extends Error {
+  /** @param status 400 to 599. */
+  constructor(readonly status: number, message = `HTTP ${status}`, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "HttpError";
+  }
+}

@@ -1,0 +1,4 @@
+/** What builds and loads a site; pages have no use for it. */
+export { type Bundle, bundleIslands, readBundle, writeBundle } from "./bundle.ts";
+export { type BuildCache, setBuildCache } from "./app.ts";
+export { loadBuildCache, type SiteOptions } from "./build_cache.ts";
