@@ -57,9 +57,11 @@ export interface RouteModule<State = unknown> {
   readonly config?: RouteConfig;
 }
 
-type DataOf<Handlers> = Handlers extends HandlerFn<infer Data, never> ? Data
-  : Handlers extends HandlerByMethod<infer Data, never> ? Data
-  : unknown;
+type DataOf<Handlers> = Handlers extends (...args: never[]) => infer Given ? DataIn<Given>
+  : { [Method in keyof Handlers]: DataOf<Handlers[Method]> }[keyof Handlers];
+type DataIn<Given> = Awaited<Given> extends infer Answer
+  ? Answer extends PageResponse<infer Data> ? Data : never
+  : never;
 
 /** Helpers that know the state's type; each returns what it is given. */
 export interface Define<State> {
