@@ -4,16 +4,16 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
-import type { BatchLayer, Services } from "../services.ts";
+import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
-import { relationViews } from "../serving/relations.ts";
+import { mergedRelation, relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
-import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
+import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
@@ -96,7 +96,7 @@ async function openOver(
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
   });
-  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs });
+  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs, loaded });
 }
 
 interface Parts extends Adapters {
@@ -106,6 +106,7 @@ interface Parts extends Adapters {
   readonly problems: Problems;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
+  readonly loaded: readonly LoadedPlugin[];
 }
 
 function assemble(parts: Parts): Engine {
@@ -138,6 +139,7 @@ function assemble(parts: Parts): Engine {
     deadLetters: createDeadLetters(warehouse),
     catalogs,
     sql: createSqlConsole({ warehouse, clock }),
+    plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
     ingest: {
       async ingest(...request) {
         try {
@@ -185,4 +187,14 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
       return batch.ended;
     },
   };
+}
+
+function textOf({ plugin, file, source, batchSql }: LoadedPlugin): PluginText {
+  const { name, stream, batch } = plugin;
+  const relations = {
+    speed: stream.relation.name,
+    batch: batch.relation.name,
+    merged: mergedRelation(plugin).name,
+  };
+  return { plugin: name, file, source, batch_sql: batchSql, relations };
 }

@@ -1,0 +1,15 @@
+/** The pages and islands of the checkout, bundled once per process. */
+import { type BuildCache, bundleIslands, loadBuildCache } from "fresh/internal";
+import { join } from "node:path";
+import { notRoutes } from "../../routes/app.ts";
+
+const root = join(import.meta.dirname!, "..", "..");
+let loaded: Promise<BuildCache> | null = null;
+
+/** Loads them. */
+export function loadSite(): Promise<BuildCache> {
+  return loaded ??= (async () => {
+    const bundle = await bundleIslands(join(root, "islands"));
+    return await loadBuildCache({ root, bundle, ignore: notRoutes });
+  })();
+}
