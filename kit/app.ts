@@ -18,7 +18,7 @@ const noSite: Site = {
 };
 
 /** Tells an app where its files are; before it listens. */
-export function setBuildCache(app: App<never>, cache: BuildCache): void {
+export function setBuildCache<State>(app: App<State>, cache: BuildCache): void {
   caches.set(app, cache);
 }
 

@@ -15,12 +15,16 @@ export interface Site {
 }
 
 /** Where a site's files are. */
-export interface SiteOptions {
+export interface SiteFolder {
   /** The folder of `routes/`, `islands/` and `static/`. */
   readonly root: string;
-  readonly bundle: Bundle | null;
   /** Files below `routes/` that are no routes, by path such as `api/schemas.ts`. */
   readonly ignore?: readonly RegExp[];
+}
+
+/** What a site is loaded from. */
+export interface SiteOptions extends SiteFolder {
+  readonly bundle: Bundle | null;
   /** Imports a file of the site. Default: as it is. */
   readonly load?: (file: string) => Promise<unknown>;
 }
@@ -48,7 +52,7 @@ export async function loadBuildCache(options: SiteOptions): Promise<{ site: Site
 }
 
 /** The files of a site that are imported, by absolute path. */
-export async function siteFiles({ root, ignore = [] }: SiteOptions) {
+export async function siteFiles({ root, ignore = [] }: SiteFolder) {
   const routes: string[] = [];
   for await (const file of filesBelow(join(root, "routes"))) {
     const path = relative(join(root, "routes"), file);
