@@ -139,7 +139,7 @@ async function buildSite(options: SiteFolder) {
 async function importAnew(options: SiteFolder): Promise<Map<string, unknown>> {
   const { build } = await import("esbuild");
   const { routes, islands } = await siteFiles(options);
-  const files = [...islands, ...routes];
+  const files = [...islands, ...routes].map((file) => join(options.root, file));
   const folders = ["islands", "routes"].map((name) => join(options.root, name, "/"));
   const { outputFiles } = await build({
     ...language,
