@@ -9,12 +9,15 @@ import {
   setBuildCache,
 } from "fresh/internal";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { startBrowser, type TestBrowser, type WatchedPage } from "../support/browser.ts";
 
 const project = join(import.meta.dirname!, "..", "..");
 const fixture = join(project, "tests", "support", "kit_site");
 const ignore = [/^ignored\.ts$/];
+/** What the island says that fails on purpose. */
+const FAULT = "Error: fails in the browser";
 
 /** Serves a site with the strict policy. */
 function serve(cache: BuildCache, app = new App<unknown>()) {
@@ -27,6 +30,132 @@ function serve(cache: BuildCache, app = new App<unknown>()) {
 let browser: TestBrowser;
 beforeAll(async () => void (browser = await startBrowser()));
 afterAll(() => browser.close());
+
+describe("a page with islands", () => {
+  let server: ReturnType<typeof serve>;
+  beforeAll(async () => {
+    const bundle = await bundleIslands(join(fixture, "islands"));
+    server = serve(await loadBuildCache({ root: fixture, bundle, ignore }));
+  });
+  afterAll(() => server.close());
+
+  /** Opens a page, lets it be tried, and sees that nothing else went wrong on it. */
+  async function visit(
+    path: string,
+    body: (page: Page) => Promise<void>,
+    expected: readonly string[] = [],
+  ) {
+    const { page, faults } = await browser.open(server.url + path);
+    await body(page);
+    expect(faults).toEqual(expected);
+    await page.context().close();
+  }
+
+  const textOf = (page: Page, selector: string) => page.locator(selector).textContent();
+  const alive = (id: string) => `#${id}[data-live=true]`;
+
+  it("comes to life where it was rendered", () =>
+    visit("/", async (page) => {
+      for (const id of ["one", "two", "inside"]) await page.locator(alive(id)).waitFor();
+      expect(await textOf(page, "#one")).toBe("3 since 0");
+      expect(await page.locator("main > button").count()).toBe(2);
+      expect(await page.title()).toBe("Home & away");
+    }));
+
+  it("shares a signal between its islands, also those within slots", () =>
+    visit("/", async (page) => {
+      await page.locator(alive("inside")).waitFor();
+      await page.locator("#one").click();
+      await page.locator("#inside").click();
+      for (const id of ["one", "two", "inside"]) {
+        expect(await textOf(page, `#${id}`)).toContain("5");
+      }
+    }));
+
+  it("keeps JSX children when they are hidden and shown again", () =>
+    visit("/", async (page) => {
+      await page.locator(alive("inside")).waitFor();
+      const panel = page.locator("section").first();
+      expect(await panel.locator("p").innerHTML()).toBe("Shown <b>bold</b>");
+      await panel.locator(".toggle").click();
+      await panel.locator("p").waitFor({ state: "detached" });
+      await panel.locator(".toggle").click();
+      expect(await panel.locator("p").innerHTML()).toBe("Shown <b>bold</b>");
+      await page.locator("#one").click();
+      expect(await textOf(page, alive("inside"))).toBe("4 since 0");
+    }));
+
+  it("shows a slot that was hidden, with the islands in it", () =>
+    visit("/", async (page) => {
+      await page.locator(alive("two")).click();
+      expect(await page.locator("#late").count()).toBe(0);
+      await page.locator(".toggle").last().click();
+      await page.locator(alive("hidden")).click();
+      expect(await textOf(page, "#late")).toBe("Late");
+      expect(await textOf(page, "#hidden")).toBe("5 since 0");
+      expect(await textOf(page, "#one")).toBe("5 since 0");
+    }));
+
+  it("keeps the attributes of what it reads back", () =>
+    visit("/parts", async (page) => {
+      await page.locator(".toggle").last().click();
+      await page.locator(alive("deep")).click();
+      expect(await textOf(page, "#deep")).toBe("2 since 1");
+      const choice = page.locator("#choice");
+      expect(await choice.isChecked()).toBe(true);
+      expect(await choice.isDisabled()).toBe(true);
+      expect(await choice.evaluate((it) => (it as HTMLInputElement).readOnly)).toBe(true);
+      expect(await page.locator("#select").inputValue()).toBe("b");
+      expect(await page.locator("label").getAttribute("class")).toBe("label");
+      expect(await page.locator("label").getAttribute("for")).toBe("choice");
+      const svg = await page.locator("svg").evaluate((it) => [
+        it instanceof SVGSVGElement && it.viewBox.baseVal.width,
+        it.querySelector("path")!.getAttribute("stroke-width"),
+        it.querySelector("path") instanceof SVGPathElement,
+      ]);
+      expect(svg).toEqual([1, "2", true]);
+      expect(await page.locator("#drag").evaluate((it) => (it as HTMLElement).draggable)).toBe(
+        false,
+      );
+      expect(await textOf(page, "#drag")).toBe("<b> & text");
+    }, [FAULT]));
+
+  it("lets an island grow between its neighbours, and one that fails harm no other", () =>
+    visit("/parts", async (page) => {
+      await page.locator("#a").click();
+      await page.locator("#b").click();
+      await page.locator("#a").click();
+      const lists = await page.locator("#lists").evaluate((it) =>
+        [...it.children].map((child) => child.id || child.textContent)
+      );
+      expect(lists).toEqual(["1", "2", "a!", "a!", "a", "a grew", "b!", "b", "b grew", "end"]);
+    }, [FAULT]));
+
+  it("is under a policy that lets nothing else run", async () => {
+    const { page, faults } = await browser.open(server.url);
+    await page.locator(alive("one")).waitFor();
+    expect(faults).toEqual([]);
+    await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "document.title = 'taken over'";
+      document.body.append(script);
+    });
+    await page.locator("body").evaluate((it) => it.setAttribute("onclick", "document.title = 'x'"));
+    await page.locator("body").click({ position: { x: 1, y: 1 } });
+    expect(await page.title()).toBe("Home & away");
+    expect(faults).toHaveLength(2);
+    expect(faults[0]).toContain("Content Security Policy");
+    await page.context().close();
+  });
+
+  it("is read without JavaScript", async () => {
+    const { page } = await browser.open(server.url, { javaScriptEnabled: false });
+    expect(await textOf(page, "#one")).toBe("3 since 0");
+    expect(await textOf(page, "section p")).toBe("Shown bold");
+    expect(await page.locator("#late").isVisible()).toBe(false);
+    await page.context().close();
+  });
+});
 
 describe("a site in development", () => {
   let root: string;
