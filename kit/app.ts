@@ -1,25 +1,18 @@
 import type { Site } from "./build_cache.ts";
 import { Context } from "./context.ts";
-import { type HandlerByMethod, type HandlerFn, HttpError, type Middleware } from "./define.ts";
-import type { FileRoute } from "./fs_routes.ts";
+import { type HandlerFn, HttpError, type Middleware } from "./define.ts";
+import { type FileRoute, fileRoutes } from "./fs_routes.ts";
 
 /** Where an app finds its file routes, islands and scripts; in development it changes. */
 export interface BuildCache {
   readonly site: Site;
 }
 
-const caches = new WeakMap<object, BuildCache>();
-const noSite: Site = {
-  routes: [],
-  notFound: null,
-  islands: new Map(),
-  bundle: null,
-  staticDir: "",
-};
+const noFiles: Site = { ...fileRoutes(new Map()), bundle: null, staticFiles: new Map() };
 
 /** Tells an app where its files are; before it listens. */
 export function setBuildCache<State>(app: App<State>, cache: BuildCache): void {
-  caches.set(app, cache);
+  app.cache = cache;
 }
 
 /**
@@ -34,8 +27,10 @@ export function setBuildCache<State>(app: App<State>, cache: BuildCache): void {
  * ```
  */
 export class App<State> {
+  /** @internal See {@link setBuildCache}. */
+  cache: BuildCache = { site: noFiles };
   readonly #middlewares: Middleware<State>[] = [];
-  #fsRoutes = false;
+  #last: Middleware<State> = () => Promise.reject(new HttpError(404));
 
   /** Adds middlewares. */
   use(...middlewares: Middleware<State>[]): this {
@@ -45,52 +40,56 @@ export class App<State> {
 
   /** Adds the routes of the files below `routes/`. */
   fsRoutes(): this {
-    this.#fsRoutes = true;
+    this.#last = answerByFile;
     return this;
   }
 
-  /** What answers requests. It throws what no `_error.tsx` handles. */
+  /** What answers requests. What no `_error.tsx` shows is answered in plain text. */
   handler(): (request: Request) => Promise<Response> {
-    return (request) => {
-      const site = caches.get(this)?.site ?? noSite;
-      const ctx = new Context<State>(request, {} as State, site);
-      const last: Middleware<State> = (ctx) => {
-        if (this.#fsRoutes) return answerByFile(ctx);
-        throw new HttpError(404);
-      };
-      return run([...this.#middlewares, last], ctx);
+    return async (request) => {
+      const ctx = new Context<State>(request, {} as State, this.cache.site);
+      const response = await run([...this.#middlewares, this.#last], ctx).catch((error) => {
+        const status = statusOf(error);
+        const text = error instanceof HttpError ? error.message : "Internal server error";
+        return new Response(text, { status });
+      });
+      if (request.method !== "HEAD") return response;
+      await response.body?.cancel();
+      return new Response(null, response);
     };
   }
 }
 
-function run<State>(chain: readonly Middleware<State>[], ctx: Context<State>): Promise<Response> {
-  const at = async (i: number): Promise<Response> => {
-    const before = ctx.next;
-    ctx.next = () => at(i + 1);
-    try {
-      return await chain[i](ctx);
-    } finally {
-      ctx.next = before;
-    }
-  };
-  return at(0);
+async function run<State>(chain: readonly Middleware<State>[], ctx: Context<State>) {
+  const [first, ...others] = chain;
+  const before = ctx.next;
+  ctx.next = () => run(others, ctx);
+  try {
+    return await first(ctx);
+  } finally {
+    ctx.next = before;
+  }
+}
+
+/** Logs what nobody foresaw: the answer does not tell it. */
+function statusOf(error: unknown): number {
+  if (error instanceof HttpError) return error.status;
+  console.error(error);
+  return 500;
 }
 
 async function answerByFile<State>(ctx: Context<State>): Promise<Response> {
-  const found = match(ctx.site.routes as readonly FileRoute<State>[], ctx);
-  const route = found ?? ctx.site.notFound as FileRoute<State> | null;
+  let route = ctx.site.notFound as FileRoute<State>;
   try {
-    if (route === null) throw new HttpError(404);
-    const answer: Middleware<State> = found === null
-      ? () => Promise.reject(new HttpError(404, `There is no ${ctx.url.pathname}`))
-      : (ctx) => answerRoute(ctx, found);
-    return await run([...route.middlewares, answer], ctx);
+    route = match(ctx.site.routes as readonly FileRoute<State>[], ctx) ?? route;
+    return await run([...route.middlewares, (ctx) => answerRoute(ctx, route)], ctx);
   } catch (error) {
-    if (route === null || route.error === null) throw error;
+    const missing = error instanceof HttpError && error.status === 404;
+    const page = missing ? route.notFound ?? route.error : route.error;
+    if (page === null) throw error;
     ctx.error = error;
-    ctx.frame = route.error.frame;
-    const status = error instanceof HttpError ? error.status : 500;
-    return ctx.render(ctx.element(route.error.component, undefined), { status });
+    ctx.frame = page.frame;
+    return ctx.render(ctx.element(page.component), { status: statusOf(error) });
   }
 }
 
@@ -98,8 +97,8 @@ function match<State>(routes: readonly FileRoute<State>[], ctx: Context<State>) 
   for (const route of routes) {
     const groups = route.pattern.exec({ pathname: ctx.url.pathname })?.pathname.groups;
     if (groups === undefined) continue;
-    const named = Object.entries(groups).filter(([, value]) => value !== undefined);
-    ctx.params = Object.fromEntries(named.map(([name, value]) => [name, decoded(value!)]));
+    const params = Object.entries(groups).map(([name, value = ""]) => [name, decoded(value)]);
+    ctx.params = Object.fromEntries(params);
     ctx.route = route.path;
     return route;
   }
@@ -123,15 +122,12 @@ async function answerRoute<State>(ctx: Context<State>, route: FileRoute<State>):
   return ctx.render(ctx.element(route.component, data), { status, headers });
 }
 
-function handlerOf<State>(
-  { handler, component }: FileRoute<State>,
-  method: string,
-): HandlerFn<unknown, State> | null {
+function handlerOf<State>({ handler, component }: FileRoute<State>, method: string) {
   if (typeof handler === "function") return handler;
+  // A map: anybody may ask by a method called "constructor".
+  const handlers = new Map<string, HandlerFn<unknown, State>>(Object.entries(handler));
   const reads = method === "GET" || method === "HEAD";
-  const byMethod: HandlerByMethod<unknown, State> = handler ?? {};
-  const own = byMethod[method as keyof typeof byMethod] ?? (reads ? byMethod.GET : undefined);
-  if (own !== undefined) return own;
-  if (reads && component !== null) return null;
+  const found = handlers.get(method) ?? (reads ? handlers.get("GET") : undefined);
+  if (found !== undefined || (reads && component !== null)) return found;
   throw new HttpError(405, `${method} has no place here`);
 }

@@ -1,26 +1,34 @@
-import { basename, join, relative } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { ComponentType } from "preact";
 import type { Bundle } from "./bundle.ts";
 import type { RouteModule } from "./define.ts";
 import { type FileRoute, fileRoutes } from "./fs_routes.ts";
-import { type Island, registerIslands } from "./islands.ts";
+import { registerIsland } from "./islands.ts";
 
 /** All files of a site, loaded. */
 export interface Site {
+  /** The most specific first. */
   readonly routes: readonly FileRoute[];
-  readonly notFound: FileRoute | null;
-  readonly islands: ReadonlyMap<string, Island>;
+  /** What answers where no other does. */
+  readonly notFound: FileRoute;
   readonly bundle: Bundle | null;
-  readonly staticDir: string;
+  /** Files by path on the site, such as `/site.css`. */
+  readonly staticFiles: ReadonlyMap<string, string>;
 }
 
 /** Where a site's files are. */
-export interface SiteOptions {
+export interface SiteFolder {
   /** The folder of `routes/`, `islands/` and `static/`. */
   readonly root: string;
-  readonly bundle: Bundle | null;
   /** Files below `routes/` that are no routes, by path such as `api/schemas.ts`. */
   readonly ignore?: readonly RegExp[];
+}
+
+/** What a site is loaded from. */
+export interface SiteOptions extends SiteFolder {
+  readonly bundle: Bundle | null;
   /** Imports a file of the site. Default: as it is. */
   readonly load?: (file: string) => Promise<unknown>;
 }
@@ -28,44 +36,35 @@ export interface SiteOptions {
 const importFile = (file: string) => import(pathToFileURL(file).href);
 
 /** Loads a site's routes and islands. */
-export async function loadBuildCache(options: SiteOptions): Promise<{ site: Site }> {
+export async function loadBuildCache(options: SiteOptions): Promise<{ readonly site: Site }> {
   const { root, bundle, load = importFile } = options;
-  const { routes: routeFiles, islands: islandFiles } = await siteFiles(options);
-  const islands = new Map<string, Island>();
-  for (const file of islandFiles) {
-    const name = basename(file, ".tsx");
-    const { default: component } = await load(file) as { default?: Island["component"] };
-    if (component === undefined) throw new Error(`islands/${name}.tsx has no default export`);
-    islands.set(name, { name, component });
+  const files = await siteFiles(options);
+  for (const file of files.islands) {
+    const { default: island } = await load(join(root, file)) as { default?: ComponentType };
+    if (island === undefined) throw new Error(`${file} has no default export`);
+    registerIsland(basename(file, ".tsx"), island);
   }
-  registerIslands(islands.values());
   const modules = new Map<string, RouteModule>();
-  for (const file of routeFiles) {
-    const name = relative(join(root, "routes"), file).replace(/\.tsx?$/, "");
-    modules.set(name, await load(file) as RouteModule);
+  for (const file of files.routes) {
+    const path = file.replace(/^routes\/(.*)\.tsx?$/, "$1");
+    modules.set(path, await load(join(root, file)) as RouteModule);
   }
-  return { site: { ...fileRoutes(modules), islands, bundle, staticDir: join(root, "static") } };
+  const paths = files.static.map((file) => [file.replace("static", ""), join(root, file)] as const);
+  return { site: { ...fileRoutes(modules), bundle, staticFiles: new Map(paths) } };
 }
 
-/** The files of a site that are imported, by absolute path. */
-export async function siteFiles({ root, ignore = [] }: SiteOptions) {
-  const routes: string[] = [];
-  for await (const file of filesBelow(join(root, "routes"))) {
-    const path = relative(join(root, "routes"), file);
+/** The files of a site, by path below its root. */
+export async function siteFiles({ root, ignore = [] }: SiteFolder) {
+  const below = async (folder: string, wanted: RegExp, left: readonly RegExp[] = []) => {
+    const paths = await readdir(join(root, folder), { recursive: true });
+    const found = paths.filter((path) => wanted.test(path) && !/(^|\/)\./.test(path));
+    return found.filter((path) => !left.some((each) => each.test(path)))
+      .map((path) => `${folder}/${path}`).sort();
+  };
+  return {
     // Folders in parentheses with an underscore hold what pages share.
-    const left = /(^|\/)\(_/.test(path) || ignore.some((pattern) => pattern.test(path));
-    if (/\.tsx?$/.test(path) && !left) routes.push(file);
-  }
-  const islands: string[] = [];
-  for await (const file of filesBelow(join(root, "islands"))) {
-    if (/^[^/]+\.tsx$/.test(relative(join(root, "islands"), file))) islands.push(file);
-  }
-  return { routes: routes.sort(), islands: islands.sort() };
-}
-
-async function* filesBelow(dir: string): AsyncGenerator<string> {
-  for await (const { name, isDirectory } of Deno.readDir(dir)) {
-    if (isDirectory) yield* filesBelow(join(dir, name));
-    else yield join(dir, name);
-  }
+    routes: await below("routes", /\.tsx?$/, [/(^|\/)\(_/, ...ignore]),
+    islands: await below("islands", /^[^/]+\.tsx$/),
+    static: await below("static", /./),
+  };
 }

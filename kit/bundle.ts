@@ -16,6 +16,17 @@ const CLIENT = join(import.meta.dirname!, "client.ts");
 const RUNTIME = join(import.meta.dirname!, "runtime.ts");
 const MANIFEST = "manifest.json";
 
+/** How sources are read and written, whatever for. */
+export const language = {
+  bundle: true,
+  format: "esm",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  logLevel: "silent",
+  metafile: true,
+  write: false,
+} as const;
+
 /**
  * Bundles the islands of a folder by esbuild, which runs as a program of its own.
  *
@@ -30,12 +41,17 @@ export async function bundleIslands(
   const files = (await Array.fromAsync(Deno.readDir(islandsDir)))
     .map(({ name }) => name).filter((name) => name.endsWith(".tsx")).sort();
   const { outputFiles, metafile } = await build({
+    ...language,
     entryPoints: [CLIENT, ...files.map((name) => join(islandsDir, name))],
     alias: { "fresh/runtime": RUNTIME },
-    ...{ bundle: true, splitting: true, format: "esm", platform: "browser", target: "es2022" },
-    ...{ minify: options.minify ?? true, write: false, metafile: true, logLevel: "silent" },
-    ...{ outdir: "/out", entryNames: "[name]-[hash]", chunkNames: "chunk-[hash]" },
-    ...{ jsx: "automatic", jsxImportSource: "preact", absWorkingDir: join(CLIENT, "..", "..") },
+    absWorkingDir: join(CLIENT, "..", ".."),
+    outdir: "/out",
+    entryNames: "[name]-[hash]",
+    chunkNames: "chunk-[hash]",
+    splitting: true,
+    minify: options.minify ?? true,
+    platform: "browser",
+    target: "es2022",
   });
   const outputs = Object.entries(metafile.outputs).map(([path, output]) => ({
     name: basename(path),

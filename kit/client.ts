@@ -3,50 +3,48 @@ import { signal } from "@preact/signals";
 import { parse } from "devalue";
 import { type ComponentChild, type ComponentType, type ContainerNode, h, hydrate } from "preact";
 
-type Components = Readonly<Record<string, ComponentType>>;
-type Props = Record<string, unknown>;
+interface Page {
+  readonly components: Readonly<Record<string, ComponentType>>;
+  /** By number of island. */
+  readonly props: readonly Record<string, unknown>[];
+}
 
 class Slot {
-  constructor(readonly marker: string) {}
+  constructor(readonly mark: string) {}
 }
 
-/** Hydrates every island between its markers. */
-export function boot(components: Components): void {
+/** Hydrates every island between its marks. */
+export function boot(components: Page["components"]): void {
   const state = document.getElementById("__FRSH_STATE")!.textContent;
-  const props: Props[] = parse(state, {
+  const props: Page["props"] = parse(state, {
     Signal: ([value]) => signal(value),
-    Slot: (marker) => new Slot(marker),
+    Slot: (mark) => new Slot(mark),
   });
-  const page = { components, props };
   const comments = document.createTreeWalker(document.body, NodeFilter.SHOW_COMMENT);
-  const starts: Comment[] = [];
   while (comments.nextNode()) {
-    const node = comments.currentNode as Comment;
-    if (node.data.startsWith("island:")) starts.push(node);
-  }
-  for (const start of starts) {
+    const start = comments.currentNode as Comment;
+    if (!start.data.startsWith("island:")) continue;
+    const { nodes, end } = between(start);
     // Those within an island's slot live with it.
-    if (!start.isConnected || taken.has(start)) continue;
-    const { nodes, end } = between(start, "island:", "/island");
-    hydrate(islandOf(start, nodes, page), rangeRoot(start.parentNode!, nodes, end));
+    comments.currentNode = end;
+    try {
+      hydrate(islandOf(start, nodes, { components, props }), rangeRoot(nodes, end));
+    } catch (error) {
+      // The others live all the same.
+      reportError(error);
+    }
   }
 }
 
-interface Page {
-  readonly components: Components;
-  readonly props: readonly Props[];
-}
-
-const taken = new WeakSet<Node>();
-
-/** The nodes from a marker to its end; markers of the same kind nest. */
-function between(start: Node, open: string, close: string): { nodes: ChildNode[]; end: Node } {
+/** The nodes from a mark to its end; marks of the same kind nest. */
+function between(start: Comment): { nodes: ChildNode[]; end: Comment } {
+  const [kind] = start.data.split(":", 1);
   const nodes: ChildNode[] = [];
   let depth = 0;
   for (let node = start.nextSibling!;; node = node.nextSibling!) {
     if (node instanceof Comment) {
-      if (node.data.startsWith(open)) depth++;
-      else if (node.data === close && depth-- === 0) return { nodes, end: node };
+      if (node.data.startsWith(`${kind}:`)) depth++;
+      else if (node.data === `/${kind}` && depth-- === 0) return { nodes, end: node };
     }
     nodes.push(node);
   }
@@ -54,31 +52,23 @@ function between(start: Node, open: string, close: string): { nodes: ChildNode[]
 
 function islandOf(start: Comment, nodes: readonly ChildNode[], page: Page) {
   const [, name, id] = start.data.split(":");
-  taken.add(start);
   const props = { ...page.props[Number(id)] };
-  for (const [key, value] of Object.entries(props)) {
-    if (value instanceof Slot) props[key] = slotOf(value.marker, nodes, page);
+  for (const [prop, value] of Object.entries(props)) {
+    if (value instanceof Slot) props[prop] = slotOf(value.mark, nodes, page);
   }
   return h(page.components[name], props);
 }
 
 /** The JSX of a slot, read back from what was rendered. */
-function slotOf(marker: string, nodes: readonly ChildNode[], page: Page): ComponentChild {
-  const found = nodes.map((node) => commentIn(node, `slot:${marker}`)).find((each) =>
-    each !== null
-  );
-  if (found) return jsxOf(between(found, "slot:", "/slot").nodes, page);
-  const template = document.getElementById(`slot:${marker}`) as HTMLTemplateElement | null;
+function slotOf(mark: string, nodes: readonly Node[], page: Page): ComponentChild {
+  const start = nodes.flatMap(commentsOf).find(({ data }) => data === `slot:${mark}`);
+  if (start !== undefined) return jsxOf(between(start).nodes, page);
+  const template = document.getElementById(`slot:${mark}`) as HTMLTemplateElement | null;
   return jsxOf([...template?.content.childNodes ?? []], page);
 }
 
-function commentIn(node: Node, data: string): Comment | null {
-  if (node instanceof Comment) return node.data === data ? node : null;
-  const comments = document.createTreeWalker(node, NodeFilter.SHOW_COMMENT);
-  while (comments.nextNode()) {
-    if ((comments.currentNode as Comment).data === data) return comments.currentNode as Comment;
-  }
-  return null;
+function commentsOf(node: Node): Comment[] {
+  return node instanceof Comment ? [node] : [...node.childNodes].flatMap(commentsOf);
 }
 
 function jsxOf(nodes: readonly ChildNode[], page: Page): ComponentChild[] {
@@ -87,11 +77,13 @@ function jsxOf(nodes: readonly ChildNode[], page: Page): ComponentChild[] {
     const node = nodes[i];
     if (node instanceof Text) children.push(node.data);
     else if (node instanceof Element) {
-      const attributes = [...node.attributes].map(({ name, value }) => [name, value]);
+      const props = [...node.attributes].map((
+        { name, value },
+      ) => [name, propOf(node, name, value)]);
       const inside = jsxOf([...node.childNodes], page);
-      children.push(h(node.localName, Object.fromEntries(attributes), ...inside));
+      children.push(h(node.localName, Object.fromEntries(props), ...inside));
     } else if (node instanceof Comment && node.data.startsWith("island:")) {
-      const range = between(node, "island:", "/island");
+      const range = between(node);
       children.push(islandOf(node, range.nodes, page));
       i += range.nodes.length + 1;
     }
@@ -99,16 +91,19 @@ function jsxOf(nodes: readonly ChildNode[], page: Page): ComponentChild[] {
   return children;
 }
 
-/** A stand-in for a parent whose children are the nodes between two markers. */
-function rangeRoot(parent: ParentNode, nodes: ChildNode[], end: Node): ContainerNode {
-  const root = {
-    ...{ nodeType: 1, parentNode: parent, ownerDocument: document },
-    ...{ firstChild: nodes[0] ?? null, childNodes: nodes },
-    namespaceURI: (parent as Element).namespaceURI,
-    contains: (node: Node) => parent.contains(node),
+/** As Preact sets it: `disabled=""` is true. */
+function propOf(node: Element, name: string, value: string): unknown {
+  const own = (node as unknown as Record<string, unknown>)[name];
+  return typeof own === "boolean" ? own : value;
+}
+
+/** A stand-in for a parent whose children are the nodes before a mark. */
+function rangeRoot(nodes: ChildNode[], end: Comment): ContainerNode {
+  const parent = end.parentElement!;
+  return {
+    namespaceURI: parent.namespaceURI,
+    childNodes: nodes,
+    firstChild: nodes[0] ?? null,
     insertBefore: (node: Node, child: Node | null) => parent.insertBefore(node, child ?? end),
-    appendChild: (node: Node) => parent.insertBefore(node, end),
-    removeChild: (node: Node) => parent.removeChild(node),
-  };
-  return root as unknown as ContainerNode;
+  } as unknown as ContainerNode;
 }

@@ -3,6 +3,8 @@ import type { Site } from "./build_cache.ts";
 import type { PageComponent } from "./define.ts";
 import { renderPage } from "./render.ts";
 
+const nothing: FunctionComponent = () => null;
+
 /** One request on its way; every middleware, handler and page of it sees the same. */
 export class Context<State> {
   readonly url: URL;
@@ -27,9 +29,11 @@ export class Context<State> {
     return this.#nonce ??= crypto.randomUUID().replaceAll("-", "");
   }
 
-  /** Sends elsewhere on this site: a target of `//host` stays here. Default 302, found. */
+  /** Sends elsewhere: a target of `//host` stays on this site. Default 302, found. */
   redirect(location: string, status = 302): Response {
-    const safe = location.replace(/^[/\\]{2,}/, "/");
+    // Browsers leave out control characters and what is blank at the start.
+    const read = location.replace(/^[^!-\uffff]+|[^ -\uffff]+/g, "");
+    const safe = read.replace(/^[/\\]{2,}/, "/");
     return new Response(null, { status, headers: { location: safe } });
   }
 
@@ -43,15 +47,11 @@ export class Context<State> {
     const headers = new Headers(init.headers);
     if (!headers.has("content-type")) headers.set("content-type", "text/html; charset=utf-8");
     const html = renderPage(h(inner, null), this.site, this.nonce);
-    return new Response(this.req.method === "HEAD" ? null : html, { ...init, headers });
+    return new Response(html, { ...init, headers });
   }
 
   /** @internal A page, layout or app wrapper with its props. */
-  element(
-    component: PageComponent<State>,
-    data: unknown,
-    Component: FunctionComponent = () => null,
-  ): VNode {
+  element(component: PageComponent<State>, data?: unknown, Component = nothing): VNode {
     const { req, url, params, state, route, error } = this;
     const props = { req, url, params, state, route, error, data: data as never, Component };
     return h(component, props) as VNode;

@@ -7,19 +7,20 @@ export type PageProps<Data = unknown, State = unknown> =
   & Pick<Context<State>, "req" | "url" | "params" | "state" | "route" | "error">
   & { readonly data: Data; readonly Component: FunctionComponent };
 
-/** Data for the page, with the answer's status and headers. Made by {@link page}. */
-export interface PageResponse<Data> {
-  readonly data: Data;
+/** Status and headers of the answer that a page is. */
+export interface PageInit {
   readonly status?: number;
   readonly headers?: HeadersInit;
 }
 
+/** Data for the page. Made by {@link page}. */
+export interface PageResponse<Data> extends PageInit {
+  readonly data: Data;
+}
+
 /** Passes data from a handler to its page. */
-export function page<Data>(
-  data?: Data,
-  options: { readonly status?: number; readonly headers?: HeadersInit } = {},
-): PageResponse<Data> {
-  return { data: data as Data, ...options };
+export function page<Data>(data?: Data, init: PageInit = {}): PageResponse<Data> {
+  return { data: data as Data, ...init };
 }
 
 type Answer<Data> = Response | PageResponse<Data>;
@@ -28,11 +29,10 @@ type Answer<Data> = Response | PageResponse<Data>;
 export type HandlerFn<Data, State> = (ctx: Context<State>) => Answer<Data> | Promise<Answer<Data>>;
 /** Handlers by HTTP method; GET answers HEAD too. */
 export type HandlerByMethod<Data, State> = {
-  readonly [Method in "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD"]?: HandlerFn<
-    Data,
-    State
-  >;
+  readonly [M in "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD"]?: HandlerFn<Data, State>;
 };
+/** One for all methods, or one for each. */
+export type Handler<Data, State> = HandlerFn<Data, State> | HandlerByMethod<Data, State>;
 /** Handles a request or leaves it to `ctx.next()`. */
 export type Middleware<State> = (ctx: Context<State>) => Response | Promise<Response>;
 
@@ -52,8 +52,8 @@ export type PageComponent<State> = ComponentType<PageProps<never, State>>;
 /** What a file below `routes/` may export. */
 export interface RouteModule<State = unknown> {
   readonly default?: PageComponent<State> | Middleware<State> | readonly Middleware<State>[];
-  readonly handler?: HandlerFn<unknown, State> | HandlerByMethod<unknown, State>;
-  readonly handlers?: RouteModule<State>["handler"];
+  readonly handler?: Handler<unknown, State>;
+  readonly handlers?: Handler<unknown, State>;
   readonly config?: RouteConfig;
 }
 
@@ -63,17 +63,13 @@ type DataIn<Given> = Awaited<Given> extends infer Answer
   ? Answer extends PageResponse<infer Data> ? Data : never
   : never;
 
+type View<Data, State> = (props: PageProps<Data, State>) => VNode | null;
+
 /** Helpers that know the state's type; each returns what it is given. */
 export interface Define<State> {
-  handlers<Data, Handlers extends HandlerFn<Data, State> | HandlerByMethod<Data, State>>(
-    handlers: Handlers & (HandlerFn<Data, State> | HandlerByMethod<Data, State>),
-  ): Handlers;
-  page<Handlers = unknown>(
-    component: (props: PageProps<DataOf<Handlers>, State>) => VNode | null,
-  ): (props: PageProps<DataOf<Handlers>, State>) => VNode | null;
-  layout(
-    component: (props: PageProps<unknown, State>) => VNode | null,
-  ): (props: PageProps<unknown, State>) => VNode | null;
+  handlers<Data, Given extends Handler<Data, State>>(given: Given & Handler<Data, State>): Given;
+  page<Handlers = unknown>(given: View<DataOf<Handlers>, State>): View<DataOf<Handlers>, State>;
+  layout(given: View<unknown, State>): View<unknown, State>;
   middleware<Given extends Middleware<State> | readonly Middleware<State>[]>(given: Given): Given;
 }
 

@@ -1,128 +1,101 @@
 /** Marks islands in rendered pages, with the props that the browser needs to bring them to life. */
 import { Signal } from "@preact/signals";
 import { stringify } from "devalue";
-import {
-  type ComponentChild,
-  type ComponentType,
-  createContext,
-  Fragment,
-  h,
-  isValidElement,
-  options,
-  type VNode,
-} from "preact";
+import { type ComponentChild, type ComponentType, createContext, Fragment, h } from "preact";
+import { isValidElement, options, type VNode } from "preact";
 import { useContext } from "preact/hooks";
-
-/** An island: a component that is rendered here and lives in the browser. */
-export interface Island {
-  readonly name: string;
-  readonly component: ComponentType;
-}
 
 type Props = Readonly<Record<string, unknown>>;
 
+/** JSX in an island's props: what was rendered from it lies between marks. */
+class Slot {
+  constructor(readonly mark: string) {}
+}
+
 /** The islands of one page. */
 export class PageIslands {
-  readonly used = new Set<Island>();
-  readonly #props: Props[] = [];
-  /** JSX that was passed to an island, by marker, until it is rendered. */
+  /** In the order in which they were rendered. */
+  readonly used: { readonly name: string; readonly props: Props }[] = [];
+  /** JSX that was passed to islands, by mark, until it is rendered. */
   readonly slots = new Map<string, ComponentChild>();
 
-  /** @returns the props as the island gets them here: JSX within markers. */
-  add(island: Island, props: Props): { id: number; shown: Props } {
-    this.used.add(island);
-    const id = this.#props.length;
-    const plain: Record<string, unknown> = {};
-    const shown: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries(props)) {
-      const slot = isJsx(value) ? new Slot(`${id}:${name}`) : null;
-      plain[name] = slot ?? value;
-      shown[name] = value;
-      if (slot === null) continue;
-      const { marker } = slot;
-      shown[name] = h(SlotBoundary, { marker, page: this }, value as ComponentChild);
-      this.slots.set(marker, value as ComponentChild);
+  /** @returns the props as the island gets them here: JSX within marks. */
+  add(name: string, given: Props): { id: number; shown: Props } {
+    const id = this.used.length;
+    const props: Record<string, unknown> = { ...given };
+    const shown: Record<string, unknown> = { ...given };
+    for (const [prop, value] of Object.entries(given)) {
+      if (!isJsx(value)) continue;
+      const mark = `${id}:${prop}`;
+      props[prop] = new Slot(mark);
+      shown[prop] = h(SlotBoundary, { mark, page: this }, value);
+      this.slots.set(mark, value);
     }
-    this.#props.push(plain);
+    this.used.push({ name, props });
     return { id, shown };
   }
 
   /** All props in one text, so that a signal which two islands share stays one. */
   serialise(): string {
     try {
-      return stringify(this.#props, {
+      return stringify(this.used.map(({ props }) => props), {
         Signal: (value) => value instanceof Signal && [value.peek()],
-        Slot: (value) => value instanceof Slot && value.marker,
+        Slot: (value) => value instanceof Slot && value.mark,
       });
     } catch (error) {
-      const { path, message } = error as Error & { path?: string };
-      const names = [...this.used].map(({ name }) => name).join(", ");
-      const where = path === undefined ? "" : ` (at ${path})`;
-      throw new TypeError(`Cannot pass props to ${names}${where}: ${message}`, { cause: error });
+      const { path = "", message } = error as Error & { path?: string };
+      const [, id, prop] = /^\[(\d+)\]\.?(.*)$/.exec(path) ?? [];
+      const name = this.used[Number(id)]?.name;
+      throw new TypeError(`Cannot pass ${prop} to island ${name}: ${message}`, { cause: error });
     }
   }
 }
 
-class Slot {
-  constructor(readonly marker: string) {}
-}
-
-function isJsx(value: unknown): boolean {
+function isJsx(value: unknown): value is ComponentChild {
   // A signal looks like an element to Preact.
   if (value instanceof Signal) return false;
   return Array.isArray(value) ? value.some(isJsx) : isValidElement(value);
 }
 
-const islands = new WeakMap<object, Island>();
+const names = new WeakMap<object, string>();
 /** The page that is being rendered, and null within an island: what it shows is its own. */
 export const IslandContext = createContext<PageIslands | null>(null);
 
-/** Lets the components be known as islands wherever they are rendered. */
-export function registerIslands(all: Iterable<Island>): void {
-  for (const island of all) islands.set(island.component, island);
+/** Lets a component be known as an island wherever it is rendered. */
+export function registerIsland(name: string, component: ComponentType): void {
+  names.set(component, name);
 }
 
-let own = false;
 const before = options.vnode;
 options.vnode = (vnode) => {
-  const island = own || typeof vnode.type !== "function" ? undefined : islands.get(vnode.type);
-  if (island !== undefined) {
-    const { type: _type, props } = vnode;
-    Object.assign(vnode, { type: IslandBoundary, props: { island, given: props } });
+  const { type, props } = vnode;
+  const name = typeof type === "function" ? names.get(type) : undefined;
+  if (name !== undefined) {
+    Object.assign(vnode, { type: IslandBoundary, props: { name, type, given: props } });
   }
   before?.(vnode);
 };
 
-function element(component: ComponentType, props: Props): VNode {
-  own = true;
-  try {
-    return h(component, props);
-  } finally {
-    own = false;
-  }
-}
+/** The component itself: made as a fragment, it is not taken for an island again. */
+const element = (type: ComponentType, props: Props): VNode =>
+  Object.assign(h(Fragment, props), { type });
 
 const comment = (text: string) => h(Fragment, { UNSTABLE_comment: text } as Props);
 
-function IslandBoundary({ island, given }: { island: Island; given: Props }): VNode {
-  const page = useContext(IslandContext);
-  if (page === null) return element(island.component, given);
-  const { id, shown } = page.add(island, given);
-  const inside = element(island.component, shown);
-  return h(Fragment, null, [
-    comment(`island:${island.name}:${id}`),
-    h(IslandContext.Provider, { value: null }, inside),
-    comment("/island"),
-  ]);
+/** Renders between comments; what it holds belongs to the page or, within an island, to that. */
+function marked(start: string, end: string, page: PageIslands | null, inside: unknown): VNode {
+  const provider = h(IslandContext.Provider, { value: page }, inside as ComponentChild);
+  return h(Fragment, null, [comment(start), provider, comment(end)]);
 }
 
-function SlotBoundary(
-  { marker, page, children }: { marker: string; page: PageIslands; children?: ComponentChild },
-): VNode {
-  page.slots.delete(marker);
-  return h(Fragment, null, [
-    comment(`slot:${marker}`),
-    h(IslandContext.Provider, { value: page }, children),
-    comment("/slot"),
-  ]);
+function IslandBoundary(props: { name: string; type: ComponentType; given: Props }): VNode {
+  const page = useContext(IslandContext);
+  if (page === null) return element(props.type, props.given);
+  const { id, shown } = page.add(props.name, props.given);
+  return marked(`island:${props.name}:${id}`, "/island", null, element(props.type, shown));
+}
+
+function SlotBoundary(props: { mark: string; page: PageIslands; children?: unknown }): VNode {
+  props.page.slots.delete(props.mark);
+  return marked(`slot:${props.mark}`, "/slot", props.page, props.children);
 }

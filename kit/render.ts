@@ -1,4 +1,4 @@
-import { type ComponentChild, type ComponentChildren, h } from "preact";
+import { type ComponentChild, type ComponentChildren, Fragment, h } from "preact";
 import { renderToString } from "preact-render-to-string";
 import type { Site } from "./build_cache.ts";
 import { IslandContext, PageIslands } from "./islands.ts";
@@ -8,42 +8,41 @@ import { SCRIPTS } from "./static_files.ts";
 /** The whole page: what is rendered, its head's additions, and what brings its islands to life. */
 export function renderPage(content: ComponentChild, site: Site, nonce: string): string {
   const islands = new PageIslands();
-  const head: ComponentChildren[] = [];
-  const rendered = (node: ComponentChild) =>
-    renderToString(
-      h(
-        HeadContext.Provider,
-        { value: (children: ComponentChildren) => void head.push(children) },
-        h(IslandContext.Provider, { value: islands }, node),
-      ),
-    );
-  let html = rendered(content);
+  const additions: ComponentChildren[] = [];
+  const rendered = (node: ComponentChild) => {
+    const page = h(IslandContext.Provider, { value: islands }, node);
+    return renderToString(h(HeadContext.Provider, { value: additions }, page));
+  };
+  const html = rendered(content);
   // Slots that an island does not show yet wait in templates; they may hold islands of their own.
   let templates = "";
-  for (const [marker, value] of islands.slots) {
-    templates += rendered(h("template", { id: `slot:${marker}` }, value));
+  for (const [mark, value] of islands.slots) {
+    templates += rendered(h("template", { id: `slot:${mark}` }, value));
   }
-  const scripts = islands.used.size === 0 ? null : scriptsOf(islands, site, nonce);
-  let added = renderToString(h("head", null, head)).slice("<head>".length, -"</head>".length);
-  if (added.includes("<title")) html = html.replace(/<title>[^]*?<\/title>/, "");
-  added += scripts?.head ?? "";
-  return "<!doctype html>" + html
-    .replace("</head>", () => `${added}</head>`)
-    .replace(/<\/body>(?![^]*<\/body>)/, () => `${templates}${scripts?.body ?? ""}</body>`);
+  const scripts = scriptsOf(islands, site, nonce);
+  // A page without head or body is as good: the browser makes them.
+  const headEnd = Math.max(html.indexOf("</head>"), 0);
+  const bodyEnd = html.includes("</body>") ? html.lastIndexOf("</body>") : html.length;
+  const head = html.slice(0, headEnd) + renderToString(h(Fragment, null, additions));
+  const body = html.slice(headEnd, bodyEnd) + templates;
+  const lastTitle = head.replaceAll(/<title\b[^>]*>[^]*?<\/title>(?=[^]*<title\b)/g, "");
+  return `<!doctype html>${lastTitle}${scripts.head}${body}${scripts.body}${html.slice(bodyEnd)}`;
 }
 
 function scriptsOf(islands: PageIslands, { bundle }: Site, nonce: string) {
+  const names = [...new Set(islands.used.map(({ name }) => name))];
+  if (names.length === 0) return { head: "", body: "" };
   if (bundle === null) throw new Error("Cannot render islands: they are not bundled");
-  const used = [...islands.used].map(({ name }) => ({ name, file: bundle.islands.get(name)! }));
-  const imports = new Set([bundle.client, ...used.map(({ file }) => file)]);
+  const files = names.map((name) => bundle.islands.get(name)!);
+  const imports = new Set([bundle.client, ...files]);
   for (const file of imports) bundle.imports.get(file)?.forEach((each) => imports.add(each));
   const preloads = [...imports].map((file) =>
     `<link rel="modulepreload" href="${SCRIPTS}${file}" nonce="${nonce}">`
   );
   const lines = [
     `import { boot } from "${SCRIPTS}${bundle.client}";`,
-    ...used.map(({ file }, i) => `import I${i} from "${SCRIPTS}${file}";`),
-    `boot({ ${used.map(({ name }, i) => `${JSON.stringify(name)}: I${i}`).join(", ")} });`,
+    ...files.map((file, i) => `import I${i} from "${SCRIPTS}${file}";`),
+    `boot({ ${names.map((name, i) => `${JSON.stringify(name)}: I${i}`).join(", ")} });`,
   ];
   return {
     head: preloads.join(""),

@@ -29,19 +29,8 @@ export function createApp(
   site: BuildCache,
   options: AppOptions = {},
 ): { fetch(request: Request): Promise<Response> } {
-  const { report = console.error } = options;
   const api = createApi(services, options);
   const app = new App<State>()
-    .use(async (ctx) => {
-      try {
-        return await ctx.next();
-      } catch (error) {
-        report(error);
-        return new Response("Something went wrong here. The server's log tells more.", {
-          status: 500,
-        });
-      }
-    })
     .use(csp({ useNonce: true }))
     .use(staticFiles())
     .use(async (ctx) => {
@@ -53,7 +42,6 @@ export function createApp(
       state.signal = AbortSignal.any([req.signal, AbortSignal.timeout(PATIENCE_MS)]);
       const response = await ctx.next();
       if (!response.headers.get("content-type")?.startsWith("text/html")) return response;
-      if (ctx.error !== null && response.status === 500) report(ctx.error);
       response.headers.set("cache-control", "no-store");
       response.headers.set("referrer-policy", "no-referrer");
       response.headers.set("x-content-type-options", "nosniff");

@@ -1,5 +1,6 @@
-import type { Signal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { IS_BROWSER } from "fresh/runtime";
+import { useEffect } from "preact/hooks";
 
 export interface CounterProps {
   readonly id: string;
@@ -8,8 +9,10 @@ export interface CounterProps {
 }
 
 export default function Counter({ id, count, since }: CounterProps) {
+  const live = useSignal(false);
+  useEffect(() => void (live.value = IS_BROWSER), []);
   return (
-    <button type="button" id={id} data-live={IS_BROWSER} onClick={() => count.value++}>
+    <button type="button" id={id} data-live={live} onClick={() => count.value++}>
       {count} since {since.getTime()}
     </button>
   );
