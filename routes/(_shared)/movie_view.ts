@@ -123,3 +123,20 @@ export async function keyPartsOf(
     };
   }));
 }
+
+/** How often a movie got how many whole stars; null where no metric tells. */
+export async function starsOf(
+  { serving }: Services,
+  keys: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; readonly value: number }[] | null> {
+  if (!serving.metrics().some(({ name }) => name === "rating_stars")) return null;
+  const { rows } = await serving.query("rating_stars", { order: "stars", keys }, signal);
+  const counts = new Map(rows.map((row) => [Number(row.stars), Number(row.star_count)]));
+  const most = Math.max(...counts.keys(), 0);
+  if (counts.size === 0) return [];
+  return Array.from({ length: most + 1 }, (_, stars) => ({
+    name: String(stars),
+    value: counts.get(stars) ?? 0,
+  }));
+}

@@ -2,9 +2,10 @@
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { KeyParts } from "../(_components)/key_parts.tsx";
-import { define } from "../(_shared)/define.ts";
+import { Distribution } from "../(_components)/tables.tsx";
+import { define, outcomeOf } from "../(_shared)/define.ts";
 import { movieExample } from "../(_shared)/movie_example.ts";
-import { keyPartsOf } from "../(_shared)/movie_view.ts";
+import { keyPartsOf, starsOf } from "../(_shared)/movie_view.ts";
 
 export const handler = define.handlers({
   async GET({ params: { id }, state: { services, signal } }) {
@@ -13,16 +14,17 @@ export const handler = define.handlers({
       throw new HttpError(404, `There is no movie ${id.slice(0, 80)}.`);
     }
     const keys = { movie_id: String(Number(id)) };
-    const [parts, entry] = await Promise.all([
+    const [parts, stars, entry] = await Promise.all([
       keyPartsOf(services, keys, signal),
+      outcomeOf(starsOf(services, keys, signal), signal),
       services.catalogs.get("movies", { keys: keys.movie_id }, signal)
         .then(({ items }) => items[0] ?? null, () => null),
     ]);
-    return page({ keys, parts, entry });
+    return page({ keys, parts, stars, entry });
   },
 });
 
-export default define.page<typeof handler>(({ data: { keys, parts, entry } }) => {
+export default define.page<typeof handler>(({ data: { keys, parts, stars, entry } }) => {
   const title = entry === null ? `Movie ${keys.movie_id}` : String(entry.title);
   const genres = Array.isArray(entry?.genres) ? entry.genres.join(", ") : "";
   return (
@@ -42,6 +44,16 @@ export default define.page<typeof handler>(({ data: { keys, parts, entry } }) =>
         </p>
       </div>
       <KeyParts parts={parts} keys={keys} />
+      {(stars.fault !== null || stars.answer !== null) && (
+        <section aria-labelledby="stars">
+          <h2 id="stars">Ratings by whole stars</h2>
+          {stars.fault !== null && <p class="note fault" role="status">{stars.fault}</p>}
+          {stars.answer?.length === 0 && <p class="note">No rating yet.</p>}
+          {stars.answer !== null && stars.answer.length > 0 && (
+            <Distribution title="Ratings by whole stars" values={stars.answer} />
+          )}
+        </section>
+      )}
     </>
   );
 });
