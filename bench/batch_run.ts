@@ -6,7 +6,7 @@
  */
 import { line, type Spent, spent, title } from "./figures.ts";
 import { archiveOf, batchLayerOver, events, files, writeArchive } from "./made_archive.ts";
-import { benchWarehouse, fourPlugins, pluginTables, root } from "./made_log.ts";
+import { benchWarehouse, fourPlugins, pluginTables } from "./made_log.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "twofold-bench-" });
 const warehouse = await benchWarehouse(folder, "bench");

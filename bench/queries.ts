@@ -12,7 +12,7 @@ import { createSpeedTable, type PluginTables } from "../runtime/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { line, quantile, quick, title } from "./figures.ts";
 import * as made from "./made_archive.ts";
-import { benchWarehouse, fourPlugins, pluginTables, root } from "./made_log.ts";
+import { benchWarehouse, fourPlugins, pluginTables } from "./made_log.ts";
 
 const ROUNDS = quick ? 100 : 300;
 const HOUR_MS = 3_600_000;

@@ -8,19 +8,30 @@ export type Connection = "live" | "lost" | "waiting";
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 15_000;
 
-const pause = (ms: number, signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+/** Waits; whatever it listens to is let go of, because a page may be open for days. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, signal.aborted ? 0 : ms);
+    signal.addEventListener("abort", done);
   });
+}
 
 /** Resolves when the page is seen: what nobody looks at asks for nothing. */
 function seen(signal: AbortSignal): Promise<void> {
   if (document.visibilityState === "visible" || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    document.addEventListener("visibilitychange", () => resolve(), { once: true, signal });
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const done = () => {
+      document.removeEventListener("visibilitychange", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", done);
+    signal.addEventListener("abort", done);
   });
 }
 
@@ -75,7 +86,7 @@ export function usePoll(
  */
 export function useFollow<Update>(
   url: string | null,
-  onUpdate: (kind: "snapshot" | "change", update: Update) => void,
+  onUpdate: Told<Update>,
 ): Signal<Connection> {
   const connection = useSignal<Connection>("waiting");
   useEffect(() => {
@@ -87,24 +98,10 @@ export function useFollow<Update>(
       while (!signal.aborted) {
         await seen(signal);
         if (signal.aborted) return;
-        await new Promise<void>((closed) => {
-          const source = new EventSource(url);
-          const close = () => (source.close(), closed());
-          const hidden = () => document.visibilityState === "hidden" && close();
-          document.addEventListener("visibilitychange", hidden, { signal });
-          signal.addEventListener("abort", close, { once: true });
-          for (const kind of ["snapshot", "change"] as const) {
-            source.addEventListener(kind, (event) => {
-              connection.value = "live";
-              waitMs = FIRST_WAIT_MS;
-              onUpdate(kind, JSON.parse(event.data));
-            });
-          }
-          source.onopen = () => connection.value = "live";
-          source.onerror = () => {
-            connection.value = "lost";
-            close();
-          };
+        connection.value = await followOnce(url, signal, (kind, update: Update) => {
+          connection.value = "live";
+          waitMs = FIRST_WAIT_MS;
+          onUpdate(kind, update);
         });
         if (connection.value === "lost") {
           await pause(waitMs, signal);
@@ -115,4 +112,31 @@ export function useFollow<Update>(
     return () => end.abort();
   }, [url]);
   return connection;
+}
+
+type Told<Update> = (kind: "snapshot" | "change", update: Update) => void;
+
+/** One connection; resolves when it is lost, or let go of because nobody looks. */
+function followOnce<Update>(
+  url: string,
+  signal: AbortSignal,
+  onUpdate: Told<Update>,
+): Promise<Connection> {
+  return new Promise((resolve) => {
+    const source = new EventSource(url);
+    const close = (connection: Connection) => {
+      source.close();
+      document.removeEventListener("visibilitychange", hidden);
+      signal.removeEventListener("abort", leave);
+      resolve(connection);
+    };
+    const leave = () => close("waiting");
+    const hidden = () => document.visibilityState === "hidden" && leave();
+    document.addEventListener("visibilitychange", hidden);
+    signal.addEventListener("abort", leave);
+    for (const kind of ["snapshot", "change"] as const) {
+      source.addEventListener(kind, (event) => onUpdate(kind, JSON.parse(event.data)));
+    }
+    source.onerror = () => close("lost");
+  });
 }

@@ -2,7 +2,7 @@
 import type { Names, Row } from "../../islands/(_parts)/Rows.tsx";
 import type { AnswerColumn, SeriesAnswer, Services } from "../../runtime/services.ts";
 import { type Outcome, outcomeOf } from "./define.ts";
-import { namesOf } from "./movie_example.ts";
+import { movieExample, namesOf } from "./movie_example.ts";
 
 /** Rows with their columns. */
 export interface Table {
@@ -21,6 +21,8 @@ const recentColumns = new Set(["window_start", "movie_id", "avg_rating", "rating
 /** What the movies' page shows. */
 export interface MoviesData {
   readonly found: Outcome<Table> | null;
+  /** Events of all time by type; null where no metric tells. */
+  readonly totals: Outcome<Table> | null;
   readonly popular: Outcome<Table>;
   readonly lastHour: Outcome<Table>;
   readonly topRated: Outcome<Table>;
@@ -38,7 +40,7 @@ export async function moviesOf(
   const hourAgo = Math.floor((Date.now() - HOUR_MS) / 60_000) * 60_000;
   const ask = (metric: string, question: Readonly<Record<string, string>>) =>
     outcomeOf(serving.query(metric, { ...question, limit: TOP, keys: {} }, signal), signal);
-  const [found, popular, lastHour, topRated, recent] = await Promise.all([
+  const [found, totals, popular, lastHour, topRated, recent] = await Promise.all([
     search === "" ? null : outcomeOf(
       catalogs.get("movies", { search, limit: "50" }, signal).then(({ columns, items }) => ({
         columns,
@@ -46,6 +48,7 @@ export async function moviesOf(
       })),
       signal,
     ),
+    movieExample(services).events ? ask("hourly_stats", {}) : null,
     ask("popular_movies", {}),
     ask("popular_movies", { layer: "speed", from: new Date(hourAgo).toISOString() }),
     outcomeOf(topRatedOf(services, signal), signal),
@@ -63,7 +66,7 @@ export async function moviesOf(
   const tables = [popular, lastHour, topRated, recent]
     .flatMap(({ answer }) => answer === null ? [] : [answer]);
   const names = await namesOf(services, tables, signal).catch(() => ({}));
-  return { found, popular, lastHour, topRated, recent, names };
+  return { found, totals, popular, lastHour, topRated, recent, names };
 }
 
 /** The best movies among those with enough ratings: a relation, as people's own SQL reads it. */

@@ -1,6 +1,8 @@
 /** The movies: finding one, what is watched, what is liked. */
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
+import { figure, label } from "../../islands/(_parts)/figures.ts";
+import type { Row } from "../../islands/(_parts)/Rows.tsx";
 import { Distribution, TableOf } from "../(_components)/tables.tsx";
 import { define, outcomeOf } from "../(_shared)/define.ts";
 import { keyPages, movieExample } from "../(_shared)/movie_example.ts";
@@ -37,6 +39,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           <button type="submit">Find</button>
         </form>
       </div>
+      {data.totals?.answer != null && <Totals rows={data.totals.answer.rows} />}
       {found !== null && (
         <TableOf
           id="found"
@@ -102,4 +105,20 @@ function foundNames(rows: readonly Readonly<Record<string, unknown>>[]) {
   return {
     movie_id: Object.fromEntries(rows.map((row) => [String(row.movie_id), String(row.title)])),
   };
+}
+
+/** Events of all time: all of them, and by type. */
+function Totals({ rows }: { readonly rows: readonly Row[] }) {
+  const counts = rows.map((row) => [String(row.event_type), Number(row.event_count)] as const);
+  const all = counts.reduce((sum, [, count]) => sum + count, 0);
+  return (
+    <dl class="facts">
+      {[["All events", all] as const, ...counts].map(([name, count]) => (
+        <div key={name}>
+          <dt>{label(name)}</dt>
+          <dd>{figure(count)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
 }
