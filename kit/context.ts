@@ -8,6 +8,8 @@ const nothing: FunctionComponent = () => null;
 /** One request on its way; every middleware, handler and page of it sees the same. */
 export class Context<State> {
   readonly url: URL;
+  /** Marks the scripts of this answer, for its Content-Security-Policy. */
+  readonly nonce: string = crypto.randomUUID().replaceAll("-", "");
   /** Parameters of the route's pattern. */
   params: Readonly<Record<string, string>> = {};
   /** The pattern that matched; null before one did. */
@@ -18,15 +20,9 @@ export class Context<State> {
   next: () => Promise<Response> = () => Promise.reject(new Error("nothing follows"));
   /** @internal The app wrapper and the layouts that hold here, the outermost first. */
   frame: readonly PageComponent<State>[] = [];
-  #nonce: string | null = null;
 
   constructor(readonly req: Request, readonly state: State, /** @internal */ readonly site: Site) {
     this.url = new URL(req.url);
-  }
-
-  /** Marks the scripts of this answer, for its Content-Security-Policy. */
-  get nonce(): string {
-    return this.#nonce ??= crypto.randomUUID().replaceAll("-", "");
   }
 
   /** Sends elsewhere: a target of `//host` stays on this site. Default 302, found. */

@@ -178,10 +178,8 @@ function followSite(): void {
   const { dataset } = document.currentScript!;
   const overlay = document.createElement("pre");
   overlay.role = "alert";
-  Object.assign(overlay.style, {
-    ...{ position: "fixed", inset: "0", zIndex: "9999", margin: "0", padding: "2rem" },
-    ...{ overflow: "auto", background: "#300", color: "#fdd", font: "14px/1.5 monospace" },
-  });
+  overlay.style.cssText = "position: fixed; inset: 0; z-index: 9999; margin: 0; padding: 2rem; " +
+    "overflow: auto; background: #300; color: #fdd; font: 14px/1.5 monospace";
   const swap = (old: HTMLLinkElement) => {
     const link = old.cloneNode() as HTMLLinkElement;
     const url = new URL(link.href);

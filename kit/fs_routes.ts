@@ -1,7 +1,7 @@
 /** Routes by file name: `[param]`, `[...rest]`, `(group)`, `_app`, `_layout`, `_middleware`, `_error`. */
 import type { Site } from "./build_cache.ts";
-import { type Handler, HttpError, type Middleware } from "./define.ts";
-import type { PageComponent, RouteConfig, RouteModule } from "./define.ts";
+import { HttpError } from "./define.ts";
+import type { Handler, Middleware, PageComponent, RouteConfig, RouteModule } from "./define.ts";
 
 /** A page, and what it is shown in: the app wrapper and the layouts, the outermost first. */
 interface FramedPage<State> {

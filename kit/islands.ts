@@ -1,8 +1,8 @@
 /** Marks islands in rendered pages, with the props that the browser needs to bring them to life. */
 import { Signal } from "@preact/signals";
 import { stringify } from "devalue";
-import { type ComponentChild, type ComponentType, createContext, Fragment, h } from "preact";
-import { isValidElement, options, type VNode } from "preact";
+import { createContext, Fragment, h, isValidElement, options } from "preact";
+import type { ComponentChild, ComponentType, VNode } from "preact";
 import { useContext } from "preact/hooks";
 
 type Props = Readonly<Record<string, unknown>>;

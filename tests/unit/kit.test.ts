@@ -793,3 +793,18 @@ describe("createDefine()", () => {
       .toBe(true);
   });
 });
+
+describe("the layer", () => {
+  it("stays under 600 lines, without what builds a site and follows its files", async () => {
+    const kit = join(import.meta.dirname!, "..", "..", "kit");
+    const files = (await Array.fromAsync(Deno.readDir(kit))).map(({ name }) => name);
+    const served = files.filter((name) => name !== "bundle.ts" && name !== "dev.ts");
+    let lines = 0;
+    for (const name of served) {
+      const text = await Deno.readTextFile(join(kit, name));
+      // Neither blank lines nor comments.
+      lines += text.split("\n").filter((line) => !/^\s*($|\/\/|\/?\*)/.test(line)).length;
+    }
+    expect(lines).toBeLessThan(600);
+  });
+});
