@@ -1,4 +1,5 @@
 /** The composition root: what the commands need of the engine and of the server. */
+import type { DevSite } from "fresh/dev";
 import { type BuildCache, loadBuildCache, readBundle } from "fresh/internal";
 import { join } from "node:path";
 import { createApp, notRoutes } from "./routes/app.ts";
@@ -27,12 +28,23 @@ const world = processWorld({
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   async serve(services, config) {
-    const app = createApp(shareAnswers(services, systemClock), await loadSite(), {
+    const develops = config.command === "dev" && !Deno.build.standalone;
+    const site = develops ? await openDevSite() : await loadSite();
+    const app = createApp(shareAnswers(services, systemClock), site, {
       writeToken: config.writeToken?.reveal(),
     });
     return listen(app.fetch, config, systemClock);
   },
 });
+
+const siteFolder = { root, ignore: notRoutes };
+
+/** Pages that follow their files. */
+async function openDevSite(): Promise<DevSite> {
+  // Not named where it is imported: the executable has its islands bundled, and no esbuild.
+  const module = "fresh/dev";
+  return await (await import(module)).openDevSite(siteFolder);
+}
 
 /** @throws {UserError} when the islands have not been bundled. */
 async function loadSite(): Promise<BuildCache> {
@@ -40,7 +52,7 @@ async function loadSite(): Promise<BuildCache> {
   if (bundle === null) {
     throw new UserError("Cannot serve the pages: dist/client is not there; run `deno task build`");
   }
-  return await loadBuildCache({ root, bundle, ignore: notRoutes });
+  return await loadBuildCache({ ...siteFolder, bundle });
 }
 
 // Ends what may linger: everything that has to be closed is.

@@ -1,10 +1,13 @@
 /** A site in development: what changes in its folders is on every open page at once. */
+import { build } from "esbuild";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildCache } from "./app.ts";
 import { loadBuildCache, siteFiles, type SiteFolder } from "./build_cache.ts";
-import { bundleIslands, language } from "./bundle.ts";
+import { bundleIslands, language } from "./bundler.ts";
 import type { Middleware } from "./define.ts";
+
+export { bundleIslands, writeBundle } from "./bundler.ts";
 
 /** A site that follows its files. */
 export interface DevSite extends BuildCache {
@@ -137,7 +140,6 @@ async function buildSite(options: SiteFolder) {
  * bundled into one module of a new name, which leaves out all that lies elsewhere.
  */
 async function importAnew(options: SiteFolder): Promise<Map<string, unknown>> {
-  const { build } = await import("esbuild");
   const { routes, islands } = await siteFiles(options);
   const files = [...islands, ...routes].map((file) => join(options.root, file));
   const folders = ["islands", "routes"].map((name) => join(options.root, name, "/"));
@@ -188,7 +190,7 @@ function followSite(): void {
     link.onload = () => old.remove();
     old.after(link);
   };
-  new EventSource("/_fresh/alive").onmessage = ({ data }) => {
+  const told = ({ data }: MessageEvent<string>) => {
     const { version, styles, fault }: News = JSON.parse(data);
     if (version !== dataset.version) return location.reload();
     if (String(styles) !== dataset.styles) {
@@ -199,4 +201,14 @@ function followSite(): void {
     if (fault === null) overlay.remove();
     else document.body.append(overlay);
   };
+  // A browser keeps few connections to one host: a page that is not seen needs none.
+  let source: EventSource | undefined;
+  const follow = () => {
+    source?.close();
+    if (document.visibilityState === "hidden") return;
+    source = new EventSource("/_fresh/alive");
+    source.onmessage = told;
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }

@@ -1,5 +1,6 @@
 /** The whole of what the server answers: the API, the pages, the static files. */
 import { App, csp, staticFiles } from "fresh";
+import type { DevSite } from "fresh/dev";
 import { type BuildCache, setBuildCache } from "fresh/internal";
 import type { Services } from "../runtime/services.ts";
 import type { State } from "./(_shared)/define.ts";
@@ -17,7 +18,7 @@ const PATIENCE_MS = 3000;
 /**
  * Creates the app: its `fetch` is what `Deno.serve` takes.
  *
- * @param site the pages and islands, loaded.
+ * @param site the pages and islands, loaded; in development it adds what follows their files.
  * @example
  * ```ts ignore
  * const app = createApp(services, await loadBuildCache({ root, bundle }), { writeToken: "…" });
@@ -26,11 +27,12 @@ const PATIENCE_MS = 3000;
  */
 export function createApp(
   services: Services,
-  site: BuildCache,
+  site: BuildCache & Partial<Pick<DevSite, "middleware">>,
   options: AppOptions = {},
 ): { fetch(request: Request): Promise<Response> } {
   const api = createApi(services, options);
   const app = new App<State>()
+    .use(...site.middleware === undefined ? [] : [site.middleware<State>()])
     .use(csp({ useNonce: true }))
     .use(staticFiles())
     .use(async (ctx) => {

@@ -1,5 +1,5 @@
 /** Bundles the islands into dist/client, from where the server takes them. Run by `deno task build`. */
-import { bundleIslands, writeBundle } from "fresh/internal";
+import { bundleIslands, writeBundle } from "fresh/dev";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname!, "..");

@@ -1,13 +1,7 @@
 /** The page layer in a real Chromium: its islands, its policy, and how development follows files. */
 import { App, csp, staticFiles } from "fresh";
-import {
-  type BuildCache,
-  bundleIslands,
-  type DevSite,
-  loadBuildCache,
-  openDevSite,
-  setBuildCache,
-} from "fresh/internal";
+import { bundleIslands, type DevSite, openDevSite } from "fresh/dev";
+import { type BuildCache, loadBuildCache, setBuildCache } from "fresh/internal";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";

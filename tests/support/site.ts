@@ -1,5 +1,6 @@
 /** The pages and islands of the checkout, bundled once per process. */
-import { type BuildCache, bundleIslands, loadBuildCache } from "fresh/internal";
+import { bundleIslands } from "fresh/dev";
+import { type BuildCache, loadBuildCache } from "fresh/internal";
 import { join } from "node:path";
 import { notRoutes } from "../../routes/app.ts";
 
