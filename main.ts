@@ -10,7 +10,7 @@ import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/errors.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { loadPlugins } from "./runtime/engine/load_plugins.ts";
-import { shareAnswers } from "./runtime/engine/shared_calls.ts";
+import { shareAnswers } from "./runtime/engine/shared_answers.ts";
 import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
 const version = "0.1.0";

@@ -85,6 +85,11 @@ export class NotReadyError extends ExternalError {
   override readonly name = "NotReadyError";
 }
 
+/** Too much is asked at once: the same question may be answered in a moment. */
+export class BusyError extends ExternalError {
+  override readonly name = "BusyError";
+}
+
 /**
  * The log does not hold what Twofold has to read next, or ends before what Twofold has read: the
  * partition stops, loudly.

@@ -161,10 +161,12 @@ export interface PluginText {
 /** Read-only SQL by people. */
 export interface SqlConsole {
   /**
-   * Runs one SELECT, bounded in rows, time, memory and what it may read.
+   * Runs one SELECT (or EXPLAIN, SHOW, DESCRIBE), bounded in rows, bytes, time, memory and what it may
+   * read. A number that JSON's readers would round is a text of its digits.
    *
    * @param options.limit the most rows, 1 to 10,000; default 1,000.
-   * @throws UserError with the engine's message, when the statement is refused.
+   * @throws UserError with the engine's message or with what to do, when the statement is refused;
+   * BusyError when too many others are under way.
    */
   query(
     sql: string,

@@ -141,7 +141,10 @@ export interface ObjectStore {
 
 /** Bound parameters: `{name:Type}` in the SQL. Dates are given as text or numbers, a cut as it is. */
 export type QueryParams = Readonly<
-  Record<string, string | number | bigint | boolean | readonly (string | number | bigint)[] | Cut>
+  Record<
+    string,
+    string | number | bigint | boolean | readonly (string | number | bigint | boolean)[] | Cut
+  >
 >;
 
 /** Options of every statement. */

@@ -69,6 +69,9 @@ const measureDdl = (plugin: Plugin) =>
   plugin.measureColumns.map((m) => `${m.name} ${m.sqlType}, `).join("");
 const keyList = (plugin: Plugin) => plugin.keyColumns.map((k) => `, ${k.name}`).join("");
 
+/** Small granules: a question for one key unpacks the sets of a thousand rows, not of eight. */
+const pointReads = "SETTINGS index_granularity = 1024";
+
 /** Columns of a speed table in the order of its RowBinary rows. */
 export function speedColumns(plugin: Plugin): string[] {
   return [
@@ -82,8 +85,10 @@ export function speedColumns(plugin: Plugin): string[] {
 /**
  * Creates the speed table of one log. Partitioned by log partition, never by event time. The
  * partition also leads the sorting key: FINAL merges equal keys across table partitions, so without
- * it two partitions' rows of the same block, window and key would replace each other. The index has
- * `kind` beside the time, because readers ask for `kind = 1 OR window_start …`.
+ * it two partitions' rows of the same block, window and key would replace each other. The key comes
+ * before the window, so that a question for one key reads a granule per block; times are told apart
+ * by the block, which is open for a minute at most, and by the index. It has `kind` beside the time,
+ * because readers ask for `kind = 1 OR window_start …`.
  */
 export function createSpeedTable(tables: PluginTables, logId: string): string {
   const { plugin } = tables;
@@ -92,7 +97,8 @@ export function createSpeedTable(tables: PluginTables, logId: string): string {
   ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64,
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
-ORDER BY (partition, block, kind, window_start${keyList(plugin)})`;
+ORDER BY (partition, block, kind${keyList(plugin)}, window_start)
+${pointReads}`;
 }
 
 /** Creates the batch table. Pointers and markers share one table partition: one atomic insert. */
@@ -103,7 +109,8 @@ export function createBatchTable(tables: PluginTables): string {
   ${keyDdl(plugin)}${measureDdl(plugin)}
   day_rows UInt64, full_run UInt64, cut Map(String, Array(UInt64))
 ) ENGINE = MergeTree PARTITION BY if(level < ${BatchLevel.grain}, 0, toYYYYMM(bucket))
-ORDER BY (level, bucket${keyList(plugin)}, run)`;
+ORDER BY (level, bucket${keyList(plugin)}, run)
+${pointReads}`;
 }
 
 /**
@@ -159,8 +166,14 @@ export function dayRowsWhere(
  * the keys and the measure columns.
  *
  * @param where a further condition on the keys, such as `movie_id = {key_movie_id:UInt32}`.
+ * @param first constant columns before the others: `toUInt32(0) AS frontier`.
  */
-export function allTimeRowsSql(tables: PluginTables, where = "1", at: RunSql = boundRun): string {
+export function allTimeRowsSql(
+  tables: PluginTables,
+  where = "1",
+  at: RunSql = boundRun,
+  first: readonly string[] = [],
+): string {
   const { plugin, batch } = tables;
   const keys = plugin.keyColumns.map((key) => key.name);
   // argMax skips rows whose value is NULL, a one-element tuple is never NULL.
@@ -172,8 +185,9 @@ export function allTimeRowsSql(tables: PluginTables, where = "1", at: RunSql = b
   const published = at.skipped === undefined
     ? `run IN (SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer})`
     : `NOT has(${at.skipped}, run)`;
-  return `SELECT ${[...keys, ...latest].join(", ")} FROM ${batch} AS t
-WHERE level = ${BatchLevel.all} AND run <= ${at.run} AND run >= ${at.fullRun}
+  // Their bucket is the column's default: with it the rows are found by the sorting key.
+  return `SELECT ${[...first, ...keys, ...latest].join(", ")} FROM ${batch} AS t
+WHERE level = ${BatchLevel.all} AND bucket = toDateTime(0, 'UTC') AND run <= ${at.run} AND run >= ${at.fullRun}
   AND ${published} AND (${where})
 GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run) > 0`;
 }

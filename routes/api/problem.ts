@@ -1,6 +1,7 @@
 /** Faults as RFC 9457 problem details. */
 import type { Context } from "hono";
 import {
+  BusyError,
   NotFoundError,
   NotReadyError,
   TooLargeError,
@@ -19,6 +20,7 @@ export const kinds = {
   "unsupported-media-type": { status: 415, title: "The body's format is not supported" },
   "cancelled": { status: 499, title: "The request was cancelled" },
   "internal": { status: 500, title: "Something went wrong here" },
+  "busy": { status: 503, title: "Too much is asked at once" },
   "not-ready": { status: 503, title: "The answer is not ready yet" },
   "unavailable": { status: 503, title: "A part that is needed is not available" },
 } as const;
@@ -61,6 +63,9 @@ export function problemOf(error: unknown): Problem {
     if (error instanceof NotFoundError) return new Problem("not-found", message, { field });
     if (error instanceof TooLargeError) return new Problem("payload-too-large", message, { field });
     if (error instanceof UserError) return new Problem("invalid-request", message, { field });
+    if (error instanceof BusyError) {
+      return new Problem("busy", message, { field, headers: RETRY_AFTER });
+    }
     if (error instanceof NotReadyError) {
       return new Problem("not-ready", message, { field, headers: RETRY_AFTER });
     }

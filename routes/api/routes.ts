@@ -285,9 +285,9 @@ function processRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "runSql", at: "POST /api/v1/sql", tag: "SQL" },
-      summary: "Runs one SELECT",
+      summary: "Runs one SELECT, EXPLAIN, SHOW or DESCRIBE",
       description:
-        "Read-only, bounded in time, memory and rows. It reads, but costs: so it wants " +
+        "Read-only, bounded in time, memory, rows and bytes. It reads, but costs: so it wants " +
         "the write token where one is set.",
       body: {
         ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },

@@ -347,7 +347,10 @@ export const catalogParameters = z.object({
 export const sqlQuestion = named(
   "SqlQuestion",
   z.strictObject({
-    sql: text("One SELECT", "SELECT * FROM batch_popular_movies ORDER BY view_count DESC LIMIT 3"),
+    sql: text(
+      "One SELECT, EXPLAIN, SHOW or DESCRIBE",
+      "SELECT * FROM batch_popular_movies ORDER BY view_count DESC LIMIT 3",
+    ),
     limit: z.number().int().min(1).max(10_000).optional().meta({
       description: "The most rows; default 1,000",
     }),

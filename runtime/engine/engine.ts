@@ -6,6 +6,7 @@ import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
+import { PublishedRuns } from "../serving/published_runs.ts";
 import { mergedRelation, relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
@@ -115,12 +116,13 @@ function assemble(parts: Parts): Engine {
   const started = new Date(clock.now()).toISOString();
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
+  const published = new PublishedRuns({ warehouse, clock, maxAgeMs: PUBLISHED_MAX_AGE_MS });
   const serving = createServing({
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },
       runsEnded: () => topic.batch.ended,
     })),
-    ...{ warehouse, clock, expand: catalogs.expand, publishedMaxAgeMs: PUBLISHED_MAX_AGE_MS },
+    ...{ warehouse, clock, published, expand: catalogs.expand },
   });
   return {
     store,
@@ -153,7 +155,7 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, started }),
+    status: () => statusOf({ ...parts, published, started }),
     start() {
       running = Promise.all(topics.map((topic) => topic.run(stop.signal)));
     },

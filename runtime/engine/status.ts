@@ -1,7 +1,6 @@
-import { type Cut } from "../frontier.ts";
-import type { Warehouse } from "../ports.ts";
+import type { Cut } from "../frontier.ts";
 import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
-import { type PluginTables, pointerSql } from "../tables.ts";
+import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** Faults that the engine survives: told once, and kept as long as they stand. */
@@ -33,7 +32,7 @@ export class Problems {
 /** What the status is made of. */
 export interface StatusParts {
   readonly topics: readonly TopicRuntime[];
-  readonly warehouse: Warehouse;
+  readonly published: PublishedRuns;
   readonly problems: Problems;
   readonly version: string;
   readonly started: string;
@@ -44,15 +43,17 @@ const CATCHING_UP_RECORDS = 100_000;
 
 /** Reads the status of everything, as of now. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
-  const { topics, warehouse, version, started } = parts;
+  const { topics, published: runs, version, started } = parts;
   const problems = parts.problems.standing();
   const topicStatus: Status["topics"][number][] = [];
   const plugins: PluginStatus[] = [];
   for (const topic of topics) {
-    const published = await Promise.all(topic.plugins.map((tables) => pointer(warehouse, tables)));
-    const partitions = await partitionsOf(topic, lowest(topic, published.map((at) => at?.cut)));
+    const published = await Promise.all(
+      topic.plugins.map((tables) => runs.of(tables, topic.batch.ended)),
+    );
+    const partitions = await partitionsOf(topic, lowest(topic, published.map(({ cut }) => cut)));
     topicStatus.push({ topic: topic.schema.topic, log: topic.log.id, partitions });
-    const own = await pluginsOf(topic, published.map((at) => at?.run ?? null));
+    const own = await pluginsOf(topic, published.map(({ run }) => run?.run ?? null));
     plugins.push(...own);
     problems.push(...problemsOf(topic, partitions, own));
   }
@@ -60,25 +61,15 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   return { version, started, ready, problems, topics: topicStatus, plugins };
 }
 
-async function pointer(warehouse: Warehouse, tables: PluginTables) {
-  const [row] = await warehouse.query<{ run: number; cut: Record<string, number[]> }>(
-    pointerSql(tables),
-  );
-  return row;
-}
-
 /** By partition of the log, the lowest published cut of all plugins. */
-function lowest(
-  { log }: TopicRuntime,
-  cuts: readonly (Record<string, number[]> | undefined)[],
-): number[] {
-  return Array.from(
-    { length: log.partitionCount() },
-    (_, partition) => Math.min(...cuts.map((cut) => cut?.[log.id]?.[partition] ?? 0)),
-  );
+function lowest({ log }: TopicRuntime, cuts: readonly Cut[]): bigint[] {
+  return Array.from({ length: log.partitionCount() }, (_, partition) => {
+    const offsets = cuts.map((cut) => cut[log.id]?.[partition] ?? 0n);
+    return offsets.reduce((least, at) => at < least ? at : least);
+  });
 }
 
-async function partitionsOf(topic: TopicRuntime, cut: number[]): Promise<PartitionStatus[]> {
+async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<PartitionStatus[]> {
   const { log, speed, archiver } = topic;
   const archived: Cut = archiver.frontier();
   const partitions: PartitionStatus[] = [];

@@ -1,9 +1,10 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
-import type { MeasureColumn, Plugin } from "../plugin.ts";
+import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
+  boundRun,
   dayRowsWhere,
   type PluginTables,
   SpeedKind,
@@ -39,8 +40,12 @@ export interface Part extends PartsInput {
 
 /** The parameters that the parts bind. */
 export function partParameters({ query, run, cut }: PartsInput): QueryParams {
-  const params: Record<string, string | number | bigint | readonly number[]> = {};
+  const params: Record<string, QueryParams[string]> = {};
   for (const { column, value } of query.keys) params[`key_${column.name}`] = value;
+  query.anyOf?.columns.forEach(({ name, type }, i) => {
+    const values = query.anyOf!.keys.map((key) => key[i]);
+    params[`any_${name}`] = type.kind === "boolean" ? values.map((v) => v === "true") : values;
+  });
   if (query.from !== null) params.from = query.from;
   if (query.to !== null) params.to = query.to;
   if (run !== null && query.layer !== "speed") {
@@ -48,7 +53,7 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
     params.full_run = run.fullRun;
     params.skipped = run.skipped;
   }
-  if (query.layer === "merged") cut.forEach((at, partition) => params[`cut_${partition}`] = at);
+  if (query.layer === "merged") Object.assign(params, cutParameters(cut));
   return params;
 }
 
@@ -94,8 +99,7 @@ export function batchPart(part: Part): string {
   const head = part.dataOnly ? [] : ["toUInt32(0) AS frontier", "toUInt64(0) AS version"];
   if (query.bucket === "all" && query.from === null && query.to === null) {
     const where = [...keyConditions(query), ...semiJoin(keys, part.survivorsOnly)];
-    return `SELECT ${[...head, ...keys, ...measures].join(", ")}
-FROM (${allTimeRowsSql(tables, where.join(" AND ") || "1")})`;
+    return allTimeRowsSql(tables, where.join(" AND ") || "1", boundRun, head);
   }
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "bucket")];
   const where = [
@@ -143,12 +147,24 @@ function rangeConditions({ from, to }: TypedQuery, column: string): string[] {
   ];
 }
 
-function keyConditions({ keys }: TypedQuery): string[] {
-  return keys.map(({ column: { name, type, sqlType } }) =>
-    // An enumeration is compared by its text, which the engine turns into its code.
-    `${name} = {key_${name}:${type.kind === "enumeration" ? "String" : sqlType}}`
+function keyConditions({ keys, anyOf }: TypedQuery): string[] {
+  const conditions = keys.map(({ column }) =>
+    `${column.name} = {key_${column.name}:${parameterType(column)}}`
   );
+  if (anyOf === null) return conditions;
+  const names = anyOf.columns.map(({ name }) => name);
+  const lists = anyOf.columns.map((column) =>
+    `{any_${column.name}:Array(${parameterType(column)})}`
+  );
+  const [tuple, values] = names.length === 1
+    ? [names[0], lists[0]]
+    : [`(${names.join(", ")})`, `arrayZip(${lists.join(", ")})`];
+  return [...conditions, `${tuple} IN (${values})`];
 }
+
+/** An enumeration is compared by its text, which the engine turns into its code. */
+const parameterType = ({ type, sqlType }: KeyColumn) =>
+  type.kind === "enumeration" ? "String" : sqlType;
 
 function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] {
   if (!survivorsOnly) return [];
@@ -156,12 +172,18 @@ function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] 
   return [`${tuple} IN (SELECT arrayJoin(survivors))`];
 }
 
-/** Blocks at or above the cut; of a partition that the cut does not name, all. */
+/**
+ * Blocks at or above the cut; of a partition that the cut does not name, all. The first condition is
+ * what the sorting key can answer, and as short for many partitions as for one.
+ */
 export function fromCut(cut: readonly bigint[]): string {
-  const named = cut.map((_, partition) =>
-    `partition = ${partition} AND block >= {cut_${partition}:UInt64}`
-  );
-  return `(${[...named, `partition >= ${cut.length}`].join(" OR ")})`;
+  return `(block >= {least_cut:UInt64} OR partition >= ${cut.length})
+  AND block >= arrayElement({cut:Array(UInt64)}, partition + 1)`;
+}
+
+/** The values that {@link fromCut} binds. */
+export function cutParameters(cut: readonly bigint[]): QueryParams {
+  return { cut, least_cut: cut.reduce((least, at) => at < least ? at : least, cut[0] ?? 0n) };
 }
 
 /** The columns that tell one answer row from another. */

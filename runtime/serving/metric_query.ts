@@ -23,6 +23,9 @@ export interface OrderTerm {
 /** A bucket of an answer, or of a series: its size in seconds, counted from 1970 UTC. */
 export type TypedBucket = Bucket | number;
 
+/** A key column's value in a question. */
+export type KeyValue = string | number;
+
 /** A validated question. */
 export interface TypedQuery {
   readonly layer: Layer;
@@ -30,8 +33,16 @@ export interface TypedQuery {
   /** `[from, to)` in seconds since 1970 UTC; null where open. */
   readonly from: number | null;
   readonly to: number | null;
-  readonly keys: readonly { readonly column: KeyColumn; readonly value: string | number }[];
-  /** Total: ends with every key and time column, so that an answer has one order only. */
+  readonly keys: readonly { readonly column: KeyColumn; readonly value: KeyValue }[];
+  /** Whole keys, of which any may be a row's; null: all that `keys` leaves. */
+  readonly anyOf: {
+    readonly columns: readonly KeyColumn[];
+    readonly keys: readonly (readonly KeyValue[])[];
+  } | null;
+  /**
+   * Total: ends with every key and time column, so that an answer has one order only. Empty: all
+   * rows in any order, whatever the limit.
+   */
   readonly order: readonly OrderTerm[];
   readonly limit: number;
   /** The values of the order's columns in the row behind which the answer begins. */
@@ -58,7 +69,7 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   const order = orderOf(plugin, query.order, bucket);
   const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
   return {
-    ...{ layer, bucket, from, to, keys, order },
+    ...{ layer, bucket, from, to, keys, anyOf: null, order },
     limit: limitOf(plugin, query.limit, maxLimit),
     after: query.after === undefined
       ? null
@@ -88,7 +99,10 @@ export function rangeOf(
 /** What a cursor belongs to: the question without its page and without what it waits for. */
 export function questionOf(
   plugin: Plugin,
-  { layer, bucket, from, to, keys, order }: Omit<TypedQuery, "limit" | "after" | "waitFor">,
+  { layer, bucket, from, to, keys, order }: Omit<
+    TypedQuery,
+    "anyOf" | "limit" | "after" | "waitFor"
+  >,
 ): unknown {
   const filters = keys.map(({ column, value }) => [column.name, value]);
   return [plugin.name, layer, bucket, from, to, filters, order];
@@ -181,7 +195,7 @@ export function keysOf(plugin: Plugin, keys: Readonly<Record<string, string>>): 
   });
 }
 
-function keyValue(plugin: Plugin, { name, type }: KeyColumn, text: string): string | number {
+function keyValue(plugin: Plugin, { name, type }: KeyColumn, text: string): KeyValue {
   const wrong = (what: string) => fault(plugin, name, `must be ${what}, got ${quoted(text)}`);
   switch (type.kind) {
     case "uint32":

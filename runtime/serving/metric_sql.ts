@@ -32,17 +32,17 @@ export interface MetricSql {
   readonly settings: Readonly<Record<string, number>>;
 }
 
-/** Builds the statement that answers a question. Frontier rows come first. */
+/** Builds the statement that answers a question. With an order, frontier rows come first. */
 export function metricSql(input: MetricSqlInput): MetricSql {
   const { tables: { plugin }, query, frontierRows } = input;
   const ranking = plugin.measureColumns.filter((column) => orderReads(plugin, query.order, column));
   const sets = plugin.measureColumns.some((column) =>
     column.monoid === "union" && !ranking.includes(column)
   );
-  const oneRow = query.bucket === "all" && query.keys.length === plugin.keyColumns.length;
+  const ordered = query.order.length > 0;
   // Sets cost far more to merge than numbers: where the order does not need them, a first step
   // ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
-  const ranked = sets && !oneRow;
+  const ranked = sets && ordered;
   const columns = identityColumns(plugin, query.bucket);
   const survivors = ranked
     ? `WITH (SELECT groupArray(${columns.length === 1 ? columns[0] : `(${columns.join(", ")})`})
@@ -51,8 +51,9 @@ LIMIT ${query.limit})) AS survivors
 `
     : "";
   return {
-    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, false)}
-LIMIT ${query.limit + frontierRows}`,
+    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, false)}${
+      ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
+    }`,
     params: { ...partParameters(input), ...afterParameters(query) },
     // Both steps must see the same parts of the speed table.
     settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
@@ -100,8 +101,9 @@ function shownSql(
   const shown = `SELECT ${columns.join(", ")} FROM (
 ${mergedSql(input, tables, survivorsOnly, dataOnly)}
 ) AS merged`;
+  if (order.length === 0) return shown;
   return `${query.after === null ? shown : afterSql(input, shown, dataOnly)} ORDER BY ${
-    [...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ") || "1"
+    [...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ")
   }`;
 }
 

@@ -1,12 +1,13 @@
 /** The statements of a time series, made of the same parts as any other answer. */
 import type { Plugin } from "../plugin.ts";
 import { BatchLevel, boundRun, type PluginTables } from "../tables.ts";
-import { type MetricSql, metricSql } from "./metric_sql.ts";
-import { fromCut, type PartsInput } from "./metric_parts.ts";
+import type { KeyValue, TypedQuery } from "./metric_query.ts";
+import { type MetricSql, metricSql, type MetricSqlInput } from "./metric_sql.ts";
+import { cutParameters, fromCut } from "./metric_parts.ts";
 import type { SeriesRange, TypedSeries } from "./series_query.ts";
 
 /** What the statements are built from. */
-export type SeriesSqlInput = Omit<PartsInput, "query"> & { readonly frontierRows: number };
+export type SeriesSqlInput = Omit<MetricSqlInput, "query">;
 
 /** Reads where the data begins and ends: `first` and `last` in seconds since 1970 UTC, by source. */
 export function boundsSql(input: SeriesSqlInput, { layer }: TypedSeries): MetricSql {
@@ -24,52 +25,87 @@ HAVING count() > 0`;
     ...(layer === "speed" || run === null ? [] : [days]),
     ...(layer === "batch" ? [] : [windows]),
   ];
-  const offsets = layer === "batch" || layer === "speed"
-    ? []
-    : cut.map((at, partition) => [`cut_${partition}`, at] as const);
   return {
     sql: parts.join("\nUNION ALL\n"),
     params: {
-      ...Object.fromEntries(offsets),
+      ...(layer === "merged" ? cutParameters(cut) : {}),
       ...(run === null ? {} : { run: run.run, full_run: run.fullRun }),
     },
     settings: {},
   };
 }
 
-/**
- * Reads the points: `bucket`, the key's columns where keys are told apart, the measure; and the
- * frontier rows.
- */
-export function pointsSql(
+/** Reads the greatest keys by the measure over the whole range. */
+export function topKeysSql(
   input: SeriesSqlInput,
   query: TypedSeries,
-  { start, bucketSeconds, points }: SeriesRange,
+  range: SeriesRange,
+  top: number,
 ): MetricSql {
+  const { keyColumns } = input.tables.plugin;
   return metricSql({
     ...input,
-    tables: narrowed(input.tables, query),
+    tables: narrowed(input.tables, query, true),
     query: {
-      layer: query.layer,
-      bucket: bucketSeconds,
-      from: query.from ?? start,
-      to: query.to ?? start + points * bucketSeconds,
-      keys: query.keys,
-      order: [{ column: "bucket", descending: false }],
-      limit: points,
-      after: null,
-      waitFor: null,
+      ...within(query, range),
+      bucket: "all",
+      anyOf: null,
+      order: [
+        { column: query.measure, descending: true },
+        ...keyColumns.map(({ name }) => ({ column: name, descending: false })),
+      ],
+      limit: top,
     },
   });
 }
 
-/** The plugin with the measure alone, and without keys: summed up over all of them. */
-function narrowed(tables: PluginTables, { measure }: TypedSeries): PluginTables {
+/**
+ * Reads the points: `bucket`, the key's columns where keys are told apart, the measure; and the
+ * frontier rows.
+ *
+ * @param keys those to tell apart; null for the sum over all of them.
+ */
+export function pointsSql(
+  input: SeriesSqlInput,
+  query: TypedSeries,
+  range: SeriesRange,
+  keys: readonly (readonly KeyValue[])[] | null,
+): MetricSql {
+  return metricSql({
+    ...input,
+    tables: narrowed(input.tables, query, keys !== null),
+    query: {
+      ...within(query, range),
+      bucket: range.bucketSeconds,
+      anyOf: keys && { columns: input.tables.plugin.keyColumns, keys },
+      // Points are put in their places, in whatever order they come.
+      order: [],
+      limit: range.points * (keys?.length ?? 1),
+    },
+  });
+}
+
+function within({ layer, keys, from, to }: TypedSeries, range: SeriesRange) {
+  const { start, bucketSeconds, points } = range;
+  return {
+    ...{ layer, keys, after: null, waitFor: null },
+    from: from ?? start,
+    to: to ?? start + points * bucketSeconds,
+  } satisfies Partial<TypedQuery>;
+}
+
+/** The plugin with the measure alone; without keys it is summed up over all of them. */
+function narrowed(
+  tables: PluginTables,
+  { measure }: TypedSeries,
+  byKey: boolean,
+): PluginTables {
   const { plugin } = tables;
   const shown = plugin.shownColumns.find((column) => column.name === measure)!;
   const measureColumns = plugin.measureColumns.filter((column) =>
     new RegExp(`\\b${column.name}\\b`).test(shown.sql)
   );
-  const of: Plugin = { ...plugin, keyColumns: [], measureColumns, shownColumns: [shown] };
+  const keyColumns = byKey ? plugin.keyColumns : [];
+  const of: Plugin = { ...plugin, keyColumns, measureColumns, shownColumns: [shown] };
   return { ...tables, plugin: of };
 }

@@ -9,6 +9,8 @@ import type { PluginTables } from "../tables.ts";
 import { LiveQuestions } from "./live.ts";
 import { Metric } from "./metric.ts";
 import { metricInfo } from "./metric_info.ts";
+import { sharedOptions } from "./metric_source.ts";
+import type { PublishedRuns } from "./published_runs.ts";
 
 /** A topic that is served. */
 export interface ServedTopic {
@@ -40,11 +42,10 @@ export interface ServingOptions {
   readonly queryTimeoutMs?: number;
   /** Adds catalogs' columns to answers. Default: there are none. */
   readonly expand?: Expand;
-  /**
-   * How long a published run may be read before looking for a newer one of another process, in
-   * milliseconds. Default 0: looks every time.
-   */
-  readonly publishedMaxAgeMs?: number;
+  /** The published runs. Default: those of the warehouse, looked up for every question. */
+  readonly published?: PublishedRuns;
+  /** The most statements at once that answer questions; the others wait. Default 4. */
+  readonly statements?: number;
   /** The longest that `wait_for` waits, in milliseconds. Default 10,000. */
   readonly waitTimeoutMs?: number;
 }
@@ -52,10 +53,11 @@ export interface ServingOptions {
 /** Creates the serving layer over the tables of the given topics. */
 export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => answer } = options;
+  const shared = sharedOptions(options);
   const metrics = new Map(
     topics.flatMap((topic) =>
       topic.plugins.map((tables) =>
-        [tables.plugin.name, new Metric(options, topic, tables)] as const
+        [tables.plugin.name, new Metric(shared, topic, tables)] as const
       )
     ),
   );

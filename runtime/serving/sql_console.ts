@@ -1,13 +1,16 @@
 /**
  * SQL by people: one statement that reads, in the engine's read-only mode and within bounds. The
- * mode refuses writes, changes of settings and what reaches files or the network; the statement is
- * wrapped as a subquery, so that nothing else than a SELECT can stand there.
+ * mode refuses writes, changes of settings and what reaches files or the network; a query is wrapped
+ * as a subquery, so that nothing else than a SELECT can stand there.
  */
-import { TwofoldError, UserError } from "../errors.ts";
+import { BusyError, TwofoldError, UserError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
-import type { Warehouse } from "../ports.ts";
+import type { StatementOptions, Warehouse } from "../ports.ts";
 import type { AnswerColumn, SqlAnswer, SqlConsole } from "../services.ts";
-import { withDeadline } from "./deadline.ts";
+import { Turns } from "../turns.ts";
+import { type Deadline, withDeadline } from "./deadline.ts";
+import { exactRow } from "./exact_rows.ts";
+import { type ReadStatement, readStatement, refused } from "./sql_statement.ts";
 
 /** Options of {@link createSqlConsole}. */
 export interface SqlConsoleOptions {
@@ -15,108 +18,193 @@ export interface SqlConsoleOptions {
   readonly clock: Clock;
   /** The longest that a statement may take, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
+  /** The longest that a statement waits for others', in milliseconds. Default 10,000. */
+  readonly waitMs?: number;
+  /** The most bytes of a result. Default 64 MiB. */
+  readonly maxResultBytes?: number;
 }
 
-const MAX_SQL_CHARACTERS = 100_000;
 const MAX_ROWS = 10_000;
 const DEFAULT_ROWS = 1000;
+/** Statements at once, and those that wait for their turn: the others are told to come back. */
+const AT_ONCE = 2;
+const MAX_WAITING = 20;
+const MEMORY_BYTES = 2 ** 30;
+const MAX_RESULT_BYTES = 64 * 2 ** 20;
 const bounds = {
   readonly: 1,
   max_rows_to_read: 2_000_000_000,
-  max_result_bytes: 64 * 2 ** 20,
   result_overflow_mode: "throw",
-  max_memory_usage: 2 ** 30,
+  max_memory_usage: MEMORY_BYTES,
   max_threads: 2,
 };
-
-/**
- * Words that have no place in a statement, wherever they stand: functions that read files, ask the
- * network, wait, or tell the process's secrets. The read-only mode refuses table functions of this
- * kind by itself, but not these. A text or a column of such a name is refused with them: what is a
- * text and what is not is for the engine to say, and it must not differ from what is said here.
- */
-const forbiddenWords = new RegExp(
-  "\\b(" + [
-    ...["file", "filesystem\\w+", "addressTo\\w+", "catboost\\w+", "dictGet\\w*", "sleep\\w*"],
-    ...["ai(classify|embed|extract|generate|translate)", "getSetting\\w*", "getServerSetting"],
-    ...["getMergeTreeSetting", "getMacro", "getClientHTTPHeader", "logTrace", "eval", "executable"],
-    ...["merge", "mergeTree\\w+", "timeSeries\\w+", "prometheusQuery\\w*", "outfile", "settings"],
-    "system(?!\\.(tables|columns|parts|one|numbers|functions)\\b)",
-  ].join("|") + ")\\b",
-  "i",
-);
-/** Ways of writing that could hide a word: here-documents, and escapes in quoted names. */
-const hiding = /\$\w*\$|[`"][^`"]*\\/;
+const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /** Opens a console over a warehouse. */
 export function createSqlConsole(options: SqlConsoleOptions): SqlConsole {
-  const { warehouse, clock, timeoutMs = 30_000 } = options;
+  const { clock, timeoutMs = 30_000, waitMs = 10_000 } = options;
+  const turns = new Turns(AT_ONCE);
+  let here = 0;
+  const take = async (signal: AbortSignal | undefined) => {
+    const busy = new BusyError("Cannot run the SQL: other statements are under way; try again");
+    if (here > AT_ONCE + MAX_WAITING) throw busy;
+    await withDeadline(clock, waitMs, signal, async (waiting) => {
+      await turns.take(waiting.signal).catch((error) => {
+        throw waiting.expired() ? busy : error;
+      });
+    });
+  };
   return {
     async query(sql, { limit = DEFAULT_ROWS, signal } = {}) {
-      check(sql, limit);
-      const startMs = clock.now();
-      const statement = `SELECT * FROM (\n${withoutEnd(sql)}\n) LIMIT ${limit + 1}`;
-      return await withDeadline(clock, timeoutMs, signal, async (deadline) => {
+      const statement = readStatement(sql);
+      checkLimit(limit);
+      here++;
+      try {
+        await take(signal);
         try {
-          const stream = await warehouse.stream(statement, "JSONCompact", {
-            settings: { ...bounds, max_execution_time: timeoutMs / 1000 },
-            signal: deadline.signal,
-          });
-          const answer = await new Response(stream).json() as CompactAnswer;
-          return answerOf(answer, limit, (clock.now() - startMs) / 1000);
-        } catch (error) {
-          if (deadline.expired()) {
-            throw refused(`it took longer than ${timeoutMs / 1000} s`);
-          }
-          if (error instanceof TwofoldError && !error.retriable) throw refused(reasonOf(error));
-          throw error;
+          return await withDeadline(
+            clock,
+            timeoutMs,
+            signal,
+            (deadline) => run(options, statement, limit, deadline),
+          );
+        } finally {
+          turns.give();
         }
-      });
+      } finally {
+        here--;
+      }
     },
   };
 }
 
-const refused = (why: string) => new UserError(`Cannot run the SQL: ${why}`, { field: "sql" });
-
-/** The engine's own words, without what was being done. */
-const reasonOf = ({ message }: Error) => message.replace(/^Cannot [^:]*: /, "");
-
-function check(sql: string, limit: number): void {
-  if (sql.length > MAX_SQL_CHARACTERS) {
-    throw refused(`it must have at most ${MAX_SQL_CHARACTERS} characters, got ${sql.length}`);
-  }
-  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ROWS) {
-    throw new UserError(
-      `Cannot run the SQL: limit must be a whole number in 1..${MAX_ROWS}, got ${limit}`,
-      { field: "limit" },
-    );
-  }
-  const found = forbiddenWords.exec(sql);
-  if (found !== null) throw refused(`${found[0]} is not allowed here`);
-  if (hiding.test(sql)) throw refused("here-documents and escapes in names are not allowed here");
-  const bare = withoutTexts(sql);
-  if (bare.trim() === "") throw refused("it is empty");
-  if (!/^[\s(]*(select|with)\b/i.test(bare)) throw refused("wanted one SELECT");
-  if (/;\s*\S/.test(bare)) throw refused("wanted one statement, got several");
-  if (/\bformat\s+\w+\s*;?\s*$/i.test(bare)) throw refused("its format is fixed");
-}
-
-/** The statement with comments and texts left out. */
-function withoutTexts(sql: string): string {
-  const pattern = /--[^\n]*|#[! ][^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^'\\]|\\[\s\S]|'')*'?/g;
-  return sql.replace(pattern, " ");
-}
-
-const withoutEnd = (sql: string) => sql.replace(/[;\s]+$/, "");
-
-interface CompactAnswer {
-  readonly meta: readonly { readonly name: string; readonly type: string }[];
-  readonly data: readonly (readonly unknown[])[];
-}
-
-function answerOf({ meta, data }: CompactAnswer, limit: number, seconds: number): SqlAnswer {
-  const rows = data.slice(0, limit).map((values) =>
-    Object.fromEntries(meta.map(({ name }, i) => [name, values[i]]))
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_ROWS) return;
+  throw new UserError(
+    `Cannot run the SQL: limit must be a whole number in 1..${MAX_ROWS}, got ${limit}`,
+    { field: "limit" },
   );
-  return { columns: meta as AnswerColumn[], rows, truncated: data.length > limit, seconds };
+}
+
+async function run(
+  options: SqlConsoleOptions,
+  statement: ReadStatement,
+  limit: number,
+  { signal, expired }: Deadline,
+): Promise<SqlAnswer> {
+  const { clock, timeoutMs = 30_000, maxResultBytes = MAX_RESULT_BYTES } = options;
+  const startMs = clock.now();
+  const settings = {
+    ...bounds,
+    max_result_bytes: maxResultBytes,
+    max_execution_time: timeoutMs / 1000,
+  };
+  try {
+    const read = statement.query ? readQuery : readLook;
+    const { columns, lines } = await read(options, statement.sql, limit, { settings, signal });
+    const types = columns.map(({ type }) => type);
+    const rows = lines.slice(0, limit).map((line) => {
+      const values = exactRow(line, types);
+      return Object.fromEntries(columns.map(({ name }, i) => [name, values[i]]));
+    });
+    const seconds = (clock.now() - startMs) / 1000;
+    return { columns, rows, truncated: lines.length > limit, seconds };
+  } catch (error) {
+    if (expired()) throw refused(tooLong(timeoutMs));
+    throw error instanceof TwofoldError ? faultOf(error, timeoutMs) : error;
+  }
+}
+
+interface Result {
+  readonly columns: readonly AnswerColumn[];
+  /** JSON arrays of values; more than the limit where there is more. */
+  readonly lines: readonly string[];
+}
+
+/** A query: its columns are asked for first, then its rows come as they are made. */
+async function readQuery(
+  { warehouse, maxResultBytes }: SqlConsoleOptions,
+  sql: string,
+  limit: number,
+  statement: StatementOptions,
+): Promise<Result> {
+  const described = await warehouse.query<AnswerColumn>(`DESCRIBE TABLE (\n${sql}\n)`, statement);
+  const stream = await warehouse.stream(
+    `SELECT * FROM (\n${sql}\n) LIMIT ${limit + 1}`,
+    "JSONCompactEachRow",
+    statement,
+  );
+  return {
+    columns: described.map(({ name, type }) => ({ name, type })),
+    lines: await linesOf(stream, limit + 1, maxResultBytes),
+  };
+}
+
+/** What tells of queries and tables: short, with its columns as its first lines. */
+async function readLook(
+  { warehouse, maxResultBytes }: SqlConsoleOptions,
+  sql: string,
+  limit: number,
+  statement: StatementOptions,
+): Promise<Result> {
+  const stream = await warehouse.stream(sql, "JSONCompactEachRowWithNamesAndTypes", statement);
+  const [names = "[]", types = "[]", ...lines] = await linesOf(stream, limit + 3, maxResultBytes);
+  const typeOf = JSON.parse(types) as string[];
+  const columns = (JSON.parse(names) as string[]).map((name, i) => ({ name, type: typeOf[i] }));
+  return { columns, lines };
+}
+
+/** The first lines of a stream. @throws when they hold too many bytes: nothing more is read. */
+async function linesOf(
+  stream: ReadableStream<Uint8Array>,
+  count: number,
+  maxBytes: number = MAX_RESULT_BYTES,
+): Promise<string[]> {
+  const decoder = new TextDecoder();
+  const lines: string[] = [];
+  let bytes = 0;
+  let open = "";
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw refused(`its result has more than ${mebibytes(maxBytes)}; select less, or aggregate`);
+    }
+    const parts = (open + decoder.decode(chunk, { stream: true })).split("\n");
+    open = parts.pop()!;
+    for (const part of parts) lines.push(part);
+    if (lines.length >= count) return lines.slice(0, count);
+  }
+  return open === "" ? lines : [...lines, open];
+}
+
+const tooLong = (ms: number) =>
+  `it took longer than ${
+    ms / 1000
+  } s; ask for less: filter by time or key, or read a merged_ relation`;
+
+/** Faults of the engine that a smaller question would not have, in words that help. */
+const limits: readonly (readonly [RegExp, (timeoutMs: number) => string])[] = [
+  [/code 159\b/, tooLong],
+  [
+    // Of the whole engine's memory others may have taken most: that passes.
+    /Query memory limit exceeded/i,
+    () =>
+      `it took more than ${
+        mebibytes(MEMORY_BYTES)
+      } of memory; ask for less: filter by time or key, ` +
+      "group by less, or drop ORDER BY and DISTINCT",
+  ],
+  [
+    /code 396\b/,
+    () => `its result has more than ${mebibytes(MAX_RESULT_BYTES)}; select less, or aggregate`,
+  ],
+];
+
+/** An engine's fault as what the author can do; what will pass stays as it is. */
+function faultOf(error: TwofoldError, timeoutMs: number): TwofoldError {
+  if (error instanceof UserError) return error;
+  const limit = limits.find(([pattern]) => pattern.test(error.message));
+  if (limit !== undefined) return refused(limit[1](timeoutMs));
+  // The engine's own words, without what was being done.
+  return error.retriable ? error : refused(error.message.replace(/^Cannot [^:]*: /, ""));
 }

@@ -1,6 +1,6 @@
 /** Connections of the embedded engine, lent to one statement at a time. */
 import type { NativeConnection } from "./native_connection.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** What a connection is set up for: its settings differ. */
 export type ConnectionKind = "statement" | "insert";
@@ -16,18 +16,24 @@ export interface Lease {
   giveBack(reusable: boolean): Promise<void>;
 }
 
-/** Lends at most `size` connections; who asks first is served first. */
+/**
+ * Lends connections, of each kind at most so many; who asks first is served first. The kinds do not
+ * wait for each other: a burst of inserts leaves the readers theirs, and the other way round.
+ */
 export class ConnectionPool {
   readonly #open: (kind: ConnectionKind) => Promise<NativeConnection>;
   readonly #idle: Record<ConnectionKind, NativeConnection[]> = { statement: [], insert: [] };
-  readonly #turns: Turns;
+  readonly #turns: Readonly<Record<ConnectionKind, Turns>>;
 
   /**
-   * @param size the most connections lent at once.
+   * @param sizes the most connections lent at once, by kind.
    * @param open opens a connection; called when none is idle.
    */
-  constructor(size: number, open: (kind: ConnectionKind) => Promise<NativeConnection>) {
-    this.#turns = new Turns(size);
+  constructor(
+    sizes: Readonly<Record<ConnectionKind, number>>,
+    open: (kind: ConnectionKind) => Promise<NativeConnection>,
+  ) {
+    this.#turns = { statement: new Turns(sizes.statement), insert: new Turns(sizes.insert) };
     this.#open = open;
   }
 
@@ -38,7 +44,7 @@ export class ConnectionPool {
    * @throws TwofoldError once the pool is closed.
    */
   async lend(kind: ConnectionKind, signal?: AbortSignal): Promise<Lease> {
-    await this.#turns.take(signal);
+    await this.#turns[kind].take(signal);
     try {
       const connection = this.#idle[kind].pop() ?? await this.#open(kind);
       let back: Promise<void> | undefined;
@@ -47,14 +53,14 @@ export class ConnectionPool {
         giveBack: (reusable) => back ??= this.#takeBack(kind, connection, reusable),
       };
     } catch (error) {
-      this.#turns.give();
+      this.#turns[kind].give();
       throw error;
     }
   }
 
   /** Waits until every connection has come back and closes them. Waiting statements fail. */
   async close(): Promise<void> {
-    await this.#turns.close();
+    await Promise.all(Object.values(this.#turns).map((turns) => turns.close()));
     for (const idle of Object.values(this.#idle)) {
       for (const connection of idle.splice(0)) await connection.close();
     }
@@ -69,7 +75,7 @@ export class ConnectionPool {
       if (reusable) this.#idle[kind].push(connection);
       else await connection.close();
     } finally {
-      this.#turns.give();
+      this.#turns[kind].give();
     }
   }
 }

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import type { ClientConnection } from "./embedded_connection.ts";
 import { ServerStream } from "./server_stream.ts";
 import { type KillChannel, StatementKiller } from "./statement_killer.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 type HttpClient = ReturnType<typeof createClient>;
 type Statement = Parameters<ClientConnection["query"]>[0];

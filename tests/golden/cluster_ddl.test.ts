@@ -16,7 +16,8 @@ describe("clusterStatements()", () => {
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version) PARTITION BY partition
-ORDER BY (partition, block, kind, window_start, movie_id)`,
+ORDER BY (partition, block, kind, movie_id, window_start)
+SETTINGS index_granularity = 1024`,
       `CREATE TABLE IF NOT EXISTS state_speed_ratings_v1_00000000_local_1 ON CLUSTER main AS state_speed_ratings_v1_00000000_local_1_local
 ENGINE = Distributed(main, movie_analytics, state_speed_ratings_v1_00000000_local_1_local, partition)`,
     ]);
@@ -29,7 +30,8 @@ ENGINE = Distributed(main, movie_analytics, state_speed_ratings_v1_00000000_loca
   day_rows UInt64, full_run UInt64, cut Map(String, Array(UInt64))
 )
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') PARTITION BY if(level < 2, 0, toYYYYMM(bucket))
-ORDER BY (level, bucket, movie_id, run)`,
+ORDER BY (level, bucket, movie_id, run)
+SETTINGS index_granularity = 1024`,
       `CREATE TABLE IF NOT EXISTS state_batch_ratings_v1_00000000 ON CLUSTER main AS state_batch_ratings_v1_00000000_local
 ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_local, toUInt8(0))`,
     ]);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "testing";
-import { SHARED_MS, SharedCalls } from "../../runtime/engine/shared_calls.ts";
+import { SharedCalls } from "../../runtime/shared_calls.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+
+const SHARED_MS = 200;
 
 /** An answer that is given when the test says so. */
 function source() {
@@ -17,7 +19,7 @@ function source() {
 describe("SharedCalls", () => {
   it("asks once for those who ask the same while the answer is being made", async () => {
     const clock = new ManualClock();
-    const calls = new SharedCalls(clock);
+    const calls = new SharedCalls(clock, SHARED_MS);
     const { made, make } = source();
     const first = calls.get(["a"], make);
     clock.advance(10 * SHARED_MS);
@@ -31,7 +33,7 @@ describe("SharedCalls", () => {
 
   it("asks anew once the answer is too old, or when it is told to forget", async () => {
     const clock = new ManualClock();
-    const calls = new SharedCalls(clock);
+    const calls = new SharedCalls(clock, SHARED_MS);
     const { made, make } = source();
     const ask = async () => {
       const answer = calls.get(["a"], make);
@@ -51,7 +53,7 @@ describe("SharedCalls", () => {
   });
 
   it("shares a fault with those who wait, and with nobody else", async () => {
-    const calls = new SharedCalls(new ManualClock());
+    const calls = new SharedCalls(new ManualClock(), SHARED_MS);
     const { made, make } = source();
     const both = [calls.get(["a"], make), calls.get(["a"], make)];
     made[0].reject(new Error("broken"));
@@ -62,7 +64,7 @@ describe("SharedCalls", () => {
   });
 
   it("stops the work when all who waited have left, and not before", async () => {
-    const calls = new SharedCalls(new ManualClock());
+    const calls = new SharedCalls(new ManualClock(), SHARED_MS);
     const { made, make } = source();
     const [one, two] = [new AbortController(), new AbortController()];
     const first = calls.get(["a"], make, one.signal);

@@ -1,5 +1,5 @@
 /** Who may run a statement now. */
-import { TwofoldError } from "../errors.ts";
+import { TwofoldError } from "./errors.ts";
 
 /** Lets at most `size` run at once; who asks first is served first. */
 export class Turns {

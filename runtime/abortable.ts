@@ -1,0 +1,26 @@
+/** Waiting that can be given up. */
+
+/**
+ * What `promise` comes to, unless `signal` aborts before: the work behind it goes on.
+ *
+ * @throws the signal's reason, or what the promise rejects with.
+ * @example
+ * ```ts
+ * import { abortable } from "./abortable.ts";
+ * const never = new Promise<number>(() => {});
+ * const gaveUp = await abortable(never, AbortSignal.abort("enough")).catch((reason) => reason);
+ * if (gaveUp !== "enough") throw new Error("unexpected");
+ * ```
+ */
+export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return await promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,130 @@
+/** Time series of one metric: where they lie, whose they are, and their points, in columns. */
+import { encodeFrontier, furthest } from "../frontier.ts";
+import type { SeriesAnswer, SeriesQuery } from "../services.ts";
+import type { KeyValue } from "./metric_query.ts";
+import type { MetricSource } from "./metric_source.ts";
+import type { MetricSqlInput } from "./metric_sql.ts";
+import {
+  readSeriesQuery,
+  type SeriesRange,
+  seriesRange,
+  type TypedSeries,
+} from "./series_query.ts";
+import { boundsSql, pointsSql, topKeysSql } from "./series_sql.ts";
+
+type Key = readonly KeyValue[];
+type Row = Readonly<Record<string, unknown>>;
+type Inputs = Omit<MetricSqlInput, "query">;
+
+interface Bounds {
+  readonly first: number | string;
+  readonly last: number | string;
+}
+
+/** Answers questions for time series. */
+export class MetricSeries {
+  readonly #source: MetricSource;
+
+  constructor(source: MetricSource) {
+    this.#source = source;
+  }
+
+  /** @throws as `Serving.series` says. */
+  async answer(asked: SeriesQuery, signal: AbortSignal): Promise<SeriesAnswer> {
+    const { topic: { speed }, tables: { plugin } } = this.#source;
+    const query = readSeriesQuery(plugin, asked);
+    const { layer, measure } = query;
+    const published = await this.#source.asOf(layer, signal);
+    const { cut } = published;
+    const inputs = this.#source.inputs(published);
+    const { range, keys, found } = await this.#source.inTurn(
+      signal,
+      () => this.#read(inputs, query, signal),
+    );
+    return {
+      metric: plugin.name,
+      layer,
+      cut: encodeFrontier(cut),
+      frontier: encodeFrontier(furthest(cut, this.#source.frontierOf(found))),
+      kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
+      measure,
+      bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,
+      time: range === null
+        ? []
+        : Array.from({ length: range.points }, (_, i) => range.start + i * range.bucketSeconds),
+      series: range === null ? [] : this.#columns(query, range, keys, found),
+    };
+  }
+
+  async #read(
+    inputs: Inputs,
+    query: TypedSeries,
+    signal: AbortSignal,
+  ): Promise<{ range: SeriesRange | null; keys: readonly Key[] | null; found: readonly Row[] }> {
+    const nothing = { range: null, keys: null, found: [] };
+    const bounds = await this.#bounds(inputs, query, signal);
+    if (bounds === null) return nothing;
+    const { plugin } = this.#source.tables;
+    const range = seriesRange(plugin, query, bounds.from, bounds.to);
+    const empty = query.layer === "batch" && inputs.run === null;
+    const keys = query.top === null || empty
+      ? null
+      : await this.#topKeys(inputs, query, range, query.top, signal);
+    if (empty || keys?.length === 0) return { range, keys, found: [] };
+    return {
+      ...{ range, keys },
+      found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal),
+    };
+  }
+
+  /** Where a series begins and ends; null where nothing is known and no range was asked for. */
+  async #bounds(inputs: Inputs, query: TypedSeries, signal: AbortSignal) {
+    const { from, to } = query;
+    if (from !== null && to !== null) return { from, to };
+    const statement = boundsSql(inputs, query);
+    const rows = statement.sql === "" ? [] : await this.#source.ask<Bounds>(statement, signal);
+    const first = from ?? Math.min(...rows.map((row) => Number(row.first)));
+    const last = to ?? Math.max(...rows.map((row) => Number(row.last)));
+    return first < last && Number.isFinite(first + last) ? { from: first, to: last } : null;
+  }
+
+  /** The greatest keys by the measure over the range. */
+  async #topKeys(
+    inputs: Inputs,
+    query: TypedSeries,
+    range: SeriesRange,
+    top: number,
+    signal: AbortSignal,
+  ): Promise<Key[]> {
+    const rows = await this.#source.ask(topKeysSql(inputs, query, range, top), signal);
+    const { keyColumns } = this.#source.tables.plugin;
+    return rows.filter((row) => Number(row.frontier) === 0).slice(0, top)
+      .map((row) => keyColumns.map(({ name }) => row[name] as KeyValue));
+  }
+
+  /** Points by key and time; null where there is none. */
+  #columns(
+    { measure, top }: TypedSeries,
+    { start, bucketSeconds, points }: SeriesRange,
+    keys: readonly Key[] | null,
+    found: readonly Row[],
+  ): SeriesAnswer["series"] {
+    const { keyColumns } = this.#source.tables.plugin;
+    const empty = () => new Array<number | null>(points).fill(null);
+    const whole = empty();
+    const byKey = new Map((keys ?? []).map((key) => [JSON.stringify(key), empty()]));
+    for (const row of found) {
+      if (Number(row.frontier) > 0) continue;
+      const key = keys && JSON.stringify(keyColumns.map(({ name }) => row[name]));
+      const values = key === null ? whole : byKey.get(key)!;
+      const at = Date.parse(String(row.bucket)) / 1000;
+      const value = row[measure];
+      values[(at - start) / bucketSeconds] = value === null ? null : Number(value);
+    }
+    if (top === null) return [{ key: null, values: whole }];
+    return (keys ?? []).map((key) => ({
+      key: Object.fromEntries(keyColumns.map(({ name }, i) => [name, key[i]])),
+      values: byKey.get(JSON.stringify(key))!,
+    }));
+  }
+}

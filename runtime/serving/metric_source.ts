@@ -1,0 +1,132 @@
+/** What the questions to one metric have in common: its tables, the run to read, its statements. */
+import { ExternalError, NotReadyError } from "../errors.ts";
+import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
+import type { Layer } from "../services.ts";
+import type { PluginTables } from "../tables.ts";
+import { Turns } from "../turns.ts";
+import { withDeadline } from "./deadline.ts";
+import type { MetricSql, MetricSqlInput } from "./metric_sql.ts";
+import { type Published, PublishedRuns } from "./published_runs.ts";
+import type { ServedTopic, ServingOptions } from "./serving.ts";
+
+/** Frontier rows to make room for beyond those of the partitions that are known. */
+export const SPARE_FRONTIER_ROWS = 16;
+
+/** Options of the serving layer with what all metrics share. */
+export interface SharedOptions extends ServingOptions {
+  readonly published: PublishedRuns;
+  /** Taken for each statement that answers a question. */
+  readonly turns: Turns;
+}
+
+/** Statements that answer questions at once, unless told otherwise. */
+const DEFAULT_STATEMENTS = 4;
+
+/** Fills in what all metrics share. */
+export function sharedOptions(options: ServingOptions): SharedOptions {
+  const { warehouse, clock, statements = DEFAULT_STATEMENTS } = options;
+  const published = options.published ?? new PublishedRuns({ warehouse, clock });
+  return { ...options, published, turns: new Turns(statements) };
+}
+
+/** The rows of one metric. */
+export class MetricSource {
+  readonly options: SharedOptions;
+  readonly topic: ServedTopic;
+  readonly tables: PluginTables;
+
+  constructor(options: SharedOptions, topic: ServedTopic, tables: PluginTables) {
+    this.options = options;
+    this.topic = topic;
+    this.tables = tables;
+  }
+
+  /** How far the speed rows of this process reach. */
+  frontier(): Cut {
+    return this.topic.speed.frontier(this.tables.plugin.name);
+  }
+
+  /** The newest published run. */
+  async published(signal?: AbortSignal): Promise<Published> {
+    return await this.options.published.of(this.tables, this.topic.runsEnded?.() ?? 0, signal);
+  }
+
+  /** The run to read, and its cut. @throws NotReadyError where events would be missing. */
+  async asOf(layer: Layer, signal: AbortSignal): Promise<Published> {
+    if (layer === "speed") return { run: null, cut: {} };
+    const published = await this.published(signal);
+    if (layer === "merged") this.#refuseGap(published.cut);
+    return published;
+  }
+
+  /** Merging needs the speed rows to begin at or below the cut: else events would be missing. */
+  #refuseGap(cut: Cut): void {
+    const { plugin } = this.tables;
+    const start = this.topic.speed.start(plugin.name);
+    if (reaches(cut, start)) return;
+    throw new NotReadyError(
+      `Cannot merge metric "${plugin.name}": the events between the cut ` +
+        `"${encodeFrontier(cut)}" and the start of the speed rows "${encodeFrontier(start)}" ` +
+        `wait for a batch run`,
+      { topic: this.topic.schema.topic },
+    );
+  }
+
+  /** What a statement as of a run is built from, beside the question. */
+  inputs({ run, cut }: Published): Omit<MetricSqlInput, "query"> {
+    const { logId } = this.topic;
+    const known = Math.max(this.frontier()[logId]?.length ?? 0, cut[logId]?.length ?? 0);
+    const frontierRows = known + SPARE_FRONTIER_ROWS;
+    return { tables: this.tables, logId, run, cut: cut[logId] ?? [], frontierRows };
+  }
+
+  /** The frontier that the frontier rows among `rows` tell; `{}` where there are none. */
+  frontierOf(rows: readonly Readonly<Record<string, unknown>>[]): Cut {
+    const offsets: bigint[] = [];
+    for (const row of rows) {
+      const partition = Number(row.frontier) - 1;
+      if (partition < 0) continue;
+      while (offsets.length <= partition) offsets.push(0n);
+      const version = BigInt(row.version as number | string);
+      if (version > offsets[partition]) offsets[partition] = version;
+    }
+    return offsets.length === 0 ? {} : { [this.topic.logId]: offsets };
+  }
+
+  /** Runs a statement, whose turn it is. */
+  async ask<Row = Record<string, unknown>>(
+    { sql, params, settings }: MetricSql,
+    signal: AbortSignal,
+  ): Promise<Row[]> {
+    return await this.options.warehouse.query<Row>(sql, { params, settings, signal });
+  }
+
+  /** Runs `action` when it is its turn. */
+  async inTurn<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
+    const { turns } = this.options;
+    await turns.take(signal);
+    try {
+      return await action();
+    } finally {
+      turns.give();
+    }
+  }
+
+  /** Runs `action` within the longest time that a question may take. */
+  async inTime<T>(
+    signal: AbortSignal | undefined,
+    action: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { clock, queryTimeoutMs = 10_000 } = this.options;
+    return await withDeadline(clock, queryTimeoutMs, signal, async (deadline) => {
+      try {
+        return await action(deadline.signal);
+      } catch (error) {
+        if (!deadline.expired()) throw error;
+        const what = `Cannot query metric "${this.tables.plugin.name}": it took longer than ` +
+          `${queryTimeoutMs} ms; ask for less, by key or by time`;
+        throw new ExternalError(what, { cause: error });
+      }
+    });
+  }
+}
