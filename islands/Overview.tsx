@@ -120,31 +120,37 @@ function Tiles({ data, figures, samples }: {
         <div>
           <dt>Events a second</dt>
           <dd>{figure(rates.at(-1))}</dd>
-          <Sparkline values={rates} label="Events a second over the last minute" />
+          <dd class="more">
+            <Sparkline values={rates} label="Events a second over the last minute" />
+          </dd>
         </div>
         {today !== null && (
           <div>
             <dt>Events today</dt>
             <dd>{figure(today.events)}</dd>
-            <Sparkline values={today.hours} label="Events by hour over the last 24 hours" />
+            <dd class="more">
+              <Sparkline values={today.hours} label="Events by hour over the last 24 hours" />
+            </dd>
           </div>
         )}
         {activeUsers !== null && (
           <div>
             <dt>Active users</dt>
             <dd>{figure(activeUsers)}</dd>
-            <p>in the last 5 minutes</p>
+            <dd class="more">in the last 5 minutes</dd>
           </div>
         )}
         <div>
           <dt>Newest event</dt>
           <dd>{figures.watermark === null ? "–" : `${spanText(ageOf(data, figures))} ago`}</dd>
-          {figures.watermark === null ? <p>none yet</p> : (
-            <Sparkline
-              values={samples.map(({ age }) => age)}
-              label="Age of the newest event over the last minute"
-            />
-          )}
+          <dd class="more">
+            {figures.watermark === null ? "none yet" : (
+              <Sparkline
+                values={samples.map(({ age }) => age)}
+                label="Age of the newest event over the last minute"
+              />
+            )}
+          </dd>
         </div>
       </dl>
     </section>

@@ -51,7 +51,7 @@ export function linesOf(
     seam: apart < 0 || batch.series.length === 0 ? null : time[apart],
     lines: [
       { label: "Merged", values, colour: "--speed", filled: true },
-      { label: "of it batch", values: ofBatch, colour: "--batch", filled: true },
+      { label: "Batch part", values: ofBatch, colour: "--batch", filled: true },
     ],
   };
 }
