@@ -31,6 +31,32 @@ export function readRows(catalog: Catalog, text: string, format: CatalogFormat):
   return [...rows.values()].sort((a, b) => compareKeys(a[catalog.key], b[catalog.key]));
 }
 
+/**
+ * Rows that were put under an earlier declaration, as this one has them: with its columns, and null
+ * (no texts) where a row has no value that fits.
+ *
+ * @returns the rows, and the columns that have to have a value and lack one.
+ */
+export function declaredRows(
+  { columns }: Catalog,
+  rows: readonly CatalogRow[],
+): { readonly rows: readonly CatalogRow[]; readonly missing: readonly string[] } {
+  const missing = new Set<string>();
+  const declared = rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(columns).map(([name, field]) => {
+        const value = row[name] ?? null;
+        if (faultOf(field, value) === null) return [name, value ?? absent(field)];
+        missing.add(name);
+        return [name, absent(field)];
+      }),
+    )
+  );
+  return { rows: declared, missing: [...missing] };
+}
+
+const absent = ({ kind }: CatalogField) => kind === "list" ? [] : null;
+
 /** The order of keys. */
 export function compareKeys(a: unknown, b: unknown): number {
   return (a as number) < (b as number) ? -1 : (a as number) > (b as number) ? 1 : 0;
@@ -104,7 +130,7 @@ function rowOf(catalog: Catalog, value: unknown, line: number, cells: boolean): 
       if (wanted !== null) {
         throw faultAt(catalog, line, name, `wanted ${wanted}, got ${shown(given[name])}`);
       }
-      return [name, read ?? (field.kind === "list" ? [] : null)];
+      return [name, read ?? absent(field)];
     }),
   );
 }

@@ -1,10 +1,15 @@
 /** A catalog in the warehouse, for SQL: a table per version and a view that shows the newest. */
+import { createHash } from "node:crypto";
 import { type Catalog, type CatalogField, catalogType } from "../catalog.ts";
 import type { Warehouse } from "../ports.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 
-const tableOf = (catalog: Catalog, number: number) => `catalog_${catalog.name}_${number}`;
+/** By the declared columns, too: a process with another declaration keeps a table of its own. */
+function tableOf(catalog: Catalog, number: number, declared: string): string {
+  const of = createHash("sha256").update(declared).digest("hex").slice(0, 8);
+  return `catalog_${catalog.name}_${number}_${of}`;
+}
 
 /** Fills the table of a version unless it is there, and lets the view show it. */
 export async function showVersion(
@@ -12,9 +17,9 @@ export async function showVersion(
   catalog: Catalog,
   { number, rows }: CatalogVersion,
 ): Promise<void> {
-  const table = tableOf(catalog, number);
   const columns = Object.entries(catalog.columns);
   const declared = columns.map(([name, field]) => `${name} ${catalogType(field)}`).join(", ");
+  const table = tableOf(catalog, number, declared);
   const [{ there }] = await warehouse.query<{ there: number }>(
     "SELECT count() AS there FROM system.tables WHERE database = currentDatabase() " +
       "AND name = {table:String} AND total_rows = {rows:UInt64}",
@@ -42,10 +47,10 @@ async function dropOthers(warehouse: Warehouse, catalog: Catalog, number: number
   const found = await warehouse.query<{ name: string }>(
     "SELECT name FROM system.tables WHERE database = currentDatabase() " +
       "AND match(name, {pattern:String})",
-    { params: { pattern: `^catalog_${catalog.name}_[0-9]+$` } },
+    { params: { pattern: `^catalog_${catalog.name}_[0-9]+(_[0-9a-f]{8})?$` } },
   );
   for (const { name } of found) {
-    const other = Number(name.slice(`catalog_${catalog.name}_`.length));
+    const other = parseInt(name.slice(`catalog_${catalog.name}_`.length));
     if (other < number) await warehouse.command(`DROP TABLE IF EXISTS ${name}`);
   }
 }
@@ -55,18 +60,19 @@ function write(writer: RowBinaryWriter, field: CatalogField, value: unknown): vo
     writer.u8(value === null ? 1 : 0);
     if (value === null) return;
   }
+  // A column that has come since has no values: it shows what its type has without one.
   switch (field.kind) {
     case "uint32":
-      return writer.u32(value as number);
+      return writer.u32(Number(value ?? 0));
     case "boolean":
       return writer.u8(value ? 1 : 0);
     case "list": {
-      const each = value as readonly string[];
+      const each = (value ?? []) as readonly string[];
       writer.varint(each.length);
       for (const text of each) writer.text(text);
       return;
     }
     default:
-      return writer.text(value as string);
+      return writer.text(String(value ?? ""));
   }
 }

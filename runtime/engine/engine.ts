@@ -96,6 +96,7 @@ async function openOver(
   }
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
+    onProblem: (catalog, problem) => problems.set(`catalog ${catalog}`, problem),
   });
   return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs, loaded });
 }

@@ -6,8 +6,8 @@ import type { EventSchema } from "../events.ts";
 import { decodeCursor, encodeCursor, wholeUpTo } from "../page_cursor.ts";
 import type { EventLog } from "../ports.ts";
 import type { RecordPage, RecordQuery, Records, RecordView } from "../services.ts";
-import { limitOf, wholeOf } from "../serving/list_query.ts";
 import { createCursor } from "../speed/cursor.ts";
+import { pageLimit, wholeNumber } from "../whole_number.ts";
 
 /** A topic that can be looked into. */
 export interface RecordTopic {
@@ -29,7 +29,7 @@ export function createRecords(topics: readonly RecordTopic[]): Records {
   return {
     async list(query, signal) {
       const topic = topicOf(topics, query.topic);
-      const limit = limitOf(action, query.limit, { most: MAX_LIMIT, otherwise: 50 });
+      const limit = pageLimit(query.limit, { action, most: MAX_LIMIT, otherwise: 50 });
       if (query.before !== undefined && query.after !== undefined) {
         throw new UserError(`${action}: before and after exclude each other`, { field: "after" });
       }
@@ -57,7 +57,7 @@ function topicOf(topics: readonly RecordTopic[], name: string | undefined): Reco
 function partitionsOf(log: EventLog, text: string | undefined): number[] {
   const count = log.partitionCount();
   if (text === undefined) return Array.from({ length: count }, (_, partition) => partition);
-  return [wholeOf(action, "partition", text, count - 1)];
+  return [wholeNumber(text, { action, field: "partition", most: count - 1 })];
 }
 
 const questionOf = (

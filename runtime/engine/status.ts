@@ -18,6 +18,13 @@ export class Problems {
     if (key !== undefined) this.#standing.set(key, `${message}: ${messageOf(error)}`);
   }
 
+  /** Tells what somebody should mend, and keeps it until it is null. */
+  set(key: string, problem: string | null): void {
+    if (problem === null) return this.settle(key);
+    if (this.#standing.get(key) !== problem) this.#onProblem(problem, null);
+    this.#standing.set(key, problem);
+  }
+
   /** Says that it goes well again. */
   settle(key: string): void {
     this.#standing.delete(key);

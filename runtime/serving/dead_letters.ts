@@ -3,8 +3,8 @@ import { NotFoundError, UserError } from "../errors.ts";
 import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../page_cursor.ts";
 import type { QueryParams, Warehouse } from "../ports.ts";
 import type { DeadLetter, DeadLetterQuery, DeadLetters } from "../services.ts";
+import { pageLimit, wholeNumber } from "../whole_number.ts";
 import { readInstant } from "./instant.ts";
-import { limitOf, wholeOf } from "./list_query.ts";
 
 /** Characters of a record that a list shows. */
 const PREVIEW_CHARACTERS = 200;
@@ -34,7 +34,7 @@ const columns = (bytes: string) =>
 export function createDeadLetters(warehouse: Warehouse): DeadLetters {
   return {
     async list(query, signal) {
-      const limit = limitOf(action, query.limit, { most: 1000, otherwise: 50 });
+      const limit = pageLimit(query.limit, { action, most: 1000, otherwise: 50 });
       const { where, params } = conditions(query);
       const rows = await warehouse.query<Row>(
         `SELECT ${columns(`substring(value, 1, ${PREVIEW_BYTES})`)} FROM dead_letters FINAL
@@ -47,7 +47,8 @@ ORDER BY append_time DESC, log DESC, partition DESC, offset DESC LIMIT ${limit +
       return { items, next: last === null ? null : cursorOf(query, last) };
     },
     async one({ topic, partition, offset }, signal) {
-      const at = { action: "Cannot show a dead letter", most: 2 ** 32 - 1 };
+      const whole = (field: string, text: string, most: number) =>
+        wholeNumber(text, { action: "Cannot show a dead letter", field, most });
       const rows = await warehouse.query<Row>(
         `SELECT ${columns("value")} FROM dead_letters FINAL
 WHERE topic = {topic:String} AND partition = {partition:UInt32} AND offset = {offset:UInt64}
@@ -55,8 +56,8 @@ ORDER BY log DESC LIMIT 1`,
         {
           params: {
             topic,
-            partition: wholeOf(at.action, "partition", partition, at.most),
-            offset: wholeOf(at.action, "offset", offset, Number.MAX_SAFE_INTEGER),
+            partition: whole("partition", partition, 2 ** 32 - 1),
+            offset: whole("offset", offset, Number.MAX_SAFE_INTEGER),
           },
           signal,
         },
@@ -103,7 +104,7 @@ function conditions(query: DeadLetterQuery): { where: string[]; params: QueryPar
   };
   if (topic !== undefined) add("topic = {topic:String}", "topic", topic);
   if (partition !== undefined) {
-    const number = wholeOf(action, "partition", partition, 2 ** 32 - 1);
+    const number = wholeNumber(partition, { action, field: "partition", most: 2 ** 32 - 1 });
     add("partition = {partition:UInt32}", "partition", number);
   }
   if (field !== undefined) add("field = {field:String}", "field", field);

@@ -45,7 +45,7 @@ export class Metric {
   constructor(options: SharedOptions, topic: ServedTopic, tables: PluginTables) {
     this.#source = new MetricSource(options, topic, tables);
     this.#series = new MetricSeries(this.#source);
-    this.#byKey = new KeyLoader(options.turns, (...of) => this.#loadKeys(...of));
+    this.#byKey = new KeyLoader(options.keyTurns, (...of) => this.#loadKeys(...of));
   }
 
   /** The columns that tell one row of an answer from another, whatever its bucket. */

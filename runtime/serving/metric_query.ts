@@ -11,6 +11,7 @@ import {
   wholeUpTo,
 } from "../page_cursor.ts";
 import type { Bucket, Layer, MetricQuery } from "../services.ts";
+import { pageLimit } from "../whole_number.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
 
@@ -70,7 +71,10 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
   return {
     ...{ layer, bucket, from, to, keys, anyOf: null, order },
-    limit: limitOf(plugin, query.limit, maxLimit),
+    limit: pageLimit(query.limit, {
+      ...{ action: actionOf(plugin), most: maxLimit },
+      otherwise: Math.min(DEFAULT_LIMIT, maxLimit),
+    }),
     after: query.after === undefined
       ? null
       : decodeCursor(query.after, question, "after", positionOf(plugin, bucket, order)),
@@ -130,9 +134,12 @@ const fitsType: Readonly<Record<string, Fits>> = {
 export const quoted = (text: string) =>
   JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
+/** What cannot be done where a question is at fault. */
+export const actionOf = (plugin: Plugin) => `Cannot query metric "${plugin.name}"`;
+
 /** A fault of a question to a plugin's metric. */
 export function fault(plugin: Plugin, field: string, what: string): UserError {
-  return new UserError(`Cannot query metric "${plugin.name}": ${field} ${what}`, { field });
+  return new UserError(`${actionOf(plugin)}: ${field} ${what}`, { field });
 }
 
 /** The layer that a question names; merged by default. */
@@ -232,13 +239,4 @@ function orderOf(plugin: Plugin, text: string | undefined, bucket: Bucket): Orde
   const rest = [...time, ...plugin.keyColumns.map((key) => key.name)];
   const terms = [...asked, ...rest].map(term);
   return terms.filter((t, i) => terms.findIndex((other) => other.column === t.column) === i);
-}
-
-function limitOf(plugin: Plugin, text: string | undefined, maxLimit: number): number {
-  if (text === undefined) return Math.min(DEFAULT_LIMIT, maxLimit);
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > maxLimit) {
-    throw fault(plugin, "limit", `must be a whole number in 1..${maxLimit}, got ${quoted(text)}`);
-  }
-  return limit;
 }

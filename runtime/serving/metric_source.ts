@@ -17,16 +17,26 @@ export interface SharedOptions extends ServingOptions {
   readonly published: PublishedRuns;
   /** Taken for each statement that answers a question. */
   readonly turns: Turns;
+  /** Taken for each statement that answers questions for single keys. */
+  readonly keyTurns: Turns;
 }
 
-/** Statements that answer questions at once, unless told otherwise. */
-const DEFAULT_STATEMENTS = 4;
+/**
+ * Statements at once: planning one takes most of its time and one core, so more of them than cores
+ * make all of them late. Few enough to leave connections to those who ask no metric.
+ */
+const DEFAULT_STATEMENTS = Math.min(Math.max(navigator.hardwareConcurrency, 2), 4);
 
 /** Fills in what all metrics share. */
 export function sharedOptions(options: ServingOptions): SharedOptions {
   const { warehouse, clock, statements = DEFAULT_STATEMENTS } = options;
-  const published = options.published ?? new PublishedRuns({ warehouse, clock });
-  return { ...options, published, turns: new Turns(statements) };
+  return {
+    ...options,
+    published: options.published ?? new PublishedRuns({ warehouse, clock }),
+    turns: new Turns(statements),
+    // The fewer, the more keys each of them answers.
+    keyTurns: new Turns(Math.ceil(statements / 2)),
+  };
 }
 
 /** The rows of one metric. */

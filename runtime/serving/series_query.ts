@@ -2,7 +2,16 @@
 import type { Plugin } from "../plugin.ts";
 import type { Layer, SeriesQuery } from "../services.ts";
 import { bucketSeconds, stepSeconds } from "./metric_info.ts";
-import { fault, keysOf, layerOf, quoted, rangeOf, type TypedQuery } from "./metric_query.ts";
+import { wholeNumber } from "../whole_number.ts";
+import {
+  actionOf,
+  fault,
+  keysOf,
+  layerOf,
+  quoted,
+  rangeOf,
+  type TypedQuery,
+} from "./metric_query.ts";
 
 /** A validated question for a series. */
 export interface TypedSeries {
@@ -40,21 +49,20 @@ const ladder = [
  */
 export function readSeriesQuery(plugin: Plugin, query: SeriesQuery): TypedSeries {
   const layer = layerOf(plugin, query.layer);
-  const whole = (field: "max_points" | "top", most: number, otherwise: number | null) => {
-    const text = query[field];
-    if (text === undefined) return otherwise;
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-    if (value >= 1 && value <= most) return value;
-    throw fault(plugin, field, `must be a whole number in 1..${most}, got ${quoted(text)}`);
-  };
+  const action = actionOf(plugin);
+  const { max_points, top } = query;
   return {
     layer,
     ...rangeOf(plugin, layer, query),
     keys: keysOf(plugin, query.keys),
     bucket: query.bucket === undefined ? null : widthOf(plugin, layer, query.bucket),
     measure: measureOf(plugin, query.measure),
-    maxPoints: whole("max_points", MAX_POINTS, DEFAULT_POINTS)!,
-    top: whole("top", MAX_TOP, null),
+    maxPoints: max_points === undefined
+      ? DEFAULT_POINTS
+      : wholeNumber(max_points, { action, field: "max_points", least: 1, most: MAX_POINTS }),
+    top: top === undefined
+      ? null
+      : wholeNumber(top, { action, field: "top", least: 1, most: MAX_TOP }),
   };
 }
 

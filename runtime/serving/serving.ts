@@ -29,7 +29,7 @@ export interface ServedTopic {
  * @param names the catalogs, with commas between.
  * @throws {UserError} when there is no such catalog, or none for the answer's keys.
  */
-export type Expand = (answer: MetricAnswer, names: string) => MetricAnswer;
+export type Expand = (answer: MetricAnswer, names: string) => Promise<MetricAnswer>;
 
 /** Options of {@link createServing}. */
 export interface ServingOptions {
@@ -44,7 +44,10 @@ export interface ServingOptions {
   readonly expand?: Expand;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
-  /** The most statements at once that answer questions; the others wait. Default 4. */
+  /**
+   * The most statements at once that answer questions, and half as many for single keys; the others
+   * wait. Default: one per core, 2 to 4.
+   */
   readonly statements?: number;
   /** The longest that `wait_for` waits, in milliseconds. Default 10,000. */
   readonly waitTimeoutMs?: number;
@@ -52,7 +55,7 @@ export interface ServingOptions {
 
 /** Creates the serving layer over the tables of the given topics. */
 export function createServing(options: ServingOptions): Serving {
-  const { topics, clock, expand = (answer) => answer } = options;
+  const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
   const shared = sharedOptions(options);
   const metrics = new Map(
     topics.flatMap((topic) =>
@@ -73,7 +76,7 @@ export function createServing(options: ServingOptions): Serving {
   };
   const query = async (name: string, query: MetricQuery, signal?: AbortSignal) => {
     const answer = await metricOf(name).answer(query, signal);
-    return query.expand === undefined ? answer : expand(answer, query.expand);
+    return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
   const live = new LiveQuestions(clock, {
     query,

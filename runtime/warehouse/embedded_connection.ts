@@ -25,7 +25,7 @@ export interface EmbeddedConnectionOptions {
   /** The engine's folder; a process can open one only. */
   readonly dir: string;
   readonly database: string;
-  /** Statements at once, inserts apart; an open result stream counts as one. Default 8. */
+  /** Statements at once, inserts apart; an open result stream counts as one. Default 12. */
   readonly connections?: number;
   /** Settings of every statement. */
   readonly settings: Readonly<Record<string, string>>;
@@ -56,7 +56,7 @@ export class EmbeddedConnection implements ClientConnection {
   readonly #streams = new Set<Readable>();
 
   constructor(chdb: Libchdb, options: EmbeddedConnectionOptions) {
-    const { dir, database, connections = 8, settings, insertSettings } = options;
+    const { dir, database, connections = 12, settings, insertSettings } = options;
     this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
     const open = async (kind: ConnectionKind) => {
       const connection = await NativeConnection.open(chdb, dir, this.#settings[kind]);

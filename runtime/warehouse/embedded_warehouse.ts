@@ -14,7 +14,7 @@ export interface EmbeddedWarehouseOptions {
   readonly dir: string;
   /** The database, made if absent. */
   readonly database: string;
-  /** Statements at once, inserts apart; an open result stream counts as one. Default 8. */
+  /** Statements at once, inserts apart; an open result stream counts as one. Default 12. */
   readonly connections?: number;
   /**
    * The engine's memory, in bytes; a statement may take four fifths of it. The first warehouse that

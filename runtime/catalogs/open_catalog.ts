@@ -1,0 +1,225 @@
+/** One catalog of a process: the version that stands, in memory and in the warehouse. */
+import type { Catalog, CatalogField } from "../catalog.ts";
+import type { Clock } from "../clock.ts";
+import { UserError } from "../errors.ts";
+import {
+  decodeCursor,
+  encodeCursor,
+  isText,
+  placesOf,
+  type Scalar,
+  wholeUpTo,
+} from "../page_cursor.ts";
+import type { ObjectStore, Warehouse } from "../ports.ts";
+import type {
+  AnswerColumn,
+  CatalogInfo,
+  CatalogPage,
+  CatalogQuery,
+  MetricAnswer,
+} from "../services.ts";
+import { Turns } from "../turns.ts";
+import { pageLimit } from "../whole_number.ts";
+import {
+  type CatalogFormat,
+  type CatalogRow,
+  compareKeys,
+  declaredRows,
+  readRows,
+} from "./catalog_rows.ts";
+import {
+  type CatalogVersion,
+  loadNewest,
+  newestNumber,
+  noVersion,
+  storeVersion,
+} from "./catalog_store.ts";
+import { showVersion } from "./catalog_table.ts";
+
+/** What {@link OpenCatalog} needs. */
+export interface CatalogOptions {
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  /**
+   * Told of what somebody should mend, and null once it is mended. Default: nobody.
+   *
+   * @param catalog the name of the catalog.
+   */
+  readonly onProblem?: (catalog: string, problem: string | null) => void;
+}
+
+/** How old what is known of the store may be, in milliseconds: others may put, too. */
+const FRESH_MS = 2000;
+/** For so long a metric's rows wait for a store that does not answer; then they take what is known. */
+const MAX_WAIT_MS = 1000;
+
+/** A catalog that can be read, replaced, and joined. */
+export class OpenCatalog {
+  readonly catalog: Catalog;
+  readonly #options: CatalogOptions;
+  /** Puts and refreshes go one after the other: what is older never replaces what is newer. */
+  readonly #alone = new Turns(1);
+  #version: CatalogVersion = noVersion;
+  #byKey = new Map<unknown, CatalogRow>();
+  #texts: string[] = [];
+  #seenMs = -Infinity;
+  /** The number that the warehouse shows; -1 where it is not known. */
+  #shown = -1;
+
+  constructor(catalog: Catalog, options: CatalogOptions) {
+    this.catalog = catalog;
+    this.#options = options;
+  }
+
+  /** Loads a newer version where there is one, unless it was looked for just now. */
+  async refresh(): Promise<void> {
+    if (this.#isFresh()) return;
+    await this.#inTurn(async () => {
+      if (this.#isFresh()) return;
+      const { store, clock } = this.#options;
+      const { name } = this.catalog;
+      const askedMs = clock.now();
+      const isNew = await newestNumber(store, name) > this.#version.number;
+      await this.#use(isNew ? await loadNewest(store, name) : this.#version);
+      this.#seenMs = askedMs;
+    });
+  }
+
+  /** Replaces all rows. @throws {UserError} where they are at fault: nothing has changed then. */
+  async put(text: string, format: CatalogFormat): Promise<number> {
+    const rows = readRows(this.catalog, text, format);
+    await this.#inTurn(async () => {
+      const { store, clock } = this.#options;
+      const updated = new Date(clock.now()).toISOString();
+      await this.#use(await storeVersion(store, this.catalog.name, rows, updated));
+    });
+    return rows.length;
+  }
+
+  #isFresh(): boolean {
+    const young = this.#options.clock.now() - this.#seenMs < FRESH_MS;
+    return young && this.#shown === this.#version.number;
+  }
+
+  async #inTurn(action: () => Promise<void>): Promise<void> {
+    await this.#alone.take();
+    try {
+      await action();
+    } finally {
+      this.#alone.give();
+    }
+  }
+
+  async #use(version: CatalogVersion): Promise<void> {
+    if (version !== this.#version) this.#keep(version);
+    if (this.#shown === version.number) return;
+    await showVersion(this.#options.warehouse, this.catalog, this.#version);
+    this.#shown = version.number;
+  }
+
+  #keep(version: CatalogVersion): void {
+    const { key, name, columns } = this.catalog;
+    const { rows, missing } = declaredRows(this.catalog, version.rows);
+    const strings = Object.entries(columns)
+      .filter(([, { kind }]) => kind === "string" || kind === "list").map(([column]) => column);
+    this.#version = { ...version, rows };
+    this.#byKey = new Map(rows.map((row) => [row[key], row]));
+    this.#texts = rows.map((row) =>
+      strings.map((column) => String(row[column] ?? "")).join("\n").toLowerCase()
+    );
+    this.#options.onProblem?.(
+      name,
+      missing.length === 0
+        ? null
+        : `catalog ${name}: its rows have no ${missing.join(", ")}, which the declaration wants ` +
+          `now; put it again with that`,
+    );
+  }
+
+  info(): CatalogInfo {
+    const { name, summary } = this.catalog;
+    const { rows, updated } = this.#version;
+    return { name, summary, columns: this.#columns(), rows: rows.length, updated };
+  }
+
+  #columns(): AnswerColumn[] {
+    return Object.entries(this.catalog.columns).map(([name, { kind }]) => ({ name, type: kind }));
+  }
+
+  page(query: CatalogQuery): CatalogPage {
+    const { key, name, columns } = this.catalog;
+    const action = `Cannot read catalog "${name}"`;
+    const limit = pageLimit(query.limit, { action, most: 10_000, otherwise: 100 });
+    const question = ["catalog", name, query.search ?? null, query.keys ?? null];
+    const isKey = columns[key].kind === "string" ? isText : wholeUpTo(2n ** 32n - 1n);
+    const after = query.after === undefined
+      ? null
+      : decodeCursor(query.after, question, "after", placesOf(isKey))[0];
+    const words = (query.search ?? "").toLowerCase().split(/\s+/).filter((word) => word !== "");
+    const wanted = query.keys === undefined ? null : this.#keysOf(action, query.keys);
+    const found: CatalogRow[] = [];
+    for (const [i, row] of this.#version.rows.entries()) {
+      if (after !== null && compareKeys(row[key], after) <= 0) continue;
+      if (wanted !== null && !wanted.has(row[key])) continue;
+      if (!words.every((word) => this.#texts[i].includes(word))) continue;
+      if (found.push(row) > limit) break;
+    }
+    const items = found.slice(0, limit);
+    const next = found.length > limit
+      ? encodeCursor(question, [items.at(-1)![key] as Scalar])
+      : null;
+    return { catalog: name, columns: this.#columns(), items, next };
+  }
+
+  #keysOf(action: string, text: string): Set<unknown> {
+    const { key, columns } = this.catalog;
+    return new Set(
+      text.split(",").map((each) => {
+        if (columns[key].kind === "string") return each;
+        if (/^\d{1,10}$/.test(each)) return Number(each);
+        throw new UserError(
+          `${action}: keys must be whole numbers with commas between, got ${
+            JSON.stringify(each.slice(0, 80))
+          }`,
+          { field: "keys" },
+        );
+      }),
+    );
+  }
+
+  /** Adds the columns to an answer's rows, as of what others put no longer than a moment ago. */
+  async expand(answer: MetricAnswer): Promise<MetricAnswer> {
+    const { key, columns, name } = this.catalog;
+    const has = (column: string) => answer.columns.some((other) => other.name === column);
+    if (!has(key)) {
+      throw new UserError(
+        `Cannot expand metric "${answer.metric}" by catalog "${name}": it has no key "${key}"`,
+        { field: "expand" },
+      );
+    }
+    if (!this.#isFresh()) await this.#refreshInTime();
+    const added = Object.entries(columns).filter(([column]) => !has(column));
+    return {
+      ...answer,
+      columns: [
+        ...answer.columns,
+        ...added.map(([column, { kind }]) => ({ name: column, type: kind })),
+      ],
+      rows: answer.rows.map((row) => {
+        const entry = this.#byKey.get(row[key]);
+        const of = ([column, field]: [string, CatalogField]) =>
+          [column, entry?.[column] ?? (field.kind === "list" ? [] : null)] as const;
+        return { ...row, ...Object.fromEntries(added.map(of)) };
+      }),
+    };
+  }
+
+  /** A store that fails or hangs must not take the metrics with it, whose numbers need none of it. */
+  async #refreshInTime(): Promise<void> {
+    const done = new AbortController();
+    const refreshed = this.refresh().catch(() => {});
+    await Promise.race([refreshed, this.#options.clock.sleep(MAX_WAIT_MS, done.signal)]);
+    done.abort();
+  }
+}

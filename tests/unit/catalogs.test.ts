@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
+import { type Catalog, defineCatalog, texts } from "../../runtime/catalog.ts";
+import { openCatalogs } from "../../runtime/catalogs/catalogs.ts";
+import { string, uint32 } from "../../runtime/events.ts";
+import type { ObjectStore, Warehouse } from "../../runtime/ports.ts";
+import type { MetricAnswer } from "../../runtime/services.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { memoryStore } from "../support/batch_world.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+const dir = Deno.makeTempDirSync({ prefix: "catalogs-" });
+const key = { movie_id: uint32() };
+const movies = defineCatalog({
+  ...{ name: "movies", summary: "", key },
+  fields: { title: string(), genres: texts() },
+});
+const withYear = defineCatalog({
+  ...{ name: "movies", summary: "", key },
+  fields: { title: string(), genres: texts(), year: uint32(), note: string({ nullable: true }) },
+});
+let warehouse: Warehouse;
+let store: ObjectStore;
+let clock: ManualClock;
+
+beforeAll(async () => {
+  warehouse = await openEmbeddedWarehouse({ dir, database: "titles", memoryLimitBytes: 1e9 });
+});
+beforeEach(() => {
+  store = memoryStore();
+  clock = new ManualClock();
+});
+afterAll(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+/** A process's catalogs, with what it was told of. */
+async function open(catalog: Catalog, over: Partial<ObjectStore> = {}) {
+  const problems: (string | null)[] = [];
+  const catalogs = await openCatalogs({
+    ...{ catalogs: [catalog], store: wrapped(over), warehouse, clock },
+    onProblem: (_, problem) => problems.push(problem),
+  });
+  return { catalogs, problems };
+}
+
+/** The store with some of its methods replaced. */
+const wrapped = (over: Partial<ObjectStore>): ObjectStore =>
+  new Proxy(store, {
+    get: (target, name) => {
+      const own = over[name as keyof ObjectStore] ?? target[name as keyof ObjectStore];
+      return typeof own === "function" ? own.bind(target) : own;
+    },
+  });
+
+const body = (...rows: unknown[]) =>
+  ReadableStream.from([
+    new TextEncoder().encode(rows.map((row) => JSON.stringify(row)).join("\n")),
+  ]);
+const titled = (title: string) => body({ movie_id: 1, title, genres: ["Drama"] });
+const answer: MetricAnswer = {
+  ...{ metric: "ratings", layer: "merged", cut: "", frontier: "", kept_from: null, next: null },
+  columns: [{ name: "movie_id", type: "uint32" }],
+  rows: [{ movie_id: 1 }],
+};
+const shown = async (columns = "title") =>
+  await warehouse.query(`SELECT ${columns} FROM movies ORDER BY movie_id`);
+
+describe("catalogs", () => {
+  it("expand() sees what another process put, at the latest two seconds later", async () => {
+    const [here, there] = [await open(movies), await open(movies)];
+    const title = async () => (await here.catalogs.expand(answer, "movies")).rows[0].title;
+    await there.catalogs.put("movies", titled("One"), "ndjson");
+    clock.advance(2000);
+    expect(await title()).toBe("One");
+    await there.catalogs.put("movies", titled("Two"), "ndjson");
+    expect(await title()).toBe("One");
+    clock.advance(2000);
+    expect(await title()).toBe("Two");
+  });
+
+  it("expand() does without a store that fails, or hangs, for as long as it does", async () => {
+    let list: ObjectStore["list"] = store.list;
+    const { catalogs } = await open(movies, { list: (...of) => list.apply(store, of) });
+    await catalogs.put("movies", titled("One"), "ndjson");
+    const title = async () => (await catalogs.expand(answer, "movies")).rows[0].title;
+    clock.advance(2000);
+    list = () => {
+      throw new Error("out of reach");
+    };
+    expect(await title()).toBe("One");
+    const hanging = Promise.withResolvers<void>();
+    list = async function* () {
+      await hanging.promise;
+    };
+    const waited = title();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    clock.advance(1000);
+    expect(await waited).toBe("One");
+    hanging.resolve();
+  });
+
+  it("puts and refreshes go one after the other: the newest stands everywhere", async () => {
+    const [here, there] = [await open(movies), await open(movies)];
+    const work: Promise<unknown>[] = [];
+    for (let i = 0; i < 10; i++) {
+      clock.advance(3000);
+      work.push((i % 2 ? here : there).catalogs.put("movies", titled(`${i}`), "ndjson"));
+      work.push(here.catalogs.list(), there.catalogs.get("movies", {}));
+    }
+    await Promise.all(work);
+    clock.advance(3000);
+    const [page] = [await here.catalogs.get("movies", {})];
+    const [other] = [await there.catalogs.get("movies", {})];
+    expect(page.items).toEqual(other.items);
+    expect(await shown()).toEqual([{ title: page.items[0].title }]);
+    const tables = await warehouse.query<{ name: string }>(
+      "SELECT name FROM system.tables WHERE database = 'titles' AND name LIKE 'catalog_%'",
+    );
+    expect(tables.length).toBe(1);
+  });
+
+  it("a warehouse that failed shows the version at the next look", async () => {
+    const { catalogs } = await open(movies);
+    const { command } = warehouse;
+    warehouse.command = () => Promise.reject(new Error("full"));
+    try {
+      await expect(catalogs.put("movies", titled("Late"), "ndjson")).rejects.toThrow("full");
+    } finally {
+      warehouse.command = command;
+    }
+    expect((await catalogs.get("movies", {})).items[0].title).toBe("Late");
+    expect(await shown()).toEqual([{ title: "Late" }]);
+  });
+});
+
+describe("a declaration that changed", () => {
+  it("a column that has come is null until the rows are put again, and that is said", async () => {
+    const before = await open(movies);
+    await before.catalogs.put("movies", titled("One"), "ndjson");
+    const { catalogs, problems } = await open(withYear);
+    expect(problems.at(-1)).toContain("catalog movies: its rows have no year");
+    expect((await catalogs.get("movies", {})).items).toEqual([
+      { movie_id: 1, title: "One", genres: ["Drama"], year: null, note: null },
+    ]);
+    const { rows: [row] } = await catalogs.expand(answer, "movies");
+    expect(row).toMatchObject({ title: "One", year: null });
+    expect(await shown("title, year, note")).toEqual([{ title: "One", year: 0, note: null }]);
+    await catalogs.put("movies", body({ movie_id: 1, title: "One", year: 1999 }), "ndjson");
+    expect(problems.at(-1)).toBe(null);
+    expect(await shown("title, year")).toEqual([{ title: "One", year: 1999 }]);
+  });
+
+  it("a column that has gone is left out, and a value of another type counts as none", async () => {
+    const before = await open(withYear);
+    const row = { movie_id: 1, title: "One", genres: [], year: 1999, note: "x" };
+    await before.catalogs.put("movies", body(row), "ndjson");
+    const other = defineCatalog({
+      ...{ name: "movies", summary: "", key },
+      fields: { title: string(), year: string() },
+    });
+    const { catalogs, problems } = await open(other);
+    expect((await catalogs.get("movies", {})).items).toEqual([
+      { movie_id: 1, title: "One", year: null },
+    ]);
+    expect(problems.at(-1)).toContain("year");
+    expect(await shown("*")).toEqual([{ movie_id: 1, title: "One", year: "" }]);
+  });
+});
