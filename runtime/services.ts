@@ -248,7 +248,8 @@ export interface Serving {
    *
    * @param lastId the last {@link LiveUpdate.id} that the reader has; unknown ones begin again with
    * a snapshot.
-   * @throws as {@link Serving.query} does, before the first update.
+   * @throws as {@link Serving.query} does, before the first update; BusyError when too many other
+   * questions are followed.
    */
   live(
     metric: string,

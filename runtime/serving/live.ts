@@ -5,6 +5,7 @@
  * asks, so one that never asks costs nothing.
  */
 import type { Clock } from "../clock.ts";
+import { BusyError } from "../errors.ts";
 import type { LiveUpdate, MetricAnswer, MetricQuery } from "../services.ts";
 
 /** What is asked of a metric. */
@@ -21,6 +22,8 @@ const PERIOD_MS = 1000;
 const STALE_MS = 10_000;
 /** Removed rows that are remembered; who misses more begins again with a snapshot. */
 const REMEMBERED_REMOVALS = 10_000;
+/** Each question that is followed costs a statement a second. */
+const MAX_QUESTIONS = 100;
 
 /** The questions that are being followed. */
 export class LiveQuestions {
@@ -34,7 +37,10 @@ export class LiveQuestions {
     this.#source = source;
   }
 
-  /** @throws what the first answer to a question throws. */
+  /**
+   * @throws what the first answer to a question throws; BusyError when too many other questions are
+   * followed.
+   */
   async follow(
     metric: string,
     query: MetricQuery,
@@ -43,6 +49,12 @@ export class LiveQuestions {
     const name = JSON.stringify([metric, query]);
     let followed = this.#followed.get(name);
     if (followed === undefined) {
+      if (this.#followed.size >= MAX_QUESTIONS) {
+        throw new BusyError(
+          `Cannot follow metric "${metric}": ${MAX_QUESTIONS} different questions are followed, ` +
+            `which is the most; try again, or ask what others ask`,
+        );
+      }
       const tag = `${this.#clock.now().toString(36)}${(this.#made++).toString(36)}`;
       const ended = () => {
         if (this.#followed.get(name) === followed) this.#followed.delete(name);
@@ -71,6 +83,8 @@ class Followed {
   /** Removals up to this revision may have been forgotten. */
   #forgotten = 0;
   #revision = 0;
+  /** As of when the newest answer was asked for: what moved while it was being made is asked again. */
+  #asked = { position: "", atMs: 0 };
   /** Updates to the newest revision, by the one that a reader has: most readers have the same. */
   readonly #updates = new Map<number, LiveUpdate>();
   #answer: MetricAnswer | null = null;
@@ -112,19 +126,19 @@ class Followed {
 
   async #keepAsking(): Promise<void> {
     const { signal } = this.#stop;
-    let asked = { position: this.source.position(this.metric), atMs: this.clock.now() };
     for (;;) {
       await this.clock.sleep(PERIOD_MS, signal);
       if (signal.aborted) return;
-      const position = this.source.position(this.metric);
-      const atMs = this.clock.now();
-      if (position === asked.position && atMs - asked.atMs < STALE_MS) continue;
+      const { position, atMs } = this.#asked;
+      const moved = this.source.position(this.metric) !== position;
+      if (!moved && this.clock.now() - atMs < STALE_MS) continue;
       // A fault passes: the next second asks again, and readers keep what they have.
-      await this.#ask().then(() => asked = { position, atMs }, () => {});
+      await this.#ask().catch(() => {});
     }
   }
 
   async #ask(): Promise<void> {
+    const asked = { position: this.source.position(this.metric), atMs: this.clock.now() };
     const answer = await this.source.query(this.metric, this.query, this.#stop.signal);
     const names = answer.columns.map((column) => column.name);
     const keys = this.source.identity(this.metric).filter((name) => names.includes(name));
@@ -149,6 +163,7 @@ class Followed {
     }
     this.#forget();
     this.#answer = answer;
+    this.#asked = asked;
     if (!changed) return;
     this.#revision = revision;
     this.#updates.clear();

@@ -92,6 +92,7 @@ describe("catalogs", () => {
     const hanging = Promise.withResolvers<void>();
     list = async function* () {
       await hanging.promise;
+      yield* [];
     };
     const waited = title();
     await new Promise((resolve) => setTimeout(resolve, 5));

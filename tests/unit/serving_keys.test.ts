@@ -112,6 +112,22 @@ describe("questions for single keys at once", () => {
   });
 });
 
+describe("series of the greatest keys", () => {
+  it("are read by two statements, however many there are", async () => {
+    asked = [];
+    const range = { from: "2024-03-01", to: "2024-03-03", bucket: "hour" };
+    const answer = await world.serving.series("user_stats", { ...range, top: "20", keys: {} });
+    expect(asked.length).toBe(2);
+    expect(answer.series.length).toBe(20);
+    for (const { key, values } of answer.series.slice(0, 3)) {
+      const keys = { user_id: String(key!.user_id) };
+      const alone = await world.serving.series("user_stats", { ...range, keys });
+      expect(values).toEqual(alone.series[0].values);
+      expect(answer.time).toEqual(alone.time);
+    }
+  });
+});
+
 describe("keys of several columns", () => {
   const pages = defineSchema({
     ...{ topic: "pages", version: 1, summary: "", eventId: "id", eventTime: "at" },

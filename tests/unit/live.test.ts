@@ -1,0 +1,116 @@
+import { describe, expect, it } from "testing";
+import { BusyError } from "../../runtime/errors.ts";
+import type { LiveUpdate, MetricAnswer, MetricQuery } from "../../runtime/services.ts";
+import { LiveQuestions } from "../../runtime/serving/live.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+
+/** A metric of one row, whose value and position the test sets; answers may be held back. */
+class Source {
+  value = 0;
+  at = 0;
+  asked = 0;
+  held: Promise<void> | null = null;
+  fault: Error | null = null;
+
+  query = async (metric: string, _query: MetricQuery): Promise<MetricAnswer> => {
+    this.asked++;
+    const { value, fault } = this;
+    await this.held;
+    if (fault !== null) throw fault;
+    return {
+      ...{ metric, layer: "merged", cut: "", frontier: String(value), kept_from: null, next: null },
+      columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],
+      rows: [{ movie_id: 1, views: value }],
+    };
+  };
+  identity = () => ["movie_id"];
+  position = () => String(this.at);
+
+  move(value: number): void {
+    this.value = value;
+    this.at++;
+  }
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+async function followed(source: Source, clock: ManualClock) {
+  const stop = new AbortController();
+  const live = new LiveQuestions(clock, source);
+  const updates = await live.follow("movies", { keys: {} }, { signal: stop.signal });
+  const iterator = updates[Symbol.asyncIterator]() as AsyncIterator<LiveUpdate>;
+  const next = async () => (await iterator.next()).value as LiveUpdate;
+  const views = async () => (await next()).answer.rows[0].views;
+  return { live, stop, views };
+}
+
+describe("a followed question", () => {
+  it("what changes while its first answer is being made comes a second later", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    const held = Promise.withResolvers<void>();
+    source.held = held.promise;
+    const following = followed(source, clock);
+    await settled();
+    source.move(7);
+    held.resolve();
+    const { stop, views } = await following;
+    expect(await views()).toBe(0);
+    clock.advance(1000);
+    expect(await views()).toBe(7);
+    stop.abort();
+  });
+
+  it("what changes while a later answer is being made is asked again, too", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    const { stop, views } = await followed(source, clock);
+    expect(await views()).toBe(0);
+    const held = Promise.withResolvers<void>();
+    source.held = held.promise;
+    source.move(1);
+    clock.advance(1000);
+    await settled();
+    source.move(2);
+    held.resolve();
+    expect(await views()).toBe(1);
+    await settled();
+    clock.advance(1000);
+    expect(await views()).toBe(2);
+    stop.abort();
+  });
+
+  it("is not asked while nothing moves, and after a fault until it is answered", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    const { stop, views } = await followed(source, clock);
+    expect(await views()).toBe(0);
+    for (let i = 0; i < 5; i++) {
+      clock.advance(1000);
+      await settled();
+    }
+    expect(source.asked).toBe(1);
+    source.move(3);
+    source.fault = new Error("out of reach");
+    clock.advance(1000);
+    await settled();
+    source.fault = null;
+    clock.advance(1000);
+    expect(await views()).toBe(3);
+    expect(source.asked).toBe(3);
+    stop.abort();
+  });
+});
+
+describe("many questions", () => {
+  it("a hundred different ones are followed, one more is told to come back", async () => {
+    const live = new LiveQuestions(new ManualClock(), new Source());
+    const stops = Array.from({ length: 100 }, () => new AbortController());
+    const follow = (limit: number, { signal }: AbortController) =>
+      live.follow("movies", { limit: String(limit), keys: {} }, { signal });
+    for (const [i, stop] of stops.entries()) await follow(i, stop);
+    const more = new AbortController();
+    await expect(follow(100, more)).rejects.toThrow(BusyError);
+    await follow(7, more);
+    stops[0].abort();
+    await follow(100, more);
+    for (const stop of [...stops, more]) stop.abort();
+  });
+});
