@@ -71,13 +71,14 @@ export default function SeriesChart(props: SeriesChartProps) {
     };
   }, []);
   const { time, lines, bucketSeconds, seam } = shown.value;
+  const empty = lines.every(({ values }) => values.every((value) => value === null));
   return (
-    <figure class="chart">
+    <figure class="chart" data-empty={empty ? "yes" : undefined}>
       <div class="plot" ref={frame} aria-hidden="true">
         {!alive.value && <Sparkline values={lines.at(-1)?.values ?? []} label={props.title} />}
       </div>
       <figcaption>
-        {time.length === 0 ? "Nothing in this time." : (
+        {empty ? "Nothing in this time." : (
           <>
             {label(props.answer.measure)} per {spanText(bucketSeconds)}, times in UTC.
             {seam !== null && (
@@ -90,7 +91,7 @@ export default function SeriesChart(props: SeriesChartProps) {
           </>
         )}
       </figcaption>
-      {time.length > 0 && <DataTable shown={shown.value} title={props.title} />}
+      {!empty && <DataTable shown={shown.value} title={props.title} />}
     </figure>
   );
 }

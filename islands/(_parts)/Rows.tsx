@@ -29,6 +29,8 @@ export type Names = Readonly<Record<string, Readonly<Record<string, string>>>>;
 export function Rows(props: RowsProps) {
   const { columns, rows, sort, caption, names = {}, pages = {}, sortLinks } = props;
   const by = sort.replace(/^-/, "");
+  // A name stands where the key would: then it is no number that is told.
+  const titleOf = (name: string) => label(names[name] ? name.replace(/_id$/, "") : name);
   const most = Math.max(...rows.map((row) => Number(row[by] ?? 0)), 0) || 1;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
@@ -46,8 +48,8 @@ export function Rows(props: RowsProps) {
                   : undefined}
               >
                 {sortLinks?.[name] === undefined
-                  ? label(name)
-                  : <a href={sortLinks[name]}>{label(name)}</a>}
+                  ? titleOf(name)
+                  : <a href={sortLinks[name]}>{titleOf(name)}</a>}
               </th>
             ))}
           </tr>
@@ -83,7 +85,7 @@ function Cell({ column, row, names, pages, children }: {
   const shown = names[name]?.[text] ?? text;
   const page = pages[name];
   return (
-    <td class={isNumeric(type) ? "number" : undefined}>
+    <td class={isNumeric(type) ? "number" : names[name] ? "name" : undefined}>
       {page === undefined
         ? shown
         : <a href={page + encodeURIComponent(text)} title={`${label(name)} ${text}`}>{shown}</a>}

@@ -50,7 +50,7 @@ export function linesOf(
     ...shared,
     seam: apart < 0 || batch.series.length === 0 ? null : time[apart],
     lines: [
-      { label: "Merged", values, colour: "--speed", filled: true },
+      { label: "Merged", values, colour: "--speed", filled: false },
       { label: "Batch part", values: ofBatch, colour: "--batch", filled: true },
     ],
   };

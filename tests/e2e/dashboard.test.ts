@@ -185,7 +185,8 @@ describe("movies and users", () => {
       await page.waitForURL(`${world.url}/movies/${MOVIE}`);
       expect(await page.locator("h1").innerText()).toBe("Man of Steel");
       await page.getByText("2013 · Action").waitFor();
-      expect(await page.locator(".uplot canvas").count()).toBe(3);
+      expect(await page.locator(".chart").count()).toBe(3);
+      await page.getByText("View count per").waitFor();
       expect(await page.getByRole("heading", { name: "Ratings by whole stars" }).count()).toBe(1);
     });
     await on("/users", async (page) => {
