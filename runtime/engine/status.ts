@@ -21,7 +21,7 @@ export class Problems {
   /** Tells what somebody should mend, and keeps it until it is null. */
   set(key: string, problem: string | null): void {
     if (problem === null) return this.settle(key);
-    if (this.#standing.get(key) !== problem) this.#onProblem(problem, null);
+    if (this.#standing.get(key) !== problem) this.#onProblem(problem, undefined);
     this.#standing.set(key, problem);
   }
 

@@ -17,7 +17,7 @@ export interface ServerWarehouseOptions {
   readonly password: string;
   /** The database, made if absent. */
   readonly database: string;
-  /** Statements at once; an open result stream counts as one. Default 8. */
+  /** Statements at once; an open result stream counts as one. Default 16. */
   readonly connections?: number;
   /** How long a server may be silent within a statement, in milliseconds. Default 120,000. */
   readonly timeoutMs?: number;
@@ -58,7 +58,7 @@ const MOST_HEADER_BYTES = 2 ** 20;
 export async function openServerWarehouse(
   options: ServerWarehouseOptions,
 ): Promise<ClickHouseWarehouse> {
-  const { database, cluster, connections = 8, memoryLimitBytes = 4 * 2 ** 30 } = options;
+  const { database, cluster, connections = 16, memoryLimitBytes = 4 * 2 ** 30 } = options;
   assertUrl(options.url);
   assertName("database", database);
   if (cluster !== undefined) assertName("cluster", cluster);
