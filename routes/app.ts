@@ -13,7 +13,7 @@ export type AppOptions = ApiOptions;
 export const notRoutes: readonly RegExp[] = [/^app\.ts$/, /^api\/(?!\[)/];
 
 /** The longest that a page waits for the engine, in milliseconds; then it says so. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 5000;
 
 /**
  * Creates the app: its `fetch` is what `Deno.serve` takes.

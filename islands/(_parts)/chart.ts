@@ -69,10 +69,14 @@ export function newSince(
   const asked = new URL(url, location.href);
   if (layer === "batch") asked.searchParams.set("layer", "batch");
   if (spanSeconds !== null) {
-    const from = Math.floor((Date.now() / 1000 - spanSeconds) / stepSeconds) * stepSeconds;
-    asked.searchParams.set("from", new Date(from * 1000).toISOString());
-    asked.searchParams.set("bucket", `${answer.bucket_seconds}second`);
+    const nowSeconds = Date.now() / 1000;
+    const rounded = (seconds: number) => Math.floor(seconds / stepSeconds) * stepSeconds;
+    const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
+    asked.searchParams.set("from", iso(rounded(nowSeconds - spanSeconds)));
+    asked.searchParams.set("to", iso(rounded(nowSeconds) + stepSeconds));
   }
+  // Both layers in the buckets that are shown; an empty answer has none yet.
+  if (answer.time.length > 0) asked.searchParams.set("bucket", `${answer.bucket_seconds}second`);
   return asked.href;
 }
 
@@ -107,7 +111,7 @@ export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.O
       ...shown.value.lines.map(({ label, colour: name, filled }): uPlot.Series => ({
         ...{ label, stroke: colour(name), width: 1.5 },
         ...(filled ? { fill: faded(colour(name)) } : {}),
-        points: { show: (plot) => plot.data[0].length < 40, size: 5 },
+        points: { filter: alone, size: 5 },
         value: (_plot, value) => value === null ? "–" : value.toLocaleString("en"),
       })),
     ],
@@ -123,6 +127,14 @@ export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.O
     hooks: { draw: [(plot) => drawSeam(plot, shown.value.seam, ink)] },
   };
 }
+
+/** The values between two gaps: no line leads to them, so that only a point shows them. */
+const alone: uPlot.Series.Points.Filter = (plot, line, all) => {
+  if (all) return null;
+  const values = plot.data[line];
+  const none = (at: number) => values[at] === null || values[at] === undefined;
+  return [...values.keys()].filter((at) => !none(at) && none(at - 1) && none(at + 1));
+};
 
 const DAY = 86_400;
 

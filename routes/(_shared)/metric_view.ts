@@ -80,7 +80,7 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   return {
     ...{ range, layer, spanSeconds: span, stepSeconds },
     from: span === null ? instant("from") : rounded(Date.now() - span * 1000),
-    to: span === null ? instant("to") : null,
+    to: span === null ? instant("to") : rounded(Date.now() + stepSeconds * 1000),
     bucket: text("bucket"),
     measure: text("measure") || (info.measures.includes(sort) ? sort : info.measures[0]),
     top: text("top"),
@@ -158,8 +158,8 @@ async function readSeries(
     ...{ max_points: String(MOST_POINTS), keys: single },
   };
   const series = await outcomeOf(serving.series(info.name, question, signal), signal);
-  const { keys: _keys, from: _from, ...shared } = question;
-  const asked = view.spanSeconds === null ? { ...shared, from: question.from } : shared;
+  const { keys: _keys, from, to, ...shared } = question;
+  const asked = view.spanSeconds === null ? { ...shared, from, to } : shared;
   const url = new URLSearchParams(definedOf({ ...asked, ...single }));
   const showsSeam = view.layer === "merged" && view.top === "" &&
     series.answer !== null && series.answer.time.length > 0;

@@ -114,7 +114,7 @@ export async function keyPartsOf(
   const fitting = serving.metrics().filter((info) =>
     info.keys.length === names.length && info.keys.every(({ name }) => names.includes(name))
   );
-  return await Promise.all(fitting.map(async ({ name, title }): Promise<KeyPart> => {
+  const parts = await Promise.all(fitting.map(async ({ name, title }): Promise<KeyPart> => {
     const [rows, series] = await Promise.all([
       outcomeOf(serving.query(name, { limit: "1", keys }, signal), signal),
       outcomeOf(serving.series(name, { max_points: "200", keys }, signal), signal),
@@ -125,6 +125,8 @@ export async function keyPartsOf(
       fault: rows.fault ?? series.fault,
     };
   }));
+  // What there is nothing of comes last.
+  return parts.sort((a, b) => Number(a.row === null) - Number(b.row === null));
 }
 
 /** How often a movie got how many whole stars; null where no metric tells. */
