@@ -70,7 +70,7 @@ export default function SeriesChart(props: SeriesChartProps) {
       plot?.destroy();
     };
   }, []);
-  const { time, lines, bucketSeconds, seam } = shown.value;
+  const { lines, bucketSeconds, seam } = shown.value;
   const empty = lines.every(({ values }) => values.every((value) => value === null));
   return (
     <figure class="chart" data-empty={empty ? "yes" : undefined}>
