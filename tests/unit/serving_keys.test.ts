@@ -174,3 +174,41 @@ describe("keys of several columns", () => {
     expect(answers.every((answer) => frontierOf(answer)[0] === 10)).toBe(true);
   });
 });
+
+describe("questions for single keys while rows are written", () => {
+  it("have each row and frontier of one moment, one run and another", async () => {
+    const writing = new ServingWorld(warehouse);
+    await writing.clear();
+    await writing.generate(1200);
+    await writing.publish(user_stats, 1, [256, 256, 256]);
+    let running = true;
+    const writer = (async () => {
+      for (let to = 280; to <= 1200; to += 61) {
+        await Promise.all(
+          [0, 1, 2].map((p) => writing.flush(user_stats, p, Math.max(256, to - 61), to)),
+        );
+        if (to > 700 && to < 770) {
+          await writing.publish(user_stats, 2, [512, 512, 256], {
+            ...{ base: [256, 256, 256], fullRun: 1 },
+          });
+        }
+      }
+    })().finally(() => running = false);
+    let answers = 0;
+    while (running) {
+      const ids = [1, 7, 13, 21, 39, 4000];
+      const found = await Promise.all(
+        ids.map((id) => writing.serving.query("user_stats", { keys: { user_id: `${id}` } })),
+      );
+      expect(new Set(found.map(({ frontier, cut }) => `${frontier} ${cut}`)).size).toBe(1);
+      const where = `user_id IN (${ids.join(", ")})`;
+      const truth = await writing.truth(user_stats, frontierOf(found[0]), {
+        ...{ order: "user_id", where },
+      });
+      expect(found.flatMap(({ rows }) => rows)).toEqual(truth);
+      answers += ids.length;
+    }
+    await writer;
+    expect(answers).toBeGreaterThan(30);
+  });
+});
