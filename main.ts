@@ -26,6 +26,7 @@ const world = processWorld({
   serve: (services, config) => {
     const app = createApp(shareAnswers(services, systemClock), {
       writeToken: config.writeToken?.reveal(),
+      pages: config.roles.includes("serve"),
     });
     return Promise.resolve().then(() => listen(app.fetch, config, systemClock));
   },

@@ -6,7 +6,10 @@ import { createPages } from "./index.tsx";
 import { createStatic } from "./static_files.ts";
 
 /** Options of {@link createApp}. */
-export type AppOptions = ApiOptions;
+export interface AppOptions extends ApiOptions {
+  /** Whether there are pages beside the API. Default true. */
+  readonly pages?: boolean;
+}
 
 /**
  * Creates the app: its `fetch` is what `Deno.serve` takes.
@@ -18,10 +21,11 @@ export type AppOptions = ApiOptions;
  * ```
  */
 export function createApp(services: Services, options: AppOptions = {}): Hono {
-  const { report = console.error } = options;
+  const { report = console.error, pages = true } = options;
   const api = createApi(services, options);
   const app = new Hono();
-  app.route("/", createStatic()).route("/", createPages(services));
+  app.route("/", createStatic());
+  if (pages) app.route("/", createPages(services));
   app.onError((error, c) => {
     report(error);
     return c.text("Something went wrong here. The server's log tells more.", 500);

@@ -6,7 +6,8 @@ import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
 import type { KafkaAccess } from "../log/kafka/kafka_access.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
-import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
+import { soleMember } from "../sole_member.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 
 /** The ports, open. */
@@ -15,6 +16,8 @@ export interface Adapters {
   readonly warehouse: Warehouse;
   /** Opens the log of a topic. */
   readonly openLog: (topic: string) => Promise<EventLog>;
+  /** This process's part in the work over a log. */
+  readonly openMembership: (log: EventLog) => Membership;
   /** Whether ticks may be written to logs. */
   readonly ticks: boolean;
   /** Lets go of the store, which has nothing to flush. */
@@ -38,11 +41,11 @@ export async function openAdapters(
   const warehouse = await openWarehouse(config);
   opened.push(warehouse);
   await introduce(warehouse);
-  const openLog = config.kafkaBrokers === null
+  const { openLog, openMembership } = config.kafkaBrokers === null
     ? await localLogs(config, clock)
     : await kafkaLogs(config, clock, config.kafkaBrokers.split(","));
   const ticks = config.kafkaBrokers === null || config.kafkaTicks;
-  return { store, warehouse, openLog, ticks, closeStore };
+  return { store, warehouse, openLog, openMembership, ticks, closeStore };
 }
 
 interface OpenStore {
@@ -99,12 +102,17 @@ async function openWarehouse(config: Config): Promise<Warehouse> {
   });
 }
 
-async function localLogs(config: Config, clock: Clock): Promise<Adapters["openLog"]> {
+type Logs = Pick<Adapters, "openLog" | "openMembership">;
+
+async function localLogs(config: Config, clock: Clock): Promise<Logs> {
   const { dataDir, partitions, region } = config;
   await Deno.mkdir(join(dataDir, "log"), { recursive: true });
-  return (topic) => {
-    const path = join(dataDir, "log", `${topic}.sqlite`);
-    return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+  return {
+    openLog: (topic) => {
+      const path = join(dataDir, "log", `${topic}.sqlite`);
+      return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+    },
+    openMembership: (log) => soleMember(log, clock),
   };
 }
 
@@ -112,24 +120,39 @@ async function kafkaLogs(
   config: Config,
   clock: Clock,
   brokers: readonly string[],
-): Promise<Adapters["openLog"]> {
+): Promise<Logs> {
   const { openKafkaLog } = await import("../log/kafka/kafka_log.ts");
+  const { KafkaMembership } = await import("../log/kafka/kafka_membership.ts");
   const { kafkaSasl: mechanism, kafkaUser: user, kafkaPassword: password } = config;
+  const { kafkaPrefix, kafkaGroup, clickhouseDatabase, roles } = config;
   const access: KafkaAccess = {
     brokers,
     sasl: mechanism === null ? undefined : { mechanism, user: user!, password: password! },
     tls: config.kafkaTls ? { ca: await certificate(config.kafkaCa) } : undefined,
   };
-  return (topic) =>
-    openKafkaLog({
-      access,
-      topic,
-      prefix: config.kafkaPrefix,
-      region: config.region,
-      createWith: { partitions: config.partitions },
-      compression: config.kafkaCompression,
-      clock,
-    });
+  return {
+    openLog: (topic) =>
+      openKafkaLog({
+        access,
+        topic,
+        prefix: kafkaPrefix,
+        region: config.region,
+        createWith: { partitions: config.partitions },
+        compression: config.kafkaCompression,
+        clock,
+      }),
+    openMembership: (log) =>
+      // Tables of its own cannot hold what others have counted.
+      config.clickhouseUrl === null ? soleMember(log, clock) : new KafkaMembership({
+        access,
+        topic: kafkaPrefix + log.topic,
+        groupId: `${kafkaPrefix}${kafkaGroup}.${clickhouseDatabase}.${log.topic}`,
+        sessionMs: config.kafkaSessionMs,
+        roles,
+        partitionCount: () => log.partitionCount(),
+        clock,
+      }),
+  };
 }
 
 /** The text of a certificate's file. */

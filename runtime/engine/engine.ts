@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config, Role } from "../config.ts";
 import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, Services } from "../services.ts";
@@ -15,6 +15,7 @@ import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.
 import { createIngest } from "./ingest.ts";
 import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
+import { withinRoles } from "./roles.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
@@ -96,7 +97,8 @@ async function openOver(
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
   });
-  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs });
+  const { roles } = config;
+  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs, roles });
 }
 
 interface Parts extends Adapters {
@@ -106,6 +108,7 @@ interface Parts extends Adapters {
   readonly problems: Problems;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
+  readonly roles: readonly Role[];
 }
 
 function assemble(parts: Parts): Engine {
@@ -121,10 +124,7 @@ function assemble(parts: Parts): Engine {
     })),
     ...{ warehouse, clock, expand: catalogs.expand, publishedMaxAgeMs: PUBLISHED_MAX_AGE_MS },
   });
-  return {
-    store,
-    warehouse,
-    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
+  const services: Services = {
     batch: new Map(
       topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
     ),
@@ -152,6 +152,12 @@ function assemble(parts: Parts): Engine {
       },
     },
     status: () => statusOf({ ...parts, started }),
+  };
+  return {
+    ...withinRoles(services, parts.roles),
+    store,
+    warehouse,
+    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
     start() {
       running = Promise.all(topics.map((topic) => topic.run(stop.signal)));
     },
