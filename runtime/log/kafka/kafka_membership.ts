@@ -57,26 +57,36 @@ export class KafkaMembership implements Membership {
   }
 
   async run(signal: AbortSignal, progress: () => ReadonlyMap<number, bigint>): Promise<void> {
-    const { clock, groupId, roles } = this.#options;
+    const { roles, clock } = this.#options;
     if (!roles.some((role) => SHARED_ROLES.includes(role))) return;
+    const sessions = this.#sessions(signal, progress);
+    const aborted = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+    if (!signal.aborted) await aborted.promise;
+    // A join under way may take as long as a session; to leave ends it. Without its answer a new
+    // member has no name to leave by, and its session ends it.
+    const late = new AbortController();
+    const ended = this.#leave().then(() => sessions);
+    await Promise.race([ended, clock.sleep(LEAVE_MS, late.signal)]);
+    late.abort();
+  }
+
+  async #sessions(signal: AbortSignal, progress: () => ReadonlyMap<number, bigint>) {
+    const { clock, groupId } = this.#options;
     while (!signal.aborted) {
       try {
         await this.#session(signal, progress);
       } catch (error) {
-        if (signal.aborted) break;
+        if (signal.aborted) return;
         this.#error = kafkaError(`take part in group "${groupId}"`, error, {});
         await clock.sleep(PAUSE_MS, signal);
       }
     }
-    await this.#leave();
   }
 
   /** One connection's time in the group. @throws when the connection or the broker fails. */
   async #session(signal: AbortSignal, progress: () => ReadonlyMap<number, bigint>) {
     const group = await KafkaGroup.connect(this.#options);
-    // A join may take as long as a session: stopping does not wait for it.
-    const close = () => void group.close().catch(() => {});
-    signal.addEventListener("abort", close, { once: true });
     try {
       while (!signal.aborted) {
         try {
@@ -89,7 +99,6 @@ export class KafkaMembership implements Membership {
         }
       }
     } finally {
-      signal.removeEventListener("abort", close);
       await group.close().catch(() => {}); // it may be what failed
     }
   }
@@ -134,17 +143,14 @@ export class KafkaMembership implements Membership {
     }
   }
 
-  /** On a connection of its own: a join under way would hold it up. */
+  /** On a connection of its own: a broker answers a connection's requests one after the other. */
   async #leave(): Promise<void> {
     if (this.#memberId === "") return;
-    const stop = new AbortController();
-    const leaving = (async () => {
+    try {
       const group = await KafkaGroup.connect(this.#options);
       await group.leave(this.#memberId);
       await group.close();
-    })().catch(() => {}); // the session ends it later
-    await Promise.race([leaving, this.#options.clock.sleep(LEAVE_MS, stop.signal)]);
-    stop.abort();
+    } catch { /* Its session ends it. */ }
   }
 }
 
