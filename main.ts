@@ -4,6 +4,7 @@ import { systemClock } from "./runtime/clock.ts";
 import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
+import { checkServers } from "./runtime/engine/server_checks.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { loadPlugins } from "./runtime/engine/load_plugins.ts";
 import { shareAnswers } from "./runtime/engine/shared_calls.ts";
@@ -21,6 +22,10 @@ const world = processWorld({
       return found;
     },
     plugins: async () => (await loadPlugins(root)).map(({ plugin }) => plugin.name),
+    async *servers(config) {
+      const sources = (await loadPlugins(root)).map(({ plugin }) => plugin.source.topic);
+      yield* checkServers(config, [...new Set(sources)], systemClock);
+    },
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   serve: (services, config) => {

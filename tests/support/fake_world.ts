@@ -207,6 +207,7 @@ export function fakeWorld(
     inspect: {
       library: () => "/lib/libchdb.so",
       plugins: () => Promise.resolve(["popular_movies", "ratings"]),
+      async *servers() {},
     },
     readOwner: () => Promise.resolve(owner()),
     env: {},

@@ -29,6 +29,8 @@ interface InnerCluster {
 }
 
 interface InnerBroker {
+  /** By the number of a request. */
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
   disconnect(): Promise<void>;
   readonly connectionPool: {
     readonly host: string;
@@ -113,6 +115,12 @@ export class KafkaCluster {
   async metadata(): Promise<TopicMetadata> {
     const broker = await this.#inner.brokerPool.findConnectedBroker();
     return await this.#send(broker, metadataRequest(this.topic));
+  }
+
+  /** The newest version of a request that a broker knows. */
+  async newestVersion(apiKey: number): Promise<number> {
+    const { versions } = await this.#inner.brokerPool.findConnectedBroker();
+    return versions[apiKey].maxVersion;
   }
 
   /** Learns who leads the partitions, anew. */
