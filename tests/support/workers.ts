@@ -95,6 +95,18 @@ export class Cluster {
     );
   }
 
+  /** Sends something that is no event to every partition. */
+  async poison(partitions: number): Promise<void> {
+    const producer = testKafka().producer();
+    await producer.connect();
+    const messages = Array.from({ length: partitions }, (_, partition) => ({
+      partition,
+      value: `{"poison": ${partition}`,
+    }));
+    await producer.send({ topic: this.topic, messages });
+    await producer.disconnect();
+  }
+
   /** Kills a process for good. */
   async kill(worker: RunningProcess): Promise<void> {
     this.workers.splice(this.workers.indexOf(worker), 1);
@@ -128,8 +140,9 @@ export class Cluster {
    * the events that were produced. The workers are running.
    *
    * @param events each counts once.
+   * @param options.deadLetters what was sent that is no event. Default 0.
    */
-  async expectExact(events: number): Promise<void> {
+  async expectExact(events: number, { deadLetters = 0 } = {}): Promise<void> {
     const engine = await RunningEngine.open({
       dir: `${this.#dir}/observer`,
       env: { ...this.env, TWOFOLD_ROLES: "batch,serve" },
@@ -151,6 +164,8 @@ export class Cluster {
       const { topics: [{ partitions }] } = await engine.status();
       expect(partitions.reduce((sum, of) => sum + of.events, 0)).toBe(events);
       expect(partitions.some((of) => of.own)).toBe(false);
+      expect(partitions.reduce((sum, of) => sum + of.dead_letters, 0)).toBe(deadLetters);
+      expect(await engine.value("SELECT count() FROM dead_letters FINAL")).toBe(deadLetters);
       expect(engine.faults).toEqual([]);
     } finally {
       await engine.close();
