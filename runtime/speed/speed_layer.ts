@@ -61,6 +61,7 @@ export class LogSpeedLayer implements SpeedLayer {
   readonly #runs = new Map<number, PartitionRun>();
   /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
   readonly #ending = new Set<Promise<void>>();
+  readonly #started = new WeakSet<PartitionRun>();
   #waiters: { plugin: string; target: Cut; resolve: () => void }[] = [];
   #awaited = new AbortController();
 
@@ -81,8 +82,8 @@ export class LogSpeedLayer implements SpeedLayer {
         if (!assignment.speed.has(partition)) this.#drop(partition);
       }
       const gained = [...assignment.speed].filter((partition) => !this.#runs.has(partition));
-      if (gained.length > 0) await this.#take(gained, signal);
-      const taken = gained.every((partition) => this.#runs.has(partition));
+      const taken = await this.#tryTake(gained);
+      for (const run of this.#runs.values()) this.#start(run, signal);
       if (taken) await this.#membership.changed(assignment, signal);
       else await this.#options.clock.sleep(RETRY_MS, signal);
     }
@@ -244,29 +245,43 @@ export class LogSpeedLayer implements SpeedLayer {
     );
   }
 
-  /** Starts partitions where their tables stand; where that fails, they are not started. */
-  async #take(partitions: readonly number[], signal: AbortSignal): Promise<void> {
-    const { warehouse, log, ledger: facts, plugins, onProblem } = this.#options;
-    try {
-      const resume = await Promise.all(
-        plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
-      );
-      const histories = await resumeLedger(warehouse, facts, log);
-      for (const [i, partition] of partitions.entries()) {
-        const points = resume.map((of) => of[i]);
-        points.forEach((point, p) =>
-          this.#standings.note(plugins[p].plugin.name, partition, point)
-        );
-        const history = histories[partition];
-        const ledger = new LedgerPartition(partition, log, facts.lateAfterMs, history);
-        const run = new PartitionRun(partition, ledger, points, this.#options, this.#flusher);
-        this.#runs.set(partition, run);
-        const ending = run.run(signal).finally(() => this.#ending.delete(ending));
-        this.#ending.add(ending);
-      }
-    } catch (error) {
-      onProblem(`Cannot start partitions ${partitions.join(", ")} of ${log.topic}`, error);
+  /**
+   * Takes partitions on where their tables stand; {@link run} starts them.
+   *
+   * @throws TwofoldError when the tables or the log cannot be read.
+   */
+  async take(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const { warehouse, log, ledger: facts, plugins } = this.#options;
+    const resume = await Promise.all(
+      plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
+    );
+    const histories = await resumeLedger(warehouse, facts, log);
+    for (const [i, partition] of partitions.entries()) {
+      const points = resume.map((of) => of[i]);
+      points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));
+      const ledger = new LedgerPartition(partition, log, facts.lateAfterMs, histories[partition]);
+      const run = new PartitionRun(partition, ledger, points, this.#options, this.#flusher);
+      this.#runs.set(partition, run);
     }
+  }
+
+  async #tryTake(partitions: readonly number[]): Promise<boolean> {
+    try {
+      await this.take(partitions);
+      return true;
+    } catch (error) {
+      const { log, onProblem } = this.#options;
+      onProblem(`Cannot start partitions ${partitions.join(", ")} of ${log.topic}`, error);
+      return false;
+    }
+  }
+
+  #start(run: PartitionRun, signal: AbortSignal): void {
+    if (this.#started.has(run)) return;
+    this.#started.add(run);
+    const ending = run.run(signal).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   /** Leaves a partition to others; it flushes what it has, which does no harm. */
@@ -319,5 +334,8 @@ export class LogSpeedLayer implements SpeedLayer {
 export async function openSpeedLayer(options: SpeedLayerOptions): Promise<LogSpeedLayer> {
   const standings = new Standings(options);
   await standings.open();
-  return new LogSpeedLayer(options, standings);
+  const layer = new LogSpeedLayer(options, standings);
+  // What falls to this process whatever others do is at work as soon as the layer runs.
+  if (!options.membership?.shared) await layer.take(partitionsOf(options.log));
+  return layer;
 }
