@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { describe, expect, it } from "testing";
 import { FaultProxy } from "../support/fault_proxy.ts";
+import { root } from "../support/running_engine.ts";
 import { serverSetting } from "../support/server_settings.ts";
 import { Cluster, statusOf, SteadyProducer } from "../support/workers.ts";
 
@@ -30,11 +32,79 @@ async function behindProxies(
   }
 }
 
+/** A broker of this test alone. */
+class OwnBroker {
+  readonly #dir: string;
+  brokers = "";
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  static async start(): Promise<OwnBroker> {
+    const broker = new OwnBroker(await Deno.makeTempDir({ prefix: "twofold-broker-" }));
+    await broker.up();
+    broker.brokers =
+      /TWOFOLD_KAFKA_BROKERS=(\S+)/.exec(await broker.#services("status", "--env"))![1];
+    return broker;
+  }
+
+  /** Starts it, where it was. */
+  async up(): Promise<void> {
+    await this.#services("up");
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    const { pid } = JSON.parse(await Deno.readTextFile(join(this.#dir, "kafka.json")));
+    Deno.kill(pid, "SIGKILL");
+  }
+
+  async close(): Promise<void> {
+    await this.#services("down");
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+
+  async #services(verb: string, ...flags: string[]): Promise<string> {
+    const args = ["run", "-A", "tools/services/main.ts", verb, "--only", "kafka"];
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, "--data", this.#dir, ...flags],
+      cwd: root,
+    }).output();
+    return new TextDecoder().decode(stdout);
+  }
+}
+
 describe("workers whose servers fail", () => {
+  it("the Kafka broker is killed and comes back", async () => {
+    const broker = await OwnBroker.start();
+    const { brokers } = broker;
+    const env = { TWOFOLD_KAFKA_BROKERS: brokers };
+    const cluster = await Cluster.open({ partitions: PARTITIONS, env });
+    const producer = SteadyProducer.start(cluster.topic, { brokers });
+    try {
+      await cluster.start(2);
+      for (let kill = 0; kill < 2; kill++) {
+        await pause(2000);
+        await broker.kill();
+        await pause(FAULT_MS);
+        await broker.up();
+      }
+      await pause(2000);
+      await cluster.expectExact(await producer.stop());
+      await cluster.stop();
+    } finally {
+      await broker.up(); // else the producer would wait for ever
+      await producer.stop();
+      await cluster.close();
+      await broker.close();
+    }
+  });
+
   it("ClickHouse and S3 refuse, hang and cut connections, with poison in every partition", async () => {
     await behindProxies(async (cluster, { clickhouse, s3 }) => {
       await cluster.start(2);
-      const producer = await SteadyProducer.start(cluster.topic);
+      const producer = SteadyProducer.start(cluster.topic);
       await cluster.poison(PARTITIONS);
       for (const mode of ["refuse", "hang", "cut"] as const) {
         clickhouse.become(mode);
@@ -53,11 +123,11 @@ describe("workers whose servers fail", () => {
   it("a burst of ten times the rate while ClickHouse is gone stays within bounds of memory", async () => {
     await behindProxies(async (cluster, { clickhouse }) => {
       const [worker] = await cluster.start(1);
-      const usual = await SteadyProducer.start(cluster.topic, { eventsPerSecond: 400, seed: 1 });
+      const usual = SteadyProducer.start(cluster.topic, { eventsPerSecond: 400, seed: 1 });
       await pause(2000);
       const before = await residentBytes(worker.child.pid);
       clickhouse.become("refuse");
-      const burst = await SteadyProducer.start(cluster.topic, { eventsPerSecond: 4000, seed: 2 });
+      const burst = SteadyProducer.start(cluster.topic, { eventsPerSecond: 4000, seed: 2 });
       await pause(8000);
       const sent = await burst.stop();
       expect(sent).toBeGreaterThan(10_000);

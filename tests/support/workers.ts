@@ -1,12 +1,12 @@
 /** Several `start` processes that share a topic on real servers, and a producer that never rests. */
 import { expect } from "testing";
-import { type Producer } from "kafkajs";
+import type { Kafka, Producer } from "kafkajs";
 import type { Status } from "../../runtime/services.ts";
 import { RunningProcess } from "./command.ts";
 import { eventually } from "./eventually.ts";
 import { makeTopic, testKafka } from "./kafka_topic.ts";
 import { LogTruth } from "./log_truth.ts";
-import { movieEvents, take } from "./movie_events.ts";
+import { type MovieEvent, movieEvents, take } from "./movie_events.ts";
 import { eventsIn, expectParity } from "./parity_of_layers.ts";
 import { RunningEngine } from "./running_engine.ts";
 import { allServerSettings } from "./server_settings.ts";
@@ -43,7 +43,7 @@ export class Cluster {
 
   static async open({ partitions, env = {} }: ClusterOptions): Promise<Cluster> {
     const unique = crypto.randomUUID().slice(0, 8);
-    const all = {
+    const all: Record<string, string> = {
       ...allServerSettings(),
       TWOFOLD_KAFKA_PREFIX: `w${unique}.`,
       TWOFOLD_S3_PREFIX: `workers/${unique}`,
@@ -57,7 +57,7 @@ export class Cluster {
       ...env,
     };
     const cluster = new Cluster(all, await Deno.makeTempDir({ prefix: "twofold-workers-" }));
-    await makeTopic({ topic: cluster.topic, numPartitions: partitions });
+    await makeTopic({ topic: cluster.topic, numPartitions: partitions }, all.TWOFOLD_KAFKA_BROKERS);
     return cluster;
   }
 
@@ -183,23 +183,35 @@ async function driftOfFullRun({ engine }: RunningEngine): Promise<(number | null
   return run!.plugins.map(({ drift }) => drift);
 }
 
-/** Sends events at a steady rate, as other people's programs do: the same user to one partition. */
+/** Options of {@link SteadyProducer.start}. */
+export interface SteadyProducerOptions {
+  /** Default 400. */
+  readonly eventsPerSecond?: number;
+  /** Producers with different seeds send different events. Default 1. */
+  readonly seed?: number;
+  /** Default: the test cluster. */
+  readonly brokers?: string;
+}
+
+/**
+ * Sends events at a steady rate, as other people's programs do: the same user to one partition, and
+ * what was not acknowledged once more.
+ */
 export class SteadyProducer {
   #sent = 0;
+  readonly #kafka: Kafka;
+  readonly #topic: string;
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
 
-  private constructor(producer: Producer, topic: string, eventsPerSecond: number, seed: number) {
-    this.#ended = this.#run(producer, topic, eventsPerSecond, seed);
+  private constructor(topic: string, options: SteadyProducerOptions) {
+    this.#kafka = testKafka(options.brokers);
+    this.#topic = topic;
+    this.#ended = this.#run(options);
   }
 
-  static async start(
-    topic: string,
-    { eventsPerSecond = 400, seed = 1 }: { eventsPerSecond?: number; seed?: number } = {},
-  ): Promise<SteadyProducer> {
-    const producer = testKafka().producer({ idempotent: true, maxInFlightRequests: 1 });
-    await producer.connect();
-    return new SteadyProducer(producer, topic, eventsPerSecond, seed);
+  static start(topic: string, options: SteadyProducerOptions = {}): SteadyProducer {
+    return new SteadyProducer(topic, options);
   }
 
   /** Events sent and acknowledged so far. */
@@ -214,23 +226,39 @@ export class SteadyProducer {
     return this.#sent;
   }
 
-  async #run(producer: Producer, topic: string, eventsPerSecond: number, seed: number) {
+  async #run({ eventsPerSecond = 400, seed = 1 }: SteadyProducerOptions): Promise<void> {
     const events = movieEvents({ seed, firstUser: seed * 1_000_000, aroundMs: Date.now() });
     const each = Math.max(1, Math.round(eventsPerSecond * PRODUCE_EVERY_MS / 1000));
+    let producer: Producer | null = null;
     while (!this.#stop.signal.aborted) {
       const chunk = take(events, each);
       const again = chunk.slice(0, 1); // as a retry would
-      await producer.send({
-        topic,
-        messages: [...chunk, ...again].map((event) => ({
-          key: String(event.user_id),
-          value: JSON.stringify(event),
-        })),
-      });
+      while (!await this.#send(producer ??= await this.#connect(), [...chunk, ...again])) {
+        await producer.disconnect().catch(() => {});
+        producer = null;
+      }
       this.#sent += chunk.length;
-      await new Promise((resolve) => setTimeout(resolve, PRODUCE_EVERY_MS));
+      await pause(PRODUCE_EVERY_MS);
     }
-    await producer.disconnect();
+    await producer?.disconnect();
+  }
+
+  async #connect(): Promise<Producer> {
+    for (;;) {
+      const producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+      const connected = await producer.connect().then(() => true, () => false);
+      if (connected) return producer;
+      await pause(PRODUCE_EVERY_MS);
+    }
+  }
+
+  /** @returns whether they were acknowledged; if not, nobody knows what became of them. */
+  async #send(producer: Producer, events: readonly MovieEvent[]): Promise<boolean> {
+    const messages = events.map((event) => ({
+      key: String(event.user_id),
+      value: JSON.stringify(event),
+    }));
+    return await producer.send({ topic: this.#topic, messages }).then(() => true, () => false);
   }
 }
 
