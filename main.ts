@@ -8,6 +8,7 @@ import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/errors.ts";
+import { checkServers } from "./runtime/engine/server_checks.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { loadPlugins } from "./runtime/engine/load_plugins.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
@@ -25,11 +26,16 @@ const world = processWorld({
       return found;
     },
     plugins: async () => (await loadPlugins(root)).map(({ plugin }) => plugin.name),
+    async *servers(config) {
+      const sources = (await loadPlugins(root)).map(({ plugin }) => plugin.source.topic);
+      yield* checkServers(config, [...new Set(sources)], systemClock);
+    },
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
   async serve(services, config) {
     const develops = config.command === "dev" && !Deno.build.standalone;
-    const site = develops ? await openDevSite() : await loadSite();
+    const pages = config.roles.includes("serve");
+    const site = !pages ? null : develops ? await openDevSite() : await loadSite();
     const app = createApp(shareAnswers(services, systemClock), site, {
       writeToken: config.writeToken?.reveal(),
     });

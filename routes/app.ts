@@ -18,7 +18,8 @@ const PATIENCE_MS = 5000;
 /**
  * Creates the app: its `fetch` is what `Deno.serve` takes.
  *
- * @param site the pages and islands, loaded; in development it adds what follows their files.
+ * @param site the pages and islands, loaded; in development it adds what follows their files. Null
+ * where a process has no pages.
  * @example
  * ```ts ignore
  * const app = createApp(services, await loadBuildCache({ root, bundle }), { writeToken: "…" });
@@ -27,10 +28,11 @@ const PATIENCE_MS = 5000;
  */
 export function createApp(
   services: Services,
-  site: BuildCache & Partial<Pick<DevSite, "middleware">>,
+  site: (BuildCache & Partial<Pick<DevSite, "middleware">>) | null,
   options: AppOptions = {},
-): { fetch(request: Request): Promise<Response> } {
+): { fetch(request: Request): Response | Promise<Response> } {
   const api = createApi(services, options);
+  if (site === null) return { fetch: (request) => api.fetch(request) };
   const app = new App<State>()
     .use(...site.middleware === undefined ? [] : [site.middleware<State>()])
     .use(csp({ useNonce: true }))

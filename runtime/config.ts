@@ -1,7 +1,7 @@
 /** The settings: one table that drives reading, faults, defaults and docs. */
 import { totalmem } from "node:os";
 import { UserError } from "./errors.ts";
-import { serverFaults, serverSettings } from "./server_settings.ts";
+import { ROLES, serverFaults, serverSettings } from "./server_settings.ts";
 import {
   choice,
   duration,
@@ -11,6 +11,7 @@ import {
   secret,
   type SettingType,
   size,
+  some,
   text,
   whole,
 } from "./setting_types.ts";
@@ -33,6 +34,9 @@ export type Command =
   | "sql"
   | "doctor"
   | "completions";
+
+/** Something that a process may do. */
+export type Role = typeof ROLES[number];
 
 /** What a default may depend on. */
 interface DefaultContext {
@@ -160,6 +164,15 @@ export const settings = {
     flag: null,
     type: secret,
     summary: "What a writer has to send as a bearer token",
+  }),
+  roles: filled({
+    env: "TWOFOLD_ROLES",
+    flag: "roles",
+    type: some(...ROLES),
+    default: () => ROLES,
+    summary:
+      "What this process does of what several share: take events in, compute windows, archive, " +
+      "run the batch (with compaction and retention), answer questions",
   }),
   simulator: filled({
     env: "TWOFOLD_SIMULATOR",

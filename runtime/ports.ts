@@ -90,6 +90,40 @@ export interface EventLog {
 }
 
 // ---------------------------------------------------------------------------------------------
+// Sharing the work
+
+/** What falls to one process of those that share a topic. A new object whenever it changes. */
+export interface Assignment {
+  /** Partitions whose windows it computes. */
+  readonly speed: ReadonlySet<number>;
+  /** Partitions that it archives. */
+  readonly archive: ReadonlySet<number>;
+  /** Whether it does what one process at a time should: batch runs, compaction, retention. */
+  readonly batch: boolean;
+}
+
+/**
+ * A process's part in a topic. It says who should work, never who may: two processes that both take
+ * a partition for theirs write the same values, so nothing has to be handed over.
+ */
+export interface Membership {
+  /** Whether other processes may have a part too: then the tables tell how far they are. */
+  readonly shared: boolean;
+  /** What falls to this process now; nothing before {@link Membership.run}. */
+  assignment(): Assignment;
+  /** Resolves when the assignment is another one than `known`, or when `signal` aborts. */
+  changed(known: Assignment, signal: AbortSignal): Promise<void>;
+  /** Why this process takes no part at the moment; null while it does. */
+  readonly error: Error | null;
+  /**
+   * Takes part until `signal` aborts, and then leaves. Called once.
+   *
+   * @param progress how far this process's partitions are, for other people's tools.
+   */
+  run(signal: AbortSignal, progress: () => ReadonlyMap<number, bigint>): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------
 // Decoding
 
 /** Turns records into columns, one chunk at a time. Not shared between callers: it has scratch. */

@@ -1,6 +1,6 @@
 /** The settings of servers outside the process. Without them everything is in the data folder. */
 import type { Config, ConfigFault, Setting } from "./config.ts";
-import { choice, onOff, password, type SettingType, text } from "./setting_types.ts";
+import { choice, duration, onOff, password, type SettingType, text } from "./setting_types.ts";
 
 /** A setting that may stay open; by variable only, because they are many and some are secret. */
 function open<T>(env: string, type: SettingType<T>, summary: string): Setting<T> {
@@ -36,6 +36,18 @@ export const serverSettings = {
     text("letters, digits, dots and dashes", /^[A-Za-z0-9._-]{0,100}$/),
     "",
     "What stands before the topics' names in Kafka",
+  ),
+  kafkaGroup: filled(
+    "KAFKA_GROUP",
+    text("letters, digits, dots and dashes", /^[A-Za-z0-9._-]{1,100}$/),
+    "twofold",
+    "Consumer group of the processes that share the work; the names of database and topic follow it",
+  ),
+  kafkaSessionMs: filled(
+    "KAFKA_SESSION",
+    duration({ min: 6000, max: 300_000 }),
+    10_000,
+    "How long a process may be silent before the others take its partitions",
   ),
   kafkaTicks: filled(
     "KAFKA_TICKS",
@@ -100,6 +112,9 @@ export const serverSettings = {
   clickhouseCa: open("CLICKHOUSE_CA", file, "File of the authority that signed the server's, PEM"),
 };
 
+/** What a process may do. */
+export const ROLES = ["ingest", "speed", "archive", "batch", "serve"] as const;
+
 type Name = keyof typeof serverSettings;
 
 /** What has to be given with what, and why. */
@@ -112,6 +127,22 @@ const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: strin
 
 /** Settings of servers that are of no use without others. */
 export function serverFaults(config: Config): ConfigFault[] {
+  return [...missing(config), ...roleFaults(config)];
+}
+
+/** What nobody else can do has to be done here. */
+function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault[] {
+  const isShared = kafkaBrokers !== null && clickhouseUrl !== null;
+  if (isShared || roles === undefined || roles.length === ROLES.length) return [];
+  return [{
+    setting: "TWOFOLD_ROLES",
+    wanted:
+      "all of them, because only with Kafka and a ClickHouse server there are other processes",
+    got: JSON.stringify(roles.join(",")),
+  }];
+}
+
+function missing(config: Config): ConfigFault[] {
   return NEEDS.filter(([given]) => config[given] !== null && config[given] !== undefined)
     .flatMap(([given, needs, why]) =>
       needs.filter((need) => config[need] === null).map((need) => ({

@@ -78,6 +78,8 @@ export interface PartitionStatus {
   readonly late_events: number;
   readonly repeats: number;
   readonly dead_letters: number;
+  /** Whether this process reads it; if not, what is told of it is what the tables say. */
+  readonly own: boolean;
   /** Why the partition stopped; null while it runs. */
   readonly error: string | null;
 }
@@ -326,6 +328,8 @@ export interface Status {
   readonly version: string;
   /** ISO 8601. */
   readonly started: string;
+  /** What this process does. */
+  readonly roles: readonly string[];
   readonly ready: boolean;
   /** What keeps it from being whole, in words; empty when all is well. */
   readonly problems: readonly string[];

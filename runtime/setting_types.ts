@@ -116,6 +116,19 @@ export function choice<const C extends string>(...values: C[]): SettingType<C> {
   };
 }
 
+/** Some of a fixed list of texts, with commas between; told in the order of that list. */
+export function some<const C extends string>(...values: readonly C[]): SettingType<readonly C[]> {
+  return {
+    wanted: `some of ${values.join(",")}`,
+    parse: (text) => {
+      const given = text.split(",").map((each) => each.trim());
+      if (given.some((each) => !(values as readonly string[]).includes(each))) return undefined;
+      return values.filter((value) => given.includes(value));
+    },
+    show: (value) => value.join(","),
+  };
+}
+
 /** On or off. */
 export const onOff: SettingType<boolean> = {
   wanted: "true or false",

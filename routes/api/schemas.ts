@@ -222,6 +222,7 @@ export const status = named(
   z.object({
     version: z.string(),
     started: instant("Start of the process"),
+    roles: z.array(z.string()).meta({ description: "What this process does" }),
     ready: z.boolean(),
     problems: z.array(z.string()).meta({ description: "What keeps it from being whole" }),
     topics: z.array(z.object({
@@ -240,6 +241,9 @@ export const status = named(
         late_events: count("Late events, counted all the same"),
         repeats: count("Repeats, not counted"),
         dead_letters: count("Records that could not be decoded"),
+        own: z.boolean().meta({
+          description: "Whether this process reads it; if not, the tables tell of it",
+        }),
         error: z.string().nullable().meta({ description: "Why it stopped" }),
       })),
     })),

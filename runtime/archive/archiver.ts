@@ -5,7 +5,15 @@ import { allocateColumns, type Columns } from "../columns.ts";
 import { LogGapError, retry, TwofoldError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
-import { type Decoder, type EventLog, type ObjectStore, RecordKind } from "../ports.ts";
+import {
+  type Assignment,
+  type Decoder,
+  type EventLog,
+  type Membership,
+  type ObjectStore,
+  RecordKind,
+} from "../ports.ts";
+import { soleMember } from "../sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
@@ -25,6 +33,8 @@ export interface ArchiverOptions {
    * gives the lost range its empty manifests, for an operator who knows. Default `"stop"`.
    */
   readonly lostRanges?: "stop" | "skip";
+  /** Which partitions fall to this process. Default: all. */
+  readonly membership?: Membership;
 }
 
 /** Records decoded at a time. */
@@ -54,6 +64,7 @@ export class Archiver {
   readonly #decoder: Decoder;
   readonly #columns: Columns;
   readonly #chain: ArchiveChain;
+  readonly #membership: Membership;
   readonly #partitions = new Map<number, PartitionState>();
   readonly #archived = new Map<number, bigint>();
   readonly #errors = new Map<number, Error>();
@@ -65,6 +76,7 @@ export class Archiver {
     this.#decoder = options.createDecoder();
     this.#columns = allocateColumns(options.schema, CHUNK_RECORDS);
     this.#chain = new ArchiveChain(options.schema.topic, options.store);
+    this.#membership = options.membership ?? soleMember(options.log, options.clock);
   }
 
   /** How far this log is archived; a partition that was not looked at yet stands at 0. */
@@ -115,14 +127,20 @@ export class Archiver {
   }
 
   /**
-   * Archives blocks as they close, until `signal` aborts. Errors that may pass are retried; one that
-   * may not stops its partition. {@link error} tells both.
+   * Archives blocks of the partitions that fall to this process as they close, until `signal` aborts.
+   * Errors that may pass are retried; one that may not stops its partition. {@link error} tells both.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, clock } = this.#options;
+    const { clock } = this.#options;
     const stopped = new Set<number>();
     while (!signal.aborted) {
-      for (let partition = 0; partition < log.partitionCount(); partition++) {
+      const assignment = this.#membership.assignment();
+      for (const partition of [...this.#archived.keys()]) {
+        if (assignment.archive.has(partition)) continue;
+        this.#forget(partition);
+        stopped.delete(partition);
+      }
+      for (const partition of assignment.archive) {
         if (stopped.has(partition) || signal.aborted) continue;
         try {
           await retry(() => this.archiveClosed(partition, signal), {
@@ -133,8 +151,15 @@ export class Archiver {
           if (!(error instanceof TwofoldError && error.retriable)) stopped.add(partition);
         }
       }
-      await this.#more(stopped, signal);
+      await this.#more(assignment, stopped, signal);
     }
+  }
+
+  /** Others go on with the partition: how far they are, the manifests tell. */
+  #forget(partition: number): void {
+    this.#partitions.delete(partition);
+    this.#archived.delete(partition);
+    this.#errors.delete(partition);
   }
 
   async #archiveClosed(partition: number, signal?: AbortSignal): Promise<bigint> {
@@ -215,17 +240,22 @@ export class Archiver {
   }
 
   /** Resolves when there may be more to do. */
-  async #more(stopped: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
+  async #more(
+    assignment: Assignment,
+    stopped: ReadonlySet<number>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { log, clock } = this.#options;
     const waiting = new AbortController();
     const abort = () => waiting.abort();
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    // New partitions and partitions in error are looked at again after a while.
+    // Partitions in error are looked at again after a while.
     const again = clock.sleep(LOOK_AGAIN_MS, waiting.signal);
     const changes = [...this.#partitions]
       .filter(([partition]) => !stopped.has(partition))
       .map(([partition, { read }]) => log.changed(partition, read, waiting.signal));
+    changes.push(this.#membership.changed(assignment, waiting.signal));
     await Promise.race([again, ...changes.map((change) => change.catch(() => again))]);
     waiting.abort();
     signal.removeEventListener("abort", abort);

@@ -28,6 +28,8 @@ export interface CompactorOptions {
    * 3,600,000: twice as long as a reader may rely on what it knows (`RELATION_VALID_MS`).
    */
   readonly graceMs?: number;
+  /** Whether this process compacts now: one at a time is enough. Default: always. */
+  readonly isOurTurn?: () => boolean;
   /** Told what failed; it is tried again. */
   readonly onProblem?: (message: string, error: unknown) => void;
 }
@@ -103,9 +105,10 @@ export class Compactor {
 
   /** Compacts and removes what is due, once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onProblem } = this.#options;
+    const { clock, onProblem, isOurTurn = () => true } = this.#options;
     while (!signal.aborted) {
       await clock.sleep(PAUSE_MS, signal);
+      if (!isOurTurn()) continue;
       try {
         while (!signal.aborted && await this.compactOnce(signal) > 0);
         if (!signal.aborted) await this.collectGarbage(signal);

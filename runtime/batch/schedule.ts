@@ -1,8 +1,6 @@
 import { Cron } from "croner";
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
-import type { BatchLayer } from "../services.ts";
-
 /** When to run. */
 export interface Schedule {
   /**
@@ -43,14 +41,14 @@ export function parseCron(expression: string): Schedule {
 const LONGEST_SLEEP_MS = 86_400_000;
 
 /**
- * Runs the batch at the times of a cron expression until `signal` aborts. Never two at once: times
+ * Calls `run` at the times of a cron expression until `signal` aborts. Never twice at once: times
  * that pass while a run is under way are left out.
  *
  * @param onError called with what a run threw; the schedule goes on.
  * @throws UserError when the expression cannot be read.
  */
 export async function runOnSchedule(
-  batch: BatchLayer,
+  run: () => Promise<void>,
   cron: string,
   clock: Clock,
   signal: AbortSignal,
@@ -65,7 +63,7 @@ export async function runOnSchedule(
     }
     if (signal.aborted) return;
     try {
-      await batch.run({ signal });
+      await run();
     } catch (error) {
       if (!signal.aborted) onError(error);
     }

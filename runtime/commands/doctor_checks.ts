@@ -7,7 +7,7 @@ import {
   unknownVariables,
 } from "../config.ts";
 import { settingSources } from "../setting_sources.ts";
-import { type Check, failed, fine } from "./check.ts";
+import { type Check, failed, fine } from "../check.ts";
 import { connect } from "./client.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { folderChecks } from "./doctor_folder.ts";
@@ -33,10 +33,13 @@ export async function* checksOf(
   const given = { command: "start" as const, flags, env };
   const read = await attempt("settings", null, () => settingsCheck(given, env));
   yield read;
-  yield await attempt("clickhouse", "run `deno install`, or set --libchdb", () => {
-    const path = flags.libchdb ?? env[settings.libchdbPath.env];
-    return fine("clickhouse", inspect.library(path ? String(path) : null));
-  });
+  const hasServer = Boolean(env[settings.clickhouseUrl.env]);
+  if (!hasServer) {
+    yield await attempt("clickhouse", "run `deno install`, or set --libchdb", () => {
+      const path = flags.libchdb ?? env[settings.libchdbPath.env];
+      return fine("clickhouse", inspect.library(path ? String(path) : null));
+    });
+  }
   yield await attempt("plugins", "mend or remove that file", async () => {
     const names = await inspect.plugins();
     return fine("plugins", `${counted(names.length, "plugin")}: ${names.join(", ")}`);
@@ -46,6 +49,7 @@ export async function* checksOf(
   const owner = await world.readOwner(config.dataDir).catch(() => null);
   yield* folderChecks(config, owner, world.clock);
   yield await portCheck(config, owner);
+  yield* inspect.servers(config);
   if (owner === null) return;
   yield await attempt("process", "look at its log", () => processCheck(owner, config, world));
 }

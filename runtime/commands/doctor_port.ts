@@ -1,6 +1,6 @@
 /** Whether the port is free, or who answers there. */
 import type { Config } from "../config.ts";
-import { type Check, fine, wordsOf } from "./check.ts";
+import { type Check, fine, wordsOf } from "../check.ts";
 import type { Owner } from "./world.ts";
 
 const ANSWER_MS = 2000;

@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Services } from "../services.ts";
+import type { Check } from "../check.ts";
 
 /** The engine as commands use it. */
 export interface RunningEngine extends Services {
@@ -46,6 +47,8 @@ export interface Inspect {
   library(path: string | null): string;
   /** Loads the plugins. @returns their names. @throws UserError naming the file at fault. */
   plugins(): Promise<string[]>;
+  /** Looks at the servers that the settings name; nothing where they name none. */
+  servers(config: Config): AsyncIterable<Check>;
 }
 
 /** Told of a fault that the process survives. */

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { openLocalStore } from "../archive/local_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
-import type { KafkaAccess } from "../log/kafka/kafka_access.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
-import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
+import { soleMember } from "../sole_member.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
+import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
 
 /** The ports, open. */
 export interface Adapters {
@@ -15,6 +15,8 @@ export interface Adapters {
   readonly warehouse: Warehouse;
   /** Opens the log of a topic. */
   readonly openLog: (topic: string) => Promise<EventLog>;
+  /** This process's part in the work over a log. */
+  readonly openMembership: (log: EventLog) => Membership;
   /** Whether ticks may be written to logs. */
   readonly ticks: boolean;
   /** Lets go of the store, which has nothing to flush. */
@@ -38,11 +40,11 @@ export async function openAdapters(
   const warehouse = await openWarehouse(config);
   opened.push(warehouse);
   await introduce(warehouse);
-  const openLog = config.kafkaBrokers === null
+  const { openLog, openMembership } = config.kafkaBrokers === null
     ? await localLogs(config, clock)
-    : await kafkaLogs(config, clock, config.kafkaBrokers.split(","));
+    : await kafkaLogs(config, clock);
   const ticks = config.kafkaBrokers === null || config.kafkaTicks;
-  return { store, warehouse, openLog, ticks, closeStore };
+  return { store, warehouse, openLog, openMembership, ticks, closeStore };
 }
 
 interface OpenStore {
@@ -58,18 +60,7 @@ async function openStore(config: Config, clock: Clock): Promise<OpenStore> {
     return { store, introduce: () => Promise.resolve(), closeStore: () => {} };
   }
   const { openS3Store } = await import("../archive/s3_store.ts");
-  const store = await openS3Store({
-    endpoint: config.s3Endpoint,
-    bucket: config.s3Bucket!,
-    prefix: config.s3Prefix ?? undefined,
-    region: config.s3Region,
-    accessKey: config.s3AccessKey!,
-    secretKey: config.s3SecretKey!.reveal(),
-    pathStyle: config.s3PathStyle,
-    caCertificate: await certificate(config.s3Ca),
-    cluster: config.clickhouseCluster ?? undefined,
-    clock,
-  });
+  const store = await openS3Store(await s3OptionsOf(config, clock));
   return {
     store,
     introduce: (warehouse) => store.introduceTo(warehouse),
@@ -88,56 +79,49 @@ async function openWarehouse(config: Config): Promise<Warehouse> {
     });
   }
   const { openServerWarehouse } = await import("../warehouse/server_warehouse.ts");
-  return await openServerWarehouse({
-    url: config.clickhouseUrl,
-    user: config.clickhouseUser,
-    password: config.clickhousePassword?.reveal() ?? "",
-    database,
-    memoryLimitBytes,
-    cluster: config.clickhouseCluster ?? undefined,
-    caCertificate: await certificate(config.clickhouseCa),
-  });
+  return await openServerWarehouse(await warehouseOptionsOf(config));
 }
 
-async function localLogs(config: Config, clock: Clock): Promise<Adapters["openLog"]> {
+type Logs = Pick<Adapters, "openLog" | "openMembership">;
+
+async function localLogs(config: Config, clock: Clock): Promise<Logs> {
   const { dataDir, partitions, region } = config;
   await Deno.mkdir(join(dataDir, "log"), { recursive: true });
-  return (topic) => {
-    const path = join(dataDir, "log", `${topic}.sqlite`);
-    return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+  return {
+    openLog: (topic) => {
+      const path = join(dataDir, "log", `${topic}.sqlite`);
+      return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+    },
+    openMembership: (log) => soleMember(log, clock),
   };
 }
 
-async function kafkaLogs(
-  config: Config,
-  clock: Clock,
-  brokers: readonly string[],
-): Promise<Adapters["openLog"]> {
+async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
   const { openKafkaLog } = await import("../log/kafka/kafka_log.ts");
-  const { kafkaSasl: mechanism, kafkaUser: user, kafkaPassword: password } = config;
-  const access: KafkaAccess = {
-    brokers,
-    sasl: mechanism === null ? undefined : { mechanism, user: user!, password: password! },
-    tls: config.kafkaTls ? { ca: await certificate(config.kafkaCa) } : undefined,
+  const { KafkaMembership } = await import("../log/kafka/kafka_membership.ts");
+  const { kafkaPrefix, roles } = config;
+  const access = await kafkaAccessOf(config);
+  return {
+    openLog: (topic) =>
+      openKafkaLog({
+        access,
+        topic,
+        prefix: kafkaPrefix,
+        region: config.region,
+        createWith: { partitions: config.partitions },
+        compression: config.kafkaCompression,
+        clock,
+      }),
+    openMembership: (log) =>
+      // Tables of its own cannot hold what others have counted.
+      config.clickhouseUrl === null ? soleMember(log, clock) : new KafkaMembership({
+        access,
+        topic: kafkaPrefix + log.topic,
+        groupId: groupIdOf(config, log.topic),
+        sessionMs: config.kafkaSessionMs,
+        roles,
+        partitionCount: () => log.partitionCount(),
+        clock,
+      }),
   };
-  return (topic) =>
-    openKafkaLog({
-      access,
-      topic,
-      prefix: config.kafkaPrefix,
-      region: config.region,
-      createWith: { partitions: config.partitions },
-      compression: config.kafkaCompression,
-      clock,
-    });
-}
-
-/** The text of a certificate's file. */
-async function certificate(path: string | null): Promise<string | undefined> {
-  if (path === null) return undefined;
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new UserError(`Cannot read the certificate "${path}"`, { cause });
-  }
 }

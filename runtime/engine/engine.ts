@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config, Role } from "../config.ts";
 import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
@@ -16,6 +16,7 @@ import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.
 import { createIngest } from "./ingest.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
+import { withinRoles } from "./roles.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
@@ -98,7 +99,10 @@ async function openOver(
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
     onProblem: (catalog, problem) => problems.set(`catalog ${catalog}`, problem),
   });
-  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs, loaded });
+  const { roles } = config;
+  return assemble({
+    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
+  });
 }
 
 interface Parts extends Adapters {
@@ -109,6 +113,7 @@ interface Parts extends Adapters {
   readonly version: string;
   readonly catalogs: OpenCatalogs;
   readonly loaded: readonly LoadedPlugin[];
+  readonly roles: readonly Role[];
 }
 
 function assemble(parts: Parts): Engine {
@@ -125,10 +130,7 @@ function assemble(parts: Parts): Engine {
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
   });
-  return {
-    store,
-    warehouse,
-    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
+  const services: Services = {
     batch: new Map(
       topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
     ),
@@ -157,6 +159,12 @@ function assemble(parts: Parts): Engine {
       },
     },
     status: () => statusOf({ ...parts, published, started }),
+  };
+  return {
+    ...withinRoles(services, parts.roles),
+    store,
+    warehouse,
+    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
     start() {
       running = Promise.all(topics.map((topic) => topic.run(stop.signal)));
     },

@@ -2,7 +2,7 @@ import type { Archiver } from "../archive/archiver.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
-import type { ArchiveReader, EventLog, Warehouse } from "../ports.ts";
+import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import type { PluginTables } from "../tables.ts";
 
@@ -16,6 +16,7 @@ export interface RetentionOptions {
   readonly speed: LogSpeedLayer;
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
+  readonly membership: Membership;
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
@@ -38,13 +39,15 @@ export class Retention {
 
   /** Looks once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onProblem } = this.#options;
+    const { clock, onProblem, membership } = this.#options;
     while (!signal.aborted) {
       await clock.sleep(PAUSE_MS, signal);
       if (signal.aborted) return;
+      if (!membership.assignment().batch) continue;
       try {
         await this.expireSpeedRows();
-        await this.trimLog();
+        // A log that several processes share has a retention of its own.
+        if (!membership.shared) await this.trimLog();
       } catch (error) {
         onProblem("Cannot remove what is no longer needed; it is tried again", error);
       }

@@ -1,3 +1,4 @@
+import type { Role } from "../config.ts";
 import type { Cut } from "../frontier.ts";
 import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
@@ -43,6 +44,7 @@ export interface StatusParts {
   readonly problems: Problems;
   readonly version: string;
   readonly started: string;
+  readonly roles: readonly Role[];
 }
 
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
@@ -50,7 +52,7 @@ const CATCHING_UP_RECORDS = 100_000;
 
 /** Reads the status of everything, as of now. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
-  const { topics, published: runs, version, started } = parts;
+  const { topics, published: runs, version, started, roles } = parts;
   const problems = parts.problems.standing();
   const topicStatus: Status["topics"][number][] = [];
   const plugins: PluginStatus[] = [];
@@ -65,7 +67,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
     problems.push(...problemsOf(topic, partitions, own));
   }
   const ready = topicStatus.every(({ partitions }) => partitions.every((p) => p.error === null));
-  return { version, started, ready, problems, topics: topicStatus, plugins };
+  return { version, started, roles, ready, problems, topics: topicStatus, plugins };
 }
 
 /** By partition of the log, the lowest published cut of all plugins. */
@@ -78,7 +80,8 @@ function lowest({ log }: TopicRuntime, cuts: readonly Cut[]): bigint[] {
 
 async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<PartitionStatus[]> {
   const { log, speed, archiver } = topic;
-  const archived: Cut = archiver.frontier();
+  await speed.refresh();
+  const archived = (await topic.archived())[log.id] ?? [];
   const partitions: PartitionStatus[] = [];
   for (let partition = 0; partition < log.partitionCount(); partition++) {
     const bounds = await log.bounds(partition);
@@ -88,14 +91,16 @@ async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<Partiti
       log_start: String(bounds.start),
       log_end: String(bounds.end),
       speed_frontier: String(seen.position),
-      archived: String(archived[log.id][partition]),
+      archived: String(archived[partition] ?? 0n),
       cut: String(cut[partition]),
-      lag_records: Number(bounds.end - seen.position),
+      // What is read from a table was true a moment ago, and so may be beyond an earlier end.
+      lag_records: Math.max(0, Number(bounds.end - seen.position)),
       watermark: seen.watermarkMs < 0 ? null : new Date(seen.watermarkMs).toISOString(),
       events: seen.events,
       late_events: seen.lateEvents,
       repeats: seen.repeats,
       dead_letters: seen.deadLetters,
+      own: seen.own,
       error: seen.error ?? archiver.error(partition)?.message ?? null,
     });
   }
@@ -124,7 +129,7 @@ async function pluginsOf(
 }
 
 function problemsOf(
-  { schema, pacemaker, speed }: TopicRuntime,
+  { schema, pacemaker, speed, membership }: TopicRuntime,
   partitions: readonly PartitionStatus[],
   plugins: readonly PluginStatus[],
 ): string[] {
@@ -139,6 +144,7 @@ function problemsOf(
       `plugin ${plugin}: speed and batch differ by ${drift}`
     ),
     ...(pacemaker.error === null ? [] : [`ticks: ${pacemaker.error.message}`]),
+    ...(membership.error === null ? [] : [`${schema.topic}: ${membership.error.message}`]),
     ...speed.flushFaults(),
   ];
 }

@@ -8,7 +8,8 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveReader, EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { Cut } from "../frontier.ts";
+import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer } from "../services.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
@@ -23,6 +24,7 @@ export interface TopicParts {
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
   readonly openLog: (topic: string) => Promise<EventLog>;
+  readonly openMembership: (log: EventLog) => Membership;
   /** Whether ticks may be written to logs. */
   readonly ticks: boolean;
   readonly onProblem: (message: string, error: unknown) => void;
@@ -32,12 +34,15 @@ export interface TopicParts {
 export interface TopicRuntime {
   readonly schema: EventSchema;
   readonly log: EventLog;
+  readonly membership: Membership;
   readonly plugins: readonly PluginTables[];
   readonly speed: LogSpeedLayer;
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
   readonly pacemaker: Pacemaker;
   readonly batch: BatchLayer;
+  /** How far the log is archived, by whichever process. */
+  archived(): Promise<Cut>;
   /** Runs everything until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -73,6 +78,7 @@ async function openOver(
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, ticks, onProblem } = parts;
   const { blockSize, horizon } = config;
+  const membership = parts.openMembership(log);
   const plugins = loaded.map(({ plugin, batchSql }) => ({
     batchSql,
     tables: tablesOf(
@@ -100,6 +106,7 @@ async function openOver(
       horizon,
       lateAfterMs: LATE_AFTER_MS,
     },
+    membership,
     onProblem,
   });
   const archiver = new Archiver({
@@ -109,8 +116,9 @@ async function openOver(
     clock,
     blockSize,
     createDecoder: () => createDecoder(schema),
+    membership,
   });
-  await archiver.resume();
+  if (!membership.shared) await archiver.resume();
   const pacemaker = new Pacemaker({
     log,
     clock,
@@ -130,22 +138,34 @@ async function openOver(
     speedWholeFromMs: () => wholeFromMs(speed, tables),
     settings: { memoryLimitBytes: config.memoryLimitBytes },
   });
-  const retention = new Retention({ ...parts, log, tables, speed, archiver, archive });
-  const compactor = new Compactor({ schema, store, warehouse, clock, onProblem });
+  const retention = new Retention({ ...parts, log, tables, speed, archiver, archive, membership });
+  const isOurTurn = () => membership.assignment().batch;
+  const compactor = new Compactor({ schema, store, warehouse, clock, isOurTurn, onProblem });
+  const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {
     schema,
     log,
+    membership,
     plugins: tables,
     speed,
     archiver,
     archive,
     pacemaker,
     batch,
+    archived,
     async run(signal) {
       const onError = (error: unknown) => onProblem(`batch run of ${schema.topic} failed`, error);
-      const batchRuns = firstRun(log, archiver, batch, clock, signal).catch((error) => {
-        if (!signal.aborted) onError(error);
-      }).then(() => runOnSchedule(batch, config.batchSchedule, clock, signal, onError));
+      // Claims keep two runs at once from crossing; that there is one at a time only saves work.
+      const runInTurn = async () => {
+        if (isOurTurn()) await batch.run({ signal });
+      };
+      const batchRuns = firstRun({ log, archived, isOurTurn, clock }, signal).then(runInTurn).catch(
+        (error) => {
+          if (!signal.aborted) onError(error);
+        },
+      ).then(() => runOnSchedule(runInTurn, config.batchSchedule, clock, signal, onError));
+      const leave = new AbortController();
+      const member = membership.run(leave.signal, () => speed.progress());
       await Promise.all([
         speed.run(signal),
         archiver.run(signal),
@@ -154,6 +174,9 @@ async function openOver(
         retention.run(signal),
         compactor.run(signal),
       ]);
+      // Who goes on with the partitions finds all of it flushed.
+      leave.abort();
+      await member;
     },
     close: () => log.close(),
   };
@@ -162,23 +185,25 @@ async function openOver(
 const LOOK_MS = 500;
 
 /**
- * Publishes what is archived as soon as anything is: what was archived before a restart, or a new
- * log's first block, and not only when the schedule says so.
+ * Resolves as soon as anything is archived, so that what was archived before a restart, or a new
+ * log's first block, is published then and not only when the schedule says so.
  */
 async function firstRun(
-  log: EventLog,
-  archiver: Archiver,
-  batch: BatchLayer,
-  clock: Clock,
+  { log, archived, isOurTurn, clock }: {
+    readonly log: EventLog;
+    readonly archived: () => Promise<Cut>;
+    readonly isOurTurn: () => boolean;
+    readonly clock: Clock;
+  },
   signal: AbortSignal,
 ): Promise<void> {
-  const archived = () => archiver.frontier()[log.id].every((offset) => offset > 0n);
   const sinceMs = clock.now();
   // A partition may stay empty: then the schedule's first run is not waited for longer than this.
-  while (!archived() && clock.now() - sinceMs < 60_000 && !signal.aborted) {
+  while (clock.now() - sinceMs < 60_000 && !signal.aborted) {
+    const offsets = isOurTurn() ? (await archived())[log.id] ?? [] : [];
+    if (offsets.length === log.partitionCount() && offsets.every((offset) => offset > 0n)) return;
     await clock.sleep(LOOK_MS, signal);
   }
-  if (!signal.aborted) await batch.run({ signal });
 }
 
 /** From when on the speed rows of all plugins are whole; 0 when all are. */

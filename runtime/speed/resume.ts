@@ -17,7 +17,8 @@ export interface PluginResume extends ResumePoint {
  * Reads where a plugin resumes, from its table alone; makes the table if there is none. A partition
  * without rows starts at {@link firstBlock}, which is recorded at once.
  *
- * @returns one point per partition.
+ * @param partitions those that are wanted. Default: all.
+ * @returns one point for each of them.
  * @throws LogGapError never: {@link checkAgainstLog} does, per partition.
  */
 export async function resumePlugin(
@@ -25,6 +26,7 @@ export async function resumePlugin(
   tables: PluginTables,
   log: EventLog,
   facts: { blockSize: number; horizon: number },
+  partitions: readonly number[] = partitionsOf(log),
 ): Promise<PluginResume[]> {
   await warehouse.command(createSpeedTable(tables, log.id));
   const table = tables.speed(log.id);
@@ -33,11 +35,13 @@ export async function resumePlugin(
   >(
     `SELECT partition, argMax(block, (version, block)) AS open_block, max(version) AS frontier,
        min(block) AS first_block
-     FROM ${table} WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
+     FROM ${table} WHERE kind = ${SpeedKind.frontier} AND has({partitions:Array(UInt32)}, partition)
+     GROUP BY partition`,
+    { params: { partitions } },
   );
   const known = new Map(rows.map((row) => [row.partition, row]));
   const points: PluginResume[] = [];
-  for (let partition = 0; partition < log.partitionCount(); partition++) {
+  for (const partition of partitions) {
     const row = known.get(partition);
     if (row !== undefined) {
       points.push({
@@ -80,14 +84,31 @@ async function firstBlock(
   return whole <= last ? whole : last;
 }
 
-/** Reads where the ledger resumes and what it counted before. One history per partition. */
+/** All partitions of a log. */
+export function partitionsOf(log: Pick<EventLog, "partitionCount">): number[] {
+  return Array.from({ length: log.partitionCount() }, (_, partition) => partition);
+}
+
+/**
+ * Reads where the ledger resumes and what it counted before; makes its table if there is none. One
+ * history per partition.
+ */
 export async function resumeLedger(
   warehouse: Warehouse,
   facts: LedgerFacts,
   log: EventLog,
 ): Promise<LedgerHistory[]> {
+  await warehouse.command(createLedgerTable(ledgerTable(facts, log.id)));
+  return await readLedger(warehouse, facts, log);
+}
+
+/** {@link resumeLedger} of a table that is there. */
+export async function readLedger(
+  warehouse: Warehouse,
+  facts: LedgerFacts,
+  log: EventLog,
+): Promise<LedgerHistory[]> {
   const table = ledgerTable(facts, log.id);
-  await warehouse.command(createLedgerTable(table));
   const rows = await warehouse.query<Record<string, number>>(
     `WITH resume AS (
        SELECT partition, argMax(block, (version, block)) AS open_block, max(version) AS frontier

@@ -1,17 +1,15 @@
-import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import { allocateColumns, type Columns } from "../columns.ts";
-import { retry } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../frontier.ts";
-import type { Decoder, EventLog, Warehouse } from "../ports.ts";
+import type { Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
 import type { SpeedLayer } from "../services.ts";
-import { type PluginTables } from "../tables.ts";
+import { soleMember } from "../sole_member.ts";
+import { type PluginTables, SpeedKind } from "../tables.ts";
 import { Flusher } from "./flusher.ts";
 import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
-import { PartitionPipeline } from "./partition_pipeline.ts";
-import { PluginPartition } from "./plugin_partition.ts";
-import { checkAgainstLog, type PluginResume, resumeLedger, resumePlugin } from "./resume.ts";
+import { PartitionRun } from "./partition_run.ts";
+import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
+import { Standings } from "./standings.ts";
 
 /** What {@link openSpeedLayer} takes. */
 export interface SpeedLayerOptions {
@@ -28,55 +26,79 @@ export interface SpeedLayerOptions {
   readonly flushIntervalMs: number;
   /** The ledger's generation; `lateAfterMs` says from when on an event is late. */
   readonly ledger: LedgerFacts;
+  /** Which partitions fall to this process. Default: all. */
+  readonly membership?: Membership;
   /** Told of every fault that the layer survives, once per occurrence. */
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
-/** A plugin of the layer: where its partitions stand. */
-interface PluginState {
-  readonly tables: PluginTables;
-  resume: PluginResume[];
-  partitions: PluginPartition[];
-  error: string | null;
-  restarts: number;
-}
+/** How often the tables are asked how far other processes are. */
+const LOOK_MS = 1000;
+/** The same while somebody waits for them. */
+const AWAITED_LOOK_MS = 150;
+const RETRY_MS = 1000;
+/** Readers elsewhere know the first block as of this long ago at most. */
+const TOLD_MS = 5000;
 
-/** Blocks that a plugin may lie behind the furthest one and still share its pipeline. */
-const SHARED_BLOCKS = 4;
-const FIRST_RESTART_MS = 1_000;
-const LAST_RESTART_MS = 60_000;
+/** What the ledger tells of a partition that nobody has counted. */
+const NOTHING: LedgerTotals = {
+  watermarkMs: -1,
+  events: 0,
+  lateEvents: 0,
+  repeats: 0,
+  deadLetters: 0,
+};
 
-/** The speed layer of one topic on one log. */
+/**
+ * The speed layer of one topic on one log. It runs the partitions that fall to this process; how far
+ * the others are, the tables tell.
+ */
 export class LogSpeedLayer implements SpeedLayer {
   readonly #options: SpeedLayerOptions;
-  readonly #plugins: Map<string, PluginState>;
-  readonly #ledgers: LedgerPartition[];
+  readonly #membership: Membership;
+  readonly #standings: Standings;
   readonly #flusher: Flusher;
-  readonly #stopped = new Map<number, string>();
+  readonly #runs = new Map<number, PartitionRun>();
+  /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #started = new WeakSet<PartitionRun>();
   #waiters: { plugin: string; target: Cut; resolve: () => void }[] = [];
+  #awaited = new AbortController();
 
   /** Use {@link openSpeedLayer}. */
-  constructor(options: SpeedLayerOptions, plugins: PluginState[], ledgers: LedgerPartition[]) {
+  constructor(options: SpeedLayerOptions, standings: Standings) {
     this.#options = options;
-    this.#plugins = new Map(plugins.map((state) => [state.tables.plugin.name, state]));
-    this.#ledgers = ledgers;
+    this.#membership = options.membership ?? soleMember(options.log, options.clock);
+    this.#standings = standings;
     this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#wake() });
   }
 
-  /** Runs all partitions until `signal` aborts, then flushes what is left. */
+  /** Runs what falls to this process until `signal` aborts, then flushes what is left. */
   async run(signal: AbortSignal): Promise<void> {
-    const partitions = this.#ledgers.map((ledger) => this.#runPartition(ledger, signal));
-    await Promise.all(partitions);
+    const looking = this.#membership.shared ? this.#lookAtOthers(signal) : undefined;
+    while (!signal.aborted) {
+      const assignment = this.#membership.assignment();
+      for (const partition of this.#runs.keys()) {
+        if (!assignment.speed.has(partition)) this.#drop(partition);
+      }
+      const gained = [...assignment.speed].filter((partition) => !this.#runs.has(partition));
+      const taken = await this.#tryTake(gained);
+      for (const run of this.#runs.values()) this.#start(run, signal);
+      if (taken) await this.#membership.changed(assignment, signal);
+      else await this.#options.clock.sleep(RETRY_MS, signal);
+    }
+    await Promise.all([...this.#ending, looking]);
   }
 
   frontier(plugin: string): Cut {
-    const state = this.#plugins.get(plugin)!;
-    return { [this.#options.log.id]: state.partitions.map((at) => at.acknowledged) };
+    const at = (partition: number) =>
+      this.#runs.get(partition)?.acknowledged(plugin) ??
+        this.#standings.of(plugin, partition).frontier;
+    return { [this.#options.log.id]: partitionsOf(this.#options.log).map(at) };
   }
 
   start(plugin: string): Cut {
-    const { resume } = this.#plugins.get(plugin)!;
-    return { [this.#options.log.id]: resume.map(({ first }) => first) };
+    return { [this.#options.log.id]: this.#firstBlocks(plugin) };
   }
 
   async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {
@@ -84,6 +106,7 @@ export class LogSpeedLayer implements SpeedLayer {
     await new Promise<void>((resolve) => {
       const waiter = { plugin, target, resolve };
       this.#waiters.push(waiter);
+      this.#awaited.abort();
       signal.addEventListener("abort", () => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
         resolve();
@@ -98,36 +121,54 @@ export class LogSpeedLayer implements SpeedLayer {
 
   /** {@link wholeFrom} in milliseconds since 1970 UTC. */
   async wholeFromMs(plugin: string): Promise<number | null> {
-    const { warehouse, log, ledger } = this.#options;
-    const first = this.#plugins.get(plugin)!.resume.map((at) => at.first);
+    const { warehouse, log, ledger, plugins } = this.#options;
+    if (this.#membership.shared) await this.#standings.lookAtFirst();
+    const first = this.#firstBlocks(plugin);
     if (first.every((block) => block === 0n)) return null;
     const [row] = await warehouse.query<{ last: number }>(
       `SELECT max(last_event_ms) AS last FROM ${ledgerTable(ledger, log.id)} FINAL
        WHERE block < arrayElement({first:Array(UInt64)}, partition + 1)`,
       { params: { first } },
     );
-    const sizeMs = this.#plugins.get(plugin)!.tables.plugin.stream.window.sizeSeconds * 1000;
+    const { plugin: { stream } } = plugins.find((tables) => tables.plugin.name === plugin)!;
+    const sizeMs = stream.window.sizeSeconds * 1000;
     return row.last < 0 ? null : (Math.floor(row.last / sizeMs) + 1) * sizeMs;
   }
 
+  /** Looks how far the partitions of other processes are, for {@link partition}. */
+  async refresh(): Promise<void> {
+    if (partitionsOf(this.#options.log).every((partition) => this.#runs.has(partition))) return;
+    await this.#standings.refreshLedger();
+  }
+
   /** Totals of one partition since the log's beginning, and why it stopped, if it did. */
-  partition(partition: number): LedgerTotals & { position: bigint; error: string | null } {
-    const ledger = this.#ledgers[partition];
-    return {
-      ...ledger.totals(),
-      position: ledger.acknowledged,
-      error: this.#stopped.get(partition) ?? null,
-    };
+  partition(partition: number): LedgerTotals & {
+    /** How far the ledger is written. */
+    position: bigint;
+    error: string | null;
+    /** Whether it falls to this process. */
+    own: boolean;
+  } {
+    const run = this.#runs.get(partition);
+    if (run !== undefined) {
+      const { ledger, error } = run;
+      return { ...ledger.totals(), position: ledger.acknowledged, error, own: true };
+    }
+    const history = this.#standings.ledger(partition);
+    const position = history?.resume.frontier ?? 0n;
+    return { ...history?.written ?? NOTHING, position, error: null, own: false };
   }
 
   /** A plugin's fault, if it has one, and the rows that it flushed since the start. */
   plugin(name: string): { error: string | null; rows: number; lagRecords: number } {
-    const state = this.#plugins.get(name)!;
-    const lagRecords = state.partitions.reduce((lag, at, partition) => {
-      const behind = this.#ledgers[partition].acknowledged - at.acknowledged;
+    const frontier = this.frontier(name)[this.#options.log.id];
+    const lagRecords = frontier.reduce((lag, at, partition) => {
+      const behind = this.partition(partition).position - at;
       return lag + (behind > 0n ? Number(behind) : 0);
     }, 0);
-    return { error: state.error, rows: this.#flusher.rows(name), lagRecords };
+    const errors = [...this.#runs.values()].map((run) => run.pluginError(name));
+    const error = errors.find((each) => each !== null) ?? null;
+    return { error, rows: this.#flusher.rows(name), lagRecords };
   }
 
   /** What cannot be flushed at the moment, in words. */
@@ -135,24 +176,32 @@ export class LogSpeedLayer implements SpeedLayer {
     return this.#flusher.faults();
   }
 
+  /** How far every partition that runs here is written for all plugins and the ledger. */
+  progress(): ReadonlyMap<number, bigint> {
+    const names = this.#options.plugins.map(({ plugin }) => plugin.name);
+    return new Map([...this.#runs].map(([partition, run]) => {
+      const at = names.map((name) => run.acknowledged(name));
+      return [partition, at.reduce((a, b) => a < b ? a : b, run.ledger.acknowledged)];
+    }));
+  }
+
   /**
    * The offset below which nothing needs to be read from a partition again: the lowest open block's
-   * start less the horizon. The log may be trimmed below it.
+   * start less the horizon. The log may be trimmed below it. 0 for a partition that does not run here.
    */
   neededFrom(partition: number): bigint {
-    const at = [...this.#plugins.values()].map((state) => state.partitions[partition].openBlock);
-    const lowest = [...at, this.#ledgers[partition].openBlock].reduce((a, b) => a < b ? a : b);
-    const needed = lowest - BigInt(this.#options.horizon);
+    const needed = (this.#runs.get(partition)?.openBlock ?? 0n) - BigInt(this.#options.horizon);
     return needed > 0n ? needed : 0n;
   }
 
   /**
-   * Removes speed rows by whole blocks: those below `cut` (the cut before the published one, per
-   * plugin) whose records the log took before `beforeMs`.
+   * Removes speed rows by whole blocks, whichever process wrote them: those below `cut` (the cut
+   * before the published one, per plugin) whose records the log took before `beforeMs`.
    */
   async expire(cuts: ReadonlyMap<string, Cut>, beforeMs: number): Promise<void> {
-    const { warehouse, log, ledger } = this.#options;
-    for (const [name, state] of this.#plugins) {
+    const { warehouse, log, ledger, plugins } = this.#options;
+    for (const tables of plugins) {
+      const { name } = tables.plugin;
       const cut = cuts.get(name)?.[log.id];
       if (cut === undefined) continue;
       const rows = await warehouse.query<{ partition: number; kept: number | null }>(
@@ -165,121 +214,107 @@ export class LogSpeedLayer implements SpeedLayer {
       );
       for (const { partition, kept } of rows) {
         const block = BigInt(kept ?? 0);
-        if (block <= state.resume[partition].first) continue;
-        // First tell readers, then remove: an answer never claims windows that are going.
-        state.resume[partition] = { ...state.resume[partition], first: block };
-        await warehouse.command(
-          `DELETE FROM ${state.tables.speed(log.id)}
-           WHERE partition = {partition:UInt32} AND block < {block:UInt64}`,
-          { params: { partition, block } },
-        );
+        const known = this.#standings.of(name, partition);
+        if (block > known.first) await this.#removeBelow(tables, partition, block);
       }
     }
   }
 
-  async #runPartition(ledger: LedgerPartition, signal: AbortSignal): Promise<void> {
-    const states = [...this.#plugins.values()];
-    const { partition } = ledger;
-    const starts = states.map((state) => state.resume[partition].block);
-    const furthest = [...starts, ledger.resume.block].reduce((a, b) => a > b ? a : b);
-    const shared = furthest - BigInt(SHARED_BLOCKS * this.#options.blockSize);
-    const together = states.filter((_, i) => starts[i] >= shared);
-    const apart = states.filter((_, i) => starts[i] < shared);
-    const ledgerApart = ledger.resume.block < shared;
-    await Promise.all([
-      this.#runPipeline(partition, together, ledgerApart ? undefined : ledger, signal),
-      ...apart.map((state) => this.#runPipeline(partition, [state], undefined, signal)),
-      ...(ledgerApart ? [this.#runPipeline(partition, [], ledger, signal)] : []),
-    ]);
+  /** First tells readers, then removes: an answer never claims windows that are going. */
+  async #removeBelow(tables: PluginTables, partition: number, block: bigint): Promise<void> {
+    const { warehouse, log, clock } = this.#options;
+    const { name } = tables.plugin;
+    const remove = (where: string) =>
+      warehouse.command(
+        `DELETE FROM ${tables.speed(log.id)}
+         WHERE partition = {partition:UInt32} AND block < {block:UInt64}${where}`,
+        { params: { partition, block } },
+      );
+    this.#standings.note(name, partition, { ...this.#standings.of(name, partition), first: block });
+    if (this.#membership.shared) {
+      // Without its frontier row a block is no longer told of in any process.
+      await remove(` AND kind = ${SpeedKind.frontier}`);
+      await clock.sleep(TOLD_MS);
+    }
+    await remove("");
+  }
+
+  #firstBlocks(plugin: string): bigint[] {
+    return partitionsOf(this.#options.log).map((partition) =>
+      this.#standings.of(plugin, partition).first
+    );
   }
 
   /**
-   * Runs one pipeline to the end of the process. A plugin that throws leaves it and runs apart.
+   * Takes partitions on where their tables stand; {@link run} starts them.
+   *
+   * @throws TwofoldError when the tables or the log cannot be read.
    */
-  async #runPipeline(
-    partition: number,
-    states: PluginState[],
-    ledger: LedgerPartition | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const points = [...states.map((s) => s.resume[partition]), ...(ledger ? [ledger.resume] : [])];
-    if (points.length === 0) return;
-    const { log } = this.#options;
-    const restarts: Promise<void>[] = [];
+  async take(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const { warehouse, log, ledger: facts, plugins } = this.#options;
+    const resume = await Promise.all(
+      plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
+    );
+    const histories = await resumeLedger(warehouse, facts, log);
+    for (const [i, partition] of partitions.entries()) {
+      const points = resume.map((of) => of[i]);
+      points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));
+      const ledger = new LedgerPartition(partition, log, facts.lateAfterMs, histories[partition]);
+      const run = new PartitionRun(partition, ledger, points, this.#options, this.#flusher);
+      this.#runs.set(partition, run);
+    }
+  }
+
+  async #tryTake(partitions: readonly number[]): Promise<boolean> {
     try {
-      for (const point of points) await checkAgainstLog(log, partition, point);
-      const pipeline = new PartitionPipeline({
-        ...this.#options,
-        partition,
-        ledger,
-        decoder: this.#options.createDecoder(this.#options.schema),
-        start: points.map((point) => point.block).reduce((a, b) => a < b ? a : b),
-        plugins: (columns) => states.map((state) => this.#adopt(state, partition, columns)),
-        onPluginFault: (at, error) => {
-          const state = this.#plugins.get(at.plugin.name)!;
-          restarts.push(this.#restart(state, partition, error, signal));
-        },
-      });
-      await this.#drive(pipeline, signal);
+      await this.take(partitions);
+      return true;
     } catch (error) {
-      // A fault of the partition itself: the others go on, readers see it.
-      this.#stopped.set(partition, error instanceof Error ? error.message : String(error));
-      this.#options.onProblem(`partition ${partition} of ${log.topic} stopped`, error);
+      const { log, onProblem } = this.#options;
+      onProblem(`Cannot start partitions ${partitions.join(", ")} of ${log.topic}`, error);
+      return false;
     }
-    await Promise.all(restarts);
   }
 
-  #adopt(state: PluginState, partition: number, columns: Columns): PluginPartition {
-    const { plugin } = state.tables;
-    const at = new PluginPartition(plugin, partition, state.resume[partition], columns);
-    state.partitions[partition] = at;
-    state.error = null;
-    return at;
+  #start(run: PartitionRun, signal: AbortSignal): void {
+    if (this.#started.has(run)) return;
+    this.#started.add(run);
+    const ending = run.run(signal).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
-  async #restart(state: PluginState, partition: number, error: unknown, signal: AbortSignal) {
-    const { clock, log, warehouse } = this.#options;
-    const { name } = state.tables.plugin;
-    state.error = error instanceof Error ? error.message : String(error);
-    this.#options.onProblem(`plugin ${name} failed on partition ${partition}`, error);
-    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** state.restarts++, LAST_RESTART_MS);
-    await clock.sleep(delayMs, signal);
-    if (signal.aborted) return;
-    const points = await resumePlugin(warehouse, state.tables, log, this.#options);
-    state.resume[partition] = points[partition];
-    await this.#runPipeline(partition, [state], undefined, signal);
+  /** Leaves a partition to others; it flushes what it has, which does no harm. */
+  #drop(partition: number): void {
+    const run = this.#runs.get(partition)!;
+    this.#runs.delete(partition);
+    for (const { plugin: { name } } of this.#options.plugins) {
+      const known = this.#standings.of(name, partition);
+      this.#standings.note(name, partition, { ...known, frontier: run.acknowledged(name) });
+    }
+    run.stop();
   }
 
-  async #drive(pipeline: PartitionPipeline, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+  /** Follows the partitions of other processes in the tables. */
+  async #lookAtOthers(signal: AbortSignal): Promise<void> {
+    const { clock, log, onProblem } = this.#options;
+    let fails = false;
     while (!signal.aborted) {
-      const moved = await retry(() => pipeline.step(), {
-        attempts: Infinity,
-        signal,
-        sleep: (ms) => clock.sleep(ms, signal),
-      });
-      const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
-      if (moved) {
-        await setImmediate();
-        continue;
+      this.#awaited = new AbortController();
+      if (partitionsOf(log).some((partition) => !this.#runs.has(partition))) {
+        try {
+          await this.#standings.look();
+          fails = false;
+          this.#wake();
+        } catch (error) {
+          if (!fails) onProblem("Cannot see how far other processes are; it is tried again", error);
+          fails = true;
+        }
       }
-      await this.#idle(pipeline, waitMs, signal);
+      const waits = this.#waiters.length > 0;
+      const woken = waits ? signal : AbortSignal.any([signal, this.#awaited.signal]);
+      await clock.sleep(waits ? AWAITED_LOOK_MS : LOOK_MS, woken);
     }
-    await this.#flusher.flushAll(pipeline);
-  }
-
-  /** Waits at the end of the log until there is more, or until what changed is due. */
-  async #idle(pipeline: PartitionPipeline, waitMs: number | null, signal: AbortSignal) {
-    const { log, clock } = this.#options;
-    const idle = new AbortController();
-    const stop = () => idle.abort();
-    signal.addEventListener("abort", stop, { once: true });
-    await Promise.race([
-      log.changed(pipeline.partition, pipeline.position, idle.signal),
-      ...(waitMs === null ? [] : [clock.sleep(waitMs, idle.signal)]),
-    ]);
-    signal.removeEventListener("abort", stop);
-    idle.abort();
   }
 
   #wake(): void {
@@ -292,23 +327,15 @@ export class LogSpeedLayer implements SpeedLayer {
 }
 
 /**
- * Opens the speed layer of a topic: makes its tables and reads where each plugin resumes.
+ * Opens the speed layer of a topic: makes its tables and reads how far they are written.
  *
  * @throws TwofoldError when the warehouse cannot be read.
  */
 export async function openSpeedLayer(options: SpeedLayerOptions): Promise<LogSpeedLayer> {
-  const { warehouse, log, schema } = options;
-  const plugins: PluginState[] = [];
-  for (const tables of options.plugins) {
-    const resume = await resumePlugin(warehouse, tables, log, options);
-    // They tell the frontier until the pipelines adopt the partitions.
-    const none = allocateColumns(schema, 1);
-    const partitions = resume.map((point, i) => new PluginPartition(tables.plugin, i, point, none));
-    plugins.push({ tables, resume, partitions, error: null, restarts: 0 });
-  }
-  const histories = await resumeLedger(warehouse, options.ledger, log);
-  const ledgers = histories.map((history, partition) =>
-    new LedgerPartition(partition, log, options.ledger.lateAfterMs, history)
-  );
-  return new LogSpeedLayer(options, plugins, ledgers);
+  const standings = new Standings(options);
+  await standings.open();
+  const layer = new LogSpeedLayer(options, standings);
+  // What falls to this process whatever others do is at work as soon as the layer runs.
+  if (!options.membership?.shared) await layer.take(partitionsOf(options.log));
+  return layer;
 }

@@ -78,9 +78,11 @@ export const someRun: BatchRun = {
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
   ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
+  roles: ["ingest", "speed", "archive", "batch", "serve"],
   topics: [{
     ...{ topic: "movies", log: "local-1" },
     partitions: [{
+      own: true,
       ...{ partition: 0, log_start: "0", log_end: "310", speed_frontier: "300" },
       ...{ archived: "256", cut: "256", lag_records: 10, events: 300, late_events: 2 },
       ...{ watermark: "2024-01-01T00:00:00.000Z", repeats: 1, dead_letters: 0, error: null },

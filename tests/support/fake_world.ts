@@ -78,6 +78,7 @@ function ratingOf(line: string): string {
 export const fakeStatus: Status = {
   version: "0.1.0",
   started: "2026-01-01T00:00:00.000Z",
+  roles: ["ingest", "speed", "archive", "batch", "serve"],
   ready: true,
   problems: [],
   topics: [{
@@ -96,6 +97,7 @@ export const fakeStatus: Status = {
       late_events: 12,
       repeats: 3,
       dead_letters: 1,
+      own: true,
       error: null,
     }],
   }],
@@ -206,6 +208,7 @@ export function fakeWorld(
     inspect: {
       library: () => "/lib/libchdb.so",
       plugins: () => Promise.resolve(["popular_movies", "ratings"]),
+      async *servers() {},
     },
     readOwner: () => Promise.resolve(owner()),
     env: {},

@@ -6,14 +6,14 @@ import { type KafkaLogOptions, openKafkaLog } from "../../runtime/log/kafka/kafk
 import type { EventLog } from "../../runtime/ports.ts";
 import { serverSetting } from "./server_settings.ts";
 
-/** How the test cluster is reached. */
-export function kafkaAccess(): KafkaAccess {
-  return { brokers: serverSetting("TWOFOLD_KAFKA_BROKERS").split(",") };
+/** How the test cluster, or another one, is reached. */
+export function kafkaAccess(brokers = serverSetting("TWOFOLD_KAFKA_BROKERS")): KafkaAccess {
+  return { brokers: brokers.split(",") };
 }
 
-/** kafkajs on the test cluster, as other people's programs use it. */
-export function testKafka(): Kafka {
-  return new Kafka(kafkaConfig(kafkaAccess()));
+/** kafkajs on the test cluster, or on another one, as other people's programs use it. */
+export function testKafka(brokers?: string): Kafka {
+  return new Kafka(kafkaConfig(kafkaAccess(brokers)));
 }
 
 /** A name that no other test has. */
@@ -33,8 +33,8 @@ export function openTestLog(options: Partial<KafkaLogOptions> = {}): Promise<Eve
 }
 
 /** Makes a topic with settings of its own. */
-export async function makeTopic(config: ITopicConfig): Promise<void> {
-  const admin = testKafka().admin();
+export async function makeTopic(config: ITopicConfig, brokers?: string): Promise<void> {
+  const admin = testKafka(brokers).admin();
   await admin.connect();
   await admin.createTopics({ topics: [config] });
   await admin.disconnect();

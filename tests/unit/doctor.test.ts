@@ -45,6 +45,7 @@ describe("doctor", () => {
         throw new UserError("Cannot find the ClickHouse library");
       },
       plugins: () => Promise.reject(new UserError("Cannot load plugins/a.ts: no such column")),
+      async *servers() {},
     };
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
     expect(code).toBe(1);

@@ -7,6 +7,7 @@ import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { Retention } from "../../runtime/engine/retention.ts";
 import type { Cut } from "../../runtime/frontier.ts";
 import type { LogSpeedLayer } from "../../runtime/speed/speed_layer.ts";
+import { soleMember } from "../../runtime/sole_member.ts";
 import { tablesOf } from "../../runtime/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -57,6 +58,7 @@ describe("retention", () => {
       warehouse: laboratory.warehouse,
       tables: [tablesOf(plugin, "retention")],
       archive: openArchiveReader({ schema, store }),
+      membership: soleMember(log, clock),
       onProblem: () => {},
     });
     return { retention, log, clock, expired };

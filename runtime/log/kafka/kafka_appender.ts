@@ -15,6 +15,7 @@ type PlacedMessage = Message & { readonly partition: number };
 export interface KafkaAppenderOptions {
   readonly access: KafkaAccess;
   readonly topic: string;
+  /** How many partitions there are; {@link KafkaAppender.grow} tells of more. */
   readonly partitionCount: number;
   /** Default `gzip`, which every consumer can read. */
   readonly compression?: CodecName;
@@ -38,18 +39,28 @@ const RECORD_BYTES = 64;
  */
 export class KafkaAppender {
   readonly #options: KafkaAppenderOptions;
+  #partitionCount: number;
+  /** A producer sends nothing to partitions that it does not know. */
+  #producerIsStale = false;
   #pending: Pending[] = [];
   #sending: Promise<void> | null = null;
   #producer: Promise<Producer> | null = null;
 
   constructor(options: KafkaAppenderOptions) {
     this.#options = options;
+    this.#partitionCount = options.partitionCount;
+  }
+
+  /** Takes note of partitions added later. */
+  grow(partitionCount: number): void {
+    this.#partitionCount = partitionCount;
+    this.#producerIsStale = true;
   }
 
   /** Appends records. @returns by partition, the offset behind the last; 0 where there was none. */
   append(records: RecordsToAppend): Promise<bigint[]> {
     const { count, bytes, keyStart, keyEnd, valueStart, valueEnd } = records;
-    const { partitionCount } = this.#options;
+    const partitionCount = this.#partitionCount;
     const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const messages = Array.from({ length: count }, (_, i) => ({
       partition: partitionOf(bytes, keyStart[i], keyEnd[i], partitionCount),
@@ -84,11 +95,12 @@ export class KafkaAppender {
     while (this.#pending.length > 0) {
       const calls = this.#pending;
       this.#pending = [];
+      if (this.#producerIsStale) await this.#discardProducer();
       try {
         const offsets = await this.#send(calls.flatMap(({ messages }) => messages));
         let at = 0;
         for (const { messages, resolve } of calls) {
-          const ends = new Array<bigint>(this.#options.partitionCount).fill(0n);
+          const ends = new Array<bigint>(this.#partitionCount).fill(0n);
           for (const { partition } of messages) ends[partition] = offsets[at++] + 1n;
           resolve(ends);
         }
@@ -141,6 +153,7 @@ export class KafkaAppender {
   async #discardProducer(): Promise<void> {
     const producer = this.#producer;
     this.#producer = null;
+    this.#producerIsStale = false;
     await producer?.then((each) => each.disconnect()).catch(() => {}); // it is gone anyway
   }
 }

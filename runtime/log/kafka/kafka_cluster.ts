@@ -17,6 +17,7 @@ interface InnerCluster {
   removeBroker(address: { host: string; port: number }): void;
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   findBroker(options: { nodeId: string }): Promise<InnerBroker>;
+  findGroupCoordinator(options: { groupId: string }): Promise<GroupCoordinator>;
   fetchTopicsOffset(
     topics: readonly {
       topic: string;
@@ -28,12 +29,54 @@ interface InnerCluster {
 }
 
 interface InnerBroker {
+  /** By the number of a request. */
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
   disconnect(): Promise<void>;
   readonly connectionPool: {
     readonly host: string;
     readonly port: number;
     send(protocol: unknown): Promise<unknown>;
   };
+}
+
+/** The broker that keeps a consumer group, as far as it is used. */
+export interface GroupCoordinator {
+  joinGroup(request: {
+    readonly groupId: string;
+    readonly memberId: string;
+    readonly sessionTimeout: number;
+    readonly rebalanceTimeout: number;
+    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
+  }): Promise<{
+    readonly generationId: number;
+    readonly leaderId: string;
+    readonly memberId: string;
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+  }>;
+  syncGroup(request: {
+    readonly groupId: string;
+    readonly memberId: string;
+    readonly generationId: number;
+    readonly groupAssignment: readonly {
+      readonly memberId: string;
+      readonly memberAssignment: Buffer;
+    }[];
+  }): Promise<{ readonly memberAssignment: Buffer }>;
+  heartbeat(request: {
+    readonly groupId: string;
+    readonly memberId: string;
+    readonly groupGenerationId: number;
+  }): Promise<unknown>;
+  offsetCommit(request: {
+    readonly groupId: string;
+    readonly memberId: string;
+    readonly groupGenerationId: number;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
+  }): Promise<unknown>;
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>;
 }
 
 const READ_COMMITTED = 1;
@@ -74,6 +117,12 @@ export class KafkaCluster {
     return await this.#send(broker, metadataRequest(this.topic));
   }
 
+  /** The newest version of a request that a broker knows. */
+  async newestVersion(apiKey: number): Promise<number> {
+    const { versions } = await this.#inner.brokerPool.findConnectedBroker();
+    return versions[apiKey].maxVersion;
+  }
+
   /** Learns who leads the partitions, anew. */
   async refresh(): Promise<void> {
     if (!this.#inner.isConnected()) await this.#inner.connect();
@@ -89,6 +138,11 @@ export class KafkaCluster {
   /** Sends a request to a broker of {@link KafkaCluster.leaders}. */
   async ask<T>(leader: string, request: KafkaRequest<T>): Promise<T> {
     return await this.#send(await this.#inner.findBroker({ nodeId: leader }), request);
+  }
+
+  /** The broker that keeps a consumer group. */
+  async coordinator(groupId: string): Promise<GroupCoordinator> {
+    return await this.#inner.findGroupCoordinator({ groupId });
   }
 
   /** The first offset of a partition, or the one behind the last that is committed. */

@@ -24,10 +24,13 @@ export interface KafkaLogOptions {
   readonly createWith?: { readonly partitions: number };
   /** How appended records are compressed. Default `gzip`, which every consumer can read. */
   readonly compression?: CodecName;
+  /** How often to look for partitions added later, in milliseconds. Default 5000. */
+  readonly lookMs?: number;
   readonly clock: Pick<Clock, "sleep">;
 }
 
 const DEFAULT_READ_RECORDS = 8192, DEFAULT_READ_BYTES = 4 * 1024 * 1024;
+const LOOK_MS = 5000;
 /** How often a topic just made is looked for: brokers learn of it one after the other. */
 const LOOKS = 8;
 
@@ -107,14 +110,16 @@ class KafkaLog implements EventLog {
   readonly #clusters: { readonly read: KafkaCluster; readonly wait: KafkaCluster };
   readonly #reader: KafkaReader;
   readonly #appender: KafkaAppender;
-  readonly #partitionCount: number;
+  #partitionCount: number;
+  readonly #stop = new AbortController();
   #closed: Promise<void> | null = null;
 
   constructor(
-    { access, topic, prefix = "", region = "local", compression, clock }: KafkaLogOptions,
+    options: KafkaLogOptions,
     clusters: { readonly read: KafkaCluster; readonly wait: KafkaCluster },
     { id, partitionCount }: TopicMetadata,
   ) {
+    const { access, topic, prefix = "", region = "local", compression, clock } = options;
     this.topic = topic;
     this.id = `${region}-${id}`;
     this.#clusters = clusters;
@@ -126,6 +131,7 @@ class KafkaLog implements EventLog {
       partitionCount,
       compression,
     });
+    void this.#lookForPartitions(id, options);
   }
 
   partitionCount(): number {
@@ -181,10 +187,32 @@ class KafkaLog implements EventLog {
 
   close(): Promise<void> {
     return this.#closed ??= (async () => {
+      this.#stop.abort();
       await this.#appender.close();
       await this.#reader.close();
       for (const cluster of Object.values(this.#clusters)) await cluster.close();
     })();
+  }
+
+  /** Partitions are only ever added; a topic made again is another log, which a read notices. */
+  async #lookForPartitions(
+    topicId: string,
+    { clock, lookMs = LOOK_MS }: KafkaLogOptions,
+  ): Promise<void> {
+    const { signal } = this.#stop;
+    const clusters = Object.values(this.#clusters);
+    for (;;) {
+      await clock.sleep(lookMs, signal);
+      if (signal.aborted) return;
+      try {
+        const { id, errorCode, partitionCount } = await this.#clusters.read.metadata();
+        const isOurs = errorCode === KafkaCode.none && id === topicId;
+        if (!isOurs || partitionCount <= this.#partitionCount) continue;
+        for (const cluster of clusters) await cluster.refresh();
+        this.#appender.grow(partitionCount);
+        this.#partitionCount = partitionCount;
+      } catch { /* Who reads or appends meets the fault; the next look may not. */ }
+    }
   }
 
   #assertUsable(action: string, partition = 0): void {

@@ -18,6 +18,8 @@ export interface TopicMetadata {
   /** 32 hex digits; zeros where the cluster has no ids. */
   readonly id: string;
   readonly partitionCount: number;
+  /** What this user may do with it: bits by Kafka's numbers of operations; the least number if untold. */
+  readonly rights: number;
 }
 
 /** Error codes that are told apart. */
@@ -35,7 +37,7 @@ export function metadataRequest(topic: string): KafkaRequest<TopicMetadata> {
   body.array([topic], (name) => {
     body.uuid("0".repeat(32)).text(name).end();
   });
-  body.int8(0).int8(0).end(); // no topic is made, no rights are asked for
+  body.int8(0).int8(1).end(); // no topic is made, rights are asked for
   return {
     apiKey: 3,
     apiVersion: 12,
@@ -64,9 +66,9 @@ function readMetadata(response: Buffer): TopicMetadata {
     const id = reader.uuid();
     reader.bool(); // internal
     const partitions = reader.array(() => readPartitionMetadata(reader));
-    reader.int32(); // rights
+    const rights = reader.int32();
     reader.end();
-    return { errorCode, id, partitionCount: partitions.length };
+    return { errorCode, id, partitionCount: partitions.length, rights };
   });
   return topic;
 }

@@ -1,0 +1,60 @@
+/** Whether the S3 store is as Twofold needs it. */
+import type { S3StoreOptions } from "./s3_store.ts";
+import { openS3Store } from "./s3_store.ts";
+import { type Check, clockCheck, failed, fine } from "../check.ts";
+
+const ANSWER_MS = 5000;
+
+/** Reaches the bucket, and puts, reads, lists and removes an object of its own. */
+export async function* checkS3(
+  options: S3StoreOptions,
+  now: () => number,
+): AsyncGenerator<Check> {
+  const { endpoint, bucket } = options;
+  const beforeMs = now();
+  const answer = await fetch(endpoint, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() =>
+    null
+  );
+  await answer?.body?.cancel();
+  const server = answer?.headers.get("server") ?? "a server that does not tell its name";
+  try {
+    const store = await openS3Store(options);
+    try {
+      yield fine("s3", `bucket "${bucket}" at ${endpoint}, ${server}`);
+      yield await rightsCheck(store);
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    yield failed("s3", error, "see TWOFOLD_S3_ENDPOINT, _BUCKET and the keys; make the bucket");
+    return;
+  }
+  const date = Date.parse(answer?.headers.get("date") ?? "");
+  if (!Number.isNaN(date)) yield clockCheck("s3 clock", date, [beforeMs, now()], 1000);
+}
+
+async function rightsCheck(store: Awaited<ReturnType<typeof openS3Store>>): Promise<Check> {
+  const name = `doctor/${crypto.randomUUID()}`;
+  const bytes = new TextEncoder().encode("twofold\n");
+  try {
+    await store.put(name, bytes, { ifAbsent: true });
+    const again = await store.put(name, bytes, { ifAbsent: true });
+    const read = await store.get(name);
+    const listed = await Array.fromAsync(store.list(name));
+    await store.remove(name);
+    if (again) {
+      const advice = "use a store that knows if-none-match: run numbers would be given out twice";
+      return failed("s3 rights", "the store ignores conditional puts", advice);
+    }
+    if (read?.length !== bytes.length || listed.length !== 1) {
+      return failed(
+        "s3 rights",
+        "an object that was put is not found",
+        "see what the store's log says",
+      );
+    }
+    return fine("s3 rights", "objects can be put once, read, listed and removed");
+  } catch (error) {
+    return failed("s3 rights", error, "allow PutObject, GetObject, ListBucket and DeleteObject");
+  }
+}

@@ -1,0 +1,46 @@
+import type { Role } from "../config.ts";
+import { NotFoundError } from "../errors.ts";
+import type { BatchLayer, Services } from "../services.ts";
+
+/** The services of a process; those that its roles leave to other processes say so. */
+export function withinRoles(services: Services, roles: readonly Role[]): Services {
+  const refuse = (role: Role) => {
+    throw new NotFoundError(
+      `This process does not ${DOES[role]}: it has the roles ${roles.join(", ")}; ` +
+        `ask one that has "${role}"`,
+    );
+  };
+  /** Every call of it is refused. */
+  const refused = <Service extends object>(service: Service, role: Role): Service =>
+    roles.includes(role) ? service : new Proxy(service, { get: () => () => refuse(role) });
+  const batchOf = (batch: BatchLayer): BatchLayer =>
+    roles.includes("batch") ? batch : {
+      run: () => refuse("batch"),
+      history: (limit) => batch.history(limit),
+      get running() {
+        return batch.running;
+      },
+      get ended() {
+        return batch.ended;
+      },
+    };
+  return {
+    ingest: refused(services.ingest, "ingest"),
+    serving: refused(services.serving, "serve"),
+    records: refused(services.records, "serve"),
+    deadLetters: refused(services.deadLetters, "serve"),
+    catalogs: refused(services.catalogs, "serve"),
+    plugins: services.plugins,
+    sql: refused(services.sql, "serve"),
+    batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),
+    status: () => services.status(),
+  };
+}
+
+const DOES: Readonly<Record<Role, string>> = {
+  ingest: "take events in",
+  speed: "compute windows",
+  archive: "archive",
+  batch: "run the batch",
+  serve: "answer questions",
+};

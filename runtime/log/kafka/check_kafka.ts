@@ -1,0 +1,134 @@
+/** Whether Kafka is as Twofold needs it. */
+import { ConfigResourceTypes, Kafka } from "kafkajs";
+import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
+import { KafkaCluster } from "./kafka_cluster.ts";
+import { KafkaCode, type TopicMetadata } from "./requests.ts";
+import { type Check, doubtful, failed, fine } from "../../check.ts";
+
+/** What {@link checkKafka} looks at. */
+export interface KafkaToCheck {
+  readonly access: KafkaAccess;
+  /** Names of the topics in Kafka, and of the groups of their workers. */
+  readonly topics: readonly { readonly topic: string; readonly groupId: string }[];
+  /** Whether ticks are to be written. */
+  readonly ticks: boolean;
+}
+
+/** The release that brought a version of the Fetch request, newest first. */
+const RELEASES = [[18, "4.1"], [17, "3.9"], [16, "3.7"], [15, "3.5"], [13, "3.1"]] as const;
+const FETCH_KEY = 1;
+
+/** Kafka's numbers of what one may do with a topic. */
+const RIGHTS = { read: 3, write: 4, describe: 8 } as const;
+const RIGHTS_UNKNOWN = -(2 ** 31);
+
+/** Looks at the brokers, the topics and the groups; changes nothing. */
+export async function* checkKafka(to: KafkaToCheck): AsyncGenerator<Check> {
+  const { brokers } = to.access;
+  const kafka = new Kafka(kafkaConfig(to.access));
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+  } catch (error) {
+    const advice = "see TWOFOLD_KAFKA_BROKERS, _TLS and _SASL, and whether the brokers run; " +
+      "a broker has to advertise a name that is known here";
+    yield failed(
+      "kafka",
+      `cannot reach ${brokers.join(", ")}: ${(error as Error).message}`,
+      advice,
+    );
+    return;
+  }
+  try {
+    yield await brokersCheck(to, (await admin.describeCluster()).brokers.length);
+    for (const { topic, groupId } of to.topics) {
+      const cluster = await KafkaCluster.connect(to.access, topic);
+      const metadata = await cluster.metadata().finally(() => cluster.close());
+      yield topicCheck(topic, metadata, to.ticks);
+      if (metadata.errorCode === KafkaCode.none) yield* settingChecks(admin, topic);
+      const { groups: [group] } = await admin.describeGroups([groupId]);
+      const { errorCode } = group as unknown as { errorCode: number };
+      yield errorCode === 0
+        ? fine("group", `${groupId} has ${group.members.length} members, ${group.state}`)
+        : failed("group", `${groupId}: error ${errorCode}`, "allow READ on that group");
+    }
+  } catch (error) {
+    yield failed("kafka", error, "see what the broker's log says");
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function brokersCheck({ access, topics }: KafkaToCheck, count: number): Promise<Check> {
+  const cluster = await KafkaCluster.connect(access, topics[0].topic);
+  const newest = await cluster.newestVersion(FETCH_KEY).finally(() => cluster.close());
+  const release = RELEASES.find(([version]) => newest >= version)?.[1];
+  const found = `${count} broker${count === 1 ? "" : "s"} at ${access.brokers.join(", ")}`;
+  return release === undefined
+    ? failed("kafka", `${found}, older than Kafka 3.1`, "Twofold needs Kafka 3.1 or newer")
+    : fine("kafka", `${found}, Kafka ${release} or newer by the requests it knows`);
+}
+
+function topicCheck(topic: string, metadata: TopicMetadata, ticks: boolean): Check {
+  const { errorCode, partitionCount, rights } = metadata;
+  if (errorCode === KafkaCode.unknownTopicOrPartition) {
+    return fine(
+      "topic",
+      `${topic} is not there yet: it is made at the first start, with CREATE on it`,
+    );
+  }
+  if (errorCode !== KafkaCode.none) {
+    return failed("topic", `${topic}: error ${errorCode}`, "allow DESCRIBE, READ and WRITE on it");
+  }
+  const found = `${topic} has ${partitionCount} partitions`;
+  if (rights === RIGHTS_UNKNOWN) return fine("topic", found);
+  const missing = Object.entries(RIGHTS).filter(([, bit]) => (rights & 1 << bit) === 0)
+    .map(([name]) => name);
+  if (missing.includes("read") || missing.includes("describe")) {
+    return failed(
+      "topic",
+      `${found}; may not ${missing.join(", ")}`,
+      "allow READ and DESCRIBE on it",
+    );
+  }
+  if (missing.includes("write")) {
+    const advice = ticks
+      ? "allow WRITE on it; without, set TWOFOLD_KAFKA_TICKS=false, and no events come in by HTTP"
+      : "nothing, if no events are to come in by HTTP";
+    return ticks
+      ? failed("topic", `${found}; may not write`, advice)
+      : doubtful("topic", found, advice);
+  }
+  return fine("topic", found);
+}
+
+type Admin = ReturnType<Kafka["admin"]>;
+const NAMES = [
+  ...["cleanup.policy", "message.timestamp.type", "retention.ms", "retention.bytes"],
+  "min.insync.replicas",
+];
+
+/** What of a topic's settings would lose events. */
+async function* settingChecks(admin: Admin, topic: string): AsyncGenerator<Check> {
+  const { resources: [resource] } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: NAMES }],
+  });
+  const of = (name: string) =>
+    resource.configEntries.find(({ configName }) => configName === name)?.configValue ?? "";
+  const retentionMs = Number(of("retention.ms"));
+  const set = (value: string) => `kafka-configs.sh --alter --topic ${topic} --add-config ${value}`;
+  if (of("cleanup.policy").includes("compact")) {
+    const found = `${topic} is compacted: of events with one key the newest alone stays`;
+    yield doubtful("retention", found, set("cleanup.policy=delete"));
+  } else if (retentionMs > 0 && of("message.timestamp.type") === "CreateTime") {
+    const found = `${topic} keeps records for ${hours(retentionMs)} by the producers' own times: ` +
+      "an event that is older is removed at once";
+    yield doubtful("retention", found, set("message.timestamp.type=LogAppendTime"));
+  } else {
+    const kept = retentionMs < 0 ? "for ever" : `for ${hours(retentionMs)}`;
+    yield fine("retention", `${topic} keeps records ${kept}`);
+  }
+}
+
+const hours = (ms: number) => `${Math.round(ms / 360_000) / 10} h`;

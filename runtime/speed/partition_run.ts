@@ -1,0 +1,208 @@
+import { setImmediate } from "node:timers/promises";
+import { allocateColumns, type Columns } from "../columns.ts";
+import { retry, TwofoldError } from "../errors.ts";
+import type { PluginTables } from "../tables.ts";
+import type { Flusher } from "./flusher.ts";
+import type { LedgerPartition } from "./ledger.ts";
+import { PartitionPipeline } from "./partition_pipeline.ts";
+import { PluginPartition } from "./plugin_partition.ts";
+import { checkAgainstLog, type PluginResume, resumePlugin } from "./resume.ts";
+import type { SpeedLayerOptions } from "./speed_layer.ts";
+
+/** A plugin on the partition. */
+interface PluginState {
+  readonly tables: PluginTables;
+  resume: PluginResume;
+  at: PluginPartition;
+  error: string | null;
+  restarts: number;
+}
+
+/** Blocks that a plugin may lie behind the furthest one and still share its pipeline. */
+const SHARED_BLOCKS = 4;
+const FIRST_RESTART_MS = 1_000;
+const LAST_RESTART_MS = 60_000;
+
+/** One partition on this process: its pipelines, from where the tables stand to the last flush. */
+export class PartitionRun {
+  readonly #options: SpeedLayerOptions;
+  readonly #flusher: Flusher;
+  readonly #plugins: Map<string, PluginState>;
+  readonly #stop = new AbortController();
+  #error: string | null = null;
+
+  /** @param resume by plugin, in the order of the layer's plugins, where the tables stand. */
+  constructor(
+    readonly partition: number,
+    readonly ledger: LedgerPartition,
+    resume: readonly PluginResume[],
+    options: SpeedLayerOptions,
+    flusher: Flusher,
+  ) {
+    this.#options = options;
+    this.#flusher = flusher;
+    // They tell the frontier until the pipelines adopt the plugins.
+    const none = allocateColumns(options.schema, 1);
+    this.#plugins = new Map(options.plugins.map((tables, i) => {
+      const at = new PluginPartition(tables.plugin, partition, resume[i], none);
+      return [tables.plugin.name, { tables, resume: resume[i], at, error: null, restarts: 0 }];
+    }));
+  }
+
+  /** How far a plugin's acknowledged flushes reach. */
+  acknowledged(plugin: string): bigint {
+    return this.#plugins.get(plugin)!.at.acknowledged;
+  }
+
+  /** A plugin's fault, if it has one. */
+  pluginError(plugin: string): string | null {
+    return this.#plugins.get(plugin)!.error;
+  }
+
+  /** Why the partition stopped; null while it runs. */
+  get error(): string | null {
+    return this.#error;
+  }
+
+  /** The lowest block that is open for the ledger or a plugin. */
+  get openBlock(): bigint {
+    const at = [...this.#plugins.values()].map((state) => state.at.openBlock);
+    return at.reduce((a, b) => a < b ? a : b, this.ledger.openBlock);
+  }
+
+  /** Ends {@link run}: it flushes what is left. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Runs until {@link stop} or until `layer` aborts, then flushes what is left. */
+  async run(layer: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([layer, this.#stop.signal]);
+    const states = [...this.#plugins.values()];
+    const starts = states.map((state) => state.resume.block);
+    const furthest = [...starts, this.ledger.resume.block].reduce((a, b) => a > b ? a : b);
+    const shared = furthest - BigInt(SHARED_BLOCKS * this.#options.blockSize);
+    const together = states.filter((_, i) => starts[i] >= shared);
+    const apart = states.filter((_, i) => starts[i] < shared);
+    const ledgerApart = this.ledger.resume.block < shared;
+    await Promise.all([
+      this.#runPipeline(together, ledgerApart ? undefined : this.ledger, signal),
+      ...apart.map((state) => this.#runPipeline([state], undefined, signal)),
+      ...(ledgerApart ? [this.#runPipeline([], this.ledger, signal)] : []),
+    ]);
+  }
+
+  /** Runs one pipeline to its end. A plugin that throws leaves it and runs apart. */
+  async #runPipeline(
+    states: PluginState[],
+    ledger: LedgerPartition | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const points = [...states.map((state) => state.resume), ...(ledger ? [ledger.resume] : [])];
+    if (points.length === 0) return;
+    const { partition } = this;
+    const { log } = this.#options;
+    const restarts: Promise<void>[] = [];
+    try {
+      for (const point of points) {
+        await this.#retry(() => checkAgainstLog(log, partition, point), signal);
+      }
+      const pipeline = new PartitionPipeline({
+        ...this.#options,
+        partition,
+        ledger,
+        decoder: this.#options.createDecoder(this.#options.schema),
+        start: points.map((point) => point.block).reduce((a, b) => a < b ? a : b),
+        plugins: (columns) => states.map((state) => this.#adopt(state, columns)),
+        onPluginFault: (at, error) => {
+          const state = this.#plugins.get(at.plugin.name)!;
+          restarts.push(this.#restart(state, error, signal));
+        },
+      });
+      await this.#drive(pipeline, signal);
+    } catch (error) {
+      // A retry that was told to stop gives its last error back: that is no fault.
+      if (!signal.aborted || !isRetriable(error)) this.#fail(error);
+    }
+    await Promise.all(restarts);
+  }
+
+  /** A fault of the partition itself: the others go on, readers see it. */
+  #fail(error: unknown): void {
+    const { log, onProblem } = this.#options;
+    this.#error = error instanceof Error ? error.message : String(error);
+    onProblem(`partition ${this.partition} of ${log.topic} stopped`, error);
+  }
+
+  #adopt(state: PluginState, columns: Columns): PluginPartition {
+    state.at = new PluginPartition(state.tables.plugin, this.partition, state.resume, columns);
+    state.error = null;
+    return state.at;
+  }
+
+  async #restart(state: PluginState, error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, log, warehouse, onProblem } = this.#options;
+    const { partition } = this;
+    const { name } = state.tables.plugin;
+    state.error = error instanceof Error ? error.message : String(error);
+    onProblem(`plugin ${name} failed on partition ${partition}`, error);
+    const delayMs = Math.min(FIRST_RESTART_MS * 2 ** state.restarts++, LAST_RESTART_MS);
+    await clock.sleep(delayMs, signal);
+    if (signal.aborted) return;
+    try {
+      [state.resume] = await this.#retry(
+        () => resumePlugin(warehouse, state.tables, log, this.#options, [partition]),
+        signal,
+      );
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error);
+      return;
+    }
+    await this.#runPipeline([state], undefined, signal);
+  }
+
+  async #drive(pipeline: PartitionPipeline, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const moved = await this.#retry(() => pipeline.step(), signal).catch((error) => {
+        // What was read before is still to be flushed.
+        if (signal.aborted && isRetriable(error)) return false;
+        throw error;
+      });
+      if (signal.aborted) break;
+      const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
+      if (moved) {
+        await setImmediate();
+        continue;
+      }
+      await this.#idle(pipeline, waitMs, signal);
+    }
+    await this.#flusher.flushAll(pipeline);
+  }
+
+  /** Waits at the end of the log until there is more, or until what changed is due. */
+  async #idle(pipeline: PartitionPipeline, waitMs: number | null, signal: AbortSignal) {
+    const { log, clock } = this.#options;
+    const idle = new AbortController();
+    const stop = () => idle.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    await Promise.race([
+      log.changed(pipeline.partition, pipeline.position, idle.signal),
+      ...(waitMs === null ? [] : [clock.sleep(waitMs, idle.signal)]),
+    ]);
+    signal.removeEventListener("abort", stop);
+    idle.abort();
+  }
+
+  #retry<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { clock } = this.#options;
+    return retry(action, {
+      attempts: Infinity,
+      signal,
+      sleep: (ms) => clock.sleep(ms, signal),
+    });
+  }
+}
+
+function isRetriable(error: unknown): boolean {
+  return error instanceof TwofoldError && error.retriable;
+}

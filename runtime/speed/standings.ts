@@ -1,0 +1,136 @@
+import type { Clock } from "../clock.ts";
+import type { EventLog, Warehouse } from "../ports.ts";
+import { createSpeedTable, type PluginTables, SpeedKind } from "../tables.ts";
+import { createLedgerTable, type LedgerFacts, type LedgerHistory, ledgerTable } from "./ledger.ts";
+import { type PluginResume, readLedger } from "./resume.ts";
+
+/** What {@link Standings} are read from. */
+export interface StandingsOptions {
+  readonly warehouse: Warehouse;
+  readonly log: EventLog;
+  readonly plugins: readonly PluginTables[];
+  readonly ledger: LedgerFacts;
+  readonly clock: Clock;
+}
+
+interface StandingRow {
+  readonly plugin: string;
+  readonly partition: number;
+  readonly open_block: number;
+  readonly frontier: number;
+  readonly first: number;
+}
+
+/** Nothing was written of a partition. */
+const NONE: PluginResume = { block: 0n, frontier: 0n, first: 0n };
+/** Readers need no fresher answer to what changes once a minute, or is only shown. */
+const FRESH_MS = 1000;
+
+/** How far the tables of a log are written, whichever process writes them. */
+export class Standings {
+  readonly #options: StandingsOptions;
+  /** By plugin, then by partition. */
+  readonly #plugins: Map<string, Map<number, PluginResume>>;
+  #ledger: LedgerHistory[] = [];
+  #ledgerSeenMs = -Infinity;
+  #firstSeenMs = -Infinity;
+
+  constructor(options: StandingsOptions) {
+    this.#options = options;
+    this.#plugins = new Map(options.plugins.map(({ plugin }) => [plugin.name, new Map()]));
+  }
+
+  /** Makes the tables, and looks at all of them. */
+  async open(): Promise<void> {
+    const { warehouse, log, plugins, ledger } = this.#options;
+    for (const tables of plugins) await warehouse.command(createSpeedTable(tables, log.id));
+    await warehouse.command(createLedgerTable(ledgerTable(ledger, log.id)));
+    await this.look();
+    await this.lookAtLedger();
+  }
+
+  /** Where a plugin stands on a partition, as far as is known. */
+  of(plugin: string, partition: number): PluginResume {
+    return this.#plugins.get(plugin)!.get(partition) ?? NONE;
+  }
+
+  /** Takes note of what this process knows better. A frontier never goes back. */
+  note(plugin: string, partition: number, at: PluginResume): void {
+    const known = this.of(plugin, partition);
+    const newer = at.frontier > known.frontier ? at : known;
+    const first = at.first > known.first ? at.first : known.first;
+    this.#plugins.get(plugin)!.set(partition, { ...newer, first });
+  }
+
+  /** Looks how far every plugin is written: one statement. */
+  async look(): Promise<void> {
+    const { plugins, warehouse } = this.#options;
+    const params: Record<string, bigint> = {};
+    const selects = plugins.map((tables, i) => {
+      const least = this.#leastBlock(tables.plugin.name);
+      if (least !== null) params[`from_${i}`] = least;
+      return this.#select(tables, least === null ? "1" : `block >= {from_${i}:UInt64}`);
+    });
+    for (
+      const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "), { params })
+    ) {
+      const known = this.#plugins.get(row.plugin)!.get(row.partition);
+      this.note(row.plugin, row.partition, {
+        block: BigInt(row.open_block),
+        frontier: BigInt(row.frontier),
+        // Of a part of the blocks the first one is not told.
+        first: known?.first ?? BigInt(row.first),
+      });
+    }
+  }
+
+  /** The first blocks that the tables still have, no older than a second. */
+  async lookAtFirst(): Promise<void> {
+    const { plugins, warehouse, clock } = this.#options;
+    const nowMs = clock.now();
+    if (nowMs - this.#firstSeenMs < FRESH_MS) return;
+    const selects = plugins.map((tables) => this.#select(tables, "1"));
+    for (const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "))) {
+      const { open_block, frontier, first } = row;
+      const at = { block: BigInt(open_block), frontier: BigInt(frontier), first: BigInt(first) };
+      this.note(row.plugin, row.partition, at);
+    }
+    this.#firstSeenMs = nowMs;
+  }
+
+  /** What the ledger tells of a partition; nothing where it was not looked at. */
+  ledger(partition: number): LedgerHistory | undefined {
+    return this.#ledger[partition];
+  }
+
+  /** Looks at the ledger. @returns by partition. */
+  async lookAtLedger(): Promise<LedgerHistory[]> {
+    const { warehouse, ledger, log, clock } = this.#options;
+    const nowMs = clock.now();
+    this.#ledger = await readLedger(warehouse, ledger, log);
+    this.#ledgerSeenMs = nowMs;
+    return this.#ledger;
+  }
+
+  /** {@link lookAtLedger}, unless what is known is younger than a second. */
+  async refreshLedger(): Promise<void> {
+    if (this.#options.clock.now() - this.#ledgerSeenMs >= FRESH_MS) await this.lookAtLedger();
+  }
+
+  /** The least of the open blocks: what lies below does not move. Null where a partition is new. */
+  #leastBlock(plugin: string): bigint | null {
+    const known = this.#plugins.get(plugin)!;
+    if (known.size < this.#options.log.partitionCount()) return null;
+    return [...known.values()].reduce<bigint | null>(
+      (least, { block }) => least === null || block < least ? block : least,
+      null,
+    );
+  }
+
+  #select(tables: PluginTables, where: string): string {
+    return `SELECT '${tables.plugin.name}' AS plugin, partition,
+  argMax(block, (version, block)) AS open_block, max(version) AS frontier, min(block) AS first
+FROM ${tables.speed(this.#options.log.id)}
+WHERE kind = ${SpeedKind.frontier} AND ${where} GROUP BY partition`;
+  }
+}

@@ -1,0 +1,150 @@
+import { join } from "node:path";
+import { describe, expect, it } from "testing";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { root } from "../support/running_engine.ts";
+import { serverSetting } from "../support/server_settings.ts";
+import { Cluster, statusOf, SteadyProducer } from "../support/workers.ts";
+
+const PARTITIONS = 3;
+/** Longer than several flushes, ticks and looks. */
+const FAULT_MS = 4000;
+/** What a worker may hold more of after a burst than before it. */
+const BURST_BYTES = 400 * 2 ** 20;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Two workers that reach ClickHouse and S3 through proxies. */
+async function behindProxies(
+  test: (cluster: Cluster, proxies: { clickhouse: FaultProxy; s3: FaultProxy }) => Promise<void>,
+): Promise<void> {
+  const clickhouse = new FaultProxy(serverSetting("TWOFOLD_CLICKHOUSE_URL"));
+  const s3 = new FaultProxy(serverSetting("TWOFOLD_S3_ENDPOINT"));
+  const cluster = await Cluster.open({
+    partitions: PARTITIONS,
+    env: { TWOFOLD_CLICKHOUSE_URL: clickhouse.url, TWOFOLD_S3_ENDPOINT: s3.url },
+  });
+  try {
+    await test(cluster, { clickhouse, s3 });
+  } finally {
+    await cluster.close();
+    clickhouse.close();
+    s3.close();
+  }
+}
+
+/** A broker of this test alone. */
+class OwnBroker {
+  readonly #dir: string;
+  brokers = "";
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  static async start(): Promise<OwnBroker> {
+    const broker = new OwnBroker(await Deno.makeTempDir({ prefix: "twofold-broker-" }));
+    await broker.up();
+    broker.brokers =
+      /TWOFOLD_KAFKA_BROKERS=(\S+)/.exec(await broker.#services("status", "--env"))![1];
+    return broker;
+  }
+
+  /** Starts it, where it was. */
+  async up(): Promise<void> {
+    await this.#services("up");
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    const { pid } = JSON.parse(await Deno.readTextFile(join(this.#dir, "kafka.json")));
+    Deno.kill(pid, "SIGKILL");
+  }
+
+  async close(): Promise<void> {
+    await this.#services("down");
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+
+  async #services(verb: string, ...flags: string[]): Promise<string> {
+    const args = ["run", "-A", "tools/services/main.ts", verb, "--only", "kafka"];
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, "--data", this.#dir, ...flags],
+      cwd: root,
+    }).output();
+    return new TextDecoder().decode(stdout);
+  }
+}
+
+describe("workers whose servers fail", () => {
+  it("the Kafka broker is killed and comes back", async () => {
+    const broker = await OwnBroker.start();
+    const { brokers } = broker;
+    const env = { TWOFOLD_KAFKA_BROKERS: brokers };
+    const cluster = await Cluster.open({ partitions: PARTITIONS, env });
+    const producer = SteadyProducer.start(cluster.topic, { brokers });
+    try {
+      await cluster.start(2);
+      for (let kill = 0; kill < 2; kill++) {
+        await pause(2000);
+        await broker.kill();
+        await pause(FAULT_MS);
+        await broker.up();
+      }
+      await pause(2000);
+      await cluster.expectExact(await producer.stop());
+      await cluster.stop();
+    } finally {
+      await broker.up(); // else the producer would wait for ever
+      await producer.stop();
+      await cluster.close();
+      await broker.close();
+    }
+  });
+
+  it("ClickHouse and S3 refuse, hang and cut connections, with poison in every partition", async () => {
+    await behindProxies(async (cluster, { clickhouse, s3 }) => {
+      await cluster.start(2);
+      const producer = SteadyProducer.start(cluster.topic);
+      await cluster.poison(PARTITIONS);
+      for (const mode of ["refuse", "hang", "cut"] as const) {
+        clickhouse.become(mode);
+        await pause(FAULT_MS);
+        clickhouse.become("pass");
+        s3.become(mode);
+        await pause(FAULT_MS);
+        s3.become("pass");
+      }
+      const events = await producer.stop();
+      await cluster.expectExact(events, { deadLetters: PARTITIONS });
+      await cluster.stop();
+    });
+  });
+
+  it("a burst of ten times the rate while ClickHouse is gone stays within bounds of memory", async () => {
+    await behindProxies(async (cluster, { clickhouse }) => {
+      const [worker] = await cluster.start(1);
+      const usual = SteadyProducer.start(cluster.topic, { eventsPerSecond: 400, seed: 1 });
+      await pause(2000);
+      const before = await residentBytes(worker.child.pid);
+      clickhouse.become("refuse");
+      const burst = SteadyProducer.start(cluster.topic, { eventsPerSecond: 4000, seed: 2 });
+      await pause(8000);
+      const sent = await burst.stop();
+      expect(sent).toBeGreaterThan(10_000);
+      const grown = await residentBytes(worker.child.pid) - before;
+      console.log(`  ${sent} events in a burst, ${Math.round(grown / 2 ** 20)} MiB more`);
+      expect(grown).toBeLessThan(BURST_BYTES);
+      clickhouse.become("pass");
+      const events = sent + await usual.stop();
+      await cluster.expectExact(events);
+      expect((await statusOf(worker)).problems).toEqual([]);
+      await cluster.stop();
+    });
+  });
+});
+
+/** By a program of its own: this process may not read there. */
+async function residentBytes(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/status`] }).output();
+  return Number(/VmRSS:\s+(\d+) kB/.exec(new TextDecoder().decode(stdout))![1]) * 1024;
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "testing";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { createApi } from "../../routes/api/api.ts";
+import { settings } from "../../runtime/config.ts";
+import { fakeServices } from "../support/fake_services.ts";
+
+const root = new URL("../../", import.meta.url).pathname;
+const monitoring = join(root, "tools/monitoring");
+const read = (path: string) => Deno.readTextFile(join(root, path));
+
+/** Names that start like ours in a text. */
+const metricNames = (text: string) => [
+  ...new Set(text.match(/\b(twofold|process)_[a-z_]+\b/g) ?? []),
+];
+
+async function exposed(): Promise<string[]> {
+  const response = await createApi(fakeServices()).request("/metrics");
+  const types = (await response.text()).matchAll(/^# TYPE (\S+)/gm);
+  return [...types].map(([, name]) => name);
+}
+
+interface Service {
+  readonly image?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[];
+}
+
+describe("compose.yaml", () => {
+  const compose = async () =>
+    parse(await read("compose.yaml"), { merge: true }) as {
+      services: Record<string, Service>;
+      volumes: Record<string, unknown>;
+      configs: Record<string, { content: string }>;
+    };
+
+  it("has two workers, pinned images, loopback ports, and no default secrets", async () => {
+    const { services } = await compose();
+    expect(Object.keys(services)).toEqual([
+      ...["worker-1", "worker-2", "kafka", "minio", "bucket", "clickhouse"],
+      ...["prometheus", "grafana"],
+    ]);
+    for (const { image, ports = [] } of Object.values(services)) {
+      if (image !== undefined) expect(image).toMatch(/:(?!latest)[\w.-]*\d/);
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+    }
+    const secrets = Object.values(services).flatMap(({ environment = {} }) =>
+      Object.entries(environment).filter(([name]) => /PASSWORD$|SECRET|TOKEN/.test(name))
+    );
+    expect(secrets.length).toBeGreaterThan(5);
+    for (const [, value] of secrets) expect(value).toMatch(/^\$\{\w+:\?/);
+  });
+
+  it("gives workers settings that there are, and uses what it declares", async () => {
+    const { services, volumes } = await compose();
+    const known = Object.values(settings).map(({ env }) => env);
+    const names = Object.keys(services["worker-1"].environment!);
+    expect(names.filter((name) => !known.includes(name))).toEqual([]);
+    expect(services["worker-1"].environment).toEqual(services["worker-2"].environment);
+    const used = Object.values(services).flatMap(({ volumes = [] }) => volumes)
+      .map((volume) => volume.split(":")[0]);
+    expect(used.filter((name) => !name.startsWith("./")).sort()).toEqual(
+      Object.keys(volumes).sort(),
+    );
+    for (const path of used.filter((name) => name.startsWith("./"))) {
+      await Deno.stat(join(root, path));
+    }
+    for (const { depends_on = [] } of Object.values(services)) {
+      const others = Array.isArray(depends_on) ? depends_on : Object.keys(depends_on);
+      expect(others.filter((name) => !(name in services))).toEqual([]);
+    }
+    expect([services.prometheus.profiles, services.grafana.profiles]).toEqual([
+      ["monitoring"],
+      ["monitoring"],
+    ]);
+  });
+});
+
+describe("what watches the workers", () => {
+  it("the dashboard and the alerts ask for metrics that there are", async () => {
+    const names = await exposed();
+    const dashboard = await read("tools/monitoring/grafana/dashboards/twofold.json");
+    const exprs = (JSON.parse(dashboard).panels as { targets: { expr: string }[] }[])
+      .flatMap(({ targets }) => targets.map(({ expr }) => expr));
+    const asked = metricNames([...exprs, await read("tools/monitoring/alerts.yml")].join("\n"));
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.filter((name) => !names.includes(name))).toEqual([]);
+  });
+
+  it("promtool finds nothing to say about the configuration, where it is installed", async () => {
+    const { services } = parse(await read("compose.yaml"), { merge: true });
+    const { scrape_configs: [{ static_configs: [{ targets }] }] } = parse(
+      await read("tools/monitoring/prometheus.yml"),
+    );
+    expect(
+      targets.map((target: string) => target.split(":")[0]).every((name: string) =>
+        name in services
+      ),
+    ).toBe(true);
+    const args = ["check", "config", join(monitoring, "prometheus.yml")];
+    try {
+      const { code, stdout, stderr } = await new Deno.Command("promtool", { args }).output();
+      const text = new TextDecoder().decode(new Uint8Array([...stdout, ...stderr]));
+      expect([code, code === 0 ? "" : text]).toEqual([0, ""]);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      console.log("  skipped: promtool is not installed");
+    }
+  });
+});
