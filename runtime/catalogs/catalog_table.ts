@@ -5,9 +5,16 @@ import type { Warehouse } from "../ports.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 
-/** By the declared columns, too: a process with another declaration keeps a table of its own. */
-function tableOf(catalog: Catalog, number: number, declared: string): string {
-  const of = createHash("sha256").update(declared).digest("hex").slice(0, 8);
+/**
+ * By the declared columns, too: a process with another declaration keeps a table of its own. And by
+ * when it was put: numbers begin again where the store was lost.
+ */
+function tableOf(
+  catalog: Catalog,
+  { number, updated }: CatalogVersion,
+  declared: string,
+): string {
+  const of = createHash("sha256").update(`${updated} ${declared}`).digest("hex").slice(0, 8);
   return `catalog_${catalog.name}_${number}_${of}`;
 }
 
@@ -15,11 +22,12 @@ function tableOf(catalog: Catalog, number: number, declared: string): string {
 export async function showVersion(
   warehouse: Warehouse,
   catalog: Catalog,
-  { number, rows }: CatalogVersion,
+  version: CatalogVersion,
 ): Promise<void> {
+  const { number, rows } = version;
   const columns = Object.entries(catalog.columns);
   const declared = columns.map(([name, field]) => `${name} ${catalogType(field)}`).join(", ");
-  const table = tableOf(catalog, number, declared);
+  const table = tableOf(catalog, version, declared);
   const [{ there }] = await warehouse.query<{ there: number }>(
     "SELECT count() AS there FROM system.tables WHERE database = currentDatabase() " +
       "AND name = {table:String} AND total_rows = {rows:UInt64}",

@@ -111,11 +111,25 @@ export class OpenCatalog {
     }
   }
 
+  /**
+   * Takes a version into memory and shows it in the warehouse. Where others share that, one that puts
+   * meanwhile drops what is older; so the store is asked again, and its newest version shown.
+   */
   async #use(version: CatalogVersion): Promise<void> {
-    if (version !== this.#version) this.#keep(version);
-    if (this.#shown === version.number) return;
-    await showVersion(this.#options.warehouse, this.catalog, this.#version);
-    this.#shown = version.number;
+    const { store, warehouse } = this.#options;
+    for (let next = version;;) {
+      if (next !== this.#version) this.#keep(next);
+      if (this.#shown === next.number) return;
+      const failed = await showVersion(warehouse, this.catalog, this.#version)
+        .then(() => null, (error) => ({ error }));
+      if (await newestNumber(store, this.catalog.name) > next.number) {
+        next = await loadNewest(store, this.catalog.name);
+        continue;
+      }
+      if (failed !== null) throw failed.error;
+      this.#shown = next.number;
+      return;
+    }
   }
 
   #keep(version: CatalogVersion): void {
