@@ -34,6 +34,8 @@ export interface TopRows {
 }
 
 const EVERY_MS = 1000;
+/** The most users that are counted as active: the limit of one answer. */
+export const MOST_USERS = 10_000;
 const KEPT_SAMPLES = 60;
 /** How much the newest second counts in the rate. */
 const WEIGHT = 0.4;
@@ -136,7 +138,7 @@ function Tiles({ data, figures, samples }: {
         {activeUsers !== null && (
           <div>
             <dt>Active users</dt>
-            <dd>{figure(activeUsers)}</dd>
+            <dd>{figure(activeUsers)}{activeUsers === MOST_USERS ? " or more" : ""}</dd>
             <dd class="more">in the last 5 minutes</dd>
           </div>
         )}
