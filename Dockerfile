@@ -10,11 +10,15 @@ RUN deno install --frozen
 
 COPY --chown=deno:deno main.ts ./
 COPY --chown=deno:deno runtime runtime/
+COPY --chown=deno:deno kit kit/
 COPY --chown=deno:deno routes routes/
+COPY --chown=deno:deno islands islands/
 COPY --chown=deno:deno plugins plugins/
 COPY --chown=deno:deno sql sql/
 COPY --chown=deno:deno static static/
-RUN deno cache --frozen main.ts plugins/*.ts
+COPY --chown=deno:deno tools/build_client.ts tools/
+RUN deno task build && deno cache --frozen main.ts plugins/*.ts islands/*.tsx \
+  $(find routes -name '*.ts' -o -name '*.tsx')
 
 VOLUME /data
 EXPOSE 8000

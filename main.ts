@@ -1,9 +1,13 @@
 /** The composition root: what the commands need of the engine and of the server. */
-import { createApp } from "./routes/app.ts";
+import type { DevSite } from "fresh/dev";
+import { type BuildCache, loadBuildCache, readBundle } from "fresh/internal";
+import { join } from "node:path";
+import { createApp, notRoutes } from "./routes/app.ts";
 import { systemClock } from "./runtime/clock.ts";
 import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
+import { UserError } from "./runtime/errors.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { loadPlugins } from "./runtime/engine/load_plugins.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
@@ -23,13 +27,33 @@ const world = processWorld({
     plugins: async () => (await loadPlugins(root)).map(({ plugin }) => plugin.name),
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
-  serve: (services, config) => {
-    const app = createApp(shareAnswers(services, systemClock), {
+  async serve(services, config) {
+    const develops = config.command === "dev" && !Deno.build.standalone;
+    const site = develops ? await openDevSite() : await loadSite();
+    const app = createApp(shareAnswers(services, systemClock), site, {
       writeToken: config.writeToken?.reveal(),
     });
-    return Promise.resolve().then(() => listen(app.fetch, config, systemClock));
+    return listen(app.fetch, config, systemClock);
   },
 });
+
+const siteFolder = { root, ignore: notRoutes };
+
+/** Pages that follow their files. */
+async function openDevSite(): Promise<DevSite> {
+  // Not named where it is imported: the executable has its islands bundled, and no esbuild.
+  const module = "fresh/dev";
+  return await (await import(module)).openDevSite(siteFolder);
+}
+
+/** @throws {UserError} when the islands have not been bundled. */
+async function loadSite(): Promise<BuildCache> {
+  const bundle = await readBundle(join(root, "dist", "client"));
+  if (bundle === null) {
+    throw new UserError("Cannot serve the pages: dist/client is not there; run `deno task build`");
+  }
+  return await loadBuildCache({ ...siteFolder, bundle });
+}
 
 // Ends what may linger: everything that has to be closed is.
 Deno.exit(await runCommandLine(Deno.args, world));

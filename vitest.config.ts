@@ -5,7 +5,14 @@ const at = (path: string) => new URL(path, import.meta.url).pathname;
 
 export default defineConfig({
   resolve: {
-    alias: { testing: at("tests/support/testing.vitest.ts"), twofold: at("runtime/twofold.ts") },
+    alias: {
+      testing: at("tests/support/testing.vitest.ts"),
+      twofold: at("runtime/twofold.ts"),
+      "fresh/dev": at("kit/dev.ts"),
+      "fresh/internal": at("kit/internal.ts"),
+      "fresh/runtime": at("kit/runtime.ts"),
+      fresh: at("kit/mod.ts"),
+    },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   test: {

@@ -4,17 +4,16 @@
  *
  * Run: `deno run -A bench/batch_run.ts [--quick]`
  */
-import { loadPlugins } from "../runtime/engine/load_plugins.ts";
 import { line, type Spent, spent, title } from "./figures.ts";
 import { archiveOf, batchLayerOver, events, files, writeArchive } from "./made_archive.ts";
-import { benchWarehouse, pluginTables, root } from "./made_log.ts";
+import { benchWarehouse, fourPlugins, pluginTables } from "./made_log.ts";
 
 const folder = await Deno.makeTempDir({ prefix: "twofold-bench-" });
 const warehouse = await benchWarehouse(folder, "bench");
 await writeArchive(warehouse);
 let archived = files - 1;
 const archive = archiveOf(() => archived);
-const loaded = await loadPlugins(root);
+const loaded = await fourPlugins();
 title(`batch runs, 4 plugins, ${events.toLocaleString("en")} events in ${files} files`);
 const report = (what: string, { seconds, cpuSeconds }: Spent, ...more: string[]) =>
   line(what, `${seconds.toFixed(2)} s`, `${cpuSeconds.toFixed(2)} s cpu`, ...more);

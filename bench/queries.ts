@@ -5,7 +5,6 @@
  * Run: `deno run -A bench/queries.ts [--quick]`
  */
 import { systemClock } from "../runtime/clock.ts";
-import { loadPlugins } from "../runtime/engine/load_plugins.ts";
 import type { Warehouse } from "../runtime/ports.ts";
 import type { MetricQuery, SpeedLayer } from "../runtime/services.ts";
 import { createServing } from "../runtime/serving/serving.ts";
@@ -13,7 +12,7 @@ import { createSpeedTable, type PluginTables } from "../runtime/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { line, quantile, quick, title } from "./figures.ts";
 import * as made from "./made_archive.ts";
-import { benchWarehouse, pluginTables, root } from "./made_log.ts";
+import { benchWarehouse, fourPlugins, pluginTables } from "./made_log.ts";
 
 const ROUNDS = quick ? 100 : 300;
 const HOUR_MS = 3_600_000;
@@ -80,7 +79,7 @@ const warehouse = await benchWarehouse(folder, "bench");
 await made.writeArchive(warehouse);
 const archive = made.archiveOf(() => made.files);
 const plugins = await pluginTables();
-await made.batchLayerOver(archive, warehouse, await loadPlugins(root), plugins).run({ full: true });
+await made.batchLayerOver(archive, warehouse, await fourPlugins(), plugins).run({ full: true });
 const cut = (await archive.frontier())[made.LOG];
 for (const tables of plugins) await fillSpeedTable(warehouse, tables, cut);
 const serving = createServing({

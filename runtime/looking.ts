@@ -147,6 +147,17 @@ export interface Catalogs {
   ): Promise<CatalogPut>;
 }
 
+/** What a plugin's author wrote, and the relations that come of it. */
+export interface PluginText {
+  readonly plugin: string;
+  /** Such as `plugins/ratings.ts`. */
+  readonly file: string;
+  readonly source: string;
+  readonly batch_sql: string;
+  /** The views that people's own SQL reads, by layer. */
+  readonly relations: { readonly speed: string; readonly batch: string; readonly merged: string };
+}
+
 /** Read-only SQL by people. */
 export interface SqlConsole {
   /**

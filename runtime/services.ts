@@ -3,7 +3,7 @@
  * implement these; whoever shows or asks needs nothing else.
  */
 import type { Cut } from "./frontier.ts";
-import type { Catalogs, DeadLetters, Records, SqlConsole } from "./looking.ts";
+import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
 export type * from "./looking.ts";
 
@@ -347,5 +347,7 @@ export interface Services {
   readonly deadLetters: DeadLetters;
   readonly catalogs: Catalogs;
   readonly sql: SqlConsole;
+  /** Texts by plugin. */
+  readonly plugins: ReadonlyMap<string, PluginText>;
   status(): Promise<Status>;
 }

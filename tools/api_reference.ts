@@ -40,6 +40,7 @@ const noServices = {
   serving: { metrics: () => [] },
   catalogs: { list: () => Promise.resolve([]) },
   batch: new Map(),
+  plugins: new Map(),
 } as unknown as Services;
 
 /** The page. */

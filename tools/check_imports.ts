@@ -51,7 +51,10 @@ const rules: readonly Rule[] = [
   },
   { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
+  { folder: /^kit\//, may: [/^kit\//, builtIn, /^(@?preact|devalue$|esbuild$)/] },
   { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },
+  // The catch-all route that mounts the API stands among its files.
+  { folder: /^routes\/api\/\[/, may: [/^routes\/\(_shared\)\//] },
   {
     folder: /^routes\/api\//,
     may: [
@@ -66,18 +69,25 @@ const rules: readonly Rule[] = [
     may: [
       /^(routes|islands)\//,
       /^runtime\/(ports|services|errors|frontier|events|csv)\.ts$/,
-      /^(hono|preact)/,
-      builtIn,
+      /^(fresh|preact|@preact\/signals)/,
     ],
   },
-  { folder: /^islands\//, may: [/^islands\//, /^preact/] },
+  // Types of the services, and nothing that would have to be sent to the browser.
+  { folder: /^islands\//, may: [/^islands\//, /^(fresh\/runtime|preact|@preact\/signals|uplot)/] },
+  {
+    folder: /^kit\//,
+    may: [/^kit\//, /^(preact|@preact\/signals|devalue|esbuild)/, builtIn],
+  },
 ];
 
 const importPattern = /^\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/gm;
 
+const typeImport = /^import type [^;]*? from "[^"]+";/gm;
+
 /** Every import of a file: as a path below the root, or as the package that it names. */
 async function* importsOf(file: string): AsyncGenerator<string> {
-  const text = (await Deno.readTextFile(resolve(root, file))).replace(/^\s*\*.*$/gm, "");
+  const whole = (await Deno.readTextFile(resolve(root, file))).replace(/^\s*\*.*$/gm, "");
+  const text = file.startsWith("islands/") ? whole.replace(typeImport, "") : whole;
   for (const [, from, dynamic] of text.matchAll(importPattern)) {
     const target = from ?? dynamic;
     yield target.startsWith(".") ? relative(root, resolve(root, dirname(file), target)) : target;

@@ -31,6 +31,7 @@ export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Ro
     ...batchRoutes(services),
     ...deadLetterRoutes(services),
     ...catalogRoutes(services),
+    ...pluginRoutes(services),
     ...processRoutes(services),
   ];
   const document: Route = route({
@@ -252,6 +253,29 @@ function catalogRoutes(services: Services): Route[] {
       timeoutMs: null,
       answer: schemas.catalogPut,
       handle: (asked) => putCatalog(services, asked),
+    }),
+  ];
+}
+
+function pluginRoutes({ plugins, status }: Services): Route[] {
+  const tag = "Plugins";
+  const names = () => Promise.resolve([...plugins.keys()]);
+  return [
+    route({
+      ...{ id: "getPlugin", at: "GET /api/v1/plugins/{name}", tag },
+      summary: "A plugin: its state, its source, its SQL, its relations",
+      pathParams: { name: { description: "Name of the plugin", names } },
+      faults: [404],
+      answer: schemas.plugin,
+      async handle({ c }) {
+        const name = c.req.param("name")!;
+        const text = plugins.get(name);
+        if (text === undefined) {
+          throw new Problem("not-found", `There is no plugin ${JSON.stringify(name.slice(0, 80))}`);
+        }
+        const { plugins: states } = await status();
+        return { ...text, status: { ...states.find(({ plugin }) => plugin === name)! } };
+      },
     }),
   ];
 }

@@ -185,6 +185,37 @@ export const runAnswer = named(
   }),
 );
 
+/** How a plugin stands. */
+export const pluginStatus = named(
+  "PluginStatus",
+  z.object({
+    plugin: z.string(),
+    topic: z.string(),
+    generation: z.string(),
+    state: z.enum(["running", "catching-up", "failed"]),
+    error: z.string().nullable(),
+    speed_rows: count("Rows flushed since the start"),
+    run: z.number().int().nullable().meta({ description: "Newest published run" }),
+    drift: z.number().nullable(),
+  }),
+);
+/** A plugin with its texts. */
+export const plugin = named(
+  "Plugin",
+  z.object({
+    plugin: text("Name", "popular_movies"),
+    status: pluginStatus,
+    file: text("Where it is declared", "plugins/popular_movies.ts"),
+    source: text("The text of that file"),
+    batch_sql: text("The batch layer's SQL"),
+    relations: z.object({
+      speed: text("View of the speed layer", "stream_movie_views"),
+      batch: text("View of the published batch run", "batch_popular_movies"),
+      merged: text("View of both", "merged_popular_movies"),
+    }),
+  }),
+);
+
 /** All that the status tells. */
 export const status = named(
   "Status",
@@ -212,16 +243,7 @@ export const status = named(
         error: z.string().nullable().meta({ description: "Why it stopped" }),
       })),
     })),
-    plugins: z.array(z.object({
-      plugin: z.string(),
-      topic: z.string(),
-      generation: z.string(),
-      state: z.enum(["running", "catching-up", "failed"]),
-      error: z.string().nullable(),
-      speed_rows: count("Rows flushed since the start"),
-      run: z.number().int().nullable().meta({ description: "Newest published run" }),
-      drift: z.number().nullable(),
-    })),
+    plugins: z.array(pluginStatus),
   }),
 );
 

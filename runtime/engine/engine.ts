@@ -4,17 +4,17 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ExternalError, TwofoldError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
-import type { BatchLayer, Services } from "../services.ts";
+import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
-import { relationViews } from "../serving/relations.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
+import { mergedRelation, relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
-import { loadCatalogs, loadPlugins } from "./load_plugins.ts";
+import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
@@ -98,7 +98,7 @@ async function openOver(
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
     onProblem: (catalog, problem) => problems.set(`catalog ${catalog}`, problem),
   });
-  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs });
+  return assemble({ ...adapters, topics, clock, claim, problems, version, catalogs, loaded });
 }
 
 interface Parts extends Adapters {
@@ -108,6 +108,7 @@ interface Parts extends Adapters {
   readonly problems: Problems;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
+  readonly loaded: readonly LoadedPlugin[];
 }
 
 function assemble(parts: Parts): Engine {
@@ -141,6 +142,7 @@ function assemble(parts: Parts): Engine {
     deadLetters: createDeadLetters(warehouse),
     catalogs,
     sql: createSqlConsole({ warehouse, clock }),
+    plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
     ingest: {
       async ingest(...request) {
         try {
@@ -188,4 +190,14 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
       return batch.ended;
     },
   };
+}
+
+function textOf({ plugin, file, source, batchSql }: LoadedPlugin): PluginText {
+  const { name, stream, batch } = plugin;
+  const relations = {
+    speed: stream.relation.name,
+    batch: batch.relation.name,
+    merged: mergedRelation(plugin).name,
+  };
+  return { plugin: name, file, source, batch_sql: batchSql, relations };
 }

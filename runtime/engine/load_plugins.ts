@@ -4,10 +4,14 @@ import type { Catalog } from "../catalog.ts";
 import { UserError } from "../errors.ts";
 import type { Plugin } from "../plugin.ts";
 
-/** A plugin and the text of its batch SQL. */
+/** A plugin and its texts. */
 export interface LoadedPlugin {
   readonly plugin: Plugin;
   readonly batchSql: string;
+  /** Below the root, such as `plugins/ratings.ts`. */
+  readonly file: string;
+  /** The text of the file. */
+  readonly source: string;
 }
 
 /**
@@ -71,10 +75,14 @@ async function loadPlugin(root: string, file: string): Promise<LoadedPlugin> {
   if (plugin?.measureColumns === undefined) {
     throw faultOf(file, "its default export must be what definePlugin() returns");
   }
+  const texts = {
+    file: `plugins/${file}`,
+    source: await Deno.readTextFile(join(root, "plugins", file)),
+  };
   const { sql } = plugin.batch;
-  if (!sql.endsWith(".sql")) return { plugin, batchSql: sql };
+  if (!sql.endsWith(".sql")) return { plugin, batchSql: sql, ...texts };
   try {
-    return { plugin, batchSql: await Deno.readTextFile(join(root, "sql", sql)) };
+    return { plugin, batchSql: await Deno.readTextFile(join(root, "sql", sql)), ...texts };
   } catch (error) {
     throw faultOf(file, `batch.sql names sql/${sql}, which cannot be read`, error);
   }

@@ -24,6 +24,10 @@ export interface RelationView {
 const published = "published";
 const viewRun: RunSql = { run: `${published}.1`, fullRun: `${published}.2` };
 
+/** The relation of the merged layer. */
+export const mergedRelation = ({ name, merged }: Plugin): Relation =>
+  merged?.relation ?? { name: `merged_${name}` };
+
 /**
  * The three relations of a plugin: of the speed layer, of the published batch run, and merged.
  *
@@ -31,7 +35,7 @@ const viewRun: RunSql = { run: `${published}.1`, fullRun: `${published}.2` };
  */
 export function relationViews(tables: PluginTables, logId: string): RelationView[] {
   const { plugin } = tables;
-  const merged = plugin.merged?.relation ?? { name: `merged_${plugin.name}` };
+  const merged = mergedRelation(plugin);
   return [
     view(plugin.stream.relation.name, streamSql(tables, logId)),
     view(plugin.batch.relation.name, batchSql(tables)),

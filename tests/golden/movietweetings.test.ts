@@ -147,7 +147,8 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
   it("gives every figure in batch once ticks have closed the last blocks and a run followed", async () => {
     const run = await engine.batch();
     expect(run!.plugins.map(({ drift, unseenRepeats }) => [drift, unseenRepeats]))
-      .toEqual([[0, 0], [0, 0], [0, 0], [0, 0]]);
+      .toEqual(run!.plugins.map(() => [0, 0]));
+    expect(run!.plugins.length).toBe(6);
     expect(await figures(engine, "batch")).toEqual(wanted);
     expect(await figures(engine, "merged")).toEqual(wanted);
     expect((await engine.status()).problems).toEqual([]);
@@ -180,7 +181,7 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
     expect(await figures(engine, "merged")).toEqual(wanted);
     expect(await figures(engine, "speed")).toEqual(wanted);
     const run = await engine.batch();
-    expect(run!.plugins.map((plugin) => plugin.drift)).toEqual([0, 0, 0, 0]);
+    expect(run!.plugins.every(({ drift }) => drift === 0)).toBe(true);
     expect(await figures(engine, "batch")).toEqual(wanted);
     expect(await figures(engine, "merged")).toEqual(wanted);
     const { topics: [{ partitions }] } = await engine.status();

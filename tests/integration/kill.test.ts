@@ -175,7 +175,7 @@ async function expectExact(data: string, acknowledged: readonly string[]): Promi
     expect(acknowledged.filter((id) => !ids.has(id))).toEqual([]);
 
     const run = await engine.batch();
-    expect(run?.plugins.map((plugin) => plugin.drift) ?? [0, 0, 0, 0]).toEqual([0, 0, 0, 0]);
+    expect(run?.plugins.filter(({ drift }) => drift !== 0) ?? []).toEqual([]);
     for (const layer of ["merged", "speed", "batch"] as const) {
       expect([layer, await eventsIn(engine, layer)]).toEqual([layer, logged.size]);
     }

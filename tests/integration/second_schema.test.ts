@@ -180,7 +180,7 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
     expect(problems).toEqual([]);
     expect(topics.map(({ topic }) => topic).sort())
       .toEqual(["movie-viewing-events", "shop.payments"]);
-    expect(plugins.length).toBe(5);
+    expect(plugins.length).toBe(7);
     await engine.close();
     engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
     for (const layer of ["batch", "merged", "speed"]) expect(await rows(layer)).toEqual(WANTED);

@@ -159,6 +159,11 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         return Promise.resolve({ columns, rows: [{ one: 1 }], truncated: false, seconds: 0.01 });
       },
     },
+    plugins: new Map([["popular_movies", {
+      ...{ plugin: "popular_movies", file: "plugins/popular_movies.ts" },
+      ...{ source: "export default 1;", batch_sql: "SELECT 1" },
+      relations: { speed: "stream_movie_views", batch: "batch_popular", merged: "merged_popular" },
+    }]]),
     ingest: {
       async ingest(body, format, topic, options) {
         asked.options = options;

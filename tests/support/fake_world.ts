@@ -152,6 +152,7 @@ export class FakeEngine implements RunningEngine {
   readonly records = this.#services.records;
   readonly deadLetters = this.#services.deadLetters;
   readonly catalogs = this.#services.catalogs;
+  readonly plugins = this.#services.plugins;
   readonly sql = this.#services.sql;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,

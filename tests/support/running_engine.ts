@@ -6,6 +6,7 @@ import { listen } from "../../runtime/commands/listen.ts";
 import { readConfig } from "../../runtime/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
 import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/services.ts";
+import { loadSite } from "./site.ts";
 import { eventually } from "./eventually.ts";
 
 /** The checkout. */
@@ -51,7 +52,7 @@ export class RunningEngine {
       version: "test",
       onProblem: (message, error) => faults.push(`${message}: ${error}`),
     });
-    const app = createApp(engine, { report: () => {} });
+    const app = createApp(engine, await loadSite(), { report: () => {} });
     const listener = listen(app.fetch, config, systemClock);
     engine.start();
     await engine.listening(listener.url);

@@ -1,14 +1,19 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
-import { NotReadyError } from "../../runtime/errors.ts";
+import { NotReadyError, UserError } from "../../runtime/errors.ts";
 import type { Services } from "../../runtime/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
+import { loadSite } from "../support/site.ts";
 
-async function page(over: Partial<Services> = {}): Promise<{ text: string; headers: Headers }> {
-  const app = createApp(fakeServices(over), { report: () => {} });
-  const response = await app.request("/");
-  expect(response.status).toBe(200);
-  return { text: await response.text(), headers: response.headers };
+async function ask(path: string, over: Partial<Services> = {}, init: RequestInit = {}) {
+  const app = createApp(fakeServices(over), await loadSite(), { report: () => {} });
+  const response = await app.fetch(new Request(`http://localhost${path}`, init));
+  return { response, status: response.status, headers: response.headers };
+}
+
+async function page(path: string, over: Partial<Services> = {}) {
+  const { response, status, headers } = await ask(path, over);
+  return { text: await response.text(), status, headers };
 }
 
 const emptyStatus = {
@@ -17,42 +22,79 @@ const emptyStatus = {
   plugins: [],
 };
 
-describe("the first page", () => {
-  it("shows the figures and the top rows without a script", async () => {
-    const { text } = await page();
-    expect(text).toContain('<html lang="en">');
-    expect(text).toContain('data-live="lag">10<');
-    expect(text).toContain("12,345");
-    expect(text).toContain('href="/api/v1/metrics/popular_movies?layer=merged&amp;limit=10"');
+/** Every page over the fakes, which have one metric of movies and no other plugin of the example. */
+const paths = [
+  "/",
+  "/plugins",
+  "/plugins/popular_movies",
+  "/runs",
+  "/log",
+  "/dead-letters",
+  "/dead-letters/movies/0/5",
+  "/reference",
+];
+
+describe("every page", () => {
+  it.each(paths)("%s is whole without a script and under a strict policy", async (path) => {
+    const { text, status, headers } = await page(path);
+    expect(status).toBe(200);
+    expect(text).toMatch(/^<!doctype html><html lang="en">/);
+    expect(text.match(/<h1>/g)).toHaveLength(1);
+    expect(text).toMatch(/<title>[^<]+ · Twofold<\/title>/);
+    const nonce = /script-src 'nonce-(\w+)';/.exec(headers.get("content-security-policy") ?? "");
+    expect(text).not.toMatch(/<style| style=| on[a-z]+="/);
+    const scripts = [...text.matchAll(/<script[^>]*>/g)].map(([tag]) => tag);
+    for (const tag of scripts) {
+      expect(tag.includes("application/json") || tag.includes(`nonce="${nonce?.[1]}"`)).toBe(true);
+    }
+    expect(headers.get("cache-control")).toBe("no-store");
   });
 
-  it("has a strict policy and nothing inline that it would forbid", async () => {
-    const { text, headers } = await page();
-    expect(headers.get("content-security-policy")).toMatch(/^default-src 'self';/);
-    expect(text).not.toMatch(/<style| style=|<script(?![^>]* src=)| on[a-z]+=/);
+  it("is in the theme that the reader chose", async () => {
+    const { response } = await ask("/", {}, { headers: { cookie: "a=b; theme=dark" } });
+    expect(await response.text()).toContain('<html lang="en" data-theme="dark">');
+    const other = await ask("/", {}, { headers: { cookie: "theme=x" } });
+    expect(await other.response.text()).toContain('<html lang="en">');
+  });
+
+  it("answers with a page for what there is not", async () => {
+    for (const path of ["/nothing", "/plugins/none", "/movies", "/users/7"]) {
+      const { text, status } = await page(path);
+      expect([path, status]).toEqual([path, 404]);
+      expect(text).toContain("There is no such page");
+    }
+  });
+});
+
+describe("the first page", () => {
+  it("shows the figures and the first rows without a script", async () => {
+    const { text } = await page("/");
+    expect(text).toContain("12,345");
+    expect(text).toContain('href="/plugins/popular_movies"');
+    expect(text).toMatch(/<dt>records behind<\/dt><dd>10<\/dd>/);
   });
 
   it("shows problems plainly and escapes what it is told", async () => {
     const problems = ["the disk is full <script>"];
-    const { text } = await page({
+    const { text } = await page("/", {
       status: () => Promise.resolve({ ...someStatus, ready: false, problems }),
     });
-    expect(text).toContain("the disk is full &lt;script");
-    expect(text).toContain("Not ready");
+    expect(text).toContain("<li>the disk is full &lt;script");
+    expect(text).not.toContain("full <script>");
   });
 
   it("says what to do next where the log is empty or no run was made", async () => {
-    const { text } = await page({ status: () => Promise.resolve(emptyStatus) });
+    const { text } = await page("/", { status: () => Promise.resolve(emptyStatus) });
     expect(text).toContain("deno task dev");
     const plugins = someStatus.plugins.map((plugin) => ({ ...plugin, run: null }));
-    const unrun = await page({ status: () => Promise.resolve({ ...someStatus, plugins }) });
-    expect(unrun.text).toContain("deno task batch");
+    const unrun = await page("/", { status: () => Promise.resolve({ ...someStatus, plugins }) });
+    expect(unrun.text).toContain("No batch run yet");
   });
 
   it("stands when the status and the metrics cannot be read", async () => {
     const { serving } = fakeServices();
     const fault = new NotReadyError("a batch run is due");
-    const { text } = await page({
+    const { text } = await page("/", {
       status: () => Promise.reject(new Error("secret")),
       serving: { ...serving, query: () => Promise.reject(fault) },
     });
@@ -60,44 +102,85 @@ describe("the first page", () => {
     expect(text).toContain("a batch run is due");
     expect(text).not.toContain("secret");
   });
+
+  it("gives the same as JSON", async () => {
+    const { response } = await ask("/overview.json");
+    const { tops, status } = await response.json();
+    expect(tops[0].answer.rows[0].view_count).toBe(12345);
+    expect(status.version).toBe("1.0.0");
+  });
+});
+
+describe("a metric's page", () => {
+  it("asks as the URL says", async () => {
+    const services = fakeServices();
+    const app = createApp(services, await loadSite(), { report: () => {} });
+    const url = "http://localhost/plugins/popular_movies?range=all&layer=batch&order=movie_id&q=7";
+    const response = await app.fetch(new Request(url));
+    const text = await response.text();
+    expect(services.asked.query).toMatchObject({
+      metric: "popular_movies",
+      query: { layer: "batch", order: "movie_id", limit: "25", keys: { movie_id: "7" } },
+    });
+    expect(text).toMatch(/aria-current="true">Batch</);
+    expect(text).toContain("export default 1;");
+    expect(text).toContain("SELECT 1");
+  });
+
+  it("rounds a custom time to the grain and says what a question has wrong", async () => {
+    const { serving } = fakeServices();
+    const asked: string[] = [];
+    const { text } = await page("/plugins/popular_movies?from=2024-01-01T10:30&order=none", {
+      serving: {
+        ...serving,
+        query(_metric, { from, order }) {
+          asked.push(`${from}`);
+          return Promise.reject(new UserError(`order must be movie_id, got "${order}"`));
+        },
+      },
+    });
+    expect(asked).toEqual(["2024-01-01T10:00:00.000Z"]);
+    expect(text).toContain("order must be movie_id, got &quot;none&quot;");
+  });
 });
 
 describe("createApp()", () => {
-  const app = createApp(fakeServices(), { report: () => {} });
-
   it("serves the static files with their types", async () => {
     for (
       const [name, type] of [
         ["style.css", "text/css"],
         ["parts.css", "text/css"],
-        ["live.js", "text/javascript"],
         ["icon.svg", "image/svg+xml"],
       ]
     ) {
-      const response = await app.request(`/static/${name}`);
-      expect([response.status, response.headers.get("content-type")])
-        .toEqual([200, expect.stringContaining(type)]);
+      const { response, status, headers } = await ask(`/${name}`);
+      expect([status, headers.get("content-type")]).toEqual([200, expect.stringContaining(type)]);
       await response.body?.cancel();
-      const headers = { "if-none-match": response.headers.get("etag")! };
-      expect((await app.request(`/static/${name}`, { headers })).status).toBe(304);
+      const known = { "if-none-match": headers.get("etag")! };
+      expect((await ask(`/${name}`, {}, { headers: known })).status).toBe(304);
     }
   });
 
   it("serves nothing else from the folder or above it", async () => {
-    for (const path of ["/static/none.css", "/static/..%2fdeno.json", "/static/%2e%2e/deno.json"]) {
-      const response = await app.request(path);
-      expect(response.status).toBe(404);
+    for (const path of ["/none.css", "/..%2fdeno.json", "/%2e%2e/deno.json", "/static/style.css"]) {
+      const { response, status } = await ask(path);
+      expect([path, status]).toEqual([path, 404]);
       await response.body?.cancel();
     }
   });
 
-  it("serves the API with its own policy, and problem details for what there is not", async () => {
-    const api = await app.request("/api/v1/status");
+  it("serves the API with its own policy, and problem details for what it has not", async () => {
+    const api = await ask("/api/v1/status");
     expect(api.headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
-    await api.body?.cancel();
-    const nothing = await app.request("/nothing");
+    await api.response.body?.cancel();
+    const nothing = await ask("/api/nothing");
     expect([nothing.status, nothing.headers.get("content-type")])
       .toEqual([404, "application/problem+json"]);
-    await nothing.body?.cancel();
+    await nothing.response.body?.cancel();
+    for (const path of ["/healthz", "/readyz", "/metrics"]) {
+      const { response, status } = await ask(path);
+      expect([path, status]).toEqual([path, 200]);
+      await response.body?.cancel();
+    }
   });
 });

@@ -53,6 +53,16 @@ export const oracles: Readonly<Record<string, Oracle>> = {
       };
     },
   },
+  completed_movies: {
+    where: (event) => event.type === "complete",
+    key: (event) => ({ movie_id: event.movie }),
+    measures: (events) => ({ completed_count: events.length }),
+  },
+  rating_stars: {
+    where: (event) => event.rating !== null,
+    key: (event) => ({ movie_id: event.movie, stars: Math.floor(event.rating! / 100) }),
+    measures: (events) => ({ star_count: events.length }),
+  },
   hourly_stats: {
     where: () => true,
     key: (event) => ({ event_type: event.type }),

@@ -1,17 +1,17 @@
-/** What a status says, added up for the page. `static/live.js` adds up the same way. */
-import type { Status } from "../runtime/services.ts";
+/** What a status says, added up, and figures as text. */
+import type { Status } from "../../runtime/services.ts";
 
-/** The figures of the page's diagram. */
+/** The figures of the whole, over all partitions. */
 export interface Figures {
   readonly partitions: number;
   /** Records that the logs hold or held. */
-  readonly records: bigint;
+  readonly records: number;
   readonly events: number;
   readonly lag: number;
   /** Offsets that the speed layer, the archive and the published runs have come to, added up. */
-  readonly frontier: bigint;
-  readonly archived: bigint;
-  readonly cut: bigint;
+  readonly frontier: number;
+  readonly archived: number;
+  readonly cut: number;
   readonly late: number;
   readonly repeats: number;
   readonly deadLetters: number;
@@ -26,20 +26,16 @@ export interface Figures {
 /** Adds up a status. */
 export function figuresOf(status: Status): Figures {
   const all = status.topics.flatMap((topic) => topic.partitions);
-  const sum = (of: (partition: typeof all[number]) => number) =>
-    all.reduce((total, partition) => total + of(partition), 0);
-  const offsets = (of: (partition: typeof all[number]) => string) =>
-    all.reduce((total, partition) => total + BigInt(of(partition)), 0n);
-  const most = <T extends string | number>(values: readonly (T | null)[]) =>
-    values.reduce<T | null>((a, b) => a === null || (b !== null && b > a) ? b : a, null);
+  const sum = (of: (partition: typeof all[number]) => number | string) =>
+    all.reduce((total, partition) => total + Number(of(partition)), 0);
   return {
     partitions: all.length,
-    records: offsets((p) => p.log_end),
+    records: sum((p) => p.log_end),
     events: sum((p) => p.events),
     lag: sum((p) => p.lag_records),
-    frontier: offsets((p) => p.speed_frontier),
-    archived: offsets((p) => p.archived),
-    cut: offsets((p) => p.cut),
+    frontier: sum((p) => p.speed_frontier),
+    archived: sum((p) => p.archived),
+    cut: sum((p) => p.cut),
     late: sum((p) => p.late_events),
     repeats: sum((p) => p.repeats),
     deadLetters: sum((p) => p.dead_letters),
@@ -47,6 +43,10 @@ export function figuresOf(status: Status): Figures {
     run: most(status.plugins.map((plugin) => plugin.run)),
     drift: most(status.plugins.map((plugin) => plugin.drift)),
   };
+}
+
+function most<T extends string | number>(values: readonly (T | null)[]): T | null {
+  return values.reduce<T | null>((a, b) => a === null || (b !== null && b > a) ? b : a, null);
 }
 
 /** What keeps things from being whole, each in a sentence. */
@@ -67,23 +67,55 @@ const fraction = new Intl.NumberFormat("en", {
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /** A figure as text: thousands apart, a dash for nothing. */
-export function figure(value: number | bigint | null): string {
-  return value === null ? "–" : whole.format(value);
+export function figure(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : whole.format(value);
 }
 
-/** A cell of an answer as text, by its column's type. */
+/** A figure in little room: `12.3K`. */
+export function shortFigure(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : compact.format(value);
+}
+
+const numeric = new Set(["integer", "number", "decimal"]);
+/** Whether a column's values stand to the right. */
+export const isNumeric = (type: string): boolean => numeric.has(type);
+
+/** A cell of an answer as text, by its column's type. Keys that are numbers keep their digits. */
 export function cellText(value: unknown, type: string): string {
   if (value === null || value === undefined) return "–";
   if (type === "integer") return whole.format(Number(value));
   if (type === "number" || type === "decimal") return fraction.format(Number(value));
+  if (type === "instant") return instantText(String(value));
+  if (Array.isArray(value)) return value.join(", ");
   return String(value);
 }
 
 /** An ISO 8601 instant as short text in UTC; a dash for none. */
-export function instantText(iso: string | null): string {
-  return iso === null ? "–" : iso.slice(0, 19).replace("T", " ");
+export function instantText(iso: string | null | undefined): string {
+  return iso === null || iso === undefined ? "–" : iso.slice(0, 19).replace("T", " ");
+}
+
+const steps: readonly (readonly [number, string])[] = [
+  [365.25 * 86400, "y"],
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+];
+
+/** A span as text with its greatest unit: `0.8 s`, `12 min`, `3.4 d`. */
+export function spanText(seconds: number | null): string {
+  if (seconds === null) return "–";
+  const [size, unit] = steps.find(([size]) => seconds >= size) ?? [1, "s"];
+  const count = seconds / size;
+  return `${count < 10 && count % 1 !== 0 ? count.toFixed(1) : whole.format(count)} ${unit}`;
+}
+
+/** A count of bytes as text. */
+export function bytesText(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : `${fraction.format(bytes / 1024)} KiB`;
 }
 
 /** A column's name as a label. */

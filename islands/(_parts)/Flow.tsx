@@ -1,0 +1,102 @@
+/** The way of the data: one part per box of the architecture, with its figures. */
+import { figure, type Figures, instantText } from "./figures.ts";
+
+interface Figure {
+  readonly name: string;
+  readonly value: string;
+}
+
+function Part(props: {
+  readonly id: string;
+  readonly title: string;
+  readonly page: string;
+  readonly what: string;
+  readonly main: Figure;
+  readonly figures?: readonly Figure[];
+}) {
+  const { id, title, page, what, main, figures = [] } = props;
+  return (
+    <li class={`part part-${id}`}>
+      <h3>
+        <a href={page}>{title}</a>
+      </h3>
+      <p>{what}</p>
+      <dl>
+        <div class="main">
+          <dt>{main.name}</dt>
+          <dd>{main.value}</dd>
+        </div>
+        {figures.map(({ name, value }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </li>
+  );
+}
+
+/** The diagram. */
+export function Flow({ figures: f, rate, lastRun }: {
+  readonly figures: Figures;
+  /** Events a second; null before it is known. */
+  readonly rate: number | null;
+  readonly lastRun: string | null;
+}) {
+  return (
+    <ol class="flow">
+      <Part
+        id="log"
+        title="Log"
+        page="/log"
+        what="Every event, in order, durable before it is acknowledged."
+        main={{ name: "events/s", value: figure(rate) }}
+        figures={[
+          { name: "Records", value: figure(f.records) },
+          { name: "Partitions", value: figure(f.partitions) },
+          { name: "Dead letters", value: figure(f.deadLetters) },
+        ]}
+      />
+      <Part
+        id="speed"
+        title="Speed"
+        page="/plugins"
+        what="Windows of event time, computed at once."
+        main={{ name: "records behind", value: figure(f.lag) }}
+        figures={[
+          { name: "Frontier", value: figure(f.frontier) },
+          { name: "Late events", value: figure(f.late) },
+          { name: "Repeats", value: figure(f.repeats) },
+        ]}
+      />
+      <Part
+        id="archive"
+        title="Archive"
+        page="/log"
+        what="Closed blocks as Parquet, kept for good."
+        main={{ name: "records archived", value: figure(f.archived) }}
+      />
+      <Part
+        id="batch"
+        title="Batch"
+        page="/runs"
+        what="The same figures from all history, exactly."
+        main={{ name: "last run", value: figure(f.run) }}
+        figures={[
+          { name: "Cut", value: figure(f.cut) },
+          { name: "Finished", value: instantText(lastRun) },
+          { name: "Drift", value: figure(f.drift) },
+        ]}
+      />
+      <Part
+        id="serving"
+        title="Serving"
+        page="/plugins"
+        what="Batch up to the cut, speed from there on: one number."
+        main={{ name: "events counted", value: figure(f.events) }}
+        figures={[{ name: "Up to", value: instantText(f.watermark) }]}
+      />
+    </ol>
+  );
+}

@@ -1,0 +1,47 @@
+/** A line without axes; the figure beside it tells what matters. */
+export interface SparklineProps {
+  /** Null where there is none. */
+  readonly values: readonly (number | null)[];
+  /** What it shows, for those who do not see it. */
+  readonly label: string;
+}
+
+const WIDTH = 100;
+const HEIGHT = 24;
+
+/** Draws values from left to right, from 0 to the greatest. */
+export function Sparkline({ values, label }: SparklineProps) {
+  const most = Math.max(...values.map((value) => value ?? 0), 0);
+  const step = WIDTH / Math.max(values.length - 1, 1);
+  const points = values.map((value, i) =>
+    `${(i * step).toFixed(1)},${
+      (HEIGHT - (most === 0 ? 0 : (value ?? 0) / most * HEIGHT)).toFixed(1)
+    }`
+  );
+  return (
+    <svg
+      class="sparkline"
+      viewBox={`0 -1 ${WIDTH} ${HEIGHT + 2}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      {values.length > 1 && (
+        <>
+          <polygon points={`0,${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`} />
+          <polyline points={points.join(" ")} vector-effect="non-scaling-stroke" />
+        </>
+      )}
+    </svg>
+  );
+}
+
+/** A share of the greatest value as a bar; the number beside it tells the same. */
+export function Bar({ share }: { readonly share: number }) {
+  const width = Math.round(Math.min(Math.max(share, 0), 1) * 1000) / 10;
+  return (
+    <svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
+      <rect width={width} height="1" />
+    </svg>
+  );
+}

@@ -1,0 +1,35 @@
+/** The token that writers need where one is set; kept for as long as the tab is open. */
+import { useSignal } from "@preact/signals";
+
+const KEY = "twofold-write-token";
+
+/** Adds the token that this tab knows to a request. */
+export function withToken(init: RequestInit): RequestInit {
+  const token = sessionStorage.getItem(KEY);
+  if (!token) return init;
+  const headers = new Headers(init.headers);
+  headers.set("authorization", `Bearer ${token}`);
+  return { ...init, headers };
+}
+
+/** Takes the token. */
+export function WriteToken() {
+  const known = useSignal(false);
+  return (
+    <details class="token">
+      <summary>Write token</summary>
+      <label>
+        Asked for only where TWOFOLD_WRITE_TOKEN is set; kept until this tab is closed.{" "}
+        <input
+          type="password"
+          autocomplete="off"
+          onInput={(event) => {
+            sessionStorage.setItem(KEY, event.currentTarget.value);
+            known.value = event.currentTarget.value !== "";
+          }}
+        />
+      </label>
+      <span role="status">{known.value ? "Used from now on." : ""}</span>
+    </details>
+  );
+}

@@ -1,0 +1,168 @@
+/** How a time series is drawn. */
+import type { Signal } from "@preact/signals";
+import uPlot from "uplot";
+import type { SeriesChartProps } from "../SeriesChart.tsx";
+import { label, shortFigure } from "./figures.ts";
+import type { Names } from "./Rows.tsx";
+
+/** What a chart shows. */
+export interface Lines {
+  /** Starts of the buckets, seconds since 1970 UTC. */
+  readonly time: readonly number[];
+  readonly bucketSeconds: number;
+  readonly lines: readonly {
+    readonly label: string;
+    readonly values: readonly (number | null)[];
+    /** A colour's name in the style sheet. */
+    readonly colour: string;
+    readonly filled: boolean;
+  }[];
+  /** The first bucket that the batch run does not hold whole; null where it is not shown. */
+  readonly seam: number | null;
+}
+
+/** The lines of an answer: one per key, or the merged whole before its batch part. */
+export function linesOf(
+  { answer, batch, names }: Pick<SeriesChartProps, "answer" | "batch" | "names">,
+): Lines {
+  const { time, series, bucket_seconds: bucketSeconds, measure, layer } = answer;
+  const shared = { time, bucketSeconds, seam: null };
+  if (series.some(({ key }) => key !== null)) {
+    const lines = series.map(({ key, values }, i) => ({
+      ...{
+        label: keyLabel(key ?? {}, names),
+        values,
+        colour: `--line-${i % 6 + 1}`,
+        filled: false,
+      },
+    }));
+    return { ...shared, lines };
+  }
+  const values = series[0]?.values ?? time.map(() => null);
+  if (batch === null) {
+    const colour = layer === "batch" ? "--batch" : "--speed";
+    return { ...shared, lines: [{ label: label(measure), values, colour, filled: true }] };
+  }
+  const known = new Map(batch.time.map((start, i) => [start, batch.series[0]?.values[i] ?? null]));
+  const ofBatch = time.map((start) => known.get(start) ?? null);
+  const apart = values.findIndex((value, i) => value !== null && value !== ofBatch[i]);
+  return {
+    ...shared,
+    seam: apart < 0 || batch.series.length === 0 ? null : time[apart],
+    lines: [
+      { label: "Merged", values, colour: "--speed", filled: false },
+      { label: "Batch part", values: ofBatch, colour: "--batch", filled: true },
+    ],
+  };
+}
+
+function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string {
+  return Object.entries(key).map(([name, value]) => names[name]?.[String(value)] ?? String(value))
+    .join(", ");
+}
+
+/** The question for the newest points of one layer. */
+export function newSince(
+  { url, spanSeconds, stepSeconds, answer }: SeriesChartProps,
+  layer: "merged" | "batch",
+): string {
+  const asked = new URL(url, location.href);
+  if (layer === "batch") asked.searchParams.set("layer", "batch");
+  if (spanSeconds !== null) {
+    const nowSeconds = Date.now() / 1000;
+    const rounded = (seconds: number) => Math.floor(seconds / stepSeconds) * stepSeconds;
+    const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
+    asked.searchParams.set("from", iso(rounded(nowSeconds - spanSeconds)));
+    asked.searchParams.set("to", iso(rounded(nowSeconds) + stepSeconds));
+  }
+  // Both layers in the buckets that are shown; an empty answer has none yet.
+  if (answer.time.length > 0) asked.searchParams.set("bucket", `${answer.bucket_seconds}second`);
+  return asked.href;
+}
+
+/** Reads a colour of the style sheet as it stands now, as `rgb(…)`. */
+function colourReader(element: HTMLElement): (name: string) => string {
+  const probe = document.createElement("i");
+  return (name) => {
+    probe.style.color = `var(${name})`;
+    element.append(probe);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  };
+}
+
+const FILL = 0.16;
+const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FILL})`);
+
+/** Options of the drawing, in the colours that the page has now. */
+export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.Options {
+  const colour = colourReader(element);
+  const font = `12px ${getComputedStyle(element).fontFamily}`;
+  const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
+  const grid = { stroke: colour("--line"), width: 1 };
+  const ink = colour("--ink");
+  return {
+    ...{ width: element.clientWidth, height: element.clientHeight },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    cursor: { points: { size: 7 } },
+    series: [
+      { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
+      ...shown.value.lines.map(({ label, colour: name, filled }): uPlot.Series => ({
+        ...{ label, stroke: colour(name), width: 1.5 },
+        ...(filled ? { fill: faded(colour(name)) } : {}),
+        points: { filter: alone, size: 5 },
+        value: (_plot, value) => value === null ? "–" : value.toLocaleString("en"),
+      })),
+    ],
+    axes: [
+      {
+        ...{ ...axis, grid: { show: false }, space: 80 },
+        values: (_plot, splits, _axis, _space, step) =>
+          splits.map((at, i) => timeText(at, step, i)),
+      },
+      { ...axis, grid, size: 48, values: (_plot, values) => values.map(shortFigure) },
+    ],
+    scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
+    hooks: { draw: [(plot) => drawSeam(plot, shown.value.seam, ink)] },
+  };
+}
+
+/** The values between two gaps: no line leads to them, so that only a point shows them. */
+const alone: uPlot.Series.Points.Filter = (plot, line, all) => {
+  if (all) return null;
+  const values = plot.data[line];
+  const none = (at: number) => values[at] === null || values[at] === undefined;
+  return [...values.keys()].filter((at) => !none(at) && none(at - 1) && none(at + 1));
+};
+
+const DAY = 86_400;
+
+/** A mark of the time axis: the date where a day begins or the axis does, else the time. */
+function timeText(seconds: number, step: number, at: number): string {
+  const iso = new Date(seconds * 1000).toISOString();
+  const date = iso.slice(0, 10);
+  if (step >= 28 * DAY) return iso.slice(0, 7);
+  if (step >= DAY) return date;
+  const time = iso.slice(11, step < 60 ? 19 : 16);
+  return at === 0 || seconds % DAY === 0 ? `${time}\n${date}` : time;
+}
+
+function drawSeam(plot: uPlot, seam: number | null, colour: string): void {
+  if (seam === null) return;
+  const x = Math.round(plot.valToPos(seam, "x", true));
+  const { top, height, left, width } = plot.bbox;
+  if (x < left || x > left + width) return;
+  const { ctx } = plot;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, top);
+  ctx.lineTo(x, top + height);
+  ctx.stroke();
+  const onLeft = x > left + width / 2;
+  ctx.textAlign = onLeft ? "right" : "left";
+  ctx.fillText("cut", x + (onLeft ? -6 : 6) * devicePixelRatio, top + 12 * devicePixelRatio);
+  ctx.restore();
+}

@@ -1,0 +1,85 @@
+/** The newest records of the log, as they come. */
+import { useSignal } from "@preact/signals";
+import type { RecordView } from "../runtime/services.ts";
+import { instantText } from "./(_parts)/figures.ts";
+import { getJson, usePoll } from "./(_parts)/poll.ts";
+
+const EVERY_MS = 1000;
+const SHOWN = 50;
+
+interface Page {
+  readonly events: readonly RecordView[];
+  readonly newest: string;
+}
+
+/** @param props.query the question for the newest, such as `partition=1`. */
+export default function EventTail(props: {
+  readonly events: readonly RecordView[];
+  readonly newest: string;
+  readonly query: string;
+}) {
+  const events = useSignal(props.events);
+  const newest = useSignal(props.newest);
+  const paused = useSignal(false);
+  const alive = useSignal(false);
+  usePoll(EVERY_MS, async (signal) => {
+    alive.value = true;
+    if (paused.value) return;
+    const query = new URLSearchParams(props.query);
+    query.set("limit", "1000");
+    query.set("after", newest.value);
+    const page = await getJson<Page>(`/api/v1/events?${query}`, signal);
+    if (page.events.length === 0) return;
+    newest.value = page.newest;
+    events.value = [...page.events.toReversed(), ...events.value].slice(0, SHOWN);
+  });
+  return (
+    <>
+      <p class="controls" hidden={!alive.value}>
+        <button type="button" onClick={() => paused.value = !paused.value}>
+          {paused.value ? "Go on" : "Pause"}
+        </button>
+      </p>
+      {events.value.length === 0
+        ? <p class="note">No record yet.</p>
+        : (
+          <div class="scroll tail" tabIndex={0} role="region" aria-label="The newest records">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Partition</th>
+                  <th scope="col">Offset</th>
+                  <th scope="col">Appended (UTC)</th>
+                  <th scope="col">Kind</th>
+                  <th scope="col">Record</th>
+                </tr>
+              </thead>
+              <tbody>
+                {events.value.map((event) => (
+                  <tr key={`${event.topic} ${event.partition} ${event.offset}`}>
+                    <td>{event.partition}</td>
+                    <td>
+                      {event.kind === "dead-letter"
+                        ? (
+                          <a
+                            href={`/dead-letters/${event.topic}/${event.partition}/${event.offset}`}
+                          >
+                            {event.offset}
+                          </a>
+                        )
+                        : event.offset}
+                    </td>
+                    <td>{instantText(event.append_time)}</td>
+                    <td>{event.kind}</td>
+                    <td>
+                      <code>{event.text.slice(0, 300)}</code>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+    </>
+  );
+}

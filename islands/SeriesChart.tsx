@@ -1,0 +1,160 @@
+/** A metric over time: a line per key, or one whose batch part and speed part show the seam. */
+import { type Signal, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import type { SeriesAnswer } from "../runtime/services.ts";
+import { drawOptions, type Lines, linesOf, newSince } from "./(_parts)/chart.ts";
+import { figure, instantText, label, spanText } from "./(_parts)/figures.ts";
+import { getJson } from "./(_parts)/poll.ts";
+import type { Names } from "./(_parts)/Rows.tsx";
+import { Sparkline } from "./(_parts)/Sparkline.tsx";
+
+/** What {@link SeriesChart} takes. */
+export interface SeriesChartProps {
+  readonly answer: SeriesAnswer;
+  /** The batch layer's part of the same buckets; null where the seam is not shown. */
+  readonly batch: SeriesAnswer | null;
+  /** Where the same is asked again, without `from`. */
+  readonly url: string;
+  /** How far it reaches back from now, in seconds; null: as the URL says. */
+  readonly spanSeconds: number | null;
+  /** What `from` is a multiple of, in seconds. */
+  readonly stepSeconds: number;
+  readonly title: string;
+  readonly names: Names;
+  /** Moves when the metric has changed. */
+  readonly pulse: Signal<number>;
+}
+
+const AGAIN_MS = 1000;
+const MOST_ROWS = 200;
+
+/** The chart, with its data as a table too. */
+export default function SeriesChart(props: SeriesChartProps) {
+  const shown = useSignal<Lines>(linesOf(props));
+  const frame = useRef<HTMLDivElement>(null);
+  const alive = useSignal(false);
+  useEffect(() => {
+    const element = frame.current!;
+    let plot: uPlot | null = null;
+    const draw = () => {
+      const { time, lines } = shown.value;
+      const data = [time, ...lines.map(({ values }) => values)] as unknown as uPlot.AlignedData;
+      const known = plot !== null && plot.series.length === lines.length + 1;
+      if (known) return plot!.setData(data);
+      plot?.destroy();
+      plot = new uPlot(drawOptions(element, shown), data, element);
+    };
+    const anew = () => {
+      plot?.destroy();
+      plot = null;
+      draw();
+    };
+    alive.value = true;
+    draw();
+    const stopShowing = shown.subscribe(draw);
+    const resized = new ResizeObserver(() =>
+      plot?.setSize({ width: element.clientWidth, height: element.clientHeight })
+    );
+    resized.observe(element);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", anew);
+    addEventListener("themechange", anew);
+    const stopAsking = askOnPulse(props, shown);
+    return () => {
+      stopShowing();
+      stopAsking();
+      resized.disconnect();
+      dark.removeEventListener("change", anew);
+      removeEventListener("themechange", anew);
+      plot?.destroy();
+    };
+  }, []);
+  const { time, lines, bucketSeconds, seam } = shown.value;
+  const empty = lines.every(({ values }) => values.every((value) => value === null));
+  return (
+    <figure class="chart" data-empty={empty ? "yes" : undefined}>
+      <div class="plot" ref={frame} aria-hidden="true">
+        {!alive.value && <Sparkline values={lines.at(-1)?.values ?? []} label={props.title} />}
+      </div>
+      <figcaption>
+        {empty ? "Nothing in this time." : (
+          <>
+            {label(props.answer.measure)} per {spanText(bucketSeconds)}, times in UTC.
+            {seam !== null && (
+              <>
+                {" "}
+                The batch run covers everything up to{" "}
+                {instantOf(seam)}; what stands behind it comes from the speed layer.
+              </>
+            )}
+          </>
+        )}
+      </figcaption>
+      {!empty && <DataTable shown={shown.value} title={props.title} />}
+    </figure>
+  );
+}
+
+const instantOf = (seconds: number) => instantText(new Date(seconds * 1000).toISOString());
+
+/** Asks again when the pulse has moved, at most once a second; the newest question wins. */
+function askOnPulse(props: SeriesChartProps, shown: Signal<Lines>): () => void {
+  const { pulse } = props;
+  let [asking, behind, ended] = [false, false, false];
+  const ask = async () => {
+    if (asking) return void (behind = true);
+    asking = true;
+    try {
+      const [answer, batch] = await Promise.all([
+        getJson<SeriesAnswer>(newSince(props, "merged")),
+        props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
+      ]);
+      if (!ended) shown.value = linesOf({ ...props, answer, batch });
+    } catch {
+      // What follows the metric tells that the connection is lost; the next pulse asks again.
+    }
+    setTimeout(() => {
+      asking = false;
+      if (behind && !ended) void ask();
+      behind = false;
+    }, AGAIN_MS);
+  };
+  const first = pulse.peek();
+  const stop = pulse.subscribe((count) => count !== first && void ask());
+  return () => {
+    ended = true;
+    stop();
+  };
+}
+
+function DataTable({ shown, title }: { readonly shown: Lines; readonly title: string }) {
+  const { time, lines } = shown;
+  const from = Math.max(time.length - MOST_ROWS, 0);
+  return (
+    <details class="data">
+      <summary>The same as a table</summary>
+      <div class="scroll" tabIndex={0} role="region" aria-label={`${title} over time`}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">From (UTC)</th>
+              {lines.map(({ label }) => <th key={label} scope="col" class="number">{label}</th>)}
+            </tr>
+          </thead>
+          <tbody>
+            {time.slice(from).map((start, i) => (
+              <tr key={start}>
+                <th scope="row">{instantOf(start)}</th>
+                {lines.map(({ label, values }) => (
+                  <td key={label} class="number">{figure(values[from + i])}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {from > 0 && <p class="note">The last {MOST_ROWS} of {figure(time.length)}.</p>}
+    </details>
+  );
+}

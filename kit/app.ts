@@ -1,0 +1,133 @@
+import type { Site } from "./build_cache.ts";
+import { Context } from "./context.ts";
+import { type HandlerFn, HttpError, type Middleware } from "./define.ts";
+import { type FileRoute, fileRoutes } from "./fs_routes.ts";
+
+/** Where an app finds its file routes, islands and scripts; in development it changes. */
+export interface BuildCache {
+  readonly site: Site;
+}
+
+const noFiles: Site = { ...fileRoutes(new Map()), bundle: null, staticFiles: new Map() };
+
+/** Tells an app where its files are; before it listens. */
+export function setBuildCache<State>(app: App<State>, cache: BuildCache): void {
+  app.cache = cache;
+}
+
+/**
+ * A site: middlewares in the order in which they were added, then the routes by file.
+ *
+ * @example
+ * ```ts
+ * import { App } from "./mod.ts";
+ * const app = new App().use((ctx) => new Response(`hello ${ctx.url.pathname}`));
+ * const response = await app.handler()(new Request("http://localhost/you"));
+ * if (await response.text() !== "hello /you") throw new Error("unexpected");
+ * ```
+ */
+export class App<State> {
+  /** @internal See {@link setBuildCache}. */
+  cache: BuildCache = { site: noFiles };
+  readonly #middlewares: Middleware<State>[] = [];
+  #last: Middleware<State> = () => Promise.reject(new HttpError(404));
+
+  /** Adds middlewares. */
+  use(...middlewares: Middleware<State>[]): this {
+    this.#middlewares.push(...middlewares);
+    return this;
+  }
+
+  /** Adds the routes of the files below `routes/`. */
+  fsRoutes(): this {
+    this.#last = answerByFile;
+    return this;
+  }
+
+  /** What answers requests. What no `_error.tsx` shows is answered in plain text. */
+  handler(): (request: Request) => Promise<Response> {
+    return async (request) => {
+      const ctx = new Context<State>(request, {} as State, this.cache.site);
+      const response = await run([...this.#middlewares, this.#last], ctx).catch((error) => {
+        const status = statusOf(error);
+        const text = error instanceof HttpError ? error.message : "Internal server error";
+        return new Response(text, { status });
+      });
+      if (request.method !== "HEAD") return response;
+      await response.body?.cancel();
+      return new Response(null, response);
+    };
+  }
+}
+
+async function run<State>(chain: readonly Middleware<State>[], ctx: Context<State>) {
+  const [first, ...others] = chain;
+  const before = ctx.next;
+  ctx.next = () => run(others, ctx);
+  try {
+    return await first(ctx);
+  } finally {
+    ctx.next = before;
+  }
+}
+
+/** Logs what nobody foresaw: the answer does not tell it. */
+function statusOf(error: unknown): number {
+  if (error instanceof HttpError) return error.status;
+  console.error(error);
+  return 500;
+}
+
+async function answerByFile<State>(ctx: Context<State>): Promise<Response> {
+  let route = ctx.site.notFound as FileRoute<State>;
+  try {
+    route = match(ctx.site.routes as readonly FileRoute<State>[], ctx) ?? route;
+    return await run([...route.middlewares, (ctx) => answerRoute(ctx, route)], ctx);
+  } catch (error) {
+    const missing = error instanceof HttpError && error.status === 404;
+    const page = missing ? route.notFound ?? route.error : route.error;
+    if (page === null) throw error;
+    ctx.error = error;
+    ctx.frame = page.frame;
+    return ctx.render(ctx.element(page.component), { status: statusOf(error) });
+  }
+}
+
+function match<State>(routes: readonly FileRoute<State>[], ctx: Context<State>) {
+  for (const route of routes) {
+    const groups = route.pattern.exec({ pathname: ctx.url.pathname })?.pathname.groups;
+    if (groups === undefined) continue;
+    const params = Object.entries(groups).map(([name, value = ""]) => [name, decoded(value)]);
+    ctx.params = Object.fromEntries(params);
+    ctx.route = route.path;
+    return route;
+  }
+  return null;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new HttpError(400, `The path has a broken escape: ${text.slice(0, 80)}`, { cause });
+  }
+}
+
+async function answerRoute<State>(ctx: Context<State>, route: FileRoute<State>): Promise<Response> {
+  ctx.frame = route.frame;
+  const answer = await handlerOf(route, ctx.req.method)?.(ctx) ?? { data: undefined };
+  if (answer instanceof Response) return answer;
+  if (route.component === null) throw new Error(`${route.path} has data and no page`);
+  const { data, status, headers } = answer;
+  return ctx.render(ctx.element(route.component, data), { status, headers });
+}
+
+function handlerOf<State>({ handler, component }: FileRoute<State>, method: string) {
+  if (typeof handler === "function") return handler;
+  // A map: anybody may ask by a method called "constructor".
+  const handlers = new Map<string, HandlerFn<unknown, State>>(Object.entries(handler));
+  const reads = method === "GET" || method === "HEAD";
+  const found = handlers.get(method) ?? (reads ? handlers.get("GET") : undefined);
+  if (found !== undefined || (reads && component !== null)) return found;
+  throw new HttpError(405, `${method} has no place here`);
+}

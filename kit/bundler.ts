@@ -1,0 +1,68 @@
+/** Bundles islands by esbuild: for development and before a deployment, never while serving. */
+import { build } from "esbuild";
+import { basename, join } from "node:path";
+import { type Bundle, MANIFEST } from "./bundle.ts";
+
+const CLIENT = join(import.meta.dirname!, "client.ts");
+const RUNTIME = join(import.meta.dirname!, "runtime.ts");
+
+/** How sources are read and written, whatever for. */
+export const language = {
+  bundle: true,
+  format: "esm",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  logLevel: "silent",
+  metafile: true,
+  write: false,
+} as const;
+
+/**
+ * Bundles the islands of a folder by esbuild, which runs as a program of its own.
+ *
+ * @param options.minify default true.
+ * @throws what esbuild tells of a source that cannot be bundled.
+ */
+export async function bundleIslands(
+  islandsDir: string,
+  options: { readonly minify?: boolean } = {},
+): Promise<Bundle> {
+  const files = (await Array.fromAsync(Deno.readDir(islandsDir)))
+    .map(({ name }) => name).filter((name) => name.endsWith(".tsx")).sort();
+  const { outputFiles, metafile } = await build({
+    ...language,
+    entryPoints: [CLIENT, ...files.map((name) => join(islandsDir, name))],
+    alias: { "fresh/runtime": RUNTIME },
+    absWorkingDir: join(CLIENT, "..", ".."),
+    outdir: "/out",
+    entryNames: "[name]-[hash]",
+    chunkNames: "chunk-[hash]",
+    splitting: true,
+    minify: options.minify ?? true,
+    platform: "browser",
+    target: "es2022",
+  });
+  const outputs = Object.entries(metafile.outputs).map(([path, output]) => ({
+    name: basename(path),
+    entry: output.entryPoint === undefined ? null : basename(output.entryPoint),
+    imports: output.imports.filter(({ kind }) => kind === "import-statement")
+      .map(({ path }) => basename(path)),
+  }));
+  const islands = outputs.filter(({ entry }) => entry?.endsWith(".tsx"));
+  return {
+    files: new Map(outputFiles.map(({ path, contents }) => [basename(path), contents.slice()])),
+    client: outputs.find(({ entry }) => entry === "client.ts")!.name,
+    islands: new Map(islands.map(({ entry, name }) => [entry!.replace(/\.tsx$/, ""), name])),
+    imports: new Map(outputs.map(({ name, imports }) => [name, imports])),
+  };
+}
+
+/** Writes a bundle into a folder, which then holds nothing else. */
+export async function writeBundle(bundle: Bundle, dir: string): Promise<void> {
+  await Deno.remove(dir, { recursive: true }).catch(() => {});
+  await Deno.mkdir(dir, { recursive: true });
+  for (const [name, bytes] of bundle.files) await Deno.writeFile(join(dir, name), bytes);
+  const { client, islands, imports } = bundle;
+  const manifest = { client, islands: [...islands], imports: [...imports] };
+  await Deno.writeTextFile(join(dir, MANIFEST), JSON.stringify(manifest));
+}

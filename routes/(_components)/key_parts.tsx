@@ -1,0 +1,53 @@
+/** What the metrics say of one key. */
+import { signal } from "@preact/signals";
+import type { VNode } from "preact";
+import { cellText, label } from "../../islands/(_parts)/figures.ts";
+import SeriesChart from "../../islands/SeriesChart.tsx";
+import type { KeyPart } from "../(_shared)/movie_view.ts";
+
+/** Figures of all time, then each metric over time. */
+export function KeyParts({ parts, keys }: {
+  readonly parts: readonly KeyPart[];
+  readonly keys: Readonly<Record<string, string>>;
+}): VNode {
+  const facts = parts.flatMap(({ metric, row, columns }) =>
+    columns.filter(({ name }) => !(name in keys)).map(({ name, type }) => ({
+      ...{ id: `${metric} ${name}`, name: label(name) },
+      value: row === null ? "–" : cellText(row[name], type),
+    }))
+  );
+  return (
+    <>
+      <dl class="facts">
+        {facts.map(({ id, name, value }) => (
+          <div key={id}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {parts.map(({ metric, title, series, fault }) => (
+        <section key={metric} aria-labelledby={`key-${metric}`}>
+          <h2 id={`key-${metric}`}>
+            <a href={`/plugins/${metric}?${new URLSearchParams({ q: Object.values(keys)[0] })}`}>
+              {title}
+            </a>
+          </h2>
+          {fault !== null && <p class="note fault" role="status">{fault}</p>}
+          {series !== null && (
+            <SeriesChart
+              answer={series}
+              batch={null}
+              url={`/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`}
+              spanSeconds={null}
+              stepSeconds={1}
+              title={title}
+              names={{}}
+              pulse={signal(0)}
+            />
+          )}
+        </section>
+      ))}
+    </>
+  );
+}

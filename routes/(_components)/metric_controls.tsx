@@ -1,0 +1,116 @@
+/** What a metric's page can be asked: plain links and a form, so that a URL holds all of it. */
+import { label } from "../../islands/(_parts)/figures.ts";
+import type { MetricInfo } from "../../runtime/services.ts";
+import { linkWith, ranges, type View } from "../(_shared)/metric_view.ts";
+
+interface ControlsProps {
+  readonly info: MetricInfo;
+  readonly view: View;
+  readonly url: URL;
+}
+
+/** Range, layer, and the rest. */
+export function MetricControls({ info, view, url }: ControlsProps) {
+  const rangeLink = (range: string) =>
+    linkWith(url, { range, from: null, to: null, after: null, bucket: null });
+  return (
+    <div class="controls-bar">
+      <Choices
+        label="Time range"
+        chosen={view.range}
+        choices={[
+          ...Object.entries(ranges).map(([range, { title }]) => ({
+            ...{ value: range, title, href: rangeLink(range) },
+          })),
+          { value: "all", title: "All", href: rangeLink("all") },
+        ]}
+      />
+      <Choices
+        label="Layer"
+        chosen={view.layer}
+        choices={(["merged", "batch", "speed"] as const).map((layer) => ({
+          ...{ value: layer, title: label(layer) },
+          href: linkWith(url, { layer, after: null, bucket: null }),
+        }))}
+      />
+      <form method="get" action={url.pathname} class="controls">
+        {["range", "layer", "q", "order"].map((name) => {
+          const value = url.searchParams.get(name);
+          return value && <input key={name} type="hidden" name={name} value={value} />;
+        })}
+        <label>
+          <span>Bucket</span>
+          <select name="bucket">
+            <option value="">Fitting</option>
+            {info.layers[view.layer].filter((bucket) => bucket !== "all" && bucket !== "window")
+              .map(
+                (bucket) => (
+                  <option key={bucket} value={bucket} selected={view.bucket === bucket}>
+                    {label(bucket)}
+                  </option>
+                ),
+              )}
+          </select>
+        </label>
+        {info.measures.length > 1 && (
+          <label>
+            <span>Measure</span>
+            <select name="measure">
+              {info.measures.map((measure) => (
+                <option key={measure} value={measure} selected={view.measure === measure}>
+                  {label(measure)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <label>
+          <span>Lines</span>
+          <select name="top">
+            <option value="">All keys together</option>
+            {["3", "5", "10"].map((top) => (
+              <option key={top} value={top} selected={view.top === top}>
+                The first {top} keys
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span>From (UTC)</span>
+          <input type="datetime-local" name="from" value={localValue(view, view.from)} />
+        </label>
+        <label>
+          <span>To (UTC)</span>
+          <input type="datetime-local" name="to" value={localValue(view, view.to)} />
+        </label>
+        <button type="submit">Show</button>
+      </form>
+    </div>
+  );
+}
+
+/** Only a custom time stands in the fields: what was sent back would else become one. */
+const localValue = ({ range }: View, iso: string | null) =>
+  range === "custom" && iso !== null ? iso.slice(0, 16) : "";
+
+function Choices({ label, chosen, choices }: {
+  readonly label: string;
+  readonly chosen: string;
+  readonly choices: readonly {
+    readonly value: string;
+    readonly title: string;
+    readonly href: string;
+  }[];
+}) {
+  return (
+    <nav class="choices" aria-label={label}>
+      <ul>
+        {choices.map(({ value, title, href }) => (
+          <li key={value}>
+            <a href={href} aria-current={value === chosen ? "true" : undefined}>{title}</a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}

@@ -1,0 +1,85 @@
+/** Tables with a heading, or with the reason why there is none. */
+import type { VNode } from "preact";
+import { type Names, Rows } from "../../islands/(_parts)/Rows.tsx";
+import type { Outcome } from "../(_shared)/define.ts";
+import type { Table } from "../(_shared)/movie_view.ts";
+
+/** A table of one question. */
+export function TableOf(props: {
+  readonly id: string;
+  readonly title: string;
+  readonly hint: string;
+  readonly table: Outcome<Table>;
+  readonly sort: string;
+  readonly names?: Names;
+  readonly pages: Readonly<Record<string, string>>;
+  readonly empty: string;
+}): VNode {
+  const { id, title, hint, table: { answer, fault }, sort, names, pages, empty } = props;
+  return (
+    <section class="metric" aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        <p>{hint}</p>
+      </header>
+      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      {answer?.rows.length === 0 && <p class="note">{empty}</p>}
+      {answer !== null && answer.rows.length > 0 && (
+        <Rows
+          columns={answer.columns}
+          rows={answer.rows}
+          sort={sort}
+          caption={title}
+          names={names}
+          pages={pages}
+        />
+      )}
+    </section>
+  );
+}
+
+/** Values by name as bars with their numbers. */
+export function Distribution({ title, values }: {
+  readonly title: string;
+  readonly values: readonly { readonly name: string; readonly value: number }[];
+}): VNode {
+  const most = Math.max(...values.map(({ value }) => value), 1);
+  const width = 100 / Math.max(values.length, 1);
+  return (
+    <figure class="distribution">
+      <svg viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true">
+        {values.map(({ name, value }, i) => {
+          const height = value / most * 29;
+          return (
+            <rect
+              key={name}
+              x={i * width + width * 0.1}
+              y={30 - height}
+              width={width * 0.8}
+              height={height}
+            >
+              <title>{`${name}: ${value.toLocaleString("en")}`}</title>
+            </rect>
+          );
+        })}
+      </svg>
+      <div class="names" aria-hidden="true">
+        {values.map(({ name }) => <span key={name}>{name}</span>)}
+      </div>
+      <details class="data">
+        <summary>The same as a table</summary>
+        <table>
+          <caption class="unseen">{title}</caption>
+          <tbody>
+            {values.map(({ name, value }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td class="number">{value.toLocaleString("en")}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </details>
+    </figure>
+  );
+}

@@ -1,0 +1,43 @@
+import { createDefine } from "fresh";
+import type { Services } from "../../runtime/services.ts";
+
+/** What every route may use. */
+export interface State {
+  services: Services;
+  /** Answers what belongs to the HTTP interface. */
+  api: (request: Request) => Response | Promise<Response>;
+  /** `light` or `dark` where the reader chose one; null follows the system. */
+  theme: string | null;
+  /** Aborts when the reader leaves, or when a page has taken too long. */
+  signal: AbortSignal;
+}
+
+/** Declares pages, handlers, layouts and middlewares. */
+export const define = createDefine<State>();
+
+/** A fault as a sentence for people; what is internal is not told. */
+export function faultText(error: unknown, signal: AbortSignal): string {
+  if (error instanceof Error && "fault" in error && error.fault !== "internal") {
+    return error.message;
+  }
+  return signal.aborted
+    ? "The warehouse took too long to answer. Load the page again in a moment."
+    : "The warehouse could not answer. The server's log tells more.";
+}
+
+/** What a question came to: its answer, or why there is none. */
+export type Outcome<Answer> =
+  | { readonly answer: Answer; readonly fault: null }
+  | { readonly answer: null; readonly fault: string };
+
+/** Asks, and takes a fault as an answer: one part of a page never takes the rest with it. */
+export async function outcomeOf<Answer>(
+  asked: Promise<Answer>,
+  signal: AbortSignal,
+): Promise<Outcome<Answer>> {
+  try {
+    return { answer: await asked, fault: null };
+  } catch (error) {
+    return { answer: null, fault: faultText(error, signal) };
+  }
+}

@@ -1,0 +1,59 @@
+/** What the first page shows, as of now. */
+import type { OverviewData, TopRows } from "../../islands/Overview.tsx";
+import type { MetricInfo, Services } from "../../runtime/services.ts";
+import { outcomeOf } from "./define.ts";
+import { movieExample, namesOf } from "./movie_example.ts";
+
+const HOUR_MS = 3_600_000;
+const ACTIVE_MS = 300_000;
+/** The most users that are counted as active: the limit of one answer. */
+const MOST_USERS = 10_000;
+
+/** Asks for everything; what cannot be answered is left out or says why. */
+export async function overviewOf(services: Services, signal: AbortSignal): Promise<OverviewData> {
+  const now = Date.now();
+  const [status, lastRun, today, activeUsers, tops] = await Promise.all([
+    services.status().catch(() => null),
+    lastRunOf(services),
+    todayOf(services, now, signal).catch(() => null),
+    activeUsersOf(services, now, signal).catch(() => null),
+    Promise.all(services.serving.metrics().map((info) => topOf(services, info, signal))),
+  ]);
+  return { at: new Date(now).toISOString(), status, lastRun, today, activeUsers, tops };
+}
+
+async function lastRunOf(services: Services): Promise<string | null> {
+  const newest = await Promise.all(
+    [...services.batch.values()].map((layer) => layer.history(1).catch(() => [])),
+  );
+  return newest.flat().map(({ finished }) => finished).sort().at(-1) ?? null;
+}
+
+async function topOf(services: Services, info: MetricInfo, signal: AbortSignal): Promise<TopRows> {
+  const asked = services.serving.query(info.name, { limit: "10", keys: {} }, signal);
+  const { answer, fault } = await outcomeOf(asked, signal);
+  const names = answer === null ? {} : await namesOf(services, [answer], signal).catch(() => ({}));
+  return { info, answer, fault, names };
+}
+
+async function todayOf(services: Services, now: number, signal: AbortSignal) {
+  if (!movieExample(services).events) return null;
+  const from = Math.floor(now / HOUR_MS - 23) * HOUR_MS;
+  const { time, series: [all] } = await services.serving.series("hourly_stats", {
+    ...{ from: new Date(from).toISOString(), to: new Date(from + 24 * HOUR_MS).toISOString() },
+    ...{ bucket: "hour", measure: "event_count", keys: {} },
+  }, signal);
+  const midnight = Math.floor(now / (24 * HOUR_MS)) * 24 * 3600;
+  const hours = all?.values ?? [];
+  const today = hours.filter((_, i) => time[i] >= midnight);
+  return { hours, events: today.reduce<number>((sum, count) => sum + (count ?? 0), 0) };
+}
+
+async function activeUsersOf(services: Services, now: number, signal: AbortSignal) {
+  if (!movieExample(services).users) return null;
+  const info = services.serving.metrics().find(({ name }) => name === "user_stats")!;
+  const windowMs = info.window_seconds * 1000;
+  const from = new Date(Math.floor((now - ACTIVE_MS) / windowMs) * windowMs).toISOString();
+  const question = { layer: "speed", from, limit: String(MOST_USERS), keys: {} };
+  return (await services.serving.query("user_stats", question, signal)).rows.length;
+}

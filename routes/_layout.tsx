@@ -1,0 +1,73 @@
+/** What every page has: the way to the others, the state of the process, the theme. */
+import Health from "../islands/Health.tsx";
+import ThemeSwitch from "../islands/ThemeSwitch.tsx";
+import { define, type State } from "./(_shared)/define.ts";
+import { movieExample } from "./(_shared)/movie_example.ts";
+
+interface Place {
+  readonly path: string;
+  readonly title: string;
+}
+
+function places({ services }: State): Place[] {
+  const { movies, users } = movieExample(services);
+  return [
+    { path: "/", title: "Overview" },
+    { path: "/plugins", title: "Metrics" },
+    ...(movies ? [{ path: "/movies", title: "Movies" }] : []),
+    ...(users ? [{ path: "/users", title: "Users" }] : []),
+    { path: "/runs", title: "Batch runs" },
+    { path: "/log", title: "Log" },
+    { path: "/dead-letters", title: "Dead letters" },
+    { path: "/reference", title: "API" },
+  ];
+}
+
+export default define.layout(({ Component, state, url }) => {
+  const here = ({ path }: Place) =>
+    url.pathname === path || (path !== "/" && url.pathname.startsWith(`${path}/`));
+  return (
+    <>
+      <a class="skip" href="#main">Skip to the page</a>
+      <header class="top">
+        <p class="wordmark">
+          <a href="/">Twofold</a>
+        </p>
+        <nav aria-label="Pages" class="pages" tabIndex={-1}>
+          <ul>
+            {places(state).map((place) => (
+              <li key={place.path}>
+                <a
+                  href={place.path}
+                  aria-current={url.pathname === place.path
+                    ? "page"
+                    : here(place)
+                    ? "true"
+                    : undefined}
+                >
+                  {place.title}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <div class="tools">
+          <Health />
+          <ThemeSwitch theme={state.theme} />
+        </div>
+      </header>
+      <main id="main" tabIndex={-1}>
+        <Component />
+      </main>
+      <footer class="bottom">
+        <nav aria-label="Machine-readable">
+          <a href="/api/v1/openapi.json">OpenAPI</a>
+          <a href="/api/v1/status">Status</a>
+          <a href="/metrics">Prometheus</a>
+          <a href="/readyz">Readiness</a>
+        </nav>
+        <p>All times are in UTC.</p>
+      </footer>
+    </>
+  );
+});

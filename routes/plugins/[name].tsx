@@ -1,0 +1,119 @@
+/** A metric, from its plugin's declaration alone: over time, by key, live, with its source. */
+import { signal } from "@preact/signals";
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import LiveRows from "../../islands/LiveRows.tsx";
+import SeriesChart from "../../islands/SeriesChart.tsx";
+import { MetricControls } from "../(_components)/metric_controls.tsx";
+import { PluginFacts, PluginTexts } from "../(_components)/plugin_facts.tsx";
+import { define } from "../(_shared)/define.ts";
+import { linkWith, readMetric, viewOf } from "../(_shared)/metric_view.ts";
+import { keyPages } from "../(_shared)/movie_example.ts";
+
+export const handler = define.handlers({
+  async GET({ params, url, state: { services, signal } }) {
+    const info = services.serving.metrics().find(({ name }) => name === params.name);
+    if (info === undefined) throw new HttpError(404, `There is no metric named ${params.name}.`);
+    const status = await services.status().catch(() => null);
+    const view = viewOf(url.searchParams, info, status);
+    return page({
+      ...{ info, view, text: services.plugins.get(info.name) ?? null },
+      state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
+      shown: await readMetric(services, info, view, signal),
+    });
+  },
+});
+
+export default define.page<typeof handler>(({ data, url, state }) => {
+  const { info, view, shown, text } = data;
+  const { series, rows } = shown;
+  const pulse = signal(0);
+  const sortLinks = Object.fromEntries((rows.answer?.columns ?? []).map(({ name }) => [
+    name,
+    linkWith(url, { order: view.order === `-${name}` ? name : `-${name}`, after: null }),
+  ]));
+  const csv = new URLSearchParams({ layer: view.layer, order: view.order, format: "csv" });
+  csv.set("limit", "10000");
+  if (view.from !== null) csv.set("from", view.from);
+  if (view.to !== null) csv.set("to", view.to);
+  return (
+    <>
+      <Head>
+        <title>{info.title} · Twofold</title>
+      </Head>
+      <div class="heading">
+        <h1>{info.title}</h1>
+        <p>{info.summary}</p>
+      </div>
+      <PluginFacts info={info} state={data.state} />
+      <MetricControls info={info} view={view} url={url} />
+      <section aria-labelledby="over-time">
+        <h2 id="over-time">Over time</h2>
+        {series.fault !== null && <p class="note fault" role="status">{series.fault}</p>}
+        {series.answer !== null && (
+          <SeriesChart
+            answer={series.answer}
+            batch={shown.batch}
+            url={shown.seriesUrl}
+            spanSeconds={view.spanSeconds}
+            stepSeconds={view.stepSeconds}
+            title={info.title}
+            names={shown.names}
+            pulse={pulse}
+          />
+        )}
+        {view.layer === "speed" && series.answer?.kept_from != null && (
+          <p class="note">
+            The speed layer keeps windows whole from{" "}
+            {series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
+            on; what came before is the batch layer's.
+          </p>
+        )}
+      </section>
+      <section aria-labelledby="by-key">
+        <div class="row">
+          <h2 id="by-key">By {info.by.replaceAll("_", " ")}</h2>
+          <form method="get" action={url.pathname} role="search">
+            {[...url.searchParams].filter(([name]) => name !== "q" && name !== "after").map((
+              [name, value],
+            ) => <input key={name} type="hidden" name={name} value={value} />)}
+            <label>
+              <span class="unseen">Find</span>
+              <input
+                type="search"
+                name="q"
+                value={view.search}
+                placeholder="Find a key or a name"
+              />
+            </label>
+            <button type="submit">Find</button>
+          </form>
+        </div>
+        {rows.fault !== null && <p class="note fault" role="status">{rows.fault}</p>}
+        {rows.answer !== null && (
+          <LiveRows
+            columns={rows.answer.columns}
+            rows={rows.answer.rows}
+            sort={view.order}
+            caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
+            names={shown.names}
+            pages={keyPages(state.services)}
+            sortLinks={sortLinks}
+            url={shown.liveUrl}
+            limit={shown.limit}
+            pulse={pulse}
+            showsChanges={shown.showsChanges}
+          />
+        )}
+        <nav class="pager" aria-label="Pages of rows">
+          {view.after !== "" && <a href={linkWith(url, { after: null })}>First page</a>}
+          {rows.answer?.next != null && (
+            <a href={linkWith(url, { after: rows.answer.next })} rel="next">Next page</a>
+          )}
+          <a href={`/api/v1/metrics/${info.name}?${csv}`} download={`${info.name}.csv`}>CSV</a>
+        </nav>
+      </section>
+      {text !== null && <PluginTexts text={text} />}
+    </>
+  );
+});

@@ -1,0 +1,74 @@
+/** The plugins: what each declares, and how it stands. */
+import { page } from "fresh";
+import { Head } from "fresh/runtime";
+import { figure } from "../../islands/(_parts)/figures.ts";
+import { define } from "../(_shared)/define.ts";
+
+export const handler = define.handlers({
+  async GET({ state: { services } }) {
+    const status = await services.status().catch(() => null);
+    return page(
+      services.serving.metrics().map((info) => ({
+        ...{ info, file: services.plugins.get(info.name)?.file ?? "" },
+        state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
+      })),
+    );
+  },
+});
+
+export default define.page<typeof handler>(({ data }) => (
+  <>
+    <Head>
+      <title>Metrics · Twofold</title>
+    </Head>
+    <div class="heading">
+      <h1>Metrics</h1>
+      <p>
+        One plugin each: a file in <code>plugins/</code>{" "}
+        declares the windows of the speed layer and the SQL of the batch layer.
+      </p>
+    </div>
+    {data.length === 0 && (
+      <p class="note">
+        There is no plugin. Put one into <code>plugins/</code> and start again.
+      </p>
+    )}
+    <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Metric</th>
+            <th scope="col">State</th>
+            <th scope="col">Topic</th>
+            <th scope="col">Keys</th>
+            <th scope="col">Measures</th>
+            <th scope="col" class="number">Batch run</th>
+            <th scope="col" class="number">Drift</th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.map(({ info, file, state }) => (
+            <tr key={info.name}>
+              <th scope="row">
+                <a href={`/plugins/${info.name}`}>{info.title}</a>
+                <p>{info.summary}</p>
+                <p>
+                  <code>{file}</code>, version {info.version}
+                </p>
+              </th>
+              <td>
+                <span data-state={state?.state}>{state?.state ?? "unknown"}</span>
+                {state?.error != null && <p class="fault">{state.error}</p>}
+              </td>
+              <td>{info.topic}</td>
+              <td>{info.keys.map(({ name }) => name).join(", ")}</td>
+              <td>{info.measures.join(", ")}</td>
+              <td class="number">{figure(state?.run)}</td>
+              <td class="number">{figure(state?.drift)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  </>
+));

@@ -1,0 +1,67 @@
+/** The users: finding one by number, and who is most active. */
+import { HttpError, page } from "fresh";
+import { Head } from "fresh/runtime";
+import { TableOf } from "../(_components)/tables.tsx";
+import { define, outcomeOf } from "../(_shared)/define.ts";
+import { keyPages, movieExample } from "../(_shared)/movie_example.ts";
+
+const HOUR_MS = 3_600_000;
+
+export const handler = define.handlers({
+  async GET(ctx) {
+    const { services, signal } = ctx.state;
+    if (!movieExample(services).users) {
+      throw new HttpError(404, "There is no metric of users here.");
+    }
+    const id = ctx.url.searchParams.get("id") ?? "";
+    if (/^\d{1,10}$/.test(id)) return ctx.redirect(`/users/${id}`);
+    const hourAgo = new Date(Math.floor((Date.now() - HOUR_MS) / 60_000) * 60_000).toISOString();
+    const ask = (question: Readonly<Record<string, string>>) =>
+      outcomeOf(
+        services.serving.query("user_stats", { ...question, limit: "25", keys: {} }, signal),
+        signal,
+      );
+    const [top, lastHour] = await Promise.all([ask({}), ask({ layer: "speed", from: hourAgo })]);
+    return page({ top, lastHour, wrong: id === "" ? null : id });
+  },
+});
+
+export default define.page<typeof handler>(({ data, url, state }) => {
+  const pages = keyPages(state.services);
+  return (
+    <>
+      <Head>
+        <title>Users · Twofold</title>
+      </Head>
+      <div class="heading">
+        <h1>Users</h1>
+        <form method="get" action={url.pathname} class="controls" role="search">
+          <label>
+            <span class="unseen">Number of a user</span>
+            <input name="id" inputMode="numeric" placeholder="Number of a user" />
+          </label>
+          <button type="submit">Show</button>
+        </form>
+        {data.wrong !== null && (
+          <p class="note fault" role="status">
+            A user is a whole number, got {data.wrong.slice(0, 80)}.
+          </p>
+        )}
+      </div>
+      <div class="metrics">
+        <TableOf
+          {...{ pages, id: "top", title: "Most active", sort: "-total_events", table: data.top }}
+          hint="Events of all time, merged"
+          empty="No event yet."
+        />
+        <TableOf
+          {...{ pages, id: "last-hour", title: "Most active in the last hour" }}
+          sort="-total_events"
+          table={data.lastHour}
+          hint="From the speed layer"
+          empty="Nobody within the last hour."
+        />
+      </div>
+    </>
+  );
+});

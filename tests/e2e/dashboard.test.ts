@@ -1,0 +1,296 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { startBrowser, type TestBrowser } from "../support/browser.ts";
+import { broken, type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
+
+/** A movie with many ratings on the newest days of the data. */
+const MOVIE = 770828;
+
+let world: DashboardWorld;
+let browser: TestBrowser;
+beforeAll(async () => {
+  world = await openDashboardWorld();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await world?.[Symbol.asyncDispose]();
+});
+
+/** Opens a page, hands it over, and expects it to have had no fault. */
+async function on(path: string, look: (page: Page) => Promise<void>): Promise<void> {
+  const { page, faults } = await browser.open(world.url + path);
+  page.setDefaultTimeout(20_000);
+  try {
+    await look(page);
+    expect(faults).toEqual([]);
+  } finally {
+    await page.context().close();
+  }
+}
+
+const numberIn = async (page: Page, selector: string) =>
+  Number((await page.locator(selector).first().innerText()).replaceAll(/\D/g, ""));
+
+/** The main figure of a part of the diagram. */
+const flow = (part: string) => `.part-${part} .main dd`;
+
+/** The rows of a metric's page. */
+const rows = "[aria-labelledby=by-key] tbody tr";
+
+async function rises(page: Page, selector: string, than: number): Promise<void> {
+  await page.waitForFunction(([selector, than]) => {
+    const text = document.querySelector(String(selector))?.textContent ?? "";
+    return Number(text.replaceAll(/\D/g, "")) > Number(than);
+  }, [selector, than] as const);
+}
+
+describe("the first page", () => {
+  it("counts what comes, and moves the first rows", async () => {
+    await on("/", async (page) => {
+      const before = await numberIn(page, flow("serving"));
+      expect(before).toBeGreaterThan(1000);
+      // More views than any movie has: it comes to stand first.
+      const most = await numberIn(page, "[aria-labelledby=metric-popular_movies] td.number");
+      await world.post(world.views(4_000_000_001, most + 1));
+      await rises(page, flow("serving"), before + most);
+      const first = page.locator("[aria-labelledby=metric-popular_movies] tbody tr").first();
+      await first.getByText("4000000001").waitFor();
+    });
+  });
+
+  it("leads to every other page", async () => {
+    await on("/", async (page) => {
+      const links = page.locator("nav[aria-label=Pages] a");
+      const paths = await links.evaluateAll((all) => all.map((each) => each.getAttribute("href")!));
+      expect(paths).toEqual([
+        ...["/", "/plugins", "/movies", "/users", "/runs", "/log", "/dead-letters", "/reference"],
+      ]);
+      for (const path of paths) {
+        await page.locator(`nav[aria-label=Pages] a[href="${path}"]`).click();
+        await page.waitForURL(world.url + path);
+        expect(await page.locator("nav[aria-label=Pages] a[aria-current=page]").count()).toBe(1);
+      }
+    });
+  });
+});
+
+describe("a metric's page", () => {
+  it("shows the seam between what the batch run covers and what came after", async () => {
+    await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
+      await page.locator(".uplot canvas").waitFor();
+      await page.getByText("what stands behind it comes from the speed layer").waitFor();
+      expect(await page.locator(".u-legend .u-label").allInnerTexts())
+        .toEqual(["UTC", "Merged", "Batch part"]);
+      await page.getByRole("link", { name: "Batch", exact: true }).click();
+      await page.waitForURL(/layer=batch/);
+      await page.locator(".uplot canvas").waitFor();
+      expect(await page.getByText("what stands behind it").count()).toBe(0);
+    });
+  });
+
+  it("takes ranges, lines and a custom time, keeps them in its URL, and goes back", async () => {
+    await on("/plugins/hourly_stats?range=all", async (page) => {
+      await page.getByRole("link", { name: "24 h" }).click();
+      await page.waitForURL(/range=24h/);
+      await page.getByLabel("Lines").selectOption("3");
+      await page.getByRole("button", { name: "Show", exact: true }).click();
+      await page.waitForURL(/top=3/);
+      await page.locator(".u-legend .u-series").nth(2).waitFor();
+      expect(await page.locator(".u-legend .u-label").allInnerTexts())
+        .toEqual(expect.arrayContaining(["view", "rating"]));
+      const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
+      await page.getByLabel("From (UTC)").fill(`${day}T00:00`);
+      await page.getByLabel("To (UTC)").fill(`${day}T06:00`);
+      await page.getByRole("button", { name: "Show", exact: true }).click();
+      await page.waitForURL(/from=/);
+      await page.getByText("The same as a table").click();
+      const starts = await page.locator(".data tbody th").allInnerTexts();
+      expect(starts[0]).toMatch(new RegExp(`^${day} 0`));
+      await page.goBack();
+      await page.waitForURL(/top=3/);
+      await page.goBack();
+      await page.waitForURL((url) => !url.search.includes("top=3"));
+    });
+  });
+
+  it("sorts by a column, pages on, and gives the API's rows as CSV", async () => {
+    await on("/plugins/ratings?range=all", async (page) => {
+      await page.getByRole("link", { name: "Avg rating" }).click();
+      await page.waitForURL(/order=-avg_rating/);
+      const cells = await page.locator(`${rows} td:nth-child(4)`).allInnerTexts();
+      const ratings = cells.map(Number);
+      expect(ratings).toEqual(ratings.toSorted((a, b) => b - a));
+      const first = await page.locator(`${rows} td`).first().innerText();
+      await page.getByRole("link", { name: "Next page" }).click();
+      await page.waitForURL(/after=/);
+      expect(await page.locator(rows).count()).toBe(25);
+      expect(await page.locator(`${rows} td`).first().innerText()).not.toBe(first);
+      await page.getByRole("link", { name: "First page" }).click();
+      await page.waitForURL((url) => !url.search.includes("after="));
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "CSV" }).click();
+      const file = await (await download).path();
+      const lines = (await Deno.readTextFile(file)).trim().split("\r\n");
+      const answer = await world.engine.metric("ratings", { limit: 10_000 });
+      expect(lines.length).toBe(answer.rows.length + 1);
+    });
+  });
+
+  it("finds by words of a title and by a key, and says what is none", async () => {
+    await on("/plugins/ratings?range=all", async (page) => {
+      const find = async (text: string) => {
+        await page.getByPlaceholder("Find a key or a name").fill(text);
+        await page.getByRole("button", { name: "Find" }).click();
+        await page.waitForURL(/q=/);
+      };
+      await find("man of steel");
+      await page.locator("tbody").getByText("Man of Steel").waitFor();
+      await find(String(MOVIE));
+      expect(await page.locator(rows).last().innerText())
+        .toContain("Man of Steel");
+      await find("no title has these words");
+      await page.getByText("Nothing to show for this question.").waitFor();
+    });
+  });
+
+  it("moves its rows as events come", async () => {
+    await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
+      await page.locator(".live[data-connection=live]").waitFor();
+      const cell = page.locator(`${rows}:has-text("4000000002") td.number`);
+      await world.post(world.views(4_000_000_002, 5000));
+      await cell.getByText("5,000").waitFor();
+      await world.post(world.views(4_000_000_002, 1));
+      await cell.getByText("5,001").waitFor();
+    });
+  });
+
+  it("tells its declaration and its SQL", async () => {
+    await on("/plugins/ratings", async (page) => {
+      await page.getByText("plugins/ratings.ts").click();
+      await page.getByText("export default definePlugin").waitFor();
+      await page.getByText("Batch SQL").click();
+      await page.getByText("toStartOfHour(event_time) AS bucket").waitFor();
+    });
+  });
+});
+
+describe("movies and users", () => {
+  it("are found by a title and by a number", async () => {
+    await on("/movies", async (page) => {
+      await page.getByPlaceholder("Words of a title").fill("man of steel");
+      await page.getByRole("button", { name: "Find" }).click();
+      await page.locator("[aria-labelledby=found]").getByRole("link", { name: "Man of Steel" })
+        .first().click();
+      await page.waitForURL(`${world.url}/movies/${MOVIE}`);
+      expect(await page.locator("h1").innerText()).toBe("Man of Steel");
+      await page.getByText("2013 · Action").waitFor();
+      expect(await page.locator(".chart").count()).toBe(3);
+      await page.getByText("View count per").waitFor();
+      expect(await page.getByRole("heading", { name: "Ratings by whole stars" }).count()).toBe(1);
+    });
+    await on("/users", async (page) => {
+      await page.getByPlaceholder("Number of a user").fill("none");
+      await page.getByRole("button", { name: "Show" }).click();
+      await page.getByText("A user is a whole number, got none.").waitFor();
+      const user = world.beyondCut[0].user_id;
+      await page.getByPlaceholder("Number of a user").fill(String(user));
+      await page.getByRole("button", { name: "Show" }).click();
+      await page.waitForURL(`${world.url}/users/${user}`);
+      expect(await page.locator("h1").innerText()).toBe(`User ${user}`);
+    });
+  });
+});
+
+describe("batch runs", () => {
+  it("are started from the page, and are on it when they are done", async () => {
+    await on("/runs", async (page) => {
+      const runs = await page.locator(".run").count();
+      expect(runs).toBeGreaterThan(0);
+      await world.engine.allArchived();
+      await page.getByRole("button", { name: "Run now" }).click();
+      await page.locator(".run").nth(runs).waitFor();
+      await page.getByRole("button", { name: "Run now" }).click();
+      await page.getByText("Nothing is new.").waitFor();
+      await page.getByRole("button", { name: "Recompute everything" }).click();
+      await page.locator(".run").nth(runs + 1).waitFor();
+      expect(await page.locator(".run[open] td").allInnerTexts()).toContain("full");
+      expect(await page.locator(".run[open] [data-state=failed]").count()).toBe(0);
+    });
+  });
+});
+
+describe("the log and the dead letters", () => {
+  it("follow the newest records until they are held", async () => {
+    await on("/log", async (page) => {
+      const record = (movie: number) => page.locator(`.tail code:has-text('${movie}')`);
+      await world.post(world.views(4_000_000_003, 1));
+      await record(4_000_000_003).waitFor();
+      await page.getByRole("button", { name: "Pause" }).click();
+      await world.post(world.views(4_000_000_004, 1));
+      // The partitions go on while the tail is held: what they show proves that time has passed.
+      const end = "section:first-of-type tbody td:nth-of-type(3)";
+      const before = await numberIn(page, end);
+      await world.post(world.views(4_000_000_005, 40));
+      await rises(page, end, before);
+      expect(await record(4_000_000_004).count()).toBe(0);
+      await page.getByRole("button", { name: "Go on" }).click();
+      await record(4_000_000_005).first().waitFor();
+      await page.locator("select[name=partition]").selectOption("1");
+      await page.getByRole("button", { name: "Show" }).click();
+      await page.waitForURL(/partition=1/);
+      const partitions = await page.locator(".tail tbody td:first-child").allInnerTexts();
+      expect(new Set(partitions)).toEqual(new Set(["1"]));
+    });
+  });
+
+  it("filter, and show one with its reason and its bytes", async () => {
+    await on("/dead-letters", async (page) => {
+      expect(await page.locator("tbody tr").count()).toBe(broken.length);
+      await page.getByLabel("Field").fill("user_id");
+      await page.getByRole("button", { name: "Filter" }).click();
+      await page.waitForURL(/field=user_id/);
+      expect(await page.locator("tbody tr").count()).toBe(1);
+      await page.locator("tbody th a").click();
+      await page.locator("h1").waitFor();
+      const { line, reason } = broken.find(({ field }) => field === "user_id")!;
+      await page.locator(".fault").getByText(reason).waitFor();
+      await page.locator("pre").first().getByText(line).waitFor();
+      await page.getByText("7b 22 65 76").waitFor();
+    });
+  });
+});
+
+describe("the API's page", () => {
+  it("sends requests and shows what comes back", async () => {
+    await on("/reference", async (page) => {
+      await page.locator("#getMetric > summary").click();
+      await page.locator("#getMetric select[name=name]").selectOption("ratings");
+      await page.locator("#getMetric input[name=limit]").fill("1");
+      await page.locator("#getMetric button[type=submit]").click();
+      await page.locator("#getMetric-answer").getByText("200 GET /api/v1/metrics/ratings?limit=1")
+        .waitFor();
+      await page.locator("#sendEvents > summary").click();
+      await page.locator("#sendEvents button[type=submit]").click();
+      await page.locator("#sendEvents-answer").getByText('"accepted": 1').waitFor();
+    });
+  });
+});
+
+describe("an open page", () => {
+  it("says when the server is gone, and goes on by itself when it is back", async () => {
+    const { page } = await browser.open(`${world.url}/`);
+    page.setDefaultTimeout(40_000);
+    await page.locator(".state[data-ready=yes]").waitFor();
+    await page.evaluate(() => Object.assign(globalThis, { sameDocument: true }));
+    await world.stop();
+    await page.getByText("No connection").waitFor();
+    await world.start();
+    await page.locator(".state[data-ready=yes]").waitFor();
+    const before = await numberIn(page, flow("serving"));
+    await world.post(world.views(4_000_000_006, 3));
+    await rises(page, flow("serving"), before);
+    expect(await page.evaluate(() => "sameDocument" in globalThis)).toBe(true);
+    await page.context().close();
+  });
+});

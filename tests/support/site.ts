@@ -1,0 +1,16 @@
+/** The pages and islands of the checkout, bundled once per process. */
+import { bundleIslands } from "fresh/dev";
+import { type BuildCache, loadBuildCache } from "fresh/internal";
+import { join } from "node:path";
+import { notRoutes } from "../../routes/app.ts";
+
+const root = join(import.meta.dirname!, "..", "..");
+let loaded: Promise<BuildCache> | null = null;
+
+/** Loads them. */
+export function loadSite(): Promise<BuildCache> {
+  return loaded ??= (async () => {
+    const bundle = await bundleIslands(join(root, "islands"));
+    return await loadBuildCache({ root, bundle, ignore: notRoutes });
+  })();
+}
