@@ -52,7 +52,8 @@ describe("Twofold over Kafka, S3 and ClickHouse's HTTP interface", () => {
     await caughtUp(engine, 1251);
     expect(await eventsIn(engine, "merged")).toBe(1200);
     await engine.batch();
-    expect((await engine.status()).plugins.map(({ drift }) => drift)).toEqual([0, 0, 0, 0]);
+    const { plugins } = await engine.status();
+    expect(plugins.filter(({ drift }) => drift !== 0)).toEqual([]);
     await expectParity(engine);
     expect(await eventsIn(engine, "batch")).toBe(1200);
 
