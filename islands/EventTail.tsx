@@ -35,7 +35,7 @@ export default function EventTail(props: {
   });
   return (
     <>
-      <p class="controls" hidden={!alive.value}>
+      <p class="controls" data-waiting={!alive.value}>
         <button type="button" onClick={() => paused.value = !paused.value}>
           {paused.value ? "Go on" : "Pause"}
         </button>

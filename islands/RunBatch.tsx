@@ -33,7 +33,7 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
   };
   const { busy, text } = state.value;
   return (
-    <div class="controls" hidden={!alive.value}>
+    <div class="controls" data-waiting={!alive.value}>
       {topics.length > 1 && (
         <label>
           Topic{" "}

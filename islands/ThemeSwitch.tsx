@@ -22,7 +22,7 @@ export default function ThemeSwitch(props: { readonly theme: string | null }) {
     dispatchEvent(new Event("themechange"));
   };
   return (
-    <label class="theme" hidden={!alive.value}>
+    <label class="theme" data-waiting={!alive.value}>
       <span>Theme</span>
       <select
         aria-label="Theme"

@@ -258,10 +258,14 @@ describe("a followed metric", () => {
     expect((await updates.next()).value.kind).toBe("snapshot");
     const more = JSON.stringify({ ...JSON.parse(event(5000)), movie_id: 77 });
     await engine.ingest.ingest(stream(more), "ndjson");
-    const { value } = await updates.next();
-    expect(value.answer.rows).toEqual([{
+    // What other tests sent may become visible before it, or with it.
+    const found = async (): Promise<unknown> => {
+      const { value } = await updates.next();
+      return value.answer.rows.find((row: { movie_id: number }) => row.movie_id === 77) ?? found();
+    };
+    expect(await found()).toEqual({
       ...{ movie_id: 77, rating_count: 1, rating_sum: 7.5, avg_rating: 7.5 },
-    }]);
+    });
     stop.abort();
     expect((await updates.next()).done).toBe(true);
   });
