@@ -107,7 +107,7 @@ function askOnPulse(props: SeriesChartProps, shown: Signal<Lines>): () => void {
     asking = true;
     try {
       const [answer, batch] = await Promise.all([
-        getJson<SeriesAnswer>(newSince(props, "merged")),
+        getJson<SeriesAnswer>(newSince(props, "shown")),
         props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
       ]);
       if (!ended) shown.value = linesOf({ ...props, answer, batch });

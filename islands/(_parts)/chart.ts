@@ -61,10 +61,10 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
     .join(", ");
 }
 
-/** The question for the newest points of one layer. */
+/** The question for the newest points: of the layer that the page shows, or of the batch layer. */
 export function newSince(
   { url, spanSeconds, stepSeconds, answer }: SeriesChartProps,
-  layer: "merged" | "batch",
+  layer: "shown" | "batch",
 ): string {
   const asked = new URL(url, location.href);
   if (layer === "batch") asked.searchParams.set("layer", "batch");
