@@ -323,7 +323,18 @@ export interface Ingest {
   ): Promise<IngestAnswer>;
 }
 
-/** All that `GET /api/v1/status` tells. */
+/** A part that did not answer when it was asked last. */
+export interface UnreachedPart {
+  readonly part: "log" | "archive" | "warehouse";
+  /** When that was first noticed, ISO 8601. */
+  readonly since: string;
+  readonly error: string;
+}
+
+/**
+ * All that `GET /api/v1/status` tells. What a part tells that is not reached is as it was when it was
+ * last told.
+ */
 export interface Status {
   readonly version: string;
   /** ISO 8601. */
@@ -333,6 +344,8 @@ export interface Status {
   readonly ready: boolean;
   /** What keeps it from being whole, in words; empty when all is well. */
   readonly problems: readonly string[];
+  /** The parts that are not reached at the moment; empty when all is well. */
+  readonly unreached: readonly UnreachedPart[];
   readonly topics: readonly {
     readonly topic: string;
     readonly log: string;
@@ -353,5 +366,8 @@ export interface Services {
   readonly sql: SqlConsole;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
+  /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */
   status(): Promise<Status>;
+  /** The newest batch run of each topic, as far as it is known; answers as {@link status} does. */
+  newestRuns(): Promise<readonly BatchRun[]>;
 }

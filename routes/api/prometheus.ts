@@ -38,7 +38,7 @@ function labelText(labels: Labels): string {
 
 /** `GET /metrics` */
 export async function prometheusMetrics(services: Services): Promise<Response> {
-  const status = await services.status();
+  const [status, runs] = await Promise.all([services.status(), services.newestRuns()]);
   const exposition = new Exposition();
   const add = exposition.add.bind(exposition);
   add("twofold_info", "gauge", "Version of the process.", [[{ version: status.version }, 1]]);
@@ -46,6 +46,7 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   add("twofold_problems", "gauge", "What keeps it from being whole.", [
     [{}, status.problems.length],
   ]);
+  addParts(add, status.unreached);
   const started = Date.parse(status.started) / 1000;
   add("process_start_time_seconds", "gauge", "Start of the process since 1970.", [[{}, started]]);
   add("process_resident_memory_bytes", "gauge", "Resident memory.", [
@@ -53,13 +54,33 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   ]);
   addPartitions(add, status.topics);
   addPlugins(add, status.plugins);
-  const runs = await Promise.all([...services.batch.values()].map((layer) => layer.history(1)));
-  addRuns(add, runs.flat());
+  addRuns(add, runs);
   return new Response(String(exposition), { headers: { "content-type": PROMETHEUS_TYPE } });
 }
 
 type Add = Exposition["add"];
 type Status = Awaited<ReturnType<Services["status"]>>;
+
+function addParts(add: Add, unreached: Status["unreached"]): void {
+  const sinceOf = (part: string) => {
+    const found = unreached.find((each) => each.part === part);
+    return found === undefined ? null : Date.parse(found.since) / 1000;
+  };
+  const samples = (of: (sinceSeconds: number | null) => number | null) =>
+    ["log", "archive", "warehouse"].map((part) => [{ part }, of(sinceOf(part))] as const);
+  add(
+    "twofold_part_reached",
+    "gauge",
+    "Whether log, archive and warehouse answer.",
+    samples((since) => since === null ? 1 : 0),
+  );
+  add(
+    "twofold_part_unreached_since_seconds",
+    "gauge",
+    "Since when the part does not answer, since 1970.",
+    samples((since) => since),
+  );
+}
 
 function addPartitions(add: Add, topics: Status["topics"]): void {
   const samples = (of: (partition: Status["topics"][number]["partitions"][number]) => number) =>

@@ -303,6 +303,7 @@ function processRoutes(services: Services): Route[] {
     route({
       ...{ id: "getStatus", at: "GET /api/v1/status", tag },
       summary: "Partitions, plugins, problems",
+      description: "Answers within seconds whatever is not reached; unreached says what that is.",
       answer: schemas.status,
       handle: async () =>
         structuredClone(await services.status()) as z.infer<typeof schemas.status>,
@@ -315,7 +316,7 @@ function processRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "getReadiness", at: "GET /readyz", tag },
-      summary: "200 when every partition is read, else 503 and why",
+      summary: "200 when every partition is read and every part reached, else 503 and why",
       answer: z.object({ ready: z.literal(true), problems: z.array(z.string()) }),
       async handle() {
         const { ready, problems } = await services.status();

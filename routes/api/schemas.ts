@@ -225,6 +225,11 @@ export const status = named(
     roles: z.array(z.string()).meta({ description: "What this process does" }),
     ready: z.boolean(),
     problems: z.array(z.string()).meta({ description: "What keeps it from being whole" }),
+    unreached: z.array(z.object({
+      part: z.enum(["log", "archive", "warehouse"]),
+      since: instant("When that was first noticed"),
+      error: z.string(),
+    })).meta({ description: "Parts that do not answer: what they told is told as it was" }),
     topics: z.array(z.object({
       topic: z.string(),
       log: text("Identity of the log"),

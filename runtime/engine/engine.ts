@@ -14,10 +14,11 @@ import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
+import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
 import { withinRoles } from "./roles.ts";
-import { Problems, statusOf } from "./status.ts";
+import { newestRunsOf, Problems, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
 /**
@@ -122,6 +123,7 @@ function assemble(parts: Parts): Engine {
   const started = new Date(clock.now()).toISOString();
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
+  const known = new LastKnown(clock);
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs: PUBLISHED_MAX_AGE_MS });
   const serving = createServing({
     topics: topics.map((topic) => ({
@@ -158,7 +160,8 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, published, started }),
+    status: () => statusOf({ ...parts, published, started, known }),
+    newestRuns: () => newestRunsOf({ topics, known }),
   };
   return {
     ...withinRoles(services, parts.roles),

@@ -34,6 +34,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     sql: refused(services.sql, "serve"),
     batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),
     status: () => services.status(),
+    newestRuns: () => services.newestRuns(),
   };
 }
 

@@ -34,6 +34,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
       [...services.batch].map(([topic, layer]) => [topic, sharedHistory(topic, layer, calls)]),
     ),
     status: () => calls.get(["status"], () => services.status()),
+    newestRuns: () => calls.get(["newest runs"], () => services.newestRuns()),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { Role } from "../config.ts";
 import type { Cut } from "../frontier.ts";
-import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
-import type { PublishedRuns } from "../serving/published_runs.ts";
+import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
+import type { Published, PublishedRuns } from "../serving/published_runs.ts";
+import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** Faults that the engine survives: told once, and kept as long as they stand. */
@@ -42,6 +43,7 @@ export interface StatusParts {
   readonly topics: readonly TopicRuntime[];
   readonly published: PublishedRuns;
   readonly problems: Problems;
+  readonly known: LastKnown;
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
@@ -50,24 +52,61 @@ export interface StatusParts {
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
 const CATCHING_UP_RECORDS = 100_000;
 
-/** Reads the status of everything, as of now. */
+/** Reads the status of everything, as of now; of what is not reached, as it was. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
-  const { topics, published: runs, version, started, roles } = parts;
-  const problems = parts.problems.standing();
-  const topicStatus: Status["topics"][number][] = [];
-  const plugins: PluginStatus[] = [];
-  for (const topic of topics) {
-    const published = await Promise.all(
-      topic.plugins.map((tables) => runs.of(tables, topic.batch.ended)),
-    );
-    const partitions = await partitionsOf(topic, lowest(topic, published.map(({ cut }) => cut)));
-    topicStatus.push({ topic: topic.schema.topic, log: topic.log.id, partitions });
-    const own = await pluginsOf(topic, published.map(({ run }) => run?.run ?? null));
-    plugins.push(...own);
-    problems.push(...problemsOf(topic, partitions, own));
-  }
-  const ready = topicStatus.every(({ partitions }) => partitions.every((p) => p.error === null));
-  return { version, started, roles, ready, problems, topics: topicStatus, plugins };
+  const { topics, known, version, started, roles } = parts;
+  const seen = await Promise.all(topics.map((topic) => topicOf(topic, parts)));
+  const plugins = seen.flatMap((topic) => topic.plugins);
+  const unreached = known.unreached();
+  const problems = [
+    ...parts.problems.standing(),
+    ...unreached.map(({ part, since, error }) => `${part} not reached since ${since}: ${error}`),
+    ...seen.flatMap(({ partitions, plugins }, i) => problemsOf(topics[i], partitions, plugins)),
+  ];
+  const ready = unreached.length === 0 &&
+    seen.every(({ partitions }) => partitions.every(({ error }) => error === null));
+  return {
+    ...{ version, started, roles, ready, problems, unreached, plugins },
+    topics: seen.map(({ partitions }, i) => ({
+      ...{ topic: topics[i].schema.topic, log: topics[i].log.id, partitions },
+    })),
+  };
+}
+
+/** The newest run of each topic. */
+export async function newestRunsOf(
+  { topics, known }: Pick<StatusParts, "topics" | "known">,
+): Promise<BatchRun[]> {
+  return (await Promise.all(topics.map((topic) => newestRun(topic, known)))).flat();
+}
+
+function newestRun({ schema, batch }: TopicRuntime, known: LastKnown): Promise<BatchRun[]> {
+  return known.ask("warehouse", `newest run of ${schema.topic}`, () => batch.history(1), []);
+}
+
+/** Everything is asked at once: what is not reached costs its time once. */
+async function topicOf(topic: TopicRuntime, { published: runs, known }: StatusParts) {
+  const { schema, log, speed, plugins } = topic;
+  const none: Published = { run: null, cut: {} };
+  const [published, bounds, archived, newest] = await Promise.all([
+    Promise.all(
+      plugins.map((tables) =>
+        known.ask("warehouse", tables.batch, () => runs.of(tables, topic.batch.ended), none)
+      ),
+    ),
+    Promise.all(Array.from({ length: log.partitionCount() }, (_, partition) =>
+      known.ask(
+        ...["log", `${schema.topic} ${partition}`, () => log.bounds(partition), null] as const,
+      ))),
+    known.ask("archive", schema.topic, () => topic.archived(), {}),
+    newestRun(topic, known),
+    known.ask("warehouse", `ledger of ${schema.topic}`, () => speed.refresh(), undefined),
+  ]);
+  const cut = lowest(topic, published.map(({ cut }) => cut));
+  return {
+    partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
+    plugins: pluginsOf(topic, published.map(({ run }) => run?.run ?? null), newest),
+  };
 }
 
 /** By partition of the log, the lowest published cut of all plugins. */
@@ -78,23 +117,24 @@ function lowest({ log }: TopicRuntime, cuts: readonly Cut[]): bigint[] {
   });
 }
 
-async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<PartitionStatus[]> {
-  const { log, speed, archiver } = topic;
-  await speed.refresh();
-  const archived = (await topic.archived())[log.id] ?? [];
-  const partitions: PartitionStatus[] = [];
-  for (let partition = 0; partition < log.partitionCount(); partition++) {
-    const bounds = await log.bounds(partition);
+function partitionsOf(
+  { speed, archiver }: TopicRuntime,
+  bounds: readonly ({ start: bigint; end: bigint } | null)[],
+  archived: readonly bigint[],
+  cut: readonly bigint[],
+): PartitionStatus[] {
+  return bounds.map((known, partition) => {
     const seen = speed.partition(partition);
-    partitions.push({
+    const { start, end } = known ?? { start: 0n, end: seen.position };
+    return {
       partition,
-      log_start: String(bounds.start),
-      log_end: String(bounds.end),
+      log_start: String(start),
+      log_end: String(end),
       speed_frontier: String(seen.position),
       archived: String(archived[partition] ?? 0n),
       cut: String(cut[partition]),
       // What is read from a table was true a moment ago, and so may be beyond an earlier end.
-      lag_records: Math.max(0, Number(bounds.end - seen.position)),
+      lag_records: Math.max(0, Number(end - seen.position)),
       watermark: seen.watermarkMs < 0 ? null : new Date(seen.watermarkMs).toISOString(),
       events: seen.events,
       late_events: seen.lateEvents,
@@ -102,16 +142,15 @@ async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<Partiti
       dead_letters: seen.deadLetters,
       own: seen.own,
       error: seen.error ?? archiver.error(partition)?.message ?? null,
-    });
-  }
-  return partitions;
+    };
+  });
 }
 
-async function pluginsOf(
+function pluginsOf(
   topic: TopicRuntime,
   runs: readonly (number | null)[],
-): Promise<PluginStatus[]> {
-  const [last] = await topic.batch.history(1);
+  [newest]: readonly BatchRun[],
+): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
     const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;
@@ -123,7 +162,7 @@ async function pluginsOf(
       error,
       speed_rows: rows,
       run: runs[i],
-      drift: last?.plugins.find((run) => run.plugin === plugin.name)?.drift ?? null,
+      drift: newest?.plugins.find((run) => run.plugin === plugin.name)?.drift ?? null,
     };
   });
 }

@@ -78,6 +78,7 @@ export const someRun: BatchRun = {
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
   ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
+  unreached: [],
   roles: ["ingest", "speed", "archive", "batch", "serve"],
   topics: [{
     ...{ topic: "movies", log: "local-1" },
@@ -183,6 +184,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       history: (limit: number) => Promise.resolve([someRun].slice(0, limit)),
     }]]),
     status: () => Promise.resolve(someStatus),
+    newestRuns: () => Promise.resolve([someRun]),
     ...over,
   };
 }

@@ -81,6 +81,7 @@ export const fakeStatus: Status = {
   roles: ["ingest", "speed", "archive", "batch", "serve"],
   ready: true,
   problems: [],
+  unreached: [],
   topics: [{
     topic: "movie-viewing-events",
     log: "local-1",
@@ -166,6 +167,7 @@ export class FakeEngine implements RunningEngine {
     },
   }]]);
   status = () => Promise.resolve(fakeStatus);
+  newestRuns = () => Promise.resolve([]);
   start = () => void this.done.push("start");
   listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
   close = () => Promise.resolve(void this.done.push("close"));

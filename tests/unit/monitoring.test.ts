@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { createApi } from "../../routes/api/api.ts";
 import { settings } from "../../runtime/config.ts";
-import { fakeServices } from "../support/fake_services.ts";
+import { fakeServices, someStatus } from "../support/fake_services.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const monitoring = join(root, "tools/monitoring");
@@ -80,6 +80,20 @@ describe("compose.yaml", () => {
 });
 
 describe("what watches the workers", () => {
+  it("a part that is not reached is told with the time since when", async () => {
+    const since = "2026-01-01T00:00:10.000Z";
+    const unreached = [{ part: "warehouse" as const, since, error: "refused" }];
+    const status = () => Promise.resolve({ ...someStatus, ready: false, unreached });
+    const response = await createApi(fakeServices({ status })).request("/metrics");
+    const lines = (await response.text()).split("\n").filter((line) => /^twofold_part_/.test(line));
+    expect(lines).toEqual([
+      'twofold_part_reached{part="log"} 1',
+      'twofold_part_reached{part="archive"} 1',
+      'twofold_part_reached{part="warehouse"} 0',
+      `twofold_part_unreached_since_seconds{part="warehouse"} ${Date.parse(since) / 1000}`,
+    ]);
+  });
+
   it("the dashboard and the alerts ask for metrics that there are", async () => {
     const names = await exposed();
     const dashboard = await read("tools/monitoring/grafana/dashboards/twofold.json");

@@ -1,0 +1,99 @@
+/** What the parts of the engine last said, for a status that answers while one of them does not. */
+import type { Clock } from "../clock.ts";
+import type { UnreachedPart } from "../services.ts";
+
+/** For so long an answer is waited for, in milliseconds; Prometheus gives up after ten seconds. */
+const PATIENCE_MS = 2000;
+
+interface Question {
+  /** The last answer. */
+  known: unknown;
+  /** What is under way, and since when. */
+  asking: { readonly answer: Promise<void>; readonly sinceMs: number } | null;
+  fault: { readonly part: UnreachedPart["part"]; readonly sinceMs: number; error: string } | null;
+}
+
+/**
+ * Asks log, archive and warehouse, and falls back to what each said last. One that hangs is asked
+ * once and not again before that has ended; whoever asks meanwhile is answered at once.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "../clock.ts";
+ * import { LastKnown } from "./last_known.ts";
+ * const known = new LastKnown(systemClock);
+ * await known.ask("log", "end", () => Promise.resolve(7), 0);
+ * const end = await known.ask("log", "end", () => Promise.reject(new Error("gone")), 0);
+ * if (end !== 7 || known.unreached()[0].error !== "gone") throw new Error("unexpected");
+ * ```
+ */
+export class LastKnown {
+  readonly #clock: Clock;
+  readonly #questions = new Map<string, Question>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * What a part answers, or what it answered last.
+   *
+   * @param question tells it from the other questions to the part.
+   * @param first the answer as long as there has been none.
+   */
+  async ask<T>(
+    part: UnreachedPart["part"],
+    question: string,
+    answer: () => Promise<T>,
+    first: T,
+  ): Promise<T> {
+    const key = `${part} ${question}`;
+    const state = this.#questions.get(key) ?? { known: first, asking: null, fault: null };
+    this.#questions.set(key, state);
+    state.asking ??= this.#begin(part, state, answer);
+    await this.#wait(part, state, state.asking);
+    return state.known as T;
+  }
+
+  /** The parts that did not answer when they were asked last. */
+  unreached(): UnreachedPart[] {
+    const parts = new Map<string, NonNullable<Question["fault"]>>();
+    for (const { fault } of this.#questions.values()) {
+      if (fault === null) continue;
+      const known = parts.get(fault.part);
+      if (known === undefined || fault.sinceMs < known.sinceMs) parts.set(fault.part, fault);
+    }
+    return [...parts.values()].map(({ part, sinceMs, error }) => {
+      return { part, since: new Date(sinceMs).toISOString(), error };
+    });
+  }
+
+  #begin(part: UnreachedPart["part"], state: Question, answer: () => Promise<unknown>) {
+    const sinceMs = this.#clock.now();
+    const asked = answer().then((known) => {
+      state.known = known;
+      state.fault = null;
+    }, (error) => this.#fail(part, state, error instanceof Error ? error.message : String(error)));
+    return { sinceMs, answer: asked.finally(() => state.asking = null) };
+  }
+
+  /** Waits for an answer, but no longer than its time is. */
+  async #wait(
+    part: UnreachedPart["part"],
+    state: Question,
+    { answer, sinceMs }: NonNullable<Question["asking"]>,
+  ): Promise<void> {
+    const leftMs = sinceMs + PATIENCE_MS - this.#clock.now();
+    if (leftMs <= 0) return;
+    const answered = new AbortController();
+    const late = this.#clock.sleep(leftMs, answered.signal).then(() => "late");
+    const outcome = await Promise.race([answer, late]);
+    answered.abort();
+    if (outcome !== "late") return;
+    this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`);
+  }
+
+  #fail(part: UnreachedPart["part"], state: Question, error: string): void {
+    state.fault = { part, sinceMs: state.fault?.sinceMs ?? this.#clock.now(), error };
+  }
+}
