@@ -31,10 +31,13 @@ const RETRIABLE = new Set([
   "ConditionalRequestConflict",
   "InternalError",
   "OperationAborted",
+  "QuotaExceeded",
   "RequestTimeout",
   "ServiceUnavailable",
   "SlowDown",
+  "XMinioAdminBucketQuotaExceeded",
   "XMinioServerNotInitialized",
+  "XMinioStorageFull",
   "XMinioStorageQuorum",
 ]);
 

@@ -146,6 +146,9 @@ function httpClient(
     compression: { request: { codec: "zstd", level: 1 }, response: { codec: "zstd" } },
     request_timeout: timeoutMs,
     max_open_connections: sockets,
+    // Deno sends a request again that breaks on a used connection, without the body that has been
+    // read: such a statement would hang until its time is over.
+    keep_alive: { enabled: false },
     max_response_headers_size: MOST_HEADER_BYTES,
     clickhouse_settings: { ...settings, ...SIGNS_OF_LIFE },
     tls: caCertificate === undefined ? undefined : { ca_cert: Buffer.from(caCertificate) },

@@ -3,6 +3,7 @@ import { ExternalError, UserError } from "../../runtime/errors.ts";
 import { clickHouseCode } from "../../runtime/warehouse/warehouse_error.ts";
 import { warehouseConformance } from "../conformance/warehouse_suite.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
 import { serverSetting } from "../support/server_settings.ts";
 
 warehouseConformance(
@@ -55,6 +56,26 @@ describe("openServerWarehouse()", () => {
     const error = await failure(warehouse.command("SELECT sleep(1.5)"));
     expect(error).toMatchObject({ retriable: true, fault: "external" });
     await warehouse.close();
+  });
+  it("tells of a connection that breaks, also of one used before, and does not wait", async () => {
+    const proxy = new FaultProxy(server.url);
+    const warehouse = await openServerWarehouse({ ...server, url: proxy.url, timeoutMs: 15_000 });
+    const statements = (sql: string) => Array.from({ length: 8 }, () => warehouse.query(sql));
+    try {
+      await Promise.all(statements("SELECT 1"));
+      proxy.become("hang");
+      const underWay = statements("SELECT 2");
+      await new Promise((resolve) => setTimeout(resolve, 500)); // until they are sent
+      proxy.become("slow");
+      for (const { message } of await Promise.all(underWay.map(failure))) {
+        expect(message).toMatch(/socket hang up|ECONNRESET/);
+      }
+      proxy.become("pass");
+      await Promise.all(statements("SELECT 3"));
+    } finally {
+      await warehouse.close();
+      proxy.close();
+    }
   });
 });
 
