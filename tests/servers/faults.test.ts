@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "testing";
-import { FaultProxy } from "../support/fault_proxy.ts";
+import { behindProxies } from "../support/server_proxies.ts";
 import { root } from "../support/running_engine.ts";
-import { serverSetting } from "../support/server_settings.ts";
 import { Cluster, statusOf, SteadyProducer } from "../support/workers.ts";
 
 const PARTITIONS = 3;
@@ -12,25 +11,6 @@ const FAULT_MS = 4000;
 const BURST_BYTES = 400 * 2 ** 20;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Two workers that reach ClickHouse and S3 through proxies. */
-async function behindProxies(
-  test: (cluster: Cluster, proxies: { clickhouse: FaultProxy; s3: FaultProxy }) => Promise<void>,
-): Promise<void> {
-  const clickhouse = new FaultProxy(serverSetting("TWOFOLD_CLICKHOUSE_URL"));
-  const s3 = new FaultProxy(serverSetting("TWOFOLD_S3_ENDPOINT"));
-  const cluster = await Cluster.open({
-    partitions: PARTITIONS,
-    env: { TWOFOLD_CLICKHOUSE_URL: clickhouse.url, TWOFOLD_S3_ENDPOINT: s3.url },
-  });
-  try {
-    await test(cluster, { clickhouse, s3 });
-  } finally {
-    await cluster.close();
-    clickhouse.close();
-    s3.close();
-  }
-}
 
 /** A broker of this test alone. */
 class OwnBroker {
@@ -102,7 +82,7 @@ describe("workers whose servers fail", () => {
   });
 
   it("ClickHouse and S3 refuse, hang and cut connections, with poison in every partition", async () => {
-    await behindProxies(async (cluster, { clickhouse, s3 }) => {
+    await behindProxies(PARTITIONS, async (cluster, { clickhouse, s3 }) => {
       await cluster.start(2);
       const producer = SteadyProducer.start(cluster.topic);
       await cluster.poison(PARTITIONS);
@@ -121,7 +101,7 @@ describe("workers whose servers fail", () => {
   });
 
   it("a burst of ten times the rate while ClickHouse is gone stays within bounds of memory", async () => {
-    await behindProxies(async (cluster, { clickhouse }) => {
+    await behindProxies(PARTITIONS, async (cluster, { clickhouse }) => {
       const [worker] = await cluster.start(1);
       const usual = SteadyProducer.start(cluster.topic, { eventsPerSecond: 400, seed: 1 });
       await pause(2000);
@@ -134,6 +114,10 @@ describe("workers whose servers fail", () => {
       const grown = await residentBytes(worker.child.pid) - before;
       console.log(`  ${sent} events in a burst, ${Math.round(grown / 2 ** 20)} MiB more`);
       expect(grown).toBeLessThan(BURST_BYTES);
+      const { unreached, topics: [{ partitions }] } = await statusOf(worker);
+      expect(unreached.map(({ part }) => part)).toEqual(["warehouse"]);
+      expect(partitions.reduce((sum, { lag_records }) => sum + lag_records, 0))
+        .toBeGreaterThanOrEqual(sent);
       clickhouse.become("pass");
       const events = sent + await usual.stop();
       await cluster.expectExact(events);

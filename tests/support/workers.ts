@@ -61,10 +61,17 @@ export class Cluster {
     return cluster;
   }
 
-  /** Starts a process; does not wait for it. */
-  spawn(roles?: string): RunningProcess {
-    const env = roles === undefined ? this.env : { ...this.env, TWOFOLD_ROLES: roles };
-    const worker = RunningProcess.spawn(`${this.#dir}/${++this.#spawned}`, [], env);
+  /**
+   * Starts a process; does not wait for it.
+   *
+   * @param env settings by variable that the others do not have.
+   * @param dir its data folder. Default: one of its own.
+   */
+  spawn(
+    env: Readonly<Record<string, string>> = {},
+    dir = `${this.#dir}/${++this.#spawned}`,
+  ): RunningProcess {
+    const worker = RunningProcess.spawn(dir, [], { ...this.env, ...env });
     this.workers.push(worker);
     return worker;
   }
