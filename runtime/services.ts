@@ -208,7 +208,10 @@ export interface SeriesAnswer {
 export interface LiveUpdate {
   /** Opaque: to go on from here. */
   readonly id: string;
-  /** `snapshot`: `answer.rows` are all; `change`: those that are new or other than before. */
+  /**
+   * `snapshot`: `answer.rows` are all; `change`: those that are new or other than before, or none
+   * where the answer only reaches further.
+   */
   readonly kind: "snapshot" | "change";
   readonly answer: MetricAnswer;
   /** change only: identities (time and key columns) of rows that are no longer among the answer's. */

@@ -3,6 +3,7 @@ import type { Signal } from "@preact/signals";
 import uPlot from "uplot";
 import type { SeriesChartProps } from "../SeriesChart.tsx";
 import { label, shortFigure } from "./figures.ts";
+import { urlNow } from "./poll.ts";
 import type { Names } from "./Rows.tsx";
 
 /** What a chart shows. */
@@ -63,18 +64,11 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
 
 /** The question for the newest points: of the layer that the page shows, or of the batch layer. */
 export function newSince(
-  { url, spanSeconds, stepSeconds, answer }: SeriesChartProps,
+  { again, answer }: SeriesChartProps,
   layer: "shown" | "batch",
 ): string {
-  const asked = new URL(url, location.href);
+  const asked = urlNow(again);
   if (layer === "batch") asked.searchParams.set("layer", "batch");
-  if (spanSeconds !== null) {
-    const nowSeconds = Date.now() / 1000;
-    const rounded = (seconds: number) => Math.floor(seconds / stepSeconds) * stepSeconds;
-    const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
-    asked.searchParams.set("from", iso(rounded(nowSeconds - spanSeconds)));
-    asked.searchParams.set("to", iso(rounded(nowSeconds) + stepSeconds));
-  }
   // Both layers in the buckets that are shown; an empty answer has none yet.
   if (answer.time.length > 0) asked.searchParams.set("bucket", `${answer.bucket_seconds}second`);
   return asked.href;

@@ -38,9 +38,11 @@ export function KeyParts({ parts, keys }: {
             <SeriesChart
               answer={series}
               batch={null}
-              url={`/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`}
-              spanSeconds={null}
-              stepSeconds={1}
+              again={{
+                url: `/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`,
+                spanSeconds: null,
+                stepSeconds: 1,
+              }}
               title={title}
               names={{}}
               pulse={signal(0)}

@@ -54,9 +54,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           <SeriesChart
             answer={series.answer}
             batch={shown.batch}
-            url={shown.seriesUrl}
-            spanSeconds={view.spanSeconds}
-            stepSeconds={view.stepSeconds}
+            again={shown.seriesAgain}
             title={info.title}
             names={shown.names}
             pulse={pulse}
@@ -100,9 +98,10 @@ export default define.page<typeof handler>(({ data, url, state }) => {
             pages={keyPages(state.services)}
             sortLinks={sortLinks}
             url={shown.liveUrl}
+            rowsBy={shown.rowsBy}
+            again={shown.rowsAgain}
             limit={shown.limit}
             pulse={pulse}
-            showsChanges={shown.showsChanges}
           />
         )}
         <nav class="pager" aria-label="Pages of rows">
