@@ -2,10 +2,9 @@
 import { build } from "esbuild";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BuildCache } from "./app.ts";
-import { loadBuildCache, siteFiles, type SiteFolder } from "./build_cache.ts";
+import type { Middleware } from "fresh";
+import { type BuildCache, loadBuildCache, siteFiles, type SiteFolder } from "fresh/internal";
 import { bundleIslands, language } from "./bundler.ts";
-import type { Middleware } from "./define.ts";
 
 export { bundleIslands, writeBundle } from "./bundler.ts";
 
