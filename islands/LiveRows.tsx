@@ -1,12 +1,14 @@
 /** A metric's rows, kept up to date by server-sent events. */
-import { type Signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { MetricAnswer } from "../runtime/services.ts";
 import { type Again, getJson, onPulse, urlNow, useFollow } from "./(_parts)/poll.ts";
 import { type Row, Rows, type RowsProps } from "./(_parts)/Rows.tsx";
 
 /** What {@link LiveRows} takes. */
-export interface LiveRowsProps extends RowsProps {
+export interface LiveRowsProps extends Omit<RowsProps, "rows"> {
+  /** What is shown, also to others of the page. */
+  readonly shown: Signal<readonly Row[]>;
   /** The live question; null where nothing is followed. */
   readonly url: string | null;
   /**
@@ -24,8 +26,7 @@ type Update = MetricAnswer & { readonly removed: readonly Row[] };
 
 /** The rows, and whether they are live. */
 export default function LiveRows(props: LiveRowsProps) {
-  const { columns, sort, limit, pulse, rowsBy, again } = props;
-  const rows = useSignal<readonly Row[]>(props.rows);
+  const { columns, sort, limit, pulse, rowsBy, again, shown: rows } = props;
   const connection = useFollow<Update>(props.url, (kind, update) => {
     if (rowsBy === "changes") {
       const before = kind === "snapshot" ? [] : rows.value;

@@ -11,11 +11,13 @@ import { Sparkline } from "./(_parts)/Sparkline.tsx";
 
 /** What {@link SeriesChart} takes. */
 export interface SeriesChartProps {
-  readonly answer: SeriesAnswer;
+  /** What is shown, also to others of the page; the newest answer once the chart is alive. */
+  readonly shown: Signal<SeriesAnswer>;
   /** The batch layer's part of the same buckets; null where the seam is not shown. */
   readonly batch: SeriesAnswer | null;
   /** Where the same is asked again. */
   readonly again: Again;
+  readonly chart: "bar" | "line";
   readonly title: string;
   readonly names: Names;
   /** Moves when the metric has changed. */
@@ -26,7 +28,7 @@ const MOST_ROWS = 200;
 
 /** The chart, with its data as a table too. */
 export default function SeriesChart(props: SeriesChartProps) {
-  const shown = useSignal<Lines>(linesOf(props));
+  const shown = useSignal<Lines>(linesOf(props.shown.peek(), props.batch, props));
   const frame = useRef<HTMLDivElement>(null);
   const alive = useSignal(false);
   useEffect(() => {
@@ -60,7 +62,10 @@ export default function SeriesChart(props: SeriesChartProps) {
         getJson<SeriesAnswer>(newSince(props, "shown")),
         props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
       ]);
-      return () => shown.value = linesOf({ ...props, answer, batch });
+      return () => {
+        props.shown.value = answer;
+        shown.value = linesOf(answer, batch, props);
+      };
     });
     return () => {
       stopShowing();
@@ -81,7 +86,7 @@ export default function SeriesChart(props: SeriesChartProps) {
       <figcaption>
         {empty ? "Nothing in this time." : (
           <>
-            {label(props.answer.measure)} per {spanText(bucketSeconds)}, times in UTC.
+            {label(props.shown.peek().measure)} per {spanText(bucketSeconds)}, times in UTC.
             {seam !== null && (
               <>
                 {" "}

@@ -3,6 +3,7 @@
  * implement these; whoever shows or asks needs nothing else.
  */
 import type { Cut } from "./frontier.ts";
+import type { PluginIsland } from "./plugin.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
 export type * from "./looking.ts";
@@ -225,7 +226,7 @@ export interface MetricInfo {
   readonly summary: string;
   readonly topic: string;
   readonly title: string;
-  readonly chart: string;
+  readonly chart: "bar" | "line";
   readonly by: string;
   readonly sort: string;
   readonly window_seconds: number;
@@ -356,5 +357,7 @@ export interface Services {
   readonly sql: SqlConsole;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
+  /** Components of plugins that have one, by plugin. */
+  readonly islands: ReadonlyMap<string, PluginIsland>;
   status(): Promise<Status>;
 }

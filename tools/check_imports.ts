@@ -51,7 +51,7 @@ const rules: readonly Rule[] = [
   },
   { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
-  { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },
+  { folder: /^plugins\//, may: [/^(plugins|islands)\//, /^twofold$/] },
   // The catch-all route that mounts the API stands among its files.
   { folder: /^routes\/api\/\[/, may: [/^routes\/\(_shared\)\//] },
   {

@@ -38,6 +38,8 @@ const SETTLED_MS = 30;
  */
 export async function openDevSite(options: SiteFolder): Promise<DevSite> {
   const pages = new Set<ReadableStreamDefaultController<string>>();
+  // What lies outside may use islands, too: it has them as they are now.
+  await loadBuildCache({ ...options, bundle: null });
   let site = await buildSite(options);
   let news: News = { version: crypto.randomUUID(), styles: 0, fault: null };
   const message = () => `data: ${JSON.stringify(news)}\n\n`;
