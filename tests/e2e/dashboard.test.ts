@@ -281,14 +281,13 @@ describe("the log and the dead letters", () => {
 
 describe("the API's page", () => {
   it("sends requests and shows what comes back", async () => {
-    await on("/reference", async (page) => {
-      await page.locator("#getMetric > summary").click();
+    await on("/reference#getMetric", async (page) => {
       await page.locator("#getMetric select[name=name]").selectOption("ratings");
       await page.locator("#getMetric input[name=limit]").fill("1");
       await page.locator("#getMetric button[type=submit]").click();
       await page.locator("#getMetric-answer").getByText("200 GET /api/v1/metrics/ratings?limit=1")
         .waitFor();
-      await page.locator("#sendEvents > summary").click();
+      await page.locator("summary", { hasText: "POST /api/v1/events" }).click();
       await page.locator("#sendEvents button[type=submit]").click();
       await page.locator("#sendEvents-answer").getByText('"accepted": 1').waitFor();
     });
