@@ -160,7 +160,9 @@ async function copyFourPlugins(dir: string): Promise<void> {
   for (const file of [...files, "plugins/movie_viewing.schema.ts"]) {
     await Deno.copyFile(join(root, file), join(dir, file));
   }
-  await Deno.symlink(join(root, "sql"), join(dir, "sql"));
+  for (const folder of ["sql", "islands"]) {
+    await Deno.symlink(join(root, folder), join(dir, folder));
+  }
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {

@@ -171,6 +171,7 @@ export class Archiver {
         const before = state.read;
         await this.#archiveChunk(partition, state);
         if (state.read === before) break; // the log had nothing at hand; it is asked again later
+        this.#errors.delete(partition); // how far it is behind, its frontier tells
         await setImmediate(); // others get their turn between chunks
       }
       state.atEnd = state.read >= end;

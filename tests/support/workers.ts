@@ -17,6 +17,8 @@ export const SESSION_MS = 6000;
 /** A process ends by itself within this long. */
 const STOP_MS = 10_000;
 const PRODUCE_EVERY_MS = 50;
+/** A run of many days takes its time on a busy machine, and may come second several times. */
+const PUBLISHED_MS = 180_000;
 
 /** Options of {@link Cluster.open}. */
 export interface ClusterOptions {
@@ -188,6 +190,7 @@ async function driftOfFullRun({ engine }: RunningEngine): Promise<(number | null
     "a full run to be published",
     () => engine.batch.get(TOPIC)!.run({ full: true }),
     (run) => run!.plugins.every(({ status }) => status === "published"),
+    { deadlineMs: PUBLISHED_MS },
   );
   return run!.plugins.map(({ drift }) => drift);
 }
