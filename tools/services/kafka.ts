@@ -17,6 +17,11 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
       <artifactId>kafka_2.13</artifactId>
       <version>${VERSION}</version>
     </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>${VERSION}</version>
+    </dependency>
   </dependencies>
 </project>
 `;
@@ -67,8 +72,17 @@ export const kafka: Service = {
   settings: ({ port }) => ({ TWOFOLD_KAFKA_BROKERS: `127.0.0.1:${port}` }),
 };
 
+/** One of Kafka's own command-line tools, by its Java class. */
+export function kafkaTool(cache: string, main: string, args: readonly string[]): Launch {
+  const options = [HEAP, "-XX:TieredStopAtLevel=1"];
+  return {
+    program: "java",
+    args: [...options, "-cp", join(folderIn(cache), "jars", "*"), main, ...args],
+  };
+}
+
 function folderIn(cache: string): string {
-  return join(cache, `kafka-${VERSION}`);
+  return join(cache, `kafka-${VERSION}-tools`);
 }
 
 function java(jars: string, data: string, main: string, args: readonly string[]): Launch {
