@@ -24,6 +24,20 @@ const brokers = text(
   new RegExp(`^(${HOST}):\\d+(,(${HOST}):\\d+)*$`),
 );
 
+/** The topics that take ticks. */
+export type TickTopics = "made" | "all" | "none" | readonly string[];
+
+const TOPIC = /^[a-z][a-z0-9._-]{0,99}$/;
+const tickTopics: SettingType<TickTopics> = {
+  wanted: "made, all, none, or topics with commas between",
+  parse: (value) => {
+    if (value === "made" || value === "all" || value === "none") return value;
+    const topics = value.split(",").map((topic) => topic.trim());
+    return topics.every((topic) => TOPIC.test(topic)) ? topics : undefined;
+  },
+  show: (value) => typeof value === "string" ? value : value.join(","),
+};
+
 /** Kafka, S3 and ClickHouse, by their names in `Config`. */
 export const serverSettings = {
   kafkaBrokers: open(
@@ -51,9 +65,10 @@ export const serverSettings = {
   ),
   kafkaTicks: filled(
     "KAFKA_TICKS",
-    onOff,
-    true,
-    "Whether ticks may be written to the topics; without, a block ends by its size only",
+    tickTopics,
+    "made",
+    "Topics to which ticks are written: those that Twofold made, all, none, or the ones named. " +
+      "Without ticks a block ends by its size only",
   ),
   kafkaCompression: filled(
     "KAFKA_COMPRESSION",

@@ -21,9 +21,10 @@ export async function* checkServers(
     yield* checkKafka({
       access: await kafkaAccessOf(config),
       topics: topics.map((topic) => ({
-        topic: config.kafkaPrefix + topic,
+        topic,
         groupId: groupIdOf(config, topic),
       })),
+      prefix: config.kafkaPrefix,
       ticks: config.kafkaTicks,
     });
   }

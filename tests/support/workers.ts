@@ -50,6 +50,7 @@ export class Cluster {
       TWOFOLD_KAFKA_PREFIX: `w${unique}.`,
       TWOFOLD_S3_PREFIX: `workers/${unique}`,
       TWOFOLD_CLICKHOUSE_DATABASE: `workers_${unique}`,
+      TWOFOLD_KAFKA_TICKS: TOPIC, // which is not made by Twofold
       TWOFOLD_KAFKA_SESSION: `${SESSION_MS}ms`,
       TWOFOLD_BLOCK_SPAN: "1s",
       TWOFOLD_BLOCK_SIZE: "1024",

@@ -153,6 +153,14 @@ describe("settings of servers", () => {
     const config = readConfig({ command: "start", env: s3 });
     expect(`${JSON.stringify(config)} ${Deno.inspect(config)}`).not.toContain("pa55word");
   });
+  it("ticks go to the topics that Twofold made, to all, to none, or to those named", () => {
+    const read = (TWOFOLD_KAFKA_TICKS: string) =>
+      readConfig({ command: "start", env: { TWOFOLD_KAFKA_TICKS } }).kafkaTicks;
+    expect(readConfig({ command: "start" }).kafkaTicks).toBe("made");
+    for (const word of ["made", "all", "none"]) expect(read(word)).toBe(word);
+    expect(read("film.events, page-visits")).toEqual(["film.events", "page-visits"]);
+    for (const text of ["a,", "A", "a b", ","]) expect(() => read(text)).toThrow(ConfigError);
+  });
   it("brokers are host:port with commas between", () => {
     const read = (brokers: string) => () =>
       readConfig({ command: "start", env: { TWOFOLD_KAFKA_BROKERS: brokers } });
