@@ -18,6 +18,14 @@ const url = text(
 );
 const name = text("letters, digits and _", /^[A-Za-z_]\w{0,62}$/);
 const word = text("a text without spaces", /^[\x21-\x7e]{1,256}$/);
+/** A secret goes there: plain text may not leave the machine. */
+const tokenUrl = text(
+  "https:// and a host, or http:// and the own machine, with a path and no password",
+  new RegExp(
+    `^(https://(${HOST})|http://(localhost|127\\.\\d+\\.\\d+\\.\\d+|\\[::1\\]))(:\\d+)?(/[^\\s@]*)?$`,
+  ),
+);
+const scope = text("words with spaces between", /^[\x21-\x7e]+( [\x21-\x7e]+)*$/);
 const file = text("a file's path", /^[^\0]+$/);
 const brokers = text(
   "host:port of some brokers, with commas between",
@@ -80,11 +88,22 @@ export const serverSettings = {
   kafkaCa: open("KAFKA_CA", file, "File of the authority that signed the brokers', PEM"),
   kafkaSasl: open(
     "KAFKA_SASL",
-    choice("plain", "scram-sha-256", "scram-sha-512"),
+    choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
     "How to log in to the brokers",
   ),
-  kafkaUser: open("KAFKA_USER", word, "User at the brokers"),
-  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password"),
+  kafkaUser: open("KAFKA_USER", word, "User at the brokers; the client's id at a token endpoint"),
+  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password, or the client's secret"),
+  kafkaTokenUrl: open(
+    "KAFKA_TOKEN_URL",
+    tokenUrl,
+    "Endpoint that gives tokens for oauthbearer, by OAuth's client credentials",
+  ),
+  kafkaTokenScope: open("KAFKA_TOKEN_SCOPE", scope, "Scope of these tokens"),
+  kafkaTokenFile: open(
+    "KAFKA_TOKEN_FILE",
+    file,
+    "File with the token for oauthbearer, read for every connection; in place of an endpoint",
+  ),
   s3Endpoint: open("S3_ENDPOINT", url, "S3 store; the archive is there instead of a folder"),
   s3Bucket: open(
     "S3_BUCKET",
@@ -135,14 +154,31 @@ type Name = keyof typeof serverSettings;
 /** What has to be given with what, and why. */
 const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
   ["s3Endpoint", ["s3Bucket", "s3AccessKey", "s3SecretKey"], "an S3 store needs it"],
-  ["kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in to Kafka needs it"],
+  ["kafkaTokenUrl", ["kafkaUser", "kafkaPassword"], "a token endpoint asks for it"],
+  ["kafkaTokenScope", ["kafkaTokenUrl"], "it is told there"],
   ["clickhouseUrl", ["s3Endpoint"], "a ClickHouse server cannot read the archive in a folder"],
   ["clickhouseCluster", ["clickhouseUrl"], "a cluster is reached by one of its servers"],
 ];
 
 /** Settings of servers that are of no use without others. */
 export function serverFaults(config: Config): ConfigFault[] {
-  return [...missing(config), ...roleFaults(config)];
+  return [...missing(config), ...loginFaults(config), ...roleFaults(config)];
+}
+
+/** A login is a user and a password, or a token from one place. */
+function loginFaults(config: Config): ConfigFault[] {
+  const { kafkaSasl, kafkaTokenUrl, kafkaTokenFile } = config;
+  if (kafkaSasl === null || kafkaSasl === undefined) return [];
+  if (kafkaSasl !== "oauthbearer") {
+    return lacking(config, "kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in needs it");
+  }
+  if ((kafkaTokenUrl === null) !== (kafkaTokenFile === null)) return [];
+  return [{
+    setting: serverSettings.kafkaTokenUrl.env,
+    wanted: `a value, or one of ${serverSettings.kafkaTokenFile.env}, because oauthbearer needs ` +
+      "tokens from one place",
+    got: kafkaTokenUrl === null ? "neither" : "both",
+  }];
 }
 
 /** What nobody else can do has to be done here. */
@@ -159,11 +195,13 @@ function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault
 
 function missing(config: Config): ConfigFault[] {
   return NEEDS.filter(([given]) => config[given] !== null && config[given] !== undefined)
-    .flatMap(([given, needs, why]) =>
-      needs.filter((need) => config[need] === null).map((need) => ({
-        setting: serverSettings[need].env,
-        wanted: `a value beside ${serverSettings[given].env}, because ${why}`,
-        got: "none",
-      }))
-    );
+    .flatMap(([given, needs, why]) => lacking(config, given, needs, why));
+}
+
+function lacking(config: Config, given: Name, needs: readonly Name[], why: string): ConfigFault[] {
+  return needs.filter((need) => config[need] === null).map((need) => ({
+    setting: serverSettings[need].env,
+    wanted: `a value beside ${serverSettings[given].env}, because ${why}`,
+    got: "none",
+  }));
 }

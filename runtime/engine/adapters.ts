@@ -102,7 +102,7 @@ async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
   const { takesTicks } = await import("../log/kafka/made_topic.ts");
   const { KafkaMembership } = await import("../log/kafka/kafka_membership.ts");
   const { kafkaPrefix, roles } = config;
-  const access = await kafkaAccessOf(config);
+  const access = await kafkaAccessOf(config, clock);
   return {
     openLog: (topic) =>
       openKafkaLog({

@@ -19,7 +19,7 @@ export async function* checkServers(
   if (config.kafkaBrokers !== null) {
     const { checkKafka } = await import("../log/kafka/check_kafka.ts");
     yield* checkKafka({
-      access: await kafkaAccessOf(config),
+      access: await kafkaAccessOf(config, clock),
       topics: topics.map((topic) => ({
         topic,
         groupId: groupIdOf(config, topic),

@@ -2,6 +2,7 @@
 import { ConfigResourceTypes, Kafka } from "kafkajs";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
+import { adviceOn, kafkaError } from "./kafka_error.ts";
 import { takesTicks } from "./made_topic.ts";
 import { KafkaCode, type TopicMetadata } from "./requests.ts";
 import type { TickTopics } from "../../server_settings.ts";
@@ -34,13 +35,11 @@ export async function* checkKafka(to: KafkaToCheck): AsyncGenerator<Check> {
   try {
     await admin.connect();
   } catch (error) {
-    const advice = "see TWOFOLD_KAFKA_BROKERS, _TLS and _SASL, and whether the brokers run; " +
-      "a broker has to advertise a name that is known here";
-    yield failed(
-      "kafka",
-      `cannot reach ${brokers.join(", ")}: ${(error as Error).message}`,
-      advice,
-    );
+    const fault = kafkaError(`reach ${brokers.join(", ")}`, error, {});
+    const advice = adviceOn(fault) ??
+      "see TWOFOLD_KAFKA_BROKERS, _TLS and _SASL, and whether the brokers run; a broker has to " +
+        "advertise a name that is known here";
+    yield failed("kafka", fault.message, advice);
     return;
   }
   try {

@@ -1,12 +1,12 @@
 /** A topic of a Kafka cluster behind the port. */
 import type { Clock } from "../../clock.ts";
-import { retry, TwofoldError, UserError } from "../../errors.ts";
+import { ExternalError, retry, TwofoldError, UserError } from "../../errors.ts";
 import type { EventLog, Frontier, ReadOptions, RecordChunk, RecordsToAppend } from "../../ports.ts";
 import type { CodecName } from "./codecs.ts";
 import type { KafkaAccess } from "./kafka_access.ts";
 import { KafkaAppender } from "./kafka_appender.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
-import { codeError, kafkaError } from "./kafka_error.ts";
+import { adviceOn, codeError, kafkaError } from "./kafka_error.ts";
 import { KafkaReader } from "./kafka_reader.ts";
 import { makeTopic } from "./made_topic.ts";
 import { KafkaCode, type TopicMetadata } from "./requests.ts";
@@ -54,7 +54,13 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
     return new KafkaLog(options, { read, wait }, metadata);
   } catch (error) {
     for (const cluster of opened) await cluster.close();
-    throw kafkaError(`open topic "${topic}" at ${access.brokers.join(", ")}`, error, { topic });
+    const fault = kafkaError(`open topic "${topic}" at ${access.brokers.join(", ")}`, error, {
+      topic,
+    });
+    const advice = adviceOn(fault);
+    if (advice === null) throw fault;
+    const { retriable, cause } = fault;
+    throw new ExternalError(`${fault.message}; ${advice}`, { topic, retriable, cause });
   }
 }
 
