@@ -7,6 +7,7 @@ import { Secret } from "../../runtime/setting_types.ts";
 import type { Check } from "../../runtime/check.ts";
 import { runCommand } from "../support/command.ts";
 import { newTopic } from "../support/kafka_topic.ts";
+import { records } from "../support/log_reading.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { eventsIn } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
@@ -179,6 +180,30 @@ describe("a Kafka that is reached by TLS and asks who one is", () => {
       await log.changed(0, at, AbortSignal.timeout(200));
     }
     expect(given.filter((ms) => ms - start > lifeSeconds * 1000).length).toBeGreaterThan(0);
+    await log.close();
+  });
+
+  it("a batch that is damaged on the broker's disk stops its partition, loudly", async () => {
+    const ca = await Deno.readTextFile(kafka.ca);
+    const sasl: KafkaLogin = { mechanism: "plain", user: USER, password: password() };
+    const access: KafkaAccess = { brokers: [kafka.brokers], sasl, tls: { ca } };
+    const topic = newTopic();
+    const options = { access, topic, createWith: { partitions: 1 }, clock: systemClock };
+    const log = await openKafkaLog({ ...options, compression: "none" });
+    for (const value of ["first", "second", "third"]) await log.append(records(["k", value]));
+    const segment = `${kafka.dataDir}/log/${topic}-0/00000000000000000000.log`;
+    const bytes = await Deno.readFile(segment);
+    const at = new TextDecoder("latin1").decode(bytes).indexOf("second");
+    expect(at).toBeGreaterThan(0);
+    bytes[at] ^= 1;
+    const file = await Deno.open(segment, { write: true });
+    await file.seek(at, Deno.SeekMode.Start);
+    await file.write(bytes.subarray(at, at + 1));
+    file.close();
+    expect(await log.read(0, 2n).then(({ count }) => count)).toBe(1);
+    const error = await log.read(0, 1n).then(() => null, (error) => error);
+    expect(error).toMatchObject({ topic, partition: 0, offset: 1n, retriable: false });
+    expect(error.message).toMatch(/batch at offset 1 of topic .* partition 0: its checksum is/);
     await log.close();
   });
 

@@ -39,6 +39,11 @@ export class SecureKafka {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Where it keeps its data. */
+  get dataDir(): string {
+    return join(this.dir, "run", "kafka-data");
+  }
+
   async close(): Promise<void> {
     await inOwnProcess("down", this.dir);
     await Deno.remove(this.dir, { recursive: true });
