@@ -85,7 +85,11 @@ export const serverSettings = {
     "How records that come in by HTTP are compressed",
   ),
   kafkaTls: filled("KAFKA_TLS", onOff, false, "Whether the brokers are reached by TLS"),
-  kafkaCa: open("KAFKA_CA", file, "File of the authority that signed the brokers', PEM"),
+  kafkaCa: open(
+    "KAFKA_CA",
+    file,
+    "File of the authority that signed the brokers' and the token endpoint's, PEM",
+  ),
   kafkaSasl: open(
     "KAFKA_SASL",
     choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),

@@ -27,6 +27,7 @@ async function kafkaLoginOf(config: Config, clock: Clock): Promise<KafkaLogin | 
     clientId: user!,
     clientSecret: password!,
     scope: kafkaTokenScope ?? undefined,
+    ca: await certificate(config.kafkaCa),
     clock,
   });
   return { mechanism, tokens };

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { systemClock } from "../../runtime/clock.ts";
 import { tokensOfEndpoint } from "../../runtime/log/kafka/bearer_tokens.ts";
 import type { KafkaAccess, KafkaLogin } from "../../runtime/log/kafka/kafka_access.ts";
+import { adviceOn } from "../../runtime/log/kafka/kafka_error.ts";
 import { openKafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
 import { Secret } from "../../runtime/setting_types.ts";
 import type { Check } from "../../runtime/check.ts";
@@ -13,6 +14,7 @@ import { eventsIn } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
 import { PASSWORD, SecureKafka, unsecuredToken, USER } from "../support/secure_kafka.ts";
 import { allServerSettings } from "../support/server_settings.ts";
+import { TlsProxy } from "../support/tls_proxy.ts";
 import { TokenServer } from "../support/token_server.ts";
 
 const EVENTS = 40;
@@ -226,6 +228,22 @@ describe("a Kafka that is reached by TLS and asks who one is", () => {
     const bearer = { TWOFOLD_KAFKA_SASL: "oauthbearer" };
     expect(await asked({ ...bearer, TWOFOLD_KAFKA_TOKEN_FILE: `${kafka.dir}/no-token` }))
       .toMatchObject({ state: "fail", found: expect.stringContaining("Cannot read the token") });
+  });
+
+  it("the token endpoint is reached by TLS, where the same authority signed", async () => {
+    const proxy = await TlsProxy.start(tokens.url, {
+      ca: kafka.ca,
+      certificate: `${kafka.dir}/server.pem`,
+      key: `${kafka.dir}/server.key`,
+    });
+    const url = `https://127.0.0.1:${proxy.port}/oauth/token`;
+    const endpoint = { url, clientId: USER, clientSecret: password(), clock: systemClock };
+    const ca = await Deno.readTextFile(kafka.ca);
+    expect(await tokensOfEndpoint({ ...endpoint, ca })()).toMatch(/^[\w-]+\.[\w-]+\.$/);
+    const error = await tokensOfEndpoint(endpoint)().then(() => null, (error) => error);
+    expect(error.message).toContain(`Cannot get a token for Kafka from ${url}`);
+    expect(adviceOn(error)).toContain("TWOFOLD_KAFKA_CA");
+    proxy.close();
   });
 
   it("the token endpoint is asked once for many connections, and again before a token ends", async () => {

@@ -30,7 +30,8 @@ describe("takesTicks()", () => {
     await (await openTestLog({ topic: ours })).close();
     expect(await asked("made", ours)).toBe(true);
     const appendTime = { name: "message.timestamp.type", value: "LogAppendTime" };
-    for (const configEntries of [[], [appendTime]]) {
+    const day = { name: "delete.retention.ms", value: "86400000" };
+    for (const configEntries of [[], [appendTime], [appendTime, day]]) {
       const theirs = newTopic();
       await makeTopic({ topic: theirs, numPartitions: 1, configEntries });
       await (await openTestLog({ topic: theirs })).close();

@@ -15,6 +15,8 @@ export interface TokenEndpoint {
   readonly clientSecret: Secret;
   /** Default: what the endpoint gives unasked. */
   readonly scope?: string;
+  /** An authority to trust beside those that the system knows, PEM. */
+  readonly ca?: string;
   readonly clock: Pick<Clock, "now">;
 }
 
@@ -62,14 +64,16 @@ export function tokensOfEndpoint(endpoint: TokenEndpoint): BearerTokens {
 }
 
 async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; lifeMs: number }> {
-  const { url, clientId, clientSecret, scope } = endpoint;
+  const { url, clientId, clientSecret, scope, ca } = endpoint;
   const action = `Cannot get a token for Kafka from ${url}`;
   const form = new URLSearchParams({ grant_type: "client_credentials", ...(scope && { scope }) });
   const login = [clientId, clientSecret.reveal()].map(encodeURIComponent).join(":");
+  using client = Deno.createHttpClient({ caCerts: ca === undefined ? [] : [ca] });
   let response: Response;
   let answer: { access_token?: unknown; expires_in?: unknown; error?: unknown };
   try {
     response = await fetch(url, {
+      client,
       method: "POST",
       body: form,
       headers: { authorization: `Basic ${btoa(login)}`, accept: "application/json" },

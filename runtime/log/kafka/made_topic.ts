@@ -5,15 +5,14 @@ import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { kafkaError } from "./kafka_error.ts";
 
 /**
- * What a topic is made with. Both are set on the topic itself, where the cluster's defaults stay out
- * of it: that is how it is known again. Kafka keeps no word of a topic's maker, and these two arrive
- * with the topic, so that no process sees it without them.
+ * What a topic is made with. By the second it is known again: Kafka keeps no word of who made a
+ * topic, and a setting arrives with it, so that no process ever sees the one without the other.
  */
 const MADE_WITH: Readonly<Record<string, string>> = {
   // Retention counts from a record's own time, and events may be of years ago.
   "message.timestamp.type": "LogAppendTime",
-  // A log that lost acknowledged records would end below what was read from it.
-  "unclean.leader.election.enable": "false",
+  // A day, and a mark. It is of no effect but where a topic is compacted, which these are not.
+  "delete.retention.ms": "86400017",
 };
 
 /** Makes a topic, with the cluster's replication; it may be that another process was first. */
