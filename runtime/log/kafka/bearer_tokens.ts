@@ -81,7 +81,7 @@ async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; li
     });
     answer = await response.json();
   } catch (cause) {
-    throw new ExternalError(`${action}: ${(cause as Error).message}`, { cause });
+    throw new ExternalError(`${action}: ${innermost(cause as Error).message}`, { cause });
   }
   const { access_token: token, expires_in: seconds, error } = answer;
   if (response.ok && typeof token === "string" && token !== "") {
@@ -93,4 +93,9 @@ async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; li
       "TWOFOLD_KAFKA_PASSWORD, which are the client's id and secret",
     { retriable: response.status >= 500 || response.status === TOO_MANY_REQUESTS },
   );
+}
+
+/** What went wrong with a connection is the cause of "fetch failed". */
+function innermost(error: Error): Error {
+  return error.cause instanceof Error ? innermost(error.cause) : error;
 }
