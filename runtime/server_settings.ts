@@ -18,11 +18,33 @@ const url = text(
 );
 const name = text("letters, digits and _", /^[A-Za-z_]\w{0,62}$/);
 const word = text("a text without spaces", /^[\x21-\x7e]{1,256}$/);
+/** A secret goes there: plain text may not leave the machine. */
+const tokenUrl = text(
+  "https:// and a host, or http:// and the own machine, with a path and no password",
+  new RegExp(
+    `^(https://(${HOST})|http://(localhost|127\\.\\d+\\.\\d+\\.\\d+|\\[::1\\]))(:\\d+)?(/[^\\s@]*)?$`,
+  ),
+);
+const scope = text("words with spaces between", /^[\x21-\x7e]+( [\x21-\x7e]+)*$/);
 const file = text("a file's path", /^[^\0]+$/);
 const brokers = text(
   "host:port of some brokers, with commas between",
   new RegExp(`^(${HOST}):\\d+(,(${HOST}):\\d+)*$`),
 );
+
+/** The topics that take ticks. */
+export type TickTopics = "made" | "all" | "none" | readonly string[];
+
+const TOPIC = /^[a-z][a-z0-9._-]{0,99}$/;
+const tickTopics: SettingType<TickTopics> = {
+  wanted: "made, all, none, or topics with commas between",
+  parse: (value) => {
+    if (value === "made" || value === "all" || value === "none") return value;
+    const topics = value.split(",").map((topic) => topic.trim());
+    return topics.every((topic) => TOPIC.test(topic)) ? topics : undefined;
+  },
+  show: (value) => typeof value === "string" ? value : value.join(","),
+};
 
 /** Kafka, S3 and ClickHouse, by their names in `Config`. */
 export const serverSettings = {
@@ -51,9 +73,10 @@ export const serverSettings = {
   ),
   kafkaTicks: filled(
     "KAFKA_TICKS",
-    onOff,
-    true,
-    "Whether ticks may be written to the topics; without, a block ends by its size only",
+    tickTopics,
+    "made",
+    "Topics to which ticks are written: those that Twofold made, all, none, or the ones named. " +
+      "Without ticks a block ends by its size only",
   ),
   kafkaCompression: filled(
     "KAFKA_COMPRESSION",
@@ -62,14 +85,29 @@ export const serverSettings = {
     "How records that come in by HTTP are compressed",
   ),
   kafkaTls: filled("KAFKA_TLS", onOff, false, "Whether the brokers are reached by TLS"),
-  kafkaCa: open("KAFKA_CA", file, "File of the authority that signed the brokers', PEM"),
+  kafkaCa: open(
+    "KAFKA_CA",
+    file,
+    "File of the authority that signed the brokers' and the token endpoint's, PEM",
+  ),
   kafkaSasl: open(
     "KAFKA_SASL",
-    choice("plain", "scram-sha-256", "scram-sha-512"),
+    choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
     "How to log in to the brokers",
   ),
-  kafkaUser: open("KAFKA_USER", word, "User at the brokers"),
-  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password"),
+  kafkaUser: open("KAFKA_USER", word, "User at the brokers; the client's id at a token endpoint"),
+  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password, or the client's secret"),
+  kafkaTokenUrl: open(
+    "KAFKA_TOKEN_URL",
+    tokenUrl,
+    "Endpoint that gives tokens for oauthbearer, by OAuth's client credentials",
+  ),
+  kafkaTokenScope: open("KAFKA_TOKEN_SCOPE", scope, "Scope of these tokens"),
+  kafkaTokenFile: open(
+    "KAFKA_TOKEN_FILE",
+    file,
+    "File with the token for oauthbearer, read for every connection; in place of an endpoint",
+  ),
   s3Endpoint: open("S3_ENDPOINT", url, "S3 store; the archive is there instead of a folder"),
   s3Bucket: open(
     "S3_BUCKET",
@@ -120,14 +158,31 @@ type Name = keyof typeof serverSettings;
 /** What has to be given with what, and why. */
 const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
   ["s3Endpoint", ["s3Bucket", "s3AccessKey", "s3SecretKey"], "an S3 store needs it"],
-  ["kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in to Kafka needs it"],
+  ["kafkaTokenUrl", ["kafkaUser", "kafkaPassword"], "a token endpoint asks for it"],
+  ["kafkaTokenScope", ["kafkaTokenUrl"], "it is told there"],
   ["clickhouseUrl", ["s3Endpoint"], "a ClickHouse server cannot read the archive in a folder"],
   ["clickhouseCluster", ["clickhouseUrl"], "a cluster is reached by one of its servers"],
 ];
 
 /** Settings of servers that are of no use without others. */
 export function serverFaults(config: Config): ConfigFault[] {
-  return [...missing(config), ...roleFaults(config)];
+  return [...missing(config), ...loginFaults(config), ...roleFaults(config)];
+}
+
+/** A login is a user and a password, or a token from one place. */
+function loginFaults(config: Config): ConfigFault[] {
+  const { kafkaSasl, kafkaTokenUrl, kafkaTokenFile } = config;
+  if (kafkaSasl === null || kafkaSasl === undefined) return [];
+  if (kafkaSasl !== "oauthbearer") {
+    return lacking(config, "kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in needs it");
+  }
+  if ((kafkaTokenUrl === null) !== (kafkaTokenFile === null)) return [];
+  return [{
+    setting: serverSettings.kafkaTokenUrl.env,
+    wanted: `a value, or one of ${serverSettings.kafkaTokenFile.env}, because oauthbearer needs ` +
+      "tokens from one place",
+    got: kafkaTokenUrl === null ? "neither" : "both",
+  }];
 }
 
 /** What nobody else can do has to be done here. */
@@ -144,11 +199,13 @@ function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault
 
 function missing(config: Config): ConfigFault[] {
   return NEEDS.filter(([given]) => config[given] !== null && config[given] !== undefined)
-    .flatMap(([given, needs, why]) =>
-      needs.filter((need) => config[need] === null).map((need) => ({
-        setting: serverSettings[need].env,
-        wanted: `a value beside ${serverSettings[given].env}, because ${why}`,
-        got: "none",
-      }))
-    );
+    .flatMap(([given, needs, why]) => lacking(config, given, needs, why));
+}
+
+function lacking(config: Config, given: Name, needs: readonly Name[], why: string): ConfigFault[] {
+  return needs.filter((need) => config[need] === null).map((need) => ({
+    setting: serverSettings[need].env,
+    wanted: `a value beside ${serverSettings[given].env}, because ${why}`,
+    got: "none",
+  }));
 }

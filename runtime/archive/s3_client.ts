@@ -3,6 +3,7 @@ import { Client, S3Error } from "minio";
 import * as http from "node:http";
 import * as https from "node:https";
 import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+import { tlsAdvice } from "../tls_advice.ts";
 
 /** How a bucket is reached. */
 export interface S3Access {
@@ -87,7 +88,9 @@ export function s3Error(action: string, cause: unknown): TwofoldError {
   if (cause instanceof TwofoldError) return cause;
   const code = cause instanceof S3Error ? cause.code : undefined;
   const text = cause instanceof Error ? cause.message : String(cause);
-  const message = `Cannot ${action}: ${text}${code === undefined ? "" : ` (S3 code ${code})`}`;
+  const advice = tlsAdvice(text, { ca: "TWOFOLD_S3_CA", address: "TWOFOLD_S3_ENDPOINT" });
+  const more = code === undefined ? "" : ` (S3 code ${code})`;
+  const message = `Cannot ${action}: ${text}${more}${advice === null ? "" : `; ${advice}`}`;
   return new ExternalError(message, {
     cause,
     retriable: code === undefined || RETRIABLE.has(code),

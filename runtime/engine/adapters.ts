@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openLocalStore } from "../archive/local_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
+import { retry } from "../errors.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import { soleMember } from "../sole_member.ts";
@@ -17,8 +18,8 @@ export interface Adapters {
   readonly openLog: (topic: string) => Promise<EventLog>;
   /** This process's part in the work over a log. */
   readonly openMembership: (log: EventLog) => Membership;
-  /** Whether ticks may be written to logs. */
-  readonly ticks: boolean;
+  /** Whether ticks are written to the log of a topic, which has been opened. */
+  readonly takesTicks: (topic: string) => Promise<boolean>;
   /** Lets go of the store, which has nothing to flush. */
   readonly closeStore: () => void;
 }
@@ -40,11 +41,10 @@ export async function openAdapters(
   const warehouse = await openWarehouse(config);
   opened.push(warehouse);
   await introduce(warehouse);
-  const { openLog, openMembership } = config.kafkaBrokers === null
+  const logs = config.kafkaBrokers === null
     ? await localLogs(config, clock)
     : await kafkaLogs(config, clock);
-  const ticks = config.kafkaBrokers === null || config.kafkaTicks;
-  return { store, warehouse, openLog, openMembership, ticks, closeStore };
+  return { store, warehouse, ...logs, closeStore };
 }
 
 interface OpenStore {
@@ -82,7 +82,7 @@ async function openWarehouse(config: Config): Promise<Warehouse> {
   return await openServerWarehouse(await warehouseOptionsOf(config));
 }
 
-type Logs = Pick<Adapters, "openLog" | "openMembership">;
+type Logs = Pick<Adapters, "openLog" | "openMembership" | "takesTicks">;
 
 async function localLogs(config: Config, clock: Clock): Promise<Logs> {
   const { dataDir, partitions, region } = config;
@@ -93,14 +93,16 @@ async function localLogs(config: Config, clock: Clock): Promise<Logs> {
       return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
     },
     openMembership: (log) => soleMember(log, clock),
+    takesTicks: () => Promise.resolve(true),
   };
 }
 
 async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
   const { openKafkaLog } = await import("../log/kafka/kafka_log.ts");
+  const { takesTicks } = await import("../log/kafka/made_topic.ts");
   const { KafkaMembership } = await import("../log/kafka/kafka_membership.ts");
   const { kafkaPrefix, roles } = config;
-  const access = await kafkaAccessOf(config);
+  const access = await kafkaAccessOf(config, clock);
   return {
     openLog: (topic) =>
       openKafkaLog({
@@ -122,6 +124,11 @@ async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
         roles,
         partitionCount: () => log.partitionCount(),
         clock,
+      }),
+    // Brokers learn of a topic just made one after the other.
+    takesTicks: (topic) =>
+      retry(() => takesTicks(config.kafkaTicks, { access, topic, prefix: kafkaPrefix }), {
+        sleep: (ms) => clock.sleep(ms),
       }),
   };
 }

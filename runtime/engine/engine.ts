@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config, Role } from "../config.ts";
-import { ExternalError, TwofoldError } from "../errors.ts";
+import { ExternalError, TwofoldError, UserError } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
@@ -80,6 +80,7 @@ async function openOver(
   const { root, clock = systemClock, version } = options;
   const problems = new Problems(options.onProblem ?? (() => {}));
   const loaded = await loadPlugins(root);
+  assertTopics(config, loaded);
   const adapters = await openAdapters(config, clock, opened);
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
@@ -104,6 +105,19 @@ async function openOver(
   return assemble({
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
   });
+}
+
+/** A slip of the pen would leave a topic without ticks, and nobody would notice for long. */
+function assertTopics({ kafkaBrokers, kafkaTicks }: Config, loaded: readonly LoadedPlugin[]): void {
+  if (kafkaBrokers === null || typeof kafkaTicks === "string") return;
+  const topics = [...new Set(loaded.map(({ plugin }) => plugin.source.topic))];
+  const unknown = kafkaTicks.find((topic) => !topics.includes(topic));
+  if (unknown === undefined) return;
+  throw new UserError(
+    `Cannot write ticks to topic "${unknown}": TWOFOLD_KAFKA_TICKS wants topics of the plugins, ` +
+      `which are ${topics.join(", ")}`,
+    { field: "TWOFOLD_KAFKA_TICKS" },
+  );
 }
 
 interface Parts extends Adapters {

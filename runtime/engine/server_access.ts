@@ -3,17 +3,34 @@ import type { S3StoreOptions } from "../archive/s3_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
-import type { KafkaAccess } from "../log/kafka/kafka_access.ts";
+import type { KafkaAccess, KafkaLogin } from "../log/kafka/kafka_access.ts";
 import type { ServerWarehouseOptions } from "../warehouse/server_warehouse.ts";
 
 /** The brokers. @throws UserError when a certificate cannot be read, as all of these. */
-export async function kafkaAccessOf(config: Config): Promise<KafkaAccess> {
-  const { kafkaSasl: mechanism, kafkaUser: user, kafkaPassword: password } = config;
+export async function kafkaAccessOf(config: Config, clock: Clock): Promise<KafkaAccess> {
   return {
     brokers: config.kafkaBrokers!.split(","),
-    sasl: mechanism === null ? undefined : { mechanism, user: user!, password: password! },
+    sasl: await kafkaLoginOf(config, clock),
     tls: config.kafkaTls ? { ca: await certificate(config.kafkaCa) } : undefined,
   };
+}
+
+/** How to log in; nothing where the brokers ask nobody. */
+async function kafkaLoginOf(config: Config, clock: Clock): Promise<KafkaLogin | undefined> {
+  const { kafkaSasl: mechanism, kafkaUser: user, kafkaPassword: password } = config;
+  if (mechanism === null) return undefined;
+  if (mechanism !== "oauthbearer") return { mechanism, user: user!, password: password! };
+  const { tokensOfEndpoint, tokensOfFile } = await import("../log/kafka/bearer_tokens.ts");
+  const { kafkaTokenFile, kafkaTokenUrl, kafkaTokenScope } = config;
+  const tokens = kafkaTokenFile !== null ? tokensOfFile(kafkaTokenFile) : tokensOfEndpoint({
+    url: kafkaTokenUrl!,
+    clientId: user!,
+    clientSecret: password!,
+    scope: kafkaTokenScope ?? undefined,
+    ca: await certificate(config.kafkaCa),
+    clock,
+  });
+  return { mechanism, tokens };
 }
 
 /** The group of the processes that share a topic: those with the same tables. */

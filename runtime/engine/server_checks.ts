@@ -19,11 +19,12 @@ export async function* checkServers(
   if (config.kafkaBrokers !== null) {
     const { checkKafka } = await import("../log/kafka/check_kafka.ts");
     yield* checkKafka({
-      access: await kafkaAccessOf(config),
+      access: await kafkaAccessOf(config, clock),
       topics: topics.map((topic) => ({
-        topic: config.kafkaPrefix + topic,
+        topic,
         groupId: groupIdOf(config, topic),
       })),
+      prefix: config.kafkaPrefix,
       ticks: config.kafkaTicks,
     });
   }

@@ -25,8 +25,8 @@ export interface TopicParts {
   readonly store: ObjectStore;
   readonly openLog: (topic: string) => Promise<EventLog>;
   readonly openMembership: (log: EventLog) => Membership;
-  /** Whether ticks may be written to logs. */
-  readonly ticks: boolean;
+  /** Whether ticks are written to the log of a topic. */
+  readonly takesTicks: (topic: string) => Promise<boolean>;
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
@@ -76,7 +76,7 @@ async function openOver(
   loaded: readonly LoadedPlugin[],
   parts: TopicParts,
 ): Promise<TopicRuntime> {
-  const { config, clock, warehouse, store, ticks, onProblem } = parts;
+  const { config, clock, warehouse, store, onProblem } = parts;
   const { blockSize, horizon } = config;
   const membership = parts.openMembership(log);
   const plugins = loaded.map(({ plugin, batchSql }) => ({
@@ -119,6 +119,7 @@ async function openOver(
     membership,
   });
   if (!membership.shared) await archiver.resume();
+  const ticks = await parts.takesTicks(schema.topic);
   const pacemaker = new Pacemaker({
     log,
     clock,

@@ -1,7 +1,8 @@
 /** Opens a ClickHouse server. */
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
-import { UserError } from "../errors.ts";
+import { ExternalError, UserError } from "../errors.ts";
+import { tlsAdvice } from "../tls_advice.ts";
 import type { StatementOptions } from "../ports.ts";
 import { type ClickHouseClient, ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
 import { clusterSettings, clusterStatements, type ClusterTarget } from "./cluster_ddl.ts";
@@ -99,6 +100,8 @@ class ClusterWarehouse extends ClickHouseWarehouse {
   }
 }
 
+const TLS_SETTINGS = { ca: "TWOFOLD_CLICKHOUSE_CA", address: "TWOFOLD_CLICKHOUSE_URL" };
+
 /** Makes the database. @returns those optional settings that the server knows. */
 async function prepareServer(options: ServerWarehouseOptions): Promise<Record<string, string>> {
   const { database, cluster } = options;
@@ -123,7 +126,9 @@ async function prepareServer(options: ServerWarehouseOptions): Promise<Record<st
     }
     return Object.fromEntries(known.map(({ name }) => [name, OPTIONAL_SETTINGS[name]]));
   } catch (error) {
-    throw toWarehouseError(`open the warehouse at ${options.url}`, error);
+    const fault = toWarehouseError(`open the warehouse at ${options.url}`, error);
+    const advice = tlsAdvice(fault.message, TLS_SETTINGS);
+    throw advice === null ? fault : new ExternalError(`${fault.message}; ${advice}`, fault);
   } finally {
     await client.close();
   }

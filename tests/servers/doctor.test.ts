@@ -25,11 +25,15 @@ describe("doctor with servers", () => {
   it("tells that all are reached, their versions, rights, clocks and topic settings", async () => {
     const TWOFOLD_KAFKA_PREFIX = prefix();
     await makeTopic({ topic: TWOFOLD_KAFKA_PREFIX + TOPIC, numPartitions: 3 });
-    const { code, of, checks, out } = await doctor({ TWOFOLD_KAFKA_PREFIX });
+    const { code, of, checks, out } = await doctor({
+      TWOFOLD_KAFKA_PREFIX,
+      TWOFOLD_KAFKA_TICKS: TOPIC,
+    });
     expect(checks.filter(({ state }) => state === "fail")).toEqual([]);
     expect(code).toBe(0);
     expect(of("kafka")[0].found).toMatch(/^1 broker at .*, Kafka 4\.1 or newer/);
     expect(of("topic")[0].found).toBe(`${TWOFOLD_KAFKA_PREFIX}${TOPIC} has 3 partitions`);
+    expect(of("ticks")[0]).toMatchObject({ state: "ok", found: `${TOPIC} takes ticks` });
     expect(of("group")[0].found).toContain("has 0 members");
     expect(of("s3")[0].found).toMatch(/^bucket "twofold" at .*, MinIO$/);
     expect(of("s3 rights")[0].state).toBe("ok");
@@ -50,7 +54,10 @@ describe("doctor with servers", () => {
         { name: "retention.ms", value: "3600000" },
       ],
     });
-    const [old] = (await doctor({ TWOFOLD_KAFKA_PREFIX })).of("retention");
+    const asItIs = await doctor({ TWOFOLD_KAFKA_PREFIX });
+    expect(asItIs.of("ticks")[0].state).toBe("warn");
+    expect(asItIs.of("ticks")[0].advice).toContain(`TWOFOLD_KAFKA_TICKS=${TOPIC}`);
+    const [old] = asItIs.of("retention");
     expect([old.state, old.found]).toEqual(["warn", expect.stringContaining("for 1 h by the")]);
     const admin = testKafka().admin();
     await admin.connect();

@@ -5,7 +5,7 @@
  * user, query ids, compressed bodies) and that we read what it answers (compressed results, error
  * codes, errors in the middle of a stream). The engine that runs the statements is ClickHouse's own.
  * What it does not prove: how a server behaves (its time-outs, its limits, its quotas, KILL QUERY by
- * id, which is translated here), TLS, and anything of a cluster.
+ * id, which is translated here), and anything of a cluster.
  */
 import { ClickHouseError } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
@@ -190,8 +190,11 @@ class Front {
 
   #mayEnter(request: Request): boolean {
     const { user, password } = this.#options;
-    const wanted = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-    return request.headers.get("authorization") === wanted;
+    const { headers } = request;
+    const basic = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+    // The client's way by TLS, where it is given an authority.
+    return headers.get("authorization") === basic ||
+      headers.get("x-clickhouse-user") === user && headers.get("x-clickhouse-key") === password;
   }
 }
 

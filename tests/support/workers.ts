@@ -1,6 +1,8 @@
 /** Several `start` processes that share a topic on real servers, and a producer that never rests. */
 import { expect } from "testing";
 import type { Kafka, Producer } from "kafkajs";
+import { readConfig } from "../../runtime/config.ts";
+import { groupIdOf } from "../../runtime/engine/server_access.ts";
 import type { Status } from "../../runtime/services.ts";
 import { RunningProcess } from "./command.ts";
 import { eventually } from "./eventually.ts";
@@ -50,6 +52,7 @@ export class Cluster {
       TWOFOLD_KAFKA_PREFIX: `w${unique}.`,
       TWOFOLD_S3_PREFIX: `workers/${unique}`,
       TWOFOLD_CLICKHOUSE_DATABASE: `workers_${unique}`,
+      TWOFOLD_KAFKA_TICKS: TOPIC, // which is not made by Twofold
       TWOFOLD_KAFKA_SESSION: `${SESSION_MS}ms`,
       TWOFOLD_BLOCK_SPAN: "1s",
       TWOFOLD_BLOCK_SIZE: "1024",
@@ -61,6 +64,11 @@ export class Cluster {
     const cluster = new Cluster(all, await Deno.makeTempDir({ prefix: "twofold-workers-" }));
     await makeTopic({ topic: cluster.topic, numPartitions: partitions }, all.TWOFOLD_KAFKA_BROKERS);
     return cluster;
+  }
+
+  /** The consumer group of its processes. */
+  get groupId(): string {
+    return groupIdOf(readConfig({ command: "start", env: this.env }), TOPIC);
   }
 
   /**

@@ -135,9 +135,9 @@ describe("settings of servers", () => {
       "TWOFOLD_S3_BUCKET",
       "TWOFOLD_S3_ACCESS_KEY",
       "TWOFOLD_S3_SECRET_KEY",
+      "TWOFOLD_CLICKHOUSE_URL",
       "TWOFOLD_KAFKA_USER",
       "TWOFOLD_KAFKA_PASSWORD",
-      "TWOFOLD_CLICKHOUSE_URL",
     ]);
   });
   it("a ClickHouse server goes with an S3 store, which it can read", () => {
@@ -152,6 +152,51 @@ describe("settings of servers", () => {
     expect(() => readConfig({ command: "start", env: wrong })).toThrow(ConfigError);
     const config = readConfig({ command: "start", env: s3 });
     expect(`${JSON.stringify(config)} ${Deno.inspect(config)}`).not.toContain("pa55word");
+  });
+  it("a login is a user and a password, or a token from one place", () => {
+    const faults = (env: Record<string, string>) => {
+      try {
+        readConfig({ command: "start", env });
+        return [];
+      } catch (error) {
+        return (error as ConfigError).faults.map(({ setting, got }) => [setting, got]);
+      }
+    };
+    const login = { TWOFOLD_KAFKA_USER: "me", TWOFOLD_KAFKA_PASSWORD: "hidden" };
+    const bearer = { TWOFOLD_KAFKA_SASL: "oauthbearer" };
+    const url = { TWOFOLD_KAFKA_TOKEN_URL: "https://id.example/oauth2/token?v=2" };
+    const file = { TWOFOLD_KAFKA_TOKEN_FILE: "/run/token" };
+    expect(faults(bearer)).toEqual([["TWOFOLD_KAFKA_TOKEN_URL", "neither"]]);
+    expect(faults({ ...bearer, ...login, ...url, ...file }))
+      .toEqual([["TWOFOLD_KAFKA_TOKEN_URL", "both"]]);
+    expect(faults({ ...bearer, ...url })).toEqual([
+      ["TWOFOLD_KAFKA_USER", "none"],
+      ["TWOFOLD_KAFKA_PASSWORD", "none"],
+    ]);
+    for (
+      const env of [file, { ...login, ...url }, {
+        ...login,
+        ...url,
+        TWOFOLD_KAFKA_TOKEN_SCOPE: "a b",
+      }]
+    ) {
+      expect(faults({ ...bearer, ...env })).toEqual([]);
+    }
+    for (const host of ["127.0.0.1:8080", "localhost", "[::1]"]) {
+      expect(faults({ ...bearer, ...login, TWOFOLD_KAFKA_TOKEN_URL: `http://${host}/token` }))
+        .toEqual([]);
+    }
+    const plain = { TWOFOLD_KAFKA_TOKEN_URL: "http://id.example/token" };
+    expect(faults({ ...bearer, ...login, ...plain }).map(([setting]) => setting))
+      .toContain("TWOFOLD_KAFKA_TOKEN_URL");
+  });
+  it("ticks go to the topics that Twofold made, to all, to none, or to those named", () => {
+    const read = (TWOFOLD_KAFKA_TICKS: string) =>
+      readConfig({ command: "start", env: { TWOFOLD_KAFKA_TICKS } }).kafkaTicks;
+    expect(readConfig({ command: "start" }).kafkaTicks).toBe("made");
+    for (const word of ["made", "all", "none"]) expect(read(word)).toBe(word);
+    expect(read("film.events, page-visits")).toEqual(["film.events", "page-visits"]);
+    for (const text of ["a,", "A", "a b", ","]) expect(() => read(text)).toThrow(ConfigError);
   });
   it("brokers are host:port with commas between", () => {
     const read = (brokers: string) => () =>

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { describe, expect, it } from "testing";
 import { TwofoldError } from "../../runtime/errors.ts";
 import { decompress } from "../../runtime/log/kafka/codecs.ts";
+import { crc32c } from "../../runtime/log/kafka/crc32c.ts";
 import { FetchedRange } from "../../runtime/log/kafka/fetched_range.ts";
 import { readLz4Frame } from "../../runtime/log/kafka/lz4_frame.ts";
 import type { RecordChunk } from "../../runtime/ports.ts";
@@ -10,6 +11,20 @@ import { plain } from "../support/log_reading.ts";
 
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 const SNAPPY = 2, LZ4 = 3;
+const SOURCE = { topic: "films", partition: 3 };
+/** Where a batch tells its checksum, and from where on that is of. */
+const CHECKSUM_AT = 17, COVERED_FROM = 21;
+
+/** Where batches begin, and how long they are. */
+function batchesOf(bytes: Buffer): { at: number; length: number }[] {
+  const batches = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = 12 + bytes.readInt32BE(at + 8);
+    batches.push({ at, length });
+    at += length;
+  }
+  return batches;
+}
 
 /** Reads a range in chunks up to its end. */
 function chunksOf(range: FetchedRange, from: bigint, maxRecords: number): RecordChunk[] {
@@ -24,7 +39,7 @@ function chunksOf(range: FetchedRange, from: bigint, maxRecords: number): Record
 describe("FetchedRange", () => {
   for (const [producer, bytes] of Object.entries(foreignBatches)) {
     it(`reads what ${producer} wrote, in every compression`, () => {
-      const range = new FetchedRange(0, 0n, bytes, []);
+      const range = new FetchedRange(SOURCE, 0n, bytes, []);
       const all = chunksOf(range, 0n, 8192).flatMap(plain);
       expect(all.length).toBe(100);
       all.forEach(({ offset, value, kind, appendMs }, i) => {
@@ -34,7 +49,7 @@ describe("FetchedRange", () => {
       });
     });
     it(`gives the same records of ${producer} from any position and in any chunks`, () => {
-      const range = new FetchedRange(0, 0n, bytes, []);
+      const range = new FetchedRange(SOURCE, 0n, bytes, []);
       const whole = chunksOf(range, 0n, 8192).flatMap(plain);
       for (const from of [0, 7, 19, 20, 55, 99]) {
         for (const maxRecords of [1, 3, 20, 64]) {
@@ -48,24 +63,85 @@ describe("FetchedRange", () => {
 
   const [bytes] = Object.values(foreignBatches);
   it("leaves out a batch that is cut off, and goes on behind the last whole one", () => {
-    const range = new FetchedRange(0, 0n, bytes.subarray(0, bytes.length - 1), []);
+    const range = new FetchedRange(SOURCE, 0n, bytes.subarray(0, bytes.length - 1), []);
     expect(range.to).toBe(80n);
-    expect(new FetchedRange(0, 5n, bytes.subarray(0, 100), []).to).toBe(5n);
-    expect(new FetchedRange(0, 5n, Buffer.alloc(0), []).to).toBe(5n);
+    expect(new FetchedRange(SOURCE, 5n, Buffer.alloc(0), []).to).toBe(5n);
   });
   it("a batch without records moves the position on", () => {
     const empty = Buffer.from(bytes.subarray(0, 61));
     empty.writeInt32BE(61 - 12, 8);
     empty.writeInt32BE(0, 57);
-    const range = new FetchedRange(0, 3n, empty, []);
+    empty.writeUInt32BE(crc32c(empty, COVERED_FROM, empty.length), CHECKSUM_AT);
+    const range = new FetchedRange(SOURCE, 3n, empty, []);
     expect(range.to).toBe(20n);
     const chunk = range.chunkAt(3n, 10, 10);
     expect([chunk.count, chunk.from, chunk.to]).toEqual([0, 3n, 20n]);
   });
+  it("a batch in which any byte differs is refused, by its topic, partition and offset", () => {
+    const [{ length }] = batchesOf(bytes);
+    for (let at = COVERED_FROM; at < length; at++) {
+      const broken = Buffer.from(bytes.subarray(0, length));
+      broken[at] ^= 1 << at % 8;
+      expect(() => new FetchedRange(SOURCE, 0n, broken, [])).toThrow(/its checksum is [0-9a-f]{8}/);
+    }
+    const later = Buffer.from(bytes);
+    later[batchesOf(bytes)[4].at + 70] ^= 1;
+    try {
+      new FetchedRange(SOURCE, 0n, later, []);
+      throw new Error("read");
+    } catch (error) {
+      expect(error).toMatchObject({ ...SOURCE, offset: 80n, fault: "external", retriable: false });
+      expect((error as Error).message).toContain(
+        'the batch at offset 80 of topic "films" partition 3: its checksum is ',
+      );
+    }
+  });
+  it("a length that cannot be is refused, and so is a first batch that is cut off", () => {
+    for (const length of [-(2 ** 31), -12, 0, 48, bytes.length, 2 ** 31 - 1]) {
+      const broken = Buffer.from(bytes);
+      broken.writeInt32BE(length, 8);
+      expect(() => new FetchedRange(SOURCE, 0n, broken, [])).toThrow(/it is damaged/);
+    }
+    for (const left of [1, 60, 100]) {
+      expect(() => new FetchedRange(SOURCE, 0n, bytes.subarray(0, left), []))
+        .toThrow(/it is damaged/);
+    }
+  });
   it("a record of an old format is refused, and says what to do", () => {
     const old = Buffer.from(bytes);
     old[16] = 1;
-    expect(() => new FetchedRange(0, 0n, old, [])).toThrow(/record format 2, got 1/);
+    expect(() => new FetchedRange(SOURCE, 0n, old, [])).toThrow(/record format 2, got 1/);
+  });
+});
+
+describe("crc32c()", () => {
+  it("gives what is published for it, at any place and of any length", () => {
+    // RFC 3720, B.4.
+    const published: [Uint8Array, number][] = [
+      [new Uint8Array(32), 0x8a9136aa],
+      [new Uint8Array(32).fill(0xff), 0x62a8ab43],
+      [Uint8Array.from({ length: 32 }, (_, i) => i), 0x46dd794e],
+      [Uint8Array.from({ length: 32 }, (_, i) => 31 - i), 0x113fdb5c],
+    ];
+    for (const [bytes, checksum] of published) {
+      for (let before = 0; before < 9; before++) {
+        const moved = new Uint8Array(before + bytes.length + 5).fill(7);
+        moved.set(bytes, before);
+        expect(crc32c(moved, before, before + bytes.length)).toBe(checksum);
+      }
+    }
+    expect(crc32c(new Uint8Array(3), 1, 1)).toBe(0);
+  });
+  it("agrees with the definition, bit by bit", () => {
+    const bytes = Uint8Array.from({ length: 100 }, (_, i) => i * 89 + (i >> 3));
+    for (let to = 0; to <= bytes.length; to++) {
+      let crc = -1;
+      for (const byte of bytes.subarray(0, to)) {
+        crc ^= byte;
+        for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >>> 1 ^ 0x82f63b78 : crc >>> 1;
+      }
+      expect(crc32c(bytes, 0, to)).toBe(~crc >>> 0);
+    }
   });
 });
 

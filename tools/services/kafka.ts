@@ -17,58 +17,83 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
       <artifactId>kafka_2.13</artifactId>
       <version>${VERSION}</version>
     </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>${VERSION}</version>
+    </dependency>
   </dependencies>
 </project>
 `;
 
+/** Options of {@link kafkaNode}. */
+export interface KafkaNodeOptions {
+  /** Lines of `server.properties` that are added, or take the place of others. */
+  readonly properties?: (at: Endpoint) => Readonly<Record<string, string>>;
+  /** Ports that `properties` uses beside the one at which the broker is reached. Default 0. */
+  readonly morePorts?: number;
+  /** What the storage is formatted with beside the cluster's id: `--add-scram …`. */
+  readonly formatArgs?: readonly string[];
+}
+
 /** A real Kafka broker. */
-export const kafka: Service = {
-  name: "kafka",
-  title: `Apache Kafka ${VERSION}`,
-  needs: [
-    { name: "java", debianPackage: "openjdk-17-jre-headless" },
-    { name: "mvn", debianPackage: "maven" },
-  ],
-  innerPortCount: 1,
-  hasPassword: false,
-  async install(cache) {
-    const folder = folderIn(cache);
-    if (await exists(join(folder, "jars"))) return;
-    await Deno.mkdir(folder, { recursive: true });
-    await Deno.writeTextFile(join(folder, "pom.xml"), POM);
-    const incoming = await Deno.makeTempDir({ dir: folder, prefix: "incoming-" });
-    const copy = ["dependency:copy-dependencies", `-DoutputDirectory=${incoming}`];
-    await run({ program: "mvn", args: ["-B", "-q", "-f", join(folder, "pom.xml"), ...copy] });
-    await Deno.rename(incoming, join(folder, "jars"));
-  },
-  async launch(cache, data, at) {
-    const properties = join(data, "server.properties");
-    const jars = join(folderIn(cache), "jars", "*");
-    await Deno.mkdir(data, { recursive: true });
-    await Deno.writeTextFile(properties, propertiesOf(data, at));
-    if (!await exists(join(data, "log", "meta.properties"))) {
-      await run(
-        java(jars, data, "kafka.tools.StorageTool", [
-          "format",
-          "--cluster-id",
-          clusterId(),
-          "--config",
-          properties,
-        ]),
-      );
-    }
-    return java(jars, data, "kafka.Kafka", [properties]);
-  },
-  async isReady({ port }) {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    connection.close();
-    return true;
-  },
-  settings: ({ port }) => ({ TWOFOLD_KAFKA_BROKERS: `127.0.0.1:${port}` }),
-};
+export const kafka: Service = kafkaNode();
+
+/** A Kafka broker with settings of its own. */
+export function kafkaNode(options: KafkaNodeOptions = {}): Service {
+  const { properties = () => ({}), morePorts = 0, formatArgs = [] } = options;
+  return {
+    name: "kafka",
+    title: `Apache Kafka ${VERSION}`,
+    needs: [
+      { name: "java", debianPackage: "openjdk-17-jre-headless" },
+      { name: "mvn", debianPackage: "maven" },
+    ],
+    innerPortCount: 1 + morePorts,
+    hasPassword: false,
+    install,
+    async launch(cache, data, at) {
+      const path = join(data, "server.properties");
+      const jars = join(folderIn(cache), "jars", "*");
+      await Deno.mkdir(data, { recursive: true });
+      await Deno.writeTextFile(path, textOf({ ...propertiesOf(data, at), ...properties(at) }));
+      if (!await exists(join(data, "log", "meta.properties"))) {
+        const format = ["format", "--cluster-id", clusterId(), "--config", path, ...formatArgs];
+        await run(java(jars, data, "kafka.tools.StorageTool", format));
+      }
+      return java(jars, data, "kafka.Kafka", [path]);
+    },
+    async isReady({ port }) {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      connection.close();
+      return true;
+    },
+    settings: ({ port }) => ({ TWOFOLD_KAFKA_BROKERS: `127.0.0.1:${port}` }),
+  };
+}
+
+async function install(cache: string): Promise<void> {
+  const folder = folderIn(cache);
+  if (await exists(join(folder, "jars"))) return;
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(join(folder, "pom.xml"), POM);
+  const incoming = await Deno.makeTempDir({ dir: folder, prefix: "incoming-" });
+  const copy = ["dependency:copy-dependencies", `-DoutputDirectory=${incoming}`];
+  await run({ program: "mvn", args: ["-B", "-q", "-f", join(folder, "pom.xml"), ...copy] });
+  await Deno.rename(incoming, join(folder, "jars"));
+}
+
+/** One of Kafka's own command-line tools, by its Java class. */
+export function kafkaTool(cache: string, main: string, args: readonly string[]): Launch {
+  const options = [HEAP, "-XX:TieredStopAtLevel=1"];
+  return {
+    program: "java",
+    args: [...options, "-cp", join(folderIn(cache), "jars", "*"), main, ...args],
+  };
+}
 
 function folderIn(cache: string): string {
-  return join(cache, `kafka-${VERSION}`);
+  return join(cache, `kafka-${VERSION}-tools`);
 }
 
 function java(jars: string, data: string, main: string, args: readonly string[]): Launch {
@@ -83,8 +108,8 @@ function clusterId(): string {
 }
 
 /** Durable settings would cost tests their speed; what is tested is the client. */
-function propertiesOf(data: string, { port, innerPorts: [controllerPort] }: Endpoint): string {
-  const properties = {
+function propertiesOf(data: string, { port, innerPorts: [controllerPort] }: Endpoint) {
+  return {
     "process.roles": "broker,controller",
     "node.id": 1,
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
@@ -106,5 +131,8 @@ function propertiesOf(data: string, { port, innerPorts: [controllerPort] }: Endp
     "log.cleaner.backoff.ms": 500,
     "log.initial.task.delay.ms": 1000,
   };
+}
+
+function textOf(properties: Readonly<Record<string, string | number | boolean>>): string {
   return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
 }

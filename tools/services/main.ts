@@ -5,7 +5,7 @@ import { clickhouse } from "./clickhouse.ts";
 import { kafka } from "./kafka.ts";
 import { minio } from "./minio.ts";
 import { RunningService } from "./running.ts";
-import { type Service, ServiceError } from "./service.ts";
+import { cacheFolder, type Service, ServiceError } from "./service.ts";
 
 const HELP = `Runs real Apache Kafka, real MinIO and ClickHouse's HTTP interface over libchdb on
 loopback, without Docker.
@@ -59,10 +59,7 @@ function commandAt(args: string[]): number {
 }
 
 function services(values: Values): RunningService[] {
-  const cache = resolve(
-    Deno.env.get("TWOFOLD_SERVICES") ??
-      join(Deno.env.get("HOME") ?? ".", ".cache/twofold-services"),
-  );
+  const cache = cacheFolder();
   const folders = { cache, run: resolve(values.data ?? join(cache, "run")) };
   const names = values.only?.split(",") ?? ALL.map(({ name }) => name);
   return names.map((name) => {

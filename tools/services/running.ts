@@ -1,8 +1,15 @@
 /** Starting, finding and stopping the servers of one run folder. */
 import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { type Endpoint, exists, type Launch, type Service, ServiceError } from "./service.ts";
+import { join } from "node:path";
+import {
+  type Endpoint,
+  exists,
+  type Launch,
+  requirePrograms,
+  type Service,
+  ServiceError,
+} from "./service.ts";
 
 /** How long a server is given to answer after its start, and to end after it was told. */
 const START_MS = 60_000, STOP_MS = 20_000;
@@ -50,7 +57,7 @@ export class RunningService {
    * @throws ServiceError when a program for that is missing.
    */
   async install(): Promise<void> {
-    await requirePrograms(this.service);
+    await requirePrograms(this.service.title, this.service.needs);
     await this.service.install(this.#folders.cache);
   }
 
@@ -120,18 +127,6 @@ export class RunningService {
 
   async #remember(state: State): Promise<void> {
     await Deno.writeTextFile(this.#statePath, JSON.stringify(state), { mode: 0o600 });
-  }
-}
-
-async function requirePrograms(service: Service): Promise<void> {
-  const folders = (Deno.env.get("PATH") ?? "").split(delimiter);
-  for (const { name, debianPackage } of service.needs) {
-    const found = await Promise.all(folders.map((folder) => exists(join(folder, name))));
-    if (found.some(Boolean)) continue;
-    throw new ServiceError(
-      `${service.title} needs "${name}", which is not on the PATH; on Debian: ` +
-        `apt-get install ${debianPackage}`,
-    );
   }
 }
 

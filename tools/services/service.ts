@@ -1,5 +1,7 @@
 /** What a server is to the tools that run it on this machine. */
 
+import { delimiter, join, resolve } from "node:path";
+
 /** A program that a server needs, and where Debian has it. */
 export interface Program {
   readonly name: string;
@@ -62,6 +64,30 @@ export async function run({ program, args, env }: Launch): Promise<void> {
   if (code === 0) return;
   const text = new TextDecoder().decode(new Uint8Array([...stdout, ...stderr]));
   throw new ServiceError(`${program} ended with ${code}:\n${withoutUrls(text).slice(-4000)}`);
+}
+
+/** Where downloads and builds are kept. */
+export function cacheFolder(): string {
+  const home = Deno.env.get("HOME") ?? ".";
+  return resolve(Deno.env.get("TWOFOLD_SERVICES") ?? join(home, ".cache/twofold-services"));
+}
+
+/**
+ * Looks for programs on the PATH.
+ *
+ * @param title what needs them, for people.
+ * @throws ServiceError that says how to get the first one missing.
+ */
+export async function requirePrograms(title: string, needs: readonly Program[]): Promise<void> {
+  const folders = (Deno.env.get("PATH") ?? "").split(delimiter);
+  for (const { name, debianPackage } of needs) {
+    const found = await Promise.all(folders.map((folder) => exists(join(folder, name))));
+    if (found.some(Boolean)) continue;
+    throw new ServiceError(
+      `${title} needs "${name}", which is not on the PATH; on Debian: ` +
+        `apt-get install ${debianPackage}`,
+    );
+  }
 }
 
 /** Whether a file or folder is there. */

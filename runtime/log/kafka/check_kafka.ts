@@ -2,16 +2,21 @@
 import { ConfigResourceTypes, Kafka } from "kafkajs";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
+import { adviceOn, kafkaError } from "./kafka_error.ts";
+import { takesTicks } from "./made_topic.ts";
 import { KafkaCode, type TopicMetadata } from "./requests.ts";
+import type { TickTopics } from "../../server_settings.ts";
 import { type Check, doubtful, failed, fine } from "../../check.ts";
 
 /** What {@link checkKafka} looks at. */
 export interface KafkaToCheck {
   readonly access: KafkaAccess;
-  /** Names of the topics in Kafka, and of the groups of their workers. */
+  /** Names of the topics' schemas, and of the groups of their workers. */
   readonly topics: readonly { readonly topic: string; readonly groupId: string }[];
-  /** Whether ticks are to be written. */
-  readonly ticks: boolean;
+  /** What stands before the topics' names in Kafka. */
+  readonly prefix: string;
+  /** The topics to which ticks are to be written. */
+  readonly ticks: TickTopics;
 }
 
 /** The release that brought a version of the Fetch request, newest first. */
@@ -30,22 +35,26 @@ export async function* checkKafka(to: KafkaToCheck): AsyncGenerator<Check> {
   try {
     await admin.connect();
   } catch (error) {
-    const advice = "see TWOFOLD_KAFKA_BROKERS, _TLS and _SASL, and whether the brokers run; " +
-      "a broker has to advertise a name that is known here";
-    yield failed(
-      "kafka",
-      `cannot reach ${brokers.join(", ")}: ${(error as Error).message}`,
-      advice,
-    );
+    const fault = kafkaError(`reach ${brokers.join(", ")}`, error, {});
+    const advice = adviceOn(fault) ??
+      "see TWOFOLD_KAFKA_BROKERS, _TLS and _SASL, and whether the brokers run; a broker has to " +
+        "advertise a name that is known here";
+    yield failed("kafka", fault.message, advice);
     return;
   }
   try {
     yield await brokersCheck(to, (await admin.describeCluster()).brokers.length);
-    for (const { topic, groupId } of to.topics) {
+    for (const { topic: name, groupId } of to.topics) {
+      const topic = to.prefix + name;
       const cluster = await KafkaCluster.connect(to.access, topic);
       const metadata = await cluster.metadata().finally(() => cluster.close());
-      yield topicCheck(topic, metadata, to.ticks);
-      if (metadata.errorCode === KafkaCode.none) yield* settingChecks(admin, topic);
+      const isThere = metadata.errorCode === KafkaCode.none;
+      const ticks = isThere && await takesTicks(to.ticks, { ...to, topic: name });
+      yield topicCheck(topic, metadata, ticks);
+      if (isThere) {
+        yield ticksCheck(name, ticks, to.ticks);
+        yield* settingChecks(admin, topic);
+      }
       const { groups: [group] } = await admin.describeGroups([groupId]);
       const { errorCode } = group as unknown as { errorCode: number };
       yield errorCode === 0
@@ -59,8 +68,11 @@ export async function* checkKafka(to: KafkaToCheck): AsyncGenerator<Check> {
   }
 }
 
-async function brokersCheck({ access, topics }: KafkaToCheck, count: number): Promise<Check> {
-  const cluster = await KafkaCluster.connect(access, topics[0].topic);
+async function brokersCheck(
+  { access, topics, prefix }: KafkaToCheck,
+  count: number,
+): Promise<Check> {
+  const cluster = await KafkaCluster.connect(access, prefix + topics[0].topic);
   const newest = await cluster.newestVersion(FETCH_KEY).finally(() => cluster.close());
   const release = RELEASES.find(([version]) => newest >= version)?.[1];
   const found = `${count} broker${count === 1 ? "" : "s"} at ${access.brokers.join(", ")}`;
@@ -93,13 +105,25 @@ function topicCheck(topic: string, metadata: TopicMetadata, ticks: boolean): Che
   }
   if (missing.includes("write")) {
     const advice = ticks
-      ? "allow WRITE on it; without, set TWOFOLD_KAFKA_TICKS=false, and no events come in by HTTP"
+      ? "allow WRITE on it; without, set TWOFOLD_KAFKA_TICKS=none, and no events come in by HTTP"
       : "nothing, if no events are to come in by HTTP";
     return ticks
       ? failed("topic", `${found}; may not write`, advice)
       : doubtful("topic", found, advice);
   }
   return fine("topic", found);
+}
+
+/** Without ticks the batch trails, which nobody expects who did not ask for it. */
+function ticksCheck(topic: string, ticks: boolean, setting: TickTopics): Check {
+  if (ticks) return fine("ticks", `${topic} takes ticks`);
+  if (setting !== "made") return fine("ticks", `${topic} takes no ticks, by TWOFOLD_KAFKA_TICKS`);
+  return doubtful(
+    "ticks",
+    `${topic} takes no ticks, because Twofold did not make it: what is behind its last full block ` +
+      "is left to the speed layer",
+    `TWOFOLD_KAFKA_TICKS=${topic} allows them, where all its consumers pass records without a value`,
+  );
 }
 
 type Admin = ReturnType<Kafka["admin"]>;

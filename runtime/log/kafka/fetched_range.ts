@@ -1,7 +1,7 @@
 /** What one fetch returned of a partition, handed out in chunks. */
 import type { Buffer } from "node:buffer";
 import { type RecordChunk, RecordKind } from "../../ports.ts";
-import { type BatchRange, readBatches, RecordWalk } from "./record_batches.ts";
+import { type BatchRange, type BatchSource, readBatches, RecordWalk } from "./record_batches.ts";
 import type { AbortedTransaction } from "./requests.ts";
 
 /** The header that makes a record a tick. */
@@ -18,15 +18,16 @@ export class FetchedRange {
   readonly to: bigint;
   readonly #range: BatchRange;
 
+  /** @throws TwofoldError as {@link readBatches} does. */
   constructor(
-    partition: number,
+    source: BatchSource,
     from: bigint,
     records: Buffer,
     aborted: readonly AbortedTransaction[],
   ) {
-    this.partition = partition;
+    this.partition = source.partition;
     this.from = from;
-    this.#range = readBatches(records, aborted);
+    this.#range = readBatches(source, records, aborted);
     const last = this.#range.batches.at(-1);
     this.to = last !== undefined && last.lastOffset >= from ? last.lastOffset + 1n : from;
   }

@@ -1,6 +1,7 @@
 /** kafkajs's errors and Kafka's codes in Twofold's terms. */
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import { ExternalError, type LogPosition, TwofoldError } from "../../errors.ts";
+import { tlsAdvice } from "../../tls_advice.ts";
 
 /** What kafkajs tells of an error. */
 interface KafkaFault extends Error {
@@ -14,7 +15,6 @@ interface KafkaFault extends Error {
 const FINAL = new Set([
   "CLUSTER_AUTHORIZATION_FAILED",
   "GROUP_AUTHORIZATION_FAILED",
-  "ILLEGAL_SASL_STATE",
   "INVALID_CONFIG",
   "INVALID_PARTITIONS",
   "INVALID_RECORD",
@@ -33,11 +33,51 @@ const FINAL = new Set([
 export function kafkaError(action: string, error: unknown, position: LogPosition): TwofoldError {
   if (error instanceof TwofoldError) return error;
   const fault = error instanceof Error ? error as KafkaFault : new Error(String(error));
-  const { type } = innermost(fault);
+  const inner = innermost(fault);
+  // Where the token comes from is asked in the middle of kafkajs.
+  if (inner instanceof TwofoldError) return inner;
+  const { type } = inner;
   const message = `Cannot ${action}: ${fault.message}${type === undefined ? "" : ` (${type})`}`;
   const isFinal = type !== undefined && FINAL.has(type) ||
-    innermost(fault).name === "KafkaJSSASLAuthenticationError";
+    inner.name === "KafkaJSSASLAuthenticationError";
   return new ExternalError(message, { ...position, cause: error, retriable: !isFinal });
+}
+
+/** What to look at when a cluster is not reached, by what the error says. */
+const ADVICE: readonly (readonly [says: RegExp, advice: string])[] = [
+  [
+    /SASL \S+ mechanism is not supported/,
+    "set TWOFOLD_KAFKA_SASL to a mechanism that the brokers' listener takes",
+  ],
+  [
+    /SASL .*authentication failed/i,
+    "see TWOFOLD_KAFKA_USER and TWOFOLD_KAFKA_PASSWORD, and whether the brokers know that user",
+  ],
+  [
+    /ILLEGAL_SASL_STATE/,
+    "the brokers do not take the token: see TWOFOLD_KAFKA_TOKEN_URL, _SCOPE or _FILE, and when it " +
+    "expires",
+  ],
+  [
+    /before secure TLS connection|InvalidContentType|wrong version number/i,
+    "no TLS is spoken there: see TWOFOLD_KAFKA_TLS and the port in TWOFOLD_KAFKA_BROKERS",
+  ],
+  [
+    /closed connection/i,
+    "the listener may want TLS or a login: see TWOFOLD_KAFKA_TLS and TWOFOLD_KAFKA_SASL, and what " +
+    "the broker's log says",
+  ],
+];
+
+const TLS_SETTINGS = {
+  ca: "TWOFOLD_KAFKA_CA",
+  address: "TWOFOLD_KAFKA_BROKERS and the brokers' advertised.listeners",
+};
+
+/** What to do about an error met while connecting; null where its message has to suffice. */
+export function adviceOn(error: Error): string | null {
+  return tlsAdvice(error.message, TLS_SETTINGS) ??
+    ADVICE.find(([says]) => says.test(error.message))?.[1] ?? null;
 }
 
 /** An error for a code of Kafka's protocol. */

@@ -1,14 +1,14 @@
 /** A topic of a Kafka cluster behind the port. */
-import { Kafka } from "kafkajs";
 import type { Clock } from "../../clock.ts";
-import { retry, TwofoldError, UserError } from "../../errors.ts";
+import { ExternalError, retry, TwofoldError, UserError } from "../../errors.ts";
 import type { EventLog, Frontier, ReadOptions, RecordChunk, RecordsToAppend } from "../../ports.ts";
 import type { CodecName } from "./codecs.ts";
-import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
+import type { KafkaAccess } from "./kafka_access.ts";
 import { KafkaAppender } from "./kafka_appender.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
-import { codeError, kafkaError } from "./kafka_error.ts";
+import { adviceOn, codeError, kafkaError } from "./kafka_error.ts";
 import { KafkaReader } from "./kafka_reader.ts";
+import { makeTopic } from "./made_topic.ts";
 import { KafkaCode, type TopicMetadata } from "./requests.ts";
 
 /** Options of {@link openKafkaLog}. */
@@ -54,20 +54,26 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
     return new KafkaLog(options, { read, wait }, metadata);
   } catch (error) {
     for (const cluster of opened) await cluster.close();
-    throw kafkaError(`open topic "${topic}" at ${access.brokers.join(", ")}`, error, { topic });
+    const fault = kafkaError(`open topic "${topic}" at ${access.brokers.join(", ")}`, error, {
+      topic,
+    });
+    const advice = adviceOn(fault);
+    if (advice === null) throw fault;
+    const { retriable, cause } = fault;
+    throw new ExternalError(`${fault.message}; ${advice}`, { topic, retriable, cause });
   }
 }
 
 /** The topic's metadata; makes it where that is wanted. */
 async function topicOf(cluster: KafkaCluster, options: KafkaLogOptions): Promise<TopicMetadata> {
-  const { topic, createWith, clock } = options;
+  const { access, topic, createWith, clock } = options;
   const action = `open topic "${cluster.topic}"`;
   let metadata = await cluster.metadata();
   if (metadata.errorCode === KafkaCode.unknownTopicOrPartition) {
     if (createWith === undefined) {
       throw new UserError(`Cannot ${action}: there is no such topic`, { topic });
     }
-    await createTopic(options, createWith.partitions);
+    await makeTopic(access, cluster.topic, createWith.partitions);
     metadata = await retry(async () => {
       const made = await cluster.metadata();
       if (made.errorCode === KafkaCode.none && made.partitionCount > 0) return made;
@@ -81,27 +87,6 @@ async function topicOf(cluster: KafkaCluster, options: KafkaLogOptions): Promise
     });
   }
   return metadata;
-}
-
-/** Another process may make it at the same time. */
-async function createTopic(
-  { access, topic, prefix = "" }: KafkaLogOptions,
-  partitions: number,
-): Promise<void> {
-  const admin = new Kafka(kafkaConfig(access)).admin();
-  try {
-    await admin.connect();
-    await admin.createTopics({
-      topics: [{
-        topic: prefix + topic,
-        numPartitions: partitions,
-        replicationFactor: -1,
-        configEntries: [{ name: "message.timestamp.type", value: "LogAppendTime" }],
-      }],
-    });
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 class KafkaLog implements EventLog {

@@ -92,12 +92,17 @@ export class KafkaReader {
       const request = fetchRequest({ topicId, positions, maxWaitMs: 0 });
       const [fetched] = await clusters.read.ask(leader, request);
       if (fetched.errorCode !== KafkaCode.none) throw await this.#refused(fetched, from);
-      return this.#keep(new FetchedRange(partition, from, fetched.records, fetched.aborted));
+      return this.#keep(this.#range(fetched, from));
     } catch (error) {
       const fault = kafkaError(this.#action(partition, from), error, position);
       if (fault.retriable) await clusters.read.refresh().catch(() => {}); // the next attempt tells
       throw fault;
     }
+  }
+
+  #range({ partition, records, aborted }: FetchedPartition, from: bigint): FetchedRange {
+    const { topic } = this.#options;
+    return new FetchedRange({ topic, partition }, from, records, aborted);
   }
 
   #keep(range: FetchedRange): FetchedRange {
@@ -189,9 +194,7 @@ export class KafkaReader {
     const { partition } = fetched;
     const waiting = [...this.#waiters].filter((waiter) => waiter.partition === partition);
     if (fetched.errorCode !== KafkaCode.none) return waiting.forEach(({ wake }) => wake());
-    const range = this.#keep(
-      new FetchedRange(partition, from, fetched.records, fetched.aborted),
-    );
+    const range = this.#keep(this.#range(fetched, from));
     for (const waiter of waiting) if (waiter.from < range.to) waiter.wake();
   }
 

@@ -6,10 +6,16 @@
 import { Buffer } from "node:buffer";
 import { TwofoldError } from "../../errors.ts";
 import { decompress } from "./codecs.ts";
+import { crc32c } from "./crc32c.ts";
 import type { AbortedTransaction } from "./requests.ts";
 
 /** Offsets within a batch's header. */
-const LENGTH_AT = 8, MAGIC_AT = 16, ATTRIBUTES_AT = 21, LAST_DELTA_AT = 23, FIRST_TIME_AT = 27;
+const LENGTH_AT = 8,
+  MAGIC_AT = 16,
+  CHECKSUM_AT = 17,
+  ATTRIBUTES_AT = 21,
+  LAST_DELTA_AT = 23,
+  FIRST_TIME_AT = 27;
 const MAX_TIME_AT = 35, PRODUCER_AT = 43, COUNT_AT = 57, HEADER_BYTES = 61;
 const MAGIC = 2;
 /** Bits of a batch's attributes. */
@@ -38,6 +44,12 @@ export interface BatchRange {
   readonly bytes: Uint8Array;
 }
 
+/** Whose records they are, for errors. */
+export interface BatchSource {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 interface Header {
   readonly at: number;
   readonly end: number;
@@ -48,13 +60,15 @@ interface Header {
  * Reads the headers of what a broker returned, decompresses, and leaves out what does not count.
  *
  * @param aborted the transactions that the broker named with it.
- * @throws TwofoldError for a batch in a format before Kafka 0.11.
+ * @throws TwofoldError for a batch that does not match its checksum, or in a format before Kafka
+ * 0.11.
  */
 export function readBatches(
+  source: BatchSource,
   records: Buffer,
   aborted: readonly AbortedTransaction[],
 ): BatchRange {
-  const headers = [...headersOf(records)];
+  const headers = [...headersOf(source, records)];
   const isPlain = headers.every(({ attributes }) => (attributes & CODEC_BITS) === 0);
   const pieces: Uint8Array[] = [];
   let used = 0;
@@ -73,21 +87,44 @@ export function readBatches(
   return { batches, bytes: isPlain ? records : Buffer.concat(pieces) };
 }
 
-function* headersOf(records: Buffer): Generator<Header> {
-  for (let at = 0; at + HEADER_BYTES <= records.length;) {
-    const end = at + LENGTH_AT + 4 + records.readInt32BE(at + LENGTH_AT);
-    if (end > records.length) return;
-    if (records[at + MAGIC_AT] !== MAGIC) {
+/** The last batch may be cut off; the first is returned whole, however large. */
+function* headersOf(source: BatchSource, records: Buffer): Generator<Header> {
+  for (let at = 0; at < records.length;) {
+    const isHeader = at + HEADER_BYTES <= records.length;
+    const end = isHeader ? at + LENGTH_AT + 4 + records.readInt32BE(at + LENGTH_AT) : Infinity;
+    if (end > records.length && at > 0) return;
+    const fault = end > records.length ? DAMAGED : faultOf(records, at, end);
+    if (fault !== null) {
+      const offset = isHeader ? records.readBigInt64BE(at) : undefined;
       throw new TwofoldError(
-        `Cannot read records: wanted Kafka's record format 2, got ${records[at + MAGIC_AT]}; ` +
-          "a topic written before Kafka 0.11 has to be copied",
-        { fault: "external", offset: records.readBigInt64BE(at) },
+        `Cannot read the batch at offset ${offset} of topic "${source.topic}" partition ` +
+          `${source.partition}: ${fault}`,
+        { fault: "external", ...source, offset },
       );
     }
     yield { at, end, attributes: records.readInt16BE(at + ATTRIBUTES_AT) };
     at = end;
   }
 }
+
+const DAMAGED = "it is damaged; bring a whole copy back on the brokers, and start again";
+
+/** Why a batch cannot be read; null where it can. */
+function faultOf(records: Buffer, at: number, end: number): string | null {
+  const format = records[at + MAGIC_AT];
+  if (format !== MAGIC) {
+    return `wanted Kafka's record format 2, got ${format}; a topic written before Kafka 0.11 has ` +
+      "to be copied";
+  }
+  if (end < at + HEADER_BYTES) return DAMAGED; // its length is not covered by the checksum
+  const wanted = records.readUInt32BE(at + CHECKSUM_AT);
+  const found = crc32c(records, at + ATTRIBUTES_AT, end);
+  return found === wanted
+    ? null
+    : `its checksum is ${hex(found)} and should be ${hex(wanted)}: ${DAMAGED}`;
+}
+
+const hex = (checksum: number) => checksum.toString(16).padStart(8, "0");
 
 function batchAt(
   records: Buffer,
