@@ -10,6 +10,7 @@ import { PublishedRuns } from "../serving/published_runs.ts";
 import { mergedRelation, relationViews } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
+import { SharedCalls } from "../shared_calls.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
@@ -22,9 +23,10 @@ import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
 /**
  * For so long a run is read that another process may have followed by one: its answers are as exact,
- * and its rows go only one run and the longest query later.
+ * and its rows go only one run and the longest query later. What this process publishes is seen when
+ * its run has ended; where no other may publish, looking again is a precaution.
  */
-const PUBLISHED_MAX_AGE_MS = 1000;
+const PUBLISHED_MAX_AGE_MS = { shared: 1000, alone: 10_000 };
 
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
@@ -122,7 +124,12 @@ function assemble(parts: Parts): Engine {
   const started = new Date(clock.now()).toISOString();
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
-  const published = new PublishedRuns({ warehouse, clock, maxAgeMs: PUBLISHED_MAX_AGE_MS });
+  const shared = topics.some(({ membership }) => membership.shared);
+  const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
+  const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
+  const runs = new SharedCalls(clock, { freshMs: maxAgeMs, heldMs: 2 * maxAgeMs });
+  const lastRun = async ({ schema: { topic }, batch }: TopicRuntime) =>
+    (await runs.get([topic, batch.ended], () => batch.history(1))).at(0);
   const serving = createServing({
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },
@@ -158,7 +165,7 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, published, started }),
+    status: () => statusOf({ ...parts, published, started, lastRun }),
   };
   return {
     ...withinRoles(services, parts.roles),

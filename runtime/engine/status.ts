@@ -1,6 +1,6 @@
 import type { Role } from "../config.ts";
 import type { Cut } from "../frontier.ts";
-import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
+import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
@@ -45,6 +45,8 @@ export interface StatusParts {
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
+  /** The newest run of a topic's batch layer, as of a moment ago. */
+  readonly lastRun: (topic: TopicRuntime) => Promise<BatchRun | undefined>;
 }
 
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
@@ -62,7 +64,8 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
     );
     const partitions = await partitionsOf(topic, lowest(topic, published.map(({ cut }) => cut)));
     topicStatus.push({ topic: topic.schema.topic, log: topic.log.id, partitions });
-    const own = await pluginsOf(topic, published.map(({ run }) => run?.run ?? null));
+    const last = await parts.lastRun(topic);
+    const own = pluginsOf(topic, last, published.map(({ run }) => run?.run ?? null));
     plugins.push(...own);
     problems.push(...problemsOf(topic, partitions, own));
   }
@@ -107,11 +110,11 @@ async function partitionsOf(topic: TopicRuntime, cut: bigint[]): Promise<Partiti
   return partitions;
 }
 
-async function pluginsOf(
+function pluginsOf(
   topic: TopicRuntime,
+  last: BatchRun | undefined,
   runs: readonly (number | null)[],
-): Promise<PluginStatus[]> {
-  const [last] = await topic.batch.history(1);
+): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
     const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;

@@ -174,7 +174,9 @@ export class Flusher {
 
   async #writePlugin(name: string, parts: readonly PluginPartition[]): Promise<boolean> {
     const tables = this.#tables.get(name)!;
-    const into = `${tables.speed(this.#options.log.id)} (${speedColumns(tables.plugin).join(", ")})`;
+    const into = `${tables.speed(this.#options.log.id)} (${
+      speedColumns(tables.plugin).join(", ")
+    })`;
     return await this.#write(`plugin ${name}`, parts, async (flushes) => {
       await this.#options.warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));
       const count = flushes.reduce((sum, { rowCount }) => sum + rowCount, 0);

@@ -76,7 +76,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "runtime/speed/flusher.ts",
-        find: `await this.#options.warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));`,
+        find:
+          `await this.#options.warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));`,
         replace: `await this.#options.warehouse
         .insert(into, concat(flushes.map((flush) => (flush as any).frontierRows)));
       const rows = concat(flushes.map((flush) => flush.rows));
