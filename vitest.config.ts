@@ -8,7 +8,7 @@ export default defineConfig({
     alias: {
       testing: at("tests/support/testing.vitest.ts"),
       twofold: at("runtime/twofold.ts"),
-      "fresh/dev": at("kit/dev.ts"),
+      "fresh/dev": at("tools/site/dev.ts"),
       "fresh/internal": at("kit/internal.ts"),
       "fresh/runtime": at("kit/runtime.ts"),
       fresh: at("kit/mod.ts"),

@@ -1,34 +1,51 @@
 /** A metric's rows, kept up to date by server-sent events. */
-import { type Signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import type { MetricAnswer } from "../runtime/services.ts";
-import { useFollow } from "./(_parts)/poll.ts";
+import { type Again, getJson, onPulse, urlNow, useFollow } from "./(_parts)/poll.ts";
 import { type Row, Rows, type RowsProps } from "./(_parts)/Rows.tsx";
 
 /** What {@link LiveRows} takes. */
-export interface LiveRowsProps extends RowsProps {
-  /** The live question; null where the rows stand as they are. */
+export interface LiveRowsProps extends Omit<RowsProps, "rows"> {
+  /** What is shown, also to others of the page. */
+  readonly shown: Signal<readonly Row[]>;
+  /** The live question; null where nothing is followed. */
   readonly url: string | null;
+  /**
+   * How the rows follow: `changes` of the live question are theirs; or it only tells that something
+   * has changed, and they are asked `again`; or they stand as they are.
+   */
+  readonly rowsBy: "changes" | "again" | "page";
+  readonly again: Again;
   readonly limit: number;
   /** Moved by every change. */
   readonly pulse: Signal<number>;
-  /** Whether what is followed is what is shown; else it only moves the pulse. */
-  readonly showsChanges: boolean;
 }
 
 type Update = MetricAnswer & { readonly removed: readonly Row[] };
 
 /** The rows, and whether they are live. */
 export default function LiveRows(props: LiveRowsProps) {
-  const { columns, sort, limit, pulse, showsChanges } = props;
-  const rows = useSignal<readonly Row[]>(props.rows);
+  const { columns, sort, limit, pulse, rowsBy, again, shown: rows } = props;
   const connection = useFollow<Update>(props.url, (kind, update) => {
-    if (showsChanges) {
+    if (rowsBy === "changes") {
       const before = kind === "snapshot" ? [] : rows.value;
       rows.value = merged(before, update, sort).slice(0, limit);
     }
     pulse.value++;
   });
-  const state = { live: "Live", lost: "No connection, trying again", waiting: "" };
+  useEffect(() => {
+    if (rowsBy !== "again") return;
+    return onPulse(pulse, async () => {
+      const answer = await getJson<MetricAnswer>(urlNow(again).href);
+      return () => rows.value = answer.rows;
+    });
+  }, []);
+  const state = {
+    live: rowsBy === "page" ? "" : "Live",
+    lost: "No connection, trying again",
+    waiting: "",
+  };
   return (
     <>
       {rows.value.length === 0

@@ -45,6 +45,7 @@ interface Sample {
   readonly records: number;
   readonly rate: number | null;
   readonly age: number | null;
+  readonly users: number | null;
 }
 
 /** The part of the first page that lives. */
@@ -106,7 +107,8 @@ function sampled(before: readonly Sample[], data: OverviewData): Sample[] {
     : Math.max(records - last.records, 0) * 1000 / (ms - last.ms);
   const known = last?.rate ?? null;
   const rate = now === null || known === null ? now : known * (1 - WEIGHT) + now * WEIGHT;
-  return [...before, { ms, records, rate, age: ageOf(data, figures) }].slice(-KEPT_SAMPLES);
+  const sample = { ms, records, rate, age: ageOf(data, figures), users: data.activeUsers };
+  return [...before, sample].slice(-KEPT_SAMPLES);
 }
 
 function Tiles({ data, figures, samples }: {
@@ -137,9 +139,14 @@ function Tiles({ data, figures, samples }: {
         )}
         {activeUsers !== null && (
           <div>
-            <dt>Active users</dt>
+            <dt>Active users, 5 min</dt>
             <dd>{figure(activeUsers)}{activeUsers === MOST_USERS ? " or more" : ""}</dd>
-            <dd class="more">in the last 5 minutes</dd>
+            <dd class="more">
+              <Sparkline
+                values={samples.map(({ users }) => users)}
+                label="Active users over the last minute"
+              />
+            </dd>
           </div>
         )}
         <div>

@@ -5,33 +5,30 @@ import uPlot from "uplot";
 import type { SeriesAnswer } from "../runtime/services.ts";
 import { drawOptions, type Lines, linesOf, newSince } from "./(_parts)/chart.ts";
 import { figure, instantText, label, spanText } from "./(_parts)/figures.ts";
-import { getJson } from "./(_parts)/poll.ts";
+import { type Again, getJson, onPulse } from "./(_parts)/poll.ts";
 import type { Names } from "./(_parts)/Rows.tsx";
 import { Sparkline } from "./(_parts)/Sparkline.tsx";
 
 /** What {@link SeriesChart} takes. */
 export interface SeriesChartProps {
-  readonly answer: SeriesAnswer;
+  /** What is shown, also to others of the page; the newest answer once the chart is alive. */
+  readonly shown: Signal<SeriesAnswer>;
   /** The batch layer's part of the same buckets; null where the seam is not shown. */
   readonly batch: SeriesAnswer | null;
-  /** Where the same is asked again, without `from`. */
-  readonly url: string;
-  /** How far it reaches back from now, in seconds; null: as the URL says. */
-  readonly spanSeconds: number | null;
-  /** What `from` is a multiple of, in seconds. */
-  readonly stepSeconds: number;
+  /** Where the same is asked again. */
+  readonly again: Again;
+  readonly chart: "bar" | "line";
   readonly title: string;
   readonly names: Names;
   /** Moves when the metric has changed. */
   readonly pulse: Signal<number>;
 }
 
-const AGAIN_MS = 1000;
 const MOST_ROWS = 200;
 
 /** The chart, with its data as a table too. */
 export default function SeriesChart(props: SeriesChartProps) {
-  const shown = useSignal<Lines>(linesOf(props));
+  const shown = useSignal<Lines>(linesOf(props.shown.peek(), props.batch, props));
   const frame = useRef<HTMLDivElement>(null);
   const alive = useSignal(false);
   useEffect(() => {
@@ -60,7 +57,16 @@ export default function SeriesChart(props: SeriesChartProps) {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", anew);
     addEventListener("themechange", anew);
-    const stopAsking = askOnPulse(props, shown);
+    const stopAsking = onPulse(props.pulse, async () => {
+      const [answer, batch] = await Promise.all([
+        getJson<SeriesAnswer>(newSince(props, "shown")),
+        props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
+      ]);
+      return () => {
+        props.shown.value = answer;
+        shown.value = linesOf(answer, batch, props);
+      };
+    });
     return () => {
       stopShowing();
       stopAsking();
@@ -80,7 +86,7 @@ export default function SeriesChart(props: SeriesChartProps) {
       <figcaption>
         {empty ? "Nothing in this time." : (
           <>
-            {label(props.answer.measure)} per {spanText(bucketSeconds)}, times in UTC.
+            {label(props.shown.peek().measure)} per {spanText(bucketSeconds)}, times in UTC.
             {seam !== null && (
               <>
                 {" "}
@@ -97,36 +103,6 @@ export default function SeriesChart(props: SeriesChartProps) {
 }
 
 const instantOf = (seconds: number) => instantText(new Date(seconds * 1000).toISOString());
-
-/** Asks again when the pulse has moved, at most once a second; the newest question wins. */
-function askOnPulse(props: SeriesChartProps, shown: Signal<Lines>): () => void {
-  const { pulse } = props;
-  let [asking, behind, ended] = [false, false, false];
-  const ask = async () => {
-    if (asking) return void (behind = true);
-    asking = true;
-    try {
-      const [answer, batch] = await Promise.all([
-        getJson<SeriesAnswer>(newSince(props, "shown")),
-        props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
-      ]);
-      if (!ended) shown.value = linesOf({ ...props, answer, batch });
-    } catch {
-      // What follows the metric tells that the connection is lost; the next pulse asks again.
-    }
-    setTimeout(() => {
-      asking = false;
-      if (behind && !ended) void ask();
-      behind = false;
-    }, AGAIN_MS);
-  };
-  const first = pulse.peek();
-  const stop = pulse.subscribe((count) => count !== first && void ask());
-  return () => {
-    ended = true;
-    stop();
-  };
-}
 
 function DataTable({ shown, title }: { readonly shown: Lines; readonly title: string }) {
   const { time, lines } = shown;

@@ -118,8 +118,7 @@ async function answerRoute<State>(ctx: Context<State>, route: FileRoute<State>):
   const answer = await handlerOf(route, ctx.req.method)?.(ctx) ?? { data: undefined };
   if (answer instanceof Response) return answer;
   if (route.component === null) throw new Error(`${route.path} has data and no page`);
-  const { data, status, headers } = answer;
-  return ctx.render(ctx.element(route.component, data), { status, headers });
+  return ctx.render(ctx.element(route.component, answer.data), answer);
 }
 
 function handlerOf<State>({ handler, component }: FileRoute<State>, method: string) {

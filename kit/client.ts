@@ -77,9 +77,7 @@ function jsxOf(nodes: readonly ChildNode[], page: Page): ComponentChild[] {
     const node = nodes[i];
     if (node instanceof Text) children.push(node.data);
     else if (node instanceof Element) {
-      const props = [...node.attributes].map((
-        { name, value },
-      ) => [name, propOf(node, name, value)]);
+      const props = [...node.attributes].map((given) => [given.name, propOf(node, given)]);
       const inside = jsxOf([...node.childNodes], page);
       children.push(h(node.localName, Object.fromEntries(props), ...inside));
     } else if (node instanceof Comment && node.data.startsWith("island:")) {
@@ -92,7 +90,7 @@ function jsxOf(nodes: readonly ChildNode[], page: Page): ComponentChild[] {
 }
 
 /** As Preact sets it: `disabled=""` is true. */
-function propOf(node: Element, name: string, value: string): unknown {
+function propOf(node: Element, { name, value }: Attr): unknown {
   const own = (node as unknown as Record<string, unknown>)[name];
   return typeof own === "boolean" ? own : value;
 }

@@ -36,16 +36,6 @@ export type Handler<Data, State> = HandlerFn<Data, State> | HandlerByMethod<Data
 /** Handles a request or leaves it to `ctx.next()`. */
 export type Middleware<State> = (ctx: Context<State>) => Response | Promise<Response>;
 
-/** `export const config` of a route or a layout. */
-export interface RouteConfig {
-  /** Layouts of the folders above are left out. */
-  readonly skipInheritedLayouts?: boolean;
-  /** `_app.tsx` is left out. */
-  readonly skipAppWrapper?: boolean;
-  /** A path pattern in place of the file's. */
-  readonly routeOverride?: string;
-}
-
 /** A page or a layout. */
 export type PageComponent<State> = ComponentType<PageProps<never, State>>;
 
@@ -54,7 +44,6 @@ export interface RouteModule<State = unknown> {
   readonly default?: PageComponent<State> | Middleware<State> | readonly Middleware<State>[];
   readonly handler?: Handler<unknown, State>;
   readonly handlers?: Handler<unknown, State>;
-  readonly config?: RouteConfig;
 }
 
 type DataOf<Handlers> = Handlers extends (...args: never[]) => infer Given ? DataIn<Given>

@@ -1,7 +1,7 @@
 /** Routes by file name: `[param]`, `[...rest]`, `(group)`, `_app`, `_layout`, `_middleware`, `_error`. */
 import type { Site } from "./build_cache.ts";
 import { HttpError } from "./define.ts";
-import type { Handler, Middleware, PageComponent, RouteConfig, RouteModule } from "./define.ts";
+import type { Handler, Middleware, PageComponent, RouteModule } from "./define.ts";
 
 /** A page, and what it is shown in: the app wrapper and the layouts, the outermost first. */
 interface FramedPage<State> {
@@ -33,14 +33,8 @@ export function fileRoutes(
   const componentsOf = (files: readonly string[]) =>
     files.map((file) => modules.get(file)?.default as PageComponent<unknown> | undefined)
       .filter((component) => component !== undefined);
-  const frameOf = (folders: readonly string[], config: RouteConfig = {}) => {
-    const layouts = folders.map((folder) => `${folder}_layout`);
-    const first = layouts.findLastIndex((file) => modules.get(file)?.config?.skipInheritedLayouts);
-    return [
-      ...(config.skipAppWrapper ? [] : componentsOf(["_app"])),
-      ...(config.skipInheritedLayouts ? [] : componentsOf(layouts.slice(Math.max(first, 0)))),
-    ];
-  };
+  const frameOf = (folders: readonly string[]) =>
+    componentsOf(["_app", ...folders.map((folder) => `${folder}_layout`)]);
   const errorOf = (folders: readonly string[], name: string) => {
     const at = folders.findLastIndex((folder) => modules.has(folder + name));
     const [component] = componentsOf([folders[at] + name]);
@@ -49,12 +43,12 @@ export function fileRoutes(
   const routeOf = (file: string, module: RouteModule): FileRoute => {
     // The folders on the way to it, the root first: `a/b/c` gives "", "a/", "a/b/".
     const folders = ["", ...file.matchAll(/\//g).map(({ index }) => file.slice(0, index + 1))];
-    const path = module.config?.routeOverride ?? pathOf(file);
+    const path = pathOf(file);
     return {
       path,
       pattern: new URLPattern({ pathname: path }),
       component: module.default as PageComponent<unknown> ?? null,
-      frame: frameOf(folders, module.config),
+      frame: frameOf(folders),
       handler: module.handler ?? module.handlers ?? {},
       middlewares: folders.flatMap((folder) => middlewaresOf(modules.get(`${folder}_middleware`))),
       error: errorOf(folders, "_error"),
@@ -79,8 +73,8 @@ function middlewaresOf(module: RouteModule | undefined): Middleware<unknown>[] {
 function pathOf(file: string): string {
   const parts = file.split("/").filter((part) => !/^\(.*\)$/.test(part));
   if (parts.at(-1) === "index") parts.pop();
-  const path = parts.join("/").replaceAll(/\[\[(\w+)\]\]/g, ":$1?");
-  return "/" + path.replaceAll(/\[\.\.\.(\w+)\]/g, ":$1*").replaceAll(/\[(\w+)\]/g, ":$1");
+  return "/" +
+    parts.join("/").replaceAll(/\[\.\.\.(\w+)\]/g, ":$1*").replaceAll(/\[(\w+)\]/g, ":$1");
 }
 
 /** Sorts names before parameters, and those before what takes any number of parts. */

@@ -1,4 +1,4 @@
 /** What loads a site; pages have no use for it. */
-export { type Bundle, readBundle } from "./bundle.ts";
+export { type Bundle, MANIFEST, readBundle } from "./bundle.ts";
 export { type BuildCache, setBuildCache } from "./app.ts";
-export { loadBuildCache, type SiteFolder, type SiteOptions } from "./build_cache.ts";
+export { loadBuildCache, siteFiles, type SiteFolder, type SiteOptions } from "./build_cache.ts";

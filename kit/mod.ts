@@ -6,5 +6,5 @@ export { App } from "./app.ts";
 export type { Context } from "./context.ts";
 export { csp } from "./csp.ts";
 export { createDefine, HttpError, page, type PageProps } from "./define.ts";
-export type { HandlerByMethod, HandlerFn, Middleware, RouteConfig } from "./define.ts";
+export type { HandlerByMethod, HandlerFn, Middleware } from "./define.ts";
 export { staticFiles } from "./static_files.ts";

@@ -6,10 +6,8 @@ const types = new Map([
   [".css", "text/css; charset=utf-8"],
   [".ico", "image/x-icon"],
   [".js", "text/javascript; charset=utf-8"],
-  [".json", "application/json; charset=utf-8"],
   [".png", "image/png"],
   [".svg", "image/svg+xml"],
-  [".txt", "text/plain; charset=utf-8"],
   [".woff2", "font/woff2"],
 ]);
 

@@ -1,4 +1,5 @@
 import { count, definePlugin, tumbling } from "twofold";
+import HourOfDay from "../islands/HourOfDay.tsx";
 import { movieViewing } from "./movie_viewing.schema.ts";
 
 export default definePlugin({
@@ -14,5 +15,8 @@ export default definePlugin({
     grain: "hour",
     relation: { name: "batch_hourly_stats", by: { hour: "toHour(bucket)" } },
   },
-  present: { title: "Event types", chart: "bar", by: "event_type", sort: "-event_count" },
+  present: {
+    ...{ title: "Event types", chart: "line", by: "event_type", sort: "-event_count" },
+    island: HourOfDay,
+  },
 });

@@ -54,44 +54,47 @@ function OperationPart({ operation }: { readonly operation: Operation }) {
   const { id, method, path, summary, description, fields, answers } = operation;
   const { parameters, bodyTypes, bodyExample, writes } = operation;
   return (
-    <details class="operation" id={id}>
+    <details class="operation">
       <summary>
         <code>
           <b>{method}</b> {path}
         </code>{" "}
         <span>{summary}</span>
       </summary>
-      {description !== "" && <p>{description}</p>}
-      {fields.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label={`Parameters of ${id}`}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Parameter</th>
-                <th scope="col">In</th>
-                <th scope="col">Type</th>
-                <th scope="col">What</th>
-              </tr>
-            </thead>
-            <tbody>
-              {fields.map((field) => (
-                <tr key={`${field.where} ${field.name}`}>
-                  <th scope="row">
-                    <code>{field.name}</code>
-                  </th>
-                  <td>{field.where}</td>
-                  <td class="wrap">{field.type}</td>
-                  <td class="wrap">{field.description}</td>
+      {/* A link to what is within opens it. */}
+      <div id={id}>
+        {description !== "" && <p>{description}</p>}
+        {fields.length > 0 && (
+          <div class="scroll" tabIndex={0} role="region" aria-label={`Parameters of ${id}`}>
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Parameter</th>
+                  <th scope="col">In</th>
+                  <th scope="col">Type</th>
+                  <th scope="col">What</th>
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      <p class="hint">
-        Answers: {answers.map(({ status, description }) => `${status} ${description}`).join("; ")}
-      </p>
-      <TryIt {...{ id, method, path, parameters, bodyTypes, bodyExample, writes }} />
+              </thead>
+              <tbody>
+                {fields.map((field) => (
+                  <tr key={`${field.where} ${field.name}`}>
+                    <th scope="row">
+                      <code>{field.name}</code>
+                    </th>
+                    <td>{field.where}</td>
+                    <td class="wrap">{field.type}</td>
+                    <td class="wrap">{field.description}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+        <p class="hint">
+          Answers: {answers.map(({ status, description }) => `${status} ${description}`).join("; ")}
+        </p>
+        <TryIt {...{ id, method, path, parameters, bodyTypes, bodyExample, writes }} />
+      </div>
     </details>
   );
 }

@@ -99,12 +99,18 @@ export interface PluginDeclaration<S extends EventSchema = EventSchema> {
   readonly merged?: { readonly relation: Relation };
   readonly present: {
     readonly title: string;
+    /** How a time series of the metric is drawn; one of several keys is always lines. */
     readonly chart: "bar" | "line";
     readonly by: string;
     /** A shown column, descending with a leading `-`. */
     readonly sort: string;
+    /** A component of `islands/` that stands on the metric's page, too; see docs/plugins.md. */
+    readonly island?: PluginIsland;
   };
 }
+
+/** A component; what it is given is the page's matter. */
+export type PluginIsland = (props: never) => unknown;
 
 /** The time bucket of the batch and merged views. */
 export type Grain = "hour" | "day";

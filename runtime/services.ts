@@ -3,6 +3,7 @@
  * implement these; whoever shows or asks needs nothing else.
  */
 import type { Cut } from "./frontier.ts";
+import type { PluginIsland } from "./plugin.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
 export type * from "./looking.ts";
@@ -208,7 +209,10 @@ export interface SeriesAnswer {
 export interface LiveUpdate {
   /** Opaque: to go on from here. */
   readonly id: string;
-  /** `snapshot`: `answer.rows` are all; `change`: those that are new or other than before. */
+  /**
+   * `snapshot`: `answer.rows` are all; `change`: those that are new or other than before, or none
+   * where the answer only reaches further.
+   */
   readonly kind: "snapshot" | "change";
   readonly answer: MetricAnswer;
   /** change only: identities (time and key columns) of rows that are no longer among the answer's. */
@@ -222,7 +226,7 @@ export interface MetricInfo {
   readonly summary: string;
   readonly topic: string;
   readonly title: string;
-  readonly chart: string;
+  readonly chart: "bar" | "line";
   readonly by: string;
   readonly sort: string;
   readonly window_seconds: number;
@@ -353,5 +357,7 @@ export interface Services {
   readonly sql: SqlConsole;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
+  /** Components of plugins that have one, by plugin. */
+  readonly islands: ReadonlyMap<string, PluginIsland>;
   status(): Promise<Status>;
 }

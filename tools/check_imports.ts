@@ -51,8 +51,7 @@ const rules: readonly Rule[] = [
   },
   { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
   { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
-  { folder: /^kit\//, may: [/^kit\//, builtIn, /^(@?preact|devalue$|esbuild$)/] },
-  { folder: /^plugins\//, may: [/^plugins\//, /^twofold$/] },
+  { folder: /^plugins\//, may: [/^(plugins|islands)\//, /^twofold$/] },
   // The catch-all route that mounts the API stands among its files.
   { folder: /^routes\/api\/\[/, may: [/^routes\/\(_shared\)\//] },
   {
@@ -76,7 +75,7 @@ const rules: readonly Rule[] = [
   { folder: /^islands\//, may: [/^islands\//, /^(fresh\/runtime|preact|@preact\/signals|uplot)/] },
   {
     folder: /^kit\//,
-    may: [/^kit\//, /^(preact|@preact\/signals|devalue|esbuild)/, builtIn],
+    may: [/^kit\//, /^(preact|@preact\/signals|devalue)/, builtIn],
   },
 ];
 

@@ -1,8 +1,10 @@
 /** How a time series is drawn. */
 import type { Signal } from "@preact/signals";
 import uPlot from "uplot";
+import type { SeriesAnswer } from "../../runtime/services.ts";
 import type { SeriesChartProps } from "../SeriesChart.tsx";
 import { label, shortFigure } from "./figures.ts";
+import { urlNow } from "./poll.ts";
 import type { Names } from "./Rows.tsx";
 
 /** What a chart shows. */
@@ -17,16 +19,19 @@ export interface Lines {
     readonly colour: string;
     readonly filled: boolean;
   }[];
+  readonly bars: boolean;
   /** The first bucket that the batch run does not hold whole; null where it is not shown. */
   readonly seam: number | null;
 }
 
 /** The lines of an answer: one per key, or the merged whole before its batch part. */
 export function linesOf(
-  { answer, batch, names }: Pick<SeriesChartProps, "answer" | "batch" | "names">,
+  answer: SeriesAnswer,
+  batch: SeriesAnswer | null,
+  { names, chart }: Pick<SeriesChartProps, "names" | "chart">,
 ): Lines {
   const { time, series, bucket_seconds: bucketSeconds, measure, layer } = answer;
-  const shared = { time, bucketSeconds, seam: null };
+  const shared = { time, bucketSeconds, seam: null, bars: chart === "bar" };
   if (series.some(({ key }) => key !== null)) {
     const lines = series.map(({ key, values }, i) => ({
       ...{
@@ -36,7 +41,7 @@ export function linesOf(
         filled: false,
       },
     }));
-    return { ...shared, lines };
+    return { ...shared, lines, bars: false };
   }
   const values = series[0]?.values ?? time.map(() => null);
   if (batch === null) {
@@ -63,20 +68,14 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
 
 /** The question for the newest points: of the layer that the page shows, or of the batch layer. */
 export function newSince(
-  { url, spanSeconds, stepSeconds, answer }: SeriesChartProps,
+  { again, shown }: SeriesChartProps,
   layer: "shown" | "batch",
 ): string {
-  const asked = new URL(url, location.href);
+  const asked = urlNow(again);
   if (layer === "batch") asked.searchParams.set("layer", "batch");
-  if (spanSeconds !== null) {
-    const nowSeconds = Date.now() / 1000;
-    const rounded = (seconds: number) => Math.floor(seconds / stepSeconds) * stepSeconds;
-    const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
-    asked.searchParams.set("from", iso(rounded(nowSeconds - spanSeconds)));
-    asked.searchParams.set("to", iso(rounded(nowSeconds) + stepSeconds));
-  }
   // Both layers in the buckets that are shown; an empty answer has none yet.
-  if (answer.time.length > 0) asked.searchParams.set("bucket", `${answer.bucket_seconds}second`);
+  const { time, bucket_seconds } = shown.peek();
+  if (time.length > 0) asked.searchParams.set("bucket", `${bucket_seconds}second`);
   return asked.href;
 }
 
@@ -102,16 +101,21 @@ export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.O
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
   const grid = { stroke: colour("--line"), width: 1 };
   const ink = colour("--ink");
+  const { lines, bars } = shown.value;
   return {
     ...{ width: element.clientWidth, height: element.clientHeight },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: { points: { size: 7 } },
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
-      ...shown.value.lines.map(({ label, colour: name, filled }): uPlot.Series => ({
-        ...{ label, stroke: colour(name), width: 1.5 },
-        ...(filled ? { fill: faded(colour(name)) } : {}),
-        points: { filter: alone, size: 5 },
+      ...lines.map(({ label, colour: name, filled }): uPlot.Series => ({
+        ...{ label, stroke: colour(name), width: bars ? 0 : 1.5 },
+        ...(bars
+          ? { fill: colour(name), paths: uPlot.paths.bars!({ align: 1, size: [0.85, Infinity] }) }
+          : filled
+          ? { fill: faded(colour(name)) }
+          : {}),
+        points: bars ? { show: false } : { filter: alone, size: 5 },
         value: (_plot, value) => value === null ? "–" : value.toLocaleString("en"),
       })),
     ],
@@ -123,7 +127,11 @@ export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.O
       },
       { ...axis, grid, size: 48, values: (_plot, values) => values.map(shortFigure) },
     ],
-    scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
+    scales: {
+      // A bar stands on its whole bucket.
+      x: { range: (_plot, from, to) => [from, to + (bars ? shown.value.bucketSeconds : 0)] },
+      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
+    },
     hooks: { draw: [(plot) => drawSeam(plot, shown.value.seam, ink)] },
   };
 }

@@ -26,7 +26,7 @@ export function KeyParts({ parts, keys }: {
           </div>
         ))}
       </dl>
-      {parts.map(({ metric, title, series, fault }) => (
+      {parts.map(({ metric, title, chart, series, fault }) => (
         <section key={metric} aria-labelledby={`key-${metric}`}>
           <h2 id={`key-${metric}`}>
             <a href={`/plugins/${metric}?${new URLSearchParams({ q: Object.values(keys)[0] })}`}>
@@ -36,11 +36,14 @@ export function KeyParts({ parts, keys }: {
           {fault !== null && <p class="note fault" role="status">{fault}</p>}
           {series !== null && (
             <SeriesChart
-              answer={series}
+              shown={signal(series)}
+              chart={chart}
               batch={null}
-              url={`/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`}
-              spanSeconds={null}
-              stepSeconds={1}
+              again={{
+                url: `/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`,
+                spanSeconds: null,
+                stepSeconds: 1,
+              }}
               title={title}
               names={{}}
               pulse={signal(0)}

@@ -1,5 +1,7 @@
 /** What a metric's page shows, as its URL says. */
+import type { Again } from "../../islands/(_parts)/poll.ts";
 import type { Names } from "../../islands/(_parts)/Rows.tsx";
+import type { LiveRowsProps } from "../../islands/LiveRows.tsx";
 import type {
   Layer,
   MetricAnswer,
@@ -104,11 +106,12 @@ export interface MetricView {
   readonly batch: SeriesAnswer | null;
   readonly rows: Outcome<MetricAnswer>;
   readonly names: Names;
-  readonly seriesUrl: string;
-  /** What the rows' live question is; null where the rows stand as they are. */
+  readonly seriesAgain: Again;
+  readonly rowsAgain: Again;
+  /** What the rows' live question is; null where there are no rows. */
   readonly liveUrl: string | null;
-  /** Whether the live question is the one that the rows answer. */
-  readonly showsChanges: boolean;
+  /** How the rows follow it. */
+  readonly rowsBy: LiveRowsProps["rowsBy"];
   readonly limit: number;
 }
 
@@ -131,16 +134,24 @@ export async function readMetric(
   ];
   const names = await namesOf(services, shown, signal).catch(() => ({}));
   const single = keys !== null && keys.length === 1;
-  const rowQuery = rowQueryOf(view);
-  const live = new URLSearchParams(
-    definedOf({ ...rowQuery, after: undefined, ...(single ? keys[0] : {}), keys: undefined }),
-  );
-  const liveRows = view.after === "" && (keys === null || single) && view.spanSeconds === null;
+  const metricUrl = `/api/v1/metrics/${info.name}`;
+  const { keys: _keys, after: _after, from, to, ...shared } = rowQueryOf(view);
+  const asked = { ...shared, ...(single ? keys[0] : {}) };
+  const { spanSeconds, stepSeconds } = view;
+  const rowsBy = view.after !== "" || (keys !== null && !single)
+    ? "page"
+    : spanSeconds === null
+    ? "changes"
+    : "again";
+  // The end of a span moves on: only its beginning is fixed, and what is followed tells no more
+  // than that there is news.
+  const followed = rowsBy === "changes"
+    ? { ...asked, from, to }
+    : { layer: view.layer, from, limit: "1" };
   return {
-    ...series,
-    ...{ rows, names, limit: PAGE_ROWS },
-    liveUrl: rows.answer === null ? null : `/api/v1/metrics/${info.name}/live?${live}`,
-    showsChanges: liveRows,
+    ...{ ...series, rows, names, rowsBy, limit: PAGE_ROWS },
+    liveUrl: rows.answer === null ? null : `${metricUrl}/live?${paramsOf(followed)}`,
+    rowsAgain: { url: `${metricUrl}?${paramsOf(asked)}`, spanSeconds, stepSeconds },
   };
 }
 
@@ -160,7 +171,6 @@ async function readSeries(
   const series = await outcomeOf(serving.series(info.name, question, signal), signal);
   const { keys: _keys, from, to, ...shared } = question;
   const asked = view.spanSeconds === null ? { ...shared, from, to } : shared;
-  const url = new URLSearchParams(definedOf({ ...asked, ...single }));
   const showsSeam = view.layer === "merged" && view.top === "" &&
     series.answer !== null && series.answer.time.length > 0;
   const batch = showsSeam
@@ -172,7 +182,9 @@ async function readSeries(
       bucket: `${series.answer!.bucket_seconds}second`,
     }, signal).catch(() => null)
     : null;
-  return { series, batch, seriesUrl: `/api/v1/metrics/${info.name}/series?${url}` };
+  const url = `/api/v1/metrics/${info.name}/series?${paramsOf({ ...asked, ...single })}`;
+  const { spanSeconds, stepSeconds } = view;
+  return { series, batch, seriesAgain: { url, spanSeconds, stepSeconds } };
 }
 
 const isoOf = (seconds: number) => new Date(seconds * 1000).toISOString();
@@ -234,6 +246,9 @@ function definedOf(
     Object.entries(given).filter(([, value]) => typeof value === "string" && value !== ""),
   ) as Record<string, string>;
 }
+
+const paramsOf = (given: Readonly<Record<string, unknown>>) =>
+  new URLSearchParams(definedOf(given));
 
 /** A link to the same page with some of its parameters changed; null takes one away. */
 export function linkWith(url: URL, changes: Readonly<Record<string, string | null>>): string {

@@ -1,6 +1,6 @@
 /** What the pages of the movie example ask for. */
 import type { Names, Row } from "../../islands/(_parts)/Rows.tsx";
-import type { AnswerColumn, SeriesAnswer, Services } from "../../runtime/services.ts";
+import type { AnswerColumn, MetricInfo, SeriesAnswer, Services } from "../../runtime/services.ts";
 import { type Outcome, outcomeOf } from "./define.ts";
 import { movieExample, namesOf } from "./movie_example.ts";
 
@@ -98,6 +98,7 @@ export async function hoursOfDay(
 export interface KeyPart {
   readonly metric: string;
   readonly title: string;
+  readonly chart: MetricInfo["chart"];
   readonly row: Row | null;
   readonly columns: readonly AnswerColumn[];
   readonly series: SeriesAnswer | null;
@@ -114,13 +115,13 @@ export async function keyPartsOf(
   const fitting = serving.metrics().filter((info) =>
     info.keys.length === names.length && info.keys.every(({ name }) => names.includes(name))
   );
-  const parts = await Promise.all(fitting.map(async ({ name, title }): Promise<KeyPart> => {
+  const parts = await Promise.all(fitting.map(async ({ name, title, chart }): Promise<KeyPart> => {
     const [rows, series] = await Promise.all([
       outcomeOf(serving.query(name, { limit: "1", keys }, signal), signal),
       outcomeOf(serving.series(name, { max_points: "200", keys }, signal), signal),
     ]);
     return {
-      ...{ metric: name, title, row: rows.answer?.rows[0] ?? null },
+      ...{ metric: name, title, chart, row: rows.answer?.rows[0] ?? null },
       ...{ columns: rows.answer?.columns ?? [], series: series.answer },
       fault: rows.fault ?? series.fault,
     };

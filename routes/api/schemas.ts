@@ -79,7 +79,7 @@ export const metricList = named(
       summary: text("What it tells"),
       topic: text("The topic it is made of"),
       title: text("Title for people"),
-      chart: text("How it is best drawn", "bar"),
+      chart: z.enum(["bar", "line"]).describe("How a time series of it is drawn"),
       by: text("The key that it is drawn by"),
       sort: text("The usual order", "-view_count"),
       window_seconds: count("Size of the speed layer's windows"),

@@ -31,11 +31,11 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
       <form method="get" action={url.pathname} class="controls" role="search">
         <label>
           <span>Field</span>
-          <input name="field" value={value("field")} placeholder="rating" />
+          <input name="field" value={value("field")} placeholder="such as rating" />
         </label>
         <label>
           <span>Reason has</span>
-          <input name="reason" value={value("reason")} placeholder="at most" />
+          <input name="reason" value={value("reason")} placeholder="such as at most" />
         </label>
         <label>
           <span>Partition</span>

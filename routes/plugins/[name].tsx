@@ -2,6 +2,8 @@
 import { signal } from "@preact/signals";
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
+import type { ComponentType } from "preact";
+import type { PluginIslandProps } from "../../islands/(_parts)/plugin_island.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import { MetricControls } from "../(_components)/metric_controls.tsx";
@@ -28,6 +30,11 @@ export default define.page<typeof handler>(({ data, url, state }) => {
   const { info, view, shown, text } = data;
   const { series, rows } = shown;
   const pulse = signal(0);
+  const shownSeries = series.answer === null ? null : signal(series.answer);
+  const shownRows = signal(rows.answer?.rows ?? []);
+  const Island = state.services.islands.get(info.name) as
+    | ComponentType<PluginIslandProps>
+    | undefined;
   const sortLinks = Object.fromEntries((rows.answer?.columns ?? []).map(({ name }) => [
     name,
     linkWith(url, { order: view.order === `-${name}` ? name : `-${name}`, after: null }),
@@ -50,13 +57,12 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       <section aria-labelledby="over-time">
         <h2 id="over-time">Over time</h2>
         {series.fault !== null && <p class="note fault" role="status">{series.fault}</p>}
-        {series.answer !== null && (
+        {shownSeries !== null && (
           <SeriesChart
-            answer={series.answer}
+            shown={shownSeries}
+            chart={info.chart}
             batch={shown.batch}
-            url={shown.seriesUrl}
-            spanSeconds={view.spanSeconds}
-            stepSeconds={view.stepSeconds}
+            again={shown.seriesAgain}
             title={info.title}
             names={shown.names}
             pulse={pulse}
@@ -70,6 +76,14 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           </p>
         )}
       </section>
+      {Island && (
+        <Island
+          metric={info.name}
+          series={shownSeries}
+          columns={rows.answer?.columns ?? []}
+          rows={shownRows}
+        />
+      )}
       <section aria-labelledby="by-key">
         <div class="row">
           <h2 id="by-key">By {info.by.replaceAll("_", " ")}</h2>
@@ -93,16 +107,17 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         {rows.answer !== null && (
           <LiveRows
             columns={rows.answer.columns}
-            rows={rows.answer.rows}
+            shown={shownRows}
             sort={view.order}
             caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
             names={shown.names}
             pages={keyPages(state.services)}
             sortLinks={sortLinks}
             url={shown.liveUrl}
+            rowsBy={shown.rowsBy}
+            again={shown.rowsAgain}
             limit={shown.limit}
             pulse={pulse}
-            showsChanges={shown.showsChanges}
           />
         )}
         <nav class="pager" aria-label="Pages of rows">

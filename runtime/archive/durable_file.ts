@@ -23,13 +23,32 @@ export async function writeLocked<T>(
   bytes: Uint8Array,
   use: () => Promise<T>,
 ): Promise<T> {
-  using file = await Deno.open(path, { write: true, create: true });
-  await file.lock(true);
+  using file = await openLocked(path);
   for (let written = 0; written < bytes.length;) {
     written += await file.write(bytes.subarray(written));
   }
   await file.sync();
   return await use();
+}
+
+/** A file that is there and locked: who cleans up may come between its making and its lock. */
+async function openLocked(path: string): Promise<Deno.FsFile> {
+  while (true) {
+    const file = await Deno.open(path, { write: true, create: true });
+    await file.lock(true);
+    if (await isThere(path)) return file;
+    file.close();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** Removes the files of a folder that no living process holds locked. */

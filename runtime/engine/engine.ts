@@ -152,6 +152,11 @@ function assemble(parts: Parts): Engine {
     catalogs,
     sql: createSqlConsole({ warehouse, clock }),
     plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
+    islands: new Map(
+      parts.loaded.flatMap(({ plugin: { name, present: { island } } }) =>
+        island === undefined ? [] : [[name, island] as const]
+      ),
+    ),
     ingest: {
       async ingest(...request) {
         try {

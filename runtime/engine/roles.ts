@@ -31,6 +31,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     deadLetters: refused(services.deadLetters, "serve"),
     catalogs: refused(services.catalogs, "serve"),
     plugins: services.plugins,
+    islands: services.islands,
     sql: refused(services.sql, "serve"),
     batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),
     status: () => services.status(),

@@ -1,7 +1,7 @@
 /**
  * Followed questions. Each distinct question is asked at most once a second, whoever follows it, and
  * not at all while the speed layer stands still; what changed is kept per row, by the revision that
- * changed it. A reader has nothing but its last revision: what it missed is put together when it
+ * changed it, and that the answer reaches further is a change too. A reader has nothing but its last revision: what it missed is put together when it
  * asks, so one that never asks costs nothing.
  */
 import type { Clock } from "../clock.ts";
@@ -144,7 +144,7 @@ class Followed {
     const keys = this.source.identity(this.metric).filter((name) => names.includes(name));
     const revision = this.#revision + 1;
     const gone = new Set(this.#rows.keys());
-    let changed = this.#answer === null;
+    let changed = answer.frontier !== this.#answer?.frontier;
     for (const row of answer.rows) {
       const identity = JSON.stringify(keys.map((name) => row[name]));
       const text = JSON.stringify(row);

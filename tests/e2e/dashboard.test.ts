@@ -1,6 +1,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
+import { eventually } from "../support/eventually.ts";
 import { broken, type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
 
 /** A movie with many ratings on the newest days of the data. */
@@ -111,6 +112,23 @@ describe("a metric's page", () => {
       await page.waitForURL(/top=3/);
       await page.goBack();
       await page.waitForURL((url) => !url.search.includes("top=3"));
+    });
+  });
+
+  it("has its plugin's own island, which moves with what the page shows", async () => {
+    await on("/plugins/hourly_stats?range=24h&layer=merged", async (page) => {
+      const part = page.locator("section[aria-labelledby=hour-of-day]");
+      expect(await part.locator(".names span").count()).toBe(24);
+      await part.getByText("The same as a table").click();
+      const hour = new Date().getUTCHours();
+      const cell = part.locator("tbody tr", {
+        has: page.getByRole("rowheader", { name: String(hour).padStart(2, "0"), exact: true }),
+      }).locator("td");
+      const before = await cell.innerText();
+      await world.post(world.views(1, 500));
+      await eventually("the hour's bar moves", () => cell.innerText(), (now) => now !== before);
+      await page.getByRole("link", { name: "1 h" }).click();
+      await part.getByText("Choose a whole day or more").waitFor();
     });
   });
 
@@ -263,14 +281,13 @@ describe("the log and the dead letters", () => {
 
 describe("the API's page", () => {
   it("sends requests and shows what comes back", async () => {
-    await on("/reference", async (page) => {
-      await page.locator("#getMetric > summary").click();
+    await on("/reference#getMetric", async (page) => {
       await page.locator("#getMetric select[name=name]").selectOption("ratings");
       await page.locator("#getMetric input[name=limit]").fill("1");
       await page.locator("#getMetric button[type=submit]").click();
       await page.locator("#getMetric-answer").getByText("200 GET /api/v1/metrics/ratings?limit=1")
         .waitFor();
-      await page.locator("#sendEvents > summary").click();
+      await page.locator("summary", { hasText: "POST /api/v1/events" }).click();
       await page.locator("#sendEvents button[type=submit]").click();
       await page.locator("#sendEvents-answer").getByText('"accepted": 1').waitFor();
     });

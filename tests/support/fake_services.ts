@@ -166,6 +166,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       ...{ source: "export default 1;", batch_sql: "SELECT 1" },
       relations: { speed: "stream_movie_views", batch: "batch_popular", merged: "merged_popular" },
     }]]),
+    islands: new Map(),
     ingest: {
       async ingest(body, format, topic, options) {
         asked.options = options;

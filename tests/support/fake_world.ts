@@ -155,6 +155,7 @@ export class FakeEngine implements RunningEngine {
   readonly deadLetters = this.#services.deadLetters;
   readonly catalogs = this.#services.catalogs;
   readonly plugins = this.#services.plugins;
+  readonly islands = this.#services.islands;
   readonly sql = this.#services.sql;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,

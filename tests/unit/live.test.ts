@@ -9,6 +9,8 @@ class Source {
   value = 0;
   at = 0;
   asked = 0;
+  /** What the row shows whatever the value is, so that only the frontier moves. */
+  shown: number | null = null;
   held: Promise<void> | null = null;
   fault: Error | null = null;
 
@@ -20,7 +22,7 @@ class Source {
     return {
       ...{ metric, layer: "merged", cut: "", frontier: String(value), kept_from: null, next: null },
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],
-      rows: [{ movie_id: 1, views: value }],
+      rows: [{ movie_id: 1, views: this.shown ?? value }],
     };
   };
   identity = () => ["movie_id"];
@@ -41,7 +43,7 @@ async function followed(source: Source, clock: ManualClock) {
   const iterator = updates[Symbol.asyncIterator]() as AsyncIterator<LiveUpdate>;
   const next = async () => (await iterator.next()).value as LiveUpdate;
   const views = async () => (await next()).answer.rows[0].views;
-  return { live, stop, views };
+  return { live, stop, next, views };
 }
 
 describe("a followed question", () => {
@@ -95,6 +97,20 @@ describe("a followed question", () => {
     clock.advance(1000);
     expect(await views()).toBe(3);
     expect(source.asked).toBe(3);
+    stop.abort();
+  });
+});
+
+describe("an answer that reaches further with the same rows", () => {
+  it("is a change without rows, so that whoever shows something else of it asks again", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    source.shown = 5;
+    const { stop, next } = await followed(source, clock);
+    expect((await next()).kind).toBe("snapshot");
+    source.move(9);
+    clock.advance(1000);
+    const { kind, answer, removed } = await next();
+    expect([kind, answer.rows, removed, answer.frontier]).toEqual(["change", [], [], "9"]);
     stop.abort();
   });
 });

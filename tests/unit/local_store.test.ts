@@ -57,13 +57,28 @@ describe("local object store", () => {
     const file = `${folder}/claim.ts`;
     await Deno.writeTextFile(file, script);
     const claim = async () => {
-      const { stdout } = await new Deno.Command(Deno.execPath(), {
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "--no-check", "--allow-all", file, `${folder}/store`],
       }).output();
-      return Number(new TextDecoder().decode(stdout));
+      const told = new TextDecoder().decode(stdout);
+      if (told === "") throw new Error(new TextDecoder().decode(stderr));
+      return Number(told);
     };
     const won = await Promise.all([claim(), claim()]);
     expect(won[0] + won[1]).toBe(60);
+  });
+
+  it("loses no put to others who open the folder meanwhile and clean up", async () => {
+    const store = await openLocalStore(folder);
+    let ended = false;
+    const others = [1, 2].map(async () => {
+      while (!ended) await openLocalStore(folder);
+    });
+    for (let n = 0; n < 300; n++) {
+      expect(await store.put(`swept/${n}`, text("1"), { ifAbsent: true })).toBe(true);
+    }
+    ended = true;
+    await Promise.all(others);
   });
 
   it("a full disk is retriable, a forbidden folder is not", async () => {

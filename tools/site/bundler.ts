@@ -1,10 +1,11 @@
 /** Bundles islands by esbuild: for development and before a deployment, never while serving. */
 import { build } from "esbuild";
 import { basename, join } from "node:path";
-import { type Bundle, MANIFEST } from "./bundle.ts";
+import { type Bundle, MANIFEST } from "fresh/internal";
 
-const CLIENT = join(import.meta.dirname!, "client.ts");
-const RUNTIME = join(import.meta.dirname!, "runtime.ts");
+const ROOT = join(import.meta.dirname!, "..", "..");
+const CLIENT = join(ROOT, "kit", "client.ts");
+const RUNTIME = join(ROOT, "kit", "runtime.ts");
 
 /** How sources are read and written, whatever for. */
 export const language = {
@@ -33,7 +34,7 @@ export async function bundleIslands(
     ...language,
     entryPoints: [CLIENT, ...files.map((name) => join(islandsDir, name))],
     alias: { "fresh/runtime": RUNTIME },
-    absWorkingDir: join(CLIENT, "..", ".."),
+    absWorkingDir: ROOT,
     outdir: "/out",
     entryNames: "[name]-[hash]",
     chunkNames: "chunk-[hash]",

@@ -2,10 +2,9 @@
 import { build } from "esbuild";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BuildCache } from "./app.ts";
-import { loadBuildCache, siteFiles, type SiteFolder } from "./build_cache.ts";
+import type { Middleware } from "fresh";
+import { type BuildCache, loadBuildCache, siteFiles, type SiteFolder } from "fresh/internal";
 import { bundleIslands, language } from "./bundler.ts";
-import type { Middleware } from "./define.ts";
 
 export { bundleIslands, writeBundle } from "./bundler.ts";
 
@@ -39,6 +38,8 @@ const SETTLED_MS = 30;
  */
 export async function openDevSite(options: SiteFolder): Promise<DevSite> {
   const pages = new Set<ReadableStreamDefaultController<string>>();
+  // What lies outside may use islands, too: it has them as they are now.
+  await loadBuildCache({ ...options, bundle: null });
   let site = await buildSite(options);
   let news: News = { version: crypto.randomUUID(), styles: 0, fault: null };
   const message = () => `data: ${JSON.stringify(news)}\n\n`;

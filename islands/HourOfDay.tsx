@@ -1,0 +1,46 @@
+/** The rhythm of a day: how much of a metric there is at each hour, over the time that is shown. */
+import type { SeriesAnswer } from "../runtime/services.ts";
+import { Distribution } from "./(_parts)/Distribution.tsx";
+import { label } from "./(_parts)/figures.ts";
+import type { PluginIslandProps } from "./(_parts)/plugin_island.ts";
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+/** Bars, one for each hour of the day. */
+export default function HourOfDay({ series }: PluginIslandProps) {
+  if (series === null) return null;
+  const hours = meanByHour(series.value);
+  return (
+    <section aria-labelledby="hour-of-day">
+      <h2 id="hour-of-day">By hour of the day</h2>
+      {hours === null
+        ? <p class="note">Choose a whole day or more, in buckets of an hour at most.</p>
+        : (
+          <>
+            <Distribution title="By hour of the day" values={hours} />
+            <p class="hint">
+              {label(series.value.measure)} per hour, UTC, the mean of the days that are shown.
+            </p>
+          </>
+        )}
+    </section>
+  );
+}
+
+/** The mean of each hour; null where buckets are too coarse, or a day is not whole. */
+export function meanByHour({ time, bucket_seconds, series }: SeriesAnswer) {
+  const shown = time.length * bucket_seconds;
+  if (bucket_seconds > HOUR || shown < DAY) return null;
+  const sums = new Array<number>(24).fill(0);
+  const seen = Array.from({ length: 24 }, () => new Set<number>());
+  for (const [i, start] of time.entries()) {
+    const hour = Math.floor(start % DAY / HOUR);
+    seen[hour].add(Math.floor(start / HOUR));
+    for (const { values } of series) sums[hour] += values[i] ?? 0;
+  }
+  return sums.map((sum, hour) => ({
+    name: String(hour).padStart(2, "0"),
+    value: Math.round(sum / seen[hour].size * 10) / 10,
+  }));
+}
