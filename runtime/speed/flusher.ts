@@ -105,10 +105,9 @@ export class Flusher {
     const pace = this.#paceOf(pipeline);
     if (pace.flushing !== null) await pace.flushing;
     if (isUnflushed(pipeline)) await this.#begin([pipeline]);
-    this.leave(pipeline);
   }
 
-  /** Forgets a pipeline that stopped: what it has left is never written. */
+  /** Forgets a pipeline that has ended: what it has left is not written. */
   leave(pipeline: PartitionPipeline): void {
     this.#paces.delete(pipeline);
   }
