@@ -44,6 +44,7 @@ export class BenchCluster {
     const unique = PREFIX + crypto.randomUUID().slice(0, 8);
     const env = {
       ...allServerSettings(),
+      TWOFOLD_KAFKA_TICKS: "movie-viewing-events", // which is not made by Twofold
       TWOFOLD_KAFKA_PREFIX: `${unique}.`,
       TWOFOLD_S3_PREFIX: unique,
       TWOFOLD_CLICKHOUSE_DATABASE: unique,

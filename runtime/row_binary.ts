@@ -82,3 +82,15 @@ export class RowBinaryWriter {
     this.#view = new DataView(larger.buffer);
   }
 }
+
+/** Rows of several writers behind each other; of one, its own. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

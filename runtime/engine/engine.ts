@@ -23,9 +23,10 @@ import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
 /**
  * For so long a run is read that another process may have followed by one: its answers are as exact,
- * and its rows go only one run and the longest query later.
+ * and its rows go only one run and the longest query later. What this process publishes is seen when
+ * its run has ended; where no other may publish, looking again is a precaution.
  */
-const PUBLISHED_MAX_AGE_MS = 1000;
+const PUBLISHED_MAX_AGE_MS = { shared: 1000, alone: 10_000 };
 
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
@@ -138,7 +139,9 @@ function assemble(parts: Parts): Engine {
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
   const known = new LastKnown(clock);
-  const published = new PublishedRuns({ warehouse, clock, maxAgeMs: PUBLISHED_MAX_AGE_MS });
+  const shared = topics.some(({ membership }) => membership.shared);
+  const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
+  const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
   const serving = createServing({
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },

@@ -3,45 +3,76 @@ import type { Clock } from "../clock.ts";
 import type { BatchLayer, Services } from "../services.ts";
 import { SharedCalls } from "../shared_calls.ts";
 
-/** How long an answer is shared, in milliseconds. */
-const SHARED_MS = 200;
+/** Of metrics, whose version is how far they are counted: nobody waits for what others keep asking. */
+const OF_METRICS = { freshMs: 2000, heldMs: 500 };
+/** Of what else takes a statement. */
+const OF_STATEMENTS = { freshMs: 1000, heldMs: 1500 };
+/** Of what is read from the log and from memory. */
+const OF_MEMORY = { freshMs: 200 };
 
 /** Services whose answers are shared. Whoever waits for a frontier is answered alone. */
 export function shareAnswers(services: Services, clock: Clock): Services {
-  const calls = new SharedCalls(clock, SHARED_MS);
+  const metrics = new SharedCalls(clock, OF_METRICS);
+  const calls = new SharedCalls(clock, OF_STATEMENTS);
+  const lookups = new SharedCalls(clock, OF_MEMORY);
   const { serving, records, deadLetters } = services;
   return {
     ...services,
     serving: {
       metrics: serving.metrics,
       live: serving.live,
-      query: (metric, query, signal) =>
-        query.wait_for === undefined
-          ? calls.get(["query", metric, query], (s) => serving.query(metric, query, s), signal)
-          : serving.query(metric, query, signal),
-      series: (metric, query, signal) =>
-        calls.get(["series", metric, query], (s) => serving.series(metric, query, s), signal),
+      position: serving.position,
+      async query(metric, query, signal) {
+        const { wait_for, ...asked } = query;
+        const question = ["query", metric, asked];
+        if (wait_for === undefined) {
+          const version = serving.position(metric);
+          const made = (own: AbortSignal) => serving.query(metric, asked, own);
+          return await metrics.get(question, made, { signal, version });
+        }
+        const answer = await serving.query(metric, query, signal);
+        // Who asks next must not see what was before it.
+        metrics.forget(question);
+        return answer;
+      },
+      async series(metric, query, signal) {
+        const version = serving.position(metric);
+        const made = (own: AbortSignal) => serving.series(metric, query, own);
+        return await metrics.get(["series", metric, query], made, { signal, version });
+      },
     },
     records: {
-      list: (query, signal) => calls.get(["records", query], (s) => records.list(query, s), signal),
+      list: (query, signal) =>
+        lookups.get(["records", query], (own) => records.list(query, own), { signal }),
     },
     deadLetters: {
       one: deadLetters.one,
       list: (query, signal) =>
-        calls.get(["dead-letters", query], (s) => deadLetters.list(query, s), signal),
+        calls.get(["dead-letters", query], (own) => deadLetters.list(query, own), { signal }),
     },
     batch: new Map(
-      [...services.batch].map(([topic, layer]) => [topic, sharedHistory(topic, layer, calls)]),
+      [...services.batch].map((
+        [topic, layer],
+      ) => [topic, sharedHistory(topic, layer, calls, metrics)]),
     ),
-    status: () => calls.get(["status"], () => services.status()),
+    status: () => lookups.get(["status"], () => services.status()),
     newestRuns: () => calls.get(["newest runs"], () => services.newestRuns()),
   };
 }
 
 /** After a run everyone sees what it published. */
-function sharedHistory(topic: string, layer: BatchLayer, calls: SharedCalls): BatchLayer {
+function sharedHistory(
+  topic: string,
+  layer: BatchLayer,
+  calls: SharedCalls,
+  metrics: SharedCalls,
+): BatchLayer {
   return {
-    run: (options) => layer.run(options).finally(() => calls.forget()),
+    run: (options) =>
+      layer.run(options).finally(() => {
+        calls.forget();
+        metrics.forget();
+      }),
     history: (limit) => calls.get(["history", topic, limit], () => layer.history(limit)),
     get running() {
       return layer.running;

@@ -132,10 +132,12 @@ export class Metric {
     const nothing = { rows: [], next: null, cut };
     if (isEmpty(layer, published)) return () => ({ ...nothing, frontier: {} });
     const statement = metricSql({ ...this.#source.inputs(published), query });
+    // What was acknowledged before the statement is in it, and perhaps more.
+    const acknowledged = layer === "batch" ? {} : this.#source.frontier();
     const found = await this.#source.ask(statement, signal);
-    const frontier = furthest(cut, this.#source.frontierOf(found));
+    const frontier = furthest(furthest(cut, acknowledged), this.#source.versionsOf(found));
     const rowsByKey = new Map(
-      found.filter(isData).map((row) => [
+      found.map((row) => [
         textOf(keyColumns.map(({ name }) => row[name])),
         { ...nothing, rows: [this.#shown(query, row)], frontier },
       ]),

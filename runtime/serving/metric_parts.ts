@@ -30,13 +30,31 @@ export interface PartsInput {
   readonly cut: readonly bigint[];
 }
 
+/**
+ * What tells how far the rows go: nothing; frontier rows beside them, whose column `frontier` is
+ * partition + 1 and 0 in the others; or the `partition` and `version` of each row.
+ */
+export type Tells = "nothing" | "frontier" | "versions";
+
 /** One step of a statement. */
 export interface Part extends PartsInput {
   /** Keep only what the scalar `survivors`, an array of (bucket and) keys, names. */
   readonly survivorsOnly: boolean;
-  /** Leave frontier rows out. */
-  readonly dataOnly: boolean;
+  readonly tells: Tells;
 }
+
+/** The columns before the others, of rows of the speed table and of the batch table. */
+const heads: Readonly<Record<Tells, { readonly speed: string[]; readonly batch: string[] }>> = {
+  nothing: { speed: [], batch: [] },
+  frontier: {
+    speed: [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"],
+    batch: ["toUInt32(0) AS frontier", "toUInt64(0) AS version"],
+  },
+  versions: {
+    speed: ["partition", "version"],
+    batch: ["toUInt32(0) AS partition", "toUInt64(0) AS version"],
+  },
+};
 
 /** The parameters that the parts bind. */
 export function partParameters({ query, run, cut }: PartsInput): QueryParams {
@@ -57,9 +75,9 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
   return params;
 }
 
-/** The speed table's rows (and frontier rows), at or above the cut unless the layer is `speed`. */
+/** The speed table's rows (and frontier rows, if they tell), at or above the cut unless the layer is `speed`. */
 export function speedPart(part: Part): string {
-  const { query, cut, logId, tables, dataOnly } = part;
+  const { query, cut, logId, tables, tells } = part;
   const keys = tables.plugin.keyColumns.map((key) => key.name);
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "window_start")];
   const conditions = [
@@ -72,13 +90,10 @@ export function speedPart(part: Part): string {
     : [`(kind = ${SpeedKind.frontier} OR (${conditions.join(" AND ")}))`];
   const where = [
     ...(query.layer === "speed" ? [] : [fromCut(cut)]),
-    ...(dataOnly ? [`kind = ${SpeedKind.row}`] : []),
-    ...ofRows,
+    ...(tells === "frontier" ? ofRows : [`kind = ${SpeedKind.row}`, ...conditions]),
   ];
   const columns = [
-    ...(dataOnly
-      ? []
-      : [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"]),
+    ...heads[tells].speed,
     ...bucket.map((start) => `${start} AS bucket`),
     ...keys,
     ...measureNames(tables.plugin.measureColumns),
@@ -96,7 +111,7 @@ export function batchPart(part: Part): string {
   const { plugin } = tables;
   const keys = plugin.keyColumns.map((key) => key.name);
   const measures = measureNames(plugin.measureColumns);
-  const head = part.dataOnly ? [] : ["toUInt32(0) AS frontier", "toUInt64(0) AS version"];
+  const head = heads[part.tells].batch;
   if (query.bucket === "all" && query.from === null && query.to === null) {
     const where = [...keyConditions(query), ...semiJoin(keys, part.survivorsOnly)];
     return allTimeRowsSql(tables, where.join(" AND ") || "1", boundRun, head);

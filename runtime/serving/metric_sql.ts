@@ -5,6 +5,11 @@
  *
  * The column `frontier` is 0 in a data row and partition + 1 in a frontier row, whose `version` is
  * how far that partition's rows go.
+ *
+ * Rows of single keys come without frontier rows, which cost more to find than they do; their column
+ * `versions` has the greatest version by partition. A frontier that was acknowledged before is then
+ * told as far as these go beyond it: had the statement seen an event of the key at or above that, the
+ * event's row would have a greater version.
  */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports.ts";
@@ -16,6 +21,7 @@ import {
   partParameters,
   type PartsInput,
   speedPart,
+  type Tells,
 } from "./metric_parts.ts";
 import { afterParameters, behindSql } from "./metric_page.ts";
 
@@ -50,16 +56,18 @@ export function metricSql(input: MetricSqlInput): MetricSql {
   // ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
   const ranked = sets && ordered;
   const columns = identityColumns(plugin, query.bucket);
+  const ofKeys = query.anyOf !== null && query.bucket === "all";
+  const tells = ofKeys ? "versions" : "frontier";
   const survivors = ranked
     ? `WITH (SELECT groupArray(${columns.length === 1 ? columns[0] : `(${columns.join(", ")})`})
-FROM (${shownSql(input, ranking, false, true)}
+FROM (${shownSql(input, ranking, false, "nothing")}
 LIMIT ${query.limit})) AS survivors
 `
     : "";
   return {
-    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, false)}${
+    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, tells)}${
       ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
-    }${query.anyOf !== null && query.bucket === "all" ? FOR_FEW_ROWS : ""}`,
+    }${ofKeys ? FOR_FEW_ROWS : ""}`,
     params: { ...partParameters(input), ...afterParameters(query) },
     // Both steps must see the same parts of the speed table.
     settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
@@ -73,12 +81,14 @@ function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: Measure
   );
 }
 
-/** Merged, shown and ordered rows; with `dataOnly` without frontier rows. */
+const shownHeads = { nothing: [], frontier: ["frontier", "version"], versions: ["versions"] };
+
+/** Merged, shown and ordered rows. */
 function shownSql(
   input: MetricSqlInput,
   measures: readonly MeasureColumn[],
   survivorsOnly: boolean,
-  dataOnly: boolean,
+  tells: Tells,
 ): string {
   const { tables: { plugin }, query } = input;
   const tables = withMeasures(input.tables, measures);
@@ -96,7 +106,7 @@ function shownSql(
     ],
   }[query.bucket as string] ?? [];
   const columns = [
-    ...(dataOnly ? [] : ["frontier", "version"]),
+    ...shownHeads[tells],
     ...identityColumns(plugin, query.bucket),
     ...time,
     ...readable.map((shown) =>
@@ -105,20 +115,20 @@ function shownSql(
   ];
   const order = query.order.map((term) => `${term.column}${term.descending ? " DESC" : ""}`);
   const shown = `SELECT ${columns.join(", ")} FROM (
-${mergedSql(input, tables, survivorsOnly, dataOnly)}
+${mergedSql(input, tables, survivorsOnly, tells)}
 ) AS merged`;
   if (order.length === 0) return shown;
-  return `${query.after === null ? shown : afterSql(input, shown, dataOnly)} ORDER BY ${
-    [...(dataOnly ? [] : ["frontier DESC"]), ...order].join(", ")
+  return `${query.after === null ? shown : afterSql(input, shown, tells)} ORDER BY ${
+    [...(tells === "frontier" ? ["frontier DESC"] : []), ...order].join(", ")
   }`;
 }
 
 /** Only the rows behind the cursor's; around the shown columns, whose names are not the tables'. */
-function afterSql({ tables, query }: MetricSqlInput, shown: string, dataOnly: boolean): string {
+function afterSql({ tables, query }: MetricSqlInput, shown: string, tells: Tells): string {
   const behind = behindSql(tables.plugin, query);
   return `SELECT * FROM (
 ${shown}
-) WHERE ${dataOnly ? behind : `frontier > 0 OR (${behind})`}`;
+) WHERE ${tells === "frontier" ? `frontier > 0 OR (${behind})` : behind}`;
 }
 
 const withMeasures = (
@@ -130,19 +140,23 @@ function mergedSql(
   input: MetricSqlInput,
   tables: PluginTables,
   survivorsOnly: boolean,
-  dataOnly: boolean,
+  tells: Tells,
 ): string {
   const { query } = input;
-  const part = { ...input, tables, survivorsOnly, dataOnly };
+  const part = { ...input, tables, survivorsOnly, tells };
   const parts = [
     ...(query.layer === "speed" || input.run === null ? [] : [batchPart(part)]),
     ...(query.layer === "batch" ? [] : [speedPart(part)]),
   ];
   const group = [
-    ...(dataOnly ? [] : ["frontier"]),
+    ...(tells === "frontier" ? ["frontier"] : []),
     ...identityColumns(tables.plugin, query.bucket),
   ];
-  const version = dataOnly ? "" : "max(version) AS version, ";
+  const version = {
+    nothing: "",
+    frontier: "max(version) AS version, ",
+    versions: "maxMap(map(partition, version)) AS versions, ",
+  }[tells];
   return `SELECT ${group.map((name) => `${name}, `).join("")}${version}${
     mergedMeasures(tables.plugin)
   }

@@ -18,8 +18,8 @@ export interface PublishedRunsOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
   /**
-   * How long a run may be read before looking for a newer one of another process, in milliseconds.
-   * Default 0: looks every time.
+   * How long a run may be read before looking for a newer one of another process, in milliseconds;
+   * it is read up to twice as long while it looks. Default 0: looks every time.
    */
   readonly maxAgeMs?: number;
 }
@@ -31,7 +31,7 @@ export class PublishedRuns {
 
   constructor({ warehouse, clock, maxAgeMs = 0 }: PublishedRunsOptions) {
     this.#warehouse = warehouse;
-    this.#calls = new SharedCalls(clock, maxAgeMs);
+    this.#calls = new SharedCalls(clock, { freshMs: maxAgeMs, heldMs: 2 * maxAgeMs });
   }
 
   /**
@@ -41,7 +41,7 @@ export class PublishedRuns {
    */
   async of(tables: PluginTables, runsEnded: number, signal?: AbortSignal): Promise<Published> {
     const read = (within: AbortSignal) => readPointer(this.#warehouse, tables, within);
-    return await this.#calls.get([tables.batch, runsEnded], read, signal);
+    return await this.#calls.get([tables.batch, runsEnded], read, { signal });
   }
 }
 

@@ -78,15 +78,17 @@ export function createServing(options: ServingOptions): Serving {
     const answer = await metricOf(name).answer(query, signal);
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
+  const position = (name: string) => encodeFrontier(metricOf(name).frontier());
   const live = new LiveQuestions(clock, {
     query,
     identity: (name) => metricOf(name).identity,
-    position: (name) => encodeFrontier(metricOf(name).frontier()),
+    position,
   });
   return {
     metrics: () =>
       topics.flatMap((topic) => topic.plugins.map((tables) => metricInfo(tables.plugin))),
     query,
+    position,
     series: async (name, query, signal) => await metricOf(name).series(query, signal),
     live: async (name, query, options) => {
       metricOf(name);

@@ -1,9 +1,10 @@
 import type { Clock } from "../clock.ts";
 import type { EventLog, Warehouse } from "../ports.ts";
+import { concat } from "../row_binary.ts";
 import { type PluginTables, speedColumns } from "../tables.ts";
 import { ledgerColumns, type LedgerFacts, type LedgerPartition, ledgerTable } from "./ledger.ts";
 import type { PartitionPipeline } from "./partition_pipeline.ts";
-import type { PluginPartition } from "./plugin_partition.ts";
+import type { Flush, PluginPartition } from "./plugin_partition.ts";
 
 /** What a {@link Flusher} needs. */
 export interface FlusherOptions {
@@ -25,27 +26,36 @@ const LAST_BACKOFF_MS = 5_000;
 const BEHIND_INTERVALS = 8;
 /** Of a pipeline that catches up nobody waits for what lies half-way: fewer, larger flushes. */
 const CATCHING_UP_INTERVALS = 4;
+/** Of one insert: the engine refuses more than 100. */
+const MAX_PARTITIONS = 64;
 
 const deadLetterColumns = "topic, log, partition, offset, append_time, field, reason, value";
 
-/** Writes what changed to the tables: one insert per plugin and partition. */
+interface Pace {
+  /** When the next flush is due. */
+  dueMs: number;
+  /** How often it failed in a row. */
+  failures: number;
+  /** Whether it catches up. */
+  behind: boolean;
+  /** What is under way. */
+  flushing: Promise<void> | null;
+}
+
+/**
+ * Writes what changed to the tables. An insert costs much the same whatever is in it, so the
+ * partitions that keep up are flushed together: one insert per plugin, in which the rows of a
+ * partition and its frontier row are one block of one table partition and appear at once. Should
+ * only some of the partitions appear, what the others have is written again.
+ */
 export class Flusher {
   readonly #options: FlusherOptions;
   readonly #tables: Map<string, PluginTables>;
   readonly #rows = new Map<string, number>();
   /** What cannot be flushed at the moment, and why. */
   readonly #faults = new Map<string, string>();
-  /** By pipeline. */
-  readonly #pace = new WeakMap<PartitionPipeline, {
-    /** When the next flush is due. */
-    dueMs: number;
-    /** How often it failed in a row. */
-    failures: number;
-    /** Whether it catches up. */
-    behind: boolean;
-    /** What is under way. */
-    flushing: Promise<void> | null;
-  }>();
+  /** By pipeline, as long as it runs. */
+  readonly #paces = new Map<PartitionPipeline, Pace>();
 
   constructor(options: FlusherOptions) {
     this.#options = options;
@@ -80,7 +90,7 @@ export class Flusher {
     }
     const now = this.#options.clock.now();
     if (pace.flushing === null && (now >= pace.dueMs || (full && pace.failures === 0))) {
-      pace.flushing = this.#flush(pipeline).finally(() => pace.flushing = null);
+      this.#begin(pace.behind || full ? [pipeline] : this.#withOthers(pipeline));
     }
     if (full && pace.failures > 0) {
       // The warehouse does not take rows: nothing more is read until it does.
@@ -94,16 +104,38 @@ export class Flusher {
   async flushAll(pipeline: PartitionPipeline): Promise<void> {
     const pace = this.#paceOf(pipeline);
     if (pace.flushing !== null) await pace.flushing;
-    if (isUnflushed(pipeline)) await this.#flush(pipeline);
+    if (isUnflushed(pipeline)) await this.#begin([pipeline]);
   }
 
-  #paceOf(pipeline: PartitionPipeline) {
-    let pace = this.#pace.get(pipeline);
+  /** Forgets a pipeline that has ended: what it has left is not written. */
+  leave(pipeline: PartitionPipeline): void {
+    this.#paces.delete(pipeline);
+  }
+
+  #paceOf(pipeline: PartitionPipeline): Pace {
+    let pace = this.#paces.get(pipeline);
     if (pace === undefined) {
       pace = { dueMs: 0, failures: 0, behind: false, flushing: null };
-      this.#pace.set(pipeline, pace);
+      this.#paces.set(pipeline, pace);
     }
     return pace;
+  }
+
+  /** A pipeline that is due, and those that have something to go with it. */
+  #withOthers(due: PartitionPipeline): PartitionPipeline[] {
+    const others = [...this.#paces].filter(([pipeline, { flushing, failures, behind }]) =>
+      pipeline !== due && flushing === null && failures === 0 && !behind && isUnflushed(pipeline)
+    );
+    return [due, ...others.map(([pipeline]) => pipeline)].slice(0, MAX_PARTITIONS);
+  }
+
+  #begin(pipelines: readonly PartitionPipeline[]): Promise<void> {
+    const paces = pipelines.map((pipeline) => this.#paceOf(pipeline));
+    const flushing = this.#flush(pipelines, paces).finally(() => {
+      for (const pace of paces) pace.flushing = null;
+    });
+    for (const pace of paces) pace.flushing = flushing;
+    return flushing;
   }
 
   /** Notices that a pipeline has fallen behind or has caught up. Only when to flush hangs on it. */
@@ -118,60 +150,79 @@ export class Flusher {
     pace.dueMs = behind ? pace.dueMs + (CATCHING_UP_INTERVALS - 1) * flushIntervalMs : 0;
   }
 
-  async #flush(pipeline: PartitionPipeline): Promise<void> {
+  async #flush(pipelines: readonly PartitionPipeline[], paces: readonly Pace[]): Promise<void> {
     const { clock, flushIntervalMs } = this.#options;
-    const pace = this.#paceOf(pipeline);
     const startedMs = clock.now();
-    const writes = pipeline.plugins.map((plugin) => this.#writePlugin(plugin));
-    if (pipeline.ledger) writes.push(this.#writeLedger(pipeline.ledger));
-    const ok = (await Promise.all(writes)).every((written) => written);
-    pace.failures = ok ? 0 : pace.failures + 1;
-    const backoffMs = Math.min(flushIntervalMs * 2 ** pace.failures, LAST_BACKOFF_MS);
-    const intervalMs = flushIntervalMs * (pace.behind ? CATCHING_UP_INTERVALS : 1);
-    pace.dueMs = startedMs + (ok ? intervalMs : Math.max(flushIntervalMs, backoffMs));
+    const byPlugin = Map.groupBy(
+      pipelines.flatMap(({ plugins }) => plugins),
+      ({ plugin }) => plugin.name,
+    );
+    const ledgers = pipelines.flatMap(({ ledger }) => ledger ?? []);
+    const written = await Promise.all([
+      ...[...byPlugin].map(([name, parts]) => this.#writePlugin(name, parts)),
+      this.#writeLedger(ledgers),
+    ]);
+    const ok = written.every((each) => each);
+    for (const pace of paces) {
+      pace.failures = ok ? 0 : pace.failures + 1;
+      const backoffMs = Math.min(flushIntervalMs * 2 ** pace.failures, LAST_BACKOFF_MS);
+      const intervalMs = flushIntervalMs * (pace.behind ? CATCHING_UP_INTERVALS : 1);
+      pace.dueMs = startedMs + (ok ? intervalMs : Math.max(flushIntervalMs, backoffMs));
+    }
   }
 
-  async #writePlugin(at: PluginPartition): Promise<boolean> {
-    const flush = at.prepareFlush();
-    if (flush === null) return true;
-    const { name } = at.plugin;
-    const table = this.#tables.get(name)!.speed(this.#options.log.id);
-    const into = `${table} (${speedColumns(at.plugin).join(", ")})`;
-    return await this.#settle(flush, `plugin ${name}, partition ${at.partition}`, async () => {
-      await this.#options.warehouse.insert(into, flush.rows);
-      this.#rows.set(name, this.rows(name) + flush.rowCount);
+  async #writePlugin(name: string, parts: readonly PluginPartition[]): Promise<boolean> {
+    const tables = this.#tables.get(name)!;
+    const into = `${tables.speed(this.#options.log.id)} (${
+      speedColumns(tables.plugin).join(", ")
+    })`;
+    return await this.#write(`plugin ${name}`, parts, async (flushes) => {
+      await this.#options.warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));
+      const count = flushes.reduce((sum, { rowCount }) => sum + rowCount, 0);
+      this.#rows.set(name, this.rows(name) + count);
     });
   }
 
-  async #writeLedger(ledger: LedgerPartition): Promise<boolean> {
-    const flush = ledger.prepareFlush();
-    if (flush === null) return true;
-    const { warehouse, log } = this.#options;
-    const table = ledgerTable(this.#options.ledger, log.id);
-    return await this.#settle(flush, `ledger, partition ${ledger.partition}`, async () => {
+  async #writeLedger(parts: readonly LedgerPartition[]): Promise<boolean> {
+    const { warehouse, log, ledger } = this.#options;
+    const into = `${ledgerTable(ledger, log.id)} (${ledgerColumns})`;
+    return await this.#write("ledger", parts, async (flushes) => {
+      const letters = concat(flushes.map(({ deadLetters }) => deadLetters));
       // Dead letters first: once the ledger's frontier is beyond them, they are there.
-      if (flush.deadLetters.length > 0) {
-        await warehouse.insert(`dead_letters (${deadLetterColumns})`, flush.deadLetters);
+      if (letters.length > 0) {
+        await warehouse.insert(`dead_letters (${deadLetterColumns})`, letters);
       }
-      await warehouse.insert(`${table} (${ledgerColumns})`, flush.rows);
+      await warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));
     });
   }
 
-  async #settle(
-    flush: { acknowledge(): void; fail(): void },
+  /** Writes what some partitions have to flush, by one insert for all of them. */
+  async #write<F extends Flush>(
     what: string,
-    write: () => Promise<void>,
+    parts: readonly { readonly partition: number; prepareFlush(): F | null }[],
+    insert: (flushes: readonly F[]) => Promise<void>,
   ): Promise<boolean> {
+    const taken = parts.flatMap((part) => {
+      const flush = part.prepareFlush();
+      return flush === null ? [] : [{ flush, name: `${what}, partition ${part.partition}` }];
+    });
+    if (taken.length === 0) return true;
     try {
-      await write();
+      await insert(taken.map(({ flush }) => flush));
     } catch (error) {
-      flush.fail();
-      this.#faults.set(what, error instanceof Error ? error.message : String(error));
-      this.#options.onProblem(`Cannot flush ${what}; it is tried again`, error);
+      const why = error instanceof Error ? error.message : String(error);
+      for (const { flush, name } of taken) {
+        flush.fail();
+        this.#faults.set(name, why);
+      }
+      const names = taken.map(({ name }) => name).join("; ");
+      this.#options.onProblem(`Cannot flush ${names}; it is tried again`, error);
       return false;
     }
-    this.#faults.delete(what);
-    flush.acknowledge();
+    for (const { flush, name } of taken) {
+      this.#faults.delete(name);
+      flush.acknowledge();
+    }
     this.#options.onAcknowledged();
     return true;
   }

@@ -2,7 +2,7 @@ import type { BlockSegment } from "../blocks.ts";
 import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import { createHash } from "node:crypto";
 import type { Flush, ResumePoint } from "./plugin_partition.ts";
-import { RowBinaryWriter } from "../row_binary.ts";
+import { concat, RowBinaryWriter } from "../row_binary.ts";
 
 /** What the ledger's generation covers. */
 export interface LedgerFacts {
@@ -245,14 +245,4 @@ function emptyBlock(start: bigint): LedgerBlock {
     lastEventMs: NONE,
     lastAppendMs: NONE,
   };
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

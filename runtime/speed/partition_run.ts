@@ -119,7 +119,11 @@ export class PartitionRun {
           restarts.push(this.#restart(state, error, signal));
         },
       });
-      await this.#drive(pipeline, signal);
+      try {
+        await this.#drive(pipeline, signal);
+      } finally {
+        this.#flusher.leave(pipeline);
+      }
     } catch (error) {
       // A retry that was told to stop gives its last error back: that is no fault.
       if (!signal.aborted || !isRetriable(error)) this.#fail(error);

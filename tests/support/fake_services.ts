@@ -114,6 +114,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     asked,
     serving: {
       metrics: () => [moviesInfo],
+      position: () => "",
       query(metric, query, signal) {
         asked.query = { metric, query, signal };
         if (metric === moviesInfo.name) return Promise.resolve(moviesAnswer);

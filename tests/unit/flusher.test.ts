@@ -31,21 +31,26 @@ const view = (id: number) =>
 /** A pipeline and its flusher over a warehouse that only remembers what it was given. */
 function setUp({ withLedger = false } = {}) {
   const clock = new ManualClock(START_MS);
-  const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
+  const log = new MemoryLog({ topic: movieViewing.topic, partitions: 2 });
   const facts = {
     ...{ topic: log.topic, schemaVersion: 1, decoderVersion: 1, lateAfterMs: 10_000 },
     ...{ blockSize: 4096, horizon: 4096 },
   };
   const history = { ...NOTHING, resume, written: NOTHING };
-  const pipeline = new PartitionPipeline({
-    ...{ log, schema: movieViewing, partition: 0, decoder: createDecoder(movieViewing) },
-    ...{ blockSize: facts.blockSize, horizon: facts.horizon, start: 0n },
-    plugins: (columns) => plugins.map((each) => new PluginPartition(each, 0, resume, columns)),
-    ledger: withLedger ? new LedgerPartition(0, log, facts.lateAfterMs, history) : undefined,
-    onPluginFault: (_plugin, error) => {
-      throw error;
-    },
-  });
+  const pipelineOf = (partition: number) =>
+    new PartitionPipeline({
+      ...{ log, schema: movieViewing, partition, decoder: createDecoder(movieViewing) },
+      ...{ blockSize: facts.blockSize, horizon: facts.horizon, start: 0n },
+      plugins: (columns) =>
+        plugins.map((each) => new PluginPartition(each, partition, resume, columns)),
+      ledger: withLedger
+        ? new LedgerPartition(partition, log, facts.lateAfterMs, history)
+        : undefined,
+      onPluginFault: (_plugin, error) => {
+        throw error;
+      },
+    });
+  const [pipeline, other] = [pipelineOf(0), pipelineOf(1)];
   const insert = vi.fn(async (_into: string, _rows: Uint8Array): Promise<void> => {});
   const writes: { table: string; atMs: number }[] = [];
   const warehouse = {
@@ -63,11 +68,11 @@ function setUp({ withLedger = false } = {}) {
   });
   let id = 0;
   return {
-    ...{ clock, flusher, pipeline, insert, writes, told },
+    ...{ clock, flusher, pipeline, other, insert, writes, told },
     /** Reads one more record, appended so long ago. */
-    async read(value = view(id++), ageMs = 0) {
-      log.place(0, { value, appendMs: clock.now() - ageMs });
-      await pipeline.step();
+    async read(value = view(id++), ageMs = 0, from = pipeline) {
+      log.place(from.partition, { value, appendMs: clock.now() - ageMs });
+      await from.step();
     },
     /** When the first plugin was written, in milliseconds since the start. */
     times: () =>
@@ -148,6 +153,77 @@ describe("the pace of flushes", () => {
     world.insert.mockImplementation(() => Promise.resolve());
     await world.flusher.flushAll(world.pipeline);
     expect(world.acknowledged()).toEqual([1260n, 1260n]);
+  });
+});
+
+describe("a flush of partitions together", () => {
+  /** Two partitions that have been flushed once and have read one more record each. */
+  async function both(ageMs = 0) {
+    const world = setUp();
+    const { flusher, pipeline, other, read } = world;
+    for (const each of [pipeline, other]) {
+      await read(undefined, ageMs, each);
+      await flusher.flushIfDue(each, false);
+      await setImmediate();
+    }
+    for (const each of [pipeline, other]) await read(undefined, ageMs, each);
+    world.writes.length = 0;
+    world.insert.mockClear();
+    return { ...world, frontiers: () => [pipeline, other].map((p) => p.plugins[0].acknowledged) };
+  }
+
+  it("is one insert per plugin, with the rows and the frontier of each", async () => {
+    const { flusher, pipeline, other, clock, insert, writes, frontiers } = await both();
+    clock.advance(INTERVAL_MS);
+    await flusher.flushIfDue(pipeline);
+    await setImmediate();
+    expect(writes.length).toBe(plugins.length);
+    expect(frontiers()).toEqual([2n, 2n]);
+    // A row and a frontier row of each partition.
+    const { kind, partition } = { kind: 0, partition: 1 };
+    const rows = insert.mock.calls[0][1];
+    const bytesOfOne = rows.length / 4;
+    expect([0, 1, 2, 3].map((row) => [
+      rows[row * bytesOfOne + kind],
+      rows[row * bytesOfOne + partition],
+    ])).toEqual([[0, 0], [1, 0], [0, 1], [1, 1]]);
+    expect(await flusher.flushIfDue(other)).toBe(null);
+  });
+
+  it("is tried again for all of them when it is refused", async () => {
+    const { flusher, pipeline, clock, insert, frontiers, told } = await both();
+    insert.mockImplementation(() => Promise.reject(new Error("no")));
+    clock.advance(INTERVAL_MS);
+    await flusher.flushIfDue(pipeline);
+    await setImmediate();
+    expect(frontiers()).toEqual([1n, 1n]);
+    expect(told).toEqual(
+      plugins.map(({ name }) =>
+        `Cannot flush plugin ${name}, partition 0; plugin ${name}, partition 1; it is tried again`
+      ),
+    );
+    expect(flusher.faults().length).toBe(2 * plugins.length);
+    insert.mockImplementation(() => Promise.resolve());
+    clock.advance(2 * INTERVAL_MS);
+    await flusher.flushIfDue(pipeline);
+    await setImmediate();
+    // The other one keeps to its own pace after a fault.
+    expect(frontiers()).toEqual([2n, 1n]);
+    expect(flusher.faults().length).toBe(plugins.length);
+  });
+
+  it("leaves out who catches up, and who has left", async () => {
+    const catching = await both(8 * INTERVAL_MS + 1);
+    catching.clock.advance(8 * INTERVAL_MS);
+    await catching.flusher.flushIfDue(catching.pipeline, false);
+    await setImmediate();
+    expect(catching.frontiers()).toEqual([2n, 1n]);
+    const left = await both();
+    left.flusher.leave(left.other);
+    left.clock.advance(INTERVAL_MS);
+    await left.flusher.flushIfDue(left.pipeline);
+    await setImmediate();
+    expect(left.frontiers()).toEqual([2n, 1n]);
   });
 });
 

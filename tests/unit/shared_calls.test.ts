@@ -19,7 +19,7 @@ function source() {
 describe("SharedCalls", () => {
   it("asks once for those who ask the same while the answer is being made", async () => {
     const clock = new ManualClock();
-    const calls = new SharedCalls(clock, SHARED_MS);
+    const calls = new SharedCalls(clock, { freshMs: SHARED_MS });
     const { made, make } = source();
     const first = calls.get(["a"], make);
     clock.advance(10 * SHARED_MS);
@@ -33,7 +33,7 @@ describe("SharedCalls", () => {
 
   it("asks anew once the answer is too old, or when it is told to forget", async () => {
     const clock = new ManualClock();
-    const calls = new SharedCalls(clock, SHARED_MS);
+    const calls = new SharedCalls(clock, { freshMs: SHARED_MS });
     const { made, make } = source();
     const ask = async () => {
       const answer = calls.get(["a"], make);
@@ -53,7 +53,7 @@ describe("SharedCalls", () => {
   });
 
   it("shares a fault with those who wait, and with nobody else", async () => {
-    const calls = new SharedCalls(new ManualClock(), SHARED_MS);
+    const calls = new SharedCalls(new ManualClock(), { freshMs: SHARED_MS });
     const { made, make } = source();
     const both = [calls.get(["a"], make), calls.get(["a"], make)];
     made[0].reject(new Error("broken"));
@@ -64,11 +64,11 @@ describe("SharedCalls", () => {
   });
 
   it("stops the work when all who waited have left, and not before", async () => {
-    const calls = new SharedCalls(new ManualClock(), SHARED_MS);
+    const calls = new SharedCalls(new ManualClock(), { freshMs: SHARED_MS });
     const { made, make } = source();
     const [one, two] = [new AbortController(), new AbortController()];
-    const first = calls.get(["a"], make, one.signal);
-    const second = calls.get(["a"], make, two.signal);
+    const first = calls.get(["a"], make, { signal: one.signal });
+    const second = calls.get(["a"], make, { signal: two.signal });
     one.abort(new Error("left"));
     await expect(first).rejects.toThrow("left");
     expect(made[0].signal.aborted).toBe(false);
@@ -77,5 +77,64 @@ describe("SharedCalls", () => {
     expect(made[0].signal.aborted).toBe(true);
     void calls.get(["a"], make);
     expect(made.length).toBe(2);
+  });
+
+  describe("that hold answers while the next one is made", () => {
+    const HELD_MS = 500;
+
+    /** A question whose first answer is there, and no longer fresh. */
+    async function aged() {
+      const clock = new ManualClock();
+      const calls = new SharedCalls(clock, { freshMs: SHARED_MS, heldMs: HELD_MS });
+      const { made, make } = source();
+      const ask = () => calls.get(["a"], make);
+      const first = ask();
+      made[0].resolve("one");
+      await first;
+      clock.advance(SHARED_MS);
+      return { clock, calls, made, ask };
+    }
+
+    it("make nobody wait, and ask once", async () => {
+      const { made, ask } = await aged();
+      expect(await Promise.all([ask(), ask()])).toEqual(["one", "one"]);
+      expect(made.length).toBe(2);
+      made[1].resolve("two");
+      await Promise.resolve();
+      expect(await ask()).toBe("two");
+      expect(made.length).toBe(2);
+    });
+
+    it("make those wait who would be given one that is too old", async () => {
+      const { clock, made, ask } = await aged();
+      expect(await ask()).toBe("one");
+      clock.advance(HELD_MS - SHARED_MS);
+      const waiting = ask();
+      made[1].resolve("two");
+      expect(await waiting).toBe("two");
+      expect(made.length).toBe(2);
+    });
+
+    it("keep the one that is there when the next one fails, and ask again", async () => {
+      const { made, ask } = await aged();
+      expect(await ask()).toBe("one");
+      made[1].reject(new Error("broken"));
+      await new Promise((resolve) => setTimeout(resolve));
+      expect(await ask()).toBe("one");
+      made[2].resolve("three");
+      await Promise.resolve();
+      expect(await ask()).toBe("three");
+    });
+
+    it("never hand out what was being made when they were told to forget", async () => {
+      const { calls, made, ask } = await aged();
+      expect(await ask()).toBe("one");
+      calls.forget(["a"]);
+      const waiting = ask();
+      made[1].resolve("before");
+      made[2].resolve("after");
+      expect(await waiting).toBe("after");
+      expect(await ask()).toBe("after");
+    });
   });
 });

@@ -76,9 +76,12 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "runtime/speed/flusher.ts",
-        find: `await this.#options.warehouse.insert(into, flush.rows);`,
-        replace: `await this.#options.warehouse.insert(into, (flush as any).frontierRows);
-      if (flush.rows.length > 0) await this.#options.warehouse.insert(into, flush.rows);`,
+        find:
+          `await this.#options.warehouse.insert(into, concat(flushes.map(({ rows }) => rows)));`,
+        replace: `await this.#options.warehouse
+        .insert(into, concat(flushes.map((flush) => (flush as any).frontierRows)));
+      const rows = concat(flushes.map((flush) => flush.rows));
+      if (rows.length > 0) await this.#options.warehouse.insert(into, rows);`,
       },
     ],
   },
