@@ -23,7 +23,7 @@ interface Question {
  * import { LastKnown } from "./last_known.ts";
  * const known = new LastKnown(systemClock);
  * await known.ask("log", "end", () => Promise.resolve(7), 0);
- * const end = await known.ask("log", "end", () => Promise.reject(new Error("gone")), 0);
+ * const end: number = await known.ask("log", "end", () => Promise.reject(new Error("gone")), 0);
  * if (end !== 7 || known.unreached()[0].error !== "gone") throw new Error("unexpected");
  * ```
  */

@@ -34,7 +34,7 @@ describe("the examples, as files of plugins/", () => {
 
   beforeAll(async () => {
     await Deno.remove(root, { recursive: true }).catch(() => {});
-    for (const folder of ["plugins", "sql", "examples"]) {
+    for (const folder of ["plugins", "islands", "sql", "examples"]) {
       const to = new URL(`file://${root}/${folder === "examples" ? "plugins" : folder}/`);
       await copy(new URL(`file://${projectRoot}${folder}/`), to);
     }

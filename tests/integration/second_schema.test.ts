@@ -106,7 +106,7 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
     }
     await Deno.writeTextFile(join(plugins, "payments.schema.ts"), SCHEMA);
     await Deno.writeTextFile(join(plugins, "takings.ts"), PLUGIN);
-    await Deno.symlink(join(root, "sql"), join(dir, "sql"));
+    for (const name of ["islands", "sql"]) await Deno.symlink(join(root, name), join(dir, name));
     engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
   });
   afterAll(async () => {
