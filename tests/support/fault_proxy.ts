@@ -59,13 +59,17 @@ export class FaultProxy {
     return `${this.#target.protocol}//127.0.0.1:${this.port}`;
   }
 
-  /** Fails in another way from now on; connections that are open go with the old one. */
+  /**
+   * Fails in another way from now on; connections that are open go with the old one, but for those
+   * that only wait: what hangs goes on hanging until the client gives up or until it is well again,
+   * and what a network held back, or lets through slowly, arrives.
+   */
   become(mode: FaultMode): void {
     const before = this.#mode;
     this.#mode = mode;
-    // What hangs has to go on hanging until the client gives up, or until it is well again; what a
-    // network held back while it was cut arrives.
-    if (mode === "hang" || (before === "hang" && mode === "pass")) return;
+    const waits = (each: FaultMode) => each === "hang" || each === "slow";
+    if (mode === "hang" || (mode === "slow" && before === "pass")) return;
+    if (mode === "pass" && waits(before)) return;
     for (const connection of this.#open) close(connection);
   }
 
