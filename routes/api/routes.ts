@@ -135,8 +135,8 @@ function metricRoutes(services: Services): Route[] {
       ...{ id: "followMetric", at: "GET /api/v1/metrics/{name}/live", tag, ...named },
       summary: "A metric's rows as they change (server-sent events)",
       description: "First a snapshot, then at most once a second the rows that changed and the " +
-        "keys (removed) of those that are gone; in the question's order after sorting. Goes on " +
-        "from Last-Event-ID where that is still known, else begins again with a snapshot.",
+        "keys (removed) of those that are gone, or neither where only the frontier moved; in the " +
+        "question's order after sorting. Goes on from Last-Event-ID where that is still known, else begins again with a snapshot.",
       query: schemas.metricParameters.omit({ wait_for: true, after: true }).extend({
         last_event_id: z.string().optional().meta({
           description: "As the header Last-Event-ID, which wins",
