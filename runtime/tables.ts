@@ -83,10 +83,10 @@ export function speedColumns(plugin: Plugin): string[] {
 }
 
 /**
- * Creates the speed table of one log. Partitioned by log partition, never by event time. The
- * partition also leads the sorting key: FINAL merges equal keys across table partitions, so without
- * it two partitions' rows of the same block, window and key would replace each other. The key comes
- * before the window, so that a question for one key reads a granule per block; times are told apart
+ * Creates the speed table of one log. It has one table partition: an insert is one part then, all of
+ * which appears at once, however many log partitions are in it. The log partition leads the sorting
+ * key: without it two partitions' rows of the same block, window and key would replace each other.
+ * The key comes before the window, so that a question for one key reads a granule per block; times are told apart
  * by the block, which is open for a minute at most, and by the index. It has `kind` beside the time,
  * because readers ask for `kind = 1 OR window_start …`.
  */
@@ -96,7 +96,7 @@ export function createSpeedTable(tables: PluginTables, logId: string): string {
   kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
   ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64,
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
-) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
+) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block, kind${keyList(plugin)}, window_start)
 ${pointReads}`;
 }

@@ -9,9 +9,6 @@ const APPLICATION_ID = 0x32666c64;
 const DEFAULT_PARTITIONS = 4;
 /** Larger than SQLite's own: a stored chunk is about a mebibyte. Measured: 1.4 times as fast. */
 const PAGE_BYTES = 16 * 1024;
-const CHECKPOINT_PAGES = 1000;
-/** What the write-ahead log keeps of the disk after a large append. */
-const WAL_BYTES = 64 * 1024 * 1024;
 /** SQLite's result codes for a damaged file and for one of another kind. */
 const SQLITE_CORRUPT = 11, SQLITE_NOTADB = 26;
 
@@ -73,7 +70,7 @@ export function openLogFile(options: LogFileOptions): LogFile {
     transact(database, () => migrate(database!, options));
     const id = identity(database, options);
     transact(database, () => growPartitions(database!, options));
-    return { database, id, partitions: loadPartitions(database), wal: new WalSync(path) };
+    return { database, id, partitions: loadPartitions(database), wal: new WalSync(database, path) };
   } catch (cause) {
     database?.close();
     throw cause instanceof TwofoldError ? cause : openError(path, cause);
@@ -108,11 +105,8 @@ function configure(database: DatabaseSync, maxFileBytes?: number): void {
     "auto_vacuum = INCREMENTAL",
     "locking_mode = EXCLUSIVE",
     "journal_mode = WAL",
-    // Commits are synced by WalSync, without holding the event loop.
     "synchronous = NORMAL",
     "fullfsync = ON",
-    `wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-    `journal_size_limit = ${WAL_BYTES}`,
   ];
   if (maxFileBytes !== undefined) {
     pragmas.push(`max_page_count = ${Math.max(1, Math.floor(maxFileBytes / PAGE_BYTES))}`);

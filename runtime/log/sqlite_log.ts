@@ -103,6 +103,9 @@ class SqliteLog implements EventLog {
   readonly #select: StatementSync;
   #pending: Pending[] = [];
   #commit: Promise<void> | null = null;
+  /** The last checkpoint: before its end nothing may be committed, and nothing ever if it failed. */
+  #checkpoint: Promise<void> = Promise.resolve();
+  #checkpoints = false;
   #upkeep: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
@@ -182,10 +185,10 @@ class SqliteLog implements EventLog {
 
   async #close(): Promise<void> {
     await this.#commit;
-    await this.#wal.close();
     await this.#upkeep;
+    await this.#checkpoint.catch(() => {}); // whoever appended has the error
     this.#waiting.wakeAll();
-    this.#database.close();
+    await this.#wal.close();
   }
 
   // --- appending
@@ -201,30 +204,28 @@ class SqliteLog implements EventLog {
 
   /** Commits what waits; the next commit may follow while this one is put on the disk. */
   async #commitPending(): Promise<void> {
-    const calls = this.#pending;
-    this.#pending = [];
-    this.#commit = null;
-    const next = this.#committed.map((partition) => ({ ...partition }));
-    const nowMs = Math.floor(this.#clock.now());
-    for (const partition of next) partition.lastAppendMs = Math.max(nowMs, partition.lastAppendMs);
+    const next: PartitionState[] = [];
+    let calls: readonly Pending[] = [];
     try {
-      transact(this.#database, () => {
-        for (const call of calls) this.#store(call, next);
-        this.#writer.finish(next);
+      await this.#betweenCheckpoints(() => {
+        calls = this.#takePending();
+        this.#store(calls, next);
       });
-      this.#committed = next;
-    } catch (cause) {
-      this.#writer.discard();
-      return this.#refuse(calls, cause);
-    }
-    try {
       await this.#wal.sync();
     } catch (cause) {
       // It may be there all the same, as after an answer that got lost: the sender tries again.
-      return this.#refuse(calls, cause);
+      return this.#refuse([...calls, ...this.#takePending()], cause);
     }
     this.#publish(next);
     for (const call of calls) call.resolve(call.ends);
+    this.#checkpointIfDue();
+  }
+
+  #takePending(): Pending[] {
+    const calls = this.#pending;
+    this.#pending = [];
+    this.#commit = null;
+    return calls;
   }
 
   #refuse(calls: readonly Pending[], cause: unknown): void {
@@ -242,9 +243,25 @@ class SqliteLog implements EventLog {
     }
   }
 
-  #store({ records, tickPartition, ends }: Pending, next: PartitionState[]): void {
-    if (records !== undefined) this.#writer.addRecords(records, next, ends);
-    if (tickPartition !== undefined) this.#writer.addTick(tickPartition, next, ends);
+  /** Commits what was called, and fills in where the partitions stand then. */
+  #store(calls: readonly Pending[], next: PartitionState[]): void {
+    const nowMs = Math.floor(this.#clock.now());
+    next.push(...this.#committed.map(({ start, end, lastAppendMs }) => ({
+      ...{ start, end, lastAppendMs: Math.max(nowMs, lastAppendMs) },
+    })));
+    try {
+      transact(this.#database, () => {
+        for (const { records, tickPartition, ends } of calls) {
+          if (records !== undefined) this.#writer.addRecords(records, next, ends);
+          if (tickPartition !== undefined) this.#writer.addTick(tickPartition, next, ends);
+        }
+        this.#writer.finish(next);
+      });
+    } catch (cause) {
+      this.#writer.discard();
+      throw cause;
+    }
+    this.#committed = next;
   }
 
   // --- reading
@@ -298,11 +315,33 @@ class SqliteLog implements EventLog {
   async #trim(partition: number, below: bigint): Promise<void> {
     try {
       const state = this.#partitions[partition];
-      while (trimStep(this.#database, partition, state, below)) await turn();
-      while (vacuumStep(this.#database)) await turn();
+      const inTurn = async (step: () => boolean) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        return await this.#betweenCheckpoints(step);
+      };
+      while (await inTurn(() => trimStep(this.#database, partition, state, below)));
+      while (await inTurn(() => vacuumStep(this.#database)));
+      this.#checkpointIfDue();
     } catch (cause) {
       throw sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
     }
+  }
+
+  // --- checkpoints
+
+  /** Runs what commits while no checkpoint is under way. @throws what one failed with, for good. */
+  async #betweenCheckpoints<T>(action: () => T): Promise<T> {
+    do await this.#checkpoint; while (this.#checkpoints);
+    return action();
+  }
+
+  #checkpointIfDue(): void {
+    if (this.#checkpoints || !this.#wal.due) return;
+    this.#checkpoints = true;
+    this.#checkpoint = this.#wal.checkpoint().finally(() => {
+      this.#checkpoints = false;
+    });
+    this.#checkpoint.catch(() => {}); // whoever commits has the error
   }
 
   // --- checks
@@ -323,8 +362,4 @@ class SqliteLog implements EventLog {
       throw new TwofoldError(`Cannot ${action} topic "${this.topic}": the log is closed`);
     }
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

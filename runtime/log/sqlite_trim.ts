@@ -46,7 +46,5 @@ export function vacuumStep(database: DatabaseSync): boolean {
   if (free <= SPARE_PAGES) return false;
   const pages = Math.min(VACUUM_STEP_PAGES, free - SPARE_PAGES);
   database.prepare(`PRAGMA incremental_vacuum(${pages})`).all();
-  if (free - pages > SPARE_PAGES) return true;
-  database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
-  return false;
+  return free - pages > SPARE_PAGES;
 }

@@ -1,20 +1,41 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/** From this size on the write-ahead log is moved into the file. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
 /**
- * Puts a write-ahead log on the disk, off the event loop: a commit returns when its frames are
- * written, and counts when a sync that began after it has ended. Commits made while a sync is under
- * way share the next one.
+ * Puts what was committed on the disk, off the event loop, which SQLite would hold until the disk
+ * has it: a second at a time where others write much.
  *
- * SQLite itself syncs what keeps the file consistent (`synchronous = NORMAL`): around checkpoints,
- * and when the write-ahead log is begun anew. What that mode leaves open, that a commit survives a
- * power cut, is done here.
+ * - A commit returns when its frames are written to the write-ahead log, and counts when a sync that
+ *   began after it has ended. Commits made while a sync is under way share the next one.
+ * - A checkpoint keeps the order in which SQLite itself syncs, so that a power cut finds either the
+ *   log or the file whole: the log, then the pages into the file, the file, and only then the log is
+ *   emptied. What SQLite does of it on the event loop is to copy pages.
+ *
+ * Until it is closed, the database neither syncs nor begins a checkpoint by itself.
  */
 export class WalSync {
-  readonly #file: Deno.FsFile | null;
+  readonly #database: DatabaseSync;
+  readonly #wal: Deno.FsFile | null;
+  readonly #pages: Deno.FsFile | null;
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
 
   /** @param path of the database; without a write-ahead log on the disk nothing is synced. */
-  constructor(path: string) {
-    this.#file = openWal(`${path}-wal`);
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database;
+    this.#wal = openFile(`${path}-wal`);
+    this.#pages = this.#wal && openFile(path);
+    if (this.#pages === null) return;
+    for (const pragma of ["synchronous = OFF", "wal_autocheckpoint = 0"]) {
+      database.prepare(`PRAGMA ${pragma}`).all();
+    }
+  }
+
+  /** Whether there is so much in the write-ahead log that a checkpoint is due. */
+  get due(): boolean {
+    return this.#wal !== null && this.#wal.statSync().size >= CHECKPOINT_BYTES;
   }
 
   /** Resolves when all that was committed before the call is on the disk; in the order of calls. */
@@ -28,21 +49,52 @@ export class WalSync {
     });
   }
 
-  /** Waits for what is under way. No sync may be asked for afterwards. */
+  /**
+   * Moves what is in the write-ahead log into the file. Until it has ended nothing may be committed:
+   * SQLite would write over frames of which the disk has no other copy yet. Where nothing was moved
+   * the log only grows, and the next checkpoint is as good.
+   *
+   * @throws where it is not known what the disk has: nothing may be committed any more.
+   */
+  async checkpoint(): Promise<void> {
+    if (this.#wal === null || this.#pages === null || !await this.#moved()) return;
+    await this.#pages.syncData();
+    this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
+    await this.#wal.syncData();
+  }
+
+  /** Waits for what is under way, and closes the database. */
   async close(): Promise<void> {
     await Promise.allSettled([this.#running, this.#next]);
-    this.#file?.close();
+    // Closing the database is the last checkpoint, and SQLite's own.
+    this.#database.prepare("PRAGMA synchronous = NORMAL").all();
+    this.#database.close();
+    // Not before: on Linux a process loses its locks on a file with the first descriptor it closes.
+    this.#wal?.close();
+    this.#pages?.close();
+  }
+
+  /** Copies all pages into the file. @returns whether they are there. */
+  async #moved(): Promise<boolean> {
+    try {
+      await this.sync();
+      const { busy, log, checkpointed } = this.#database.prepare("PRAGMA wal_checkpoint(PASSIVE)")
+        .get() as Record<"busy" | "log" | "checkpointed", number>;
+      return busy === 0 && log === checkpointed;
+    } catch {
+      return false;
+    }
   }
 
   #start(): Promise<void> {
-    const running: Promise<void> = (this.#file?.syncData() ?? Promise.resolve()).finally(() => {
+    const running: Promise<void> = (this.#wal?.syncData() ?? Promise.resolve()).finally(() => {
       if (this.#running === running) this.#running = null;
     });
     return this.#running = running;
   }
 }
 
-function openWal(path: string): Deno.FsFile | null {
+function openFile(path: string): Deno.FsFile | null {
   try {
     return Deno.openSync(path, { read: true, write: true });
   } catch (error) {

@@ -8,9 +8,11 @@ import type { Layer, MetricAnswer, MetricQuery, SeriesAnswer, SeriesQuery } from
 import type { PluginTables } from "../tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyLoader } from "./key_loader.ts";
+import { type Key, type KeyAnswer, KeyRows, type KeyShape } from "./key_rows.ts";
+import { mergerOf } from "./merged_values.ts";
 import { answerColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
-import { type KeyValue, readMetricQuery, type TypedQuery } from "./metric_query.ts";
+import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { metricSql } from "./metric_sql.ts";
 import { MetricSeries } from "./metric_series.ts";
@@ -26,11 +28,6 @@ interface Found {
   readonly frontier: Cut;
 }
 
-/** What questions for one key each must have in common to be answered by one statement. */
-type KeyShape = Pick<TypedQuery, "layer" | "from" | "to">;
-/** A value per key column. */
-type Key = readonly KeyValue[];
-
 const DEFAULT_MAX_LIMIT = 10_000;
 
 /** How often `layer=batch` looks for a new run while it waits, in milliseconds. */
@@ -40,12 +37,15 @@ const POLL_MS = 200;
 export class Metric {
   readonly #source: MetricSource;
   readonly #series: MetricSeries;
-  readonly #byKey: KeyLoader<KeyShape, Key, Found>;
+  /** Null where only the engine can show what is asked for. */
+  readonly #byKey: KeyLoader<KeyShape, Key, KeyAnswer> | null;
 
   constructor(options: SharedOptions, topic: ServedTopic, tables: PluginTables) {
     this.#source = new MetricSource(options, topic, tables);
     this.#series = new MetricSeries(this.#source);
-    this.#byKey = new KeyLoader(options.keyTurns, (...of) => this.#loadKeys(...of));
+    const merge = mergerOf(tables.plugin);
+    const rows = merge && new KeyRows(this.#source, merge);
+    this.#byKey = rows && new KeyLoader(options.keyTurns, (...of) => rows.load(...of));
   }
 
   /** The columns that tell one row of an answer from another, whatever its bucket. */
@@ -76,9 +76,9 @@ export class Metric {
     const { topic: { speed }, tables: { plugin } } = this.#source;
     const { layer, from, to } = query;
     const key = wholeKey(query, plugin.keyColumns);
-    const { rows, next, cut, frontier } = key === null
+    const { rows, next, cut, frontier } = key === null || this.#byKey === null
       ? await this.#rows(query, signal)
-      : await this.#byKey.get({ layer, from, to }, key, signal);
+      : { next: null, ...await this.#byKey.get({ layer, from, to }, key, signal) };
     const answer = {
       metric: plugin.name,
       layer,
@@ -114,35 +114,6 @@ export class Metric {
       const next = data.length > query.limit ? nextPage(plugin, query, rows.at(-1)!) : null;
       return { rows, next, cut, frontier: furthest(cut, this.#source.frontierOf(found)) };
     }
-  }
-
-  /** The answers for some keys, each of which has one row or none. */
-  async #loadKeys(
-    { layer, from, to }: KeyShape,
-    keys: readonly Key[],
-    signal: AbortSignal,
-  ): Promise<(key: Key) => Found> {
-    const { keyColumns } = this.#source.tables.plugin;
-    const query: TypedQuery = {
-      ...{ layer, from, to, bucket: "all", keys: [], order: [], limit: keys.length },
-      ...{ anyOf: { columns: keyColumns, keys }, after: null, waitFor: null },
-    };
-    const published = await this.#source.asOf(layer, signal);
-    const { cut } = published;
-    const nothing = { rows: [], next: null, cut };
-    if (isEmpty(layer, published)) return () => ({ ...nothing, frontier: {} });
-    const statement = metricSql({ ...this.#source.inputs(published), query });
-    // What was acknowledged before the statement is in it, and perhaps more.
-    const acknowledged = layer === "batch" ? {} : this.#source.frontier();
-    const found = await this.#source.ask(statement, signal);
-    const frontier = furthest(furthest(cut, acknowledged), this.#source.versionsOf(found));
-    const rowsByKey = new Map(
-      found.map((row) => [
-        textOf(keyColumns.map(({ name }) => row[name])),
-        { ...nothing, rows: [this.#shown(query, row)], frontier },
-      ]),
-    );
-    return (key) => rowsByKey.get(textOf(key)) ?? { ...nothing, frontier };
   }
 
   #shown({ bucket }: TypedQuery, row: Row): Row {
@@ -191,9 +162,6 @@ const isEmpty = (layer: Layer, { run }: { readonly run: unknown }) =>
   layer === "batch" && run === null;
 
 const isData = (row: Row) => Number(row.frontier ?? 0) === 0;
-
-/** One text per key, as a question or a row has it. */
-const textOf = (key: readonly unknown[]) => JSON.stringify(key.map(String));
 
 /** The key that a question pins, where there can be no more than one row; else null. */
 function wholeKey(

@@ -31,10 +31,10 @@ export interface PartsInput {
 }
 
 /**
- * What tells how far the rows go: nothing; frontier rows beside them, whose column `frontier` is
- * partition + 1 and 0 in the others; or the `partition` and `version` of each row.
+ * What tells how far the rows go: nothing, or frontier rows beside them, whose column `frontier` is
+ * partition + 1 and 0 in the others.
  */
-export type Tells = "nothing" | "frontier" | "versions";
+export type Tells = "nothing" | "frontier";
 
 /** One step of a statement. */
 export interface Part extends PartsInput {
@@ -49,10 +49,6 @@ const heads: Readonly<Record<Tells, { readonly speed: string[]; readonly batch: 
   frontier: {
     speed: [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"],
     batch: ["toUInt32(0) AS frontier", "toUInt64(0) AS version"],
-  },
-  versions: {
-    speed: ["partition", "version"],
-    batch: ["toUInt32(0) AS partition", "toUInt64(0) AS version"],
   },
 };
 
@@ -103,6 +99,24 @@ export function speedPart(part: Part): string {
   return `SELECT ${columns.join(", ")}
 FROM ${tables.speed(logId)} FINAL
 PREWHERE ${where.join(" AND ") || "1"}`;
+}
+
+/**
+ * The speed table's rows as they lie, at or above the cut unless the layer is `speed`: in every
+ * version that has not been replaced yet, with what tells the versions of one row from another's.
+ */
+export function speedVersions({ query, cut, logId, tables }: PartsInput): string {
+  const { keyColumns, measureColumns } = tables.plugin;
+  const where = [
+    ...(query.layer === "speed" ? [] : [fromCut(cut)]),
+    ...[`kind = ${SpeedKind.row}`, ...rangeConditions(query, "window_start")],
+    ...keyConditions(query),
+  ];
+  const columns = [
+    ...["partition", "block", "window_start", "version", ...keyColumns.map(({ name }) => name)],
+    ...measureNames(measureColumns),
+  ];
+  return `SELECT ${columns.join(", ")} FROM ${tables.speed(logId)} PREWHERE ${where.join(" AND ")}`;
 }
 
 /** The batch table's rows of the run: all-time, day or grain rows, whichever are the fewest. */

@@ -103,17 +103,6 @@ export class MetricSource {
     return offsets.length === 0 ? {} : { [this.topic.logId]: offsets };
   }
 
-  /** How far the versions among `rows` go; `{}` where there are none. */
-  versionsOf(rows: readonly Readonly<Record<string, unknown>>[]): Cut {
-    const versions = rows.flatMap((row) =>
-      Object.entries(row.versions as object).map(([partition, version]) => ({
-        frontier: Number(partition) + 1,
-        version,
-      }))
-    );
-    return this.frontierOf(versions);
-  }
-
   /** Runs a statement, whose turn it is. */
   async ask<Row = Record<string, unknown>>(
     { sql, params, settings }: MetricSql,

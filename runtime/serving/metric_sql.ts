@@ -5,11 +5,6 @@
  *
  * The column `frontier` is 0 in a data row and partition + 1 in a frontier row, whose `version` is
  * how far that partition's rows go.
- *
- * Rows of single keys come without frontier rows, which cost more to find than they do; their column
- * `versions` has the greatest version by partition. A frontier that was acknowledged before is then
- * told as far as these go beyond it: had the statement seen an event of the key at or above that, the
- * event's row would have a greater version.
  */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports.ts";
@@ -38,12 +33,6 @@ export interface MetricSql {
   readonly settings: Readonly<Record<string, number>>;
 }
 
-/**
- * A few keys are found by the sorting key: what the engine sets up for much data (threads, skip
- * indexes) costs more than it saves. In the text, because settings beside it cost a connection.
- */
-const FOR_FEW_ROWS = "\nSETTINGS max_threads = 1, use_skip_indexes = 0";
-
 /** Builds the statement that answers a question. With an order, frontier rows come first. */
 export function metricSql(input: MetricSqlInput): MetricSql {
   const { tables: { plugin }, query, frontierRows } = input;
@@ -56,8 +45,6 @@ export function metricSql(input: MetricSqlInput): MetricSql {
   // ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
   const ranked = sets && ordered;
   const columns = identityColumns(plugin, query.bucket);
-  const ofKeys = query.anyOf !== null && query.bucket === "all";
-  const tells = ofKeys ? "versions" : "frontier";
   const survivors = ranked
     ? `WITH (SELECT groupArray(${columns.length === 1 ? columns[0] : `(${columns.join(", ")})`})
 FROM (${shownSql(input, ranking, false, "nothing")}
@@ -65,9 +52,9 @@ LIMIT ${query.limit})) AS survivors
 `
     : "";
   return {
-    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, tells)}${
+    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, "frontier")}${
       ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
-    }${ofKeys ? FOR_FEW_ROWS : ""}`,
+    }`,
     params: { ...partParameters(input), ...afterParameters(query) },
     // Both steps must see the same parts of the speed table.
     settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
@@ -81,7 +68,7 @@ function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: Measure
   );
 }
 
-const shownHeads = { nothing: [], frontier: ["frontier", "version"], versions: ["versions"] };
+const shownHeads = { nothing: [], frontier: ["frontier", "version"] };
 
 /** Merged, shown and ordered rows. */
 function shownSql(
@@ -152,11 +139,7 @@ function mergedSql(
     ...(tells === "frontier" ? ["frontier"] : []),
     ...identityColumns(tables.plugin, query.bucket),
   ];
-  const version = {
-    nothing: "",
-    frontier: "max(version) AS version, ",
-    versions: "maxMap(map(partition, version)) AS versions, ",
-  }[tells];
+  const version = tells === "frontier" ? "max(version) AS version, " : "";
   return `SELECT ${group.map((name) => `${name}, `).join("")}${version}${
     mergedMeasures(tables.plugin)
   }

@@ -26,8 +26,6 @@ const LAST_BACKOFF_MS = 5_000;
 const BEHIND_INTERVALS = 8;
 /** Of a pipeline that catches up nobody waits for what lies half-way: fewer, larger flushes. */
 const CATCHING_UP_INTERVALS = 4;
-/** Of one insert: the engine refuses more than 100. */
-const MAX_PARTITIONS = 64;
 
 const deadLetterColumns = "topic, log, partition, offset, append_time, field, reason, value";
 
@@ -44,9 +42,8 @@ interface Pace {
 
 /**
  * Writes what changed to the tables. An insert costs much the same whatever is in it, so the
- * partitions that keep up are flushed together: one insert per plugin, in which the rows of a
- * partition and its frontier row are one block of one table partition and appear at once. Should
- * only some of the partitions appear, what the others have is written again.
+ * partitions that keep up are flushed together: one insert per plugin, which is one part of its
+ * table, so that the rows of all partitions and their frontier rows appear at once.
  */
 export class Flusher {
   readonly #options: FlusherOptions;
@@ -126,7 +123,7 @@ export class Flusher {
     const others = [...this.#paces].filter(([pipeline, { flushing, failures, behind }]) =>
       pipeline !== due && flushing === null && failures === 0 && !behind && isUnflushed(pipeline)
     );
-    return [due, ...others.map(([pipeline]) => pipeline)].slice(0, MAX_PARTITIONS);
+    return [due, ...others.map(([pipeline]) => pipeline)];
   }
 
   #begin(pipelines: readonly PartitionPipeline[]): Promise<void> {

@@ -29,7 +29,7 @@ export function createLedgerTable(table: string): string {
   return `CREATE TABLE IF NOT EXISTS ${table} (
   partition UInt32, block UInt64, events UInt64, repeats UInt64, late_events UInt64,
   dead_letters UInt64, first_event_ms Int64, last_event_ms Int64, last_append_ms Int64, version UInt64
-) ENGINE = ReplacingMergeTree(version) PARTITION BY partition
+) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block)`;
 }
 

@@ -212,25 +212,32 @@ export class LogSpeedLayer implements SpeedLayer {
          WHERE block <= arrayElement({cut:Array(UInt64)}, partition + 1) GROUP BY partition`,
         { params: { cut, before: beforeMs } },
       );
+      const below = partitionsOf(log).map(() => 0n);
       for (const { partition, kept } of rows) {
         const block = BigInt(kept ?? 0);
-        const known = this.#standings.of(name, partition);
-        if (block > known.first) await this.#removeBelow(tables, partition, block);
+        if (block > this.#standings.of(name, partition).first) below[partition] = block;
       }
+      if (below.some((block) => block > 0n)) await this.#removeBelow(tables, below);
     }
   }
 
-  /** First tells readers, then removes: an answer never claims windows that are going. */
-  async #removeBelow(tables: PluginTables, partition: number, block: bigint): Promise<void> {
+  /**
+   * Removes the blocks below `below`, by partition. First tells readers, then removes: an answer
+   * never claims windows that are going.
+   */
+  async #removeBelow(tables: PluginTables, below: readonly bigint[]): Promise<void> {
     const { warehouse, log, clock } = this.#options;
     const { name } = tables.plugin;
     const remove = (where: string) =>
       warehouse.command(
         `DELETE FROM ${tables.speed(log.id)}
-         WHERE partition = {partition:UInt32} AND block < {block:UInt64}${where}`,
-        { params: { partition, block } },
+         WHERE block < arrayElement({below:Array(UInt64)}, partition + 1)${where}`,
+        { params: { below } },
       );
-    this.#standings.note(name, partition, { ...this.#standings.of(name, partition), first: block });
+    for (const [partition, first] of below.entries()) {
+      if (first === 0n) continue;
+      this.#standings.note(name, partition, { ...this.#standings.of(name, partition), first });
+    }
     if (this.#membership.shared) {
       // Without its frontier row a block is no longer told of in any process.
       await remove(` AND kind = ${SpeedKind.frontier}`);

@@ -67,11 +67,9 @@ export class EmbeddedConnection implements ClientConnection {
     this.#killer = new StatementKiller(new NativeKillChannel(() => open("statement")));
   }
 
+  /** The result in one piece: every piece more is a call more, each of which waits for a thread. */
   async query(statement: Statement): Promise<ExecResult> {
     const { format } = splitFormat(statement.query);
-    if (format && isBlockwise(statement.query, format)) {
-      return await this.#stream(statement, format);
-    }
     const result = await this.#whole(statement, format ?? DEFAULT_FORMAT);
     const stream = Readable.from([result.bytes], { objectMode: false });
     return { ...answer(result), stream };
@@ -83,7 +81,11 @@ export class EmbeddedConnection implements ClientConnection {
 
   async exec(statement: ExecStatement): Promise<ExecResult> {
     const { values } = statement;
-    if (!values) return await this.query(statement);
+    if (!values) {
+      const { format } = splitFormat(statement.query);
+      const blockwise = format !== null && isBlockwise(statement.query, format);
+      return await (blockwise ? this.#stream(statement, format) : this.query(statement));
+    }
     const result = await this.#insert(statement, values);
     return { ...result, stream: Readable.from([]) };
   }

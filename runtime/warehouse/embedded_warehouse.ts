@@ -3,6 +3,7 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { yieldMerges } from "./background_threads.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
 import { type Libchdb, loadLibchdb } from "./libchdb.ts";
 import { NativeConnection } from "./native_connection.ts";
@@ -144,6 +145,7 @@ async function createDatabase(
   });
   try {
     await anchor.run(`CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`, "Null");
+    await yieldMerges(anchor);
     return anchor;
   } catch (error) {
     await anchor.close();

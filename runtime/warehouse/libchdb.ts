@@ -51,7 +51,7 @@ const symbols = {
   },
   chdb_stream_done: { parameters: ["pointer"], result: "pointer", nonblocking: true },
   chdb_stream_cancel_insert: { parameters: ["pointer"], result: "void", nonblocking: true },
-  chdb_destroy_insert_stream: { parameters: ["pointer"], result: "void", nonblocking: true },
+  chdb_destroy_insert_stream: { parameters: ["pointer"], result: "void" },
   chdb_result_buffer: { parameters: ["pointer"], result: "pointer" },
   chdb_result_length: { parameters: ["pointer"], result: "usize" },
   chdb_result_error: { parameters: ["pointer"], result: "pointer" },

@@ -152,7 +152,7 @@ export class NativeConnection {
       return this.#take(await chdb.chdb_stream_done(stream));
     } finally {
       if (!finished) await chdb.chdb_stream_cancel_insert(stream);
-      await chdb.chdb_destroy_insert_stream(stream);
+      chdb.chdb_destroy_insert_stream(stream);
     }
   }
 

@@ -1,0 +1,199 @@
+/**
+ * The answers to questions for single keys, merged here. Planning a statement that merges both
+ * layers takes the engine five times as long as reading a key's rows as they lie, so two plain
+ * statements read them: the batch rows, which never change within a run and are kept, and the speed
+ * rows from the cut on, in every version that still lies there.
+ *
+ * No frontier rows are read, which cost more to find than a key's. A frontier that was acknowledged
+ * before the statement is told as far as the versions among the rows go beyond it: had the statement
+ * seen an event of the key at or above that, the event's row would have a greater version.
+ */
+import { type Cut, furthest } from "../frontier.ts";
+import type { Layer } from "../services.ts";
+import type { KeyValue, TypedQuery } from "./metric_query.ts";
+import { batchPart, partParameters, type PartsInput, speedVersions } from "./metric_parts.ts";
+import type { MetricSource } from "./metric_source.ts";
+import type { MeasureRow, MergeRows } from "./merged_values.ts";
+import type { Published } from "./published_runs.ts";
+
+/** A value per key column. */
+export type Key = readonly KeyValue[];
+
+/** What questions for one key each must have in common to be answered together. */
+export interface KeyShape {
+  readonly layer: Layer;
+  /** `[from, to)` in seconds since 1970 UTC; null where open. */
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** The rows of a key, one or none, and what they are as of. */
+export interface KeyAnswer {
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  readonly cut: Cut;
+  readonly frontier: Cut;
+}
+
+/** A row as `JSONEachRow` has it. */
+type Row = MeasureRow & Readonly<Record<string, unknown>>;
+
+/** A version of a speed row. */
+interface Version extends Record<string, unknown> {
+  readonly partition: number;
+  readonly block: string;
+  readonly window_start: string;
+  readonly version: string;
+}
+
+/**
+ * What the engine sets up for much data (threads, skip indexes) costs more than it saves; quoted
+ * numbers have all their digits.
+ */
+const SETTINGS = "\nSETTINGS max_threads = 1, use_skip_indexes = 0, " +
+  "output_format_json_quote_64bit_integers = 1, output_format_json_quote_decimals = 1";
+
+/** The most values (measures, members of sets) of batch rows that are kept. */
+const MAX_KEPT_VALUES = 200_000;
+
+/** Reads and merges the rows of single keys of one metric. */
+export class KeyRows {
+  readonly #source: MetricSource;
+  readonly #merge: MergeRows;
+  /** Batch rows by run, range and key, the longest unused first. */
+  readonly #kept = new Map<string, readonly Row[]>();
+  #keptValues = 0;
+  #keptRun: number | null = null;
+
+  constructor(source: MetricSource, merge: MergeRows) {
+    this.#source = source;
+    this.#merge = merge;
+  }
+
+  /** Finds the answers for some keys. @throws NotReadyError where events would be missing. */
+  async load(
+    { layer, from, to }: KeyShape,
+    keys: readonly Key[],
+    signal: AbortSignal,
+  ): Promise<(key: Key) => KeyAnswer> {
+    const { keyColumns } = this.#source.tables.plugin;
+    const query: TypedQuery = {
+      ...{ layer, from, to, bucket: "all", keys: [], order: [], limit: keys.length },
+      ...{ anyOf: { columns: keyColumns, keys }, after: null, waitFor: null },
+    };
+    const published = await this.#source.asOf(layer, signal);
+    const [batch, speed] = await Promise.all([
+      this.#batchRows(published, query, signal),
+      this.#speedRows(published, query, signal),
+    ]);
+    const { cut } = published;
+    const frontier = furthest(cut, speed.frontier);
+    return (key) => {
+      const name = textOf(key);
+      const rows = [...batch.get(name) ?? [], ...speed.rows.get(name) ?? []];
+      const shown = rows.length === 0 ? [] : [{ ...this.#keyOf(rows[0]), ...this.#merge(rows) }];
+      return { rows: shown, cut, frontier };
+    };
+  }
+
+  /** The batch rows by key; each key's are read once per run. */
+  async #batchRows(
+    published: Published,
+    query: TypedQuery,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly Row[]>> {
+    const { run } = published;
+    if (query.layer === "speed" || run === null) return new Map();
+    if (run.run !== this.#keptRun) this.#forget(run.run);
+    const place = (name: string) => JSON.stringify([query.from, query.to, name]);
+    const missing = query.anyOf!.keys.filter((key) => !this.#kept.has(place(textOf(key))));
+    const found = new Map<string, readonly Row[]>();
+    if (missing.length > 0) {
+      const input = this.#input(published, { ...query, anyOf: { ...query.anyOf!, keys: missing } });
+      const rows = await this.#ask(input, batchPart({ ...input, ...PLAIN }), signal);
+      for (const key of missing) found.set(textOf(key), []);
+      for (const [name, of] of this.#byKey(rows)) found.set(name, of);
+    }
+    for (const key of query.anyOf!.keys) {
+      const name = textOf(key);
+      const rows = found.get(name) ?? this.#kept.get(place(name))!;
+      found.set(name, rows);
+      if (run.run === this.#keptRun) this.#keep(place(name), rows);
+    }
+    return found;
+  }
+
+  /** The newest version of each speed row by key, and how far they are right. */
+  async #speedRows(published: Published, query: TypedQuery, signal: AbortSignal) {
+    if (query.layer === "batch") return { rows: new Map<string, Row[]>(), frontier: {} };
+    const input = this.#input(published, query);
+    // What was acknowledged before the statement is in it, and perhaps more.
+    const acknowledged = this.#source.frontier();
+    const found = await this.#ask(input, speedVersions(input), signal);
+    const newest = new Map<string, Row>();
+    for (const row of found) {
+      const { partition, block, window_start, version } = row as unknown as Version;
+      const place = JSON.stringify([partition, block, window_start, this.#nameOf(row)]);
+      const known = newest.get(place);
+      if (known === undefined || BigInt(version) > BigInt(known.version as string)) {
+        newest.set(place, row);
+      }
+    }
+    const versions = this.#source.frontierOf(
+      found.map((row) => ({ frontier: Number(row.partition) + 1, version: row.version })),
+    );
+    return { rows: this.#byKey(newest.values()), frontier: furthest(acknowledged, versions) };
+  }
+
+  async #ask(input: PartsInput, sql: string, signal: AbortSignal): Promise<Row[]> {
+    const statement = { sql: sql + SETTINGS, params: partParameters(input), settings: {} };
+    return await this.#source.ask<Row>(statement, signal);
+  }
+
+  #input(published: Published, query: TypedQuery): PartsInput {
+    return { ...this.#source.inputs(published), query };
+  }
+
+  #byKey(rows: Iterable<Row>): Map<string, Row[]> {
+    return Map.groupBy(rows, (row) => this.#nameOf(row));
+  }
+
+  #keyOf(row: Row): Readonly<Record<string, unknown>> {
+    const { keyColumns } = this.#source.tables.plugin;
+    return Object.fromEntries(keyColumns.map(({ name }) => [name, row[name]]));
+  }
+
+  #nameOf(row: Row): string {
+    return textOf(this.#source.tables.plugin.keyColumns.map(({ name }) => row[name]));
+  }
+
+  #forget(run: number): void {
+    this.#kept.clear();
+    this.#keptValues = 0;
+    this.#keptRun = run;
+  }
+
+  #keep(place: string, rows: readonly Row[]): void {
+    if (!this.#kept.delete(place)) this.#keptValues += this.#valuesOf(rows);
+    this.#kept.set(place, rows);
+    for (const [oldest, of] of this.#kept) {
+      if (this.#keptValues <= MAX_KEPT_VALUES) break;
+      this.#kept.delete(oldest);
+      this.#keptValues -= this.#valuesOf(of);
+    }
+  }
+
+  #valuesOf(rows: readonly Row[]): number {
+    const { measureColumns } = this.#source.tables.plugin;
+    const sets = measureColumns.filter(({ monoid }) => monoid === "union");
+    return rows.reduce(
+      (sum, row) => sets.reduce((n, { name }) => n + (row[name] as number[]).length, sum),
+      1 + rows.length * measureColumns.length,
+    );
+  }
+}
+
+/** Rows as they are, with nothing beside them. */
+const PLAIN = { survivorsOnly: false, tells: "nothing" } as const;
+
+/** One text per key, as a question or a row has it. */
+const textOf = (key: readonly unknown[]) => JSON.stringify(key.map(String));
