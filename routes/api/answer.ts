@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import { csvOf } from "./csv.ts";
 import { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";
@@ -33,24 +34,63 @@ export function jsonText(value: unknown): string {
   );
 }
 
+/** A body as it is sent, made once for all who are given the same value. */
+interface Body {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+  gzip: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Values are shared by those who ask the same at once, and never change. */
+const bodies = { json: new WeakMap<object, Body>(), csv: new WeakMap<object, Body>() };
+
+/** Bodies of this size are compressed here; longer ones by a stream, which holds nobody up. */
+const COMPRESSED_BYTES = { from: 1024, below: 65_536 };
+
 /** A handler's value as the response that the request asked for. */
 export function answerOf(c: Context, route: Route, value: unknown): Response {
   if (value instanceof Response) return value;
   const format = formatOf(c, route);
-  const text = format === "csv" ? csvOf(route.table!(value)) : jsonText(value);
+  const body = bodyOf(route, format, value as object);
   const headers = new Headers({
     "content-type": format === "csv" ? `${CSV_TYPE}; charset=utf-8` : `${JSON_TYPE}; charset=utf-8`,
   });
   if (route.table !== null) headers.set("vary", "Accept");
   const next = (value as { next?: string | null }).next;
   if (format === "csv" && typeof next === "string") headers.set("link", linkTo(c, next));
-  if (route.cache === "no-store") return new Response(text, { headers });
-  const etag = `W/"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
-  headers.set("etag", etag);
-  if (isKnown(c.req.header("if-none-match"), etag)) {
-    return new Response(null, { status: 304, headers });
+  if (route.cache !== "no-store") {
+    headers.set("etag", body.etag);
+    if (isKnown(c.req.header("if-none-match"), body.etag)) {
+      return new Response(null, { status: 304, headers });
+    }
   }
-  return new Response(text, { headers });
+  return new Response(encoded(c, body, headers), { headers });
+}
+
+function bodyOf(route: Route, format: "json" | "csv", value: object): Body {
+  const known = bodies[format].get(value);
+  if (known !== undefined) return known;
+  const text = format === "csv" ? csvOf(route.table!(value)) : jsonText(value);
+  const hash = createHash("sha256").update(text).digest("base64url").slice(0, 22);
+  const body = { bytes: new TextEncoder().encode(text), etag: `W/"${hash}"`, gzip: null };
+  bodies[format].set(value, body);
+  return body;
+}
+
+/** The bytes to send, with the headers that tell of them. */
+function encoded(c: Context, body: Body, headers: Headers): Uint8Array<ArrayBuffer> {
+  const { from, below } = COMPRESSED_BYTES;
+  const { length } = body.bytes;
+  const compresses = length >= from && length < below &&
+    accepts(c, { header: "Accept-Encoding", supports: ["gzip"], default: "identity" }) === "gzip";
+  if (compresses) {
+    headers.set("content-encoding", "gzip");
+    headers.append("vary", "Accept-Encoding");
+    body.gzip ??= gzipSync(body.bytes, { level: 1 }) as Uint8Array<ArrayBuffer>;
+  }
+  const bytes = compresses ? body.gzip! : body.bytes;
+  headers.set("content-length", String(bytes.length));
+  return bytes;
 }
 
 /** The next page, for answers that have no place for a cursor. */

@@ -14,6 +14,7 @@ import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
+import { SharedCalls } from "../shared_calls.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
@@ -139,6 +140,7 @@ function assemble(parts: Parts): Engine {
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
   const known = new LastKnown(clock);
+  const recent = new SharedCalls(clock, { freshMs: 1000 });
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
@@ -182,8 +184,8 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, published, started, known }),
-    newestRuns: () => newestRunsOf({ topics, known }),
+    status: () => statusOf({ ...parts, published, started, known, recent }),
+    newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {
     ...withinRoles(services, parts.roles),

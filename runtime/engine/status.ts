@@ -2,6 +2,7 @@ import type { Role } from "../config.ts";
 import type { Cut } from "../frontier.ts";
 import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
+import type { SharedCalls } from "../shared_calls.ts";
 import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
@@ -44,6 +45,8 @@ export interface StatusParts {
   readonly published: PublishedRuns;
   readonly problems: Problems;
   readonly known: LastKnown;
+  /** Newest runs that were asked for just now. */
+  readonly recent: SharedCalls;
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
@@ -75,17 +78,22 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
 
 /** The newest run of each topic. */
 export async function newestRunsOf(
-  { topics, known }: Pick<StatusParts, "topics" | "known">,
+  parts: Pick<StatusParts, "topics" | "known" | "recent">,
 ): Promise<BatchRun[]> {
-  return (await Promise.all(topics.map((topic) => newestRun(topic, known)))).flat();
+  return (await Promise.all(parts.topics.map((topic) => newestRun(topic, parts)))).flat();
 }
 
-function newestRun({ schema, batch }: TopicRuntime, known: LastKnown): Promise<BatchRun[]> {
-  return known.ask("warehouse", `newest run of ${schema.topic}`, () => batch.history(1), []);
+function newestRun(
+  { schema: { topic }, batch }: TopicRuntime,
+  { known, recent }: Pick<StatusParts, "known" | "recent">,
+): Promise<BatchRun[]> {
+  const read = () => recent.get(topic, () => batch.history(1), { version: String(batch.ended) });
+  return known.ask("warehouse", `newest run of ${topic}`, read, []);
 }
 
 /** Everything is asked at once: what is not reached costs its time once. */
-async function topicOf(topic: TopicRuntime, { published: runs, known }: StatusParts) {
+async function topicOf(topic: TopicRuntime, parts: StatusParts) {
+  const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
   const none: Published = { run: null, cut: {} };
   const [published, bounds, archived, newest] = await Promise.all([
@@ -99,7 +107,7 @@ async function topicOf(topic: TopicRuntime, { published: runs, known }: StatusPa
         ...["log", `${schema.topic} ${partition}`, () => log.bounds(partition), null] as const,
       ))),
     known.ask("archive", schema.topic, () => topic.archived(), {}),
-    newestRun(topic, known),
+    newestRun(topic, parts),
     known.ask("warehouse", `ledger of ${schema.topic}`, () => speed.refresh(), undefined),
   ]);
   const cut = lowest(topic, published.map(({ cut }) => cut));

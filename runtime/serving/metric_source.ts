@@ -19,6 +19,8 @@ export interface SharedOptions extends ServingOptions {
   readonly turns: Turns;
   /** Taken for each statement that answers questions for single keys. */
   readonly keyTurns: Turns;
+  /** Threads of a statement: all that run at once have the cores between them. */
+  readonly threads: number;
 }
 
 /**
@@ -36,6 +38,7 @@ export function sharedOptions(options: ServingOptions): SharedOptions {
     turns: new Turns(statements),
     // The fewer, the more keys each of them answers.
     keyTurns: new Turns(Math.ceil(statements / 2)),
+    threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / statements)),
   };
 }
 
@@ -87,7 +90,8 @@ export class MetricSource {
     const { logId } = this.topic;
     const known = Math.max(this.frontier()[logId]?.length ?? 0, cut[logId]?.length ?? 0);
     const frontierRows = known + SPARE_FRONTIER_ROWS;
-    return { tables: this.tables, logId, run, cut: cut[logId] ?? [], frontierRows };
+    const { threads } = this.options;
+    return { tables: this.tables, logId, run, cut: cut[logId] ?? [], frontierRows, threads };
   }
 
   /** The frontier that the frontier rows among `rows` tell; `{}` where there are none. */

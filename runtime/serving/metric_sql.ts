@@ -24,6 +24,8 @@ import { afterParameters, behindSql } from "./metric_page.ts";
 export interface MetricSqlInput extends PartsInput {
   /** How many frontier rows to make room for beside `limit` data rows. */
   readonly frontierRows: number;
+  /** Threads that a statement may have. */
+  readonly threads: number;
 }
 
 /** A statement with its bound parameters. */
@@ -54,11 +56,21 @@ LIMIT ${query.limit})) AS survivors
   return {
     sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, "frontier")}${
       ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
-    }`,
+    }${threadsSql(input)}`,
     params: { ...partParameters(input), ...afterParameters(query) },
     // Both steps must see the same parts of the speed table.
     settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
   };
+}
+
+/**
+ * Threads for a statement, in its text: settings beside it cost a connection. Where cores are few the
+ * statements that run at once have one each; setting up more costs more than they save. The skip
+ * index tells times apart, so that without a range it is read for nothing.
+ */
+function threadsSql({ query, threads }: MetricSqlInput): string {
+  const index = query.from === null && query.to === null ? ", use_skip_indexes = 0" : "";
+  return `\nSETTINGS max_threads = ${threads}${index}`;
 }
 
 function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: MeasureColumn): boolean {

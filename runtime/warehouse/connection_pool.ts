@@ -1,5 +1,5 @@
 /** Connections of the embedded engine, lent to one statement at a time. */
-import type { NativeConnection } from "./native_connection.ts";
+import type { EngineConnection } from "./engine_connection.ts";
 import { Turns } from "../turns.ts";
 
 /** What a connection is set up for: its settings differ. */
@@ -7,7 +7,7 @@ export type ConnectionKind = "statement" | "insert";
 
 /** A connection lent to a statement. */
 export interface Lease {
-  readonly connection: NativeConnection;
+  readonly connection: EngineConnection;
   /**
    * Ends the loan; a second call does nothing.
    *
@@ -21,8 +21,8 @@ export interface Lease {
  * wait for each other: a burst of inserts leaves the readers theirs, and the other way round.
  */
 export class ConnectionPool {
-  readonly #open: (kind: ConnectionKind) => Promise<NativeConnection>;
-  readonly #idle: Record<ConnectionKind, NativeConnection[]> = { statement: [], insert: [] };
+  readonly #open: (kind: ConnectionKind) => Promise<EngineConnection>;
+  readonly #idle: Record<ConnectionKind, EngineConnection[]> = { statement: [], insert: [] };
   readonly #turns: Readonly<Record<ConnectionKind, Turns>>;
 
   /**
@@ -31,7 +31,7 @@ export class ConnectionPool {
    */
   constructor(
     sizes: Readonly<Record<ConnectionKind, number>>,
-    open: (kind: ConnectionKind) => Promise<NativeConnection>,
+    open: (kind: ConnectionKind) => Promise<EngineConnection>,
   ) {
     this.#turns = { statement: new Turns(sizes.statement), insert: new Turns(sizes.insert) };
     this.#open = open;
@@ -68,7 +68,7 @@ export class ConnectionPool {
 
   async #takeBack(
     kind: ConnectionKind,
-    connection: NativeConnection,
+    connection: EngineConnection,
     reusable: boolean,
   ): Promise<void> {
     try {

@@ -3,8 +3,8 @@ import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
 import { formatParam } from "./bound_params.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
-import type { Libchdb } from "./libchdb.ts";
-import { NativeConnection, type NativeResult, type TextParams } from "./native_connection.ts";
+import { EngineConnection, type EngineThread } from "./engine_connection.ts";
+import type { NativeResult, TextParams } from "./native_connection.ts";
 import { ResultStream } from "./result_stream.ts";
 import { NativeKillChannel, StatementKiller } from "./statement_killer.ts";
 import { isBlockwise, mayChangeSession, setStatement, splitFormat } from "./statement_text.ts";
@@ -22,6 +22,8 @@ type PingResult = Awaited<ReturnType<ClientConnection["ping"]>>;
 
 /** Options of {@link EmbeddedConnection}. */
 export interface EmbeddedConnectionOptions {
+  /** The path of `libchdb.so`. */
+  readonly library: string;
   /** The engine's folder; a process can open one only. */
   readonly dir: string;
   readonly database: string;
@@ -55,11 +57,11 @@ export class EmbeddedConnection implements ClientConnection {
   readonly #settings: Readonly<Record<ConnectionKind, Readonly<Record<string, string>>>>;
   readonly #streams = new Set<Readable>();
 
-  constructor(chdb: Libchdb, options: EmbeddedConnectionOptions) {
-    const { dir, database, connections = 12, settings, insertSettings } = options;
+  constructor(thread: EngineThread, options: EmbeddedConnectionOptions) {
+    const { library, dir, database, connections = 12, settings, insertSettings } = options;
     this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
     const open = async (kind: ConnectionKind) => {
-      const connection = await NativeConnection.open(chdb, dir, this.#settings[kind]);
+      const connection = await EngineConnection.open(thread, library, dir, this.#settings[kind]);
       await connection.run(`USE ${database}`, "Null");
       return connection;
     };

@@ -3,10 +3,9 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
 import { UserError } from "../errors.ts";
 import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
-import { yieldMerges } from "./background_threads.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
-import { type Libchdb, loadLibchdb } from "./libchdb.ts";
-import { NativeConnection } from "./native_connection.ts";
+import { EngineConnection, EngineThread } from "./engine_connection.ts";
+import { findLibrary, loadLibchdb } from "./libchdb.ts";
 import { newerSettings, oneBlockSettings, sessionSettings } from "./session_settings.ts";
 
 /** Options of {@link openEmbeddedWarehouse}. */
@@ -58,7 +57,8 @@ export async function openEmbeddedWarehouse(
       { field: "database" },
     );
   }
-  const chdb = loadLibchdb(options.libraryPath);
+  const library = options.libraryPath ?? findLibrary();
+  loadLibchdb(library);
   const memoryLimitBytes = options.memoryLimitBytes ??
     Math.floor(Deno.systemMemoryInfo().total / 2);
   const settings = sessionSettings({
@@ -67,10 +67,16 @@ export async function openEmbeddedWarehouse(
     maxThreads,
   });
   const dir = resolve(options.dir);
-  const release = claimProcess(dir);
+  const leave = claimProcess(dir);
+  const thread = EngineThread.join();
+  const release = () => {
+    thread.leave();
+    leave();
+  };
   try {
-    const anchor = await createDatabase(chdb, dir, database, memoryLimitBytes);
-    const connection = new EmbeddedConnection(chdb, {
+    const anchor = await createDatabase(thread, library, dir, database, memoryLimitBytes);
+    const connection = new EmbeddedConnection(thread, {
+      library,
       dir,
       database,
       connections,
@@ -134,18 +140,19 @@ function claimProcess(dir: string): () => void {
  * the folder, and of its memory limit, when the last one is closed.
  */
 async function createDatabase(
-  chdb: Libchdb,
+  thread: EngineThread,
+  library: string,
   dir: string,
   database: string,
   memoryLimitBytes: number,
-): Promise<NativeConnection> {
+): Promise<EngineConnection> {
   await Deno.mkdir(dir, { recursive: true });
-  const anchor = await NativeConnection.open(chdb, dir, {
+  const anchor = await EngineConnection.open(thread, library, dir, {
     max_server_memory_usage: memoryLimitBytes,
   });
   try {
     await anchor.run(`CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`, "Null");
-    await yieldMerges(anchor);
+    await anchor.yieldMerges();
     return anchor;
   } catch (error) {
     await anchor.close();

@@ -1,10 +1,13 @@
 /** One connection of the engine in the process: what the C interface does, in promises. */
-import { parseError } from "@clickhouse/client";
-import { UserError } from "../errors.ts";
 import type { Libchdb } from "./libchdb.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Pointer = Deno.PointerValue;
+
+/** What the engine says of a statement that failed, in its own words. */
+export class EngineFault extends Error {
+  override readonly name = "EngineFault";
+}
 
 /** Bound parameters as ClickHouse's parser reads them: see `formatParam`. */
 export type TextParams = Readonly<Record<string, string>>;
@@ -53,7 +56,7 @@ export class NativeConnection {
    * about a millisecond.
    *
    * @param settings of the connection, as long as it lives.
-   * @throws UserError when the engine refuses; it tells why only on standard error.
+   * @throws Error when the engine refuses; it tells why only on standard error.
    */
   static async open(
     chdb: Libchdb,
@@ -68,12 +71,7 @@ export class NativeConnection {
     for (const [name, value] of Object.entries(settings)) texts.push(`--${name}=${value}`);
     const args = texts.map(zeroTerminated), argv = addresses(args);
     const handle = await lend([args, argv], () => chdb.chdb_connect(args.length, argv));
-    if (!handle) {
-      throw new UserError(
-        `Cannot open the warehouse "${dir}": the engine refused the folder; another process may ` +
-          "own it, it may be unreadable, or hold data of a newer ClickHouse",
-      );
-    }
+    if (!handle) throw new Error(`the engine refused "${dir}"`);
     return new NativeConnection(chdb, handle, mark);
   }
 
@@ -128,20 +126,19 @@ export class NativeConnection {
   async insert(
     sql: string,
     format: string,
-    chunks: AsyncIterable<Bytes | string>,
+    chunks: Iterable<Bytes> | AsyncIterable<Bytes>,
     params: TextParams = {},
   ): Promise<NativeResult> {
     const chdb = this.#chdb;
     const stream = await this.#statement("chdb_stream_insert_with_params_n", sql, format, params);
     const throwIfFailed = () => {
       const text = chdb.chdb_stream_insert_error(stream);
-      if (text) throw parseError(new Deno.UnsafePointerView(text).getCString());
+      if (text) throw new EngineFault(new Deno.UnsafePointerView(text).getCString());
     };
     let finished = false;
     try {
       throwIfFailed();
-      for await (const chunk of chunks) {
-        const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+      for await (const bytes of chunks) {
         if (bytes.length === 0) continue;
         const length = BigInt(bytes.length);
         const state = await lend(bytes, () => chdb.chdb_stream_append(stream, bytes, length));
@@ -211,7 +208,7 @@ export class NativeConnection {
 
   #errorOf(result: Pointer): Error | null {
     const text = this.#chdb.chdb_result_error(result);
-    return text ? parseError(new Deno.UnsafePointerView(text).getCString()) : null;
+    return text ? new EngineFault(new Deno.UnsafePointerView(text).getCString()) : null;
   }
 }
 

@@ -1,12 +1,13 @@
 /** The result of a SELECT, fetched from the embedded engine as it is read. */
 import { Readable } from "node:stream";
-import type { NativeConnection, NativeCursor, TextParams } from "./native_connection.ts";
+import type { EngineConnection } from "./engine_connection.ts";
+import type { NativeCursor, TextParams } from "./native_connection.ts";
 import type { StatementKiller } from "./statement_killer.ts";
 
 /** Options of {@link ResultStream.start}. */
 export interface ResultStreamOptions {
   /** Lent until `whenDone` is called. */
-  readonly connection: NativeConnection;
+  readonly connection: Pick<EngineConnection, "mark" | "openCursor">;
   readonly killer: StatementKiller;
   readonly sql: string;
   readonly format: string;

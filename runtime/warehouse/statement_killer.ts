@@ -1,5 +1,5 @@
 /** Ends running statements. */
-import type { NativeConnection } from "./native_connection.ts";
+import type { EngineConnection } from "./engine_connection.ts";
 
 /** How long a statement is given to end before it is told again, in milliseconds. */
 const AGAIN_MS = 25;
@@ -48,13 +48,16 @@ export class StatementKiller {
   }
 }
 
+/** What runs a KILL QUERY. */
+type KillConnection = Pick<EngineConnection, "run" | "close">;
+
 /** Kills by the mark of a connection of the embedded engine, over a connection of its own. */
 export class NativeKillChannel implements KillChannel {
-  readonly #open: () => Promise<NativeConnection>;
-  #connection: Promise<NativeConnection> | null = null;
+  readonly #open: () => Promise<KillConnection>;
+  #connection: Promise<KillConnection> | null = null;
 
   /** @param open opens the connection over which statements are killed; called at the first kill. */
-  constructor(open: () => Promise<NativeConnection>) {
+  constructor(open: () => Promise<KillConnection>) {
     this.#open = open;
   }
 

@@ -7,13 +7,16 @@
  * What it does not prove: how a server behaves (its time-outs, its limits, its quotas, KILL QUERY by
  * id, which is translated here), and anything of a cluster.
  */
-import { ClickHouseError } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { pipeline, Readable, type Transform } from "node:stream";
 import { parseArgs } from "node:util";
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { type Libchdb, loadLibchdb } from "../../runtime/warehouse/libchdb.ts";
-import { NativeConnection, type NativeResult } from "../../runtime/warehouse/native_connection.ts";
+import {
+  EngineFault,
+  NativeConnection,
+  type NativeResult,
+} from "../../runtime/warehouse/native_connection.ts";
 import { ResultStream } from "../../runtime/warehouse/result_stream.ts";
 import { isBlockwise, setStatement, splitFormat } from "../../runtime/warehouse/statement_text.ts";
 import { NativeKillChannel, StatementKiller } from "../../runtime/warehouse/statement_killer.ts";
@@ -277,8 +280,7 @@ function exceptionBlock(text: string, tag: string): Bytes {
 }
 
 function textOf(error: unknown): string {
-  if (!(error instanceof ClickHouseError)) return `Code: 1002. DB::Exception: ${error}`;
-  return `Code: ${error.code}. DB::Exception: ${error.message.trim()} (${error.type ?? "UNKNOWN"})`;
+  return error instanceof EngineFault ? error.message : `Code: 1002. DB::Exception: ${error}`;
 }
 
 function withSummary(headers: Headers, result: NativeResult): Headers {

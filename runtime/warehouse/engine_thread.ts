@@ -1,0 +1,95 @@
+/**
+ * The thread from which the engine is called. Whatever the engine starts inherits its priority, a
+ * little below that of the event loop: who asks for an answer that needs no statement does not wait
+ * behind those that do, and neither does what comes in.
+ *
+ * Runs in a worker of {@link EngineThread}; each message is a call of a method below.
+ */
+import { loadLibchdb } from "./libchdb.ts";
+import { EngineFault, NativeConnection, type NativeCursor } from "./native_connection.ts";
+import type { TextParams } from "./native_connection.ts";
+import { giveWay, MERGES, yieldMerges } from "./thread_priority.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Handles that the other side knows by their number. */
+class Held<T> {
+  readonly #held = new Map<number, T>();
+  #last = 0;
+
+  add(item: T): number {
+    this.#held.set(++this.#last, item);
+    return this.#last;
+  }
+
+  get(number: number): T {
+    return this.#held.get(number)!;
+  }
+
+  take(number: number): T {
+    const item = this.get(number);
+    this.#held.delete(number);
+    return item;
+  }
+}
+
+const connections = new Held<NativeConnection>();
+const cursors = new Held<NativeCursor>();
+
+const methods = {
+  /** Opens a connection; see {@link NativeConnection.open}. */
+  async open(library: string, dir: string, settings: Readonly<Record<string, string | number>>) {
+    const connection = await NativeConnection.open(loadLibchdb(library), dir, settings);
+    return { connection: connections.add(connection), mark: connection.mark };
+  },
+  yieldMerges: (connection: number) => yieldMerges(connections.get(connection), MERGES),
+  run: (connection: number, sql: string, format: string, params: TextParams) =>
+    connections.get(connection).run(sql, format, params),
+  insert: (connection: number, sql: string, format: string, bytes: Bytes[], params: TextParams) =>
+    connections.get(connection).insert(sql, format, bytes, params),
+  close: (connection: number) => connections.take(connection).close(),
+  async openCursor(connection: number, sql: string, format: string, params: TextParams) {
+    return cursors.add(await connections.get(connection).openCursor(sql, format, params));
+  },
+  fetch: (cursor: number) => cursors.get(cursor).fetch(),
+  closeCursor: (cursor: number) => cursors.take(cursor).close(),
+};
+
+/** What the thread can be asked to do. */
+export type EngineMethods = typeof methods;
+
+/** A call of a method. */
+export interface EngineCall {
+  readonly id: number;
+  readonly method: keyof EngineMethods;
+  readonly args: readonly unknown[];
+}
+
+/** What came of a call. */
+export type EngineAnswer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly fault: string; readonly ofEngine: boolean };
+
+/** The side of the worker; the global object's type is that of a page. */
+const port = self as unknown as {
+  onmessage: (message: MessageEvent<EngineCall>) => void;
+  postMessage(answer: EngineAnswer, transfer: Transferable[]): void;
+};
+
+port.onmessage = async ({ data: { id, method, args } }) => {
+  try {
+    const value = await (methods[method] as (...args: readonly unknown[]) => unknown)(...args);
+    port.postMessage({ id, value }, buffersOf(value));
+  } catch (error) {
+    const fault = error instanceof Error ? error.message : String(error);
+    port.postMessage({ id, fault, ofEngine: error instanceof EngineFault }, []);
+  }
+};
+
+/** The memory of a result, which goes over without being copied. */
+function buffersOf(value: unknown): Transferable[] {
+  const bytes = (value as { bytes?: unknown } | null)?.bytes ?? value;
+  return bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [];
+}
+
+giveWay();

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
+import { decimal, defineSchema, instant, integer, string, uint32 } from "../../runtime/events.ts";
+import { avg, count, definePlugin, max, mergeSql, min, sum, tumbling, uniq } from "twofold";
+import type { Plugin } from "../../runtime/plugin.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
+import { type MeasureRow, mergerOf } from "../../runtime/serving/merged_values.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+
+const dir = Deno.makeTempDirSync({ prefix: "merged-values-" });
+let warehouse: Warehouse;
+beforeAll(async () => {
+  warehouse = await openEmbeddedWarehouse({ dir, database: "merged", memoryLimitBytes: 1e9 });
+});
+afterAll(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+const things = defineSchema({
+  ...{ topic: "things", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  partitionKey: "thing",
+  fields: {
+    ...{ id: string(), at: instant(), thing: uint32() },
+    ...{ size: decimal({ scale: 3, nullable: true }), height: integer({ nullable: true }) },
+  },
+});
+const measures = {
+  ...{ n: count(), total: sum("size"), least: min("size"), tallest: max("height") },
+  ...{ mean: avg("size"), others: uniq("thing") },
+};
+
+function pluginWith(derive: Record<string, string>): Plugin {
+  return definePlugin({
+    ...{ name: "things", version: 1, summary: "", source: things, key: { thing: "thing" } },
+    ...{ measures, derive, stream: { window: tumbling("10s"), relation: { name: "stream_x" } } },
+    batch: { sql: "SELECT 1", grain: "hour", relation: { name: "batch_x" } },
+    present: { title: "", chart: "bar", by: "thing", sort: "-n" },
+  });
+}
+
+/** Expressions over the measures' columns, as authors of plugins may write them. */
+const expression: fc.Arbitrary<string> = fc.letrec<{ any: string }>((tie) => ({
+  any: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom("n", "total", "least", "tallest", "mean_sum", "mean_count", "others"),
+    fc.constantFrom("2", "0.5", "100", "3.25"),
+    fc.tuple(tie("any"), fc.constantFrom("+", "-", "*", "/"), tie("any")).map((t) => t.join(" ")),
+    tie("any").map((inner) => `(${inner})`),
+    tie("any").map((inner) => `-(${inner})`),
+  ),
+})).any;
+
+const decimals = fc.bigInt({ min: -(10n ** 14n), max: 10n ** 14n });
+const scaled = (value: bigint) => {
+  const digits = String(value < 0n ? -value : value).padStart(4, "0");
+  return `${value < 0n ? "-" : ""}${digits.slice(0, -3)}.${digits.slice(-3)}`;
+};
+const row = fc.record({
+  ...{ n: fc.nat(1000), total: decimals, least: fc.option(decimals), mean_sum: decimals },
+  tallest: fc.option(fc.bigInt({ min: -(2n ** 52n), max: 2n ** 52n })),
+  ...{ mean_count: fc.nat(3), others: fc.uniqueArray(fc.nat(20), { maxLength: 5 }) },
+}).map(({ n, total, least, mean_sum, tallest, mean_count, others }): MeasureRow => ({
+  ...{ n: String(n), total: scaled(total), least: least === null ? null : scaled(least) },
+  ...{ tallest: tallest === null ? null : String(tallest), mean_sum: scaled(mean_sum) },
+  ...{ mean_count: String(mean_count), others },
+}));
+
+/** The same by the engine. */
+async function bySql(plugin: Plugin, rows: readonly MeasureRow[]) {
+  const structure = plugin.measureColumns.map(({ name, sqlType }) => `${name} ${sqlType}`);
+  const data = rows.map((each) => JSON.stringify(each)).join("\n");
+  const merged = plugin.measureColumns.map((c) => `${mergeSql(c)} AS ${c.name}`).join(", ");
+  const shown = plugin.shownColumns.map(({ name, sql }) => `${sql} AS ${name}`).join(", ");
+  const [answer] = await warehouse.query(
+    `SELECT ${shown} FROM (SELECT ${merged} FROM format(JSONEachRow, '${
+      structure.join(", ").replaceAll("'", "\\'")
+    }', {data:String})) AS merged`,
+    { params: { data } },
+  );
+  return answer;
+}
+
+describe("laws of merging rows here", () => {
+  it("it gives what the engine's SQL gives, whatever is derived", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { minLength: 1, maxLength: 6 }),
+        expression,
+        async (rows, derived) => {
+          const plugin = pluginWith({ derived });
+          expect(mergerOf(plugin)!(rows)).toEqual(await bySql(plugin, rows));
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it("what is no arithmetic is left to the engine", () => {
+    for (
+      const derived of ["round(total)", "n % 2", "n > 1", "if(n > 1, 1, 0)", "n +", "(n", "n n"]
+    ) {
+      expect(mergerOf(pluginWith({ derived }))).toBe(null);
+    }
+  });
+});
