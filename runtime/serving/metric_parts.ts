@@ -85,7 +85,7 @@ export function speedPart(part: Part): string {
     ? []
     : [`(kind = ${SpeedKind.frontier} OR (${conditions.join(" AND ")}))`];
   const where = [
-    ...(query.layer === "speed" ? [] : [fromCut(cut)]),
+    ...fromWhere(query, cut),
     ...(tells === "frontier" ? ofRows : [`kind = ${SpeedKind.row}`, ...conditions]),
   ];
   const columns = [
@@ -108,7 +108,7 @@ PREWHERE ${where.join(" AND ") || "1"}`;
 export function speedVersions({ query, cut, logId, tables }: PartsInput): string {
   const { keyColumns, measureColumns } = tables.plugin;
   const where = [
-    ...(query.layer === "speed" ? [] : [fromCut(cut)]),
+    ...fromWhere(query, cut),
     ...[`kind = ${SpeedKind.row}`, ...rangeConditions(query, "window_start")],
     ...keyConditions(query),
   ];
@@ -199,6 +199,11 @@ function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] 
   if (!survivorsOnly) return [];
   const tuple = columns.length === 1 ? columns[0] : `(${columns.join(", ")})`;
   return [`${tuple} IN (SELECT arrayJoin(survivors))`];
+}
+
+/** The condition on blocks: what a layer reads of the speed table. */
+function fromWhere({ layer }: TypedQuery, cut: readonly bigint[]): string[] {
+  return layer === "speed" ? [] : [fromCut(cut)];
 }
 
 /**

@@ -15,7 +15,7 @@ describe("clusterStatements()", () => {
   movie_id UInt32, rating_count UInt64, rating_sum Decimal(18, 2), version UInt64,
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 )
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version) PARTITION BY partition
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)
 ORDER BY (partition, block, kind, movie_id, window_start)
 SETTINGS index_granularity = 1024`,
       `CREATE TABLE IF NOT EXISTS state_speed_ratings_v1_00000000_local_1 ON CLUSTER main AS state_speed_ratings_v1_00000000_local_1_local

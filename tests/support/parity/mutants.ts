@@ -34,11 +34,13 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
     patches: [{
       file: "runtime/serving/metric_parts.ts",
-      find: `...(query.layer === "speed" ? [] : [fromCut(cut)]),`,
+      find: `...fromWhere(query, cut),
+    ...(tells`,
       replace: `...(query.layer === "speed" || part.run === null
       ? []
       : [\`(kind = 1 OR window_start >= (SELECT max(bucket) + INTERVAL 1 HOUR FROM \${tables.batch}
-           WHERE level = \${BatchLevel.grain}))\`]),`,
+           WHERE level = \${BatchLevel.grain}))\`]),
+    ...(tells`,
     }],
   },
   {
