@@ -277,7 +277,29 @@ export class World {
     const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
     const wanted = expected(plugin.name, this.counted, frontier, bucket === "all" ? 0 : 3_600_000);
     const fault = difference(answered(plugin.name, answer.rows), wanted);
-    return fault === null ? null : `${layer} by ${bucket} up to ${frontier}: ${fault}`;
+    if (fault !== null) return `${layer} by ${bucket} up to ${frontier}: ${fault}`;
+    return bucket === "all" ? await this.#checkKeys(layer, answer.rows) : null;
+  }
+
+  /** The same for single keys, whose rows are merged another way. */
+  async #checkKeys(
+    layer: string,
+    rows: readonly Readonly<Record<string, unknown>>[],
+  ): Promise<string | null> {
+    const { plugin } = this.#options;
+    for (const row of [rows[0], rows.at(-1)]) {
+      if (row === undefined) continue;
+      const keys = Object.fromEntries(
+        plugin.keyColumns.map(({ name }) => [name, String(row[name])]),
+      );
+      const answer = await this.#serving.query(plugin.name, { layer, keys });
+      const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
+      const wanted = [...expected(plugin.name, this.counted, frontier, 0)]
+        .filter(([, of]) => Object.entries(keys).every(([k, v]) => String(of[k]) === v));
+      const fault = difference(answered(plugin.name, answer.rows), new Map(wanted));
+      if (fault !== null) return `${layer} of ${JSON.stringify(keys)} up to ${frontier}: ${fault}`;
+    }
+    return null;
   }
 
   /** Lets everything arrive, be archived and be computed, and compares all three layers. */
