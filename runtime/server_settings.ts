@@ -132,7 +132,7 @@ export const serverSettings = {
     "S3_PATH_STYLE",
     onOff,
     true,
-    "Whether the bucket is in the path, or else in the host's name",
+    "Whether the bucket is in the URL's path, or else in the host's name (virtual-host addressing)",
   ),
   s3Ca: open("S3_CA", file, "File of the authority that signed the store's, PEM"),
   clickhouseUrl: open(
