@@ -90,6 +90,12 @@ export const serverSettings = {
     file,
     "File of the authority that signed the brokers' and the token endpoint's, PEM",
   ),
+  kafkaCert: open(
+    "KAFKA_CERT",
+    file,
+    "File of the certificate that this process shows to the brokers (mutual TLS), PEM",
+  ),
+  kafkaKey: open("KAFKA_KEY", file, "File of its private key, PEM, without a passphrase"),
   kafkaSasl: open(
     "KAFKA_SASL",
     choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
@@ -126,7 +132,7 @@ export const serverSettings = {
     "S3_PATH_STYLE",
     onOff,
     true,
-    "Whether the bucket is in the path, or else in the host's name",
+    "Whether the bucket is in the URL's path, or else in the host's name (virtual-host addressing)",
   ),
   s3Ca: open("S3_CA", file, "File of the authority that signed the store's, PEM"),
   clickhouseUrl: open(
@@ -158,6 +164,8 @@ type Name = keyof typeof serverSettings;
 /** What has to be given with what, and why. */
 const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
   ["s3Endpoint", ["s3Bucket", "s3AccessKey", "s3SecretKey"], "an S3 store needs it"],
+  ["kafkaCert", ["kafkaKey"], "a certificate is shown by whoever has its key"],
+  ["kafkaKey", ["kafkaCert"], "a key proves a certificate"],
   ["kafkaTokenUrl", ["kafkaUser", "kafkaPassword"], "a token endpoint asks for it"],
   ["kafkaTokenScope", ["kafkaTokenUrl"], "it is told there"],
   ["clickhouseUrl", ["s3Endpoint"], "a ClickHouse server cannot read the archive in a folder"],
@@ -166,7 +174,22 @@ const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: strin
 
 /** Settings of servers that are of no use without others. */
 export function serverFaults(config: Config): ConfigFault[] {
-  return [...missing(config), ...loginFaults(config), ...roleFaults(config)];
+  return [
+    ...missing(config),
+    ...certificateFaults(config),
+    ...loginFaults(config),
+    ...roleFaults(config),
+  ];
+}
+
+/** In plain text nobody is shown a certificate. */
+function certificateFaults({ kafkaCert, kafkaTls }: Config): ConfigFault[] {
+  if (kafkaCert === null || kafkaCert === undefined || kafkaTls !== false) return [];
+  return [{
+    setting: serverSettings.kafkaTls.env,
+    wanted: `true beside ${serverSettings.kafkaCert.env}, because only TLS shows a certificate`,
+    got: "false",
+  }];
 }
 
 /** A login is a user and a password, or a token from one place. */

@@ -1,6 +1,7 @@
 /** Whether the S3 store is as Twofold needs it. */
-import type { S3StoreOptions } from "./s3_store.ts";
-import { openS3Store } from "./s3_store.ts";
+import { addressAdvice } from "./s3_address.ts";
+import { createS3Client } from "./s3_client.ts";
+import { S3Store, type S3StoreOptions } from "./s3_store.ts";
 import { type Check, clockCheck, failed, fine } from "../check.ts";
 
 const ANSWER_MS = 5000;
@@ -17,23 +18,25 @@ export async function* checkS3(
   );
   await answer?.body?.cancel();
   const server = answer?.headers.get("server") ?? "a server that does not tell its name";
+  const { client, agent } = createS3Client(options);
+  const store = new S3Store(client, agent, options);
   try {
-    const store = await openS3Store(options);
-    try {
-      yield fine("s3", `bucket "${bucket}" at ${endpoint}, ${server}`);
-      yield await rightsCheck(store);
-    } finally {
-      store.close();
-    }
+    await store.check();
+    yield fine("s3", `bucket "${bucket}" at ${endpoint}, ${server}`);
+    yield await rightsCheck(store);
   } catch (error) {
-    yield failed("s3", error, "see TWOFOLD_S3_ENDPOINT, _BUCKET and the keys; make the bucket");
+    const advice = addressAdvice(options, error as Error) ??
+      "see TWOFOLD_S3_ENDPOINT, _BUCKET, _PATH_STYLE and the keys; make the bucket";
+    yield failed("s3", error, advice);
     return;
+  } finally {
+    store.close();
   }
   const date = Date.parse(answer?.headers.get("date") ?? "");
   if (!Number.isNaN(date)) yield clockCheck("s3 clock", date, [beforeMs, now()], 1000);
 }
 
-async function rightsCheck(store: Awaited<ReturnType<typeof openS3Store>>): Promise<Check> {
+async function rightsCheck(store: S3Store): Promise<Check> {
   const name = `doctor/${crypto.randomUUID()}`;
   const bytes = new TextEncoder().encode("twofold\n");
   try {

@@ -2,20 +2,16 @@
 import { Client, S3Error } from "minio";
 import * as http from "node:http";
 import * as https from "node:https";
-import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+import { ExternalError, TwofoldError } from "../errors.ts";
 import { tlsAdvice } from "../tls_advice.ts";
+import { bucketUrl, endpointOf, type S3Address } from "./s3_address.ts";
 
 /** How a bucket is reached. */
-export interface S3Access {
-  /** `http://host:9000` or `https://s3.example.com`. */
-  readonly endpoint: string;
-  readonly bucket: string;
+export interface S3Access extends S3Address {
   /** Default `us-east-1`. */
   readonly region?: string;
   readonly accessKey: string;
   readonly secretKey: string;
-  /** Whether the bucket is in the path (`host/bucket`) or in the host's name (`bucket.host`). Default true. */
-  readonly pathStyle?: boolean;
   /** How long the store may be silent within a request, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
   /** The certificate of the authority that signed the store's, PEM. Default: the system's. */
@@ -45,10 +41,11 @@ const RETRIABLE = new Set([
 /**
  * Makes a client that asks each request once.
  *
- * @throws UserError for an endpoint that is none.
+ * @throws UserError for an endpoint that is none, or that ClickHouse would not understand.
  */
 export function createS3Client(access: S3Access): { client: Client; agent: http.Agent } {
   const url = endpointOf(access);
+  bucketUrl(access); // what ClickHouse is told later is refused now
   const useSSL = url.protocol === "https:";
   const module = useSSL ? https : http;
   const agent = new module.Agent({
@@ -74,15 +71,6 @@ export function createS3Client(access: S3Access): { client: Client; agent: http.
   return { client, agent };
 }
 
-/** The URL below which ClickHouse finds the objects; it ends with "/". */
-export function bucketUrl(access: S3Access): string {
-  const { protocol, host } = endpointOf(access);
-  const { bucket } = access;
-  return access.pathStyle ?? true
-    ? `${protocol}//${host}/${bucket}/`
-    : `${protocol}//${bucket}.${host}/`;
-}
-
 /** The client's error as one of Twofold's; what is not the store's own refusal may be tried again. */
 export function s3Error(action: string, cause: unknown): TwofoldError {
   if (cause instanceof TwofoldError) return cause;
@@ -100,18 +88,6 @@ export function s3Error(action: string, cause: unknown): TwofoldError {
 /** S3's code of an error, or null where it has none. */
 export function s3Code(error: unknown): string | null {
   return error instanceof S3Error ? error.code ?? null : null;
-}
-
-function endpointOf({ endpoint }: S3Access): URL {
-  const url = URL.parse(endpoint);
-  const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
-    url.password === "" && url.pathname === "/";
-  if (plain) return url;
-  throw new UserError(
-    "Cannot open the object store: its endpoint must be http:// or https:// and a host, without " +
-      "path, user and password",
-    { field: "endpoint" },
-  );
 }
 
 /** The client has no time-out of its own. */

@@ -5,7 +5,8 @@ import type { Clock } from "../clock.ts";
 import { ExternalError, retry, TwofoldError, UserError } from "../errors.ts";
 import type { ObjectInfo, ObjectStore, Warehouse } from "../ports.ts";
 import { assertObjectGlob, assertObjectName, sqlLiteral } from "./object_name.ts";
-import { bucketUrl, createS3Client, type S3Access, s3Code, s3Error } from "./s3_client.ts";
+import { addressAdvice, bucketUrl } from "./s3_address.ts";
+import { createS3Client, type S3Access, s3Code, s3Error } from "./s3_client.ts";
 
 /** Options of {@link openS3Store}. */
 export interface S3StoreOptions extends S3Access {
@@ -35,8 +36,17 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     return store;
   } catch (error) {
     store.close();
+    if (error instanceof TwofoldError) throw advised(error, options);
     throw error;
   }
+}
+
+function advised(error: TwofoldError, options: S3StoreOptions): TwofoldError {
+  const advice = addressAdvice(options, error);
+  if (advice === null) return error;
+  const { fault, retriable, field, cause } = error;
+  const Kind = fault === "user" ? UserError : ExternalError;
+  return new Kind(`${error.message}; ${advice}`, { retriable, field, cause });
 }
 
 /** Objects in a bucket. */
@@ -54,14 +64,26 @@ export class S3Store implements ObjectStore {
     this.#prefix = options.prefix === undefined ? "" : `${options.prefix}/`;
   }
 
-  /** Looks whether the bucket is there. */
+  /**
+   * Looks whether the bucket is there, by a listing: that is refused with a reason, and a store which
+   * does not see the bucket in the host's name answers with something else.
+   */
   async check(): Promise<void> {
     const { bucket, endpoint } = this.#options;
     const action = `open bucket "${bucket}" at ${endpoint}`;
-    const found = await this.#attempt(action, () => this.#client.bucketExists(bucket));
-    if (!found) {
-      throw new UserError(`Cannot ${action}: there is no such bucket`, { field: "bucket" });
-    }
+    await this.#attempt(action, async () => {
+      try {
+        await this.#client.listObjectsV2Query(bucket, this.#prefix, "", "", 1, "");
+      } catch (error) {
+        if (s3Code(error) === "NoSuchBucket") {
+          throw new UserError(`Cannot ${action}: there is no such bucket`, { field: "bucket" });
+        }
+        if ((error as Error).name !== "InvalidXMLError") throw error;
+        throw new ExternalError(`Cannot ${action}: its answer is no bucket's listing`, {
+          retriable: false,
+        });
+      }
+    });
   }
 
   /**

@@ -3,16 +3,24 @@ import type { S3StoreOptions } from "../archive/s3_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
-import type { KafkaAccess, KafkaLogin } from "../log/kafka/kafka_access.ts";
+import type { KafkaAccess, KafkaLogin, KafkaTls } from "../log/kafka/kafka_access.ts";
 import type { ServerWarehouseOptions } from "../warehouse/server_warehouse.ts";
 
-/** The brokers. @throws UserError when a certificate cannot be read, as all of these. */
+/** The brokers. @throws UserError when a certificate or a key cannot be read, as all of these. */
 export async function kafkaAccessOf(config: Config, clock: Clock): Promise<KafkaAccess> {
   return {
     brokers: config.kafkaBrokers!.split(","),
     sasl: await kafkaLoginOf(config, clock),
-    tls: config.kafkaTls ? { ca: await certificate(config.kafkaCa) } : undefined,
+    tls: config.kafkaTls ? await kafkaTlsOf(config) : undefined,
   };
+}
+
+async function kafkaTlsOf({ kafkaCa, kafkaCert, kafkaKey }: Config): Promise<KafkaTls> {
+  const ca = await certificate(kafkaCa);
+  if (kafkaCert === null) return { ca };
+  const { clientCertificate } = await import("../log/kafka/client_certificate.ts");
+  const [shown, key] = [await pem("certificate", kafkaCert), await pem("private key", kafkaKey!)];
+  return { ca, client: clientCertificate(shown, key) };
 }
 
 /** How to log in; nothing where the brokers ask nobody. */
@@ -67,12 +75,15 @@ export async function warehouseOptionsOf(config: Config): Promise<ServerWarehous
   };
 }
 
-/** The text of a certificate's file. */
+/** The text of an authority's file. */
 async function certificate(path: string | null): Promise<string | undefined> {
-  if (path === null) return undefined;
+  return path === null ? undefined : await pem("certificate", path);
+}
+
+async function pem(what: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UserError(`Cannot read the certificate "${path}"`, { cause });
+    throw new UserError(`Cannot read the ${what} "${path}"`, { cause });
   }
 }

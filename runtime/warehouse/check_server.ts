@@ -6,6 +6,9 @@ import { type Check, clockCheck, doubtful, failed, fine } from "../check.ts";
 /** From here on an error in the middle of a result is told as one. */
 const TOLD_FROM = 25.11;
 
+/** A server that does not reach the store tries for minutes. */
+const ARCHIVE_MS = 10_000;
+
 /** What the layers need, each under all names that grant it. */
 const NEEDED: readonly (readonly string[])[] = [
   ["SELECT"],
@@ -103,7 +106,8 @@ async function archiveCheck(
   try {
     await store.introduceTo(warehouse);
     const none = store.tableFunction(`doctor/none-${crypto.randomUUID()}*`, "value UInt8");
-    await warehouse.query(`SELECT count() FROM ${none}`);
+    const signal = AbortSignal.timeout(ARCHIVE_MS);
+    await warehouse.query(`SELECT count() FROM ${none}`, { signal });
     return fine(check, "ClickHouse reaches the S3 store by the same address");
   } catch (error) {
     const advice = "TWOFOLD_S3_ENDPOINT has to be reached from the ClickHouse server too";

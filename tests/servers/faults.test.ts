@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { describe, expect, it } from "testing";
+import { OwnServices } from "../support/own_services.ts";
 import { behindProxies } from "../support/server_proxies.ts";
-import { root } from "../support/running_engine.ts";
 import { Cluster, statusOf, SteadyProducer } from "../support/workers.ts";
 
 const PARTITIONS = 3;
@@ -12,72 +11,29 @@ const BURST_BYTES = 400 * 2 ** 20;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A broker of this test alone. */
-class OwnBroker {
-  readonly #dir: string;
-  brokers = "";
-
-  private constructor(dir: string) {
-    this.#dir = dir;
-  }
-
-  static async start(): Promise<OwnBroker> {
-    const broker = new OwnBroker(await Deno.makeTempDir({ prefix: "twofold-broker-" }));
-    await broker.up();
-    broker.brokers =
-      /TWOFOLD_KAFKA_BROKERS=(\S+)/.exec(await broker.#services("status", "--env"))![1];
-    return broker;
-  }
-
-  /** Starts it, where it was. */
-  async up(): Promise<void> {
-    await this.#services("up");
-  }
-
-  /** kill -9 */
-  async kill(): Promise<void> {
-    const { pid } = JSON.parse(await Deno.readTextFile(join(this.#dir, "kafka.json")));
-    Deno.kill(pid, "SIGKILL");
-  }
-
-  async close(): Promise<void> {
-    await this.#services("down");
-    await Deno.remove(this.#dir, { recursive: true });
-  }
-
-  async #services(verb: string, ...flags: string[]): Promise<string> {
-    const args = ["run", "-A", "tools/services/main.ts", verb, "--only", "kafka"];
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [...args, "--data", this.#dir, ...flags],
-      cwd: root,
-    }).output();
-    return new TextDecoder().decode(stdout);
-  }
-}
-
 describe("workers whose servers fail", () => {
   it("the Kafka broker is killed and comes back", async () => {
-    const broker = await OwnBroker.start();
-    const { brokers } = broker;
-    const env = { TWOFOLD_KAFKA_BROKERS: brokers };
+    const own = await OwnServices.start({ only: ["kafka"] });
+    const env = own.settings;
+    const brokers = env.TWOFOLD_KAFKA_BROKERS;
     const cluster = await Cluster.open({ partitions: PARTITIONS, env });
     const producer = SteadyProducer.start(cluster.topic, { brokers });
     try {
       await cluster.start(2);
       for (let kill = 0; kill < 2; kill++) {
         await pause(2000);
-        await broker.kill();
+        await own.kill("kafka");
         await pause(FAULT_MS);
-        await broker.up();
+        await own.up();
       }
       await pause(2000);
       await cluster.expectExact(await producer.stop());
       await cluster.stop();
     } finally {
-      await broker.up(); // else the producer would wait for ever
+      await own.up(); // else the producer would wait for ever
       await producer.stop();
       await cluster.close();
-      await broker.close();
+      await own.close();
     }
   });
 

@@ -21,6 +21,8 @@ export class SecureKafka {
     readonly port: number,
     /** Where plain text is spoken and nobody asked. */
     readonly plainPort: number,
+    /** Where a client shows a certificate that the authority of {@link SecureKafka.ca} signed. */
+    readonly mutualPort: number,
     /** The file of the authority's certificate. */
     readonly ca: string,
   ) {}
@@ -31,7 +33,7 @@ export class SecureKafka {
     const texts = await Promise.all([key, certificate].map((path) => Deno.readTextFile(path)));
     await Deno.writeTextFile(keystoreIn(dir), texts.join(""));
     const { port, innerPorts }: Endpoint = JSON.parse(await inOwnProcess("up", dir));
-    return new SecureKafka(dir, port, innerPorts[1], ca);
+    return new SecureKafka(dir, port, innerPorts[1], innerPorts[2], ca);
   }
 
   /** `host:port` of the listener. */
@@ -62,8 +64,8 @@ async function inOwnProcess(verb: "up" | "down", dir: string): Promise<string> {
 
 function serviceIn(dir: string): RunningService {
   const node = kafkaNode({
-    properties: (at) => propertiesOf(at, keystoreIn(dir)),
-    morePorts: 1,
+    properties: (at) => propertiesOf(at, dir),
+    morePorts: 2,
     formatArgs: SCRAM.flatMap((mechanism) => [
       "--add-scram",
       `${mechanism}=[name=${USER},password=${PASSWORD}]`,
@@ -72,19 +74,25 @@ function serviceIn(dir: string): RunningService {
   return new RunningService(node, { cache: cacheFolder(), run: join(dir, "run") });
 }
 
-function propertiesOf({ port, innerPorts: [controller, inner] }: Endpoint, keystore: string) {
+function propertiesOf({ port, innerPorts }: Endpoint, dir: string) {
+  const [controller, inner, mutual] = innerPorts;
+  const reached =
+    `SASL_SSL://127.0.0.1:${port},PLAINTEXT://127.0.0.1:${inner},MUTUAL://127.0.0.1:${mutual}`;
   const jaas = (mechanism: string, module: string) => [
     `listener.name.sasl_ssl.${mechanism.toLowerCase()}.sasl.jaas.config`,
     `${SECURITY}.${module};`,
   ];
   return {
-    "listeners":
-      `SASL_SSL://127.0.0.1:${port},PLAINTEXT://127.0.0.1:${inner},CONTROLLER://127.0.0.1:${controller}`,
-    "advertised.listeners": `SASL_SSL://127.0.0.1:${port},PLAINTEXT://127.0.0.1:${inner}`,
-    "listener.security.protocol.map": "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listeners": `${reached},CONTROLLER://127.0.0.1:${controller}`,
+    "advertised.listeners": reached,
+    "listener.security.protocol.map":
+      "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,MUTUAL:SSL,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "PLAINTEXT",
     "ssl.keystore.type": "PEM",
-    "ssl.keystore.location": keystore,
+    "ssl.keystore.location": keystoreIn(dir),
+    "listener.name.mutual.ssl.client.auth": "required",
+    "ssl.truststore.type": "PEM",
+    "ssl.truststore.location": join(dir, "ca.pem"),
     "sasl.enabled.mechanisms": MECHANISMS.join(","),
     ...Object.fromEntries([
       jaas("PLAIN", `plain.PlainLoginModule required user_${USER}="${PASSWORD}"`),

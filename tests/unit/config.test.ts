@@ -190,6 +190,19 @@ describe("settings of servers", () => {
     expect(faults({ ...bearer, ...login, ...plain }).map(([setting]) => setting))
       .toContain("TWOFOLD_KAFKA_TOKEN_URL");
   });
+  it("a certificate is shown with its key, and by TLS", () => {
+    const faults = (env: Record<string, string>) =>
+      faultsOf(() => readConfig({ command: "start", env })).faults
+        .map(({ setting, got }) => [setting, got]);
+    const cert = { TWOFOLD_KAFKA_CERT: "/run/client.pem" };
+    const key = { TWOFOLD_KAFKA_KEY: "/run/client.key" };
+    const tls = { TWOFOLD_KAFKA_TLS: "true" };
+    expect(faults({ ...tls, ...cert })).toEqual([["TWOFOLD_KAFKA_KEY", "none"]]);
+    expect(faults({ ...tls, ...key })).toEqual([["TWOFOLD_KAFKA_CERT", "none"]]);
+    expect(faults({ ...cert, ...key })).toEqual([["TWOFOLD_KAFKA_TLS", "false"]]);
+    const env = { ...tls, ...cert, ...key };
+    expect(readConfig({ command: "start", env }).kafkaKey).toBe("/run/client.key");
+  });
   it("ticks go to the topics that Twofold made, to all, to none, or to those named", () => {
     const read = (TWOFOLD_KAFKA_TICKS: string) =>
       readConfig({ command: "start", env: { TWOFOLD_KAFKA_TICKS } }).kafkaTicks;

@@ -2,6 +2,7 @@
 import type { KafkaConfig, SASLOptions } from "kafkajs";
 import type { Secret } from "../../setting_types.ts";
 import type { BearerTokens } from "./bearer_tokens.ts";
+import type { ClientCertificate } from "./client_certificate.ts";
 import "./kafka_quiet.ts";
 
 /** How to log in. */
@@ -13,6 +14,14 @@ export type KafkaLogin =
   }
   | { readonly mechanism: "oauthbearer"; readonly tokens: BearerTokens };
 
+/** How a connection is encrypted. */
+export interface KafkaTls {
+  /** PEM; only this authority is trusted. Default: the system's. */
+  readonly ca?: string;
+  /** Shown to brokers that ask for a certificate. Default: none. */
+  readonly client?: ClientCertificate;
+}
+
 /** Options of every connection. */
 export interface KafkaAccess {
   /** `host:port` of some brokers; they tell the others. */
@@ -20,8 +29,8 @@ export interface KafkaAccess {
   /** Default `twofold`. */
   readonly clientId?: string;
   readonly sasl?: KafkaLogin;
-  /** Encrypts; with `ca`, PEM, only that authority is trusted. Default: plain text. */
-  readonly tls?: { readonly ca?: string };
+  /** Default: plain text. */
+  readonly tls?: KafkaTls;
 }
 
 const CONNECT_MS = 5000, REQUEST_MS = 30_000;
@@ -43,7 +52,10 @@ export function kafkaConfig(access: KafkaAccess): KafkaConfig {
     reauthenticationThreshold: REAUTHENTICATION_MS,
     logLevel: 0,
     sasl: sasl && saslOptions(sasl),
-    ssl: tls && (tls.ca === undefined ? true : { ca: tls.ca }),
+    ssl: tls && {
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.client && { cert: tls.client.certificate, key: tls.client.key.reveal() }),
+    },
     retry: { retries: 4, initialRetryTime: 100, maxRetryTime: 2000 },
   };
 }

@@ -63,9 +63,16 @@ const ADVICE: readonly (readonly [says: RegExp, advice: string])[] = [
     "no TLS is spoken there: see TWOFOLD_KAFKA_TLS and the port in TWOFOLD_KAFKA_BROKERS",
   ],
   [
-    /closed connection/i,
-    "the listener may want TLS or a login: see TWOFOLD_KAFKA_TLS and TWOFOLD_KAFKA_SASL, and what " +
-    "the broker's log says",
+    /fatal alert: (\w*Certificate\w*|UnknownCA)/,
+    "the brokers want a certificate of this process, by an authority that they know: see " +
+    "TWOFOLD_KAFKA_CERT and TWOFOLD_KAFKA_KEY",
+  ],
+  // A certificate is refused when the client takes the connection for made: how it learns of that,
+  // by the alert or by a write that fails, is a matter of moments.
+  [
+    /closed connection|not connected|write after end/i,
+    "the listener may want TLS or a login: see TWOFOLD_KAFKA_TLS, TWOFOLD_KAFKA_SASL and " +
+    "TWOFOLD_KAFKA_CERT, and what the broker's log says",
   ],
 ];
 
