@@ -14,8 +14,6 @@ import { CompactionWorld, openCompactionLab } from "../support/compaction_world.
 import { rowOf } from "../support/decoding.ts";
 import { entry, place } from "../support/reading_entries.ts";
 
-const decoder = new TextDecoder();
-
 /** A record as the speed layer sees it. */
 type Seen = Record<string, unknown>;
 
