@@ -246,6 +246,34 @@ export interface Manifest {
   /** Least and greatest append time in milliseconds since 1970 UTC; null without records. */
   readonly appendMs: readonly [number, number] | null;
   readonly files: readonly ArchiveFile[];
+  /** The ticks of a compacted range; a single block has at most one, which is its last record. */
+  readonly ticks?: readonly ArchivedTick[];
+}
+
+/** A tick in a compacted range: the block that it ended is known by it. */
+export interface ArchivedTick {
+  readonly offset: bigint;
+  /** Greatest append time of the block that it ended, in milliseconds since 1970 UTC. */
+  readonly appendMs: number;
+}
+
+/** Gives back what the archive holds of one log, for who has to read below the log's start. */
+export interface ArchivedRecords {
+  /**
+   * From where on the archive holds `[from, to)` up to its end without a hole: an offset of
+   * `[from, to]`. Called once before {@link ArchivedRecords.read} goes there.
+   */
+  heldFrom(partition: number, from: bigint, to: bigint): Promise<bigint>;
+  /**
+   * Fills `columns` with the next records of `[from, to)` as decoding the log's own would; no row
+   * where nothing lies. Values and bytes are those that were decoded when they were archived. A tick
+   * has the greatest append time of its block. `columns.to` tells where the next read continues.
+   * Called by each reader in a loop, concurrently for different readers.
+   *
+   * @returns the records that could not be decoded, by row.
+   * @throws LogGapError when the archive does not hold `from`; ExternalError when it cannot be read.
+   */
+  read(partition: number, from: bigint, to: bigint, columns: Columns): Promise<DecodeFault[]>;
 }
 
 /** Reads the archive of one topic. */

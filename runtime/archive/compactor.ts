@@ -7,7 +7,7 @@ import { type BlockRange, manifestName } from "./archive_names.ts";
 import { writeCompactedFile } from "./compacted_file.ts";
 import { claimRange, type RangeStart, readClaim } from "./compaction_claim.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
-import { encodeManifest } from "./manifest.ts";
+import { encodeManifest, ticksOf } from "./manifest.ts";
 import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link Compactor}. */
@@ -149,7 +149,7 @@ export class Compactor {
       signal?.throwIfAborted();
       if (rows > 0) files.push(await writeCompactedFile(this.#options, range, day, rows, signal));
     }
-    const bytes = encodeManifest(merged(range, blocks, files));
+    const bytes = encodeManifest(merged(topic, range, blocks, files));
     await store.put(manifestName(topic, range, "compacted_manifests"), bytes, { ifAbsent: true });
     return true;
   }
@@ -174,6 +174,7 @@ export class Compactor {
 
 /** The manifest of a range of blocks. */
 function merged(
+  topic: string,
   { log, partition, start, end }: BlockRange,
   blocks: readonly Manifest[],
   files: readonly ArchiveFile[],
@@ -192,5 +193,7 @@ function merged(
     ...{ log, partition, start, end, files },
     ...{ records: sum("records"), events: sum("events"), deadLetters: sum("deadLetters") },
     ...{ eventMs: range("eventMs"), appendMs: range("appendMs") },
+    // The bounds of the blocks go with their manifests: who reads records back needs them.
+    ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(topic, block))),
   };
 }

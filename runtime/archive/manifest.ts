@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { ExternalError } from "../errors.ts";
-import type { ArchiveFile, Manifest } from "../ports.ts";
+import type { ArchivedTick, ArchiveFile, Manifest } from "../ports.ts";
+import type { ManifestKind } from "./archive_names.ts";
 
 /** The SHA-256 of a file, in hexadecimal. */
 export function sha256(bytes: Uint8Array): string {
@@ -23,6 +24,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       files: manifest.files.map(({ name, day, rows, sizeBytes, sha256 }) => {
         return { name, day, rows, sizeBytes, sha256 };
       }),
+      ticks: manifest.ticks?.map(({ offset, appendMs }) => [String(offset), appendMs]),
     },
     null,
     2,
@@ -66,7 +68,29 @@ export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
       sizeBytes: file.count("sizeBytes"),
       sha256: file.text("sha256", /^[0-9a-f]{64}$/),
     })),
+    ...(read.has("ticks") ? { ticks: read.ticks("ticks") } : {}),
   };
+}
+
+/**
+ * The ticks of a block or of a compacted range.
+ *
+ * @param name the manifest's name, for the error.
+ * @throws {ExternalError} not retriable, when a compacted range does not tell where its ticks lie.
+ */
+export function ticksOf(manifest: Manifest, kind: ManifestKind, name: string): ArchivedTick[] {
+  if (manifest.ticks !== undefined) return [...manifest.ticks];
+  const count = manifest.records - manifest.events - manifest.deadLetters;
+  if (count === 0) return [];
+  if (kind === "manifests") {
+    // A tick ends its block.
+    return [{ offset: manifest.end - 1n, appendMs: manifest.appendMs![1] }];
+  }
+  throw new ExternalError(
+    `Cannot read records back by manifest "${name}": it must tell where its ${count} ticks lie, ` +
+      `an earlier build wrote it`,
+    { retriable: false },
+  );
 }
 
 /** Reads the members of one JSON object, each with its check. */
@@ -112,6 +136,21 @@ class Reader {
       return [value[0], value[1]];
     }
     throw this.fault(member, "null or two numbers", value);
+  }
+
+  has(member: string): boolean {
+    return this.#members[member] !== undefined;
+  }
+
+  ticks(member: string): ArchivedTick[] {
+    const value = this.#members[member];
+    const isTick = (tick: unknown) =>
+      Array.isArray(tick) && tick.length === 2 && /^[0-9]{1,20}$/.test(String(tick[0])) &&
+      Number.isFinite(tick[1]);
+    if (!Array.isArray(value) || !value.every(isTick)) {
+      throw this.fault(member, "a list of offsets and times", value);
+    }
+    return value.map(([offset, appendMs]) => ({ offset: BigInt(offset), appendMs }));
   }
 
   list(member: string): Reader[] {

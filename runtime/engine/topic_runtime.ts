@@ -1,3 +1,4 @@
+import { openArchivedRecords } from "../archive/archived_records.ts";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
@@ -7,6 +8,7 @@ import { runOnSchedule } from "../batch/schedule.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
+import { hashIdentity } from "../decode/identity.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
@@ -91,6 +93,7 @@ async function openOver(
   const speed = await openSpeedLayer({
     schema,
     log,
+    archived: openArchivedRecords({ schema, store, warehouse, logId: log.id, hashIdentity }),
     plugins: tables,
     warehouse,
     createDecoder,

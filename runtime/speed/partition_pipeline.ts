@@ -1,17 +1,14 @@
 import { BlockWalk } from "../blocks.ts";
-import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
+import { allocateColumns, type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import type { EventSchema } from "../events.ts";
-import type { Decoder, EventLog, RecordChunk } from "../ports.ts";
 import type { LedgerPartition } from "./ledger.ts";
 import type { PluginPartition } from "./plugin_partition.ts";
+import { RecordSource, type SourceParts } from "./record_source.ts";
 import { RepeatIndex } from "./repeats.ts";
 
 /** What a {@link PartitionPipeline} is made of. */
-export interface PipelineParts {
-  readonly log: EventLog;
+export interface PipelineParts extends SourceParts {
   readonly schema: EventSchema;
-  readonly partition: number;
-  readonly decoder: Decoder;
   readonly blockSize: number;
   readonly horizon: number;
   /** A block bound: where reading starts. The horizon before it is read without emitting. */
@@ -29,7 +26,7 @@ const CHUNK_RECORDS = 8192;
 
 /**
  * The straight line of the speed layer for one partition: chunk of records → columns → repeats →
- * block segments → cells of every plugin. It does no I/O but reading the log; flushing is its
+ * block segments → cells of every plugin. It does no I/O but reading records; flushing is its
  * caller's.
  */
 export class PartitionPipeline {
@@ -40,9 +37,11 @@ export class PartitionPipeline {
   readonly #columns: Columns;
   readonly #repeats: RepeatIndex;
   readonly #walk: BlockWalk;
+  readonly #source: RecordSource;
   #position: bigint;
   #readAppendMs = Infinity;
-  #primed = false;
+  /** How far the horizon before the start was read; null before the first read. */
+  #primed: bigint | null = null;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -53,6 +52,7 @@ export class PartitionPipeline {
     this.#repeats = new RepeatIndex(parts.horizon);
     this.#walk = new BlockWalk(parts.blockSize, parts.start);
     this.#position = parts.start;
+    this.#source = new RecordSource(parts);
   }
 
   /** The fetch position. */
@@ -69,58 +69,46 @@ export class PartitionPipeline {
    * Reads and applies the next chunk.
    *
    * @returns whether it moved; false at the end of the log.
-   * @throws LogGapError when the log does not hold the position.
+   * @throws LogGapError when neither the log nor the archive holds the position.
    */
   async step(): Promise<boolean> {
-    if (!this.#primed) await this.#prime();
-    const chunk = await this.#read(this.#position);
-    if (chunk.to === chunk.from) return false;
-    this.#apply(chunk);
+    await this.#prime();
+    const faults = await this.#source.read(this.#position, this.#columns);
+    if (this.#columns.to === this.#position) return false;
+    this.#apply(faults);
     return true;
   }
 
-  /** Reads the horizon before the start, so that repeats of what lies there are known. */
+  /**
+   * Reads the horizon before the start, so that repeats of what lies there are known. A read that
+   * fails is tried again by the next step, from where it failed.
+   */
   async #prime(): Promise<void> {
-    const { log, partition, start, horizon, decoder } = this.#parts;
-    const bounds = await log.bounds(partition);
-    const horizonStart = start - BigInt(horizon);
-    let from = horizonStart > bounds.start ? horizonStart : bounds.start;
-    while (from < start) {
-      const chunk = await log.read(partition, from, {
-        maxRecords: Math.min(CHUNK_RECORDS, Number(start - from)),
-      });
-      if (chunk.to === chunk.from) break;
-      // A read may run past the start over a gap or to the end of a stored chunk: cut it there.
-      const cut = before(chunk, start);
-      decoder.decode(cut, this.#columns);
+    const { start, horizon } = this.#parts;
+    if (this.#primed === null) {
+      const wanted = start - BigInt(horizon);
+      this.#primed = await this.#source.heldFrom(wanted > 0n ? wanted : 0n);
+    }
+    while (this.#primed < start) {
+      await this.#source.read(this.#primed, this.#columns, start);
+      if (this.#columns.to === this.#primed) break;
       this.#repeats.mark(this.#columns);
-      from = cut.to;
+      this.#primed = this.#columns.to;
     }
-    this.#primed = true;
   }
 
-  async #read(from: bigint): Promise<RecordChunk> {
-    const chunk = await this.#parts.log.read(this.partition, from, { maxRecords: CHUNK_RECORDS });
-    if (chunk.from !== from) {
-      throw new RangeError(
-        `Cannot read partition ${this.partition}: wanted ${from}, got ${chunk.from}`,
-      );
-    }
-    return chunk;
-  }
-
-  #apply(chunk: RecordChunk): void {
+  #apply(faults: readonly DecodeFault[]): void {
     const columns = this.#columns;
-    const faults = this.#parts.decoder.decode(chunk, columns);
+    const { to } = columns;
     this.#repeats.mark(columns);
     const isTick = (row: number) => columns.status[row] === RowStatus.tick;
     for (const segment of this.#walk.segments(columns, isTick)) {
       for (const plugin of this.plugins) this.#guard(plugin, () => plugin.apply(segment));
       this.ledger?.apply(columns, segment, faults);
     }
-    for (const plugin of this.plugins) plugin.advance(chunk.to);
-    this.ledger?.advance(chunk.to);
-    this.#position = chunk.to;
+    for (const plugin of this.plugins) plugin.advance(to);
+    this.ledger?.advance(to);
+    this.#position = to;
     if (columns.count > 0) this.#readAppendMs = columns.appendMs[columns.count - 1];
   }
 
@@ -132,13 +120,4 @@ export class PartitionPipeline {
       this.#parts.onPluginFault(plugin, error);
     }
   }
-}
-
-/** The part of a chunk that lies below `end`. */
-function before(chunk: RecordChunk, end: bigint): RecordChunk {
-  if (chunk.to <= end) return chunk;
-  const endDelta = Number(end - chunk.from);
-  let count = chunk.count;
-  while (count > 0 && chunk.offsetDelta[count - 1] >= endDelta) count--;
-  return { ...chunk, to: end, count };
 }

@@ -7,6 +7,7 @@ import type { LedgerPartition } from "./ledger.ts";
 import { PartitionPipeline } from "./partition_pipeline.ts";
 import { PluginPartition } from "./plugin_partition.ts";
 import { checkAgainstLog, type PluginResume, resumePlugin } from "./resume.ts";
+import type { TrimmedRange } from "./record_source.ts";
 import type { SpeedLayerOptions } from "./speed_layer.ts";
 
 /** A plugin on the partition. */
@@ -29,6 +30,7 @@ export class PartitionRun {
   readonly #flusher: Flusher;
   readonly #plugins: Map<string, PluginState>;
   readonly #stop = new AbortController();
+  readonly #told = new Set<string>();
   #error: string | null = null;
 
   /** @param resume by plugin, in the order of the layer's plugins, where the tables stand. */
@@ -101,11 +103,11 @@ export class PartitionRun {
     const points = [...states.map((state) => state.resume), ...(ledger ? [ledger.resume] : [])];
     if (points.length === 0) return;
     const { partition } = this;
-    const { log } = this.#options;
+    const { log, archived } = this.#options;
     const restarts: Promise<void>[] = [];
     try {
       for (const point of points) {
-        await this.#retry(() => checkAgainstLog(log, partition, point), signal);
+        await this.#retry(() => checkAgainstLog(log, partition, point, archived), signal);
       }
       const pipeline = new PartitionPipeline({
         ...this.#options,
@@ -114,6 +116,7 @@ export class PartitionRun {
         decoder: this.#options.createDecoder(this.#options.schema),
         start: points.map((point) => point.block).reduce((a, b) => a < b ? a : b),
         plugins: (columns) => states.map((state) => this.#adopt(state, columns)),
+        onTrimmed: (range) => this.#tell(range),
         onPluginFault: (at, error) => {
           const state = this.#plugins.get(at.plugin.name)!;
           restarts.push(this.#restart(state, error, signal));
@@ -136,6 +139,19 @@ export class PartitionRun {
     const { log, onProblem } = this.#options;
     this.#error = error instanceof Error ? error.message : String(error);
     onProblem(`partition ${this.partition} of ${log.topic} stopped`, error);
+  }
+
+  /** Tells that retention ran past what has to be read; its pipelines ask for the same ranges. */
+  #tell({ from, to, archived }: TrimmedRange): void {
+    const { log, onProblem } = this.#options;
+    const range = `offsets [${from}, ${to}) of partition ${this.partition} of ${log.topic}`;
+    const message = archived
+      ? `The log no longer holds ${range}: they are read from the archive`
+      : `Neither the log nor the archive holds ${range}: an event that repeats one of them counts ` +
+        `until the next batch run`;
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    onProblem(message, undefined);
   }
 
   #adopt(state: PluginState, columns: Columns): PluginPartition {

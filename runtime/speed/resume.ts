@@ -1,4 +1,4 @@
-import { type EventLog, type Warehouse } from "../ports.ts";
+import type { ArchivedRecords, EventLog, Warehouse } from "../ports.ts";
 import { LogGapError } from "../errors.ts";
 import { createSpeedTable, type PluginTables, speedColumns, SpeedKind } from "../tables.ts";
 import { encodeFrontier } from "./encode_cells.ts";
@@ -25,7 +25,7 @@ export async function resumePlugin(
   warehouse: Warehouse,
   tables: PluginTables,
   log: EventLog,
-  facts: { blockSize: number; horizon: number },
+  facts: { blockSize: number; horizon: number; archived?: ArchivedRecords },
   partitions: readonly number[] = partitionsOf(log),
 ): Promise<PluginResume[]> {
   await warehouse.command(createSpeedTable(tables, log.id));
@@ -51,7 +51,7 @@ export async function resumePlugin(
       });
       continue;
     }
-    const block = await firstBlock(log, partition, facts);
+    const block = await firstBlock(log, partition, facts, facts.archived);
     const writer = new RowBinaryWriter(256);
     encodeFrontier(writer, tables.plugin, { partition, block, version: block });
     await warehouse.insert(
@@ -68,20 +68,28 @@ export async function resumePlugin(
  * bound that is known without reading (a multiple of the block size) with a whole horizon before it.
  * What lies below is archived, so the next batch run covers it.
  *
- * Retention leaves room for such a bound. If there is none (the horizon was raised since), the last
- * bound in the log has to do: repeats of what was trimmed then stand until the batch sees them.
+ * Twofold's own retention leaves room for such a bound. If there is none (a broker's retention, or a
+ * horizon that was raised since), it is the first bound in the log whose horizon the archive holds,
+ * else the last bound: repeats of what was trimmed then stand until the batch sees them.
  */
 async function firstBlock(
   log: EventLog,
   partition: number,
   facts: { blockSize: number; horizon: number },
+  archived?: ArchivedRecords,
 ): Promise<bigint> {
   const { start, end } = await log.bounds(partition);
   if (start === 0n) return 0n;
   const size = BigInt(facts.blockSize);
-  const whole = (start + BigInt(facts.horizon) + size - 1n) / size * size;
+  const horizon = BigInt(facts.horizon);
+  const boundFrom = (offset: bigint) => (offset + size - 1n) / size * size;
   const last = end / size * size;
-  return whole <= last ? whole : last;
+  const whole = boundFrom(start + horizon);
+  if (whole <= last) return whole;
+  const first = boundFrom(start) < last ? boundFrom(start) : last;
+  const before = first > horizon ? first - horizon : 0n;
+  const held = await archived?.heldFrom(partition, before, start) ?? start;
+  return held <= before ? first : last;
 }
 
 /** All partitions of a log. */
@@ -97,9 +105,10 @@ export async function resumeLedger(
   warehouse: Warehouse,
   facts: LedgerFacts,
   log: EventLog,
+  archived?: ArchivedRecords,
 ): Promise<LedgerHistory[]> {
   await warehouse.command(createLedgerTable(ledgerTable(facts, log.id)));
-  return await readLedger(warehouse, facts, log);
+  return await readLedger(warehouse, facts, log, archived);
 }
 
 /** {@link resumeLedger} of a table that is there. */
@@ -107,6 +116,7 @@ export async function readLedger(
   warehouse: Warehouse,
   facts: LedgerFacts,
   log: EventLog,
+  archived?: ArchivedRecords,
 ): Promise<LedgerHistory[]> {
   const table = ledgerTable(facts, log.id);
   const rows = await warehouse.query<Record<string, number>>(
@@ -130,7 +140,7 @@ export async function readLedger(
   const histories: LedgerHistory[] = [];
   for (let partition = 0; partition < log.partitionCount(); partition++) {
     const row = known.get(partition);
-    const start = row ? 0n : await firstBlock(log, partition, facts);
+    const start = row ? 0n : await firstBlock(log, partition, facts, archived);
     histories.push({
       resume: {
         block: row ? BigInt(row.open_block) : start,
@@ -154,15 +164,17 @@ export async function readLedger(
 }
 
 /**
- * Checks that the log still holds what a partition has to read next.
+ * Checks that what a partition has to read next is still there: in the log, or below its start in
+ * the archive.
  *
- * @throws LogGapError when the log ends below what was read from it (truncated or restored), or
- * begins above it (retention ran past us).
+ * @throws LogGapError when the log ends below what was read from it (truncated or restored), or when
+ * retention ran past the open block and the archive does not hold what is missing.
  */
 export async function checkAgainstLog(
   log: EventLog,
   partition: number,
   point: ResumePoint,
+  archived?: ArchivedRecords,
 ): Promise<void> {
   const { start, end } = await log.bounds(partition);
   const at = { topic: log.topic, partition, offset: point.frontier };
@@ -173,10 +185,14 @@ export async function checkAgainstLog(
       at,
     );
   }
-  if (start > point.block) {
+  const held = start > point.block
+    ? await archived?.heldFrom(partition, point.block, start) ?? start
+    : point.block;
+  if (held > point.block) {
     throw new LogGapError(
       `Cannot resume partition ${partition} of ${log.topic}: the log begins at offset ${start}, ` +
-        `above the open block ${point.block}: retention ran past it. Raise the plugins' version to start anew`,
+        `above the open block ${point.block}: retention ran past it, and the archive does not hold ` +
+        `[${point.block}, ${held}). Bring its files back, or raise the plugins' version to start anew`,
       at,
     );
   }

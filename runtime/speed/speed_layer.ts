@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../frontier.ts";
-import type { Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
+import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
 import type { SpeedLayer } from "../services.ts";
 import { soleMember } from "../sole_member.ts";
 import { type PluginTables, SpeedKind } from "../tables.ts";
@@ -15,6 +15,8 @@ import { Standings } from "./standings.ts";
 export interface SpeedLayerOptions {
   readonly schema: EventSchema;
   readonly log: EventLog;
+  /** What the log no longer holds. Default: nothing. */
+  readonly archived?: ArchivedRecords;
   readonly plugins: readonly PluginTables[];
   readonly warehouse: Warehouse;
   readonly createDecoder: (schema: EventSchema) => Decoder;
@@ -259,11 +261,11 @@ export class LogSpeedLayer implements SpeedLayer {
    */
   async take(partitions: readonly number[]): Promise<void> {
     if (partitions.length === 0) return;
-    const { warehouse, log, ledger: facts, plugins } = this.#options;
+    const { warehouse, log, archived, ledger: facts, plugins } = this.#options;
     const resume = await Promise.all(
       plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
     );
-    const histories = await resumeLedger(warehouse, facts, log);
+    const histories = await resumeLedger(warehouse, facts, log, archived);
     for (const [i, partition] of partitions.entries()) {
       const points = resume.map((of) => of[i]);
       points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "testing";
-import { decodeManifest, encodeManifest, sha256 } from "../../runtime/archive/manifest.ts";
+import { coveredFrom } from "../../runtime/archive/archived_ranges.ts";
+import { decodeManifest, encodeManifest, sha256, ticksOf } from "../../runtime/archive/manifest.ts";
 import { LogGapError, TwofoldError } from "../../runtime/errors.ts";
 import { RecordKind } from "../../runtime/ports.ts";
 import {
@@ -234,6 +235,21 @@ describe("Archiver", () => {
   });
 });
 
+describe("coveredFrom()", () => {
+  const block = (start: bigint, end: bigint) => ({ log: "a", partition: 0, start, end });
+
+  it("tells from where on ranges reach the end without a hole", () => {
+    expect(coveredFrom([block(0n, 4n), block(4n, 9n)], 2n, 8n)).toBe(2n);
+    expect(coveredFrom([block(0n, 4n), block(5n, 7n), block(7n, 8n)], 2n, 8n)).toBe(5n);
+    expect(coveredFrom([block(3n, 8n)], 2n, 8n)).toBe(3n);
+  });
+
+  it("tells the end where they do not reach it", () => {
+    expect(coveredFrom([block(0n, 4n), block(4n, 7n)], 2n, 8n)).toBe(8n);
+    expect(coveredFrom([], 2n, 8n)).toBe(8n);
+  });
+});
+
 describe("decodeManifest()", () => {
   const manifest = {
     ...{ log: "memory-1", partition: 3, start: 0n, end: 2n ** 60n },
@@ -243,6 +259,21 @@ describe("decodeManifest()", () => {
 
   it("gives back what encodeManifest() took", () => {
     expect(decodeManifest(encodeManifest(manifest), "m")).toEqual(manifest);
+    const compacted = { ...manifest, ticks: [{ offset: 2n ** 60n, appendMs: 7 }] };
+    expect(decodeManifest(encodeManifest(compacted), "m")).toEqual(compacted);
+  });
+
+  it("tells the ticks: a block's is its last record, those of a compacted range are listed", () => {
+    const block = { ...manifest, records: 3, events: 1, deadLetters: 1, end: 9n };
+    const tick = { offset: 8n, appendMs: manifest.appendMs[1] };
+    expect(ticksOf(block, "manifests", "m")).toEqual([tick]);
+    expect(ticksOf({ ...block, records: 2 }, "manifests", "m")).toEqual([]);
+    const ticks = [{ offset: 3n, appendMs: 5 }];
+    expect(ticksOf({ ...block, ticks }, "compacted_manifests", "m")).toEqual(ticks);
+    // Where an earlier build compacted, block bounds are not known any more.
+    expect(() => ticksOf(block, "compacted_manifests", "m")).toThrow(
+      'Cannot read records back by manifest "m": it must tell where its 1 ticks lie',
+    );
   });
 
   it("names the member that is wrong", () => {
@@ -255,6 +286,7 @@ describe("decodeManifest()", () => {
     expect(broken('"start": "0"', '"start": 0')).toThrow("start must be");
     expect(broken('"version": 1', '"version": 2')).toThrow("version must be 1, got 2");
     expect(broken("2013-07-20", "x")).toThrow("day must be");
+    expect(broken("{", '{ "ticks": [3],')).toThrow("ticks must be a list of offsets and times");
     expect(broken("{", "")).toThrow("it is not JSON");
   });
 });

@@ -1,9 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
+import { Archiver } from "../../runtime/archive/archiver.ts";
+import { openLocalStore } from "../../runtime/archive/local_store.ts";
+import { allocateColumns } from "../../runtime/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { hashIdentity } from "../../runtime/decode/identity.ts";
+import { ExternalError } from "../../runtime/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import {
+  type ArchivedRecords,
+  type RecordChunk,
+  RecordKind,
+  type Warehouse,
+} from "../../runtime/ports.ts";
+import { ledgerTable } from "../../runtime/speed/ledger.ts";
+import { resumePlugin } from "../../runtime/speed/resume.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
-import { tablesOf } from "../../runtime/tables.ts";
+import { SpeedKind, tablesOf } from "../../runtime/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { openLaboratory, plugins } from "../support/parity/law.ts";
@@ -22,6 +35,15 @@ const view = (id: number, minute = 0) =>
     timestamp: new Date(Date.UTC(2024, 2, 1, 0, minute)).toISOString(),
   });
 
+const ledgerFacts = (log: MemoryLog) => ({
+  topic: log.topic,
+  schemaVersion: 1,
+  decoderVersion: 1,
+  blockSize: BLOCK_SIZE,
+  horizon: HORIZON,
+  lateAfterMs: 10_000,
+});
+
 describe("the speed layer", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;
   let warehouse: Warehouse;
@@ -34,12 +56,18 @@ describe("the speed layer", () => {
   const views = () => plugins.get("popular_movies")!.plugin;
   const users = () => plugins.get("user_stats")!.plugin;
 
-  async function open(log: MemoryLog, own: readonly Plugin[], generation: string) {
+  async function open(
+    log: MemoryLog,
+    own: readonly Plugin[],
+    generation: string,
+    archived?: ArchivedRecords,
+  ) {
     const clock = new ManualClock(Date.UTC(2024, 2, 2));
     const told: string[] = [];
     const speed = await openSpeedLayer({
       schema: own[0].source,
       log,
+      archived,
       plugins: own.map((plugin) => tablesOf(plugin, generation)),
       warehouse,
       createDecoder,
@@ -47,14 +75,7 @@ describe("the speed layer", () => {
       blockSize: BLOCK_SIZE,
       horizon: HORIZON,
       flushIntervalMs: 10,
-      ledger: {
-        topic: log.topic,
-        schemaVersion: 1,
-        decoderVersion: 1,
-        blockSize: BLOCK_SIZE,
-        horizon: HORIZON,
-        lateAfterMs: 10_000,
-      },
+      ledger: ledgerFacts(log),
       onProblem: (message) => told.push(message),
     });
     const stop = new AbortController();
@@ -129,6 +150,164 @@ describe("the speed layer", () => {
     expect(second.speed.partition(0).error).toMatch(/Raise the plugins' version/);
   });
 
+  describe("where the log's retention ran past it", () => {
+    let cases = 0;
+
+    /** A log that is archived as far as its blocks are closed, and the archive read back. */
+    async function archive(log: MemoryLog) {
+      const schema = views().source;
+      const store = await openLocalStore(`${laboratory.dir}/archive${++cases}`);
+      const archiver = new Archiver({
+        ...{ schema, log, store, clock: new ManualClock(0), blockSize: BLOCK_SIZE },
+        createDecoder: () => createDecoder(schema),
+      });
+      const end = await archiver.archiveClosed(0);
+      const records = { schema, store, warehouse, logId: log.id, hashIdentity };
+      return { end, store, archived: openArchivedRecords(records) };
+    }
+
+    const place = (log: MemoryLog, events: readonly (number | string | "tick")[]) => {
+      for (const event of events) {
+        log.nowMs += 7;
+        if (event === "tick") log.place(0, { kind: RecordKind.tick });
+        else log.place(0, { value: typeof event === "number" ? view(event, event % 50) : event });
+      }
+    };
+    // Retries across every seam, late events, what is no event, a gap, ticks in and at blocks' ends.
+    const before = [0, 1, 2, "no event", 3, "tick", 4, 2, 5, 6, 7, 8, 9, 10, "", 11, 12, 0, 13, 14];
+    const after = [14, 15, "tick", 16, 4, "{", 17, 18, 19, "tick", "tick", 20, 21, 17, 22, 23, 24];
+    const last = [24, 15, 15, 24, "[]", 26, 27];
+
+    /** What the tables hold of a log, whatever its name. */
+    async function written(log: MemoryLog, own: readonly Plugin[], generation: string) {
+      const rowsOf = (sql: string) => warehouse.query(`SELECT * EXCEPT (version) FROM ${sql}`);
+      const ledger = { ...ledgerFacts(log) };
+      return {
+        plugins: await Promise.all(own.map((plugin) => {
+          const table = tablesOf(plugin, generation).speed(log.id);
+          return rowsOf(
+            `(SELECT * FROM ${table} FINAL WHERE kind != ${SpeedKind.frontier}) ORDER BY ALL`,
+          );
+        })),
+        ledger: await rowsOf(`(SELECT * FROM ${ledgerTable(ledger, log.id)} FINAL) ORDER BY block`),
+        letters: await warehouse.query(
+          `SELECT partition, offset, field, reason, value FROM dead_letters FINAL
+           WHERE log = {log:String} ORDER BY offset`,
+          { params: { log: log.id } },
+        ),
+      };
+    }
+
+    /** Lets one process read a part and end, and another read the rest, maybe off a shorter log. */
+    async function story(id: string, keep: ((end: bigint) => bigint) | null) {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id, partitions: 1 });
+      const own = [views(), users()];
+      place(log, before);
+      const first = await open(log, own, "gone");
+      await settle(first.speed, first.clock, log, views());
+      await first.close();
+      place(log, after);
+      log.skipTo(0, log.endOf(0) + 9n);
+      place(log, last);
+      const { end, archived } = await archive(log);
+      if (keep !== null) await log.trim(0, keep(end));
+      const second = await open(log, own, "gone", archived);
+      for (const plugin of own) await settle(second.speed, second.clock, log, plugin);
+      await second.close();
+      const { events, repeats, deadLetters, error } = second.speed.partition(0);
+      expect(error).toBe(null);
+      return {
+        told: second.told,
+        totals: { events, repeats, deadLetters },
+        tables: await written(log, own, "gone"),
+      };
+    }
+
+    it("writes the very rows from the archive that the whole log would have given", async () => {
+      const whole = await story("gone-whole", null);
+      expect(whole.told).toEqual([]);
+      expect(whole.totals).toEqual({ events: 30, repeats: 6, deadLetters: 4 });
+      // All that is archived, up to the middle of a block, and a part of the horizon only.
+      for (const [i, below] of [0n, 7n, 36n].entries()) {
+        const trimmed = await story(`gone-${i}`, (end) => end - below);
+        expect(trimmed.tables).toEqual(whole.tables);
+        expect(trimmed.totals).toEqual(whole.totals);
+        expect(trimmed.told).toHaveLength(1);
+        expect(trimmed.told[0]).toMatch(
+          /no longer holds offsets \[\d+, \d+\) of partition 0 of movie-.*read from the archive/,
+        );
+      }
+    });
+
+    it("stops where the archive does not hold the open block either, and says what to do", async () => {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id: "lost", partitions: 1 });
+      place(log, before);
+      const first = await open(log, [views()], "lost");
+      await settle(first.speed, first.clock, log, views());
+      await first.close();
+      place(log, after);
+      const { end, archived } = await archive(log);
+      await log.trim(0, end + 2n);
+      const second = await open(log, [views()], "lost", archived);
+      await second.close();
+      expect(second.speed.partition(0).error).toBe(
+        "Cannot resume partition 0 of movie-viewing-events: the log begins at offset 34, above the " +
+          "open block 16: retention ran past it, and the archive does not hold [16, 34). Bring its " +
+          "files back, or raise the plugins' version to start anew",
+      );
+    });
+
+    it("stops where the archive lacks files that its manifests list", async () => {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id: "lacking", partitions: 1 });
+      place(log, before);
+      const { end, archived, store } = await archive(log);
+      await log.trim(0, end);
+      for await (const { name } of store.list(`${log.topic}/events/`)) await store.remove(name);
+      const columns = allocateColumns(views().source, 4);
+      await expect(archived.read(0, 0n, end, columns)).rejects.toThrow(
+        "Cannot read offsets [0, 16) of partition 0 of movie-viewing-events back: their manifests " +
+          "count 13 events, the files hold 0",
+      );
+    });
+
+    it("goes on with the repeats that it can know where a part of the horizon is lost", async () => {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id: "unknown", partitions: 1 });
+      place(log, before);
+      const first = await open(log, [views()], "unknown");
+      await settle(first.speed, first.clock, log, views());
+      await first.close();
+      place(log, [3, 12]);
+      await log.trim(0, 10n);
+      const second = await open(log, [views()], "unknown");
+      await settle(second.speed, second.clock, log, views());
+      await second.close();
+      // Event 12 lies in what is left, event 3 in what is lost; the first process knew one repeat.
+      expect(second.speed.partition(0)).toMatchObject({ events: 17, repeats: 2 });
+      expect(second.told).toEqual([
+        "Neither the log nor the archive holds offsets [0, 10) of partition 0 of " +
+        "movie-viewing-events: an event that repeats one of them counts until the next batch run",
+      ]);
+    });
+
+    it("starts a new generation at the log's first bound where the archive holds its horizon", async () => {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id: "short", partitions: 1 });
+      place(log, before);
+      for (let id = 15; id < 55; id++) place(log, [id]);
+      const { archived } = await archive(log);
+      await log.trim(0, 20n);
+      const startOf = async (generation: string, given?: ArchivedRecords) => {
+        // No bound of the log has such a horizon before it.
+        const facts = { blockSize: BLOCK_SIZE, horizon: 4 * BLOCK_SIZE, archived: given };
+        const tables = tablesOf(views(), generation);
+        const [{ block }] = await resumePlugin(warehouse, tables, log, facts);
+        return block;
+      };
+      expect(await startOf("short1", archived)).toBe(32n);
+      // Where nobody has the horizon, as little as can be lies near what is missing.
+      expect(await startOf("short2")).toBe(48n);
+    });
+  });
+
   it("resumes at the open block and counts nothing twice", async () => {
     const log = new MemoryLog({ topic: "movie-viewing-events", id: "resumed", partitions: 1 });
     let id = 0;
@@ -143,6 +322,31 @@ describe("the speed layer", () => {
       expect({ events, repeats }).toEqual({ events: id, repeats: round });
       await close();
     }
+  });
+
+  it("goes on where a read of the horizon failed", async () => {
+    let failing = 0;
+    class Failing extends MemoryLog {
+      override read(partition: number, from: bigint): Promise<RecordChunk> {
+        if (--failing === 0) {
+          return Promise.reject(new ExternalError("Cannot read: the test said so"));
+        }
+        return super.read(partition, from, { maxRecords: 5 });
+      }
+    }
+    const log = new Failing({ topic: "movie-viewing-events", id: "failing", partitions: 1 });
+    for (let i = 0; i < 20; i++) log.place(0, { value: view(i) });
+    const first = await open(log, [views()], "failing");
+    await settle(first.speed, first.clock, log, views());
+    await first.close();
+    for (const id of [14, 20]) log.place(0, { value: view(id) });
+    // The third of the horizon's four reads.
+    failing = 3;
+    const second = await open(log, [views()], "failing");
+    await settle(second.speed, second.clock, log, views());
+    await second.close();
+    expect(failing).toBeLessThan(0);
+    expect(second.speed.partition(0)).toMatchObject({ events: 21, repeats: 1, error: null });
   });
 
   it("starts a new generation on a trimmed log at a bound with a horizon before it", async () => {

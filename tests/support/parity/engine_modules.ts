@@ -19,6 +19,8 @@ export async function loadEngine(base: URL = root) {
     archiver,
     compactor,
     reader,
+    records,
+    identity,
     batch,
     serving,
   ] = await Promise.all([
@@ -37,6 +39,10 @@ export async function loadEngine(base: URL = root) {
     at<typeof import("../../../runtime/archive/archive_reader.ts")>(
       "runtime/archive/archive_reader.ts",
     ),
+    at<typeof import("../../../runtime/archive/archived_records.ts")>(
+      "runtime/archive/archived_records.ts",
+    ),
+    at<typeof import("../../../runtime/decode/identity.ts")>("runtime/decode/identity.ts"),
     at<typeof import("../../../runtime/batch/batch_layer.ts")>("runtime/batch/batch_layer.ts"),
     at<typeof import("../../../runtime/serving/serving.ts")>("runtime/serving/serving.ts"),
   ]);
@@ -50,6 +56,8 @@ export async function loadEngine(base: URL = root) {
     ...archiver,
     ...compactor,
     ...reader,
+    ...records,
+    ...identity,
     ...batch,
     ...serving,
   };

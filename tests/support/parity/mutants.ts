@@ -122,4 +122,25 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "a horizon that ends where the log begins",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: "runtime/speed/partition_pipeline.ts",
+      find: `this.#primed = await this.#source.heldFrom(wanted > 0n ? wanted : 0n);`,
+      replace: `const { start: first } = await this.#parts.log.bounds(this.partition);
+      this.#primed = wanted > first ? wanted : first;`,
+    }],
+  },
+  {
+    name: "blocks of the archive without the ticks that ended them",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: "runtime/archive/archived_records.ts",
+      find: `const ticks = ticksIn(schema.topic, part);`,
+      replace: `const ticks = ticksIn(schema.topic, part).slice(0, 0);`,
+    }],
+  },
 ];

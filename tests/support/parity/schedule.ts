@@ -128,6 +128,7 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
       return null;
     case "compact":
       await world.compact();
+      await world.trim();
       return null;
     case "batch":
       await world.batch().run();

@@ -194,6 +194,17 @@ export class World {
     }
   }
 
+  /**
+   * Retention runs past whoever reads: of what is archived the log keeps a few offsets of each
+   * partition, none of them or more than a horizon, wherever blocks end.
+   */
+  async trim(): Promise<void> {
+    const archived = (await this.#archiveReader().frontier())[this.log.id] ?? [];
+    for (const [partition, end] of archived.entries()) {
+      await this.log.trim(partition, end - this.#end(partition) % BigInt(HORIZON + 5));
+    }
+  }
+
   /** Compacts what it can, a few blocks at a time, and removes what that has replaced. */
   async compact(): Promise<void> {
     const { engine, plugin, warehouse } = this.#options;
@@ -348,6 +359,10 @@ export class World {
     const facts = { blockSize: BLOCK_SIZE, horizon: HORIZON };
     const points = await engine.resumePlugin(warehouse, this.tables, this.log, facts);
     const histories = await engine.resumeLedger(warehouse, this.#ledgerFacts(), this.log);
+    const archived = engine.openArchivedRecords({
+      ...{ schema: plugin.source, store: this.#store, warehouse, logId: this.log.id },
+      hashIdentity: engine.hashIdentity,
+    });
     const held = new HeldWarehouse(warehouse);
     const pipelines = points.map((point, partition) => {
       const history = histories[partition];
@@ -355,6 +370,7 @@ export class World {
       return new engine.PartitionPipeline({
         ...facts,
         log: this.log,
+        archived,
         schema: plugin.source,
         partition,
         decoder: engine.createDecoder(plugin.source),

@@ -1,0 +1,254 @@
+import type { Columns, DecodeFault } from "../columns.ts";
+import { ExternalError, LogGapError } from "../errors.ts";
+import type { EventSchema } from "../events.ts";
+import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports.ts";
+import { archivedRanges, coveredFrom, rangesAt } from "./archived_ranges.ts";
+import { ArchivedSlice, type IdentityHash } from "./archived_slice.ts";
+import {
+  beforeFile,
+  deadLettersName,
+  filePrefix,
+  type ManifestKind,
+  manifestName,
+} from "./archive_names.ts";
+import { eventColumns, structureOf } from "./archive_relation.ts";
+import { ticksOf } from "./manifest.ts";
+import { ManifestChain } from "./manifest_chain.ts";
+import { readManifests } from "./read_manifests.ts";
+
+/** Options of {@link openArchivedRecords}. */
+export interface ArchivedRecordsOptions {
+  readonly schema: EventSchema;
+  readonly store: ObjectStore;
+  /** Reads the Parquet files. */
+  readonly warehouse: Warehouse;
+  /** The log whose records are wanted. */
+  readonly logId: string;
+  /** As the decoder hashes. */
+  readonly hashIdentity: IdentityHash;
+  /** Offsets that are fetched at once. Default 65,536: as many as a block has at most. */
+  readonly sliceOffsets?: number;
+}
+
+/** Blocks that are fetched at once. */
+const SLICE_BLOCKS = 64;
+/** Slices that readers have begun and not ended, one of each reader. */
+const MAX_SLICES = 8;
+/** Above so many days one `*` is cheaper than their names. */
+const MAX_NAMED_DAYS = 366;
+
+const letterColumns: readonly (readonly [string, string])[] = [
+  ["log", "String"],
+  ["partition", "UInt32"],
+  ["offset", "UInt64"],
+  ["append_time", "DateTime64(3, 'UTC')"],
+  ["field", "String"],
+  ["reason", "String"],
+  ["value", "String"],
+];
+
+/**
+ * Opens the archive of one log for reading its records back. What the manifests cover is held, and
+ * every file that they list has to be there with its rows: a hole is never read as nothing.
+ *
+ * @example
+ * ```ts
+ * import { openArchivedRecords } from "./archived_records.ts";
+ * import { hashIdentity } from "../decode/identity.ts";
+ * import { defineSchema, instant, string } from "../events.ts";
+ * import type { ObjectStore, Warehouse } from "../ports.ts";
+ * const records = openArchivedRecords({
+ *   schema: defineSchema({
+ *     topic: "t", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
+ *     fields: { id: string(), at: instant() },
+ *   }),
+ *   store: { async *list() {} } as unknown as ObjectStore,
+ *   warehouse: {} as Warehouse,
+ *   logId: "local-1",
+ *   hashIdentity,
+ * });
+ * // Nothing is archived, so nothing is held.
+ * if (await records.heldFrom(0, 3n, 9n) !== 9n) throw new Error("unexpected");
+ * ```
+ */
+export function openArchivedRecords(options: ArchivedRecordsOptions): ArchivedRecords {
+  return new ArchiveOfLog(options);
+}
+
+class ArchiveOfLog implements ArchivedRecords {
+  readonly #options: ArchivedRecordsOptions;
+  readonly #compacted: ManifestChain;
+  /** Begun slices by the partition and the position at which they go on. */
+  readonly #slices = new Map<string, ArchivedSlice>();
+
+  constructor(options: ArchivedRecordsOptions) {
+    this.#options = options;
+    this.#compacted = new ManifestChain(
+      options.schema.topic,
+      options.store,
+      "compacted_manifests",
+    );
+  }
+
+  async heldFrom(partition: number, from: bigint, to: bigint): Promise<bigint> {
+    if (from >= to) return to;
+    return coveredFrom(await this.#ranges(partition, from, to), from, to);
+  }
+
+  async read(
+    partition: number,
+    from: bigint,
+    to: bigint,
+    columns: Columns,
+  ): Promise<DecodeFault[]> {
+    const key = `${partition} ${from}`;
+    const slice = this.#slices.get(key) ?? await this.#fetch(partition, from, to);
+    this.#slices.delete(key);
+    const faults = slice.fill(columns);
+    if (!slice.isDone) this.#keep(`${partition} ${slice.position}`, slice);
+    return faults;
+  }
+
+  #keep(key: string, slice: ArchivedSlice): void {
+    this.#slices.set(key, slice);
+    // Left by readers that have stopped; one that goes on fetches anew.
+    if (this.#slices.size > MAX_SLICES) this.#slices.delete([...this.#slices.keys()][0]);
+  }
+
+  #ranges(partition: number, from: bigint, to: bigint) {
+    const { schema: { topic }, store, logId: log } = this.#options;
+    return archivedRanges(store, { topic, log, partition }, this.#compacted, from, to);
+  }
+
+  async #fetch(partition: number, from: bigint, to: bigint): Promise<ArchivedSlice> {
+    const { schema, store, hashIdentity, sliceOffsets = 65_536 } = this.#options;
+    const until = from + BigInt(sliceOffsets) < to ? from + BigInt(sliceOffsets) : to;
+    const group = rangesAt(await this.#ranges(partition, from, until), from, SLICE_BLOCKS);
+    const last = group.at(-1);
+    if (last === undefined) {
+      throw new LogGapError(
+        `Cannot read records of ${schema.topic} back: the archive does not hold offset ${from} ` +
+          `of partition ${partition}`,
+        { topic: schema.topic, partition, offset: from },
+      );
+    }
+    const end = last.end < until ? last.end : until;
+    const manifests: Manifest[] = [];
+    for await (const manifest of readManifests(store, schema.topic, group, last.kind)) {
+      manifests.push(manifest);
+    }
+    const part = { partition, from, end, kind: last.kind, manifests };
+    const [events, deadLetters] = [await this.#events(part), await this.#deadLetters(part)];
+    const ticks = ticksIn(schema.topic, part);
+    return new ArchivedSlice({
+      ...{ schema, hashIdentity, partition, from, end, events, deadLetters, ticks },
+    });
+  }
+
+  /** The events of a part as RowBinary. */
+  async #events(part: ArchivePart): Promise<Uint8Array> {
+    const { schema, store, logId } = this.#options;
+    const files = part.manifests.flatMap((manifest) => manifest.files);
+    if (files.length === 0) return new Uint8Array();
+    const columns = eventColumns(schema);
+    const others = schema.fieldNames.filter((name) => name !== schema.eventTime);
+    const days = [...new Set(files.map(({ day }) => day))];
+    const named = days.length > MAX_NAMED_DAYS ? "*" : `{${days.join(",")}}`;
+    const folder = part.kind === "manifests" ? "events" : "compacted";
+    const glob = `${schema.topic}/${folder}/dt=${days.length === 1 ? days[0] : named}/` +
+      `${filePrefix(logId, part.partition)}*.parquet`;
+    return await this.#rows(part, {
+      from: store.tableFunction(glob, structureOf(columns)),
+      where: isOneOf(files.map(({ name }) => name)),
+      columns: ["offset", "append_time", "event_time", ...others],
+      rows: files.reduce((sum, { rows }) => sum + rows, 0),
+      // Which the files tell without being read.
+      counted: "count()",
+      what: "events",
+    });
+  }
+
+  /** The dead letters of a part as RowBinary. They stay in the files of their blocks. */
+  async #deadLetters(part: ArchivePart): Promise<Uint8Array> {
+    const { schema: { topic }, store, logId } = this.#options;
+    const { partition, kind } = part;
+    const manifests = part.manifests.filter(({ deadLetters }) => deadLetters > 0);
+    if (manifests.length === 0) return new Uint8Array();
+    const glob = `${topic}/dead_letters/${filePrefix(logId, partition)}*.parquet`;
+    const within = ({ start, end }: Manifest) =>
+      `(_file >= '${beforeFile(logId, partition, start)}'
+    AND _file < '${beforeFile(logId, partition, end)}')`;
+    return await this.#rows(part, {
+      from: store.tableFunction(glob, structureOf(letterColumns)),
+      where: kind === "manifests"
+        ? isOneOf(manifests.map((manifest) => deadLettersName(topic, manifest)))
+        : `(${manifests.map(within).join(" OR ")})`,
+      columns: ["offset", "append_time", "field", "reason", "value"],
+      rows: manifests.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
+      // What a dead process wrote of other bounds and without a manifest may be among the files.
+      counted: "uniqExact(offset)",
+      what: "dead letters",
+    });
+  }
+
+  /**
+   * Rows of a part in the order of their offsets.
+   *
+   * @throws ExternalError when the files do not hold the rows that the manifests count.
+   */
+  async #rows(part: ArchivePart, question: RowQuestion): Promise<Uint8Array> {
+    const { schema, warehouse } = this.#options;
+    const { partition, from, end } = part;
+    const source = `FROM ${question.from} WHERE ${question.where}`;
+    const [{ rows }] = await warehouse.query<{ rows: number | string }>(
+      `SELECT ${question.counted} AS rows ${source}`,
+    );
+    if (Number(rows) !== question.rows) {
+      throw new ExternalError(
+        `Cannot read offsets [${from}, ${end}) of partition ${partition} of ${schema.topic} back: ` +
+          `their manifests count ${question.rows} ${question.what}, the files hold ${rows}`,
+        { topic: schema.topic, partition, offset: from, retriable: false },
+      );
+    }
+    const stream = await warehouse.stream(
+      `SELECT ${question.columns.join(", ")} ${source}
+  AND offset >= {from:UInt64} AND offset < {end:UInt64}
+ORDER BY offset LIMIT 1 BY offset`,
+      "RowBinary",
+      { params: { from, end } },
+    );
+    return await new Response(stream).bytes();
+  }
+}
+
+/** Offsets `[from, end)` of a partition, and the manifests that cover them. */
+interface ArchivePart {
+  readonly partition: number;
+  readonly from: bigint;
+  readonly end: bigint;
+  readonly kind: ManifestKind;
+  readonly manifests: readonly Manifest[];
+}
+
+interface RowQuestion {
+  /** The table function. */
+  readonly from: string;
+  readonly where: string;
+  readonly columns: readonly string[];
+  /** What the manifests count. */
+  readonly rows: number;
+  readonly counted: string;
+  readonly what: string;
+}
+
+/** The condition for files of the given names. */
+function isOneOf(names: readonly string[]): string {
+  const files = names.map((name) => `'${name.slice(name.lastIndexOf("/") + 1)}'`);
+  return `_file IN (${[...new Set(files)].join(", ")})`;
+}
+
+function ticksIn(topic: string, { manifests, kind, from, end }: ArchivePart) {
+  return manifests
+    .flatMap((manifest) => ticksOf(manifest, kind, manifestName(topic, manifest, kind)))
+    .filter(({ offset }) => offset >= from && offset < end);
+}

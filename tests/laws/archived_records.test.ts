@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
+import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
+import {
+  allocateColumns,
+  type Columns,
+  type DecodeFault,
+  RowStatus,
+} from "../../runtime/columns.ts";
+import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { hashIdentity } from "../../runtime/decode/identity.ts";
+import { RecordSource, type TrimmedRange } from "../../runtime/speed/record_source.ts";
+import { readings } from "../support/archive_world.ts";
+import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
+import { rowOf } from "../support/decoding.ts";
+import { entry, place } from "../support/reading_entries.ts";
+
+/** A record as the speed layer sees it. */
+type Seen = Record<string, unknown>;
+
+const cases = fc.record({
+  entries: fc.array(entry, { minLength: 5, maxLength: 60, size: "max" }),
+  /** Compactions, each with or without the removal of what it replaced. */
+  compactions: fc.array(fc.boolean(), { maxLength: 3 }),
+  capacity: fc.integer({ min: 1, max: 9 }),
+  sliceOffsets: fc.constantFrom(5, 40, 65_536),
+  /** Where the log begins, in hundredths of what is archived, and reading, in hundredths of that. */
+  trimmed: fc.oneof(fc.constant(100), fc.integer({ min: 0, max: 100 })),
+  from: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100 })),
+});
+
+function sourceOf(
+  world: CompactionWorld,
+  sliceOffsets: number,
+  told: TrimmedRange[] = [],
+): RecordSource {
+  const { log, inner: store, warehouse } = world;
+  return new RecordSource({
+    ...{ log, partition: 0, decoder: createDecoder(readings) },
+    archived: openArchivedRecords({
+      ...{ schema: readings, store, warehouse, logId: log.id, hashIdentity },
+      sliceOffsets,
+    }),
+    onTrimmed: (range) => told.push(range),
+  });
+}
+
+/** All records from `from` on, and where each chunk ended. */
+async function readAll(source: RecordSource, from: bigint, columns: Columns) {
+  const records: Seen[] = [];
+  const ends: bigint[] = [];
+  for (let at = from;; at = columns.to) {
+    const faults = await source.read(at, columns);
+    if (columns.to === at) return { records, ends };
+    expect([columns.from, columns.partition]).toEqual([at, 0]);
+    for (let row = 0; row < columns.count; row++) records.push(seen(columns, row, faults));
+    ends.push(columns.to);
+  }
+}
+
+function seen(columns: Columns, row: number, faults: readonly DecodeFault[]): Seen {
+  const { value: _value, unknown: _unknown, ...rest } = rowOf(columns, row);
+  if (rest.status === RowStatus.tick) {
+    // Of a tick only the greatest append time of its block is known.
+    return { status: rest.status, offset: rest.offset };
+  }
+  if (rest.status === RowStatus.deadLetter) {
+    const { field, reason } = faults.find((fault) => fault.row === row)!;
+    const bytes = columns.bytes.slice(columns.valueStart[row], columns.valueEnd[row]);
+    return { ...rest, field, reason, bytes: [...bytes] };
+  }
+  const fields = Object.entries(rest.fields as Record<string, { isNull?: number }>)
+    .map(([name, field]) => [name, field.isNull === 1 ? null : field]);
+  return { ...rest, fields: Object.fromEntries(fields) };
+}
+
+describe("ArchivedRecords laws", () => {
+  let lab: Awaited<ReturnType<typeof openCompactionLab>>;
+  let count = 0;
+  beforeAll(async () => {
+    lab = await openCompactionLab();
+  });
+  afterAll(() => lab.close());
+  const openWorld = () => CompactionWorld.open(lab.warehouse, `${lab.dir}/case${++count}`);
+
+  it("a trimmed log and the archive give the records of the whole log, from wherever one reads", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        cases,
+        async ({ entries, compactions, capacity, sliceOffsets, ...parts }) => {
+          const world = await openWorld();
+          for (const [index, each] of entries.entries()) await place(world.log, each, index);
+          await world.archive();
+          for (const removes of compactions) {
+            await world.compactor({ maxRows: 6 }).compactOnce();
+            if (!removes) continue;
+            const collector = world.compactor();
+            await collector.collectGarbage();
+            world.passGrace();
+            await collector.collectGarbage();
+          }
+          const archived = (await world.reader().frontier())[world.log.id]?.[0] ?? 0n;
+          const trimmed = archived * BigInt(parts.trimmed) / 100n;
+          const from = trimmed * BigInt(parts.from) / 100n;
+          const columns = allocateColumns(readings, capacity);
+          const wanted = await readAll(sourceOf(world, sliceOffsets), from, columns);
+
+          await world.log.trim(0, trimmed);
+          const told: TrimmedRange[] = [];
+          const found = await readAll(sourceOf(world, sliceOffsets, told), from, columns);
+          expect(found.records).toEqual(wanted.records);
+          expect(found.ends.at(-1)).toBe(wanted.ends.at(-1));
+          if (from === trimmed) return expect(told).toEqual([]);
+          expect(told).toEqual([{ from, to: trimmed, archived: true }]);
+          // The log takes over at its first offset, whatever chunk that cuts short.
+          expect(found.ends).toContain(trimmed);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,104 @@
+import { Partitioners } from "kafkajs";
+import { describe, expect, it } from "testing";
+import { eventually } from "../support/eventually.ts";
+import { testKafka } from "../support/kafka_topic.ts";
+import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
+import { eventsIn, expectParity } from "../support/parity_of_layers.ts";
+import { RunningEngine } from "../support/running_engine.ts";
+import { allServerSettings } from "../support/server_settings.ts";
+
+const TOPIC = "movie-viewing-events";
+const around = { aroundMs: Date.UTC(2026, 0, 5, 20), lateDays: 3 };
+const READ_FROM_ARCHIVE = /no longer holds offsets .* they are read from the archive/;
+
+/** Sends records as other people's programs do, the same user always to the same partition. */
+async function produce(topic: string, events: readonly (MovieEvent | string)[]): Promise<void> {
+  const producer = testKafka().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  const messages = events.map((event) =>
+    typeof event === "string"
+      ? { key: "1", value: event }
+      : { key: String(event.user_id), value: JSON.stringify(event) }
+  );
+  await producer.send({ topic, messages });
+  await producer.disconnect();
+}
+
+/** Lets the broker remove what lies below `offsets`, by partition, as its retention does. */
+async function removeBelow(topic: string, offsets: readonly string[]): Promise<void> {
+  const admin = testKafka().admin();
+  await admin.connect();
+  await admin.fetchTopicMetadata({ topics: [topic] }); // which kafkajs needs for the next
+  const partitions = offsets.map((offset, partition) => ({ partition, offset }));
+  await admin.deleteTopicRecords({ topic, partitions });
+  await admin.disconnect();
+}
+
+/** The state of every partition of the one topic. */
+async function partitionsOf(engine: RunningEngine) {
+  return (await engine.status()).topics[0].partitions;
+}
+
+/** Waits until all blocks are archived, by an engine that computes no windows. */
+async function archivedAll(engine: RunningEngine): Promise<string[]> {
+  const partitions = await eventually(
+    "all blocks archived",
+    () => partitionsOf(engine),
+    (all) => all.every(({ archived, log_end }) => archived === log_end),
+    { deadlineMs: 180_000, pauseMs: 250 },
+  );
+  return partitions.map(({ archived }) => String(archived));
+}
+
+describe("Kafka's retention that ran past a worker", () => {
+  it("the archive gives the open block and the horizon: every event counts once, in both layers", async () => {
+    const dir = await Deno.makeTempDir();
+    const unique = crypto.randomUUID().slice(0, 8);
+    const env = {
+      ...allServerSettings(),
+      TWOFOLD_KAFKA_PREFIX: `gone-${unique}.`,
+      TWOFOLD_S3_PREFIX: `gone/${unique}`,
+      TWOFOLD_CLICKHOUSE_DATABASE: `gone_${unique}`,
+      TWOFOLD_BLOCK_SIZE: "256",
+      TWOFOLD_HORIZON: "4096",
+    };
+    const topic = env.TWOFOLD_KAFKA_PREFIX + TOPIC;
+    const read = take(movieEvents({ seed: 1, firstUser: 1000, ...around }), 700);
+    const unread = take(movieEvents({ seed: 2, firstUser: 2000, ...around }), 900);
+
+    let engine = await RunningEngine.open({ dir, env });
+    await produce(topic, read);
+    await engine.allArchived();
+    await engine.close();
+
+    // While nobody computes windows, more is archived, retries and what is no event among it.
+    engine = await RunningEngine.open({ dir, env: { ...env, TWOFOLD_ROLES: "archive,serve" } });
+    await produce(topic, [...unread, ...read.slice(0, 40), "no event", ...unread.slice(0, 30)]);
+    const archived = await archivedAll(engine);
+    await engine.close();
+    // And the broker removes all of it, of one partition all but the last ten offsets.
+    const kept = archived.map((end, i) => i === 0 ? String(BigInt(end) - 10n) : end);
+    await removeBelow(topic, kept);
+
+    engine = await RunningEngine.open({ dir, env });
+    await produce(topic, [...read.slice(100, 160), ...unread.slice(100, 170)]);
+    await produce(topic, take(movieEvents({ seed: 3, firstUser: 3000, ...around }), 100));
+    await engine.batch();
+    const partitions = await partitionsOf(engine);
+    expect(partitions.map(({ error }) => error)).toEqual(partitions.map(() => null));
+    expect(await eventsIn(engine, "merged")).toBe(1700);
+    await expectParity(engine);
+    const sum = (pick: "events" | "repeats" | "dead_letters") =>
+      partitions.reduce((total, each) => total + each[pick], 0);
+    expect([sum("events"), sum("repeats"), sum("dead_letters")]).toEqual([1700, 200, 1]);
+    // It is told, once for each partition and each range.
+    const told = engine.faults.filter((fault) => READ_FROM_ARCHIVE.test(fault));
+    expect(told).toEqual(engine.faults);
+    expect(new Set(told).size).toBe(told.length);
+    for (const [partition, start] of kept.entries()) {
+      expect(told.join("\n")).toContain(`, ${start}) of partition ${partition} of ${TOPIC}`);
+    }
+    await engine.close();
+    await Deno.remove(dir, { recursive: true });
+  });
+});
