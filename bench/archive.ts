@@ -48,10 +48,10 @@ for (let round = 0; round < 8; round++) {
     at = chunk.to;
   }
   const before = performance.now();
-  const byDay = block.days();
+  const byDay = await Array.fromAsync(block.days());
   const sorted = performance.now();
   for (const [, order] of byDay) {
-    bytes += encodeEvents(block, order, { log: "bench-1", partition: 0 }).length;
+    bytes += (await encodeEvents(block, order, { log: "bench-1", partition: 0 })).length;
   }
   const encodeMs = performance.now() - sorted;
   const total = collectMs + sorted - before + encodeMs;

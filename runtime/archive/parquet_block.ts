@@ -31,9 +31,13 @@ export interface BlockPlace {
  * @param rows as {@link BlockRows.days} gives them.
  * @returns a whole Parquet file; the same input gives the same bytes.
  */
-export function encodeEvents(block: BlockRows, rows: Uint32Array, place: BlockPlace): Uint8Array {
+export async function encodeEvents(
+  block: BlockRows,
+  rows: Uint32Array,
+  place: BlockPlace,
+): Promise<Uint8Array> {
   const { eventMs, eventNs, appendMs, offsetDelta, bytes, rawStart, rawEnd } = block;
-  return encodeParquet(rows, [
+  return await encodeParquet(rows, [
     {
       element: timestamp("event_time", "NANOS"),
       encode: (picked) => encodeNanoseconds(picked, eventMs, eventNs),
@@ -49,13 +53,13 @@ export function encodeEvents(block: BlockRows, rows: Uint32Array, place: BlockPl
 }
 
 /** Encodes a block's dead letters, in the order of their offsets. */
-export function encodeDeadLetters(
+export async function encodeDeadLetters(
   deadLetters: readonly DeadLetter[],
   block: bigint,
   place: BlockPlace,
-): Uint8Array {
+): Promise<Uint8Array> {
   const encoder = new TextEncoder();
-  return encodeParquet(Uint32Array.from(deadLetters.keys()), [
+  return await encodeParquet(Uint32Array.from(deadLetters.keys()), [
     ...placeColumns(
       place,
       block,

@@ -6,6 +6,7 @@
  * arrays. Its Thrift writers make the page headers and the footer. Pages are of version 1: their
  * null levels are compressed with the values, and every reader knows them.
  */
+import { setImmediate } from "node:timers/promises";
 import { constants, zstdCompressSync } from "node:zlib";
 import { ByteWriter } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
@@ -43,15 +44,22 @@ const MAGIC = 0x31524150; // "PAR1"
 
 /**
  * Encodes the given rows, in the given order, as a Parquet file. The same input gives the same
- * bytes.
+ * bytes. Others get their turn between columns; what holds the values must not change meanwhile.
  *
  * @param rows positions in the columns, in the order in which they are written.
  * @returns the whole file.
  */
-export function encodeParquet(rows: Uint32Array, columns: readonly ParquetColumn[]): Uint8Array {
+export async function encodeParquet(
+  rows: Uint32Array,
+  columns: readonly ParquetColumn[],
+): Promise<Uint8Array> {
   const writer = new ByteWriter(1 << 16);
   writer.appendUint32(MAGIC);
-  const chunks = columns.map((column) => writeChunk(writer, rows, column));
+  const chunks: ColumnChunk[] = [];
+  for (const column of columns) {
+    await setImmediate();
+    chunks.push(writeChunk(writer, rows, column));
+  }
   const size = (pick: "total_uncompressed_size" | "total_compressed_size") =>
     chunks.reduce((sum, chunk) => sum + chunk.meta_data![pick], 0n);
   writeMetadata(writer, {

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { ArchiveFile, Manifest, ObjectStore } from "../ports.ts";
 import {
   type BlockRange,
@@ -24,11 +23,10 @@ export async function writeBlock(
   block: OpenBlock,
 ): Promise<Manifest> {
   const files: ArchiveFile[] = [];
-  for (const [dayNumber, rows] of block.rows.days()) {
-    await setImmediate(); // others get their turn between files, and after the sorting
+  for await (const [dayNumber, rows] of block.rows.days()) {
     const day = dayName(dayNumber);
     const name = eventsName(topic, day, range);
-    const bytes = encodeEvents(block.rows, rows, range);
+    const bytes = await encodeEvents(block.rows, rows, range);
     await store.put(name, bytes);
     files.push({
       name,
@@ -39,7 +37,7 @@ export async function writeBlock(
     });
   }
   if (block.deadLetters.length > 0) {
-    const bytes = encodeDeadLetters(block.deadLetters, range.start, range);
+    const bytes = await encodeDeadLetters(block.deadLetters, range.start, range);
     await store.put(deadLettersName(topic, range), bytes);
   }
   const manifest: Manifest = {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** From this size on the write-ahead log is moved into the file. */
-const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+const CHECKPOINT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Puts what was committed on the disk, off the event loop, which SQLite would hold until the disk

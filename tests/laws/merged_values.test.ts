@@ -21,7 +21,10 @@ const things = defineSchema({
   partitionKey: "thing",
   fields: {
     ...{ id: string(), at: instant(), thing: uint32() },
-    ...{ size: decimal({ scale: 3, nullable: true }), height: integer({ nullable: true }) },
+    ...{
+      size: decimal({ scale: 3, min: -1e9, max: 1e9, nullable: true }),
+      height: integer({ nullable: true }),
+    },
   },
 });
 const measures = {
