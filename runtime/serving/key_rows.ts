@@ -52,6 +52,10 @@ interface Version extends Record<string, unknown> {
 const SETTINGS = "\nSETTINGS max_threads = 1, use_skip_indexes = 0, " +
   "output_format_json_quote_64bit_integers = 1, output_format_json_quote_decimals = 1";
 
+/** The most values of neighbours that are read beside a key. */
+const READ_AHEAD_VALUES = 2_000;
+const MAX_UINT32 = 2 ** 32 - 1;
+
 /** The most values (measures, members of sets) of batch rows that are kept. */
 const MAX_KEPT_VALUES = 200_000;
 
@@ -95,7 +99,7 @@ export class KeyRows {
     };
   }
 
-  /** The batch rows by key; each key's are read once per run. */
+  /** The batch rows by key; each key's are read once per run, with those of its neighbours. */
   async #batchRows(
     published: Published,
     query: TypedQuery,
@@ -104,22 +108,44 @@ export class KeyRows {
     const { run } = published;
     if (query.layer === "speed" || run === null) return new Map();
     if (run.run !== this.#keptRun) this.#forget(run.run);
-    const place = (name: string) => JSON.stringify([query.from, query.to, name]);
-    const missing = query.anyOf!.keys.filter((key) => !this.#kept.has(place(textOf(key))));
+    const place = (key: Key) => JSON.stringify([query.from, query.to, textOf(key)]);
+    const missing = query.anyOf!.keys.filter((key) => !this.#kept.has(place(key)));
     const found = new Map<string, readonly Row[]>();
     if (missing.length > 0) {
-      const input = this.#input(published, { ...query, anyOf: { ...query.anyOf!, keys: missing } });
-      const rows = await this.#ask(input, batchPart({ ...input, ...PLAIN }), signal);
-      for (const key of missing) found.set(textOf(key), []);
-      for (const [name, of] of this.#byKey(rows)) found.set(name, of);
+      const keys = this.#withNeighbours(missing);
+      const input = this.#input(published, { ...query, anyOf: { ...query.anyOf!, keys } });
+      const rows = this.#byKey(await this.#ask(input, batchPart({ ...input, ...PLAIN }), signal));
+      for (const key of keys) {
+        const of = rows.get(textOf(key)) ?? [];
+        found.set(textOf(key), of);
+        if (run.run === this.#keptRun) this.#keep(place(key), of);
+      }
     }
     for (const key of query.anyOf!.keys) {
-      const name = textOf(key);
-      const rows = found.get(name) ?? this.#kept.get(place(name))!;
-      found.set(name, rows);
-      if (run.run === this.#keptRun) this.#keep(place(name), rows);
+      const kept = this.#kept.get(place(key));
+      if (kept === undefined) continue;
+      found.set(textOf(key), kept);
+      this.#keep(place(key), kept);
     }
     return found;
+  }
+
+  /**
+   * The keys, and where they are numbers those beside them, as many as have few values: the engine
+   * reads a thousand rows to find one, so that of its neighbours costs nothing but their size.
+   */
+  #withNeighbours(keys: readonly Key[]): readonly Key[] {
+    const { keyColumns } = this.#source.tables.plugin;
+    if (keyColumns.length !== 1 || keyColumns[0].type.kind !== "uint32") return keys;
+    const valuesPerKey = this.#kept.size === 0 ? Infinity : this.#keptValues / this.#kept.size;
+    const size = Math.floor(READ_AHEAD_VALUES / Math.max(1, valuesPerKey * keys.length));
+    if (size < 2) return keys;
+    const numbers = new Set<number>();
+    for (const [key] of keys) {
+      const first = Math.floor(Number(key) / size) * size;
+      for (let n = first; n < first + size; n++) numbers.add(n);
+    }
+    return [...numbers].filter((n) => n <= MAX_UINT32).map((n) => [n]);
   }
 
   /** The newest version of each speed row by key, and how far they are right. */

@@ -22,7 +22,7 @@ const things = defineSchema({
   fields: {
     ...{ id: string(), at: instant(), thing: uint32() },
     ...{
-      size: decimal({ scale: 3, min: -1e9, max: 1e9, nullable: true }),
+      size: decimal({ scale: 3, min: -1e8, max: 1e8, nullable: true }),
       height: integer({ nullable: true }),
     },
   },
