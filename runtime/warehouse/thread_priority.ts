@@ -1,14 +1,20 @@
 /** Who of the process's threads goes first where all want the processor. */
 import type { NativeConnection } from "./native_connection.ts";
 
-/** Of the engine's threads: a third of the event loop's share, and all that it leaves. */
-const ENGINE = 5;
-/** Of its merges, which nobody waits for: a tenth. Should parts become many, inserts wait. */
-export const MERGES = 10;
+/** Nice values by which a thread gives way: each step leaves it a third of the other's weight. */
+const STEP = 5;
+const PRIO_PROCESS = 0;
+/** The calling thread, by the kernel's terms. */
+const SELF = 0;
+
+const priorities = {
+  getpriority: { parameters: ["i32", "u32"], result: "i32" },
+  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
 
 /** Lets the calling thread, and all that it will start, give way to the others of the process. */
 export function giveWay(): void {
-  setNice([0], ENGINE);
+  beNicer([SELF]);
 }
 
 /** Merges start with the first table that has any. */
@@ -16,27 +22,23 @@ const START_MERGES = "CREATE TEMPORARY TABLE starts_merges (n UInt8) ENGINE = Me
 const MERGE_THREADS = "SELECT thread_id FROM system.stack_trace WHERE thread_name = 'MergeMutate'";
 
 /**
- * Lets merges give way to statements. The engine has a setting for that, and honours it only with a
- * right that the kernel does not ask for.
+ * Lets merges give way to statements: nobody waits for them, and should parts become many, inserts
+ * do. The engine has a setting for that, and honours it only with a right that the kernel does not
+ * ask for. For a thread that gave way itself.
  *
  * @param connection the first one of the engine, before there are tables.
- * @param nice 0 to 19, at least what the threads have.
- * @returns how many threads gave way.
  */
-export async function yieldMerges(connection: NativeConnection, nice: number): Promise<number> {
+export async function yieldMerges(connection: NativeConnection): Promise<void> {
   await connection.run(START_MERGES, "Null");
   const { bytes } = await connection.run(MERGE_THREADS, "TSV");
   const threads = new TextDecoder().decode(bytes).split("\n").filter((id) => id !== "");
-  return setNice(threads.map(Number), nice);
+  beNicer(threads.map(Number));
 }
 
-/** @param threads their ids; 0 is the calling one. @returns how many have it now. */
-function setNice(threads: readonly number[], nice: number): number {
-  const PRIO_PROCESS = 0;
-  const libc = Deno.dlopen("libc.so.6", {
-    setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
-  });
-  const set = threads.filter((id) => libc.symbols.setpriority(PRIO_PROCESS, id, nice) === 0);
+/** Gives threads a step more than the calling one has; less than that only root may. */
+function beNicer(threads: readonly number[]): void {
+  const libc = Deno.dlopen("libc.so.6", priorities);
+  const nice = libc.symbols.getpriority(PRIO_PROCESS, SELF) + STEP;
+  for (const thread of threads) libc.symbols.setpriority(PRIO_PROCESS, thread, nice);
   libc.close();
-  return set.length;
 }
