@@ -46,6 +46,39 @@ async function followed(source: Source, clock: ManualClock) {
   return { live, stop, next, views };
 }
 
+describe("followed questions", () => {
+  it("take a third of the time together, however many and slow they are", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    const stop = new AbortController();
+    const live = new LiveQuestions(clock, source);
+    for (const limit of ["1", "2", "3"]) {
+      await live.follow("movies", { keys: {}, limit }, { signal: stop.signal });
+    }
+    expect(source.asked).toBe(3);
+    let underWayMs = 0;
+    for (let second = 0; second < 60; second++) {
+      const held = Promise.withResolvers<void>();
+      source.held = held.promise;
+      source.move(second);
+      const before = source.asked;
+      clock.advance(500);
+      await settled();
+      if (source.asked > before) {
+        // Each answer takes half a second.
+        expect(source.asked).toBe(before + 1);
+        clock.advance(500);
+        underWayMs += 500;
+      }
+      held.resolve();
+      await settled();
+    }
+    const tookMs = 60 * 500 + underWayMs;
+    expect(source.asked - 3).toBeGreaterThan(12);
+    expect(underWayMs / tookMs).toBeLessThanOrEqual(1 / 3);
+    stop.abort();
+  });
+});
+
 describe("a followed question", () => {
   it("what changes while its first answer is being made comes a second later", async () => {
     const [source, clock] = [new Source(), new ManualClock()];
