@@ -90,10 +90,18 @@ export function s3Code(error: unknown): string | null {
   return error instanceof S3Error ? error.code ?? null : null;
 }
 
-/** The client has no time-out of its own. */
+/** Statuses at which the client throws without reading what the store says. */
+const UNREAD = new Set([408, 429, 499, 500, 502, 503, 504, 520]);
+
+/** The client has no time-out of its own, and keeps the socket of an answer that it does not read. */
 function requestWithin(request: typeof http.request, timeoutMs: number) {
   return (options: http.RequestOptions, answered: (answer: http.IncomingMessage) => void) => {
-    const sent = request(options, answered);
+    const sent = request(options, (answer) => {
+      answered(answer);
+      if (!UNREAD.has(answer.statusCode!)) return;
+      answer.on("error", () => {}); // nobody waits for the rest of it
+      answer.resume();
+    });
     sent.setTimeout(timeoutMs, () => {
       sent.destroy(new Error(`no answer within ${timeoutMs} ms`));
     });

@@ -4,6 +4,7 @@ import type { Secret } from "../../setting_types.ts";
 import type { BearerTokens } from "./bearer_tokens.ts";
 import type { ClientCertificate } from "./client_certificate.ts";
 import "./kafka_quiet.ts";
+import "./kafka_reconnect.ts";
 
 /** How to log in. */
 export type KafkaLogin =

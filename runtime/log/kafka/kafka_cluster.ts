@@ -31,7 +31,6 @@ interface InnerCluster {
 interface InnerBroker {
   /** By the number of a request. */
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
-  disconnect(): Promise<void>;
   readonly connectionPool: {
     readonly host: string;
     readonly port: number;
@@ -163,16 +162,10 @@ export class KafkaCluster {
     const { apiKey, apiVersion, apiName, body, read } = request;
     const encode = () => Promise.resolve(new Encoder().writeBuffer(body));
     const decode = (bytes: Buffer) => Promise.resolve(read(bytes));
-    try {
-      return await broker.connectionPool.send({
-        request: { apiKey, apiVersion, apiName, encode },
-        response: { decode, parse: (answer: T) => Promise.resolve(answer) },
-        logResponseError: false,
-      }) as T;
-    } catch (error) {
-      // As kafkajs does: a closed connection is not used again.
-      if ((error as Error).name === "KafkaJSConnectionClosedError") await broker.disconnect();
-      throw error;
-    }
+    return await broker.connectionPool.send({
+      request: { apiKey, apiVersion, apiName, encode },
+      response: { decode, parse: (answer: T) => Promise.resolve(answer) },
+      logResponseError: false,
+    }) as T;
   }
 }
