@@ -336,7 +336,7 @@ class SqliteLog implements EventLog {
   }
 
   #checkpointIfDue(): void {
-    if (this.#checkpoints || !this.#wal.due) return;
+    if (this.#checkpoints || this.#closed !== null || !this.#wal.due) return;
     this.#checkpoints = true;
     this.#checkpoint = this.#wal.checkpoint().finally(() => {
       this.#checkpoints = false;

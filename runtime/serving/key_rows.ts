@@ -108,24 +108,26 @@ export class KeyRows {
     const { run } = published;
     if (query.layer === "speed" || run === null) return new Map();
     if (run.run !== this.#keptRun) this.#forget(run.run);
-    const place = (key: Key) => JSON.stringify([query.from, query.to, textOf(key)]);
-    const missing = query.anyOf!.keys.filter((key) => !this.#kept.has(place(key)));
+    // Another run may be read at the same time, and what is kept may go while this one is.
+    const place = (key: Key) => JSON.stringify([run.run, query.from, query.to, textOf(key)]);
     const found = new Map<string, readonly Row[]>();
-    if (missing.length > 0) {
-      const keys = this.#withNeighbours(missing);
-      const input = this.#input(published, { ...query, anyOf: { ...query.anyOf!, keys } });
-      const rows = this.#byKey(await this.#ask(input, batchPart({ ...input, ...PLAIN }), signal));
-      for (const key of keys) {
-        const of = rows.get(textOf(key)) ?? [];
-        found.set(textOf(key), of);
-        if (run.run === this.#keptRun) this.#keep(place(key), of);
-      }
-    }
+    const missing: Key[] = [];
     for (const key of query.anyOf!.keys) {
       const kept = this.#kept.get(place(key));
-      if (kept === undefined) continue;
-      found.set(textOf(key), kept);
-      this.#keep(place(key), kept);
+      if (kept === undefined) missing.push(key);
+      else {
+        found.set(textOf(key), kept);
+        this.#keep(place(key), kept);
+      }
+    }
+    if (missing.length === 0) return found;
+    const keys = this.#withNeighbours(missing);
+    const input = this.#input(published, { ...query, anyOf: { ...query.anyOf!, keys } });
+    const rows = this.#byKey(await this.#ask(input, batchPart({ ...input, ...PLAIN }), signal));
+    for (const key of keys) {
+      const of = rows.get(textOf(key)) ?? [];
+      found.set(textOf(key), of);
+      if (run.run === this.#keptRun) this.#keep(place(key), of);
     }
     return found;
   }
@@ -201,8 +203,10 @@ export class KeyRows {
   #keep(place: string, rows: readonly Row[]): void {
     if (!this.#kept.delete(place)) this.#keptValues += this.#valuesOf(rows);
     this.#kept.set(place, rows);
+    if (this.#keptValues <= MAX_KEPT_VALUES) return;
+    // Many at once: a map is walked past all that was deleted at its beginning.
     for (const [oldest, of] of this.#kept) {
-      if (this.#keptValues <= MAX_KEPT_VALUES) break;
+      if (this.#keptValues <= MAX_KEPT_VALUES / 2) break;
       this.#kept.delete(oldest);
       this.#keptValues -= this.#valuesOf(of);
     }

@@ -24,13 +24,16 @@ export class EngineThread {
   });
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
+  /** Why the thread ended, if it did by itself. */
+  #fault: TwofoldError | null = null;
 
   private constructor() {
     this.#worker.onmessage = ({ data }: MessageEvent<EngineAnswer>) => this.#settle(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      const error = new TwofoldError(`Cannot call the engine: its thread ended: ${event.message}`);
-      for (const { reject } of this.#calls.values()) reject(error);
+      const what = `Cannot call the engine: its thread ended: ${event.message}; start again`;
+      this.#fault = new TwofoldError(what);
+      for (const { reject } of this.#calls.values()) reject(this.#fault);
       this.#calls.clear();
     };
   }
@@ -40,6 +43,7 @@ export class EngineThread {
     method: M,
     ...args: Parameters<EngineMethods[M]>
   ): Promise<Awaited<ReturnType<EngineMethods[M]>>> {
+    if (this.#fault !== null) throw this.#fault;
     const call: EngineCall = { id: ++this.#lastId, method, args };
     const called = Promise.withResolvers<unknown>();
     this.#calls.set(call.id, called);

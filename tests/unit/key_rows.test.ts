@@ -1,0 +1,87 @@
+import { describe, expect, it } from "testing";
+import { tablesOf } from "../../runtime/tables.ts";
+import ratings from "../../plugins/ratings.ts";
+import { KeyRows } from "../../runtime/serving/key_rows.ts";
+import { mergerOf } from "../../runtime/serving/merged_values.ts";
+import type { MetricSource } from "../../runtime/serving/metric_source.ts";
+
+/** A metric whose published run the test sets, and whose batch rows are `run` ratings each. */
+class Source {
+  readonly tables = tablesOf(ratings, "v1_test");
+  run = 1;
+  /** What holds the next statement for batch rows back. */
+  held: Promise<void> | null = null;
+  readonly asked: number[][] = [];
+
+  asOf = () =>
+    Promise.resolve({
+      run: { run: this.run, fullRun: 1, skipped: [] },
+      cut: { log: [BigInt(this.run)] },
+    });
+  inputs = ({ run, cut }: { run: unknown; cut: Record<string, bigint[]> }) => ({
+    ...{ tables: this.tables, logId: "log", run, cut: cut.log, frontierRows: 1, threads: 1 },
+  });
+  frontier = () => ({});
+  frontierOf = () => ({});
+
+  ask = async ({ sql, params }: { sql: string; params: Record<string, unknown> }) => {
+    if (!sql.includes("state_batch")) return [];
+    const keys = params.any_movie_id as number[];
+    this.asked.push(keys);
+    const run = params.run as number;
+    await this.held;
+    return keys.map((movie_id) => ({
+      ...{ movie_id, rating_count: String(run), rating_sum: String(run) },
+    }));
+  };
+}
+
+const shape = { layer: "merged", from: null, to: null } as const;
+const signal = new AbortController().signal;
+const made = () => {
+  const source = new Source();
+  const rows = new KeyRows(source as unknown as MetricSource, mergerOf(ratings)!);
+  const count = async (...keys: number[]) => {
+    const find = await rows.load(shape, keys.map((key) => [key]), signal);
+    return keys.map((key) => find([key]).rows[0]?.rating_count);
+  };
+  return { source, count };
+};
+
+describe("KeyRows", () => {
+  it("reads a key's batch rows once per run, with those of its neighbours", async () => {
+    const { source, count } = made();
+    expect(await count(7)).toEqual([1]);
+    expect(await count(7, 8)).toEqual([1, 1]);
+    expect(source.asked[0]).toEqual([7]);
+    // As many as have few values: then the next ones are there already.
+    expect(source.asked[1]).toContain(9);
+    expect(await count(9)).toEqual([1]);
+    expect(source.asked.length).toBe(2);
+    source.run = 2;
+    expect(await count(7)).toEqual([2]);
+  });
+
+  it("a run that is published meanwhile takes nothing from who reads the one before", async () => {
+    const { source, count } = made();
+    expect(await count(7)).toEqual([1]);
+    const held = Promise.withResolvers<void>();
+    source.held = held.promise;
+    // 7 is kept, the other is being read.
+    const before = count(7, 4_000_000_000);
+    source.run = 2;
+    source.held = null;
+    expect(await count(4_000_000_000)).toEqual([2]);
+    held.resolve();
+    expect(await before).toEqual([1, 1]);
+    expect(await count(7, 4_000_000_000)).toEqual([2, 2]);
+  });
+
+  it("keeps no more than so many values, and answers whatever has gone", async () => {
+    const { source, count } = made();
+    for (let first = 0; first < 400_000; first += 1000) await count(first);
+    const before = source.asked.length;
+    expect(await count(0)).toEqual([1]);
+    expect(source.asked.length).toBe(before + 1);
+  });
+});
