@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { abortable } from "../abortable.ts";
 import { allocateColumns, type Columns } from "../columns.ts";
 import { retry, TwofoldError } from "../errors.ts";
 import type { PluginTables } from "../tables.ts";
@@ -183,9 +184,10 @@ export class PartitionRun {
 
   async #drive(pipeline: PartitionPipeline, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const moved = await this.#retry(() => pipeline.step(), signal).catch((error) => {
-        // What was read before is still to be flushed.
-        if (signal.aborted && isRetriable(error)) return false;
+      const step = this.#retry(() => pipeline.step(), signal);
+      const moved = await abortable(step, signal).catch((error) => {
+        // What was read before is still to be flushed, though the log may not answer.
+        if (signal.aborted && (error === signal.reason || isRetriable(error))) return false;
         throw error;
       });
       if (signal.aborted) break;

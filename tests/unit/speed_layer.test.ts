@@ -308,6 +308,24 @@ describe("the speed layer", () => {
     });
   });
 
+  it("flushes what it has read when it is told to end, though the log does not answer", async () => {
+    const silent = Promise.withResolvers<void>();
+    class SilentLog extends MemoryLog {
+      override read(...of: Parameters<MemoryLog["read"]>): Promise<RecordChunk> {
+        if (of[1] < 5n) return super.read(...of);
+        silent.resolve();
+        return new Promise(() => {});
+      }
+    }
+    const log = new SilentLog({ topic: "movie-viewing-events", id: "silent", partitions: 1 });
+    for (let id = 0; id < 5; id++) log.place(0, { value: view(id) });
+    const { speed, close } = await open(log, [views()], "v1_silent");
+    await silent.promise;
+    await close();
+    expect(speed.frontier(views().name)[log.id]).toEqual([5n]);
+    expect(await counted(views(), "v1_silent", log)).toBe(5);
+  });
+
   it("resumes at the open block and counts nothing twice", async () => {
     const log = new MemoryLog({ topic: "movie-viewing-events", id: "resumed", partitions: 1 });
     let id = 0;
