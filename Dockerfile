@@ -17,8 +17,9 @@ COPY --chown=deno:deno plugins plugins/
 COPY --chown=deno:deno sql sql/
 COPY --chown=deno:deno static static/
 COPY --chown=deno:deno tools/build_client.ts tools/
-RUN deno task build && deno cache --frozen main.ts plugins/*.ts islands/*.tsx \
-  $(find routes -name '*.ts' -o -name '*.tsx')
+COPY --chown=deno:deno tools/site tools/site/
+RUN deno task build && deno cache --frozen main.ts runtime/warehouse/engine_thread.ts plugins/*.ts \
+  islands/*.tsx $(find routes -name '*.ts' -o -name '*.tsx')
 
 VOLUME /data
 EXPOSE 8000
