@@ -152,7 +152,7 @@ async function createDatabase(
   });
   try {
     await anchor.run(`CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`, "Null");
-    await anchor.yieldMerges();
+    await anchor.yieldThreads();
     return anchor;
   } catch (error) {
     await anchor.close();

@@ -107,9 +107,9 @@ export class EngineConnection {
     }
   }
 
-  /** Lets the engine's merges give way to statements; for the first connection of a process. */
-  async yieldMerges(): Promise<void> {
-    await this.#thread.call("yieldMerges", this.#connection);
+  /** Lets threads give way that run already, merges most; for the first connection of a process. */
+  async yieldThreads(): Promise<void> {
+    await this.#thread.call("yieldThreads", this.#connection);
   }
 
   /** Runs a statement and returns its whole result. */

@@ -8,7 +8,7 @@
 import { loadLibchdb } from "./libchdb.ts";
 import { EngineFault, NativeConnection, type NativeCursor } from "./native_connection.ts";
 import type { TextParams } from "./native_connection.ts";
-import { giveWay, yieldMerges } from "./thread_priority.ts";
+import { giveWay, yieldThreads } from "./thread_priority.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -42,7 +42,7 @@ const methods = {
     const connection = await NativeConnection.open(loadLibchdb(library), dir, settings);
     return { connection: connections.add(connection), mark: connection.mark };
   },
-  yieldMerges: (connection: number) => yieldMerges(connections.get(connection)),
+  yieldThreads: (connection: number) => yieldThreads(connections.get(connection)),
   run: (connection: number, sql: string, format: string, params: TextParams) =>
     connections.get(connection).run(sql, format, params),
   insert: (connection: number, sql: string, format: string, bytes: Bytes[], params: TextParams) =>

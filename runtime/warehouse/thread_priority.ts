@@ -7,38 +7,48 @@ const PRIO_PROCESS = 0;
 /** The calling thread, by the kernel's terms. */
 const SELF = 0;
 
-const priorities = {
+const libc = {
   getpriority: { parameters: ["i32", "u32"], result: "i32" },
   setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
+  gettid: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
-
-/** Lets the calling thread, and all that it will start, give way to the others of the process. */
-export function giveWay(): void {
-  beNicer([SELF]);
-}
 
 /** Merges start with the first table that has any. */
 const START_MERGES = "CREATE TEMPORARY TABLE starts_merges (n UInt8) ENGINE = MergeTree ORDER BY n";
-const MERGE_THREADS = "SELECT thread_id FROM system.stack_trace WHERE thread_name = 'MergeMutate'";
+const THREADS = "SELECT thread_id, thread_name = 'MergeMutate' FROM system.stack_trace " +
+  "WHERE thread_id >= {own:UInt64}";
+
+/** Lets the calling thread, and all that it starts from now on, give way to the event loop. */
+export function giveWay(): void {
+  const { symbols } = Deno.dlopen("libc.so.6", libc);
+  beNicer(symbols, SELF, STEP);
+}
 
 /**
- * Lets merges give way to statements: nobody waits for them, and should parts become many, inserts
- * do. The engine has a setting for that, and honours it only with a right that the kernel does not
- * ask for. For a thread that gave way itself.
+ * Lets what the calling thread has started already give way as it does, and merges to statements:
+ * nobody waits for them, and should parts become many, inserts do. The engine has a setting for
+ * that, and honours it only with a right that the kernel does not ask for.
  *
  * @param connection the first one of the engine, before there are tables.
  */
-export async function yieldMerges(connection: NativeConnection): Promise<void> {
+export async function yieldThreads(connection: NativeConnection): Promise<void> {
+  const { symbols } = Deno.dlopen("libc.so.6", libc);
   await connection.run(START_MERGES, "Null");
-  const { bytes } = await connection.run(MERGE_THREADS, "TSV");
-  const threads = new TextDecoder().decode(bytes).split("\n").filter((id) => id !== "");
-  beNicer(threads.map(Number));
+  // Threads are numbered in the order in which they start: the engine's come after its caller.
+  const { bytes } = await connection.run(THREADS, "TSV", { own: String(symbols.gettid()) });
+  for (const line of new TextDecoder().decode(bytes).split("\n")) {
+    const [thread, merges] = line.split("\t").map(Number);
+    if (thread > 0) beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP);
+  }
 }
 
-/** Gives threads a step more than the calling one has; less than that only root may. */
-function beNicer(threads: readonly number[]): void {
-  const libc = Deno.dlopen("libc.so.6", priorities);
-  const nice = libc.symbols.getpriority(PRIO_PROCESS, SELF) + STEP;
-  for (const thread of threads) libc.symbols.setpriority(PRIO_PROCESS, thread, nice);
-  libc.close();
+/** Gives a thread so many steps more than the event loop's has; never fewer than it had. */
+function beNicer(
+  { getpriority, setpriority }: Deno.StaticForeignLibraryInterface<typeof libc>,
+  thread: number,
+  steps: number,
+): void {
+  // The first thread of a process has the process's number.
+  const nice = getpriority(PRIO_PROCESS, Deno.pid) + steps;
+  if (getpriority(PRIO_PROCESS, thread) < nice) setpriority(PRIO_PROCESS, thread, nice);
 }

@@ -109,10 +109,10 @@ describe("ArchivedRecords laws", () => {
           const found = await readAll(sourceOf(world, sliceOffsets, told), from, columns);
           expect(found.records).toEqual(wanted.records);
           expect(found.ends.at(-1)).toBe(wanted.ends.at(-1));
-          if (from === trimmed) return expect(told).toEqual([]);
-          expect(told).toEqual([{ from, to: trimmed, archived: true }]);
+          const passed = from === trimmed ? [] : [{ from, to: trimmed, archived: true }];
+          expect(told).toEqual(passed);
           // The log takes over at its first offset, whatever chunk that cuts short.
-          expect(found.ends).toContain(trimmed);
+          if (from < trimmed) expect(found.ends).toContain(trimmed);
         },
       ),
       { numRuns: 40 },
