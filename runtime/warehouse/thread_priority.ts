@@ -35,20 +35,30 @@ export async function yieldThreads(connection: NativeConnection): Promise<void> 
   const { symbols } = Deno.dlopen("libc.so.6", libc);
   await connection.run(START_MERGES, "Null");
   // Threads are numbered in the order in which they start: the engine's come after its caller.
-  const { bytes } = await connection.run(THREADS, "TSV", { own: String(symbols.gettid()) });
-  for (const line of new TextDecoder().decode(bytes).split("\n")) {
-    const [thread, merges] = line.split("\t").map(Number);
-    if (thread > 0) beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP);
+  const params = { own: String(symbols.gettid()) };
+  for (let all = false; !all;) {
+    // A statement starts threads itself: they are seen by the next one.
+    const { bytes } = await connection.run(THREADS, "TSV", params);
+    all = true;
+    for (const line of new TextDecoder().decode(bytes).split("\n")) {
+      const [thread, merges] = line.split("\t").map(Number);
+      if (thread > 0 && beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP)) all = false;
+    }
   }
 }
 
-/** Gives a thread so many steps more than the event loop's has; never fewer than it had. */
+/**
+ * Gives a thread so many steps more than the event loop's has; never fewer than it had.
+ *
+ * @returns whether it had fewer.
+ */
 function beNicer(
   { getpriority, setpriority }: Deno.StaticForeignLibraryInterface<typeof libc>,
   thread: number,
   steps: number,
-): void {
+): boolean {
   // The first thread of a process has the process's number.
   const nice = getpriority(PRIO_PROCESS, Deno.pid) + steps;
-  if (getpriority(PRIO_PROCESS, thread) < nice) setpriority(PRIO_PROCESS, thread, nice);
+  return getpriority(PRIO_PROCESS, thread) < nice &&
+    setpriority(PRIO_PROCESS, thread, nice) === 0;
 }
