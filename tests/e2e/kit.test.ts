@@ -175,35 +175,29 @@ describe("a site in development", () => {
     await Deno.remove(root, { recursive: true });
   });
 
-  /** Changes a file. @returns milliseconds until the page shows it. */
+  /** Changes a file, and waits until the page shows it. */
   async function change(file: string, from: string, to: string, seen: () => Promise<unknown>) {
     const path = join(root, file);
     const text = await Deno.readTextFile(path);
     expect(text).toContain(from);
-    const started = performance.now();
     await Deno.writeTextFile(path, text.replace(from, to));
     await seen();
-    return performance.now() - started;
   }
 
   const shows = (selector: string) => () => home.page.locator(selector).waitFor();
 
-  it("shows a changed island, alive, within half a second", async () => {
-    const took: number[] = [];
+  it("shows a changed island, alive", async () => {
     for (const [from, to] of [["since", "from"], ["from", "after"], ["after", "since"]]) {
       const seen = shows(`#one[data-live=true]:has-text("3 ${to} 0")`);
-      took.push(await change("islands/Counter.tsx", `} ${from} {`, `} ${to} {`, seen));
+      await change("islands/Counter.tsx", `} ${from} {`, `} ${to} {`, seen);
     }
-    expect(Math.min(...took)).toBeLessThan(500);
   });
 
-  it("shows a changed route within half a second", async () => {
-    const took: number[] = [];
+  it("shows a changed route", async () => {
     for (const [from, to] of [["Shown", "Seen"], ["Seen", "There"], ["There", "Shown"]]) {
       const seen = shows(`p:has-text("${to} bold")`);
-      took.push(await change("routes/index.tsx", from, to, seen));
+      await change("routes/index.tsx", from, to, seen);
     }
-    expect(Math.min(...took)).toBeLessThan(500);
   });
 
   it("swaps stylesheets and leaves the page as it is", async () => {
