@@ -4,7 +4,7 @@ import { usePoll } from "./(_parts)/poll.ts";
 
 const EVERY_MS = 3000;
 
-/** Says it as a word with a dot beside it. */
+/** Says it as a word with a dot beside it; nothing before the first answer. */
 export default function Health() {
   const ready = useSignal<boolean | null>(null);
   const connection = usePoll(EVERY_MS, async (signal) => {
@@ -14,6 +14,7 @@ export default function Health() {
     ready.value = response.ok;
   }, 0);
   const lost = connection.value === "lost";
-  const text = lost ? "No connection" : ready.value ? "Ready" : "Not ready";
+  const known = ready.value === null ? "" : ready.value ? "Ready" : "Not ready";
+  const text = lost ? "No connection" : known;
   return <p class="state" role="status" data-ready={!lost && ready.value ? "yes" : "no"}>{text}</p>;
 }
