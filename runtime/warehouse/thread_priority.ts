@@ -1,5 +1,5 @@
 /** Who of the process's threads goes first where all want the processor. */
-import type { NativeConnection } from "./native_connection.ts";
+import type { NativeConnection, TextParams } from "./native_connection.ts";
 
 /** Nice values by which a thread gives way: each step leaves it a third of the other's weight. */
 const STEP = 5;
@@ -15,8 +15,13 @@ const libc = {
 
 /** Merges start with the first table that has any. */
 const START_MERGES = "CREATE TEMPORARY TABLE starts_merges (n UInt8) ENGINE = MergeTree ORDER BY n";
-const THREADS = "SELECT thread_id, thread_name = 'MergeMutate' FROM system.stack_trace " +
-  "WHERE thread_id >= {own:UInt64}";
+const THREADS = `SELECT thread_id, thread_name = 'MergeMutate' FROM system.stack_trace
+WHERE thread_id >= {own:UInt64} OR thread_name = 'MergeMutate'`;
+const MERGE_THREADS =
+  "SELECT value FROM system.server_settings WHERE name = 'background_pool_size'";
+
+/** How often threads are counted that have started and do not tell yet what they are for. */
+const MOST_COUNTS = 1000;
 
 /** Lets the calling thread, and all that it starts from now on, give way to the event loop. */
 export function giveWay(): void {
@@ -34,17 +39,30 @@ export function giveWay(): void {
 export async function yieldThreads(connection: NativeConnection): Promise<void> {
   const { symbols } = Deno.dlopen("libc.so.6", libc);
   await connection.run(START_MERGES, "Null");
-  // Threads are numbered in the order in which they start: the engine's come after its caller.
+  const [[expected]] = await numbersOf(connection, MERGE_THREADS);
+  // Threads are numbered in the order in which they start: the engine's come after its caller, but
+  // those that an engine before it has left, which gave way already, and now may merge.
   const params = { own: String(symbols.gettid()) };
-  for (let all = false; !all;) {
+  for (let count = 0, all = false; !all && count < MOST_COUNTS; count++) {
     // A statement starts threads itself: they are seen by the next one.
-    const { bytes } = await connection.run(THREADS, "TSV", params);
-    all = true;
-    for (const line of new TextDecoder().decode(bytes).split("\n")) {
-      const [thread, merges] = line.split("\t").map(Number);
-      if (thread > 0 && beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP)) all = false;
+    const threads = await numbersOf(connection, THREADS, params);
+    // A thread tells that it merges only when it first runs.
+    all = threads.filter(([, merges]) => merges === 1).length >= expected;
+    for (const [thread, merges] of threads) {
+      if (beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP)) all = false;
     }
   }
+}
+
+/** The rows of a statement that gives numbers. */
+async function numbersOf(
+  connection: NativeConnection,
+  sql: string,
+  params: TextParams = {},
+): Promise<number[][]> {
+  const { bytes } = await connection.run(sql, "TSV", params);
+  const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+  return lines.map((line) => line.split("\t").map(Number));
 }
 
 /**
