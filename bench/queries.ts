@@ -55,6 +55,7 @@ UNION ALL SELECT ${[at(1, "0"), ...values, end].join(", ")} FROM numbers(1)`);
 
 /** A speed layer that has read everything. */
 const speed: SpeedLayer = {
+  recent: () => null,
   frontier: () => ({}),
   start: () => ({ [made.LOG]: Array.from({ length: made.PARTITIONS }, () => 0n) }),
   wholeFrom: () => Promise.resolve(null),

@@ -1,6 +1,12 @@
 /** Waiting that can be given up. */
 
 /**
+ * A reason to abort with where nobody asks for it: `abort()` without one makes an error with its
+ * stack, which takes longer than most of what it ends.
+ */
+export const OVER = "over";
+
+/**
  * What `promise` comes to, unless `signal` aborts before: the work behind it goes on.
  *
  * @throws the signal's reason, or what the promise rejects with.

@@ -143,6 +143,14 @@ export const settings = {
     default: () => 500,
     summary: "How often the speed layer writes what changed",
   }),
+  speedMemoryBytes: filled({
+    env: "TWOFOLD_SPEED_MEMORY",
+    flag: "speed-memory",
+    type: size({ min: 0, max: 1024 * GIB }),
+    default: () => 128 * 2 ** 20,
+    summary: "Memory for closed blocks that are not in a batch run yet: single keys are answered " +
+      "from it",
+  }),
   batchSchedule: filled({
     env: "TWOFOLD_BATCH_SCHEDULE",
     flag: "batch-schedule",

@@ -8,12 +8,18 @@ import type { Clock } from "./clock.ts";
 
 /** The most answers that are kept at once. */
 const MAX_KEPT = 500;
+/** So many times what it took to make an answer is held, at most so long: see {@link Sharing}. */
+const HELD_TIMES = 8;
+const LONGEST_HELD_MS = 1000;
 
 /** How long an answer is shared, in milliseconds from when it was asked for. */
 export interface Sharing {
   /** It is handed out, and nothing is asked, while its version is the newest. */
   readonly freshMs: number;
-  /** Else it is handed out up to here, while the next one is made. Default `freshMs`. */
+  /**
+   * Else it is handed out up to here, while the next one is made; longer, up to a second, where
+   * answers take long, so that those who keep asking never wait. Default `freshMs`.
+   */
   readonly heldMs?: number;
 }
 
@@ -32,7 +38,8 @@ interface Call {
   /** Cancels the work once nobody waits for it. */
   readonly stop: AbortController;
   waiting: number;
-  settled: boolean;
+  /** How long it took to make; null while it is being made. */
+  tookMs: number | null;
   /** The one that takes its place once it is there. */
   next: Call | null;
 }
@@ -90,11 +97,15 @@ export class SharedCalls {
       return this.#keep(key, begin());
     }
     const ageMs = nowMs - call.askedMs;
-    if (!call.settled || (ageMs < this.#freshMs && version === call.version)) return call;
+    if (call.tookMs === null || (ageMs < this.#freshMs && version === call.version)) return call;
     if (call.next === null || call.next.stop.signal.aborted) {
       call.next = begin();
     }
-    return ageMs < this.#heldMs ? call : call.next;
+    return ageMs < this.#heldFor(call.tookMs) ? call : call.next;
+  }
+
+  #heldFor(tookMs: number): number {
+    return Math.max(this.#heldMs, Math.min(HELD_TIMES * tookMs, LONGEST_HELD_MS));
   }
 
   #begin(
@@ -105,9 +116,9 @@ export class SharedCalls {
   ): Call {
     const stop = new AbortController();
     const answer = make(stop.signal);
-    const call: Call = { askedMs, version, answer, stop, waiting: 0, settled: false, next: null };
+    const call: Call = { askedMs, version, answer, stop, waiting: 0, tookMs: null, next: null };
     answer.then(() => {
-      call.settled = true;
+      call.tookMs = this.#clock.now() - askedMs;
       if (this.#calls.get(key)?.next === call) this.#keep(key, call);
     }, () => {
       const known = this.#calls.get(key);
@@ -121,9 +132,9 @@ export class SharedCalls {
     this.#calls.delete(key);
     this.#calls.set(key, call);
     const nowMs = this.#clock.now();
-    const keptMs = Math.max(this.#freshMs, this.#heldMs);
-    for (const [oldest, { settled, askedMs, next }] of this.#calls) {
-      const held = !settled || next !== null || nowMs - askedMs < keptMs;
+    for (const [oldest, { tookMs, askedMs, next }] of this.#calls) {
+      const held = tookMs === null || next !== null ||
+        nowMs - askedMs < Math.max(this.#freshMs, this.#heldFor(tookMs));
       if (this.#calls.size <= MAX_KEPT && held) break;
       this.#calls.delete(oldest);
     }

@@ -1,3 +1,4 @@
+import { OVER } from "../abortable.ts";
 import { setImmediate } from "node:timers/promises";
 import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../blocks.ts";
 import type { Clock } from "../clock.ts";
@@ -248,7 +249,7 @@ export class Archiver {
   ): Promise<void> {
     const { log, clock } = this.#options;
     const waiting = new AbortController();
-    const abort = () => waiting.abort();
+    const abort = () => waiting.abort(OVER);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
     // Partitions in error are looked at again after a while.
@@ -258,7 +259,7 @@ export class Archiver {
       .map(([partition, { read }]) => log.changed(partition, read, waiting.signal));
     changes.push(this.#membership.changed(assignment, waiting.signal));
     await Promise.race([again, ...changes.map((change) => change.catch(() => again))]);
-    waiting.abort();
+    abort();
     signal.removeEventListener("abort", abort);
     await Promise.allSettled([again, ...changes]);
   }

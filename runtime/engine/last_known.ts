@@ -1,4 +1,5 @@
 /** What the parts of the engine last said, for a status that answers while one of them does not. */
+import { OVER } from "../abortable.ts";
 import type { Clock } from "../clock.ts";
 import type { UnreachedPart } from "../services.ts";
 
@@ -88,7 +89,7 @@ export class LastKnown {
     const answered = new AbortController();
     const late = this.#clock.sleep(leftMs, answered.signal).then(() => "late");
     const outcome = await Promise.race([answer, late]);
-    answered.abort();
+    answered.abort(OVER);
     if (outcome !== "late") return;
     this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`);
   }

@@ -101,6 +101,7 @@ async function openOver(
     blockSize,
     horizon,
     flushIntervalMs: config.flushIntervalMs,
+    recentBytes: config.speedMemoryBytes,
     ledger: {
       topic: schema.topic,
       schemaVersion: schema.version,

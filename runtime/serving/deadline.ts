@@ -1,4 +1,5 @@
 /** Time limits of questions. */
+import { OVER } from "../abortable.ts";
 import type { Clock } from "../clock.ts";
 
 /** What {@link withDeadline} hands to its action. */
@@ -34,6 +35,6 @@ export async function withDeadline<T>(
   try {
     return await action({ signal: all, expired: () => expired });
   } finally {
-    done.abort();
+    done.abort(OVER);
   }
 }

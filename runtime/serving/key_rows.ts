@@ -1,17 +1,24 @@
 /**
- * The answers to questions for single keys, merged here. Planning a statement that merges both
- * layers takes the engine five times as long as reading a key's rows as they lie, so two plain
- * statements read them: the batch rows, which never change within a run and are kept, and the speed
- * rows from the cut on, in every version that still lies there.
+ * The answers to questions for single keys, merged here: the batch rows, which never change within a
+ * run and are kept, and the speed rows from the cut on, which this process has in memory where it
+ * counted them itself. What is not at hand is read by plain statements, because planning one that
+ * merges both layers takes the engine five times as long as reading a key's rows as they lie: one
+ * for the batch rows, one for the speed rows in every version that still lies there.
  *
  * No frontier rows are read, which cost more to find than a key's. A frontier that was acknowledged
  * before the statement is told as far as the versions among the rows go beyond it: had the statement
  * seen an event of the key at or above that, the event's row would have a greater version.
  */
 import { type Cut, furthest } from "../frontier.ts";
-import type { Layer } from "../services.ts";
+import type { Layer, RecentRows, TimeRange } from "../services.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
-import { batchPart, partParameters, type PartsInput, speedVersions } from "./metric_parts.ts";
+import {
+  batchPart,
+  partParameters,
+  type PartsInput,
+  type PublishedRun,
+  speedVersions,
+} from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
 import type { MeasureRow, MergeRows } from "./merged_values.ts";
 import type { Published } from "./published_runs.ts";
@@ -20,11 +27,8 @@ import type { Published } from "./published_runs.ts";
 export type Key = readonly KeyValue[];
 
 /** What questions for one key each must have in common to be answered together. */
-export interface KeyShape {
+export interface KeyShape extends TimeRange {
   readonly layer: Layer;
-  /** `[from, to)` in seconds since 1970 UTC; null where open. */
-  readonly from: number | null;
-  readonly to: number | null;
 }
 
 /** The rows of a key, one or none, and what they are as of. */
@@ -53,11 +57,11 @@ const SETTINGS = "\nSETTINGS max_threads = 1, use_skip_indexes = 0, " +
   "output_format_json_quote_64bit_integers = 1, output_format_json_quote_decimals = 1";
 
 /** The most values of neighbours that are read beside a key. */
-const READ_AHEAD_VALUES = 2_000;
+const READ_AHEAD_VALUES = 8_000;
 const MAX_UINT32 = 2 ** 32 - 1;
 
 /** The most values (measures, members of sets) of batch rows that are kept. */
-const MAX_KEPT_VALUES = 200_000;
+const MAX_KEPT_VALUES = 1_000_000;
 
 /** Reads and merges the rows of single keys of one metric. */
 export class KeyRows {
@@ -73,12 +77,27 @@ export class KeyRows {
     this.#merge = merge;
   }
 
+  /**
+   * The answer for a key from what is at hand; null where the engine has to be asked.
+   *
+   * @throws NotReadyError where events would be missing.
+   */
+  async atHand(shape: KeyShape, key: Key, signal: AbortSignal): Promise<KeyAnswer | null> {
+    const published = await this.#source.asOf(shape.layer, signal);
+    const batch = this.#keptRows(published, shape, key);
+    const recent = this.#recent(published, shape.layer);
+    if (batch === null || recent === null) return null;
+    const speed = recentRows(recent, shape, key);
+    return this.#answer(key, [...batch, ...speed], published.cut, recent.frontier);
+  }
+
   /** Finds the answers for some keys. @throws NotReadyError where events would be missing. */
   async load(
-    { layer, from, to }: KeyShape,
+    shape: KeyShape,
     keys: readonly Key[],
     signal: AbortSignal,
   ): Promise<(key: Key) => KeyAnswer> {
+    const { layer, from, to } = shape;
     const { keyColumns } = this.#source.tables.plugin;
     const query: TypedQuery = {
       ...{ layer, from, to, bucket: "all", keys: [], order: [], limit: keys.length },
@@ -89,14 +108,33 @@ export class KeyRows {
       this.#batchRows(published, query, signal),
       this.#speedRows(published, query, signal),
     ]);
-    const { cut } = published;
-    const frontier = furthest(cut, speed.frontier);
     return (key) => {
       const name = textOf(key);
       const rows = [...batch.get(name) ?? [], ...speed.rows.get(name) ?? []];
-      const shown = rows.length === 0 ? [] : [{ ...this.#keyOf(rows[0]), ...this.#merge(rows) }];
-      return { rows: shown, cut, frontier };
+      return this.#answer(key, rows, published.cut, speed.frontier);
     };
+  }
+
+  #answer(key: Key, rows: readonly MeasureRow[], cut: Cut, speed: Cut): KeyAnswer {
+    const shown = rows.length === 0 ? [] : [{ ...this.#keyOf(key), ...this.#merge(rows) }];
+    return { rows: shown, cut, frontier: furthest(cut, speed) };
+  }
+
+  /** The batch rows of a key, if they are kept. */
+  #keptRows({ run }: Published, shape: KeyShape, key: Key): readonly Row[] | null {
+    if (shape.layer === "speed" || run === null) return [];
+    const place = placeOf(run, shape, key);
+    const kept = this.#kept.get(place);
+    if (kept === undefined) return null;
+    this.#keep(place, kept);
+    return kept;
+  }
+
+  /** The speed rows that a layer takes, if they are in memory. */
+  #recent({ cut }: Published, layer: Layer): RecentRows | null {
+    if (layer === "batch") return NOTHING;
+    // What the batch covers has left the memory.
+    return layer === "merged" ? this.#source.recent(cut) : null;
   }
 
   /** The batch rows by key; each key's are read once per run, with those of its neighbours. */
@@ -109,16 +147,12 @@ export class KeyRows {
     if (query.layer === "speed" || run === null) return new Map();
     if (run.run !== this.#keptRun) this.#forget(run.run);
     // Another run may be read at the same time, and what is kept may go while this one is.
-    const place = (key: Key) => JSON.stringify([run.run, query.from, query.to, textOf(key)]);
     const found = new Map<string, readonly Row[]>();
     const missing: Key[] = [];
     for (const key of query.anyOf!.keys) {
-      const kept = this.#kept.get(place(key));
-      if (kept === undefined) missing.push(key);
-      else {
-        found.set(textOf(key), kept);
-        this.#keep(place(key), kept);
-      }
+      const kept = this.#keptRows(published, query, key);
+      if (kept === null) missing.push(key);
+      else found.set(textOf(key), kept);
     }
     if (missing.length === 0) return found;
     const keys = this.#withNeighbours(missing);
@@ -127,7 +161,7 @@ export class KeyRows {
     for (const key of keys) {
       const of = rows.get(textOf(key)) ?? [];
       found.set(textOf(key), of);
-      if (run.run === this.#keptRun) this.#keep(place(key), of);
+      if (run.run === this.#keptRun) this.#keep(placeOf(run, query, key), of);
     }
     return found;
   }
@@ -151,8 +185,17 @@ export class KeyRows {
   }
 
   /** The newest version of each speed row by key, and how far they are right. */
-  async #speedRows(published: Published, query: TypedQuery, signal: AbortSignal) {
-    if (query.layer === "batch") return { rows: new Map<string, Row[]>(), frontier: {} };
+  async #speedRows(
+    published: Published,
+    query: TypedQuery,
+    signal: AbortSignal,
+  ): Promise<{ rows: ReadonlyMap<string, readonly MeasureRow[]>; frontier: Cut }> {
+    const recent = this.#recent(published, query.layer);
+    if (recent !== null) {
+      const { frontier } = recent;
+      const of = (key: Key) => [textOf(key), recentRows(recent, query, key)] as const;
+      return { rows: new Map(query.anyOf!.keys.map(of)), frontier };
+    }
     const input = this.#input(published, query);
     // What was acknowledged before the statement is in it, and perhaps more.
     const acknowledged = this.#source.frontier();
@@ -185,9 +228,15 @@ export class KeyRows {
     return Map.groupBy(rows, (row) => this.#nameOf(row));
   }
 
-  #keyOf(row: Row): Readonly<Record<string, unknown>> {
+  /** The key's columns as `JSONEachRow` has them. */
+  #keyOf(key: Key): Readonly<Record<string, unknown>> {
     const { keyColumns } = this.#source.tables.plugin;
-    return Object.fromEntries(keyColumns.map(({ name }) => [name, row[name]]));
+    return Object.fromEntries(
+      keyColumns.map(({ name, type }, i) => [
+        name,
+        type.kind === "boolean" ? key[i] === "true" : key[i],
+      ]),
+    );
   }
 
   #nameOf(row: Row): string {
@@ -224,6 +273,19 @@ export class KeyRows {
 
 /** Rows as they are, with nothing beside them. */
 const PLAIN = { survivorsOnly: false, tells: "nothing" } as const;
+
+/** The speed rows of the batch layer. */
+const NOTHING: RecentRows = { frontier: {}, measures: () => null };
+
+/** The rows of a key in memory: one, or none. */
+function recentRows(recent: RecentRows, range: TimeRange, key: Key): readonly MeasureRow[] {
+  const measures = recent.measures(key, range);
+  return measures === null ? [] : [measures];
+}
+
+/** Where the batch rows of a key are kept. */
+const placeOf = ({ run }: PublishedRun, { from, to }: TimeRange, key: Key) =>
+  JSON.stringify([run, from, to, textOf(key)]);
 
 /** One text per key, as a question or a row has it. */
 const textOf = (key: readonly unknown[]) => JSON.stringify(key.map(String));

@@ -6,8 +6,11 @@
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import { readArithmetic } from "./arithmetic.ts";
 
-/** Measure columns as `JSONEachRow` writes them with quoted numbers. */
-export type MeasureRow = Readonly<Record<string, string | null | readonly number[]>>;
+/**
+ * Measure columns as `JSONEachRow` writes them with quoted numbers, or with integers of the column's
+ * scale as they are.
+ */
+export type MeasureRow = Readonly<Record<string, string | bigint | null | readonly number[]>>;
 
 /** Shown values by name. */
 export type ShownValues = Readonly<Record<string, number | null>>;
@@ -57,7 +60,7 @@ function mergeColumn(column: MeasureColumn, rows: readonly MeasureRow[]): Merged
   }
   const scale = scaleOf(column);
   const values = rows.flatMap((row) =>
-    row[name] === null ? [] : [scaledInteger(row[name] as string, scale)]
+    row[name] === null ? [] : [scaledInteger(row[name] as string | bigint, scale)]
   );
   if (monoid === "sum") return values.reduce((sum, value) => sum + value, 0n);
   if (values.length === 0) return null;
@@ -81,7 +84,8 @@ const scaleOf = ({ sqlType }: MeasureColumn) =>
   Number(/Decimal\(\d+, (\d+)\)/.exec(sqlType)?.[1] ?? 0);
 
 /** `"-1.5"` at scale 3 is -1500. */
-function scaledInteger(text: string, scale: number): bigint {
+function scaledInteger(text: string | bigint, scale: number): bigint {
+  if (typeof text === "bigint") return text;
   const [whole, fraction = ""] = text.split(".");
   return BigInt(whole + fraction.padEnd(scale, "0"));
 }

@@ -38,14 +38,15 @@ export class Metric {
   readonly #source: MetricSource;
   readonly #series: MetricSeries;
   /** Null where only the engine can show what is asked for. */
-  readonly #byKey: KeyLoader<KeyShape, Key, KeyAnswer> | null;
+  readonly #keyRows: KeyRows | null;
+  readonly #keyLoader: KeyLoader<KeyShape, Key, KeyAnswer>;
 
   constructor(options: SharedOptions, topic: ServedTopic, tables: PluginTables) {
     this.#source = new MetricSource(options, topic, tables);
     this.#series = new MetricSeries(this.#source);
     const merge = mergerOf(tables.plugin);
-    const rows = merge && new KeyRows(this.#source, merge);
-    this.#byKey = rows && new KeyLoader(options.keyTurns, (...of) => rows.load(...of));
+    this.#keyRows = merge && new KeyRows(this.#source, merge);
+    this.#keyLoader = new KeyLoader(options.keyTurns, (...of) => this.#keyRows!.load(...of));
   }
 
   /** The columns that tell one row of an answer from another, whatever its bucket. */
@@ -74,11 +75,11 @@ export class Metric {
 
   async #read(query: TypedQuery, signal: AbortSignal): Promise<MetricAnswer> {
     const { topic: { speed }, tables: { plugin } } = this.#source;
-    const { layer, from, to } = query;
-    const key = wholeKey(query, plugin.keyColumns);
-    const { rows, next, cut, frontier } = key === null || this.#byKey === null
+    const { layer } = query;
+    const key = this.#keyRows && wholeKey(query, plugin.keyColumns);
+    const { rows, next, cut, frontier } = key === null
       ? await this.#rows(query, signal)
-      : { next: null, ...await this.#byKey.get({ layer, from, to }, key, signal) };
+      : { next: null, ...await this.#ofKey(query, key, signal) };
     const answer = {
       metric: plugin.name,
       layer,
@@ -91,6 +92,12 @@ export class Metric {
     };
     if (query.waitFor !== null && !reaches(frontier, query.waitFor)) throw this.#notReached();
     return answer;
+  }
+
+  async #ofKey({ layer, from, to }: TypedQuery, key: Key, signal: AbortSignal) {
+    const shape = { layer, from, to };
+    const atHand = await this.#keyRows!.atHand(shape, key, signal);
+    return atHand ?? await this.#keyLoader.get(shape, key, signal);
   }
 
   async #rows(query: TypedQuery, signal: AbortSignal): Promise<Found> {

@@ -1,7 +1,7 @@
 /** What the questions to one metric have in common: its tables, the run to read, its statements. */
 import { ExternalError, NotReadyError } from "../errors.ts";
 import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
-import type { Layer } from "../services.ts";
+import type { Layer, RecentRows } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { Turns } from "../turns.ts";
 import { withDeadline } from "./deadline.ts";
@@ -57,6 +57,11 @@ export class MetricSource {
   /** How far the speed rows of this process reach. */
   frontier(): Cut {
     return this.topic.speed.frontier(this.tables.plugin.name);
+  }
+
+  /** The rows from a cut on that are in this process's memory; null where some are not. */
+  recent(cut: Cut): RecentRows | null {
+    return this.topic.speed.recent(this.tables.plugin.name, cut);
   }
 
   /** The newest published run. */

@@ -1,5 +1,10 @@
 import type { MeasureColumn, Plugin } from "../plugin.ts";
+import { CellsByKey } from "./cells_by_key.ts";
 import { ValueSets } from "./value_sets.ts";
+
+/** About what a text key takes beside its letters, and a cell in {@link Cells.byKey}. */
+const TEXT_BYTES = 64;
+const BYTES_BY_KEY = 12;
 
 /**
  * The aggregates of one block: a cell per window and key, found by open addressing over numbers.
@@ -21,6 +26,7 @@ export class Cells {
   #dirtyMark: Uint8Array;
   #dirty: Uint32Array;
   #dirtyCount = 0;
+  #byKey: CellsByKey | null = null;
 
   /** @param like the block before: as many cells are made room for. Default: few. */
   constructor(plugin: Plugin, like?: Cells) {
@@ -61,6 +67,34 @@ export class Cells {
       this.#textNumbers.set(text, number);
     }
     return number;
+  }
+
+  /** The number of a text key that {@link textNumber} has given; undefined where it has not. */
+  numberOf(text: string): number | undefined {
+    return this.#textNumbers.get(text);
+  }
+
+  /** The cells by key, whatever their window. */
+  get byKey(): CellsByKey {
+    return this.#byKey ??= new CellsByKey(this);
+  }
+
+  /**
+   * Keeps no more than what reading takes: nothing may be added any more.
+   *
+   * @returns about how many bytes that is.
+   */
+  seal(): number {
+    const count = this.#count;
+    this.#lanes = this.#lanes.slice(0, count * this.lanesPerCell);
+    this.values = this.values.map((values) => values.slice(0, count));
+    this.#slots = new Uint32Array(0);
+    this.#dirtyMark = new Uint8Array(0);
+    this.#dirty = new Uint32Array(0);
+    const sets = this.sets.reduce((sum, set) => sum + (set?.seal(count) ?? 0), 0);
+    const values = this.values.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const texts = this.texts.reduce((sum, { length }) => sum + TEXT_BYTES + 2 * length, 0);
+    return this.#lanes.byteLength + values + sets + texts + BYTES_BY_KEY * count;
   }
 
   /** The cell of the given lanes, made if it is not there, and marked as changed. */

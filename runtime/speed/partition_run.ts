@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { abortable } from "../abortable.ts";
+import { abortable, OVER } from "../abortable.ts";
 import { allocateColumns, type Columns } from "../columns.ts";
 import { retry, TwofoldError } from "../errors.ts";
 import type { PluginTables } from "../tables.ts";
@@ -9,6 +9,7 @@ import { PartitionPipeline } from "./partition_pipeline.ts";
 import { PluginPartition } from "./plugin_partition.ts";
 import { checkAgainstLog, type PluginResume, resumePlugin } from "./resume.ts";
 import type { TrimmedRange } from "./record_source.ts";
+import type { RecentBlocks } from "./recent_blocks.ts";
 import type { SpeedLayerOptions } from "./speed_layer.ts";
 
 /** A plugin on the partition. */
@@ -29,6 +30,7 @@ const LAST_RESTART_MS = 60_000;
 export class PartitionRun {
   readonly #options: SpeedLayerOptions;
   readonly #flusher: Flusher;
+  readonly #memory: RecentBlocks;
   readonly #plugins: Map<string, PluginState>;
   readonly #stop = new AbortController();
   readonly #told = new Set<string>();
@@ -41,9 +43,11 @@ export class PartitionRun {
     resume: readonly PluginResume[],
     options: SpeedLayerOptions,
     flusher: Flusher,
+    memory: RecentBlocks,
   ) {
     this.#options = options;
     this.#flusher = flusher;
+    this.#memory = memory;
     // They tell the frontier until the pipelines adopt the plugins.
     const none = allocateColumns(options.schema, 1);
     this.#plugins = new Map(options.plugins.map((tables, i) => {
@@ -55,6 +59,17 @@ export class PartitionRun {
   /** How far a plugin's acknowledged flushes reach. */
   acknowledged(plugin: string): bigint {
     return this.#plugins.get(plugin)!.at.acknowledged;
+  }
+
+  /** A plugin's state, for readers: none where it failed. */
+  recent(plugin: string): PluginPartition | null {
+    const { at, error } = this.#plugins.get(plugin)!;
+    return error === null ? at : null;
+  }
+
+  /** Forgets what was kept for readers of a plugin's blocks below a cut. */
+  forgetBelow(plugin: string, cut: bigint): void {
+    this.#plugins.get(plugin)!.at.forgetBelow(cut);
   }
 
   /** A plugin's fault, if it has one. */
@@ -93,6 +108,7 @@ export class PartitionRun {
       ...apart.map((state) => this.#runPipeline([state], undefined, signal)),
       ...(ledgerApart ? [this.#runPipeline([], this.ledger, signal)] : []),
     ]);
+    for (const { at } of states) at.leave();
   }
 
   /** Runs one pipeline to its end. A plugin that throws leaves it and runs apart. */
@@ -156,7 +172,9 @@ export class PartitionRun {
   }
 
   #adopt(state: PluginState, columns: Columns): PluginPartition {
-    state.at = new PluginPartition(state.tables.plugin, this.partition, state.resume, columns);
+    const { tables: { plugin }, resume } = state;
+    state.at.leave();
+    state.at = new PluginPartition(plugin, this.partition, resume, columns, this.#memory);
     state.error = null;
     return state.at;
   }
@@ -205,14 +223,14 @@ export class PartitionRun {
   async #idle(pipeline: PartitionPipeline, waitMs: number | null, signal: AbortSignal) {
     const { log, clock } = this.#options;
     const idle = new AbortController();
-    const stop = () => idle.abort();
+    const stop = () => idle.abort(OVER);
     signal.addEventListener("abort", stop, { once: true });
     await Promise.race([
       log.changed(pipeline.partition, pipeline.position, idle.signal),
       ...(waitMs === null ? [] : [clock.sleep(waitMs, idle.signal)]),
     ]);
     signal.removeEventListener("abort", stop);
-    idle.abort();
+    stop();
   }
 
   #retry<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -4,6 +4,7 @@ import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
+import { type ClosedBlock, RecentBlocks } from "./recent_blocks.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
 
 /** Where a plugin's tables say that a partition resumes. */
@@ -42,7 +43,11 @@ interface Block {
 export class PluginPartition {
   readonly #kernel: Kernel;
   /** Oldest first; only the last may be open. */
-  #blocks: Block[];
+  readonly #blocks: Block[];
+  readonly #memory: RecentBlocks;
+  /** The blocks before those, as many as are kept for readers. */
+  readonly #recent: ClosedBlock[] = [];
+  #left = false;
   #position: bigint;
   #acknowledged: bigint;
   #inFlight = false;
@@ -52,7 +57,9 @@ export class PluginPartition {
     readonly partition: number,
     readonly resume: ResumePoint,
     columns: Columns,
+    memory = new RecentBlocks(0),
   ) {
+    this.#memory = memory;
     this.#kernel = createKernel(plugin, columns);
     this.#blocks = [{ start: resume.block, end: null, cells: new Cells(plugin) }];
     this.#position = resume.block;
@@ -77,6 +84,38 @@ export class PluginPartition {
   /** Whether there is something to flush: a position beyond what is acknowledged. */
   get unflushed(): boolean {
     return !this.#inFlight && this.#position > this.#acknowledged;
+  }
+
+  /** The offset up to which the cells are right (exclusive). */
+  get position(): bigint {
+    return this.#position;
+  }
+
+  /**
+   * The cells of the blocks from a cut on, which are right up to {@link position}; null when some of
+   * those are not in memory, or not yet again after a restart.
+   */
+  recent(cut: bigint): readonly Cells[] | null {
+    const blocks = [...this.#recent, ...this.#blocks];
+    const whole = !this.#left && this.#position >= this.resume.frontier;
+    if (!whole || blocks[0].start > cut) return null;
+    return blocks.filter(({ start }) => start >= cut).map(({ cells }) => cells);
+  }
+
+  /** Keeps no closed block below a cut for readers. */
+  forgetBelow(cut: bigint): void {
+    while (this.#recent.length > 0 && this.#recent[0].start < cut) this.forgetOldest();
+  }
+
+  /** Keeps nothing for readers any more: another one is in its place. */
+  leave(): void {
+    this.#left = true;
+    while (this.#recent.length > 0) this.forgetOldest();
+  }
+
+  /** Forgets the oldest closed block that it kept for readers. */
+  forgetOldest(): void {
+    this.#memory.forgotten(this.#recent.shift()!);
   }
 
   /** Adds the rows of one block segment. Segments come in order. */
@@ -125,7 +164,12 @@ export class PluginPartition {
       acknowledge: () => {
         this.#inFlight = false;
         this.#acknowledged = frontier;
-        this.#blocks = this.#blocks.filter(({ end }) => end === null || end > frontier);
+        const open = this.#blocks.findIndex(({ end }) => end === null || end > frontier);
+        for (const block of this.#blocks.splice(0, open)) {
+          if (this.#left) continue;
+          this.#recent.push(block);
+          this.#memory.keep(block, this);
+        }
       },
       fail: () => {
         this.#inFlight = false;

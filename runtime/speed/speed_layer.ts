@@ -2,12 +2,14 @@ import type { Clock } from "../clock.ts";
 import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../frontier.ts";
 import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
-import type { SpeedLayer } from "../services.ts";
+import type { RecentRows, SpeedLayer } from "../services.ts";
 import { soleMember } from "../sole_member.ts";
 import { type PluginTables, SpeedKind } from "../tables.ts";
 import { Flusher } from "./flusher.ts";
 import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
+import { RecentBlocks } from "./recent_blocks.ts";
+import { readRecent } from "./recent_rows.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
 import { Standings } from "./standings.ts";
 
@@ -26,6 +28,8 @@ export interface SpeedLayerOptions {
   readonly horizon: number;
   /** The longest that a change waits for its flush, in milliseconds. */
   readonly flushIntervalMs: number;
+  /** Bytes of closed blocks that are kept in memory for readers. Default: none. */
+  readonly recentBytes?: number;
   /** The ledger's generation; `lateAfterMs` says from when on an event is late. */
   readonly ledger: LedgerFacts;
   /** Which partitions fall to this process. Default: all. */
@@ -60,6 +64,7 @@ export class LogSpeedLayer implements SpeedLayer {
   readonly #membership: Membership;
   readonly #standings: Standings;
   readonly #flusher: Flusher;
+  readonly #memory: RecentBlocks;
   readonly #runs = new Map<number, PartitionRun>();
   /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
   readonly #ending = new Set<Promise<void>>();
@@ -72,6 +77,7 @@ export class LogSpeedLayer implements SpeedLayer {
     this.#options = options;
     this.#membership = options.membership ?? soleMember(options.log, options.clock);
     this.#standings = standings;
+    this.#memory = new RecentBlocks(options.recentBytes ?? 0);
     this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#wake() });
   }
 
@@ -114,6 +120,15 @@ export class LogSpeedLayer implements SpeedLayer {
         resolve();
       }, { once: true });
     });
+  }
+
+  recent(plugin: string, cut: Cut): RecentRows | null {
+    const { log, plugins } = this.#options;
+    const { plugin: of } = plugins.find((tables) => tables.plugin.name === plugin)!;
+    const partitions = partitionsOf(log).map((partition) =>
+      this.#runs.get(partition)?.recent(plugin) ?? null
+    );
+    return readRecent(of, log.id, cut[log.id] ?? [], partitions);
   }
 
   async wholeFrom(plugin: string): Promise<string | null> {
@@ -206,6 +221,7 @@ export class LogSpeedLayer implements SpeedLayer {
       const { name } = tables.plugin;
       const cut = cuts.get(name)?.[log.id];
       if (cut === undefined) continue;
+      for (const [partition, run] of this.#runs) run.forgetBelow(name, cut[partition] ?? 0n);
       const rows = await warehouse.query<{ partition: number; kept: number | null }>(
         `SELECT partition, minIf(block, last_append_ms >= {before:Int64}) AS young,
            countIf(last_append_ms >= {before:Int64}) AS young_count,
@@ -270,7 +286,14 @@ export class LogSpeedLayer implements SpeedLayer {
       const points = resume.map((of) => of[i]);
       points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));
       const ledger = new LedgerPartition(partition, log, facts.lateAfterMs, histories[partition]);
-      const run = new PartitionRun(partition, ledger, points, this.#options, this.#flusher);
+      const run = new PartitionRun(
+        partition,
+        ledger,
+        points,
+        this.#options,
+        this.#flusher,
+        this.#memory,
+      );
       this.#runs.set(partition, run);
     }
   }

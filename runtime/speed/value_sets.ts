@@ -52,6 +52,27 @@ export class ValueSets {
     this.#place(this.#count);
   }
 
+  /** Adds a cell's values to a set. */
+  addTo(set: Set<number>, cell: number): void {
+    for (let node = this.#heads[cell] ?? 0; node !== 0; node = this.#next[node - 1]) {
+      set.add(this.#values[node - 1]);
+    }
+  }
+
+  /**
+   * Keeps no more than what reading takes: nothing may be added any more.
+   *
+   * @param cells how many there are.
+   * @returns how many bytes that is.
+   */
+  seal(cells: number): number {
+    this.#slots = this.#cells = this.collected = new Uint32Array(0);
+    this.#values = this.#values.slice(0, this.#count);
+    this.#next = this.#next.slice(0, this.#count);
+    this.#heads = this.#heads.slice(0, cells);
+    return this.#values.byteLength + this.#next.byteLength + this.#heads.byteLength;
+  }
+
   /**
    * Collects a cell's values, ascending, as the first numbers of {@link collected}; they stay until
    * the next call.

@@ -3,6 +3,7 @@ import { tablesOf } from "../../runtime/tables.ts";
 import ratings from "../../plugins/ratings.ts";
 import { KeyRows } from "../../runtime/serving/key_rows.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
+import type { RecentRows } from "../../runtime/services.ts";
 import type { MetricSource } from "../../runtime/serving/metric_source.ts";
 
 /** A metric whose published run the test sets, and whose batch rows are `run` ratings each. */
@@ -22,6 +23,8 @@ class Source {
     ...{ tables: this.tables, logId: "log", run, cut: cut.log, frontierRows: 1, threads: 1 },
   });
   frontier = () => ({});
+  /** What memory has of every key; null where it has not all. */
+  recent: () => RecentRows | null = () => null;
   frontierOf = () => ({});
 
   ask = async ({ sql, params }: { sql: string; params: Record<string, unknown> }) => {
@@ -45,7 +48,7 @@ const made = () => {
     const find = await rows.load(shape, keys.map((key) => [key]), signal);
     return keys.map((key) => find([key]).rows[0]?.rating_count);
   };
-  return { source, count };
+  return { source, rows, count };
 };
 
 describe("KeyRows", () => {
@@ -77,9 +80,35 @@ describe("KeyRows", () => {
     expect(await count(7, 4_000_000_000)).toEqual([2, 2]);
   });
 
+  it("asks for nothing where batch rows are kept and the speed rows are in memory", async () => {
+    const { source, rows, count } = made();
+    const atHand = async () => (await rows.atHand(shape, [7], signal))?.rows[0]?.rating_count;
+    expect(await atHand()).toBe(undefined);
+    await count(7);
+    expect(await atHand()).toBe(undefined);
+    const frontier = { log: [9n] };
+    const measures = { rating_count: 4n, rating_sum: 450n };
+    source.recent = () => ({ frontier, measures: () => measures });
+    expect(await atHand()).toBe(5);
+    const answer = await rows.atHand(shape, [7], signal);
+    expect(answer?.frontier).toEqual(frontier);
+    // 4.50 in memory, 1.00 in the batch.
+    expect(answer?.rows).toEqual([{
+      movie_id: 7,
+      rating_count: 5,
+      avg_rating: 1.1,
+      rating_sum: 5.5,
+    }]);
+    source.recent = () => ({ frontier, measures: () => null });
+    expect(await atHand()).toBe(1);
+    source.run = 2;
+    expect(await atHand()).toBe(undefined);
+    expect(source.asked.length).toBe(1);
+  });
+
   it("keeps no more than so many values, and answers whatever has gone", async () => {
     const { source, count } = made();
-    for (let first = 0; first < 400_000; first += 1000) await count(first);
+    for (let first = 0; first < 600_000; first += 3000) await count(first);
     const before = source.asked.length;
     expect(await count(0)).toEqual([1]);
     expect(source.asked.length).toBe(before + 1);

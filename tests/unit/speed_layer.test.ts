@@ -61,6 +61,7 @@ describe("the speed layer", () => {
     own: readonly Plugin[],
     generation: string,
     archived?: ArchivedRecords,
+    recentBytes?: number,
   ) {
     const clock = new ManualClock(Date.UTC(2024, 2, 2));
     const told: string[] = [];
@@ -75,6 +76,7 @@ describe("the speed layer", () => {
       blockSize: BLOCK_SIZE,
       horizon: HORIZON,
       flushIntervalMs: 10,
+      recentBytes,
       ledger: ledgerFacts(log),
       onProblem: (message) => told.push(message),
     });
@@ -340,6 +342,44 @@ describe("the speed layer", () => {
       expect({ events, repeats }).toEqual({ events: id, repeats: round });
       await close();
     }
+  });
+
+  it("answers for a key from memory, ahead of its flushes, as long as it has all from the cut on", async () => {
+    const log = new MemoryLog({ topic: "movie-viewing-events", id: "remembered", partitions: 1 });
+    const id = log.id;
+    const { name } = users();
+    const memory = async (recentBytes?: number) => {
+      const layer = await open(log, [users()], "remembered", undefined, recentBytes);
+      const count = (cut: bigint) =>
+        layer.speed.recent(name, { [id]: [cut] })?.measures([1], { from: null, to: null })
+          ?.total_events;
+      return { ...layer, count };
+    };
+    for (let i = 0; i < 40; i++) log.place(0, { value: view(i) });
+    const first = await memory(1e6);
+    await settle(first.speed, first.clock, log, users());
+    expect([0n, 16n, 32n, 48n].map(first.count)).toEqual([40n, 24n, 8n, undefined]);
+    // What is not flushed yet is there, too: no time passes here.
+    log.place(0, { value: view(40) });
+    while (first.count(0n) !== 41n) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(first.speed.frontier(name)).toEqual({ [id]: [40n] });
+    expect(first.speed.recent(name, {})?.frontier).toEqual({ [id]: [41n] });
+    await first.speed.expire(new Map([[name, { [id]: [16n] }]]), 0);
+    expect([0n, 16n].map((cut) => first.speed.recent(name, { [id]: [cut] }) === null))
+      .toEqual([true, false]);
+    await first.close();
+    expect(first.speed.recent(name, { [id]: [32n] })).toBe(null);
+    // After a restart memory begins at the open block.
+    const second = await memory(1e6);
+    await settle(second.speed, second.clock, log, users());
+    expect([16n, 32n].map(second.count)).toEqual([undefined, 9n]);
+    await second.close();
+    // Without room there are the blocks that are not flushed, and the open one.
+    const third = await memory();
+    for (let i = 41; i < 60; i++) log.place(0, { value: view(i) });
+    await settle(third.speed, third.clock, log, users());
+    expect([32n, 48n].map(third.count)).toEqual([undefined, 12n]);
+    await third.close();
   });
 
   it("goes on where a read of the horizon failed", async () => {

@@ -15,6 +15,8 @@ export async function loadEngine(base: URL = root) {
     ledger,
     pipeline,
     plugin,
+    recentBlocks,
+    recentRows,
     resume,
     archiver,
     compactor,
@@ -33,6 +35,10 @@ export async function loadEngine(base: URL = root) {
     at<typeof import("../../../runtime/speed/plugin_partition.ts")>(
       "runtime/speed/plugin_partition.ts",
     ),
+    at<typeof import("../../../runtime/speed/recent_blocks.ts")>(
+      "runtime/speed/recent_blocks.ts",
+    ),
+    at<typeof import("../../../runtime/speed/recent_rows.ts")>("runtime/speed/recent_rows.ts"),
     at<typeof import("../../../runtime/speed/resume.ts")>("runtime/speed/resume.ts"),
     at<typeof import("../../../runtime/archive/archiver.ts")>("runtime/archive/archiver.ts"),
     at<typeof import("../../../runtime/archive/compactor.ts")>("runtime/archive/compactor.ts"),
@@ -52,6 +58,8 @@ export async function loadEngine(base: URL = root) {
     ...ledger,
     ...pipeline,
     ...plugin,
+    ...recentBlocks,
+    ...recentRows,
     ...resume,
     ...archiver,
     ...compactor,

@@ -123,6 +123,26 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "memory that answers though blocks have left it",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: pluginPartition,
+      find: `if (!whole || blocks[0].start > cut) return null;`,
+      replace: `if (!whole) return null;`,
+    }],
+  },
+  {
+    name: "memory that counts what the batch covers",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: pluginPartition,
+      find: `blocks.filter(({ start }) => start >= cut)`,
+      replace: `blocks`,
+    }],
+  },
+  {
     name: "a horizon that ends where the log begins",
     plugin: "hourly_stats",
     seed: 1,

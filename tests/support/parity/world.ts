@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly warehouse: Warehouse;
   readonly dir: string;
   readonly partitions: number;
+  /** Closed blocks that each process keeps in memory. */
+  readonly recentBytes: number;
   /** Tells the tables of one case from another's. */
   readonly serial: number;
 }
@@ -54,7 +56,10 @@ export class World {
   #processes: Process[] = [];
   #zombies: HeldInsert[] = [];
   #serial = 0;
+  /** Of a process that knows what the tables say. */
   #serving!: Serving;
+  /** Of each speed process, which has memory. */
+  #remembering: Serving[] = [];
 
   private constructor(options: WorldOptions, store: ObjectStore) {
     this.#options = options;
@@ -74,18 +79,21 @@ export class World {
     const world = new World(options, await openLocalStore(dir));
     await options.warehouse.command(createBatchTable(world.tables));
     world.#processes = [await world.#start(), await world.#start()];
-    world.#serving = options.engine.createServing({
-      topics: [{
-        schema: options.plugin.source,
-        logId: world.log.id,
-        plugins: [world.tables],
-        speed: world.#speedLayer(),
-      }],
-      warehouse: options.warehouse,
-      clock: world.#clock,
-      queryTimeoutMs: 30_000,
-    });
+    world.#serving = world.#serve();
+    world.#remembering = world.#processes.map((_, i) => world.#serve(i));
     return world;
+  }
+
+  #serve(process?: number): Serving {
+    const { engine, plugin, warehouse } = this.#options;
+    const speed = this.#speedLayer(process);
+    return engine.createServing({
+      topics: [{
+        ...{ schema: plugin.source, logId: this.log.id },
+        ...{ plugins: [this.tables], speed },
+      }],
+      ...{ warehouse, clock: this.#clock, queryTimeoutMs: 30_000 },
+    });
   }
 
   /** Drops the case's tables and files. */
@@ -303,12 +311,15 @@ export class World {
       const keys = Object.fromEntries(
         plugin.keyColumns.map(({ name }) => [name, String(row[name])]),
       );
-      const answer = await this.#serving.query(plugin.name, { layer, keys });
-      const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
-      const wanted = [...expected(plugin.name, this.counted, frontier, 0)]
-        .filter(([, of]) => Object.entries(keys).every(([k, v]) => String(of[k]) === v));
-      const fault = difference(answered(plugin.name, answer.rows), new Map(wanted));
-      if (fault !== null) return `${layer} of ${JSON.stringify(keys)} up to ${frontier}: ${fault}`;
+      for (const serving of [this.#serving, ...layer === "merged" ? this.#remembering : []]) {
+        const answer = await serving.query(plugin.name, { layer, keys });
+        const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
+        const wanted = [...expected(plugin.name, this.counted, frontier, 0)]
+          .filter(([, of]) => Object.entries(keys).every(([k, v]) => String(of[k]) === v));
+        const fault = difference(answered(plugin.name, answer.rows), new Map(wanted));
+        const what = `${layer} of ${JSON.stringify(keys)} up to ${frontier}`;
+        if (fault !== null) return `${what}: ${fault}`;
+      }
     }
     return null;
   }
@@ -364,6 +375,7 @@ export class World {
       hashIdentity: engine.hashIdentity,
     });
     const held = new HeldWarehouse(warehouse);
+    const memory = new engine.RecentBlocks(this.#options.recentBytes);
     const pipelines = points.map((point, partition) => {
       const history = histories[partition];
       const { block } = history.resume;
@@ -375,7 +387,9 @@ export class World {
         partition,
         decoder: engine.createDecoder(plugin.source),
         start: point.block < block ? point.block : block,
-        plugins: (columns) => [new engine.PluginPartition(plugin, partition, point, columns)],
+        plugins: (columns) => [
+          new engine.PluginPartition(plugin, partition, point, columns, memory),
+        ],
         ledger: new engine.LedgerPartition(partition, this.log, LATE_AFTER_MS, history),
         onPluginFault: (_plugin, error) => {
           throw error;
@@ -392,10 +406,19 @@ export class World {
     return { warehouse: held, pipelines, flusher, flusherClock };
   }
 
-  /** A speed layer that knows only what the tables say, as a serving-only process would. */
-  #speedLayer(): SpeedLayer {
+  /**
+   * A speed layer that knows only what the tables say, as a serving-only process would, and what a
+   * process has in memory, if one is given.
+   */
+  #speedLayer(process?: number): SpeedLayer {
+    const { engine, plugin } = this.#options;
     const nothing: Cut = {};
     return {
+      recent: (_plugin, cut) => {
+        if (process === undefined) return null;
+        const at = this.#processes[process].pipelines.map(({ plugins }) => plugins[0]);
+        return engine.readRecent(plugin, this.log.id, cut[this.log.id] ?? [], at);
+      },
       frontier: () => nothing,
       start: () => nothing,
       wholeFrom: () => Promise.resolve(null),
