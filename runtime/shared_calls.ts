@@ -8,18 +8,12 @@ import type { Clock } from "./clock.ts";
 
 /** The most answers that are kept at once. */
 const MAX_KEPT = 500;
-/** So many times what it took to make an answer is held, at most so long: see {@link Sharing}. */
-const HELD_TIMES = 8;
-const LONGEST_HELD_MS = 1000;
 
 /** How long an answer is shared, in milliseconds from when it was asked for. */
 export interface Sharing {
   /** It is handed out, and nothing is asked, while its version is the newest. */
   readonly freshMs: number;
-  /**
-   * Else it is handed out up to here, while the next one is made; longer, up to a second, where
-   * answers take long, so that those who keep asking never wait. Default `freshMs`.
-   */
+  /** Else it is handed out up to here, while the next one is made. Default `freshMs`. */
   readonly heldMs?: number;
 }
 
@@ -38,8 +32,7 @@ interface Call {
   /** Cancels the work once nobody waits for it. */
   readonly stop: AbortController;
   waiting: number;
-  /** How long it took to make; null while it is being made. */
-  tookMs: number | null;
+  settled: boolean;
   /** The one that takes its place once it is there. */
   next: Call | null;
 }
@@ -97,15 +90,11 @@ export class SharedCalls {
       return this.#keep(key, begin());
     }
     const ageMs = nowMs - call.askedMs;
-    if (call.tookMs === null || (ageMs < this.#freshMs && version === call.version)) return call;
+    if (!call.settled || (ageMs < this.#freshMs && version === call.version)) return call;
     if (call.next === null || call.next.stop.signal.aborted) {
       call.next = begin();
     }
-    return ageMs < this.#heldFor(call.tookMs) ? call : call.next;
-  }
-
-  #heldFor(tookMs: number): number {
-    return Math.max(this.#heldMs, Math.min(HELD_TIMES * tookMs, LONGEST_HELD_MS));
+    return ageMs < this.#heldMs ? call : call.next;
   }
 
   #begin(
@@ -116,9 +105,9 @@ export class SharedCalls {
   ): Call {
     const stop = new AbortController();
     const answer = make(stop.signal);
-    const call: Call = { askedMs, version, answer, stop, waiting: 0, tookMs: null, next: null };
+    const call: Call = { askedMs, version, answer, stop, waiting: 0, settled: false, next: null };
     answer.then(() => {
-      call.tookMs = this.#clock.now() - askedMs;
+      call.settled = true;
       if (this.#calls.get(key)?.next === call) this.#keep(key, call);
     }, () => {
       const known = this.#calls.get(key);
@@ -132,9 +121,9 @@ export class SharedCalls {
     this.#calls.delete(key);
     this.#calls.set(key, call);
     const nowMs = this.#clock.now();
-    for (const [oldest, { tookMs, askedMs, next }] of this.#calls) {
-      const held = tookMs === null || next !== null ||
-        nowMs - askedMs < Math.max(this.#freshMs, this.#heldFor(tookMs));
+    const keptMs = Math.max(this.#freshMs, this.#heldMs);
+    for (const [oldest, { settled, askedMs, next }] of this.#calls) {
+      const held = !settled || next !== null || nowMs - askedMs < keptMs;
       if (this.#calls.size <= MAX_KEPT && held) break;
       this.#calls.delete(oldest);
     }

@@ -1,11 +1,11 @@
 import { OVER } from "../abortable.ts";
-import { setImmediate } from "node:timers/promises";
 import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../blocks.ts";
 import type { Clock } from "../clock.ts";
 import { allocateColumns, type Columns } from "../columns.ts";
 import { LogGapError, retry, TwofoldError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
+import { loopTurn } from "../loop_turn.ts";
 import {
   type Assignment,
   type Decoder,
@@ -170,10 +170,10 @@ export class Archiver {
       state.atEnd = state.read >= end;
       while (state.read < end && !signal?.aborted) {
         const before = state.read;
+        await loopTurn();
         await this.#archiveChunk(partition, state);
         if (state.read === before) break; // the log had nothing at hand; it is asked again later
         this.#errors.delete(partition); // how far it is behind, its frontier tells
-        await setImmediate(); // others get their turn between chunks
       }
       state.atEnd = state.read >= end;
       this.#errors.delete(partition);

@@ -1,6 +1,6 @@
-import { setImmediate } from "node:timers/promises";
 import { type Columns, RowStatus } from "../columns.ts";
 import type { EventSchema, Field } from "../events.ts";
+import { loopTurn } from "../loop_turn.ts";
 import { copyBytes } from "./parquet_values.ts";
 
 /** The values of one field of a block's events; see `FieldColumn`. */
@@ -100,7 +100,7 @@ export class BlockRows {
       else rowsOfDay.set(day, [row]);
     }
     for (const [day, rows] of [...rowsOfDay].sort(([a], [b]) => a - b)) {
-      await setImmediate();
+      await loopTurn();
       yield [day, this.#sorted(rows)];
     }
   }

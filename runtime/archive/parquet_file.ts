@@ -6,11 +6,11 @@
  * arrays. Its Thrift writers make the page headers and the footer. Pages are of version 1: their
  * null levels are compressed with the values, and every reader knows them.
  */
-import { setImmediate } from "node:timers/promises";
 import { constants, zstdCompressSync } from "node:zlib";
 import { ByteWriter } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
+import { loopTurn } from "../loop_turn.ts";
 import { bitPack } from "./parquet_values.ts";
 
 type FileMetaData = Parameters<typeof writeMetadata>[1];
@@ -96,7 +96,7 @@ async function writeChunk(
   const dataStart = writer.offset;
   const encoding = dictionary ? "RLE_DICTIONARY" : "PLAIN";
   for (const page of pagesOf(rows, column)) {
-    await setImmediate();
+    await loopTurn();
     plainBytes += writePage(writer, pageBody(page, column), {
       type: "DATA_PAGE",
       data_page_header: {

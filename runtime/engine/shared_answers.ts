@@ -4,7 +4,7 @@ import type { BatchLayer, Services } from "../services.ts";
 import { SharedCalls } from "../shared_calls.ts";
 
 /** Of metrics, whose version is how far they are counted: nobody waits for what others keep asking. */
-const OF_METRICS = { freshMs: 2000, heldMs: 500 };
+const OF_METRICS = { freshMs: 2000, heldMs: 1000 };
 /** Of what else takes a statement. */
 const OF_STATEMENTS = { freshMs: 1000, heldMs: 1500 };
 /** Of what is read from the log and from memory. */

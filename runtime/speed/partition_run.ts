@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
 import { abortable, OVER } from "../abortable.ts";
 import { allocateColumns, type Columns } from "../columns.ts";
 import { retry, TwofoldError } from "../errors.ts";
+import { loopTurn } from "../loop_turn.ts";
 import type { PluginTables } from "../tables.ts";
 import type { Flusher } from "./flusher.ts";
 import type { LedgerPartition } from "./ledger.ts";
@@ -202,6 +202,7 @@ export class PartitionRun {
 
   async #drive(pipeline: PartitionPipeline, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      await loopTurn();
       const step = this.#retry(() => pipeline.step(), signal);
       const moved = await abortable(step, signal).catch((error) => {
         // What was read before is still to be flushed, though the log may not answer.
@@ -210,11 +211,7 @@ export class PartitionRun {
       });
       if (signal.aborted) break;
       const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
-      if (moved) {
-        await setImmediate();
-        continue;
-      }
-      await this.#idle(pipeline, waitMs, signal);
+      if (!moved) await this.#idle(pipeline, waitMs, signal);
     }
     await this.#flusher.flushAll(pipeline);
   }

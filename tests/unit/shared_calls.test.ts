@@ -115,22 +115,6 @@ describe("SharedCalls", () => {
       expect(made.length).toBe(2);
     });
 
-    it("hold one that took long for longer, and none for ever", async () => {
-      const clock = new ManualClock();
-      const calls = new SharedCalls(clock, { freshMs: SHARED_MS, heldMs: HELD_MS });
-      const { made, make } = source();
-      const first = calls.get(["a"], make);
-      clock.advance(100);
-      made[0].resolve("one");
-      expect(await first).toBe("one");
-      clock.advance(650);
-      expect(await calls.get(["a"], make)).toBe("one");
-      clock.advance(60);
-      const waiting = calls.get(["a"], make);
-      made[1].resolve("two");
-      expect(await waiting).toBe("two");
-    });
-
     it("keep the one that is there when the next one fails, and ask again", async () => {
       const { made, ask } = await aged();
       expect(await ask()).toBe("one");
