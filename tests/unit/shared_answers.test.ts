@@ -35,13 +35,13 @@ describe("shared answers", () => {
       }
       expect(asked.query).toBe(flush);
       asked.flushes++;
-      // What was answered 400 ms ago is handed out once more, while the next one is made.
+      // What was asked for 400 ms ago is handed out once more, while the next one is made.
       expect(await frontier()).toBe(`local-1_${flush}`);
       expect(asked.query).toBe(flush + 1);
       expect(await frontier()).toBe(`local-1_${flush + 1}`);
     }
     asked.flushes++;
-    clock.advance(500);
+    clock.advance(1000);
     expect(await frontier()).toBe("local-1_7");
   });
 
