@@ -148,8 +148,8 @@ export const settings = {
     flag: "speed-memory",
     type: size({ min: 0, max: 1024 * GIB }),
     default: () => 128 * 2 ** 20,
-    summary: "Memory for closed blocks that are not in a batch run yet: single keys are answered " +
-      "from it",
+    summary: "Memory, per topic, for closed blocks that batch runs do not cover yet: single keys " +
+      "are answered from it",
   }),
   batchSchedule: filled({
     env: "TWOFOLD_BATCH_SCHEDULE",

@@ -3,6 +3,7 @@
  * implement these; whoever shows or asks needs nothing else.
  */
 import type { Cut } from "./frontier.ts";
+import type { RecentRows } from "./recent.ts";
 import type { PluginIsland } from "./plugin.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
@@ -116,28 +117,11 @@ export interface SpeedLayer {
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
   /**
-   * A plugin's rows from a cut on as they are in this process's memory, where they are ahead of
+   * A plugin's rows from a cut on as they are in this process's memory, which may be ahead of
    * {@link frontier}; null where some of them are not: then the tables are asked.
    */
   recent(plugin: string, cut: Cut): RecentRows | null;
 }
-
-/** Rows in memory, to be read before anything else happens: they change with the next event. */
-export interface RecentRows {
-  /** How far they go. */
-  readonly frontier: Cut;
-  /** The merged rows of one key whose windows start in a range; null where there are none. */
-  measures(key: readonly (string | number)[], range: TimeRange): KeyMeasures | null;
-}
-
-/** `[from, to)` in seconds since 1970 UTC; null where open. */
-export interface TimeRange {
-  readonly from: number | null;
-  readonly to: number | null;
-}
-
-/** By measure column an integer of its scale, null where there is no value, or a set's members. */
-export type KeyMeasures = Readonly<Record<string, bigint | null | readonly number[]>>;
 
 // ---------------------------------------------------------------------------------------------
 // The serving layer, as routes and commands use it

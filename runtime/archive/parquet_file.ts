@@ -34,7 +34,7 @@ export interface ParquetColumn {
   bounds?(rows: Uint32Array): readonly [bigint, bigint];
 }
 
-/** A page of varying values is cut when it reaches this size: one takes a few milliseconds. */
+/** A page of varying values is cut when it reaches this size: others get their turn. */
 const PAGE_BYTES = 1 << 20;
 
 /** zstd's fastest level: random ids come out no larger than with the default, five times faster. */

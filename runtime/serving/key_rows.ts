@@ -10,7 +10,8 @@
  * seen an event of the key at or above that, the event's row would have a greater version.
  */
 import { type Cut, furthest } from "../frontier.ts";
-import type { Layer, RecentRows, TimeRange } from "../services.ts";
+import type { RecentRows, TimeRange } from "../recent.ts";
+import type { Layer } from "../services.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import {
   batchPart,

@@ -1,7 +1,8 @@
 /** What the questions to one metric have in common: its tables, the run to read, its statements. */
 import { ExternalError, NotReadyError } from "../errors.ts";
 import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
-import type { Layer, RecentRows } from "../services.ts";
+import type { RecentRows } from "../recent.ts";
+import type { Layer } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { Turns } from "../turns.ts";
 import { withDeadline } from "./deadline.ts";

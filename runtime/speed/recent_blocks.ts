@@ -13,7 +13,7 @@ export interface BlockKeeper {
 }
 
 /**
- * Closed blocks that stay in memory for readers, of all plugins and partitions of a process together
+ * Closed blocks that stay in memory for readers, of all plugins and partitions of a topic together
  * as many as the limit has room for: the oldest go first.
  */
 export class RecentBlocks {

@@ -3,7 +3,7 @@ import { tablesOf } from "../../runtime/tables.ts";
 import ratings from "../../plugins/ratings.ts";
 import { KeyRows } from "../../runtime/serving/key_rows.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
-import type { RecentRows } from "../../runtime/services.ts";
+import type { RecentRows } from "../../runtime/recent.ts";
 import type { MetricSource } from "../../runtime/serving/metric_source.ts";
 
 /** A metric whose published run the test sets, and whose batch rows are `run` ratings each. */
