@@ -7,8 +7,9 @@ import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { Archiver } from "../runtime/archive/archiver.ts";
 import { openLocalStore } from "../runtime/archive/local_store.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { BlockRows } from "../runtime/archive/block_rows.ts";
+import { BlockRows, rowsByDay } from "../runtime/archive/block_rows.ts";
 import { encodeEvents } from "../runtime/archive/parquet_block.ts";
+import { ThreadedEncoder } from "../runtime/archive/threaded_encoder.ts";
 import { createDecoder } from "../runtime/decode/decoder.ts";
 import { allocateColumns } from "../runtime/columns.ts";
 import { MemoryLog } from "../tests/support/memory_log.ts";
@@ -48,10 +49,10 @@ for (let round = 0; round < 8; round++) {
     at = chunk.to;
   }
   const before = performance.now();
-  const byDay = await Array.fromAsync(block.days());
+  const byDay = [...rowsByDay(block)];
   const sorted = performance.now();
   for (const [, order] of byDay) {
-    bytes += (await encodeEvents(block, order, { log: "bench-1", partition: 0 })).length;
+    bytes += encodeEvents(block, order, { log: "bench-1", partition: 0 }).length;
   }
   const encodeMs = performance.now() - sorted;
   const total = collectMs + sorted - before + encodeMs;
@@ -71,11 +72,13 @@ for (let i = 0; i < 8 * rows; i++) {
   const value = block.bytes.subarray(block.valueStart[row], block.valueEnd[row]);
   long.place(0, { value, appendMs: block.appendMs[row] });
 }
+const encoder = new ThreadedEncoder();
 const archiver = new Archiver({
   schema: movieViewing,
   log: long,
   store: await openLocalStore(folder),
   createDecoder: () => createDecoder(movieViewing),
+  encodeBlock: (topic, block) => encoder.encode(topic, block),
   clock: systemClock,
 });
 let longestMs = 0;
@@ -88,6 +91,7 @@ const start = performance.now();
 const archived = Number(await archiver.archiveClosed(0));
 const seconds = (performance.now() - start) / 1000;
 clearInterval(timer);
+encoder.close();
 await Deno.remove(folder, { recursive: true });
 console.log(
   `archived ${archived} records at ${(archived / seconds / 1e6).toFixed(2)} M records/s, ` +

@@ -16,9 +16,9 @@ import {
 } from "../ports.ts";
 import { soleMember } from "../sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
+import { type BlockEncoder, type ClosedBlock, encodeBlock } from "./encode_block.ts";
 import { OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
-import { writeBlock } from "./write_block.ts";
 
 /** Options of {@link Archiver}. */
 export interface ArchiverOptions {
@@ -26,6 +26,8 @@ export interface ArchiverOptions {
   readonly log: EventLog;
   readonly store: ObjectStore;
   readonly createDecoder: () => Decoder;
+  /** Encodes closed blocks, which are its own from then on. Default: {@link encodeBlock}. */
+  readonly encodeBlock?: BlockEncoder;
   readonly clock: Clock;
   /** Offsets between two block bounds. Default 65,536. */
   readonly blockSize?: number;
@@ -106,8 +108,8 @@ export class Archiver {
   *openBlocks(): Generator<OpenBlockInfo> {
     for (const [partition, { atEnd, open }] of this.#partitions) {
       if (atEnd) {
-        const { start, events, deadLetters, firstAppendMs } = open;
-        yield { partition, block: start, events: events + deadLetters.length, firstAppendMs };
+        const { start, events, firstAppendMs } = open;
+        yield { partition, block: start, events, firstAppendMs };
       }
     }
   }
@@ -223,7 +225,7 @@ export class Archiver {
   }
 
   async #archiveChunk(partition: number, state: PartitionState): Promise<void> {
-    const { log, schema, store } = this.#options;
+    const { log, schema } = this.#options;
     const chunk = await log.read(partition, state.read, { maxRecords: CHUNK_RECORDS });
     const columns = this.#columns;
     const faults = this.#decoder.decode(chunk, columns);
@@ -231,14 +233,18 @@ export class Archiver {
     for (const segment of state.walk.segments(chunk, isTick)) {
       state.open.add(columns, segment.firstRow, segment.endRow, faults);
       if (segment.end === null) continue;
-      const { start } = state.open;
-      const range = { log: log.id, partition, start, end: segment.end };
-      await writeBlock(store, schema.topic, range, state.open);
+      await this.#write(state.open.close(log.id, partition, segment.end));
       state.archived = segment.end;
       this.#archived.set(partition, segment.end);
       state.open = new OpenBlock(schema, segment.end);
     }
     state.read = chunk.to;
+  }
+
+  /** Stores a block; doing it again replaces every object by the same bytes. */
+  async #write(block: ClosedBlock): Promise<void> {
+    const { schema, store, encodeBlock: encode = encodeBlock } = this.#options;
+    for (const { name, bytes } of await encode(schema.topic, block)) await store.put(name, bytes);
   }
 
   /** Resolves when there may be more to do. */

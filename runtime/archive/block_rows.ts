@@ -1,6 +1,5 @@
 import { type Columns, RowStatus } from "../columns.ts";
 import type { EventSchema, Field } from "../events.ts";
-import { loopTurn } from "../loop_turn.ts";
 import { copyBytes } from "./parquet_values.ts";
 
 /** The values of one field of a block's events; see `FieldColumn`. */
@@ -23,30 +22,40 @@ export interface DeadLetter {
 const FIRST_CAPACITY = 1024;
 const MS_PER_DAY = 86_400_000;
 
-/**
- * The events of one block as a struct of arrays, in the order of their offsets. It owns its bytes:
- * the chunks they came from may be used again.
- */
-export class BlockRows {
-  readonly schema: EventSchema;
+/** Events of one block as a struct of arrays, in the order of their offsets. */
+export interface EventRows {
   /** The block's start. */
   readonly block: bigint;
-  count = 0;
+  /** Rows in use; the arrays may be longer. */
+  readonly count: number;
   /** Offset of row `i` minus the block's start. */
+  readonly offsetDelta: Uint32Array;
+  readonly appendMs: Float64Array;
+  readonly eventMs: Float64Array;
+  readonly eventNs: Uint32Array;
+  /** The record's bytes where it has fields that the schema does not declare; else empty. */
+  readonly rawStart: Uint32Array;
+  readonly rawEnd: Uint32Array;
+  /** Texts of string columns and of `raw`. */
+  readonly bytes: Uint8Array;
+  readonly fields: ReadonlyMap<string, BlockColumn>;
+}
+
+/** Gathers {@link EventRows}. It owns its bytes: the chunks they came from may be used again. */
+export class BlockRows implements EventRows {
+  readonly block: bigint;
+  count = 0;
   offsetDelta = new Uint32Array(FIRST_CAPACITY);
   appendMs = new Float64Array(FIRST_CAPACITY);
   eventMs = new Float64Array(FIRST_CAPACITY);
   eventNs = new Uint32Array(FIRST_CAPACITY);
-  /** The record's bytes where it has fields that the schema does not declare; else empty. */
   rawStart = new Uint32Array(FIRST_CAPACITY);
   rawEnd = new Uint32Array(FIRST_CAPACITY);
-  /** Texts of string columns and of `raw`. */
   bytes = new Uint8Array(FIRST_CAPACITY * 64);
   readonly fields: ReadonlyMap<string, BlockColumn>;
   #byteCount = 0;
 
   constructor(schema: EventSchema, block: bigint) {
-    this.schema = schema;
     this.block = block;
     const fields = new Map<string, BlockColumn>();
     for (const name of schema.fieldNames) {
@@ -83,51 +92,6 @@ export class BlockRows {
     }
     this.#copyRaw(columns, events);
     this.count += taken;
-  }
-
-  /**
-   * The rows by event day, days ascending; within a day by event time, ties by offset. Others get
-   * their turn between the days; nothing may be added meanwhile.
-   *
-   * @returns pairs of the day (days since 1970) and its rows.
-   */
-  async *days(): AsyncGenerator<[number, Uint32Array]> {
-    const rowsOfDay = new Map<number, number[]>();
-    for (let row = 0; row < this.count; row++) {
-      const day = Math.floor(this.eventMs[row] / MS_PER_DAY);
-      const rows = rowsOfDay.get(day);
-      if (rows) rows.push(row);
-      else rowsOfDay.set(day, [row]);
-    }
-    for (const [day, rows] of [...rowsOfDay].sort(([a], [b]) => a - b)) {
-      await loopTurn();
-      yield [day, this.#sorted(rows)];
-    }
-  }
-
-  #sorted(rows: readonly number[]): Uint32Array {
-    const { eventMs, eventNs } = this;
-    const { length } = rows;
-    // Millisecond of the day (27 bits) and row (at most 26 bits) in one exact number: sorting numbers
-    // without a comparator is ten times faster.
-    const keys = new Float64Array(length);
-    for (let i = 0; i < length; i++) {
-      keys[i] = (eventMs[rows[i]] % MS_PER_DAY) * 2 ** 26 + rows[i];
-    }
-    keys.sort();
-    const order = new Uint32Array(length);
-    for (let i = 0; i < length; i++) order[i] = keys[i] % 2 ** 26;
-    for (let first = 0; first < order.length;) {
-      let end = first + 1;
-      let ordered = true;
-      while (end < order.length && eventMs[order[end]] === eventMs[order[first]]) {
-        if (eventNs[order[end]] < eventNs[order[end - 1]]) ordered = false;
-        end++;
-      }
-      if (!ordered) order.subarray(first, end).sort((a, b) => eventNs[a] - eventNs[b] || a - b);
-      first = end;
-    }
-    return order;
   }
 
   #copyTexts(
@@ -196,6 +160,62 @@ export class BlockRows {
       this.bytes = resized(this.bytes, Math.max(needed, this.bytes.length * 2));
     }
   }
+}
+
+/**
+ * The rows by event day, days ascending; within a day by event time, ties by offset.
+ *
+ * @returns pairs of the day (days since 1970) and its rows.
+ */
+export function* rowsByDay(rows: EventRows): Generator<[number, Uint32Array]> {
+  const rowsOfDay = new Map<number, number[]>();
+  for (let row = 0; row < rows.count; row++) {
+    const day = Math.floor(rows.eventMs[row] / MS_PER_DAY);
+    const ofDay = rowsOfDay.get(day);
+    if (ofDay) ofDay.push(row);
+    else rowsOfDay.set(day, [row]);
+  }
+  for (const [day, ofDay] of [...rowsOfDay].sort(([a], [b]) => a - b)) {
+    yield [day, sorted(ofDay, rows)];
+  }
+}
+
+function sorted(rows: readonly number[], { eventMs, eventNs }: EventRows): Uint32Array {
+  const { length } = rows;
+  // Millisecond of the day (27 bits) and row (at most 26 bits) in one exact number: sorting numbers
+  // without a comparator is ten times faster.
+  const keys = new Float64Array(length);
+  for (let i = 0; i < length; i++) {
+    keys[i] = (eventMs[rows[i]] % MS_PER_DAY) * 2 ** 26 + rows[i];
+  }
+  keys.sort();
+  const order = new Uint32Array(length);
+  for (let i = 0; i < length; i++) order[i] = keys[i] % 2 ** 26;
+  for (let first = 0; first < order.length;) {
+    let end = first + 1;
+    let ordered = true;
+    while (end < order.length && eventMs[order[end]] === eventMs[order[first]]) {
+      if (eventNs[order[end]] < eventNs[order[end - 1]]) ordered = false;
+      end++;
+    }
+    if (!ordered) order.subarray(first, end).sort((a, b) => eventNs[a] - eventNs[b] || a - b);
+    first = end;
+  }
+  return order;
+}
+
+/** The least and the greatest of a range and of values; null without any. */
+export function widened(
+  range: [number, number] | null,
+  values: Float64Array,
+): [number, number] | null {
+  if (values.length === 0) return range;
+  let [least, greatest] = range ?? [values[0], values[0]];
+  for (const value of values) {
+    if (value < least) least = value;
+    if (value > greatest) greatest = value;
+  }
+  return [least, greatest];
 }
 
 function emptyColumn(field: Field): BlockColumn {

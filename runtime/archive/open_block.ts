@@ -1,33 +1,28 @@
 import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import type { EventSchema } from "../events.ts";
-import { BlockRows, type DeadLetter } from "./block_rows.ts";
+import { BlockRows, type DeadLetter, widened } from "./block_rows.ts";
+import type { ClosedBlock } from "./encode_block.ts";
 
 /** What was read of a block so far. */
 export class OpenBlock {
-  readonly rows: BlockRows;
-  readonly deadLetters: DeadLetter[] = [];
-  /** Records, ticks included. */
-  records = 0;
-  /** Least and greatest append time; null without records. */
-  appendMs: [number, number] | null = null;
+  readonly #rows: BlockRows;
+  readonly #deadLetters: DeadLetter[] = [];
+  #records = 0;
+  #appendMs: [number, number] | null = null;
   /** Append time of the first event or dead letter; null without one. */
   firstAppendMs: number | null = null;
 
   constructor(schema: EventSchema, start: bigint) {
-    this.rows = new BlockRows(schema, start);
+    this.#rows = new BlockRows(schema, start);
   }
 
   get start(): bigint {
-    return this.rows.block;
+    return this.#rows.block;
   }
 
+  /** Events and dead letters. */
   get events(): number {
-    return this.rows.count;
-  }
-
-  /** Least and greatest event time, whole milliseconds; null without events. */
-  get eventMs(): [number, number] | null {
-    return range(this.rows.eventMs.subarray(0, this.rows.count), null);
+    return this.#rows.count + this.#deadLetters.length;
   }
 
   /**
@@ -36,15 +31,15 @@ export class OpenBlock {
    * @param faults of the whole chunk.
    */
   add(columns: Columns, firstRow: number, endRow: number, faults: readonly DecodeFault[]): void {
-    this.records += endRow - firstRow;
-    this.appendMs = range(columns.appendMs.subarray(firstRow, endRow), this.appendMs);
+    this.#records += endRow - firstRow;
+    this.#appendMs = widened(this.#appendMs, columns.appendMs.subarray(firstRow, endRow));
     for (let row = firstRow; row < endRow && this.firstAppendMs === null; row++) {
       if (columns.status[row] !== RowStatus.tick) this.firstAppendMs = columns.appendMs[row];
     }
-    this.rows.add(columns, firstRow, endRow);
+    this.#rows.add(columns, firstRow, endRow);
     for (const { row, field, reason } of faults) {
       if (row < firstRow || row >= endRow) continue;
-      this.deadLetters.push({
+      this.#deadLetters.push({
         offset: columns.from + BigInt(columns.offsetDelta[row]),
         appendMs: columns.appendMs[row],
         field,
@@ -53,14 +48,15 @@ export class OpenBlock {
       });
     }
   }
-}
 
-function range(values: Float64Array, start: [number, number] | null): [number, number] | null {
-  if (values.length === 0) return start;
-  let [least, greatest] = start ?? [values[0], values[0]];
-  for (const value of values) {
-    if (value < least) least = value;
-    if (value > greatest) greatest = value;
+  /** Ends the block before the offset `end`; nothing may be added any more. */
+  close(log: string, partition: number, end: bigint): ClosedBlock {
+    return {
+      range: { log, partition, start: this.start, end },
+      records: this.#records,
+      appendMs: this.#appendMs,
+      rows: this.#rows,
+      deadLetters: this.#deadLetters,
+    };
   }
-  return [least, greatest];
 }

@@ -4,7 +4,7 @@
  * The event time is stored once, as `event_time`. Only `event_time` and `offset` carry statistics:
  * they are what a reader can skip a file by.
  */
-import type { BlockColumn, BlockRows, DeadLetter } from "./block_rows.ts";
+import type { BlockColumn, DeadLetter, EventRows } from "./block_rows.ts";
 import { encodeParquet, type ParquetColumn, type SchemaElement } from "./parquet_file.ts";
 import {
   constantText,
@@ -28,16 +28,16 @@ export interface BlockPlace {
 /**
  * Encodes the given rows of a block, in the given order.
  *
- * @param rows as {@link BlockRows.days} gives them.
+ * @param rows as `rowsByDay` gives them.
  * @returns a whole Parquet file; the same input gives the same bytes.
  */
-export async function encodeEvents(
-  block: BlockRows,
+export function encodeEvents(
+  block: EventRows,
   rows: Uint32Array,
   place: BlockPlace,
-): Promise<Uint8Array> {
+): Uint8Array {
   const { eventMs, eventNs, appendMs, offsetDelta, bytes, rawStart, rawEnd } = block;
-  return await encodeParquet(rows, [
+  return encodeParquet(rows, [
     {
       element: timestamp("event_time", "NANOS"),
       encode: (picked) => encodeNanoseconds(picked, eventMs, eventNs),
@@ -53,13 +53,13 @@ export async function encodeEvents(
 }
 
 /** Encodes a block's dead letters, in the order of their offsets. */
-export async function encodeDeadLetters(
+export function encodeDeadLetters(
   deadLetters: readonly DeadLetter[],
   block: bigint,
   place: BlockPlace,
-): Promise<Uint8Array> {
+): Uint8Array {
   const encoder = new TextEncoder();
-  return await encodeParquet(Uint32Array.from(deadLetters.keys()), [
+  return encodeParquet(Uint32Array.from(deadLetters.keys()), [
     ...placeColumns(
       place,
       block,

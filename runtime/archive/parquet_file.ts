@@ -10,7 +10,6 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { ByteWriter } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
-import { loopTurn } from "../loop_turn.ts";
 import { bitPack } from "./parquet_values.ts";
 
 type FileMetaData = Parameters<typeof writeMetadata>[1];
@@ -34,7 +33,7 @@ export interface ParquetColumn {
   bounds?(rows: Uint32Array): readonly [bigint, bigint];
 }
 
-/** A page of varying values is cut when it reaches this size: others get their turn. */
+/** A page of varying values is cut when it reaches this size. */
 const PAGE_BYTES = 1 << 20;
 
 /** zstd's fastest level: random ids come out no larger than with the default, five times faster. */
@@ -44,19 +43,19 @@ const MAGIC = 0x31524150; // "PAR1"
 
 /**
  * Encodes the given rows, in the given order, as a Parquet file. The same input gives the same
- * bytes. Others get their turn between pages; what holds the values must not change meanwhile.
+ * bytes.
  *
  * @param rows positions in the columns, in the order in which they are written.
  * @returns the whole file.
  */
-export async function encodeParquet(
+export function encodeParquet(
   rows: Uint32Array,
   columns: readonly ParquetColumn[],
-): Promise<Uint8Array> {
+): Uint8Array {
   const writer = new ByteWriter(1 << 16);
   writer.appendUint32(MAGIC);
   const chunks: ColumnChunk[] = [];
-  for (const column of columns) chunks.push(await writeChunk(writer, rows, column));
+  for (const column of columns) chunks.push(writeChunk(writer, rows, column));
   const size = (pick: "total_uncompressed_size" | "total_compressed_size") =>
     chunks.reduce((sum, chunk) => sum + chunk.meta_data![pick], 0n);
   writeMetadata(writer, {
@@ -79,11 +78,7 @@ export async function encodeParquet(
   return writer.getBytes().slice();
 }
 
-async function writeChunk(
-  writer: ByteWriter,
-  rows: Uint32Array,
-  column: ParquetColumn,
-): Promise<ColumnChunk> {
+function writeChunk(writer: ByteWriter, rows: Uint32Array, column: ParquetColumn): ColumnChunk {
   const { element, dictionary } = column;
   const start = writer.offset;
   let plainBytes = 0;
@@ -96,7 +91,6 @@ async function writeChunk(
   const dataStart = writer.offset;
   const encoding = dictionary ? "RLE_DICTIONARY" : "PLAIN";
   for (const page of pagesOf(rows, column)) {
-    await loopTurn();
     plainBytes += writePage(writer, pageBody(page, column), {
       type: "DATA_PAGE",
       data_page_header: {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config, Role } from "../config.ts";
@@ -14,7 +15,7 @@ import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
-import { SharedCalls } from "../shared_calls.ts";
+import { SharedCalls, type Sharing } from "../shared_calls.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
@@ -28,6 +29,9 @@ import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
  * its run has ended; where no other may publish, looking again is a precaution.
  */
 const PUBLISHED_MAX_AGE_MS = { shared: 1000, alone: 10_000 };
+
+/** For so long the newest run is told again; a run that ends here is told at once. */
+const NEWEST_RUNS: Sharing = { freshMs: 1000, heldMs: 2000 };
 
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
@@ -86,11 +90,12 @@ async function openOver(
   const adapters = await openAdapters(config, clock, opened);
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+  const encoder = new ThreadedEncoder();
   const topics: TopicRuntime[] = [];
   const onProblem = problems.report.bind(problems);
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = loaded.filter(({ plugin }) => plugin.source === schema);
-    const topic = await openTopic(schema, own, { ...adapters, config, clock, onProblem });
+    const topic = await openTopic(schema, own, { ...adapters, config, clock, encoder, onProblem });
     opened.push(topic);
     topics.push(topic);
   }
@@ -105,7 +110,7 @@ async function openOver(
   });
   const { roles } = config;
   return assemble({
-    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
+    ...{ ...adapters, topics, clock, claim, encoder, problems, version, catalogs, loaded, roles },
   });
 }
 
@@ -126,6 +131,7 @@ interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
   readonly clock: Clock;
   readonly claim: DirectoryClaim;
+  readonly encoder: ThreadedEncoder;
   readonly problems: Problems;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
@@ -140,7 +146,7 @@ function assemble(parts: Parts): Engine {
   let running: Promise<unknown> = Promise.resolve();
   const ingest = createIngest(topics);
   const known = new LastKnown(clock);
-  const recent = new SharedCalls(clock, { freshMs: 1000 });
+  const recent = new SharedCalls(clock, NEWEST_RUNS);
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
@@ -205,6 +211,7 @@ function assemble(parts: Parts): Engine {
         topics.map(({ batch }) => batch.run({ signal: stop.signal }).catch(() => {})),
       );
       for (const topic of topics) await topic.close();
+      parts.encoder.close();
       await warehouse.close();
       parts.closeStore();
       await claim.release();

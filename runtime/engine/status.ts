@@ -87,7 +87,7 @@ function newestRun(
   { schema: { topic }, batch }: TopicRuntime,
   { known, recent }: Pick<StatusParts, "known" | "recent">,
 ): Promise<BatchRun[]> {
-  const read = () => recent.get(topic, () => batch.history(1), { version: String(batch.ended) });
+  const read = () => recent.get([topic, batch.ended], () => batch.history(1));
   return known.ask("warehouse", `newest run of ${topic}`, read, []);
 }
 

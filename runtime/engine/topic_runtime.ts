@@ -3,6 +3,7 @@ import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
+import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { createBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
 import type { Clock } from "../clock.ts";
@@ -29,6 +30,7 @@ export interface TopicParts {
   readonly openMembership: (log: EventLog) => Membership;
   /** Whether ticks are written to the log of a topic. */
   readonly takesTicks: (topic: string) => Promise<boolean>;
+  readonly encoder: ThreadedEncoder;
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
@@ -120,6 +122,7 @@ async function openOver(
     clock,
     blockSize,
     createDecoder: () => createDecoder(schema),
+    encodeBlock: (topic, block) => parts.encoder.encode(topic, block),
     membership,
   });
   if (!membership.shared) await archiver.resume();

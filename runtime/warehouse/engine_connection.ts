@@ -1,7 +1,8 @@
 /** Connections of the engine in the process, called on a thread of its own. */
 import { parseError } from "@clickhouse/client";
-import { TwofoldError, UserError } from "../errors.ts";
-import type { EngineAnswer, EngineCall, EngineMethods } from "./engine_thread.ts";
+import { UserError } from "../errors.ts";
+import { WorkerThread } from "../worker_thread.ts";
+import type { EngineMethods } from "./engine_thread.ts";
 import type { NativeCursor, NativeResult, TextParams } from "./native_connection.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -9,7 +10,13 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The engine's thread; a process has one, whatever it has open. */
 export class EngineThread {
   static #shared: EngineThread | null = null;
+  readonly #thread = new WorkerThread<EngineMethods>(
+    new URL("./engine_thread.ts", import.meta.url),
+    "engine",
+  );
   #users = 0;
+
+  private constructor() {}
 
   /** Starts the thread, or joins those who use it: each has to leave it. */
   static join(): EngineThread {
@@ -18,51 +25,24 @@ export class EngineThread {
     return thread;
   }
 
-  readonly #worker = new Worker(new URL("./engine_thread.ts", import.meta.url), {
-    type: "module",
-    name: "engine",
-  });
-  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
-  #lastId = 0;
-  /** Why the thread ended, if it did by itself. */
-  #fault: TwofoldError | null = null;
-
-  private constructor() {
-    this.#worker.onmessage = ({ data }: MessageEvent<EngineAnswer>) => this.#settle(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      const what = `Cannot call the engine: its thread ended: ${event.message}; start again`;
-      this.#fault = new TwofoldError(what);
-      for (const { reject } of this.#calls.values()) reject(this.#fault);
-      this.#calls.clear();
-    };
-  }
-
   /** Calls a method. @throws ClickHouseError for an error of the engine, else Error. */
   async call<M extends keyof EngineMethods>(
     method: M,
     ...args: Parameters<EngineMethods[M]>
   ): Promise<Awaited<ReturnType<EngineMethods[M]>>> {
-    if (this.#fault !== null) throw this.#fault;
-    const call: EngineCall = { id: ++this.#lastId, method, args };
-    const called = Promise.withResolvers<unknown>();
-    this.#calls.set(call.id, called);
-    this.#worker.postMessage(call);
-    return await called.promise as Awaited<ReturnType<EngineMethods[M]>>;
+    try {
+      return await this.#thread.call(method, args);
+    } catch (error) {
+      const { name, message } = error as Error;
+      throw name === "EngineFault" ? parseError(message) : error;
+    }
   }
 
   /** Ends the thread when nobody else uses it. All connections have to be closed before. */
   leave(): void {
     if (--this.#users > 0) return;
-    this.#worker.terminate();
+    this.#thread.terminate();
     EngineThread.#shared = null;
-  }
-
-  #settle(answer: EngineAnswer): void {
-    const { resolve, reject } = this.#calls.get(answer.id)!;
-    this.#calls.delete(answer.id);
-    if ("value" in answer) resolve(answer.value);
-    else reject(answer.ofEngine ? parseError(answer.fault) : new Error(answer.fault));
   }
 }
 

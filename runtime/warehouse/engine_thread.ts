@@ -3,12 +3,13 @@
  * little below that of the event loop: who asks for an answer that needs no statement does not wait
  * behind those that do, and neither does what comes in.
  *
- * Runs in a worker of {@link EngineThread}; each message is a call of a method below.
+ * Runs in the worker of `EngineThread`.
  */
+import { giveWay } from "../thread_priority.ts";
+import { answerCalls } from "../worker_thread.ts";
 import { loadLibchdb } from "./libchdb.ts";
-import { EngineFault, NativeConnection, type NativeCursor } from "./native_connection.ts";
-import type { TextParams } from "./native_connection.ts";
-import { giveWay, yieldThreads } from "./thread_priority.ts";
+import { NativeConnection, type NativeCursor, type TextParams } from "./native_connection.ts";
+import { yieldThreads } from "./yield_threads.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -58,38 +59,11 @@ const methods = {
 /** What the thread can be asked to do. */
 export type EngineMethods = typeof methods;
 
-/** A call of a method. */
-export interface EngineCall {
-  readonly id: number;
-  readonly method: keyof EngineMethods;
-  readonly args: readonly unknown[];
-}
-
-/** What came of a call. */
-export type EngineAnswer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly fault: string; readonly ofEngine: boolean };
-
-/** The side of the worker; the global object's type is that of a page. */
-const port = self as unknown as {
-  onmessage: (message: MessageEvent<EngineCall>) => void;
-  postMessage(answer: EngineAnswer, transfer: Transferable[]): void;
-};
-
-port.onmessage = async ({ data: { id, method, args } }) => {
-  try {
-    const value = await (methods[method] as (...args: readonly unknown[]) => unknown)(...args);
-    port.postMessage({ id, value }, buffersOf(value));
-  } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    port.postMessage({ id, fault, ofEngine: error instanceof EngineFault }, []);
-  }
-};
+answerCalls(methods, buffersOf);
+giveWay();
 
 /** The memory of a result, which goes over without being copied. */
 function buffersOf(value: unknown): Transferable[] {
   const bytes = (value as { bytes?: unknown } | null)?.bytes ?? value;
   return bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [];
 }
-
-giveWay();

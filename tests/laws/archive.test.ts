@@ -1,6 +1,7 @@
-import { describe, expect, fc, it } from "testing";
+import { afterAll, describe, expect, fc, it } from "testing";
 import { sha256 } from "../../runtime/archive/manifest.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
+import { ThreadedEncoder } from "../../runtime/archive/threaded_encoder.ts";
 import type { EventLog } from "../../runtime/ports.ts";
 import { MemoryStore, openArchiver, parquetRows, readings } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -22,6 +23,9 @@ const schedule = fc.record({
   maxRecords: fc.integer({ min: 1, max: 9 }),
   entries: fc.array(fc.tuple(entry, step), { maxLength: 60 }),
 });
+
+const encoder = new ThreadedEncoder();
+afterAll(() => encoder.close());
 
 /** The same log, read a few records at a time. */
 function inSmallReads(log: MemoryLog, maxRecords: number): EventLog {
@@ -121,12 +125,16 @@ describe("Archive laws", () => {
     );
   });
 
-  it("any schedule of stops, restarts and failing writes gives the same bytes", async () => {
+  it("any schedule of stops, restarts and failing writes gives the same bytes, whichever thread encodes", async () => {
     await fc.assert(
       fc.asyncProperty(schedule, fc.nat(), async ({ blockSize, maxRecords, entries }, seed) => {
         const log = new MemoryLog({ topic: "readings", partitions: 1 });
         const [store, atOnce] = [new MemoryStore(), new MemoryStore()];
-        const open = () => openArchiver(inSmallReads(log, maxRecords), store, { blockSize });
+        const open = () =>
+          openArchiver(inSmallReads(log, maxRecords), store, {
+            blockSize,
+            encodeBlock: (topic, block) => encoder.encode(topic, block),
+          });
         let archiver = open();
         for (const [index, [entry, step]] of entries.entries()) {
           await place(log, entry, index);

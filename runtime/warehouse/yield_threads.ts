@@ -1,17 +1,5 @@
-/** Who of the process's threads goes first where all want the processor. */
+import { beNicer, threadId } from "../thread_priority.ts";
 import type { NativeConnection, TextParams } from "./native_connection.ts";
-
-/** Nice values by which a thread gives way: each step leaves it a third of the other's weight. */
-const STEP = 5;
-const PRIO_PROCESS = 0;
-/** The calling thread, by the kernel's terms. */
-const SELF = 0;
-
-const libc = {
-  getpriority: { parameters: ["i32", "u32"], result: "i32" },
-  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
-  gettid: { parameters: [], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
 
 /** Merges start with the first table that has any. */
 const START_MERGES = "CREATE TEMPORARY TABLE starts_merges (n UInt8) ENGINE = MergeTree ORDER BY n";
@@ -23,12 +11,6 @@ const MERGE_THREADS =
 /** How often threads are counted that have started and do not tell yet what they are for. */
 const MOST_COUNTS = 1000;
 
-/** Lets the calling thread, and all that it starts from now on, give way to the event loop. */
-export function giveWay(): void {
-  const { symbols } = Deno.dlopen("libc.so.6", libc);
-  beNicer(symbols, SELF, STEP);
-}
-
 /**
  * Lets what the calling thread has started already give way as it does, and merges to statements:
  * nobody waits for them, and should parts become many, inserts do. The engine has a setting for
@@ -37,19 +19,18 @@ export function giveWay(): void {
  * @param connection the first one of the engine, before there are tables.
  */
 export async function yieldThreads(connection: NativeConnection): Promise<void> {
-  const { symbols } = Deno.dlopen("libc.so.6", libc);
   await connection.run(START_MERGES, "Null");
   const [[expected]] = await numbersOf(connection, MERGE_THREADS);
   // Threads are numbered in the order in which they start: the engine's come after its caller, but
   // those that an engine before it has left, which gave way already, and now may merge.
-  const params = { own: String(symbols.gettid()) };
+  const params = { own: String(threadId()) };
   for (let count = 0, all = false; !all && count < MOST_COUNTS; count++) {
     // A statement starts threads itself: they are seen by the next one.
     const threads = await numbersOf(connection, THREADS, params);
     // A thread tells that it merges only when it first runs.
     all = threads.filter(([, merges]) => merges === 1).length >= expected;
     for (const [thread, merges] of threads) {
-      if (beNicer(symbols, thread, merges === 1 ? 2 * STEP : STEP)) all = false;
+      if (beNicer(thread, merges === 1 ? 2 : 1)) all = false;
     }
   }
 }
@@ -63,20 +44,4 @@ async function numbersOf(
   const { bytes } = await connection.run(sql, "TSV", params);
   const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
   return lines.map((line) => line.split("\t").map(Number));
-}
-
-/**
- * Gives a thread so many steps more than the event loop's has; never fewer than it had.
- *
- * @returns whether it had fewer.
- */
-function beNicer(
-  { getpriority, setpriority }: Deno.StaticForeignLibraryInterface<typeof libc>,
-  thread: number,
-  steps: number,
-): boolean {
-  // The first thread of a process has the process's number.
-  const nice = getpriority(PRIO_PROCESS, Deno.pid) + steps;
-  return getpriority(PRIO_PROCESS, thread) < nice &&
-    setpriority(PRIO_PROCESS, thread, nice) === 0;
 }

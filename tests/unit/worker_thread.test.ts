@@ -1,0 +1,53 @@
+import { describe, expect, it } from "testing";
+import { TwofoldError } from "../../runtime/errors.ts";
+import { WorkerThread } from "../../runtime/worker_thread.ts";
+import type { ExampleMethods } from "../support/worker_thread_example.ts";
+
+const example = new URL("../support/worker_thread_example.ts", import.meta.url);
+
+async function withThread(use: (thread: WorkerThread<ExampleMethods>) => Promise<void>) {
+  const thread = new WorkerThread<ExampleMethods>(example, "example");
+  try {
+    await use(thread);
+  } finally {
+    thread.terminate();
+  }
+}
+
+describe("WorkerThread", () => {
+  it("answers each call, and tells the name and the message of a fault", () =>
+    withThread(async (thread) => {
+      const sums = await Promise.all([thread.call("add", [1, 2]), thread.call("add", [3, 4])]);
+      expect(sums).toEqual([3, 7]);
+      const fault = await thread.call("refuse", ["milk"]).catch((error: Error) => error);
+      expect(fault).toMatchObject({ name: "RangeError", message: "no milk" });
+      expect(await thread.call("add", [5, 6])).toBe(11);
+    }));
+
+  it("hands memory over where it is told to, and copies it elsewhere", () =>
+    withThread(async (thread) => {
+      const [copied, given] = [Uint8Array.of(1, 2), Uint8Array.of(3, 4)];
+      expect(await thread.call("increased", [copied])).toEqual(Uint8Array.of(2, 3));
+      expect(await thread.call("increased", [given], [given.buffer])).toEqual(Uint8Array.of(4, 5));
+      expect([copied.length, given.length]).toEqual([2, 0]);
+    }));
+
+  it("fails what is under way, and all that comes later, once the thread has ended", () =>
+    withThread(async (thread) => {
+      const waiting = thread.call("never", []).catch((error: Error) => error);
+      await thread.call("fail", []);
+      const fault = await waiting as Error;
+      expect(fault).toBeInstanceOf(TwofoldError);
+      expect(fault.message).toMatch(
+        /^Cannot go on: the thread "example" ended: .*out of order; start/,
+      );
+      await expect(thread.call("add", [1, 2])).rejects.toBe(fault);
+    }));
+
+  it("fails what is under way when it is ended", async () => {
+    const thread = new WorkerThread<ExampleMethods>(example, "example");
+    const waiting = thread.call("never", []).catch((error: Error) => error.message);
+    thread.terminate();
+    expect(await waiting).toBe('Cannot go on: the thread "example" was ended');
+  });
+});
