@@ -18,7 +18,7 @@ COPY --chown=deno:deno sql sql/
 COPY --chown=deno:deno static static/
 COPY --chown=deno:deno tools/build_client.ts tools/
 COPY --chown=deno:deno tools/site tools/site/
-RUN deno task build && deno cache --frozen main.ts runtime/warehouse/engine_thread.ts runtime/archive/encoder_thread.ts plugins/*.ts \
+RUN deno task build && deno cache --frozen main.ts runtime/warehouse/engine_thread.ts runtime/archive/encoder_thread.ts runtime/speed/isolate_thread.ts plugins/*.ts \
   islands/*.tsx $(find routes -name '*.ts' -o -name '*.tsx')
 
 VOLUME /data

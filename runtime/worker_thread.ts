@@ -1,4 +1,6 @@
 /** Threads beside the event loop's: a call of one of their methods is a message, so is its answer. */
+import { setImmediate } from "node:timers";
+import { parentPort, Worker } from "node:worker_threads";
 import { TwofoldError } from "./errors.ts";
 
 /** What a thread can be asked to do; arguments and results have to be cloneable. */
@@ -15,24 +17,38 @@ type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly fault: { readonly name: string; readonly message: string } };
 
+/** Options of {@link WorkerThread}. */
+export interface WorkerThreadOptions {
+  /** How it is called where its faults are told. */
+  readonly name: string;
+  /**
+   * The most memory that its objects and texts may take, in MiB, before it is ended; memory of typed
+   * arrays is not counted. Default: as much as the process may take.
+   */
+  readonly memoryMiB?: number;
+}
+
 /** A thread whose module calls {@link answerCalls}. */
 export class WorkerThread<M extends ThreadMethods> {
-  readonly #name: string;
   readonly #worker: Worker;
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
-  /** That the thread ended, and why. */
   #fault: TwofoldError | null = null;
 
-  /** Starts the thread. @param name how it is called where its faults are told. */
-  constructor(module: URL, name: string) {
-    this.#name = name;
-    this.#worker = new Worker(module, { type: "module", name });
-    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#settle(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#end(`Cannot go on: the thread "${this.#name}" ended: ${event.message}; start again`);
-    };
+  /** Starts the thread. */
+  constructor(module: URL, { name, memoryMiB }: WorkerThreadOptions) {
+    // Deno's own kind of worker takes the process with it when it runs out of memory.
+    const resourceLimits = memoryMiB === undefined ? {} : { maxOldGenerationSizeMb: memoryMiB };
+    this.#worker = new Worker(module, { name, resourceLimits });
+    this.#worker.on("message", (answer: Answer) => this.#settle(answer));
+    const end = (why: string) => this.#end(`Cannot go on: the thread "${name}" ended: ${why}`);
+    this.#worker.on("error", (error: Error) => end(error.message));
+    this.#worker.on("exit", () => end("it was told to exit"));
+  }
+
+  /** That the thread has ended, and why; null while it runs. */
+  get fault(): TwofoldError | null {
+    return this.#fault;
   }
 
   /**
@@ -45,7 +61,7 @@ export class WorkerThread<M extends ThreadMethods> {
   async call<K extends keyof M & string>(
     method: K,
     args: Parameters<M[K]>,
-    transfer: Transferable[] = [],
+    transfer: ArrayBuffer[] = [],
   ): Promise<Awaited<ReturnType<M[K]>>> {
     if (this.#fault !== null) throw this.#fault;
     const call: Call = { id: ++this.#lastId, method, args };
@@ -55,14 +71,16 @@ export class WorkerThread<M extends ThreadMethods> {
     return await called.promise as Awaited<ReturnType<M[K]>>;
   }
 
-  /** Ends the thread; calls that are under way fail. */
-  terminate(): void {
-    this.#worker.terminate();
-    this.#end(`Cannot go on: the thread "${this.#name}" was ended`);
+  /** Ends the thread, whatever it does; calls that are under way fail. */
+  terminate(why = "Cannot go on: the thread was ended"): void {
+    this.#end(why);
+    void this.#worker.terminate();
   }
 
   #settle(answer: Answer): void {
-    const { resolve, reject } = this.#calls.get(answer.id)!;
+    const call = this.#calls.get(answer.id);
+    if (call === undefined) return; // it was ended while the answer was on its way
+    const { resolve, reject } = call;
     this.#calls.delete(answer.id);
     if ("value" in answer) resolve(answer.value);
     else reject(Object.assign(new Error(answer.fault.message), { name: answer.fault.name }));
@@ -75,12 +93,6 @@ export class WorkerThread<M extends ThreadMethods> {
   }
 }
 
-/** The side of the worker; the global object's type is that of a page. */
-const port = globalThis as unknown as {
-  onmessage: (message: MessageEvent<Call>) => void;
-  postMessage(answer: Answer, transfer: Transferable[]): void;
-};
-
 /**
  * Lets the calling worker answer what its {@link WorkerThread} is asked.
  *
@@ -88,15 +100,18 @@ const port = globalThis as unknown as {
  */
 export function answerCalls(
   methods: ThreadMethods,
-  transferred: (value: unknown) => Transferable[] = () => [],
+  transferred: (value: unknown) => ArrayBuffer[] = () => [],
 ): void {
-  port.onmessage = async ({ data: { id, method, args } }) => {
+  const port = parentPort!;
+  const answer = async ({ id, method, args }: Call) => {
     try {
       const value = await methods[method](...args);
       port.postMessage({ id, value }, transferred(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
-      port.postMessage({ id, fault: { name, message } }, []);
+      port.postMessage({ id, fault: { name, message } });
     }
   };
+  // A thread that runs out of memory within the event itself ends, and its owner is not told.
+  port.on("message", (call: Call) => setImmediate(() => answer(call)));
 }

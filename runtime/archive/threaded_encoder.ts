@@ -8,7 +8,9 @@ export class ThreadedEncoder {
 
   /** As `encodeBlock`; the block's rows are handed over, and gone here. */
   encode(topic: string, block: ClosedBlock): Promise<ArchiveObject[]> {
-    this.#thread ??= new WorkerThread(new URL("./encoder_thread.ts", import.meta.url), "encoder");
+    this.#thread ??= new WorkerThread(new URL("./encoder_thread.ts", import.meta.url), {
+      name: "encoder",
+    });
     return this.#thread.call("encodeBlock", [topic, block], memoryOf(block));
   }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -15,6 +16,7 @@ import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
 import { createIngest } from "./ingest.ts";
+import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../shared_calls.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
@@ -91,11 +93,18 @@ async function openOver(
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   const encoder = new ThreadedEncoder();
+  const modules = new Map(loaded.map(({ plugin, file }) => [
+    plugin.name,
+    pathToFileURL(join(root, file)).href,
+  ]));
+  const isolates = new Isolates({ clock, modules });
   const topics: TopicRuntime[] = [];
   const onProblem = problems.report.bind(problems);
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = loaded.filter(({ plugin }) => plugin.source === schema);
-    const topic = await openTopic(schema, own, { ...adapters, config, clock, encoder, onProblem });
+    const topic = await openTopic(schema, own, {
+      ...{ ...adapters, config, clock, encoder, isolates, onProblem },
+    });
     opened.push(topic);
     topics.push(topic);
   }
@@ -110,7 +119,8 @@ async function openOver(
   });
   const { roles } = config;
   return assemble({
-    ...{ ...adapters, topics, clock, claim, encoder, problems, version, catalogs, loaded, roles },
+    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
+    threads: [encoder, isolates],
   });
 }
 
@@ -131,7 +141,7 @@ interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
   readonly clock: Clock;
   readonly claim: DirectoryClaim;
-  readonly encoder: ThreadedEncoder;
+  readonly threads: readonly { close(): void }[];
   readonly problems: Problems;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
@@ -211,7 +221,7 @@ function assemble(parts: Parts): Engine {
         topics.map(({ batch }) => batch.run({ signal: stop.signal }).catch(() => {})),
       );
       for (const topic of topics) await topic.close();
-      parts.encoder.close();
+      for (const thread of parts.threads) thread.close();
       await warehouse.close();
       parts.closeStore();
       await claim.release();

@@ -14,6 +14,7 @@ import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer } from "../services.ts";
+import type { Isolates } from "../speed/isolates.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
 import { createBatchTable, generationOf, type PluginTables, tablesOf } from "../tables.ts";
@@ -31,6 +32,7 @@ export interface TopicParts {
   /** Whether ticks are written to the log of a topic. */
   readonly takesTicks: (topic: string) => Promise<boolean>;
   readonly encoder: ThreadedEncoder;
+  readonly isolates: Isolates;
   readonly onProblem: (message: string, error: unknown) => void;
 }
 
@@ -104,6 +106,7 @@ async function openOver(
     horizon,
     flushIntervalMs: config.flushIntervalMs,
     recentBytes: config.speedMemoryBytes,
+    openPicker: parts.isolates.openPicker,
     ledger: {
       topic: schema.topic,
       schemaVersion: schema.version,

@@ -1,26 +1,30 @@
 import { type Columns, RowStatus } from "../columns.ts";
 import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
 import type { Cells } from "./cells.ts";
-import { createCursor, type Cursor, textAt } from "./cursor.ts";
+import { textAt } from "./cursor.ts";
+import type { PickedTexts, Picks } from "./picker.ts";
 
-/**
- * A plugin's loop over columns. This is the seam of the speed layer: columns in, cells changed; an
- * isolate can run it on the same shared columns.
- */
+/** A plugin's loop over columns. This is the seam of the speed layer: columns in, cells changed. */
 export interface Kernel {
-  /** Adds the events of rows `[firstRow, endRow)` that are no repeats to a block's cells. */
-  apply(cells: Cells, firstRow: number, endRow: number): void;
+  /**
+   * Adds the events of rows `[firstRow, endRow)` that are no repeats to a block's cells.
+   *
+   * @param texts of computed keys, whose positions the picks hold.
+   */
+  apply(cells: Cells, firstRow: number, endRow: number, texts: PickedTexts): void;
 }
 
-/** Makes the kernel of a plugin over one set of columns, which is filled anew for every chunk. */
-export function createKernel(plugin: Plugin, columns: Columns): Kernel {
-  const cursor = createCursor(columns);
-  const { where, keyColumns } = plugin;
+/**
+ * Makes the kernel of a plugin over one set of columns, which is filled anew for every chunk.
+ *
+ * @param picks what the plugin's own functions said of the rows.
+ */
+export function createKernel(plugin: Plugin, columns: Columns, picks: Picks): Kernel {
+  const { keyColumns } = plugin;
+  const { counts } = picks;
   const { status, repeat, eventMs } = columns;
   const sizeMs = plugin.stream.window.sizeSeconds * 1000;
-  /** Numbers as they are in the columns; null for keys that are computed or text. */
-  const keyValues = keyColumns.map((key) => numbersOf(key, columns));
-  const keyOf = keyColumns.map((key) => keyFunction(key, columns, cursor));
+  const keys = keyColumns.map((key, i) => keySource(key, columns, picks.keys[i]));
   const add = plugin.measureColumns.map((column, i) => adder(column, i, columns));
   const probe = new Uint32Array(1 + keyColumns.length);
   /** The cell of each counted row, or −1. */
@@ -28,58 +32,46 @@ export function createKernel(plugin: Plugin, columns: Columns): Kernel {
   /** The window of the last event: most events lie in the same one. */
   let windowMs = NaN;
 
-  const findCells = (cells: Cells, firstRow: number, endRow: number) => {
+  const findCells = (cells: Cells, firstRow: number, endRow: number, texts: PickedTexts) => {
     for (let row = firstRow; row < endRow; row++) {
       cellOf[row] = -1;
       if (status[row] !== RowStatus.event || repeat[row] === 1) continue;
-      if (where !== undefined) {
-        cursor.row = row;
-        if (!where(cursor.event)) continue;
-      }
+      if (counts !== undefined && counts[row] === 0) continue;
       const sinceMs = eventMs[row] - windowMs;
       if (!(sinceMs >= 0 && sinceMs < sizeMs)) {
         windowMs = Math.floor(eventMs[row] / sizeMs) * sizeMs;
         probe[0] = windowMs / 1000;
       }
-      for (let i = 0; i < keyValues.length; i++) {
-        const values = keyValues[i];
-        probe[i + 1] = values === null ? keyOf[i](cells, row) : values[row];
+      for (let i = 0; i < keys.length; i++) {
+        const { numbers, textOf } = keys[i];
+        probe[i + 1] = textOf === null ? numbers[row] : cells.textNumber(textOf(row, texts[i]));
       }
       cellOf[row] = cells.touch(probe);
     }
   };
 
   return {
-    apply(cells, firstRow, endRow) {
-      findCells(cells, firstRow, endRow);
+    apply(cells, firstRow, endRow, texts) {
+      findCells(cells, firstRow, endRow, texts);
       for (const addColumn of add) addColumn(cells, cellOf, firstRow, endRow);
     },
   };
 }
 
-function numbersOf({ field, type }: KeyColumn, columns: Columns): Uint32Array | Uint8Array | null {
-  if (field === undefined || type.kind === "string") return null;
-  return columns.fields[field].values as Uint32Array | Uint8Array;
+interface KeySource {
+  readonly numbers: Uint32Array | Uint8Array;
+  /** The text of a row, where the key is a text; it is numbered by the cells. */
+  readonly textOf: ((row: number, texts: readonly string[]) => string) | null;
 }
 
-function keyFunction(
-  { name, of, field, type }: KeyColumn,
-  columns: Columns,
-  cursor: Cursor,
-): (cells: Cells, row: number) => number {
-  if (field !== undefined) return (cells, row) => cells.textNumber(textAt(columns, field, row));
-  return (cells, row) => {
-    cursor.row = row;
-    const value = of!(cursor.event);
-    if (type.kind === "string") return cells.textNumber(String(value));
-    const number = type.kind === "enumeration"
-      ? type.values!.indexOf(String(value))
-      : Number(value);
-    if (!(Number.isInteger(number) && number >= 0 && number <= 0xffffffff)) {
-      throw new RangeError(`Cannot compute key "${name}": wanted a ${type.kind}, got ${value}`);
-    }
-    return number;
+function keySource({ field, type }: KeyColumn, columns: Columns, picked: Uint32Array | null) {
+  const isText = type.kind === "string";
+  const source = (numbers: KeySource["numbers"], textOf: KeySource["textOf"]): KeySource => {
+    return { numbers, textOf: isText ? textOf : null };
   };
+  if (picked !== null) return source(picked, (row, texts) => texts[picked[row]]);
+  const { values } = columns.fields[field!];
+  return source(values as KeySource["numbers"], (row) => textAt(columns, field!, row));
 }
 
 type Adder = (cells: Cells, cellOf: Int32Array, firstRow: number, endRow: number) => void;

@@ -17,7 +17,7 @@ export interface PipelineParts extends SourceParts {
   readonly plugins: (columns: Columns) => PluginPartition[];
   /** Set for one of the partition's pipelines only. */
   readonly ledger?: LedgerPartition;
-  /** Called when a plugin's own code threw: it has left the pipeline, the others go on. */
+  /** Called when a plugin's own code threw or was stopped: it has left the pipeline. */
   readonly onPluginFault: (plugin: PluginPartition, error: unknown) => void;
 }
 
@@ -75,7 +75,7 @@ export class PartitionPipeline {
     await this.#prime();
     const faults = await this.#source.read(this.#position, this.#columns);
     if (this.#columns.to === this.#position) return false;
-    this.#apply(faults);
+    await this.#apply(faults);
     return true;
   }
 
@@ -97,12 +97,18 @@ export class PartitionPipeline {
     }
   }
 
-  #apply(faults: readonly DecodeFault[]): void {
+  async #apply(faults: readonly DecodeFault[]): Promise<void> {
     const columns = this.#columns;
     const { to } = columns;
     this.#repeats.mark(columns);
     const isTick = (row: number) => columns.status[row] === RowStatus.tick;
-    for (const segment of this.#walk.segments(columns, isTick)) {
+    const segments = [...this.#walk.segments(columns, isTick)];
+    await Promise.all(
+      this.plugins.map((plugin) =>
+        plugin.pick(segments).catch((error) => this.#fail(plugin, error))
+      ),
+    );
+    for (const segment of segments) {
       for (const plugin of this.plugins) this.#guard(plugin, () => plugin.apply(segment));
       this.ledger?.apply(columns, segment, faults);
     }
@@ -116,8 +122,13 @@ export class PartitionPipeline {
     try {
       action();
     } catch (error) {
-      this.plugins = this.plugins.filter((other) => other !== plugin);
-      this.#parts.onPluginFault(plugin, error);
+      this.#fail(plugin, error);
     }
+  }
+
+  /** The others go on without it. */
+  #fail(plugin: PluginPartition, error: unknown): void {
+    this.plugins = this.plugins.filter((other) => other !== plugin);
+    this.#parts.onPluginFault(plugin, error);
   }
 }

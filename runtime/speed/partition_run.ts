@@ -174,7 +174,10 @@ export class PartitionRun {
   #adopt(state: PluginState, columns: Columns): PluginPartition {
     const { tables: { plugin }, resume } = state;
     state.at.leave();
-    state.at = new PluginPartition(plugin, this.partition, resume, columns, this.#memory);
+    const { openPicker } = this.#options;
+    state.at = new PluginPartition(
+      ...[plugin, this.partition, resume, columns, this.#memory, openPicker] as const,
+    );
     state.error = null;
     return state.at;
   }
@@ -183,6 +186,7 @@ export class PartitionRun {
     const { clock, log, warehouse, onProblem } = this.#options;
     const { partition } = this;
     const { name } = state.tables.plugin;
+    if (signal.aborted) return;
     state.error = error instanceof Error ? error.message : String(error);
     onProblem(`plugin ${name} failed on partition ${partition}`, error);
     const delayMs = Math.min(FIRST_RESTART_MS * 2 ** state.restarts++, LAST_RESTART_MS);

@@ -4,6 +4,7 @@ import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
+import { type PickedTexts, type Picker, pickHere } from "./picker.ts";
 import { type ClosedBlock, RecentBlocks } from "./recent_blocks.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
 
@@ -41,7 +42,10 @@ interface Block {
  * from two processes: the value of a version is always the same and the highest version wins.
  */
 export class PluginPartition {
+  readonly #picker: Picker;
   readonly #kernel: Kernel;
+  /** What was picked of the chunk at hand. */
+  #texts: PickedTexts = [];
   /** Oldest first; only the last may be open. */
   readonly #blocks: Block[];
   readonly #memory: RecentBlocks;
@@ -58,9 +62,11 @@ export class PluginPartition {
     readonly resume: ResumePoint,
     columns: Columns,
     memory = new RecentBlocks(0),
+    openPicker = pickHere,
   ) {
     this.#memory = memory;
-    this.#kernel = createKernel(plugin, columns);
+    this.#picker = openPicker(plugin, columns);
+    this.#kernel = createKernel(plugin, columns, this.#picker.picks);
     this.#blocks = [{ start: resume.block, end: null, cells: new Cells(plugin) }];
     this.#position = resume.block;
     this.#acknowledged = resume.frontier;
@@ -107,15 +113,27 @@ export class PluginPartition {
     while (this.#recent.length > 0 && this.#recent[0].start < cut) this.forgetOldest();
   }
 
-  /** Keeps nothing for readers any more: another one is in its place. */
+  /** Takes no more events, and keeps nothing for readers: another one is in its place. */
   leave(): void {
     this.#left = true;
+    this.#picker.close();
     while (this.#recent.length > 0) this.forgetOldest();
   }
 
   /** Forgets the oldest closed block that it kept for readers. */
   forgetOldest(): void {
     this.#memory.forgotten(this.#recent.shift()!);
+  }
+
+  /**
+   * Lets the plugin's own functions look at a chunk, before its segments are added.
+   *
+   * @throws what they throw; TwofoldError when they were stopped.
+   */
+  async pick(segments: readonly BlockSegment[]): Promise<void> {
+    const own = segments.filter(({ block }) => block >= this.resume.block);
+    if (own.length === 0) return;
+    this.#texts = await this.#picker.pick(own[0].firstRow, own[own.length - 1].endRow);
   }
 
   /** Adds the rows of one block segment. Segments come in order. */
@@ -125,7 +143,7 @@ export class PluginPartition {
     if (block.start !== segment.block) {
       throw new RangeError(`Cannot add block ${segment.block}: block ${block.start} is open`);
     }
-    this.#kernel.apply(block.cells, segment.firstRow, segment.endRow);
+    this.#kernel.apply(block.cells, segment.firstRow, segment.endRow, this.#texts);
     if (segment.end === null) return;
     this.#position = segment.end;
     block.end = segment.end;

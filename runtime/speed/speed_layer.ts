@@ -9,6 +9,7 @@ import { type PluginTables, SpeedKind } from "../tables.ts";
 import { Flusher } from "./flusher.ts";
 import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
+import type { OpenPicker } from "./picker.ts";
 import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
@@ -29,6 +30,8 @@ export interface SpeedLayerOptions {
   readonly horizon: number;
   /** The longest that a change waits for its flush, in milliseconds. */
   readonly flushIntervalMs: number;
+  /** Lets plugins' own functions look at events. Default: on the caller's thread. */
+  readonly openPicker?: OpenPicker;
   /** Bytes of closed blocks that are kept in memory for readers. Default: none. */
   readonly recentBytes?: number;
   /** The ledger's generation; `lateAfterMs` says from when on an event is late. */

@@ -12,7 +12,7 @@ export class EngineThread {
   static #shared: EngineThread | null = null;
   readonly #thread = new WorkerThread<EngineMethods>(
     new URL("./engine_thread.ts", import.meta.url),
-    "engine",
+    { name: "engine" },
   );
   #users = 0;
 

@@ -63,7 +63,7 @@ answerCalls(methods, buffersOf);
 giveWay();
 
 /** The memory of a result, which goes over without being copied. */
-function buffersOf(value: unknown): Transferable[] {
+function buffersOf(value: unknown): ArrayBuffer[] {
   const bytes = (value as { bytes?: unknown } | null)?.bytes ?? value;
   return bytes instanceof Uint8Array ? [bytes.buffer as ArrayBuffer] : [];
 }

@@ -6,7 +6,7 @@ import type { ExampleMethods } from "../support/worker_thread_example.ts";
 const example = new URL("../support/worker_thread_example.ts", import.meta.url);
 
 async function withThread(use: (thread: WorkerThread<ExampleMethods>) => Promise<void>) {
-  const thread = new WorkerThread<ExampleMethods>(example, "example");
+  const thread = new WorkerThread<ExampleMethods>(example, { name: "example" });
   try {
     await use(thread);
   } finally {
@@ -28,7 +28,9 @@ describe("WorkerThread", () => {
     withThread(async (thread) => {
       const [copied, given] = [Uint8Array.of(1, 2), Uint8Array.of(3, 4)];
       expect(await thread.call("increased", [copied])).toEqual(Uint8Array.of(2, 3));
-      expect(await thread.call("increased", [given], [given.buffer])).toEqual(Uint8Array.of(4, 5));
+      expect(await thread.call("increased", [given], [given.buffer as ArrayBuffer])).toEqual(
+        Uint8Array.of(4, 5),
+      );
       expect([copied.length, given.length]).toEqual([2, 0]);
     }));
 
@@ -39,15 +41,15 @@ describe("WorkerThread", () => {
       const fault = await waiting as Error;
       expect(fault).toBeInstanceOf(TwofoldError);
       expect(fault.message).toMatch(
-        /^Cannot go on: the thread "example" ended: .*out of order; start/,
+        /^Cannot go on: the thread "example" ended: .*out of order$/,
       );
       await expect(thread.call("add", [1, 2])).rejects.toBe(fault);
     }));
 
   it("fails what is under way when it is ended", async () => {
-    const thread = new WorkerThread<ExampleMethods>(example, "example");
+    const thread = new WorkerThread<ExampleMethods>(example, { name: "example" });
     const waiting = thread.call("never", []).catch((error: Error) => error.message);
     thread.terminate();
-    expect(await waiting).toBe('Cannot go on: the thread "example" was ended');
+    expect(await waiting).toBe("Cannot go on: the thread was ended");
   });
 });

@@ -1,0 +1,176 @@
+/** Threads of their own for plugins' functions, so that one that fails stops nothing but itself. */
+import { OVER } from "../abortable.ts";
+import type { Clock } from "../clock.ts";
+import type { Columns } from "../columns.ts";
+import type { Plugin } from "../plugin.ts";
+import { WorkerThread } from "../worker_thread.ts";
+import type { IsolateMethods } from "./isolate_thread.ts";
+import {
+  allocatePicks,
+  hasFunctions,
+  type OpenPicker,
+  type PickedTexts,
+  type Picker,
+  pickHere,
+} from "./picker.ts";
+
+/** For so long functions may look at the records of a chunk, in milliseconds. */
+const PATIENCE_MS = 5_000;
+/** What a plugin may keep in objects and texts. */
+const MEMORY_MIB = 256;
+
+/** Options of {@link Isolates}. */
+export interface IsolatesOptions {
+  readonly clock: Clock;
+  /** The module of each plugin by its name, as a URL; its default export is the plugin. */
+  readonly modules: ReadonlyMap<string, string>;
+}
+
+/**
+ * The isolates of a process, one per plugin that has functions. Each starts when it is first needed,
+ * and again after it was stopped: because a call threw it need not be, because one took longer than
+ * five seconds or more memory than 256 MiB it is.
+ */
+export class Isolates {
+  readonly #options: IsolatesOptions;
+  readonly #isolates = new Map<string, Isolate>();
+  readonly #shared = new WeakMap<Columns, SharedBytes>();
+
+  constructor(options: IsolatesOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a picker whose functions are called in the plugin's isolate. */
+  readonly openPicker: OpenPicker = (plugin, columns) => {
+    if (!hasFunctions(plugin)) return pickHere(plugin, columns);
+    let isolate = this.#isolates.get(plugin.name);
+    if (isolate === undefined) {
+      isolate = new Isolate(plugin, this.#options.modules.get(plugin.name)!, this.#options.clock);
+      this.#isolates.set(plugin.name, isolate);
+    }
+    let bytes = this.#shared.get(columns);
+    if (bytes === undefined) this.#shared.set(columns, bytes = new SharedBytes());
+    return new IsolatedPicker(isolate, plugin, columns, bytes);
+  };
+
+  /** Stops all of them; what is being picked fails. */
+  close(): void {
+    for (const isolate of this.#isolates.values()) isolate.stop("the process stops");
+  }
+}
+
+/** The bytes of a chunk in memory that all isolates share; most logs have them elsewhere. */
+class SharedBytes {
+  #source: Uint8Array | null = null;
+  #bytes = new Uint8Array(new SharedArrayBuffer(0));
+
+  of(source: Uint8Array): Uint8Array {
+    if (source.buffer instanceof SharedArrayBuffer) return source;
+    if (source !== this.#source) {
+      if (source.length > this.#bytes.buffer.byteLength) {
+        this.#bytes = new Uint8Array(new SharedArrayBuffer(2 * source.length));
+      }
+      this.#bytes.set(source);
+      this.#source = source;
+    }
+    return this.#bytes;
+  }
+}
+
+class IsolatedPicker implements Picker {
+  static #last = 0;
+  readonly id = ++IsolatedPicker.#last;
+  readonly picks;
+  readonly #isolate: Isolate;
+  readonly #bytes: SharedBytes;
+
+  constructor(isolate: Isolate, plugin: Plugin, readonly columns: Columns, bytes: SharedBytes) {
+    this.#isolate = isolate;
+    this.#bytes = bytes;
+    this.picks = allocatePicks(plugin, columns.capacity);
+  }
+
+  async pick(firstRow: number, endRow: number): Promise<PickedTexts> {
+    const thread = await this.#isolate.threadFor(this);
+    const { count, partition, from, to, bytes } = this.columns;
+    const head = { count, partition, from, to, bytes: this.#bytes.of(bytes) };
+    return await this.#isolate.inTime(
+      thread.call("pick", [this.id, head, firstRow, endRow]),
+      endRow - firstRow,
+    );
+  }
+
+  close(): void {
+    this.#isolate.forget(this);
+  }
+}
+
+type Thread = WorkerThread<IsolateMethods>;
+
+/** The isolate of one plugin, for all partitions. */
+class Isolate {
+  readonly #plugin: Plugin;
+  readonly #module: string;
+  readonly #clock: Clock;
+  #thread: Thread | null = null;
+  /** Pickers that the thread knows. */
+  #known = new Map<IsolatedPicker, Promise<void>>();
+
+  constructor(plugin: Plugin, module: string, clock: Clock) {
+    this.#plugin = plugin;
+    this.#module = module;
+    this.#clock = clock;
+  }
+
+  /** The thread, which knows a picker's columns. */
+  async threadFor(picker: IsolatedPicker): Promise<Thread> {
+    const thread = this.#running();
+    let opening = this.#known.get(picker);
+    if (opening === undefined) {
+      const { id, columns, picks } = picker;
+      opening = thread.call("open", [id, this.#module, columns, picks]);
+      this.#known.set(picker, opening);
+    }
+    await opening;
+    return thread;
+  }
+
+  /** The answer of a call; the isolate is stopped when it takes too long. */
+  async inTime<T>(answer: Promise<T>, records: number): Promise<T> {
+    const answered = new AbortController();
+    const late = this.#clock.sleep(PATIENCE_MS, answered.signal).then(() => {
+      if (answered.signal.aborted) return;
+      const seconds = PATIENCE_MS / 1000;
+      this.stop(`its functions took longer than ${seconds} s for ${records} records`);
+    });
+    try {
+      return await answer;
+    } finally {
+      answered.abort(OVER);
+      await late;
+    }
+  }
+
+  forget(picker: IsolatedPicker): void {
+    if (!this.#known.delete(picker) || this.#thread === null) return;
+    this.#thread.call("close", [picker.id]).catch(() => {}); // it has ended, and knows nothing more
+  }
+
+  /** Stops the thread; the next pick starts it again. */
+  stop(why: string): void {
+    this.#thread?.terminate(`Cannot go on with plugin "${this.#plugin.name}": ${why}`);
+    this.#thread = null;
+    this.#known.clear();
+  }
+
+  #running(): Thread {
+    if (this.#thread === null || this.#thread.fault !== null) {
+      this.#known.clear();
+      this.#thread = new WorkerThread(new URL("./isolate_thread.ts", import.meta.url), {
+        name: `plugin ${this.#plugin.name}`,
+        memoryMiB: MEMORY_MIB,
+      });
+    }
+    return this.#thread;
+  }
+}

@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { eventually } from "../support/eventually.ts";
+import { movieEvents, take } from "../support/movie_events.ts";
+import { root, RunningEngine } from "../support/running_engine.ts";
+
+/** What each plugin's function does, as long as a file of its name lies beside the data. */
+const FAULTS = {
+  throwing: `throw new Error("cannot look at this event");`,
+  looping: `for (;;);`,
+  hoarding: `const kept: unknown[] = []; for (;;) kept.push({ many: [event.user_id] });`,
+  exiting: `Deno.exit(7);`,
+};
+
+/** A plugin that counts every event, unless it misbehaves at the event of user 3. */
+const pluginText = (name: string, fault: string, flag: string) => `
+import { count, definePlugin, tumbling } from "twofold";
+import { movieViewing } from "./movie_viewing.schema.ts";
+
+const broken = () => {
+  try {
+    return Deno.statSync(${JSON.stringify(flag)}).isFile;
+  } catch {
+    return false;
+  }
+};
+
+export default definePlugin({
+  name: "${name}",
+  version: 1,
+  summary: "Events by type",
+  source: movieViewing,
+  where: (event) => {
+    if (event.user_id === 3 && broken()) { ${fault} }
+    return true;
+  },
+  key: { event_type: "event_type" },
+  measures: { events_seen: count() },
+  stream: { window: tumbling("10s"), relation: { name: "stream_${name}" } },
+  batch: {
+    sql: "SELECT toStartOfHour(event_time) AS bucket, event_type, count() AS events_seen " +
+      "FROM events GROUP BY bucket, event_type",
+    grain: "hour",
+    relation: { name: "batch_${name}" },
+  },
+  present: { title: "Seen", chart: "bar", by: "event_type", sort: "-events_seen" },
+});
+`;
+
+const EVENTS = 3000;
+
+describe("plugins whose functions throw, loop for ever, hoard memory or exit", () => {
+  let dir: string;
+  let engine: RunningEngine;
+  const names = Object.keys(FAULTS);
+  const flagOf = (name: string) => join(dir, `broken_${name}`);
+
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir({ prefix: "twofold-isolates-", dir: root });
+    const plugins = join(dir, "plugins");
+    await Deno.mkdir(plugins);
+    for (const name of ["movie_viewing.schema.ts", "popular_movies.ts", "hourly_stats.ts"]) {
+      await Deno.copyFile(join(root, "plugins", name), join(plugins, name));
+    }
+    for (const [name, fault] of Object.entries(FAULTS)) {
+      await Deno.writeTextFile(flagOf(name), "");
+      await Deno.writeTextFile(join(plugins, `${name}.ts`), pluginText(name, fault, flagOf(name)));
+    }
+    for (const name of ["islands", "sql"]) await Deno.symlink(join(root, name), join(dir, name));
+    engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
+  });
+  afterAll(async () => {
+    await engine?.close();
+    if (dir) await Deno.remove(dir, { recursive: true });
+  });
+
+  const total = async (metric: string, measure: string, layer: string) => {
+    const { rows } = await engine.metric(metric, { layer, limit: 1000 });
+    return rows.reduce((sum, row) => sum + Number(row[measure]), 0);
+  };
+
+  it("are stopped and shown, and nobody else waits for them", async () => {
+    const source = movieEvents({ seed: 5, firstUser: 1, aroundMs: Date.parse("2026-01-05") });
+    const events = take(source, EVENTS);
+    const frontiers = [];
+    for (let at = 0; at < EVENTS; at += 1000) {
+      frontiers.push((await engine.post(events.slice(at, at + 1000))).frontier);
+    }
+    await engine.metric("hourly_stats", { wait_for: frontiers[2] });
+    expect(await total("hourly_stats", "event_count", "merged")).toBe(EVENTS);
+    const views = events.filter((event) => event.event_type === "view").length;
+    await engine.metric("popular_movies", { wait_for: frontiers[2] });
+    expect(await total("popular_movies", "view_count", "merged")).toBe(views);
+    const { plugins } = await eventually(
+      "all faults to be told",
+      () => engine.status(),
+      (status) =>
+        status.plugins.every(({ plugin, error }) => names.includes(plugin) === (error !== null)),
+      { deadlineMs: 60_000, pauseMs: 50 },
+    );
+    const errorOf = (name: string) => plugins.find(({ plugin }) => plugin === name)!.error;
+    expect(errorOf("throwing")).toBe("cannot look at this event");
+    expect(errorOf("looping")).toMatch(/took longer than 5 s for \d+ records/);
+    expect(errorOf("hoarding")).toMatch(/memory limit/);
+    expect(errorOf("exiting")).toMatch(/it was told to exit/);
+  });
+
+  it("catch up exactly once they are mended", async () => {
+    for (const name of names) await Deno.remove(flagOf(name));
+    await eventually(
+      "all plugins to run",
+      () => engine.status(),
+      ({ plugins }) => plugins.every(({ state, error }) => state === "running" && error === null),
+      { deadlineMs: 120_000, pauseMs: 200 },
+    );
+    const { frontier } = await engine.metric("hourly_stats", {});
+    for (const name of names) {
+      // Merged answers are whole already where a batch run has gone over the plugin's fault.
+      await engine.metric(name, { layer: "speed", wait_for: frontier });
+      expect(await total(name, "events_seen", "speed")).toBe(EVENTS);
+    }
+    const run = await engine.batch({ full: true });
+    expect(run!.plugins.map(({ drift }) => drift)).toEqual(run!.plugins.map(() => 0));
+    for (const name of names) expect(await total(name, "events_seen", "batch")).toBe(EVENTS);
+  });
+});
