@@ -1,6 +1,6 @@
 /** Threads beside the event loop's: a call of one of their methods is a message, so is its answer. */
 import { setImmediate } from "node:timers";
-import { parentPort, Worker } from "node:worker_threads";
+import { parentPort, Worker as LimitedWorker } from "node:worker_threads";
 import { TwofoldError } from "./errors.ts";
 
 /** What a thread can be asked to do; arguments and results have to be cloneable. */
@@ -23,27 +23,28 @@ export interface WorkerThreadOptions {
   readonly name: string;
   /**
    * The most memory that its objects and texts may take, in MiB, before it is ended; memory of typed
-   * arrays is not counted. Default: as much as the process may take.
+   * arrays is not counted. Default: no limit, and the process ends where there is no more.
    */
   readonly memoryMiB?: number;
 }
 
 /** A thread whose module calls {@link answerCalls}. */
 export class WorkerThread<M extends ThreadMethods> {
-  readonly #worker: Worker;
+  readonly #worker: {
+    postMessage(call: Call, transfer: ArrayBuffer[]): void;
+    terminate(): unknown;
+  };
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
   #fault: TwofoldError | null = null;
 
   /** Starts the thread. */
   constructor(module: URL, { name, memoryMiB }: WorkerThreadOptions) {
-    // Deno's own kind of worker takes the process with it when it runs out of memory.
-    const resourceLimits = memoryMiB === undefined ? {} : { maxOldGenerationSizeMb: memoryMiB };
-    this.#worker = new Worker(module, { name, resourceLimits });
-    this.#worker.on("message", (answer: Answer) => this.#settle(answer));
+    const settle = (answer: Answer) => this.#settle(answer);
     const end = (why: string) => this.#end(`Cannot go on: the thread "${name}" ended: ${why}`);
-    this.#worker.on("error", (error: Error) => end(error.message));
-    this.#worker.on("exit", () => end("it was told to exit"));
+    this.#worker = memoryMiB === undefined
+      ? startWorker(module, name, settle, end)
+      : startLimitedWorker(module, name, memoryMiB, settle, end);
   }
 
   /** That the thread has ended, and why; null while it runs. */
@@ -93,6 +94,39 @@ export class WorkerThread<M extends ThreadMethods> {
   }
 }
 
+type Settle = (answer: Answer) => void;
+type End = (why: string) => void;
+
+/** Deno's own kind of worker: memory is handed over at no cost. */
+function startWorker(module: URL, name: string, settle: Settle, end: End) {
+  const worker = new Worker(module, { type: "module", name });
+  worker.onmessage = ({ data }: MessageEvent<Answer>) => settle(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    end(event.message);
+  };
+  return worker;
+}
+
+/**
+ * Node's kind of worker. It can be given a limit, without which a worker that runs out of memory
+ * takes the process with it; but memory that is handed over takes it 100 ms per MB.
+ */
+function startLimitedWorker(module: URL, name: string, memory: number, settle: Settle, end: End) {
+  const resourceLimits = { maxOldGenerationSizeMb: memory };
+  const worker = new LimitedWorker(module, { name, resourceLimits });
+  worker.on("message", settle);
+  worker.on("error", (error: Error) => end(error.message));
+  worker.on("exit", () => end("it was told to exit"));
+  return worker;
+}
+
+/** The side of the worker, whichever kind it is. */
+interface Port {
+  onmessage: (message: MessageEvent<Call>) => void;
+  postMessage(answer: Answer, transfer: ArrayBuffer[]): void;
+}
+
 /**
  * Lets the calling worker answer what its {@link WorkerThread} is asked.
  *
@@ -102,16 +136,16 @@ export function answerCalls(
   methods: ThreadMethods,
   transferred: (value: unknown) => ArrayBuffer[] = () => [],
 ): void {
-  const port = parentPort!;
+  const port = (parentPort ?? globalThis) as unknown as Port;
   const answer = async ({ id, method, args }: Call) => {
     try {
       const value = await methods[method](...args);
       port.postMessage({ id, value }, transferred(value));
     } catch (error) {
       const { name, message } = error instanceof Error ? error : new Error(String(error));
-      port.postMessage({ id, fault: { name, message } });
+      port.postMessage({ id, fault: { name, message } }, []);
     }
   };
   // A thread that runs out of memory within the event itself ends, and its owner is not told.
-  port.on("message", (call: Call) => setImmediate(() => answer(call)));
+  port.onmessage = ({ data }) => void setImmediate(() => answer(data));
 }

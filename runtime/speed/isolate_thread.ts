@@ -5,8 +5,10 @@ import { giveWay } from "../thread_priority.ts";
 import { answerCalls } from "../worker_thread.ts";
 import { type PickedTexts, pickInto, type Picks } from "./picker.ts";
 
-/** The parts of columns that are other values with every chunk; arrays are shared. */
-export type ChunkHead = Pick<Columns, "count" | "partition" | "from" | "to" | "bytes">;
+/** The parts of columns that are other values with every chunk; the bytes where they moved. */
+export type ChunkHead =
+  & Pick<Columns, "count" | "partition" | "from" | "to">
+  & Partial<Pick<Columns, "bytes">>;
 
 interface Opened {
   readonly columns: Columns;

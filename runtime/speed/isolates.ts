@@ -77,12 +77,16 @@ class SharedBytes {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 class IsolatedPicker implements Picker {
   static #last = 0;
   readonly id = ++IsolatedPicker.#last;
   readonly picks;
   readonly #isolate: Isolate;
   readonly #bytes: SharedBytes;
+  /** The bytes that the thread has. */
+  #told: Uint8Array | null = null;
 
   constructor(isolate: Isolate, plugin: Plugin, readonly columns: Columns, bytes: SharedBytes) {
     this.#isolate = isolate;
@@ -93,11 +97,20 @@ class IsolatedPicker implements Picker {
   async pick(firstRow: number, endRow: number): Promise<PickedTexts> {
     const thread = await this.#isolate.threadFor(this);
     const { count, partition, from, to, bytes } = this.columns;
-    const head = { count, partition, from, to, bytes: this.#bytes.of(bytes) };
+    const shared = this.#bytes.of(bytes);
+    // Handing memory over counts as taking it, for the thread's collector.
+    const news = shared === this.#told ? {} : { bytes: shared };
+    this.#told = shared;
     return await this.#isolate.inTime(
-      thread.call("pick", [this.id, head, firstRow, endRow]),
+      thread.call("pick", [this.id, { count, partition, from, to, ...news }, firstRow, endRow]),
       endRow - firstRow,
     );
+  }
+
+  /** What a thread is told that does not know it yet. */
+  opening(module: string): Parameters<IsolateMethods["open"]> {
+    this.#told = null;
+    return [this.id, module, { ...this.columns, bytes: NO_BYTES }, this.picks];
   }
 
   close(): void {
@@ -127,8 +140,7 @@ class Isolate {
     const thread = this.#running();
     let opening = this.#known.get(picker);
     if (opening === undefined) {
-      const { id, columns, picks } = picker;
-      opening = thread.call("open", [id, this.#module, columns, picks]);
+      opening = thread.call("open", picker.opening(this.#module));
       this.#known.set(picker, opening);
     }
     await opening;
