@@ -101,10 +101,13 @@ class IsolatedPicker implements Picker {
     // Handing memory over counts as taking it, for the thread's collector.
     const news = shared === this.#told ? {} : { bytes: shared };
     this.#told = shared;
-    return await this.#isolate.inTime(
-      thread.call("pick", [this.id, { count, partition, from, to, ...news }, firstRow, endRow]),
-      endRow - firstRow,
-    );
+    const head = { count, partition, from, to, ...news };
+    const over = this.#isolate.watch(endRow - firstRow);
+    try {
+      return await thread.call("pick", [this.id, head, firstRow, endRow]);
+    } finally {
+      over();
+    }
   }
 
   /** What a thread is told that does not know it yet. */
@@ -127,7 +130,10 @@ class Isolate {
   readonly #clock: Clock;
   #thread: Thread | null = null;
   /** Pickers that the thread knows. */
-  #known = new Map<IsolatedPicker, Promise<void>>();
+  readonly #known = new Map<IsolatedPicker, Promise<void>>();
+  /** Picks under way, the oldest first. */
+  readonly #picks = new Set<{ readonly untilMs: number; readonly records: number }>();
+  #watching: AbortController | null = null;
 
   constructor(plugin: Plugin, module: string, clock: Clock) {
     this.#plugin = plugin;
@@ -147,20 +153,25 @@ class Isolate {
     return thread;
   }
 
-  /** The answer of a call; the isolate is stopped when it takes too long. */
-  async inTime<T>(answer: Promise<T>, records: number): Promise<T> {
-    const answered = new AbortController();
-    const late = this.#clock.sleep(PATIENCE_MS, answered.signal).then(() => {
-      if (answered.signal.aborted) return;
-      const seconds = PATIENCE_MS / 1000;
-      this.stop(`its functions took longer than ${seconds} s for ${records} records`);
-    });
-    try {
-      return await answer;
-    } finally {
-      answered.abort(OVER);
-      await late;
+  /** Stops the isolate if a pick that begins now takes too long; returns how to say that it is over. */
+  watch(records: number): () => void {
+    const pick = { untilMs: this.#clock.now() + PATIENCE_MS, records };
+    this.#picks.add(pick);
+    if (this.#watching === null) void this.#watch(this.#watching = new AbortController());
+    return () => this.#picks.delete(pick);
+  }
+
+  async #watch(watching: AbortController): Promise<void> {
+    for (let [oldest] = this.#picks; oldest !== undefined; [oldest] = this.#picks) {
+      const leftMs = oldest.untilMs - this.#clock.now();
+      if (leftMs <= 0) {
+        const records = `${oldest.records} records`;
+        return this.stop(`its functions took longer than ${PATIENCE_MS / 1000} s for ${records}`);
+      }
+      await this.#clock.sleep(leftMs, watching.signal);
+      if (watching.signal.aborted) return;
     }
+    this.#watching = null;
   }
 
   forget(picker: IsolatedPicker): void {
@@ -173,6 +184,8 @@ class Isolate {
     this.#thread?.terminate(`Cannot go on with plugin "${this.#plugin.name}": ${why}`);
     this.#thread = null;
     this.#known.clear();
+    this.#watching?.abort(OVER);
+    this.#watching = null;
   }
 
   #running(): Thread {

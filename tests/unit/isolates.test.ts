@@ -1,0 +1,72 @@
+import { afterAll, describe, expect, fc, it } from "testing";
+import { allocateColumns } from "../../runtime/columns.ts";
+import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { Isolates } from "../../runtime/speed/isolates.ts";
+import { type PickedTexts, type Picker, pickHere } from "../../runtime/speed/picker.ts";
+import { reading, readings } from "../support/archive_world.ts";
+import plugin from "../support/isolated_plugin.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+const module = new URL("../support/isolated_plugin.ts", import.meta.url).href;
+const isolates = new Isolates({
+  clock: new ManualClock(),
+  modules: new Map([[plugin.name, module], ["moved", `${module}.not_there`]]),
+});
+afterAll(() => isolates.close());
+
+const event = fc.record({
+  id: fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }),
+  level: fc.integer({ min: -3000, max: 3000 }).map((thousandths) => thousandths / 1000),
+  state_or_null: fc.constantFrom("a", "b", null),
+  note: fc.constantFrom("", "quiet", 'with "quotes" and ö', null),
+});
+const record = fc.oneof(
+  { weight: 8, arbitrary: event.map((fields) => JSON.stringify(reading(fields))) },
+  { weight: 1, arbitrary: fc.constant("{") },
+);
+
+/** What was picked of each row that counts. */
+function rowsOf({ picks: { counts, keys } }: Picker, texts: PickedTexts, rows: readonly number[]) {
+  return rows.map((row) => [
+    counts![row],
+    ...counts![row] === 1 ? keys.map((key, i) => key && (texts[i][key[row]] ?? key[row])) : [],
+  ]);
+}
+
+describe("Isolates", () => {
+  it("pick what the functions say on the caller's thread, chunk after chunk", async () => {
+    const columns = allocateColumns(readings, 64);
+    const [isolated, here] = [isolates.openPicker(plugin, columns), pickHere(plugin, columns)];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 64 }),
+        fc.nat({ max: 63 }),
+        async (records, skipped) => {
+          const log = new MemoryLog({ topic: readings.topic, partitions: 1 });
+          for (const value of records) log.place(0, { value });
+          const chunk = await log.read(0, 0n, { maxRecords: 64 });
+          createDecoder(readings).decode(chunk, columns);
+          for (let row = 0; row < chunk.count; row++) columns.repeat[row] = row % 5 === 4 ? 1 : 0;
+          const from = Math.min(skipped, chunk.count - 1);
+          const texts = [
+            await isolated.pick(from, chunk.count),
+            await here.pick(from, chunk.count),
+          ];
+          const rows = Array.from({ length: chunk.count - from }, (_, i) => from + i)
+            .filter((row) => columns.status[row] === 0 && columns.repeat[row] === 0);
+          expect(rowsOf(isolated, texts[0], rows)).toEqual(rowsOf(here, texts[1], rows));
+        },
+      ),
+      { numRuns: 200 },
+    );
+    isolated.close();
+  });
+
+  it("tell why a module cannot be loaded there", async () => {
+    const columns = allocateColumns(readings, 1);
+    const picker = isolates.openPicker({ ...plugin, name: "moved" }, columns);
+    await expect(picker.pick(0, 1)).rejects.toThrow(/not_there/);
+    picker.close();
+  });
+});
