@@ -82,3 +82,12 @@ export function processorSeconds(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
+
+/** Waits until a process has settled: until it uses a tenth of a core; three minutes at most. */
+export async function untilSettled(pid: number): Promise<void> {
+  for (let looks = 0; looks < 60; looks++) {
+    const before = processorSeconds(pid);
+    await sleep(3000);
+    if (processorSeconds(pid) - before < 0.3) return;
+  }
+}

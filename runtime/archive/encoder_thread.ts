@@ -1,6 +1,6 @@
 /**
  * The thread on which closed blocks are encoded: nobody waits for it, so it gives way to the event
- * loop. Runs in the worker of `EncoderThread`.
+ * loop. Runs in the worker of `ThreadedEncoder`.
  */
 import { giveWay } from "../thread_priority.ts";
 import { answerCalls } from "../worker_thread.ts";

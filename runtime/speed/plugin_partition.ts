@@ -133,7 +133,8 @@ export class PluginPartition {
   async pick(segments: readonly BlockSegment[]): Promise<void> {
     const own = segments.filter(({ block }) => block >= this.resume.block);
     if (own.length === 0) return;
-    this.#texts = await this.#picker.pick(own[0].firstRow, own[own.length - 1].endRow);
+    const [{ firstRow }, { endRow }] = [own[0], own[own.length - 1]];
+    if (firstRow < endRow) this.#texts = await this.#picker.pick(firstRow, endRow);
   }
 
   /** Adds the rows of one block segment. Segments come in order. */
