@@ -27,9 +27,9 @@ export interface IsolatesOptions {
 }
 
 /**
- * The isolates of a process, one per plugin that has functions. Each starts when it is first needed,
- * and again after it was stopped: because a call threw it need not be, because one took longer than
- * five seconds or more memory than 256 MiB it is.
+ * The isolates of a process, one per plugin that has functions; each starts when it is first needed.
+ * One whose functions take longer than five seconds for a chunk, or more memory than 256 MiB, is
+ * stopped, and starts anew with the next pick. One whose functions throw goes on.
  */
 export class Isolates {
   readonly #options: IsolatesOptions;
