@@ -27,7 +27,7 @@ export interface IsolatesOptions {
 }
 
 /**
- * The isolates of a process, one per plugin that has functions; each starts when it is first needed.
+ * The isolates of a process, one per plugin that has functions; each starts with its first picker.
  * One whose functions take longer than five seconds for a chunk, or more memory than 256 MiB, is
  * stopped, and starts anew with the next pick. One whose functions throw goes on.
  */
@@ -92,6 +92,8 @@ class IsolatedPicker implements Picker {
     this.#isolate = isolate;
     this.#bytes = bytes;
     this.picks = allocatePicks(plugin, columns.capacity);
+    // It starts now, so that the first events need not wait; that it cannot, a pick tells.
+    isolate.threadFor(this).catch(() => {});
   }
 
   async pick(firstRow: number, endRow: number): Promise<PickedTexts> {

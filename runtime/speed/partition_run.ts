@@ -25,6 +25,7 @@ interface PluginState {
 const SHARED_BLOCKS = 4;
 const FIRST_RESTART_MS = 1_000;
 const LAST_RESTART_MS = 60_000;
+const LAST_STEPS_MS = 1_000;
 
 /** One partition on this process: its pipelines, from where the tables stand to the last flush. */
 export class PartitionRun {
@@ -205,9 +206,10 @@ export class PartitionRun {
   }
 
   async #drive(pipeline: PartitionPipeline, signal: AbortSignal): Promise<void> {
+    let step = Promise.resolve(false);
     while (!signal.aborted) {
       await loopTurn();
-      const step = this.#retry(() => pipeline.step(), signal);
+      step = this.#retry(() => pipeline.step(), signal);
       const moved = await abortable(step, signal).catch((error) => {
         // What was read before is still to be flushed, though the log may not answer.
         if (signal.aborted && (error === signal.reason || isRetriable(error))) return false;
@@ -217,7 +219,22 @@ export class PartitionRun {
       const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
       if (!moved) await this.#idle(pipeline, waitMs, signal);
     }
+    await this.#lastSteps(pipeline, step);
     await this.#flusher.flushAll(pipeline);
+  }
+
+  /** Counts what was taken in before the stop, for a moment: what is left a restart counts. */
+  async #lastSteps(pipeline: PartitionPipeline, step: Promise<boolean>): Promise<void> {
+    const enough = new AbortController();
+    const { clock } = this.#options;
+    const timer = clock.sleep(LAST_STEPS_MS, enough.signal).then(() => enough.abort(OVER));
+    try {
+      while (await abortable(step, enough.signal)) step = pipeline.step();
+    } catch {
+      // The log does not answer, or a plugin takes its time.
+    }
+    enough.abort(OVER);
+    await timer;
   }
 
   /** Waits at the end of the log until there is more, or until what changed is due. */
