@@ -8,7 +8,8 @@ import { root, RunningEngine } from "../support/running_engine.ts";
 const FAULTS = {
   throwing: `throw new Error("cannot look at this event");`,
   looping: `for (;;);`,
-  hoarding: `const kept: unknown[] = []; for (;;) kept.push({ many: [event.user_id] });`,
+  hoarding:
+    `const kept: unknown[] = []; for (;;) kept.push(new Array(100_000).fill(event.user_id));`,
   exiting: `Deno.exit(7);`,
 };
 
