@@ -229,7 +229,10 @@ export class PartitionRun {
     const { clock } = this.#options;
     const timer = clock.sleep(LAST_STEPS_MS, enough.signal).then(() => enough.abort(OVER));
     try {
-      while (await abortable(step, enough.signal)) step = pipeline.step();
+      while (await abortable(step, enough.signal)) {
+        await loopTurn();
+        step = pipeline.step();
+      }
     } catch {
       // The log does not answer, or a plugin takes its time.
     }

@@ -80,7 +80,7 @@ describe("plugins whose functions throw, loop for ever, hoard memory or exit", (
     return rows.reduce((sum, row) => sum + Number(row[measure]), 0);
   };
 
-  it("are stopped and shown, and nobody else waits for them", async () => {
+  it("are stopped and shown, and the others go on", async () => {
     const source = movieEvents({ seed: 5, firstUser: 1, aroundMs: Date.parse("2026-01-05") });
     const events = take(source, EVENTS);
     const frontiers = [];
