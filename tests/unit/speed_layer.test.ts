@@ -321,9 +321,11 @@ describe("the speed layer", () => {
     }
     const log = new SilentLog({ topic: "movie-viewing-events", id: "silent", partitions: 1 });
     for (let id = 0; id < 5; id++) log.place(0, { value: view(id) });
-    const { speed, close } = await open(log, [views()], "v1_silent");
+    const { speed, clock, close } = await open(log, [views()], "v1_silent");
     await silent.promise;
-    await close();
+    const closed = close();
+    clock.advance(1000); // for so long it waits for the log
+    await closed;
     expect(speed.frontier(views().name)[log.id]).toEqual([5n]);
     expect(await counted(views(), "v1_silent", log)).toBe(5);
   });
