@@ -323,9 +323,13 @@ describe("the speed layer", () => {
     for (let id = 0; id < 5; id++) log.place(0, { value: view(id) });
     const { speed, clock, close } = await open(log, [views()], "v1_silent");
     await silent.promise;
-    const closed = close();
-    clock.advance(1000); // for so long it waits for the log
-    await closed;
+    let closed = false;
+    const closing = close().then(() => closed = true);
+    while (!closed) {
+      clock.advance(500); // it waits for the log for a second
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await closing;
     expect(speed.frontier(views().name)[log.id]).toEqual([5n]);
     expect(await counted(views(), "v1_silent", log)).toBe(5);
   });
