@@ -3,51 +3,57 @@ import { createHash } from "node:crypto";
 import { type Catalog, type CatalogField, catalogType } from "../catalog.ts";
 import type { Warehouse } from "../ports.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
+import type { CatalogRow } from "./catalog_rows.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 
-/**
- * By the declared columns, too: a process with another declaration keeps a table of its own. And by
- * when it was put: numbers begin again where the store was lost.
- */
-function tableOf(
-  catalog: Catalog,
-  { number, updated }: CatalogVersion,
-  declared: string,
-): string {
-  const of = createHash("sha256").update(`${updated} ${declared}`).digest("hex").slice(0, 8);
-  return `catalog_${catalog.name}_${number}_${of}`;
-}
-
-/** Fills the table of a version unless it is there, and lets the view show it. */
+/** Lets the view show a version, from a table that is filled unless it is there. */
 export async function showVersion(
   warehouse: Warehouse,
   catalog: Catalog,
-  version: CatalogVersion,
+  { number, rows }: CatalogVersion,
 ): Promise<void> {
-  const { number, rows } = version;
   const columns = Object.entries(catalog.columns);
   const declared = columns.map(([name, field]) => `${name} ${catalogType(field)}`).join(", ");
-  const table = tableOf(catalog, version, declared);
-  const [{ there }] = await warehouse.query<{ there: number }>(
-    "SELECT count() AS there FROM system.tables WHERE database = currentDatabase() " +
-      "AND name = {table:String} AND total_rows = {rows:UInt64}",
-    { params: { table, rows: rows.length } },
-  );
-  if (!Number(there)) {
-    await warehouse.command(
-      `CREATE OR REPLACE TABLE ${table} (${declared}) ENGINE = MergeTree ORDER BY ${catalog.key}`,
-    );
-    const writer = new RowBinaryWriter();
-    for (const row of rows) {
-      for (const [name, field] of columns) write(writer, field, row[name]);
-    }
-    await warehouse.insert(
-      `${table} (${columns.map(([name]) => name).join(", ")})`,
-      writer.finish(),
-    );
-  }
+  const bytes = rowsOf(catalog, rows);
+  // By what is in it: a process with another declaration keeps a table of its own, and numbers
+  // begin again where the store was lost.
+  const hash = createHash("sha256").update(`${declared}\n`).update(bytes).digest("hex").slice(0, 8);
+  const table = `catalog_${catalog.name}_${number}_${hash}`;
+  if (!await isThere(warehouse, table)) await fillTable(warehouse, catalog, table, declared, bytes);
   await warehouse.command(`CREATE OR REPLACE VIEW ${catalog.name} AS SELECT * FROM ${table}`);
   await dropOthers(warehouse, catalog, number);
+}
+
+async function isThere(warehouse: Warehouse, table: string): Promise<boolean> {
+  const found = await warehouse.query(
+    "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+    { params: { table } },
+  );
+  return found.length > 0;
+}
+
+/**
+ * Fills a table of another name and renames it: a table that is there has all its rows, once, also
+ * where two processes show a version at the same time. What a crash leaves goes with older versions.
+ */
+async function fillTable(
+  warehouse: Warehouse,
+  { key, columns }: Catalog,
+  table: string,
+  declared: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const filling = `${table}_${crypto.randomUUID().slice(0, 8)}`;
+  await warehouse.command(
+    `CREATE TABLE ${filling} (${declared}) ENGINE = MergeTree ORDER BY ${key}`,
+  );
+  try {
+    await warehouse.insert(`${filling} (${Object.keys(columns).join(", ")})`, bytes);
+    await warehouse.command(`RENAME TABLE ${filling} TO ${table}`);
+  } catch (error) {
+    await warehouse.command(`DROP TABLE IF EXISTS ${filling}`).catch(() => {});
+    if (!await isThere(warehouse, table).catch(() => false)) throw error;
+  }
 }
 
 /** A statement that is under way keeps the table that it reads. */
@@ -55,12 +61,21 @@ async function dropOthers(warehouse: Warehouse, catalog: Catalog, number: number
   const found = await warehouse.query<{ name: string }>(
     "SELECT name FROM system.tables WHERE database = currentDatabase() " +
       "AND match(name, {pattern:String})",
-    { params: { pattern: `^catalog_${catalog.name}_[0-9]+(_[0-9a-f]{8})?$` } },
+    { params: { pattern: `^catalog_${catalog.name}_[0-9]+(_[0-9a-f]{8}){0,2}$` } },
   );
   for (const { name } of found) {
     const other = parseInt(name.slice(`catalog_${catalog.name}_`.length));
     if (other < number) await warehouse.command(`DROP TABLE IF EXISTS ${name}`);
   }
+}
+
+function rowsOf(catalog: Catalog, rows: readonly CatalogRow[]): Uint8Array<ArrayBuffer> {
+  const columns = Object.entries(catalog.columns);
+  const writer = new RowBinaryWriter();
+  for (const row of rows) {
+    for (const [name, field] of columns) write(writer, field, row[name]);
+  }
+  return writer.finish();
 }
 
 function write(writer: RowBinaryWriter, field: CatalogField, value: unknown): void {

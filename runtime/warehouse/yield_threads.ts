@@ -1,10 +1,9 @@
 import { beNicer, threadId } from "../thread_priority.ts";
-import type { NativeConnection, TextParams } from "./native_connection.ts";
+import type { NativeConnection } from "./native_connection.ts";
 
 /** Merges start with the first table that has any. */
 const START_MERGES = "CREATE TEMPORARY TABLE starts_merges (n UInt8) ENGINE = MergeTree ORDER BY n";
-const THREADS = `SELECT thread_id, thread_name = 'MergeMutate' FROM system.stack_trace
-WHERE thread_id >= {own:UInt64} OR thread_name = 'MergeMutate'`;
+const THREADS = "SELECT thread_id, thread_name = 'MergeMutate' FROM system.stack_trace";
 const MERGE_THREADS =
   "SELECT value FROM system.server_settings WHERE name = 'background_pool_size'";
 
@@ -21,12 +20,13 @@ const MOST_COUNTS = 1000;
 export async function yieldThreads(connection: NativeConnection): Promise<void> {
   await connection.run(START_MERGES, "Null");
   const [[expected]] = await numbersOf(connection, MERGE_THREADS);
-  // Threads are numbered in the order in which they start: the engine's come after its caller, but
-  // those that an engine before it has left, which gave way already, and now may merge.
-  const params = { own: String(threadId()) };
+  const caller = threadId();
   for (let count = 0, all = false; !all && count < MOST_COUNTS; count++) {
     // A statement starts threads itself: they are seen by the next one.
-    const threads = await numbersOf(connection, THREADS, params);
+    const threads = (await numbersOf(connection, THREADS)).filter(([thread, merges]) =>
+      // Those that an engine before it has left gave way already, and now may merge.
+      merges === 1 || startedSince(caller, thread, Deno.pid)
+    );
     // A thread tells that it merges only when it first runs.
     all = threads.filter(([, merges]) => merges === 1).length >= expected;
     for (const [thread, merges] of threads) {
@@ -35,13 +35,18 @@ export async function yieldThreads(connection: NativeConnection): Promise<void> 
   }
 }
 
+/**
+ * Whether a thread of this process started when `caller` did or later. Threads are numbered in the
+ * order in which they start, after the greatest number from the smallest on: what is older than the
+ * caller lies between `first`, with which the process began, and the caller, going round.
+ */
+export function startedSince(caller: number, thread: number, first: number): boolean {
+  return (thread - caller) >>> 0 < (first - caller) >>> 0;
+}
+
 /** The rows of a statement that gives numbers. */
-async function numbersOf(
-  connection: NativeConnection,
-  sql: string,
-  params: TextParams = {},
-): Promise<number[][]> {
-  const { bytes } = await connection.run(sql, "TSV", params);
+async function numbersOf(connection: NativeConnection, sql: string): Promise<number[][]> {
+  const { bytes } = await connection.run(sql, "TSV");
   const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
   return lines.map((line) => line.split("\t").map(Number));
 }

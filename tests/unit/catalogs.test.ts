@@ -65,6 +65,10 @@ const answer: MetricAnswer = {
 };
 const shown = async (columns = "title") =>
   await warehouse.query(`SELECT ${columns} FROM movies ORDER BY movie_id`);
+const tables = () =>
+  warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = 'titles' AND name LIKE 'catalog_%'",
+  );
 
 describe("catalogs", () => {
   it("expand() sees what another process put, at the latest two seconds later", async () => {
@@ -115,10 +119,31 @@ describe("catalogs", () => {
     const [other] = [await there.catalogs.get("movies", {})];
     expect(page.items).toEqual(other.items);
     expect(await shown()).toEqual([{ title: page.items[0].title }]);
-    const tables = await warehouse.query<{ name: string }>(
-      "SELECT name FROM system.tables WHERE database = 'titles' AND name LIKE 'catalog_%'",
-    );
-    expect(tables.length).toBe(1);
+    expect((await tables()).length).toBe(1);
+  });
+
+  it("two processes that show a version at the same moment show its rows once", async () => {
+    const [one, here, there] = [await open(movies), await open(movies), await open(movies)];
+    await one.catalogs.put("movies", titled("Both"), "ndjson");
+    await warehouse.command("DROP VIEW movies");
+    for (const { name } of await tables()) await warehouse.command(`DROP TABLE ${name}`);
+    const { insert } = warehouse;
+    const both = Promise.withResolvers<void>();
+    let inserting = 0;
+    warehouse.insert = async (...of) => {
+      if (++inserting === 2) both.resolve();
+      await both.promise;
+      return await insert.apply(warehouse, of);
+    };
+    try {
+      clock.advance(3000);
+      await Promise.all([here.catalogs.list(), there.catalogs.list()]);
+    } finally {
+      warehouse.insert = insert;
+    }
+    expect(inserting).toBe(2);
+    expect(await shown()).toEqual([{ title: "Both" }]);
+    expect((await tables()).length).toBe(1);
   });
 
   it("a warehouse that failed shows the version at the next look", async () => {
