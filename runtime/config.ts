@@ -196,6 +196,15 @@ export const settings = {
     default: () => 200,
     summary: "Made-up events per second",
   }),
+  lostRanges: filled({
+    env: "TWOFOLD_LOST_RANGES",
+    flag: "lost-ranges",
+    type: choice("stop", "skip"),
+    default: () => "stop" as const,
+    summary:
+      "What the archive does where the log's retention removed what it had not taken in, as " +
+      "in a topic that is older than Twofold: stop the partition, or skip what is lost and tell it",
+  }),
   speedRetentionMs: filled({
     env: "TWOFOLD_SPEED_RETENTION",
     flag: "speed-retention",

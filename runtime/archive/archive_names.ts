@@ -52,6 +52,11 @@ export function compactionClaimName(
   return `${topic}/compaction_claims/${log}/${padPartition(partition)}/${padOffset(start)}.json`;
 }
 
+/** Says where what the log had lost ends before anything of the partition was archived. */
+export function lostClaimName(topic: string, log: string, partition: number): string {
+  return `${topic}/lost_claims/${log}/${padPartition(partition)}.json`;
+}
+
 /** The file of a block's dead letters; there is one only where the block has some. */
 export function deadLettersName(topic: string, block: BlockRange): string {
   return `${topic}/dead_letters/${flatName(block)}`;

@@ -15,7 +15,10 @@ export interface ArchivedPartition {
   readonly partition: number;
 }
 
-/** No block is longer, whatever `--block-size` it was written with. */
+/**
+ * No block is longer, whatever `--block-size` it was written with, but one from 0 on for what the log
+ * had lost before anything was archived.
+ */
 const LONGEST_BLOCK = 65_536n;
 
 /**
@@ -40,6 +43,7 @@ export async function archivedRanges(
   // A block that begins below `from` may reach over it.
   const first = from > LONGEST_BLOCK ? from - LONGEST_BLOCK : 0n;
   return [
+    ...(from >= until && first > 0n ? await ranges("manifests", 0n, 1n) : []),
     ...(from < until ? await ranges("compacted_manifests", 0n, to < until ? to : until) : []),
     ...(to > until ? await ranges("manifests", first > until ? first : until, to) : []),
   ];

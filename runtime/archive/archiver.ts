@@ -12,13 +12,16 @@ import {
   type EventLog,
   type Membership,
   type ObjectStore,
+  type RecordChunk,
   RecordKind,
 } from "../ports.ts";
 import { soleMember } from "../sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
+import { type BlockRange, lostClaimName } from "./archive_names.ts";
 import { type BlockEncoder, type ClosedBlock, encodeBlock } from "./encode_block.ts";
 import { OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
+import { claimRange } from "./range_claim.ts";
 
 /** Options of {@link Archiver}. */
 export interface ArchiverOptions {
@@ -36,6 +39,8 @@ export interface ArchiverOptions {
    * gives the lost range its empty manifests, for an operator who knows. Default `"stop"`.
    */
   readonly lostRanges?: "stop" | "skip";
+  /** Told of offsets that were skipped. Default: nobody. */
+  readonly onLost?: (range: BlockRange) => void;
   /** Which partitions fall to this process. Default: all. */
   readonly membership?: Membership;
 }
@@ -189,24 +194,22 @@ export class Archiver {
   }
 
   async #resume(partition: number): Promise<PartitionState> {
-    const { schema, log } = this.#options;
+    const { log } = this.#options;
     let archived = this.#archived.get(partition);
     if (archived === undefined) {
       archived = await this.#chain.position(log.id, partition);
       this.#archived.set(partition, archived);
     }
-    const state: PartitionState = {
-      archived,
-      read: archived,
-      atEnd: false,
-      walk: new BlockWalk(this.#blockSize, archived),
-      open: new OpenBlock(schema, archived),
-    };
+    const state = this.#stateAt(archived);
     this.#partitions.set(partition, state);
     return state;
   }
 
-  /** @returns the end of the log. */
+  /**
+   * Passes what is lost, where that is wanted.
+   *
+   * @returns the end of the log.
+   */
   async #checkBounds(partition: number, state: PartitionState): Promise<bigint> {
     const { log, lostRanges = "stop" } = this.#options;
     const { start, end } = await log.bounds(partition);
@@ -217,16 +220,82 @@ export class Archiver {
       );
     if (end < state.read) throw gap(`the log ends at ${end}, below what was read`);
     if (start > state.read) {
-      if (lostRanges === "stop") throw gap(`the log starts at ${start}, the records are lost`);
-      // The next chunk starts behind the range; the walk gives its blocks their manifests.
-      state.read = start;
+      if (lostRanges === "stop") {
+        throw gap(
+          `the log starts at ${start}, the records are lost; to go on without them, start with ` +
+            "--lost-ranges skip",
+        );
+      }
+      await this.#skip(partition, state, start);
     }
     return end;
   }
 
+  /**
+   * Passes what lies below the log's start: its blocks get empty manifests, unless others archived
+   * them meanwhile. What was read of the first one is kept.
+   */
+  async #skip(partition: number, state: PartitionState, start: bigint): Promise<void> {
+    const { log, onLost } = this.#options;
+    const size = BigInt(this.#blockSize);
+    const beginning = state.read === 0n ? await this.#beginning(partition, start) : 0n;
+    const archived = await this.#chain.position(log.id, partition);
+    if (archived > state.archived) this.#standAt(partition, state, archived);
+    if (state.read >= start) return;
+    onLost?.({ log: log.id, partition, start: state.read, end: start });
+    let end = beginning > state.archived ? beginning : (state.archived / size + 1n) * size;
+    for (; end <= start; end += size) {
+      await this.#write(state.open.close(log.id, partition, end), {
+        ifAbsent: state.open.events === 0,
+      });
+      this.#standAt(partition, state, end);
+    }
+    state.read = start;
+  }
+
+  /**
+   * Where the archive of a partition begins: at the last bound below the log's start, because there
+   * may be millions of empty blocks before. All processes have to find the same one.
+   */
+  async #beginning(partition: number, start: bigint): Promise<bigint> {
+    const { log, schema, store } = this.#options;
+    const end = start - start % BigInt(this.#blockSize);
+    if (end === 0n) return 0n;
+    const range = { log: log.id, partition, start: 0n, end };
+    const claim = lostClaimName(schema.topic, log.id, partition);
+    return (await claimRange(store, claim, range)).end;
+  }
+
+  #standAt(partition: number, state: PartitionState, archived: bigint): void {
+    this.#archived.set(partition, archived);
+    Object.assign(state, this.#stateAt(archived));
+  }
+
+  #stateAt(archived: bigint): PartitionState {
+    return {
+      archived,
+      read: archived,
+      atEnd: false,
+      walk: new BlockWalk(this.#blockSize, archived),
+      open: new OpenBlock(this.#options.schema, archived),
+    };
+  }
+
+  /** Reads what comes next; retention may have run past it since the bounds were looked at. */
+  async #readChunk(partition: number, state: PartitionState): Promise<RecordChunk> {
+    const read = () => this.#options.log.read(partition, state.read, { maxRecords: CHUNK_RECORDS });
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof LogGapError)) throw error;
+      await this.#checkBounds(partition, state);
+      return await read();
+    }
+  }
+
   async #archiveChunk(partition: number, state: PartitionState): Promise<void> {
     const { log, schema } = this.#options;
-    const chunk = await log.read(partition, state.read, { maxRecords: CHUNK_RECORDS });
+    const chunk = await this.#readChunk(partition, state);
     const columns = this.#columns;
     const faults = this.#decoder.decode(chunk, columns);
     const isTick = (row: number) => chunk.kind[row] === RecordKind.tick;
@@ -242,9 +311,11 @@ export class Archiver {
   }
 
   /** Stores a block; doing it again replaces every object by the same bytes. */
-  async #write(block: ClosedBlock): Promise<void> {
+  async #write(block: ClosedBlock, options?: { ifAbsent: boolean }): Promise<void> {
     const { schema, store, encodeBlock: encode = encodeBlock } = this.#options;
-    for (const { name, bytes } of await encode(schema.topic, block)) await store.put(name, bytes);
+    for (const { name, bytes } of await encode(schema.topic, block)) {
+      await store.put(name, bytes, options);
+    }
   }
 
   /** Resolves when there may be more to do. */

@@ -4,7 +4,7 @@ import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../ports.ts";
 import { beforeFile, type BlockRange, compactedName, filePrefix } from "./archive_names.ts";
 import { eventColumns, structureOf } from "./archive_relation.ts";
-import { sha256 } from "./manifest.ts";
+import { sha256Aside } from "./manifest.ts";
 
 /** What a compacted file is written with. */
 export interface CompactedFileParts {
@@ -55,7 +55,7 @@ export async function writeCompactedFile(
     const got = stored.rows === wanted.rows ? "other values" : stored.rows;
     throw fault(topic, range, day, `${rows} in "${name}"`, got);
   }
-  return { name, day, rows, sizeBytes: bytes.length, sha256: sha256(bytes) };
+  return { name, day, rows, sizeBytes: bytes.length, sha256: await sha256Aside(bytes) };
 }
 
 const fault = (topic: string, range: BlockRange, day: string, wanted: string, got: unknown) =>

@@ -3,11 +3,11 @@ import { ExternalError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
-import { type BlockRange, manifestName } from "./archive_names.ts";
+import { type BlockRange, compactionClaimName, manifestName } from "./archive_names.ts";
 import { writeCompactedFile } from "./compacted_file.ts";
-import { claimRange, type RangeStart, readClaim } from "./compaction_claim.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
 import { encodeManifest, ticksOf } from "./manifest.ts";
+import { claimRange, type RangeStart, readClaim } from "./range_claim.ts";
 import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link Compactor}. */
@@ -127,7 +127,8 @@ export class Compactor {
     const { schema: { topic }, store } = this.#options;
     const start = await this.#chain.compacted.position(log, partition);
     const from = { log, partition, start };
-    const range = await readClaim(store, topic, from) ?? await this.#claim(from);
+    const claim = compactionClaimName(topic, log, partition, start);
+    const range = await readClaim(store, claim, from) ?? await this.#claim(claim, from);
     if (range === null) return false;
     const place = { topic, log, partition, kind: "manifests" as const };
     const names = withoutHole(await listRanges(store, place, start, range.end), start);
@@ -155,7 +156,7 @@ export class Compactor {
   }
 
   /** Claims whole blocks from `start` on, up to `maxRows` events; null while there are too few. */
-  async #claim(from: RangeStart): Promise<BlockRange | null> {
+  async #claim(claim: string, from: RangeStart): Promise<BlockRange | null> {
     const { schema: { topic }, store, minManifests = 64, maxRows = 1_000_000 } = this.#options;
     const { log, partition, start } = from;
     const names = await listRanges(store, { topic, log, partition, kind: "manifests" }, start);
@@ -168,7 +169,7 @@ export class Compactor {
       if (rows > maxRows && end > start) break;
       end = block.end;
     }
-    return await claimRange(store, topic, { ...from, end });
+    return await claimRange(store, claim, { ...from, end });
   }
 }
 

@@ -8,6 +8,12 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** {@link sha256} of a file so large that others would wait for it: on another thread. */
+export async function sha256Aside(bytes: Uint8Array): Promise<string> {
+  const unshared = bytes as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", unshared)).toHex();
+}
+
 /**
  * A manifest as JSON; offsets are texts, because they may pass 2⁵³. The same manifest gives the same
  * bytes.

@@ -126,6 +126,13 @@ async function openOver(
     blockSize,
     createDecoder: () => createDecoder(schema),
     encodeBlock: (topic, block) => parts.encoder.encode(topic, block),
+    lostRanges: config.lostRanges,
+    onLost: ({ partition, start, end }) =>
+      onProblem(
+        `the log no longer held offsets [${start}, ${end}) of partition ${partition} of ` +
+          `${schema.topic} when they were to be archived: they are lost, and were skipped`,
+        undefined,
+      ),
     membership,
   });
   if (!membership.shared) await archiver.resume();

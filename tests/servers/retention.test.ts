@@ -50,6 +50,66 @@ async function archivedAll(engine: RunningEngine): Promise<string[]> {
   return partitions.map(({ archived }) => String(archived));
 }
 
+describe("a topic that is older than Twofold, and whose broker has removed records", () => {
+  it("is refused as lost, and told to skip counts all that is left, once and in both layers", async () => {
+    const dir = await Deno.makeTempDir();
+    const unique = crypto.randomUUID().slice(0, 8);
+    const env = {
+      ...allServerSettings(),
+      TWOFOLD_KAFKA_PREFIX: `older-${unique}.`,
+      TWOFOLD_KAFKA_TICKS: "all",
+      TWOFOLD_S3_PREFIX: `older/${unique}`,
+      TWOFOLD_CLICKHOUSE_DATABASE: `older_${unique}`,
+      TWOFOLD_BLOCK_SIZE: "256",
+      TWOFOLD_HORIZON: "256",
+    };
+    const topic = env.TWOFOLD_KAFKA_PREFIX + TOPIC;
+    const admin = testKafka().admin();
+    await admin.connect();
+    await admin.createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1 }] });
+    await admin.disconnect();
+    const older = take(movieEvents({ seed: 1, firstUser: 1000, ...around }), 5000);
+    await produce(topic, older);
+    // Of one partition whole blocks and a part of the next, of the other not even a block.
+    await removeBelow(topic, ["700", "100"]);
+
+    let engine = await RunningEngine.open({ dir, env });
+    const refused = await eventually(
+      "both partitions to tell what is lost",
+      () => partitionsOf(engine),
+      (all) => all.every(({ error }) => error !== null),
+    );
+    expect(refused.map(({ error }) => error)).toEqual([
+      expect.stringMatching(/the log starts at 700, .* start with --lost-ranges skip$/),
+      expect.stringMatching(/the log starts at 100, .* start with --lost-ranges skip$/),
+    ]);
+    await engine.close();
+
+    engine = await RunningEngine.open({ dir, env: { ...env, TWOFOLD_LOST_RANGES: "skip" } });
+    const newer = take(movieEvents({ seed: 2, firstUser: 9000, ...around }), 900);
+    await produce(topic, newer);
+    await engine.batch();
+    expect(await eventsIn(engine, "merged")).toBe(5000 + 900 - 800);
+    await expectParity(engine);
+    const told = engine.faults.filter((fault) => /are lost, and were skipped/.test(fault));
+    expect(told.map((fault) => /\[\d+, \d+\) of partition \d/.exec(fault)?.[0]).sort()).toEqual([
+      "[0, 100) of partition 1",
+      "[0, 700) of partition 0",
+    ]);
+    await engine.close();
+
+    // What was skipped is in the archive as empty: the setting is not needed any more.
+    engine = await RunningEngine.open({ dir, env });
+    await produce(topic, take(movieEvents({ seed: 3, firstUser: 20_000, ...around }), 100));
+    await engine.batch();
+    expect(await eventsIn(engine, "merged")).toBe(5000 + 900 - 800 + 100);
+    await expectParity(engine);
+    expect((await partitionsOf(engine)).map(({ error }) => error)).toEqual([null, null]);
+    await engine.close();
+    await Deno.remove(dir, { recursive: true });
+  });
+});
+
 describe("Kafka's retention that ran past a worker", () => {
   it("the archive gives the open block and the horizon: every event counts once, in both layers", async () => {
     const dir = await Deno.makeTempDir();

@@ -1,13 +1,18 @@
 import { describe, expect, it } from "testing";
+import type { BlockRange } from "../../runtime/archive/archive_names.ts";
 import { coveredFrom } from "../../runtime/archive/archived_ranges.ts";
+import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { decodeManifest, encodeManifest, sha256, ticksOf } from "../../runtime/archive/manifest.ts";
-import { LogGapError, TwofoldError } from "../../runtime/errors.ts";
-import { RecordKind } from "../../runtime/ports.ts";
+import { allocateColumns } from "../../runtime/columns.ts";
+import { hashIdentity } from "../../runtime/decode/identity.ts";
+import { ExternalError, LogGapError, TwofoldError } from "../../runtime/errors.ts";
+import { RecordKind, type Warehouse } from "../../runtime/ports.ts";
 import {
   MemoryStore,
   openArchiver,
   parquetRows,
   reading,
+  readings,
   StandingClock,
 } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -176,17 +181,124 @@ describe("Archiver", () => {
     await expect(archiver.archiveClosed(0)).rejects.toThrow(LogGapError);
     expect(archiver.error(0)?.message).toBe(
       'Cannot archive "readings" partition 0 from offset 0: ' +
-        "the log starts at 15, the records are lost",
+        "the log starts at 15, the records are lost; to go on without them, start with " +
+        "--lost-ranges skip",
     );
     expect(store.puts).toEqual([]);
-    // Told to, it gives the lost range its manifests.
-    expect(await openArchiver(log, store, { lostRanges: "skip" }).archiveClosed(0)).toBe(30n);
-    const events = await Promise.all(
-      store.names("readings/manifests/").map(async (name) =>
-        (await manifestOf(store, name)).events
-      ),
-    );
-    expect(events).toEqual([0, 5, 10]);
+  });
+
+  describe("told to skip what is lost", () => {
+    const skipping = (log: MemoryLog, store: MemoryStore) => {
+      const lost: (readonly [bigint, bigint])[] = [];
+      const onLost = ({ start, end }: BlockRange) => lost.push([start, end]);
+      return { archiver: openArchiver(log, store, { lostRanges: "skip", onLost }), lost };
+    };
+    const archivedIn = async (store: MemoryStore) => {
+      const blocks: (readonly [bigint, bigint, number])[] = [];
+      for (const name of store.names("readings/manifests/")) {
+        const { start, end, events } = await manifestOf(store, name);
+        blocks.push([start, end, events]);
+      }
+      return blocks;
+    };
+
+    it("gives the blocks their manifests, and keeps what it had read of the open one", async () => {
+      const [log, store] = [newLog(), new MemoryStore()];
+      const { archiver, lost } = skipping(log, store);
+      for (let i = 0; i < 15; i++) place(log);
+      await archiver.archiveClosed(0);
+      for (let i = 15; i < 60; i++) place(log);
+      await log.trim(0, 42n);
+      expect(await archiver.archiveClosed(0)).toBe(60n);
+      expect(lost).toEqual([[15n, 42n]]);
+      expect(await archivedIn(store)).toEqual([
+        [0n, 10n, 10],
+        [10n, 20n, 5],
+        [20n, 30n, 0],
+        [30n, 40n, 0],
+        [40n, 50n, 8],
+        [50n, 60n, 10],
+      ]);
+    });
+
+    it("also what retention removes between its look at the bounds and the read", async () => {
+      const [log, store] = [newLog(), new MemoryStore()];
+      const { archiver, lost } = skipping(log, store);
+      for (let i = 0; i < 40; i++) place(log);
+      const { read } = log;
+      log.read = async (...of) => {
+        await log.trim(0, 25n);
+        return read.apply(log, of);
+      };
+      expect(await archiver.archiveClosed(0)).toBe(40n);
+      expect(lost).toEqual([[0n, 25n]]);
+      expect(await archivedIn(store)).toEqual([[0n, 20n, 0], [20n, 30n, 5], [30n, 40n, 10]]);
+    });
+
+    it("begins a log that was long before at one bound, whoever looks, and whenever", async () => {
+      const [log, store] = [newLog(), new MemoryStore()];
+      const start = 5_000_000_000n;
+      log.skipTo(0, start + 3n);
+      for (let i = 0; i < 27; i++) place(log);
+      await log.trim(0, start + 3n);
+      const { archiver, lost } = skipping(log, store);
+      // It dies before it has written anything but its claim.
+      store.failsPut = (name) => name.includes("/manifests/");
+      await expect(archiver.archiveClosed(0)).rejects.toThrow(ExternalError);
+      store.failsPut = () => false;
+      await log.trim(0, start + 14n);
+      const next = skipping(log, store);
+      expect(await next.archiver.archiveClosed(0)).toBe(start + 30n);
+      expect([lost, next.lost]).toEqual([[[0n, start + 3n]], [[0n, start + 14n]]]);
+      expect(await archivedIn(store)).toEqual([
+        [0n, start, 0],
+        [start, start + 10n, 0],
+        [start + 10n, start + 20n, 6],
+        [start + 20n, start + 30n, 10],
+      ]);
+      // From the middle of it on, the archive has all, and nothing to give.
+      const records = openArchivedRecords({
+        ...{ schema: readings, store, logId: log.id, hashIdentity },
+        warehouse: {} as Warehouse,
+      });
+      const columns = allocateColumns(readings, 10);
+      expect(await records.heldFrom(0, start - 100_000n, start)).toBe(start - 100_000n);
+      expect(await records.read(0, start - 100n, start, columns)).toEqual([]);
+      expect([columns.count, columns.to]).toEqual([0, start]);
+    });
+
+    it("takes nothing for lost that others have archived meanwhile", async () => {
+      const [log, store] = [newLog(), new MemoryStore()];
+      const { archiver, lost } = skipping(log, store);
+      for (let i = 0; i < 12; i++) place(log);
+      await archiver.archiveClosed(0);
+      for (let i = 12; i < 50; i++) place(log);
+      await openArchiver(log, store).archiveClosed(0);
+      const before = await archivedIn(store);
+      for (let i = 50; i < 60; i++) place(log);
+      await log.trim(0, 45n);
+      expect(await archiver.archiveClosed(0)).toBe(60n);
+      expect(lost).toEqual([]);
+      expect(await archivedIn(store)).toEqual([...before, [50n, 60n, 10]]);
+    });
+
+    it("nor a block that is put just while it looks", async () => {
+      const [log, store, other] = [newLog(), new MemoryStore(), new MemoryStore()];
+      for (let i = 0; i < 10; i++) place(log);
+      const { archiver } = skipping(log, store);
+      await archiver.archiveClosed(0);
+      for (let i = 10; i < 30; i++) place(log);
+      await openArchiver(log, other).archiveClosed(0);
+      await log.trim(0, 25n);
+      const { list } = store;
+      store.list = async function* (...of) {
+        yield* list.apply(store, of);
+        for (const [name, bytes] of other.objects) store.objects.set(name, bytes);
+      };
+      expect(await archiver.archiveClosed(0)).toBe(30n);
+      store.list = list;
+      expect((await archivedIn(store)).slice(0, 2)).toEqual([[0n, 10n, 10], [10n, 20n, 10]]);
+    });
   });
 
   it("throws when the log ends below what is archived, or below what was read", async () => {
