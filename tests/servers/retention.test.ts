@@ -3,7 +3,7 @@ import { describe, expect, it } from "testing";
 import { eventually } from "../support/eventually.ts";
 import { testKafka } from "../support/kafka_topic.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
-import { eventsIn, expectParity } from "../support/parity_of_layers.ts";
+import { answersOf, eventsIn, expectParity } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
 import { allServerSettings } from "../support/server_settings.ts";
 
@@ -90,7 +90,8 @@ describe("a topic that is older than Twofold, and whose broker has removed recor
     await produce(topic, newer);
     await engine.batch();
     expect(await eventsIn(engine, "merged")).toBe(5000 + 900 - 800);
-    await expectParity(engine);
+    // The speed layer begins at a bound near the log's end, and has not all.
+    expect(await answersOf(engine, "merged")).toEqual(await answersOf(engine, "batch"));
     const told = engine.faults.filter((fault) => /are lost, and were skipped/.test(fault));
     expect(told.map((fault) => /\[\d+, \d+\) of partition \d/.exec(fault)?.[0]).sort()).toEqual([
       "[0, 100) of partition 1",
@@ -101,9 +102,14 @@ describe("a topic that is older than Twofold, and whose broker has removed recor
     // What was skipped is in the archive as empty: the setting is not needed any more.
     engine = await RunningEngine.open({ dir, env });
     await produce(topic, take(movieEvents({ seed: 3, firstUser: 20_000, ...around }), 100));
-    await engine.batch();
-    expect(await eventsIn(engine, "merged")).toBe(5000 + 900 - 800 + 100);
-    await expectParity(engine);
+    await eventually(
+      "the speed layer to add what is new",
+      () => eventsIn(engine, "merged"),
+      (events) => events === 5000 + 900 - 800 + 100,
+    );
+    await engine.batch({ full: true });
+    expect(await eventsIn(engine, "batch")).toBe(5000 + 900 - 800 + 100);
+    expect(await answersOf(engine, "merged")).toEqual(await answersOf(engine, "batch"));
     expect((await partitionsOf(engine)).map(({ error }) => error)).toEqual([null, null]);
     await engine.close();
     await Deno.remove(dir, { recursive: true });
