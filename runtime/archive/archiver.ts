@@ -244,13 +244,13 @@ export class Archiver {
     if (state.read >= start) return;
     onLost?.({ log: log.id, partition, start: state.read, end: start });
     let end = beginning > state.archived ? beginning : (state.archived / size + 1n) * size;
-    for (; end <= start; end += size) {
+    for (; end <= start || end === beginning; end += size) {
       await this.#write(state.open.close(log.id, partition, end), {
         ifAbsent: state.open.events === 0,
       });
       this.#standAt(partition, state, end);
     }
-    state.read = start;
+    state.read = start > state.archived ? start : state.archived;
   }
 
   /**
