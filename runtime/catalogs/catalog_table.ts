@@ -6,7 +6,11 @@ import { RowBinaryWriter } from "../row_binary.ts";
 import type { CatalogRow } from "./catalog_rows.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 
-/** Lets the view show a version, from a table that is filled unless it is there. */
+/**
+ * Lets the view show a version, from a table that has its rows. Who finds none fills one of its own:
+ * no row is in a table twice where two processes show a version at the same time. The table of whom
+ * the view does not show, or of who died meanwhile, goes with the older versions.
+ */
 export async function showVersion(
   warehouse: Warehouse,
   catalog: Catalog,
@@ -18,42 +22,41 @@ export async function showVersion(
   // By what is in it: a process with another declaration keeps a table of its own, and numbers
   // begin again where the store was lost.
   const hash = createHash("sha256").update(`${declared}\n`).update(bytes).digest("hex").slice(0, 8);
-  const table = `catalog_${catalog.name}_${number}_${hash}`;
-  if (!await isThere(warehouse, table)) await fillTable(warehouse, catalog, table, declared, bytes);
+  const prefix = `catalog_${catalog.name}_${number}_${hash}_`;
+  const table = await filledTable(warehouse, prefix, rows.length) ??
+    await fillTable(warehouse, catalog, prefix, declared, bytes);
   await warehouse.command(`CREATE OR REPLACE VIEW ${catalog.name} AS SELECT * FROM ${table}`);
   await dropOthers(warehouse, catalog, number);
 }
 
-async function isThere(warehouse: Warehouse, table: string): Promise<boolean> {
-  const found = await warehouse.query(
-    "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
-    { params: { table } },
+async function filledTable(
+  warehouse: Warehouse,
+  prefix: string,
+  rows: number,
+): Promise<string | null> {
+  const found = await warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase() " +
+      "AND match(name, {pattern:String}) ORDER BY name",
+    { params: { pattern: `^${prefix}[0-9a-f]{8}$` } },
   );
-  return found.length > 0;
+  for (const { name } of found) {
+    const [{ count }] = await warehouse.query(`SELECT count() AS count FROM ${name}`);
+    if (Number(count) === rows) return name;
+  }
+  return null;
 }
 
-/**
- * Fills a table of another name and renames it: a table that is there has all its rows, once, also
- * where two processes show a version at the same time. What a crash leaves goes with older versions.
- */
 async function fillTable(
   warehouse: Warehouse,
   { key, columns }: Catalog,
-  table: string,
+  prefix: string,
   declared: string,
   bytes: Uint8Array<ArrayBuffer>,
-): Promise<void> {
-  const filling = `${table}_${crypto.randomUUID().slice(0, 8)}`;
-  await warehouse.command(
-    `CREATE TABLE ${filling} (${declared}) ENGINE = MergeTree ORDER BY ${key}`,
-  );
-  try {
-    await warehouse.insert(`${filling} (${Object.keys(columns).join(", ")})`, bytes);
-    await warehouse.command(`RENAME TABLE ${filling} TO ${table}`);
-  } catch (error) {
-    await warehouse.command(`DROP TABLE IF EXISTS ${filling}`).catch(() => {});
-    if (!await isThere(warehouse, table).catch(() => false)) throw error;
-  }
+): Promise<string> {
+  const table = prefix + crypto.randomUUID().slice(0, 8);
+  await warehouse.command(`CREATE TABLE ${table} (${declared}) ENGINE = MergeTree ORDER BY ${key}`);
+  await warehouse.insert(`${table} (${Object.keys(columns).join(", ")})`, bytes);
+  return table;
 }
 
 /** A statement that is under way keeps the table that it reads. */

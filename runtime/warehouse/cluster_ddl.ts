@@ -27,7 +27,7 @@ export const clusterSettings: Readonly<Record<string, string>> = {
 };
 
 const CREATE_TABLE =
-  /^(CREATE(?: OR REPLACE)? TABLE(?: IF NOT EXISTS)?) (\w+)\s*(\([\s\S]*\))\s*ENGINE = (\w*MergeTree)\b/;
+  /^(CREATE TABLE(?: IF NOT EXISTS)?) (\w+)\s*(\([\s\S]*\))\s*ENGINE = (\w*MergeTree)\b/;
 const ENGINE_ARGUMENTS = /^\s*\(([^()]*)\)/;
 const CREATE_VIEW = /^CREATE OR REPLACE VIEW (\w+) AS\b/;
 const DROP_TABLE = /^DROP TABLE IF EXISTS (\w+)( SYNC)?$/;

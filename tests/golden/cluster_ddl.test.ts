@@ -1,9 +1,17 @@
 import { describe, expect, it } from "testing";
 import plugin from "../../plugins/ratings.ts";
+import { defineCatalog } from "../../runtime/catalog.ts";
+import { showVersion } from "../../runtime/catalogs/catalog_table.ts";
+import { string, uint32 } from "../../runtime/events.ts";
+import type { Warehouse } from "../../runtime/ports.ts";
 import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
 
 const target = { cluster: "main", database: "movie_analytics" };
+const movies = defineCatalog({
+  ...{ name: "movies", summary: "", key: { movie_id: uint32() } },
+  fields: { title: string() },
+});
 const tables = tablesOf(plugin, "v1_00000000");
 const onCluster = (sql: string) => clusterStatements(sql, target);
 
@@ -46,17 +54,30 @@ ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_loca
       "DROP TABLE IF EXISTS t ON CLUSTER main SYNC",
       "DROP TABLE IF EXISTS t_local ON CLUSTER main SYNC",
     ]);
-  });
-  it("a table that is replaced is replaced everywhere", () => {
-    expect(onCluster("CREATE OR REPLACE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")).toEqual([
-      `CREATE OR REPLACE TABLE t_local ON CLUSTER main (a UInt8)
-ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') ORDER BY a`,
-      `CREATE OR REPLACE TABLE t ON CLUSTER main AS t_local
-ENGINE = Distributed(main, movie_analytics, t_local, toUInt8(0))`,
-    ]);
     expect(onCluster("DROP TABLE IF EXISTS t")[1]).toBe(
       "DROP TABLE IF EXISTS t_local ON CLUSTER main",
     );
+  });
+  it("a catalog is filled, shown and dropped everywhere", async () => {
+    const sent: string[] = [];
+    const warehouse = {
+      query: () =>
+        Promise.resolve(sent.length === 0 ? [] : [{ name: "catalog_movies_1_0123abcd" }]),
+      command: (sql: string) => Promise.resolve(void sent.push(...onCluster(sql))),
+      insert: (into: string) => Promise.resolve(void sent.push(`INSERT INTO ${into}`)),
+    } as unknown as Warehouse;
+    const version = { number: 2, updated: null, rows: [] };
+    await showVersion(warehouse, movies, version);
+    const own = /catalog_movies_2_[0-9a-f]{8}_[0-9a-f]{8}/;
+    const [table] = own.exec(sent[0])!;
+    expect(sent.map((sql) => sql.split("\n")[0].replaceAll(table, "t"))).toEqual([
+      "CREATE TABLE t_local ON CLUSTER main (movie_id UInt32, title String)",
+      "CREATE TABLE t ON CLUSTER main AS t_local",
+      "INSERT INTO t (movie_id, title)",
+      "CREATE OR REPLACE VIEW movies ON CLUSTER main AS SELECT * FROM t",
+      "DROP TABLE IF EXISTS catalog_movies_1_0123abcd ON CLUSTER main",
+      "DROP TABLE IF EXISTS catalog_movies_1_0123abcd_local ON CLUSTER main",
+    ]);
   });
   it("a view is made everywhere", () => {
     expect(onCluster("CREATE OR REPLACE VIEW v AS\nSELECT 1"))
