@@ -274,6 +274,11 @@ export interface ArchivedRecords {
    * @throws LogGapError when the archive does not hold `from`; ExternalError when it cannot be read.
    */
   read(partition: number, from: bigint, to: bigint, columns: Columns): Promise<DecodeFault[]>;
+  /**
+   * The greatest event time of the blocks that begin below `end`, in milliseconds since 1970 UTC; -1
+   * where they have no event, null where the archive does not hold all of `[0, end)`.
+   */
+  lastEventMs(partition: number, end: bigint): Promise<number | null>;
 }
 
 /** Reads the archive of one topic. */

@@ -109,6 +109,20 @@ class ArchiveOfLog implements ArchivedRecords {
     return faults;
   }
 
+  async lastEventMs(partition: number, end: bigint): Promise<number | null> {
+    const { schema: { topic }, store } = this.#options;
+    const ranges = await this.#ranges(partition, 0n, end);
+    if (coveredFrom(ranges, 0n, end) > 0n) return null;
+    let last = -1;
+    for (const kind of ["compacted_manifests", "manifests"] as const) {
+      const of = ranges.filter((range) => range.kind === kind);
+      for await (const { eventMs } of readManifests(store, topic, of, kind)) {
+        if (eventMs !== null && eventMs[1] > last) last = eventMs[1];
+      }
+    }
+    return last;
+  }
+
   #keep(key: string, slice: ArchivedSlice): void {
     this.#slices.set(key, slice);
     // Left by readers that have stopped; one that goes on fetches anew.

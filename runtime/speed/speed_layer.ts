@@ -14,6 +14,7 @@ import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
 import { Standings } from "./standings.ts";
+import { WholeFrom } from "./whole_from.ts";
 
 /** What {@link openSpeedLayer} takes. */
 export interface SpeedLayerOptions {
@@ -69,6 +70,7 @@ export class LogSpeedLayer implements SpeedLayer {
   readonly #standings: Standings;
   readonly #flusher: Flusher;
   readonly #memory: RecentBlocks;
+  readonly #wholeFrom: WholeFrom;
   readonly #runs = new Map<number, PartitionRun>();
   /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
   readonly #ending = new Set<Promise<void>>();
@@ -82,6 +84,7 @@ export class LogSpeedLayer implements SpeedLayer {
     this.#membership = options.membership ?? soleMember(options.log, options.clock);
     this.#standings = standings;
     this.#memory = new RecentBlocks(options.recentBytes ?? 0);
+    this.#wholeFrom = new WholeFrom(options);
     this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#wake() });
   }
 
@@ -142,18 +145,15 @@ export class LogSpeedLayer implements SpeedLayer {
 
   /** {@link wholeFrom} in milliseconds since 1970 UTC. */
   async wholeFromMs(plugin: string): Promise<number | null> {
-    const { warehouse, log, ledger, plugins } = this.#options;
     if (this.#membership.shared) await this.#standings.lookAtFirst();
     const first = this.#firstBlocks(plugin);
     if (first.every((block) => block === 0n)) return null;
-    const [row] = await warehouse.query<{ last: number }>(
-      `SELECT max(last_event_ms) AS last FROM ${ledgerTable(ledger, log.id)} FINAL
-       WHERE block < arrayElement({first:Array(UInt64)}, partition + 1)`,
-      { params: { first } },
-    );
-    const { plugin: { stream } } = plugins.find((tables) => tables.plugin.name === plugin)!;
+    const lastMs = await this.#wholeFrom.lastEventMs(first);
+    const { plugin: { stream } } = this.#options.plugins.find((tables) =>
+      tables.plugin.name === plugin
+    )!;
     const sizeMs = stream.window.sizeSeconds * 1000;
-    return row.last < 0 ? null : (Math.floor(row.last / sizeMs) + 1) * sizeMs;
+    return lastMs < 0 ? null : (Math.floor(lastMs / sizeMs) + 1) * sizeMs;
   }
 
   /** Looks how far the partitions of other processes are, for {@link partition}. */

@@ -291,6 +291,24 @@ describe("the speed layer", () => {
       ]);
     });
 
+    it("tells from when on windows are whole by the archive, where its ledger begins later", async () => {
+      const log = new MemoryLog({ topic: "movie-viewing-events", id: "adopted", partitions: 1 });
+      // The greatest event time of what is not read is not the last one.
+      for (let i = 0; i < 60; i++) log.place(0, { value: view(i, i === 20 ? 50 : i % 45) });
+      const { archived } = await archive(log);
+      await log.trim(0, 30n);
+      const { speed, clock, close } = await open(log, [views()], "adopted", archived);
+      await settle(speed, clock, log, views());
+      expect(speed.start("popular_movies")).toEqual({ adopted: [48n] });
+      expect(await speed.wholeFrom("popular_movies")).toBe("2024-03-01T00:50:10.000Z");
+      await close();
+      // Without an archive that has all of it, what is missing may be as new as anything.
+      const second = await open(log, [views()], "adopted");
+      await settle(second.speed, second.clock, log, views());
+      expect(await second.speed.wholeFrom("popular_movies")).toBe("2024-03-01T00:14:10.000Z");
+      await second.close();
+    });
+
     it("starts a new generation at the log's first bound where the archive holds its horizon", async () => {
       const log = new MemoryLog({ topic: "movie-viewing-events", id: "short", partitions: 1 });
       place(log, before);

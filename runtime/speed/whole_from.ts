@@ -1,0 +1,75 @@
+/** From when on the rows of the speed layer are whole, where it does not begin with the log. */
+import type { Clock } from "../clock.ts";
+import type { ArchivedRecords, EventLog, Warehouse } from "../ports.ts";
+import { type LedgerFacts, ledgerTable } from "./ledger.ts";
+
+/** What {@link WholeFrom} is asked of. */
+export interface WholeFromOptions {
+  readonly warehouse: Warehouse;
+  readonly log: EventLog;
+  readonly ledger: LedgerFacts;
+  readonly archived?: ArchivedRecords;
+  readonly clock: Clock;
+}
+
+interface LedgerRow {
+  readonly partition: number;
+  /** Where the ledger begins. */
+  readonly begins: number | string;
+  /** The greatest event time below the blocks asked for; null where the ledger has none there. */
+  readonly below: number | null;
+  /** The greatest event time of all. */
+  readonly newest: number;
+}
+
+/** So long the archive is not asked again for what it did not hold, in milliseconds. */
+const ASK_AGAIN_MS = 10_000;
+
+/** Tells the greatest event time below blocks: from the ledger, and below that from the archive. */
+export class WholeFrom {
+  readonly #options: WholeFromOptions;
+  /** Of the archive, by partition and offset: what lies below an offset does not change. */
+  readonly #archived = new Map<string, { readonly ms: number | null; readonly askedMs: number }>();
+
+  constructor(options: WholeFromOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The greatest event time, in milliseconds since 1970 UTC, among records below the given blocks;
+   * -1 where there is no event. What neither ledger nor archive tells may be as new as anything.
+   *
+   * @param first blocks by partition.
+   */
+  async lastEventMs(first: readonly bigint[]): Promise<number> {
+    const { warehouse, log, ledger } = this.#options;
+    const rows = await warehouse.query<LedgerRow>(
+      `SELECT partition, min(block) AS begins, max(last_event_ms) AS newest,
+         maxOrNull(if(block < arrayElement({first:Array(UInt64)}, partition + 1), last_event_ms, NULL)) AS below
+       FROM ${ledgerTable(ledger, log.id)} FINAL GROUP BY partition`,
+      { params: { first } },
+    );
+    const newest = Math.max(-1, ...rows.map((row) => row.newest));
+    const known = new Map(rows.map((row) => [row.partition, row]));
+    const last = await Promise.all(first.map(async (block, partition) => {
+      const { begins, below } = known.get(partition) ?? { begins: block, below: null };
+      const unknownBelow = BigInt(begins) < block ? BigInt(begins) : block;
+      const archived = unknownBelow === 0n ? -1 : await this.#inArchive(partition, unknownBelow);
+      return Math.max(below ?? -1, archived ?? newest);
+    }));
+    return Math.max(-1, ...last);
+  }
+
+  async #inArchive(partition: number, end: bigint): Promise<number | null> {
+    const { archived, clock } = this.#options;
+    const key = `${partition} ${end}`;
+    const known = this.#archived.get(key);
+    if (known !== undefined && (known.ms !== null || clock.now() - known.askedMs < ASK_AGAIN_MS)) {
+      return known.ms;
+    }
+    // A store that fails is no reason to give no answer; the one without it is the careful one.
+    const ms = await archived?.lastEventMs(partition, end).catch(() => null) ?? null;
+    this.#archived.set(key, { ms, askedMs: clock.now() });
+    return ms;
+  }
+}
