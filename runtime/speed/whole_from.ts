@@ -42,14 +42,15 @@ export class WholeFrom {
    * @param first blocks by partition.
    */
   async lastEventMs(first: readonly bigint[]): Promise<number> {
-    const { warehouse, log, ledger } = this.#options;
+    const { warehouse, log, ledger, clock } = this.#options;
     const rows = await warehouse.query<LedgerRow>(
       `SELECT partition, min(block) AS begins, max(last_event_ms) AS newest,
          maxOrNull(if(block < arrayElement({first:Array(UInt64)}, partition + 1), last_event_ms, NULL)) AS below
        FROM ${ledgerTable(ledger, log.id)} FINAL GROUP BY partition`,
       { params: { first } },
     );
-    const newest = Math.max(-1, ...rows.map((row) => row.newest));
+    const seen = Math.max(-1, ...rows.map((row) => row.newest));
+    const newest = seen < 0 ? clock.now() : seen;
     const known = new Map(rows.map((row) => [row.partition, row]));
     const last = await Promise.all(first.map(async (block, partition) => {
       const { begins, below } = known.get(partition) ?? { begins: block, below: null };
