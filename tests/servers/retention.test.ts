@@ -88,10 +88,14 @@ describe("a topic that is older than Twofold, and whose broker has removed recor
     engine = await RunningEngine.open({ dir, env: { ...env, TWOFOLD_LOST_RANGES: "skip" } });
     const newer = take(movieEvents({ seed: 2, firstUser: 9000, ...around }), 900);
     await produce(topic, newer);
-    const run = await engine.batch();
+    await engine.batch();
     expect(await eventsIn(engine, "merged")).toBe(5000 + 900 - 800);
-    // Nothing that the speed layer has not read is told as a drift of it.
-    expect(run!.plugins.filter(({ drift }) => drift !== null && drift !== 0)).toEqual([]);
+    // Nothing that the speed layer has not read is told as a drift of it, by no run: the one at
+    // the start may have covered all before this one.
+    const runs = await engine.engine.batch.get(TOPIC)!.history(10);
+    const drifts = runs.flatMap(({ plugins }) => plugins.map(({ drift }) => drift));
+    expect(drifts.filter((drift) => drift !== null && drift !== 0)).toEqual([]);
+    expect(drifts.length).toBeGreaterThan(0);
     // The speed layer begins at a bound near the log's end, and has not all.
     expect(await answersOf(engine, "merged")).toEqual(await answersOf(engine, "batch"));
     const told = engine.faults.filter((fault) => /are lost, and were skipped/.test(fault));
