@@ -47,16 +47,29 @@ export async function openAdapters(
   return { store, warehouse, ...logs, closeStore };
 }
 
-interface OpenStore {
+/** The store of the archive, open. */
+export interface OpenStore {
   readonly store: ObjectStore;
   /** Tells the warehouse how to read the store. */
   readonly introduce: (warehouse: Warehouse) => Promise<void>;
   readonly closeStore: () => void;
 }
 
-async function openStore(config: Config, clock: Clock): Promise<OpenStore> {
+const localArchive = ({ dataDir }: Config) => join(dataDir, "archive");
+
+/** Whether the data folder holds an archive. */
+export async function hasLocalArchive(config: Config): Promise<boolean> {
+  return await Deno.stat(localArchive(config)).then(() => true, () => false);
+}
+
+/**
+ * Opens the store of the archive: the bucket, or a folder of the data folder, which is made.
+ *
+ * @throws UserError or ExternalError when it cannot be opened.
+ */
+export async function openStore(config: Config, clock: Clock): Promise<OpenStore> {
   if (config.s3Endpoint === null) {
-    const store = await openLocalStore(join(config.dataDir, "archive"));
+    const store = await openLocalStore(localArchive(config));
     return { store, introduce: () => Promise.resolve(), closeStore: () => {} };
   }
   const { openS3Store } = await import("../archive/s3_store.ts");

@@ -1,8 +1,10 @@
 /** Looks at the servers that the settings name, as `start` would use them. */
+import { ArchiveChain } from "../archive/archive_chain.ts";
 import { type Check, failed } from "../check.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
+import { hasLocalArchive, openStore } from "./adapters.ts";
 import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
 
 /**
@@ -45,7 +47,29 @@ async function* kafkaChecks(
     })),
     prefix: config.kafkaPrefix,
     ticks: config.kafkaTicks,
+    lostRanges: config.lostRanges,
+    archived: (...partitions) => archivedPositions(config, clock, ...partitions),
   });
+}
+
+/** How far partitions of a topic are archived; nothing is made where there is no archive. */
+async function archivedPositions(
+  config: Config,
+  clock: Clock,
+  topic: string,
+  topicId: string,
+  partitions: readonly number[],
+): Promise<bigint[]> {
+  const { kafkaLogId } = await import("../log/kafka/kafka_log.ts");
+  if (config.s3Endpoint === null && !await hasLocalArchive(config)) return partitions.map(() => 0n);
+  const { store, closeStore } = await openStore(config, clock);
+  try {
+    const chain = new ArchiveChain(topic, store);
+    const log = kafkaLogId(config.region, topicId);
+    return await Promise.all(partitions.map((partition) => chain.position(log, partition)));
+  } finally {
+    closeStore();
+  }
 }
 
 async function* s3Checks(config: Config, clock: Clock): AsyncGenerator<Check> {

@@ -34,6 +34,7 @@ describe("doctor with servers", () => {
     expect(of("kafka")[0].found).toMatch(/^1 broker at .*, Kafka 4\.1 or newer/);
     expect(of("topic")[0].found).toBe(`${TWOFOLD_KAFKA_PREFIX}${TOPIC} has 3 partitions`);
     expect(of("ticks")[0]).toMatchObject({ state: "ok", found: `${TOPIC} takes ticks` });
+    expect(of("beginning")[0].found).toBe(`${TWOFOLD_KAFKA_PREFIX}${TOPIC} begins at offset 0`);
     expect(of("group")[0].found).toContain("has 0 members");
     expect(of("s3")[0].found).toMatch(/^bucket "twofold" at .*, MinIO$/);
     expect(of("s3 rights")[0].state).toBe("ok");

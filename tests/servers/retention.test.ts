@@ -1,5 +1,7 @@
 import { Partitioners } from "kafkajs";
 import { describe, expect, it } from "testing";
+import type { Check } from "../../runtime/check.ts";
+import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { testKafka } from "../support/kafka_topic.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
@@ -32,6 +34,13 @@ async function removeBelow(topic: string, offsets: readonly string[]): Promise<v
   const partitions = offsets.map((offset, partition) => ({ partition, offset }));
   await admin.deleteTopicRecords({ topic, partitions });
   await admin.disconnect();
+}
+
+/** What doctor finds of the topic's beginning. */
+async function beginning(dir: string, env: Readonly<Record<string, string>>): Promise<Check> {
+  const { out } = await runCommand(["doctor", "--json", "--data", dir, "--port", "0"], env);
+  const { checks } = JSON.parse(out) as { checks: Check[] };
+  return checks.find(({ check }) => check === "beginning")!;
 }
 
 /** The state of every partition of the one topic. */
@@ -73,6 +82,13 @@ describe("a topic that is older than Twofold, and whose broker has removed recor
     // Of one partition whole blocks and a part of the next, of the other not even a block.
     await removeBelow(topic, ["700", "100"]);
 
+    const lost = await beginning(dir, env);
+    expect(lost.state).toBe("fail");
+    expect(lost.found).toMatch(/offsets \[0, 700\) of partition 0, \[0, 100\) of partition 1$/);
+    expect(lost.advice).toContain("start with --lost-ranges skip");
+    expect((await beginning(dir, { ...env, TWOFOLD_LOST_RANGES: "skip" })).found)
+      .toMatch(/: they are skipped$/);
+
     let engine = await RunningEngine.open({ dir, env });
     const refused = await eventually(
       "both partitions to tell what is lost",
@@ -106,6 +122,8 @@ describe("a topic that is older than Twofold, and whose broker has removed recor
     await engine.close();
 
     // What was skipped is in the archive as empty: the setting is not needed any more.
+    expect(await beginning(dir, env))
+      .toMatchObject({ state: "ok", found: `what ${topic} no longer holds is archived` });
     engine = await RunningEngine.open({ dir, env });
     await produce(topic, take(movieEvents({ seed: 3, firstUser: 20_000, ...around }), 100));
     await eventually(

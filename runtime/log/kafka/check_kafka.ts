@@ -1,5 +1,6 @@
 /** Whether Kafka is as Twofold needs it. */
 import { ConfigResourceTypes, Kafka } from "kafkajs";
+import { beginningCheck } from "./check_beginning.ts";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { KafkaCluster } from "./kafka_cluster.ts";
 import { adviceOn, kafkaError } from "./kafka_error.ts";
@@ -17,6 +18,14 @@ export interface KafkaToCheck {
   readonly prefix: string;
   /** The topics to which ticks are to be written. */
   readonly ticks: TickTopics;
+  /** What is done about records that are gone before they were archived. */
+  readonly lostRanges: "stop" | "skip";
+  /** How far partitions of a topic are archived; asked where the topic has lost records. */
+  readonly archived: (
+    topic: string,
+    topicId: string,
+    partitions: readonly number[],
+  ) => Promise<readonly bigint[]>;
 }
 
 /** The release that brought a version of the Fetch request, newest first. */
@@ -54,6 +63,10 @@ export async function* checkKafka(to: KafkaToCheck): AsyncGenerator<Check> {
       if (isThere) {
         yield ticksCheck(name, ticks, to.ticks);
         yield* settingChecks(admin, topic);
+        yield await beginningCheck(topic, await admin.fetchTopicOffsets(topic), {
+          archived: (partitions) => to.archived(name, metadata.id, partitions),
+          lostRanges: to.lostRanges,
+        });
       }
       const { groups: [group] } = await admin.describeGroups([groupId]);
       const { errorCode } = group as unknown as { errorCode: number };

@@ -89,6 +89,9 @@ async function topicOf(cluster: KafkaCluster, options: KafkaLogOptions): Promise
   return metadata;
 }
 
+/** The identity of a topic's log. */
+export const kafkaLogId = (region: string, topicId: string) => `${region}-${topicId}`;
+
 class KafkaLog implements EventLog {
   readonly topic: string;
   readonly id: string;
@@ -106,7 +109,7 @@ class KafkaLog implements EventLog {
   ) {
     const { access, topic, prefix = "", region = "local", compression, clock } = options;
     this.topic = topic;
-    this.id = `${region}-${id}`;
+    this.id = kafkaLogId(region, id);
     this.#clusters = clusters;
     this.#partitionCount = partitionCount;
     this.#reader = new KafkaReader({ clusters, topic, topicId: id, clock });
