@@ -27,7 +27,7 @@ const forbiddenWords = new RegExp(
   "i",
 );
 /** Ways of writing that could hide a word: here-documents, and escapes in quoted names. */
-const hiding = /\$\w*\$|[`"][^`"]*\\/;
+const hiding = /\$\w*\$|[`"“‘][^`"]*\\/;
 
 const query = /^[\s(]*(select|with)\b/i;
 const name = '(?:\\w+|`\\w+`|"\\w+")';
@@ -71,12 +71,25 @@ export function readStatement(text: string): ReadStatement {
 export const refused = (why: string) =>
   new UserError(`Cannot run the SQL: ${why}`, { field: "sql" });
 
-/** The statement, as long as it is, with blanks for comments and quotes for what is quoted. */
+/** What the engine reads as one piece: comments, texts, names in quotes; the first to begin counts. */
+const pieces = new RegExp(
+  [
+    ...[/--[^\n]*/, /#[! ][^\n]*/, /\/\*[\s\S]*?(?:\*\/|$)/],
+    ...[/'(?:[^'\\]|\\[\s\S]|'')*'?/, /‘[^’]*’?/],
+    ...[/"[^"]*"?/, /`[^`]*`?/, /“[^”]*”?/],
+  ].map(({ source }) => source).join("|"),
+  "g",
+);
+
+/** The statement, as long as it is: blanks for comments, quotes for texts, no marks within names. */
 function withoutTexts(sql: string): string {
-  const comment = "--[^\\n]*|#[! ][^\\n]*|/\\*[\\s\\S]*?(?:\\*/|$)";
-  const quoted = "'(?:[^'\\\\]|\\\\[\\s\\S]|'')*'?";
-  return sql.replace(
-    new RegExp(`${comment}|${quoted}`, "g"),
-    (found) => (found.startsWith("'") ? "'" : " ").repeat(found.length),
-  );
+  return sql.replace(pieces, (found) => {
+    if (/^['‘]/.test(found)) return "'".repeat(found.length);
+    if (/^["`“]/.test(found)) return found.replace(/[^\w"`]/g, "_");
+    if (found.startsWith("/*") && found.includes("/*", 2)) {
+      // The engine counts them, and ends the outer one elsewhere.
+      throw refused("comments within comments are not allowed here");
+    }
+    return " ".repeat(found.length);
+  });
 }

@@ -83,6 +83,31 @@ describe("SQL by people", () => {
     }]);
   });
 
+  it("finds a second statement, whatever the quotes and comments that could hide it", async () => {
+    const kill = "; KILL QUERY WHERE 1 ASYNC; SELECT 1 AS";
+    for (
+      const text of [
+        `EXPLAIN SELECT 1 AS "a'b"${kill} "c'd"`,
+        `EXPLAIN SELECT 1 AS \`a'b\`${kill} \`c'd\``,
+        `EXPLAIN SELECT 1 AS “a'b”${kill} “c'd”`,
+        `EXPLAIN SELECT ‘a'b’${kill} ‘c'd’`,
+        `EXPLAIN SELECT 1 AS "--"${kill} b`,
+        `EXPLAIN SELECT 1 AS "/*"${kill} "*/"`,
+        `EXPLAIN SELECT 'it’s' AS a${kill} ‘b’`,
+      ]
+    ) expect(await fault(text)).toContain("wanted one statement, got several");
+    expect(await fault(`EXPLAIN SELECT 1 /* /* */ ' */ AS a${kill} b -- '`))
+      .toContain("comments within comments");
+  });
+
+  it("takes names and texts with any marks in them", async () => {
+    const said = await sql(
+      `SELECT 1 AS "it's; x", 2 AS "a--b", 3 AS \`/*\`, ';"’' AS “y”, ‘--’ AS z`,
+    );
+    expect(said.rows).toEqual([{ "it's; x": 1, "a--b": 2, "/*": 3, y: ';"’', z: "--" }]);
+    expect((await sql('DESCRIBE "people".`counts`')).rows).toHaveLength(2);
+  });
+
   it("explains, shows and describes", async () => {
     expect((await sql("SHOW TABLES;")).rows).toEqual([{ name: "counts" }]);
     expect((await sql("show create table counts")).rows[0].statement).toContain("CREATE TABLE");
