@@ -26,8 +26,17 @@ export async function liveMetric({ serving }: Services, { c, params }: Asked): P
     lastId,
     signal,
   });
+  const headers = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "x-accel-buffering": "no",
+  };
+  if (c.req.method === "HEAD") {
+    // Nobody would read its stream, nor cancel it.
+    left.abort();
+    return new Response(null, { headers });
+  }
   return new Response(eventStream(updates[Symbol.asyncIterator](), () => left.abort()), {
-    headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
+    headers,
   });
 }
 

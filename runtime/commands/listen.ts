@@ -1,13 +1,14 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ExternalError } from "../errors.ts";
+import { byOwnNames } from "./own_names.ts";
 import type { Listener } from "./world.ts";
 
 /** How long answers under way may go on when the process stops; a live stream never ends itself. */
 const LAST_ANSWERS_MS = 2000;
 
 /**
- * Listens for HTTP.
+ * Listens for HTTP. Where no write token is set, only requests by names of this machine are answered.
  *
  * @param handler answers requests.
  * @throws {ExternalError} when the port is taken or may not be used.
@@ -25,10 +26,10 @@ const LAST_ANSWERS_MS = 2000;
  */
 export function listen(
   handler: (request: Request) => Response | Promise<Response>,
-  { hostname, port }: Pick<Config, "hostname" | "port">,
+  { hostname, port, writeToken }: Pick<Config, "hostname" | "port" | "writeToken">,
   clock: Clock,
 ): Listener {
-  const answers = new AnswersUnderWay(handler);
+  const answers = new AnswersUnderWay(writeToken === null ? byOwnNames(handler) : handler);
   const server = serve(answers.answer, hostname.replace(/^\[|\]$/g, ""), port);
   return {
     url: urlOf(hostname, server.addr.port),

@@ -184,6 +184,27 @@ describe("GET /api/v1/metrics/{name}/live", () => {
     expect(left).toBe(true);
   });
 
+  it("follows nothing for a HEAD", async () => {
+    let left = false;
+    const { serving } = fakeServices();
+    const { app } = appOver({
+      serving: {
+        ...serving,
+        live(metric, query, options) {
+          options.signal.addEventListener("abort", () => left = true);
+          return serving.live(metric, query, options);
+        },
+      },
+    });
+    const path = "/api/v1/metrics/popular_movies/live";
+    const { status, headers, body } = await app.request(path, { method: "HEAD" });
+    expect([status, headers.get("content-type")]).toEqual([
+      200,
+      "text/event-stream; charset=utf-8",
+    ]);
+    expect([body, left]).toEqual([null, true]);
+  });
+
   it("refuses what has no place in it", async () => {
     const { status, body } = await api().ask("/api/v1/metrics/popular_movies/live?wait_for=x");
     expect([status, body.field]).toEqual([400, "wait_for"]);
