@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
-import type { PluginTables } from "../tables.ts";
+import { BatchLevel, type PluginTables } from "../tables.ts";
 
 /** What {@link Retention} needs. */
 export interface RetentionOptions {
@@ -58,22 +58,24 @@ export class Retention {
   async expireSpeedRows(): Promise<void> {
     const { config, clock, speed, tables } = this.#options;
     const cuts = new Map<string, Cut>();
-    for (const { plugin } of tables) {
-      const cut = await this.#cutBeforePublished(plugin.name);
-      if (cut !== null) cuts.set(plugin.name, cut);
+    for (const table of tables) {
+      const cut = await this.#cutBeforePublished(table);
+      if (cut !== null) cuts.set(table.plugin.name, cut);
     }
     if (cuts.size > 0) await speed.expire(cuts, clock.now() - config.speedRetentionMs);
   }
 
-  /** The cut of the run before the published one, once no reader can hold an older one. */
-  async #cutBeforePublished(plugin: string): Promise<Cut | null> {
-    const { clock, warehouse, log } = this.#options;
+  /**
+   * The cut of the run before the published one, once no reader can hold an older one. What other
+   * generations of the plugin published does not count: their speed rows are others.
+   */
+  async #cutBeforePublished({ batch }: PluginTables): Promise<Cut | null> {
+    const { clock, warehouse } = this.#options;
     const [row] = await warehouse.query<{ cut: Record<string, number[]> }>(
-      `SELECT cut FROM batch_runs FINAL
-       WHERE topic = {topic:String} AND plugin = {plugin:String} AND status = 'published'
-         AND finished < fromUnixTimestamp64Milli({before:Int64}, 'UTC')
+      `SELECT run, any(cut) AS cut FROM ${batch} WHERE level = ${BatchLevel.pointer}
+       GROUP BY run HAVING max(bucket) < fromUnixTimestamp64Milli({before:Int64}, 'UTC')
        ORDER BY run DESC LIMIT 1 OFFSET 1`,
-      { params: { topic: log.topic, plugin, before: clock.now() - LONGEST_READ_MS } },
+      { params: { before: clock.now() - LONGEST_READ_MS } },
     );
     return row === undefined ? null : cutOfRow(row.cut);
   }

@@ -68,11 +68,11 @@ export class PartitionPipeline {
   /**
    * Reads and applies the next chunk.
    *
-   * @returns whether it moved; false at the end of the log.
+   * @returns whether it moved; false at the end of the log, and where the log has nothing at hand.
    * @throws LogGapError when neither the log nor the archive holds the position.
    */
   async step(): Promise<boolean> {
-    await this.#prime();
+    if (!await this.#prime()) return false;
     const faults = await this.#source.read(this.#position, this.#columns);
     if (this.#columns.to === this.#position) return false;
     await this.#apply(faults);
@@ -81,9 +81,11 @@ export class PartitionPipeline {
 
   /**
    * Reads the horizon before the start, so that repeats of what lies there are known. A read that
-   * fails is tried again by the next step, from where it failed.
+   * fails, or gives nothing, is tried again by the next step, from where it failed.
+   *
+   * @returns whether all of it is read.
    */
-  async #prime(): Promise<void> {
+  async #prime(): Promise<boolean> {
     const { start, horizon } = this.#parts;
     if (this.#primed === null) {
       const wanted = start - BigInt(horizon);
@@ -91,10 +93,11 @@ export class PartitionPipeline {
     }
     while (this.#primed < start) {
       await this.#source.read(this.#primed, this.#columns, start);
-      if (this.#columns.to === this.#primed) break;
+      if (this.#columns.to === this.#primed) return false;
       this.#repeats.mark(this.#columns);
       this.#primed = this.#columns.to;
     }
+    return true;
   }
 
   async #apply(faults: readonly DecodeFault[]): Promise<void> {

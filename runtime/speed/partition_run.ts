@@ -246,6 +246,8 @@ export class PartitionRun {
     const idle = new AbortController();
     const stop = () => idle.abort(OVER);
     signal.addEventListener("abort", stop, { once: true });
+    // A flush that was waited for may have taken the stop in.
+    if (signal.aborted) stop();
     await Promise.race([
       log.changed(pipeline.partition, pipeline.position, idle.signal),
       ...(waitMs === null ? [] : [clock.sleep(waitMs, idle.signal)]),

@@ -3,12 +3,13 @@ import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { readConfig } from "../../runtime/config.ts";
+import { pointerColumns, pointerRows } from "../../runtime/batch/pointer_rows.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { Retention } from "../../runtime/engine/retention.ts";
 import type { Cut } from "../../runtime/frontier.ts";
 import type { LogSpeedLayer } from "../../runtime/speed/speed_layer.ts";
 import { soleMember } from "../../runtime/sole_member.ts";
-import { tablesOf } from "../../runtime/tables.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../../runtime/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { openLaboratory, plugins } from "../support/parity/law.ts";
@@ -88,15 +89,26 @@ describe("retention", () => {
 
   it("removes speed rows below the cut before the published one, once no reader holds an older", async () => {
     const { retention, clock, expired } = await world("expire", 0n);
-    const publish = (run: number, cut: number, finishedMs: number) =>
-      laboratory.warehouse.command(
-        `INSERT INTO batch_runs (topic, run, plugin, status, finished, cut, version)
-         SELECT {topic:String}, {run:UInt64}, 'ratings', 'published',
-           fromUnixTimestamp64Milli({at:Int64}, 'UTC'), map('expire', [toUInt64({cut:UInt64})]), 1`,
-        { params: { topic: plugin.source.topic, run, cut, at: finishedMs } },
+    const tables = tablesOf(plugin, "retention");
+    const older = tablesOf(plugin, "older");
+    const publish = async ({ batch }: PluginTables, run: number, cut: bigint) =>
+      await laboratory.warehouse.insert(
+        `${batch} (${pointerColumns.join(", ")})`,
+        pointerRows(
+          { run, base: run - 1, fullRun: 1, cut: { expire: [cut] }, days: [], rows: 0 },
+          NOW_MS,
+        ),
       );
-    await publish(1, 256, NOW_MS);
-    await publish(2, 512, NOW_MS);
+    for (const  of of[tables, older]) await laboratory.warehouse.command(createBatchTable(of));
+    // What another generation published says nothing of this one's rows.
+    await publish(older, 1, 768n);
+    await publish(older, 2, 1024n);
+    clock.advance(10 * 60_000);
+    await retention.expireSpeedRows();
+    expect(expired).toEqual([]);
+    clock.advance(-10 * 60_000);
+    await publish(tables, 1, 256n);
+    await publish(tables, 2, 512n);
     await retention.expireSpeedRows();
     expect(expired).toEqual([]);
     clock.advance(10 * 60_000);

@@ -406,30 +406,33 @@ describe("the speed layer", () => {
     await third.close();
   });
 
-  it("goes on where a read of the horizon failed", async () => {
-    let failing = 0;
-    class Failing extends MemoryLog {
-      override read(partition: number, from: bigint): Promise<RecordChunk> {
-        if (--failing === 0) {
-          return Promise.reject(new ExternalError("Cannot read: the test said so"));
+  const nothing = (chunk: RecordChunk) => ({ ...chunk, to: chunk.from, count: 0 });
+  const failed = () => Promise.reject(new ExternalError("Cannot read: the test said so"));
+  for (const [i, read] of [failed, nothing].entries()) {
+    it(`goes on where a read of the horizon ${i === 0 ? "failed" : "gave nothing"}`, async () => {
+      let failing = 0;
+      class Failing extends MemoryLog {
+        override async read(partition: number, from: bigint): Promise<RecordChunk> {
+          const chunk = await super.read(partition, from, { maxRecords: 5 });
+          return --failing === 0 ? await read(chunk) : chunk;
         }
-        return super.read(partition, from, { maxRecords: 5 });
       }
-    }
-    const log = new Failing({ topic: "movie-viewing-events", id: "failing", partitions: 1 });
-    for (let i = 0; i < 20; i++) log.place(0, { value: view(i) });
-    const first = await open(log, [views()], "failing");
-    await settle(first.speed, first.clock, log, views());
-    await first.close();
-    for (const id of [14, 20]) log.place(0, { value: view(id) });
-    // The third of the horizon's four reads.
-    failing = 3;
-    const second = await open(log, [views()], "failing");
-    await settle(second.speed, second.clock, log, views());
-    await second.close();
-    expect(failing).toBeLessThan(0);
-    expect(second.speed.partition(0)).toMatchObject({ events: 21, repeats: 1, error: null });
-  });
+      const id = `failing${i}`;
+      const log = new Failing({ topic: "movie-viewing-events", id, partitions: 1 });
+      for (let i = 0; i < 20; i++) log.place(0, { value: view(i) });
+      const first = await open(log, [views()], id);
+      await settle(first.speed, first.clock, log, views());
+      await first.close();
+      for (const id of [14, 20]) log.place(0, { value: view(id) });
+      // The third of the horizon's four reads.
+      failing = 3;
+      const second = await open(log, [views()], id);
+      await settle(second.speed, second.clock, log, views());
+      await second.close();
+      expect(failing).toBeLessThan(0);
+      expect(second.speed.partition(0)).toMatchObject({ events: 21, repeats: 1, error: null });
+    });
+  }
 
   it("starts a new generation on a trimmed log at a bound with a horizon before it", async () => {
     const log = new MemoryLog({ topic: "movie-viewing-events", id: "trimmed", partitions: 1 });
