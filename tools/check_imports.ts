@@ -58,7 +58,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\/api\//,
     may: [
       /^routes\/api\//,
-      /^runtime\/(ports|services|errors|frontier|events|csv)\.ts$/,
+      /^runtime\/(services|errors|frontier|csv)\.ts$/,
       /^(hono|zod)/,
       builtIn,
     ],
@@ -67,7 +67,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\//,
     may: [
       /^(routes|islands)\//,
-      /^runtime\/(ports|services|errors|frontier|events|csv)\.ts$/,
+      /^runtime\/(services|errors|frontier|csv)\.ts$/,
       /^(fresh|preact|@preact\/signals)/,
     ],
   },
@@ -79,7 +79,8 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const importPattern = /^\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/gm;
+const importPattern =
+  /^\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"|^\s*import\s+"([^"]+)"|import\("([^"]+)"\)/gm;
 
 const typeImport = /^import type [^;]*? from "[^"]+";/gm;
 
@@ -87,8 +88,8 @@ const typeImport = /^import type [^;]*? from "[^"]+";/gm;
 async function* importsOf(file: string): AsyncGenerator<string> {
   const whole = (await Deno.readTextFile(resolve(root, file))).replace(/^\s*\*.*$/gm, "");
   const text = file.startsWith("islands/") ? whole.replace(typeImport, "") : whole;
-  for (const [, from, dynamic] of text.matchAll(importPattern)) {
-    const target = from ?? dynamic;
+  for (const [, from, sideEffect, dynamic] of text.matchAll(importPattern)) {
+    const target = from ?? sideEffect ?? dynamic;
     yield target.startsWith(".") ? relative(root, resolve(root, dirname(file), target)) : target;
   }
 }
