@@ -12,8 +12,7 @@ export interface Schedule {
 }
 
 /**
- * Reads a cron expression of five fields (minute, hour, day of month, month, day of week) or six
- * (seconds first), in UTC.
+ * Reads a cron expression of five fields (minute, hour, day of month, month, day of week), in UTC.
  *
  * @throws UserError when the expression cannot be read.
  * @example
@@ -27,7 +26,7 @@ export interface Schedule {
 export function parseCron(expression: string): Schedule {
   let cron: Cron;
   try {
-    cron = new Cron(expression, { timezone: "UTC", paused: true });
+    cron = new Cron(expression, { timezone: "UTC", paused: true, mode: "5-part" });
   } catch (cause) {
     throw new UserError(
       `Cannot read schedule: wanted a cron expression such as "5 * * * *", got "${expression}"`,

@@ -361,6 +361,7 @@ describe("schedule", () => {
     expect(next("*/15 * * * *")).toBe("2013-07-20T01:15:00.000Z");
     expect(next("30 0 * * *")).toBe("2013-07-21T00:30:00.000Z");
     expect(() => parseCron("every day")).toThrow(`got "every day"`);
+    expect(() => parseCron("0 5 * * * *")).toThrow(`got "0 5 * * * *"`);
   });
 
   it("runs at each time, reports errors and goes on", async () => {
