@@ -1,3 +1,5 @@
+import { wordsOf } from "./errors.ts";
+
 /** What one check of doctor came to. */
 export interface Check {
   readonly check: string;
@@ -18,9 +20,6 @@ export const fine = (check: string, found: string): Check => ({
 export const failed = (check: string, error: unknown, advice: string | null): Check => ({
   ...{ check, state: "fail", found: wordsOf(error), advice },
 });
-
-/** What an error says. */
-export const wordsOf = (error: unknown) => error instanceof Error ? error.message : String(error);
 
 /** A check that found something to look at. */
 export const doubtful = (check: string, found: string, advice: string): Check => ({

@@ -146,3 +146,16 @@ export async function retry<T>(action: () => Promise<T>, options: RetryOptions):
     }
   }
 }
+
+/**
+ * What was thrown, in words: an error's message, and anything else as text.
+ *
+ * @example
+ * ```ts
+ * import { wordsOf } from "./errors.ts";
+ * if (wordsOf(new Error("disk full")) !== "disk full") throw new Error("unexpected");
+ * ```
+ */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

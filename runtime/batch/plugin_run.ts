@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { wordsOf } from "../errors.ts";
 import type { PluginRun } from "../services.ts";
 import { driftOf, type SpeedFacts } from "./drift.ts";
 import { countRows, type Publisher } from "./published_run.ts";
@@ -102,7 +103,7 @@ export class PluginRunner {
   ): Promise<Outcome> {
     const errors: string[] = [];
     const note = (what: string) => (error: unknown) => {
-      errors.push(`${what}: ${messageOf(error)}`);
+      errors.push(`${what}: ${wordsOf(error)}`);
       return null;
     };
     const speed = this.#speed();
@@ -125,13 +126,11 @@ export class PluginRunner {
   }
 }
 
-const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error);
-
 const failed = (error: unknown): Outcome => ({
   status: "failed",
   rows: 0,
   drift: null,
-  error: messageOf(error),
+  error: wordsOf(error),
 });
 
 const unseenOf = (step: PluginStep, repeats: Repeats) =>

@@ -4,7 +4,8 @@ import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { DATA_FORMAT, readInfo } from "../engine/data_folder.ts";
-import { type Check, failed, fine, wordsOf } from "../check.ts";
+import { type Check, failed, fine } from "../check.ts";
+import { wordsOf } from "../errors.ts";
 import type { Owner } from "./world.ts";
 
 const MIB = 2 ** 20;

@@ -1,6 +1,7 @@
 /** Whether the port is free, or who answers there. */
 import type { Config } from "../config.ts";
-import { type Check, fine, wordsOf } from "../check.ts";
+import { type Check, fine } from "../check.ts";
+import { wordsOf } from "../errors.ts";
 import type { Owner } from "./world.ts";
 
 const ANSWER_MS = 2000;

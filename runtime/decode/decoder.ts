@@ -47,14 +47,14 @@ export interface DecoderOptions {
  * import { allocateColumns } from "../columns.ts";
  * import { defineSchema, instant, string } from "../events.ts";
  * import { createDecoder } from "./decoder.ts";
- * import { splitLines } from "./line_splitter.ts";
+ * import { RecordSplitter } from "./line_splitter.ts";
  * const visits = defineSchema({
  *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
  *   fields: { id: string(), at: instant() },
  * });
  * const columns = allocateColumns(visits, 16);
  * const lines = new TextEncoder().encode('{"id":"a","at":"2024-01-01T00:00:00Z"}\n{"id":7}\n');
- * for (const chunk of splitLines(lines)) {
+ * for (const chunk of new RecordSplitter("ndjson").push(lines)) {
  *   const [fault] = createDecoder(visits).decode(chunk, columns);
  *   if (fault.row !== 1 || fault.reason !== "id must be text, got 7") throw new Error(fault.reason);
  * }

@@ -331,23 +331,6 @@ export class LineFraming implements FramingScan {
   }
 }
 
-/**
- * Splits NDJSON that is in memory as a whole; see {@link RecordSplitter}.
- *
- * @example
- * ```ts
- * import { splitLines } from "./line_splitter.ts";
- * const batches = splitLines(new TextEncoder().encode('{"a":1}\r\n\r\n{"a":2}\n'));
- * const lines = Array.from(batches, ({ line }) => [...line]).flat();
- * if (lines.join() !== "1,3") throw new Error(lines.join());
- * ```
- */
-export function* splitLines(bytes: Uint8Array, options?: SplitOptions): Generator<RecordBatch> {
-  const splitter = new RecordSplitter("ndjson", options);
-  yield* splitter.push(bytes);
-  yield* splitter.end();
-}
-
 /** Splits a stream, such as a request's body, as its bytes come in; see {@link RecordSplitter}. */
 export async function* splitStream(
   chunks: AsyncIterable<Uint8Array>,

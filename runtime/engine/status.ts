@@ -1,4 +1,5 @@
 import type { Role } from "../config.ts";
+import { wordsOf } from "../errors.ts";
 import type { Cut } from "../frontier.ts";
 import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
@@ -18,7 +19,7 @@ export class Problems {
   /** Tells a fault; with a `key` it stands until it is settled. */
   report(message: string, error: unknown, key?: string): void {
     this.#onProblem(message, error);
-    if (key !== undefined) this.#standing.set(key, `${message}: ${messageOf(error)}`);
+    if (key !== undefined) this.#standing.set(key, `${message}: ${wordsOf(error)}`);
   }
 
   /** Tells what somebody should mend, and keeps it until it is null. */
@@ -194,8 +195,4 @@ function problemsOf(
     ...(membership.error === null ? [] : [`${schema.topic}: ${membership.error.message}`]),
     ...speed.flushFaults(),
   ];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+import { ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import { WalSync } from "./wal_sync.ts";
 
 /** The format that this version writes, in the file's `user_version`. */
@@ -95,7 +95,7 @@ export function sqliteError(action: string, topic: string, cause: unknown): Twof
   if (cause instanceof TwofoldError) return cause;
   const code = (cause as { errcode?: number }).errcode;
   const retriable = code !== SQLITE_CORRUPT && code !== SQLITE_NOTADB;
-  return new ExternalError(`Cannot ${action}: ${messageOf(cause)}`, { topic, retriable, cause });
+  return new ExternalError(`Cannot ${action}: ${wordsOf(cause)}`, { topic, retriable, cause });
 }
 
 function configure(database: DatabaseSync, maxFileBytes?: number): void {
@@ -201,7 +201,7 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 function openError(path: string, cause: unknown): TwofoldError {
-  const message = messageOf(cause);
+  const message = wordsOf(cause);
   // Deno gives no result code for errors of opening and locking, only SQLite's text.
   if (message.includes("database is locked")) {
     return new UserError(
@@ -213,8 +213,4 @@ function openError(path: string, cause: unknown): TwofoldError {
     return new UserError(`Cannot open log ${path}: it is not a log file`, { cause });
   }
   return new ExternalError(`Cannot open log ${path}: ${message}`, { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,8 +1,5 @@
 import { type Columns, RowStatus } from "../columns.ts";
 
-/** The default horizon of repeats, in offsets of one partition. */
-export const DEFAULT_HORIZON = 1_048_576;
-
 /** Rows whose places in the table are read together. */
 const AHEAD_ROWS = 64;
 
@@ -13,7 +10,7 @@ const AHEAD_ROWS = 64;
  *
  * A ring holds the identity of each of the last `horizon` offsets, and an open-addressing table
  * finds an identity in the ring. Memory: 24 bytes per offset of the horizon, touched as it fills; 24
- * MiB per partition at the default of 1,048,576.
+ * MiB per partition at a horizon of 1,048,576.
  */
 export class RepeatIndex {
   readonly #mask: number;
@@ -28,7 +25,7 @@ export class RepeatIndex {
   #next: bigint | null = null;
 
   /** @param horizon offsets to look back, a power of two up to 2²⁶. */
-  constructor(readonly horizon: number = DEFAULT_HORIZON) {
+  constructor(readonly horizon: number) {
     const log2 = Math.log2(horizon);
     if (!Number.isInteger(log2) || log2 < 1 || log2 > 26) {
       throw new RangeError(`horizon must be a power of two from 2 to 2^26, got ${horizon}`);

@@ -6,7 +6,6 @@ import {
   type Framing,
   OVERSIZE_HEAD_BYTES,
   RecordSplitter,
-  splitLines,
   splitStream,
 } from "../../runtime/decode/line_splitter.ts";
 import { UserError } from "../../runtime/errors.ts";
@@ -135,7 +134,7 @@ describe("RecordSplitter", () => {
   });
 
   it("gives batches that the decoder takes", () => {
-    const [batch] = splitLines(utf8.encode('\n{"event_id":1}\n[]\n'));
+    const [batch] = new RecordSplitter("ndjson").push(utf8.encode('\n{"event_id":1}\n[]\n'));
     const faults = createDecoder(movieViewing).decode(batch, allocateColumns(movieViewing, 8));
     expect(faults.map(({ row, reason }) => [batch.line[row], reason])).toEqual([
       [2, "event_id must be text, got 1"],
