@@ -375,13 +375,15 @@ export function describeSettings(): string {
     .map((row) => `| ${row} |\n`).join("");
 }
 
-/** The default of a setting in words, with what differs in `dev`. */
-export function defaultText(setting: Setting<unknown>): string {
+/** The default of a setting in words: of one command, or else with what differs in `dev`. */
+export function defaultText(setting: Setting<unknown>, command?: Command): string {
   if (setting.defaultText !== undefined) return setting.defaultText;
-  const [start, dev] = (["start", "dev"] as const).map((command) => {
+  const textOf = (command: Command) => {
     const value = setting.default({ command, machineMemoryBytes: 8 * GIB });
     return value === null || value === "" ? "none" : `\`${setting.type.show(value)}\``;
-  });
+  };
+  if (command !== undefined) return textOf(command);
+  const [start, dev] = [textOf("start"), textOf("dev")];
   return start === dev ? start : `${start} (dev: ${dev})`;
 }
 

@@ -5,6 +5,10 @@ import { Cron } from "croner";
 export interface SettingType<T> {
   /** What is wanted, to follow "wanted ". */
   readonly wanted: string;
+  /** The values, where they are a fixed list of which one is given. */
+  readonly choices?: readonly string[];
+  /** The least and the greatest value, as help shows them. */
+  readonly range?: string;
   /**
    * Reads the text of a flag or of an environment variable.
    *
@@ -60,8 +64,10 @@ function withUnit(
       units[units.length - 1];
     return `${value / factor}${unit}`;
   };
+  const range = `${show(min)} to ${show(max)}`;
   return {
-    wanted: `${example}, ${show(min)} to ${show(max)}`,
+    wanted: `${example}, ${range}`,
+    range,
     parse: (text) => {
       const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text.trim());
       const unit = units.find(([name]) => name.toLowerCase() === match?.[2].toLowerCase());
@@ -87,8 +93,10 @@ export function size(range: { min: number; max: number }): SettingType<number> {
 export function whole(
   { min, max, powerOfTwo = false }: { min: number; max: number; powerOfTwo?: boolean },
 ): SettingType<number> {
+  const range = `${min} to ${max}`;
   return {
-    wanted: `a ${powerOfTwo ? "power of two" : "whole number"}, ${min} to ${max}`,
+    wanted: `a ${powerOfTwo ? "power of two" : "whole number"}, ${range}`,
+    range: powerOfTwo ? `a power of two, ${range}` : range,
     parse: (text) => {
       const value = /^\d{1,15}$/.test(text.trim()) ? Number(text) : NaN;
       const fits = value >= min && value <= max;
@@ -111,6 +119,7 @@ export function text(wanted: string, pattern: RegExp): SettingType<string> {
 export function choice<const C extends string>(...values: C[]): SettingType<C> {
   return {
     wanted: `one of ${values.join(", ")}`,
+    choices: values,
     parse: (value) => values.find((known) => known === value),
     show: (value) => value,
   };

@@ -1,6 +1,6 @@
 /** The commands with their options and examples, and how arguments are read. */
 import { parseArgs } from "node:util";
-import { type Command, settings } from "../config.ts";
+import { type Command, type Setting, settings } from "../config.ts";
 import { UserError } from "../errors.ts";
 import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
@@ -271,6 +271,8 @@ export interface KnownFlag {
   readonly many: boolean;
   /** Whether `--no-` before it switches it off. */
   readonly negatable: boolean;
+  /** Whether it is a setting: these are checked later, to tell all of their faults at once. */
+  readonly isSetting: boolean;
 }
 
 /** The flags of a command by their names. */
@@ -278,15 +280,18 @@ export function flagsOf(command: Command): Map<string, KnownFlag> {
   const spec = commands[command];
   const flags = new Map<string, KnownFlag>();
   for (const { flag, value, summary, many = false } of spec.options) {
-    flags.set(flag, { value, summary, many, negatable: false });
+    flags.set(flag, { value, summary, many, negatable: false, isSetting: false });
   }
   for (const name of spec.settings) {
-    const { flag, summary } = settings[name];
+    const { flag, summary, type } = settings[name] as Setting<unknown>;
     if (flag === null) continue;
-    const value = name === "simulator" ? null : placeholderOf(flag);
-    flags.set(flag, { value, summary, many: false, negatable: value === null });
+    const value = name === "simulator" ? null : placeholderOf(flag, type);
+    flags.set(flag, { value, summary, many: false, negatable: value === null, isSetting: true });
   }
-  return flags.set("help", { value: null, summary: "Shows this", many: false, negatable: false });
+  return flags.set("help", {
+    ...{ value: null, summary: "Shows this" },
+    ...{ many: false, negatable: false, isSetting: false },
+  });
 }
 
 /** The flags of a command that are settings: what is left may be named as a setting is elsewhere. */
@@ -346,7 +351,7 @@ function readFlag(
   if (value === undefined || value === "") {
     throw new UsageError(`${rawName} wants a value: ${rawName} ${flag.value}`, command);
   }
-  const choices = choicesOf(flag.value);
+  const choices = flag.isSetting ? [] : choicesOf(flag.value);
   if (choices.length > 0 && !choices.includes(value)) {
     throw new UsageError(`${rawName} must be ${oneOf(choices)}, got "${value}"`, command);
   }

@@ -1,5 +1,5 @@
 /** What a command is, as far as reading, help, docs and completions need to know. */
-import type { settings } from "../config.ts";
+import type { Setting, settings } from "../config.ts";
 
 /** An option that is no setting. */
 export interface Option {
@@ -38,7 +38,8 @@ export function choicesOf(placeholder: string | null): readonly string[] {
   return words.length > 1 && words.every((word) => /^[a-z][a-z-]*$/.test(word)) ? words : [];
 }
 
-/** What stands for the value of a setting's flag. */
-export function placeholderOf(flag: string): string {
+/** What stands for the value of a setting's flag: the values where they are a fixed list. */
+export function placeholderOf(flag: string, { choices }: Setting<unknown>["type"]): string {
+  if (choices !== undefined) return choices.join("|");
   return flag === "data" ? "DIR" : flag.split("-").at(-1)!.toUpperCase();
 }

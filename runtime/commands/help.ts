@@ -86,7 +86,9 @@ function flagRows(command: Command): Row[] {
   const given = names.filter((name) => !(name in serverSettings)).map((name): Row => {
     const setting = settings[name] as Setting<unknown>;
     const head = setting.flag === null ? setting.env : headOf(setting.flag);
-    return [head, `${setting.summary}; default ${defaultText(setting).replaceAll("`", "")}`];
+    const { range } = setting.type;
+    const standard = `default ${defaultText(setting, command).replaceAll("`", "")}`;
+    return [head, [setting.summary, ...(range === undefined ? [] : [range]), standard].join("; ")];
   });
   return [
     ...[...own].map((flag): Row => [headOf(flag), flags.get(flag)!.summary]),

@@ -13,6 +13,13 @@ async function run(args: string, world = fakeWorld()) {
 }
 
 describe("the command line", () => {
+  it("tells all faults of settings at once, unknown choices too", async () => {
+    const { code, err } = await run("start --log-format xml --port many");
+    expect(code).toBe(2);
+    expect(err).toContain('--log-format: wanted one of text, json, got "xml"');
+    expect(err).toContain("--port: wanted a whole number");
+  });
+
   it("shows help of all commands, and of each with its examples", async () => {
     const { code, out } = await run("--help");
     expect(code).toBe(0);
@@ -34,6 +41,15 @@ describe("the command line", () => {
     }
     expect((await run("help catalog")).out).toContain("catalog put NAME FILE");
     expect((await run("help dev")).out).toContain("--[no-]simulator");
+  });
+
+  it("shows which values a setting takes, and the command's own default", () => {
+    const [dev, start] = [helpOf("dev"), helpOf("start")];
+    expect(dev).toContain("--log-format text|json ");
+    expect(dev).toContain("; a power of two, 256 to 65536; default 65536\n");
+    expect(dev).toContain("; 1s to 1d; default 10s\n");
+    expect(start).toContain("; 1s to 1d; default 1m\n");
+    expect(start).not.toContain("(dev:");
   });
 
   it("understands every example of its help", () => {

@@ -41,6 +41,7 @@ describe("completions", () => {
     expect(await offered("query", "--format", "=", "c")).toEqual(["csv"]);
     expect(await offered("query", "m", "--format", "=")).toEqual(["table", "json", "csv"]);
     expect(await offered("query", "--limit", "")).toEqual([]);
+    expect(await offered("start", "--log-format", "")).toEqual(["text", "json"]);
     expect(await offered("events", "")).toEqual(["tail"]);
     expect(await offered("events", "tail", "--fo")).toEqual(["--follow"]);
     expect(await offered("catalog", "s")).toEqual(["show"]);
