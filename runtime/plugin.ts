@@ -101,7 +101,7 @@ export interface PluginDeclaration<S extends EventSchema = EventSchema> {
     readonly title: string;
     /** How a time series of the metric is drawn; one of several keys is always lines. */
     readonly chart: "bar" | "line";
-    /** The key that the heading and the caption of the metric's page name: "By movie id". */
+    /** The key named in heading and caption of the metric's page: `movie_id` gives "By movie id". */
     readonly by: string;
     /** A shown column, descending with a leading `-`. */
     readonly sort: string;

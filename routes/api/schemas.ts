@@ -80,7 +80,7 @@ export const metricList = named(
       topic: text("The topic it is made of"),
       title: text("Title for people"),
       chart: z.enum(["bar", "line"]).describe("How a time series of it is drawn"),
-      by: text("The key that it is drawn by"),
+      by: text("The key named in heading and caption of its page"),
       sort: text("The usual order", "-view_count"),
       window_seconds: count("Size of the speed layer's windows"),
       grain: text("The finest bucket of the batch and merged layers", "hour"),
