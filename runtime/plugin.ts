@@ -222,10 +222,7 @@ export function definePlugin<const S extends EventSchema>(
   if (new Set(names).size !== names.length) {
     throw fault(`two columns have one name: ${names.join(", ")}`);
   }
-  const sortable = [...keyColumns.map((k) => k.name), ...shownColumns.map((s) => s.name)];
-  if (!sortable.includes(plain.present.sort.replace(/^-/, ""))) {
-    throw fault(`present.sort must be one of ${sortable.join(", ")}, got "${plain.present.sort}"`);
-  }
+  checkPresent(plain, keyColumns.map((k) => k.name), shownColumns.map((s) => s.name), fault);
   return Object.freeze({ ...plain, keyColumns, measureColumns, shownColumns } as Plugin);
 }
 
@@ -237,7 +234,28 @@ const reserved = new Set([
 
 const keyKinds = ["uint32", "enumeration", "string", "boolean"];
 
+const charts: readonly string[] = ["bar", "line"] satisfies PluginDeclaration["present"]["chart"][];
+
 type Faulty = (what: string) => TypeError;
+
+function checkPresent(
+  { present: { chart, by, sort } }: PluginDeclaration,
+  keys: readonly string[],
+  shown: readonly string[],
+  fault: Faulty,
+): void {
+  if (!charts.includes(chart)) {
+    throw fault(`present.chart must be ${charts.join(" or ")}, got "${chart}"`);
+  }
+  // Without keys there is one row, and nothing that it could be by.
+  if (keys.length > 0 && !keys.includes(by)) {
+    throw fault(`present.by must be one of ${keys.join(", ")}, got "${by}"`);
+  }
+  const sortable = [...keys, ...shown];
+  if (!sortable.includes(sort.replace(/^-/, ""))) {
+    throw fault(`present.sort must be one of ${sortable.join(", ")}, got "${sort}"`);
+  }
+}
 
 function keyColumn(
   source: EventSchema,
@@ -246,22 +264,21 @@ function keyColumn(
   fault: Faulty,
 ): KeyColumn {
   if (typeof from !== "string") {
-    if (from.type.nullable || !keyKinds.includes(from.type.kind)) {
-      throw fault(`key "${name}" must be a ${keyKinds.join(", ")} that is not nullable`);
-    }
-    const of = from.of as KeyColumn["of"];
-    return { name, type: from.type, sqlType: clickHouseType(from.type), of };
+    return { name, ...keyType(name, from.type, fault), of: from.of as KeyColumn["of"] };
   }
   const type = source.fields[from];
   if (type === undefined) {
     throw fault(`key "${name}" names the field "${from}", which is not declared`);
   }
-  if (type.nullable || !["uint32", "enumeration", "string", "boolean"].includes(type.kind)) {
-    throw fault(
-      `key "${name}" must be a uint32, enumeration, string or boolean that is not nullable`,
-    );
+  return { name, ...keyType(name, type, fault), field: from };
+}
+
+function keyType(name: string, type: Field, fault: Faulty): Pick<KeyColumn, "type" | "sqlType"> {
+  if (type.nullable || !keyKinds.includes(type.kind)) {
+    const kinds = `${keyKinds.slice(0, -1).join(", ")} or ${keyKinds.at(-1)}`;
+    throw fault(`key "${name}" must be a ${kinds} that is not nullable`);
   }
-  return { name, type, sqlType: clickHouseType(type), field: from };
+  return { type, sqlType: clickHouseType(type) };
 }
 
 function columnsOf(
