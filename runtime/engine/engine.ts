@@ -9,7 +9,7 @@ import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
-import { mergedRelation, relationViews } from "../serving/relations.ts";
+import { mergedRelation } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
@@ -20,6 +20,7 @@ import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../shared_calls.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
+import { makeRelations } from "./make_relations.ts";
 import { createRecords } from "./records.ts";
 import { withinRoles } from "./roles.ts";
 import { newestRunsOf, Problems, statusOf } from "./status.ts";
@@ -65,7 +66,7 @@ export interface Engine extends Services {
  * Opens everything over one data folder: log, archive, warehouse and the layers over them.
  *
  * @throws UserError when the folder is owned by another process or of a newer format, or a plugin
- * cannot be loaded; ExternalError when the disk or the engine fails.
+ * cannot be loaded or its relations not be made; ExternalError when the disk or the engine fails.
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
@@ -109,9 +110,7 @@ async function openOver(
     topics.push(topic);
   }
   for (const { plugins, log } of topics) {
-    for (const tables of plugins) {
-      for (const { sql } of relationViews(tables, log.id)) await warehouse.command(sql);
-    }
+    for (const tables of plugins) await makeRelations(warehouse, tables, log.id);
   }
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },

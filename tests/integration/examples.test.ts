@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type Engine } from "../../runtime/engine/engine.ts";
+import { UserError } from "../../runtime/errors.ts";
 import { copy } from "../support/parity/copy_tree.ts";
 import { openTestEngine, projectRoot } from "../support/test_engine.ts";
 
@@ -72,4 +73,32 @@ describe("the examples, as files of plugins/", () => {
       expect(await rows("merged")).toEqual(expected);
     });
   }
+});
+
+describe("an example with a fault in its SQL", () => {
+  const faulty = join(projectRoot, "dist", "faulty_example");
+  const clear = () => Deno.remove(faulty, { recursive: true }).catch(() => {});
+
+  beforeAll(async () => {
+    await clear();
+    await copy(new URL(`file://${projectRoot}sql/`), new URL(`file://${faulty}/sql/`));
+    await Deno.mkdir(join(faulty, "plugins"));
+    const schema = join("plugins", "movie_viewing.schema.ts");
+    await Deno.copyFile(join(projectRoot, schema), join(faulty, schema));
+    const example = await Deno.readTextFile(join(projectRoot, "examples", "completions.ts"));
+    await Deno.writeTextFile(
+      join(faulty, "plugins", "completions.ts"),
+      example.replace("measures: {", `derive: { share: "nope / completion_count" },\n  $&`),
+    );
+  });
+  afterAll(clear);
+
+  it("ends the start with the plugin's name and what is wrong", async () => {
+    const opened = openTestEngine({ root: faulty, dir: join(faulty, "data") });
+    const error = await opened.then(({ close }) => close(), (error) => error);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toMatch(
+      /^Cannot make relation "stream_completions" of plugin "completions": .*`nope`/,
+    );
+  });
 });

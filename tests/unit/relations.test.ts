@@ -1,7 +1,14 @@
+import { ClickHouseError } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { makeRelations } from "../../runtime/engine/make_relations.ts";
+import { ExternalError, TwofoldError, UserError } from "../../runtime/errors.ts";
+import { definePlugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { toWarehouseError } from "../../runtime/warehouse/warehouse_error.ts";
+import { usersPlugin } from "../support/batch_world.ts";
 import { logId, served, ServingWorld } from "../support/serving_world.ts";
 
 const dir = Deno.makeTempDirSync({ prefix: "relations-" });
@@ -56,6 +63,47 @@ describe("relations", () => {
 
   it("can be made again", async () => {
     for (const { sql } of relationViews(all[0], logId)) await warehouse.command(sql);
+  });
+
+  describe("that cannot be made", () => {
+    const fault = async (to: Pick<Warehouse, "command">, tables = all[0]) =>
+      await makeRelations(to, tables, logId).then(() => null, (error) => error);
+    const failing = (error: Error) => ({ command: () => Promise.reject(error) });
+
+    it("are told with relation, plugin and the engine's words, as the declaration's fault", async () => {
+      const plugin = definePlugin({ ...usersPlugin, derive: { share: "nope / plays" } });
+      const tables = tablesOf(plugin, "v1_faulty");
+      await warehouse.command(createSpeedTable(tables, logId));
+      await warehouse.command(createBatchTable(tables));
+      const error = await fault(warehouse, tables);
+      expect(error).toBeInstanceOf(UserError);
+      expect(error.message).toMatch(
+        /^Cannot make relation "stream" of plugin "users": Unknown expression .*`nope`/,
+      );
+      expect(error.cause).toBeInstanceOf(TwofoldError);
+      expect(error.cause.message).toContain(error.message.replace(/^[^:]*: /, ""));
+    });
+
+    it("are left to the warehouse's own faults", async () => {
+      const faults = [
+        new ExternalError("Cannot run a statement in the warehouse: socket hang up"),
+        new TwofoldError("Cannot run a statement in the warehouse: no words of the engine"),
+        new UserError("Cannot run a statement in the warehouse: it is closed"),
+        new TypeError("undefined is not a function"),
+      ];
+      for (const error of faults) expect(await fault(failing(error))).toBe(error);
+      const unreached = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
+      const full = new ClickHouseError({
+        message: "No space",
+        code: "243",
+        type: "NOT_ENOUGH_SPACE",
+      });
+      for (const cause of [unreached, full]) {
+        const error = toWarehouseError("run a statement", cause);
+        expect(error).toBeInstanceOf(ExternalError);
+        expect(await fault(failing(error))).toBe(error);
+      }
+    });
   });
 
   describe("over events, runs and flushes", () => {
