@@ -119,7 +119,8 @@ export const settings = {
     flag: "block-size",
     type: whole({ min: 256, max: 65536, powerOfTwo: true }),
     default: () => 65536,
-    summary: "Offsets of a block: what is archived at once. Changing it starts new generations",
+    summary:
+      "Offsets of a block: what is archived at once. A log keeps the one that it was begun with",
   }),
   blockSpanMs: filled({
     env: "TWOFOLD_BLOCK_SPAN",

@@ -57,6 +57,11 @@ export function lostClaimName(topic: string, log: string, partition: number): st
   return `${topic}/lost_claims/${log}/${padPartition(partition)}.json`;
 }
 
+/** Says of how many offsets the blocks of a log are. */
+export function blockSizeName(topic: string, log: string): string {
+  return `${topic}/block_sizes/${log}.json`;
+}
+
 /** The file of a block's dead letters; there is one only where the block has some. */
 export function deadLettersName(topic: string, block: BlockRange): string {
   return `${topic}/dead_letters/${flatName(block)}`;

@@ -1,3 +1,4 @@
+import { holdBlockSize } from "../archive/block_size.ts";
 import { openArchivedRecords } from "../archive/archived_records.ts";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
@@ -84,6 +85,7 @@ async function openOver(
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, onProblem } = parts;
   const { blockSize, horizon } = config;
+  await holdBlockSize(store, schema.topic, log.id, blockSize);
   const membership = parts.openMembership(log);
   const plugins = loaded.map(({ plugin, batchSql }) => ({
     batchSql,

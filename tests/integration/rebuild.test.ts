@@ -44,6 +44,14 @@ describe("batch --full from the archive alone", () => {
     await again.close();
   });
 
+  it("refuses another block size than the log was begun with, and says which that is", async () => {
+    const { code, err } = await runCommand(["status", "--data", dir], {});
+    expect(code).toBe(2);
+    expect(err).toContain(
+      `block-size must be ${flags["block-size"]}, with which its log was begun`,
+    );
+  });
+
   it("merges new events rightly on top, and excludes repeats of old ones with the next run", async () => {
     const engine = await RunningEngine.open({ dir, flags });
     const { frontier } = await engine.post(take(made, NEW_EVENTS));

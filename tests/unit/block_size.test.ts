@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { holdBlockSize } from "../../runtime/archive/block_size.ts";
+import { blockSizeName } from "../../runtime/archive/archive_names.ts";
+import { openLocalStore } from "../../runtime/archive/local_store.ts";
+import { ExternalError, UserError } from "../../runtime/errors.ts";
+import type { ObjectStore } from "../../runtime/ports.ts";
+
+describe("holdBlockSize()", () => {
+  let dir: string;
+  let store: ObjectStore;
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir();
+    store = await openLocalStore(dir);
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  it("lets the first decide, also of several at once, and tells the others what holds", async () => {
+    const sizes = [256, 512, 1024, 256, 512, 1024];
+    const asked = sizes.map((size) => holdBlockSize(store, "t", "log", size));
+    const refused = (await Promise.allSettled(asked)).flatMap((result, i) =>
+      result.status === "rejected" ? [{ error: result.reason, size: sizes[i] }] : []
+    );
+    expect(refused).toHaveLength(4);
+    const [{ error, size }] = refused;
+    expect(error).toBeInstanceOf(UserError);
+    const begun = sizes.find((other) => !refused.some(({ size }) => size === other));
+    expect(error.message).toBe(
+      `Cannot archive "t": block-size must be ${begun}, with which its log was begun, got ${size}`,
+    );
+  });
+
+  it("holds each log to its own", async () => {
+    await holdBlockSize(store, "t", "other", 4096);
+    await holdBlockSize(store, "u", "log", 8192);
+    await holdBlockSize(store, "t", "other", 4096);
+  });
+
+  it("stops where what is stored is no size", async () => {
+    await store.put(blockSizeName("t", "damaged"), new TextEncoder().encode("512"));
+    const fault = await holdBlockSize(store, "t", "damaged", 512).catch((error) => error);
+    expect(fault).toBeInstanceOf(ExternalError);
+    expect(fault.message).toContain("t/block_sizes/damaged.json");
+  });
+});
