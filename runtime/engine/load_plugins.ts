@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
 import { UserError } from "../errors.ts";
 import type { Plugin } from "../plugin.ts";
+import { mergedRelation } from "../serving/relations.ts";
 
 /** A plugin and its texts. */
 export interface LoadedPlugin {
@@ -20,12 +21,21 @@ export interface LoadedPlugin {
  * is all that it takes.
  *
  * @param root the folder that holds `plugins/` and `sql/`.
- * @throws {UserError} naming the file, when one is not a plugin or two have one name.
+ * @throws {UserError} naming the file, when one is not a plugin; naming what is there twice, when two
+ * plugins or two of their relations have one name.
  */
 export async function loadPlugins(root: string): Promise<LoadedPlugin[]> {
   const files = await filesOf(root, /^[a-z0-9_]+\.ts$/);
   const loaded = await Promise.all(files.map((file) => loadPlugin(root, file)));
-  refuseTwice(loaded.map(({ plugin }) => plugin.name));
+  refuseTwice("plugins", loaded.map(({ plugin }) => plugin.name));
+  refuseTwice(
+    "relations",
+    loaded.flatMap(({ plugin }) => [
+      plugin.stream.relation.name,
+      plugin.batch.relation.name,
+      mergedRelation(plugin).name,
+    ]),
+  );
   return loaded;
 }
 
@@ -42,7 +52,7 @@ export async function loadCatalogs(root: string): Promise<Catalog[]> {
     if (catalog?.columns !== undefined) return catalog;
     throw faultOf(file, "its default export must be what defineCatalog() returns");
   }));
-  refuseTwice(catalogs.map(({ name }) => name));
+  refuseTwice("catalogs", catalogs.map(({ name }) => name));
   return catalogs;
 }
 
@@ -54,9 +64,11 @@ async function filesOf(root: string, pattern: RegExp): Promise<string[]> {
   return files.sort();
 }
 
-function refuseTwice(names: readonly string[]): void {
+function refuseTwice(what: string, names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UserError(`Cannot load plugins: two are named "${twice}"`);
+  if (twice !== undefined) {
+    throw new UserError(`Cannot load plugins: two ${what} are named "${twice}"`);
+  }
 }
 
 const faultOf = (file: string, what: string, cause?: unknown) =>

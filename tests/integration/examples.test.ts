@@ -75,7 +75,7 @@ describe("the examples, as files of plugins/", () => {
   }
 });
 
-describe("an example with a fault in its SQL", () => {
+describe("an example with a fault", () => {
   const faulty = join(projectRoot, "dist", "faulty_example");
   const clear = () => Deno.remove(faulty, { recursive: true }).catch(() => {});
 
@@ -93,12 +93,25 @@ describe("an example with a fault in its SQL", () => {
   });
   afterAll(clear);
 
-  it("ends the start with the plugin's name and what is wrong", async () => {
+  /** Why the start ended. */
+  async function fault(): Promise<string> {
     const opened = openTestEngine({ root: faulty, dir: join(faulty, "data") });
     const error = await opened.then(({ close }) => close(), (error) => error);
     expect(error).toBeInstanceOf(UserError);
-    expect(error.message).toMatch(
+    return error.message;
+  }
+
+  it("in its SQL ends the start with the plugin's name and what is wrong", async () => {
+    expect(await fault()).toMatch(
       /^Cannot make relation "stream_completions" of plugin "completions": .*`nope`/,
     );
+  });
+
+  it("whose relation has another one's name ends the start, and overwrites nothing", async () => {
+    const example = await Deno.readTextFile(join(projectRoot, "examples", "completions.ts"));
+    const other = example.replace('name: "completions"', 'name: "others"')
+      .replace('"stream_completions"', '"stream_others"');
+    await Deno.writeTextFile(join(faulty, "plugins", "others.ts"), other);
+    expect(await fault()).toBe('Cannot load plugins: two relations are named "batch_completions"');
   });
 });
