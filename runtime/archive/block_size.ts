@@ -43,8 +43,8 @@ export async function holdBlockSize(
     });
   }
   throw new UserError(
-    `Cannot archive "${topic}": block-size must be ${begun}, with which its log was begun, ` +
-      `got ${blockSize}`,
+    `Cannot open "${topic}": its log was begun with blocks of ${begun} offsets, got ${blockSize}; ` +
+      `set TWOFOLD_BLOCK_SIZE=${begun}`,
     { topic, field: "block-size" },
   );
 }

@@ -25,7 +25,8 @@ describe("holdBlockSize()", () => {
     expect(error).toBeInstanceOf(UserError);
     const begun = sizes.find((other) => !refused.some(({ size }) => size === other));
     expect(error.message).toBe(
-      `Cannot archive "t": block-size must be ${begun}, with which its log was begun, got ${size}`,
+      `Cannot open "t": its log was begun with blocks of ${begun} offsets, got ${size}; ` +
+        `set TWOFOLD_BLOCK_SIZE=${begun}`,
     );
   });
 
