@@ -64,6 +64,20 @@ describe("every page", () => {
     }
   });
 
+  const word = "w".repeat(180);
+  it.each([
+    ...[`/${word}`, `/plugins/${word}`, `/users/${word}`, `/movies?q=${word}`],
+    ...[`/log?partition=${word}`, `/dead-letters/${word}/0/0`],
+    `/plugins/popular_movies?layer=batch&range=all&order=${word}`,
+  ])("%s is as wide as a phone, however long its words are", async (path) => {
+    const viewport = { width: 390, height: 800 };
+    const { page } = await browser.open(world.url + path, { viewport });
+    expect(await page.locator("main").innerText()).toMatch(/w{40}/);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(over).toBe(0);
+    await page.context().close();
+  });
+
   it.each(paths)("%s reads without JavaScript", async (path) => {
     const { page } = await browser.open(world.url + await pathOf(path), {
       javaScriptEnabled: false,
