@@ -10,6 +10,9 @@ import type { Route } from "./route.ts";
 const JSON_TYPE = "application/json";
 const CSV_TYPE = "text/csv";
 
+/** The header of CSV that has fewer rows than there were: it has no place for a `truncated`. */
+export const TRUNCATED_HEADER = "x-twofold-truncated";
+
 /** The name of the parameter that chooses a format. */
 export const FORMAT_PARAMETER = "format";
 
@@ -56,8 +59,9 @@ export function answerOf(c: Context, route: Route, value: unknown): Response {
     "content-type": format === "csv" ? `${CSV_TYPE}; charset=utf-8` : `${JSON_TYPE}; charset=utf-8`,
   });
   if (route.table !== null) headers.set("vary", "Accept");
-  const next = (value as { next?: string | null }).next;
+  const { next, truncated } = value as { next?: string | null; truncated?: boolean };
   if (format === "csv" && typeof next === "string") headers.set("link", linkTo(c, next));
+  if (format === "csv" && truncated === true) headers.set(TRUNCATED_HEADER, "true");
   if (route.cache !== "no-store") {
     headers.set("etag", body.etag);
     if (isKnown(c.req.header("if-none-match"), body.etag)) {

@@ -1,6 +1,7 @@
 /** The table of routes of the HTTP interface, version 1. */
 import { z } from "zod";
 import { eventFormats, type Services } from "../../runtime/services.ts";
+import { TRUNCATED_HEADER } from "./answer.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
@@ -288,7 +289,8 @@ function processRoutes(services: Services): Route[] {
       summary: "Runs one SELECT, EXPLAIN, SHOW or DESCRIBE",
       description:
         "Read-only, bounded in time, memory, rows and bytes. It reads, but costs: so it wants " +
-        "the write token where one is set.",
+        "the write token where one is set. CSV that lacks rows beyond the limit has the header " +
+        `${TRUNCATED_HEADER}: true.`,
       body: {
         ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },
         summary: "The statement",

@@ -143,6 +143,25 @@ describe("POST /api/v1/sql", () => {
   });
 });
 
+describe("POST /api/v1/sql as CSV", () => {
+  it.each([[true, "true"], [false, null]])(
+    "tells by a header whether there were more rows: %s",
+    async (truncated, header) => {
+      const columns = [{ name: "one", type: "UInt8" }];
+      const answer = { columns, rows: [{ one: 1 }], truncated, seconds: 0 };
+      const { ask } = api({ sql: { query: () => Promise.resolve(answer) } });
+      const asking = {
+        ...{ method: "POST", body: '{"sql":"SELECT 1 AS one","limit":1}' },
+        headers: { "content-type": "application/json" },
+      };
+      const { response, text } = await ask("/api/v1/sql?format=csv", asking);
+      expect([response.headers.get("x-twofold-truncated"), text]).toEqual([header, "one\r\n1\r\n"]);
+      const json = await ask("/api/v1/sql", asking);
+      expect(json.response.headers.get("x-twofold-truncated")).toBe(null);
+    },
+  );
+});
+
 describe("GET /metrics", () => {
   it("tells the status to Prometheus", async () => {
     const { type, text } = await api().ask("/metrics");
