@@ -126,7 +126,7 @@ function rowOf(catalog: Catalog, value: unknown, line: number, cells: boolean): 
       const read = cells
         ? cellValue(field, given[name] as string | undefined)
         : given[name] ?? null;
-      const wanted = faultOf(field, read);
+      const wanted = faultOf(field, read) ?? listFaultOf(field, read);
       if (wanted !== null) {
         throw faultAt(catalog, line, name, `wanted ${wanted}, got ${shown(given[name])}`);
       }
@@ -171,6 +171,14 @@ function faultOf(field: CatalogField, value: unknown): string | null {
     default:
       return fits(value, field.maxBytes!) ? null : wants(field);
   }
+}
+
+/** What a list's texts must be to be the same behind CSV: asked of what is put, not of what stands. */
+function listFaultOf({ kind }: CatalogField, value: unknown): string | null {
+  if (kind !== "list" || value === null) return null;
+  return (value as string[]).every((text) => text !== "" && !text.includes(LIST_SEPARATOR))
+    ? null
+    : `texts that are not empty and have no ${LIST_SEPARATOR}`;
 }
 
 const encoder = new TextEncoder();
