@@ -1,7 +1,8 @@
 /** Cells and lines of CSV (RFC 4180): CRLF, quotes where they are needed. */
 
 /**
- * A line of CSV. Null is an empty cell; a list's texts have `|` between, as catalogs read them.
+ * A line of CSV. Null is an empty cell, `""` where it is the only one: readers skip blank lines. A
+ * list's texts have `|` between, as catalogs read them.
  *
  * @example
  * ```ts
@@ -11,7 +12,8 @@
  * ```
  */
 export function csvLine(values: readonly unknown[]): string {
-  return `${values.map(cell).join(",")}\r\n`;
+  const line = values.map(cell).join(",");
+  return `${values.length === 1 && line === "" ? '""' : line}\r\n`;
 }
 
 function cell(value: unknown): string {

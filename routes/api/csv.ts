@@ -8,13 +8,14 @@ export interface Table {
 }
 
 /**
- * Writes a table as CSV. Null is an empty cell; a list's texts have `|` between.
+ * Writes a table as CSV. Null is an empty cell, `""` where it is the only one; a list's texts have
+ * `|` between.
  *
  * @example
  * ```ts
  * import { csvOf } from "./csv.ts";
  * const text = csvOf({ columns: [{ name: "a" }], rows: [{ a: 'x"y' }, { a: null }] });
- * if (text !== 'a\r\n"x""y"\r\n\r\n') throw new Error(text);
+ * if (text !== 'a\r\n"x""y"\r\n""\r\n') throw new Error(text);
  * ```
  */
 export function csvOf({ columns, rows }: Table): string {

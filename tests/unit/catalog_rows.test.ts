@@ -36,6 +36,19 @@ describe("readRows()", () => {
     const columns = Object.keys(movies.columns).map((name) => ({ name }));
     expect(readRows(movies, csvOf({ columns, rows }), "csv")).toEqual(rows);
   });
+
+  it("reads a row whose only cell is empty", () => {
+    const names = defineCatalog({
+      name: "names",
+      summary: "",
+      key: { name: string() },
+      fields: {},
+    });
+    const rows = [{ name: "" }, { name: "One" }];
+    const text = csvOf({ columns: [{ name: "name" }], rows });
+    expect(text).toBe('name\r\n""\r\nOne\r\n');
+    expect(readRows(names, text, "csv")).toEqual(rows);
+  });
 });
 
 describe("declaredRows()", () => {
