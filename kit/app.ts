@@ -1,6 +1,6 @@
 import type { Site } from "./build_cache.ts";
 import { Context } from "./context.ts";
-import { type HandlerFn, HttpError, type Middleware } from "./define.ts";
+import { type HandlerFn, HttpError, type Middleware, type PageInit } from "./define.ts";
 import { type FileRoute, fileRoutes } from "./fs_routes.ts";
 
 /** Where an app finds its file routes, islands and scripts; in development it changes. */
@@ -44,18 +44,17 @@ export class App<State> {
     return this;
   }
 
-  /** What answers requests. What no `_error.tsx` shows is answered in plain text. */
+  /**
+   * What answers requests. What no `_error.tsx` shows is answered in plain text. A HEAD is answered
+   * as a GET: `Deno.serve` tells the body's length, cancels it and sends none of it.
+   */
   handler(): (request: Request) => Promise<Response> {
-    return async (request) => {
+    return (request) => {
       const ctx = new Context<State>(request, {} as State, this.cache.site);
-      const response = await run([...this.#middlewares, this.#last], ctx).catch((error) => {
-        const status = statusOf(error);
+      return run([...this.#middlewares, this.#last], ctx).catch((error) => {
         const text = error instanceof HttpError ? error.message : "Internal server error";
-        return new Response(text, { status });
+        return new Response(text, initOf(error));
       });
-      if (request.method !== "HEAD") return response;
-      await response.body?.cancel();
-      return new Response(null, response);
     };
   }
 }
@@ -72,10 +71,10 @@ async function run<State>(chain: readonly Middleware<State>[], ctx: Context<Stat
 }
 
 /** Logs what nobody foresaw: the answer does not tell it. */
-function statusOf(error: unknown): number {
-  if (error instanceof HttpError) return error.status;
+function initOf(error: unknown): PageInit {
+  if (error instanceof HttpError) return { status: error.status, headers: error.init.headers };
   console.error(error);
-  return 500;
+  return { status: 500 };
 }
 
 async function answerByFile<State>(ctx: Context<State>): Promise<Response> {
@@ -89,7 +88,7 @@ async function answerByFile<State>(ctx: Context<State>): Promise<Response> {
     if (page === null) throw error;
     ctx.error = error;
     ctx.frame = page.frame;
-    return ctx.render(ctx.element(page.component), { status: statusOf(error) });
+    return ctx.render(ctx.element(page.component), initOf(error));
   }
 }
 
@@ -125,8 +124,9 @@ function handlerOf<State>({ handler, component }: FileRoute<State>, method: stri
   if (typeof handler === "function") return handler;
   // A map: anybody may ask by a method called "constructor".
   const handlers = new Map<string, HandlerFn<unknown, State>>(Object.entries(handler));
-  const reads = method === "GET" || method === "HEAD";
-  const found = handlers.get(method) ?? (reads ? handlers.get("GET") : undefined);
-  if (found !== undefined || (reads && component !== null)) return found;
-  throw new HttpError(405, `${method} has no place here`);
+  const allowed = new Set(handlers.keys());
+  if (handlers.has("GET") || component !== null) allowed.add("GET").add("HEAD");
+  if (allowed.has(method)) return handlers.get(method) ?? handlers.get("GET");
+  const headers = { allow: [...allowed].join(", ") };
+  throw new HttpError(405, `${method} has no place here`, { headers });
 }

@@ -78,11 +78,14 @@ export function createDefine<State>(): Define<State> {
   return { handlers: given, page: given, layout: given, middleware: given } as Define<State>;
 }
 
+/** The cause, and headers of the answer, such as a 405's `allow`. */
+type FaultInit = ErrorOptions & Pick<PageInit, "headers">;
+
 /** An HTTP status to answer with; `_error.tsx` shows it. */
 export class HttpError extends Error {
   /** @param status 400 to 599. */
-  constructor(readonly status: number, message = `HTTP ${status}`, options?: ErrorOptions) {
-    super(message, options);
+  constructor(readonly status: number, message = `HTTP ${status}`, readonly init: FaultInit = {}) {
+    super(message, init);
     this.name = "HttpError";
   }
 }

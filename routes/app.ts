@@ -5,6 +5,7 @@ import { type BuildCache, setBuildCache } from "fresh/internal";
 import type { Services } from "../runtime/services.ts";
 import type { State } from "./(_shared)/define.ts";
 import { type ApiOptions, createApi } from "./api/api.ts";
+import { headAnswer } from "./api/head.ts";
 
 /** Options of {@link createApp}. */
 export type AppOptions = ApiOptions;
@@ -32,7 +33,8 @@ export function createApp(
   options: AppOptions = {},
 ): { fetch(request: Request): Response | Promise<Response> } {
   const api = createApi(services, options);
-  if (site === null) return { fetch: (request) => api.fetch(request) };
+  const answer = async (request: Request) => headAnswer(request, await api.fetch(request));
+  if (site === null) return { fetch: answer };
   const app = new App<State>()
     .use(...site.middleware === undefined ? [] : [site.middleware<State>()])
     .use(csp({ useNonce: true }))
@@ -40,7 +42,7 @@ export function createApp(
     .use(async (ctx) => {
       const { req, state } = ctx;
       state.services = services;
-      state.api = (request) => api.fetch(request);
+      state.api = answer;
       state.theme = /(?:^|;\s*)theme=(light|dark)(?:;|$)/.exec(req.headers.get("cookie") ?? "")
         ?.[1] ?? null;
       state.signal = AbortSignal.any([req.signal, AbortSignal.timeout(PATIENCE_MS)]);

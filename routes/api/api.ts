@@ -4,6 +4,7 @@ import { compress } from "hono/compress";
 import type { Services } from "../../runtime/services.ts";
 import { checkWriter } from "./access.ts";
 import { answerOf, FORMAT_PARAMETER } from "./answer.ts";
+import { COMPRESSED_FROM_BYTES } from "./head.ts";
 import { isFaultOfServer, Problem, problemOf, problemResponse } from "./problem.ts";
 import { queryParams } from "./query_params.ts";
 import type { Route } from "./route.ts";
@@ -20,8 +21,6 @@ export interface ApiOptions {
 }
 
 const GIB = 2 ** 30;
-/** Shorter answers are sent as they are. */
-const COMPRESSED_FROM_BYTES = 1024;
 
 /**
  * The API as a Hono app with absolute paths. Every fault is a problem detail (RFC 9457).

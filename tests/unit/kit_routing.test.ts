@@ -3,6 +3,7 @@ import { h } from "preact";
 import { describe, expect, it } from "testing";
 import type { RouteModule } from "../../kit/define.ts";
 import { answer, html, logged, type Modules, say, serve, within } from "../support/kit_app.ts";
+import { served } from "../support/served_head.ts";
 
 describe("routes by file name", () => {
   const told = answer(({ route, params }) => ({ route, params }));
@@ -158,18 +159,39 @@ describe("handlers", () => {
     expect((await ask("/plain", { method: "POST" })).status).toBe(405);
   });
 
-  it("answer HEAD as GET without the body, which is not left open", async () => {
-    let cancelled = false;
-    const body = new ReadableStream({ cancel: () => void (cancelled = true) });
+  it("answer HEAD as GET without the body, with its length and not left open", async () => {
+    const cancelled = Promise.withResolvers<void>();
+    const body = new ReadableStream({ cancel: () => cancelled.resolve() });
     const ask = serve({
       "open": { handler: () => new Response(body, { status: 202 }) },
       "page": { default: say("in") },
+      "data": { handler: { GET: () => Response.json({ n: 1 }) } },
     });
-    const response = await ask("/open", { method: "HEAD" });
-    expect([response.status, response.body, cancelled]).toEqual([202, null, true]);
-    const page = await ask("/page", { method: "HEAD" });
-    expect([page.status, page.body]).toEqual([200, null]);
-    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    await using world = served((request) => ask(new URL(request.url).pathname, request));
+    const head = (path: string) => world.head(path);
+    expect(await head("/open")).toEqual({ status: 202, length: null, text: "" });
+    await cancelled.promise;
+    for (const path of ["/page", "/data", "/nowhere"]) {
+      const get = await fetch(world.url + path);
+      const { length } = await get.text();
+      expect(await head(path)).toEqual({ status: get.status, length: `${length}`, text: "" });
+    }
+  });
+
+  it("tell which methods they have, where one is refused", async () => {
+    for (
+      const [method, path, allow] of [
+        ["PUT", "/methods", "GET, POST, HEAD"],
+        ["POST", "/plain", "GET, HEAD"],
+        ["PUT", "/post", "POST, GET, HEAD"],
+        ["GET", "/own_head", "HEAD"],
+      ]
+    ) {
+      const { status, headers } = await ask(path, { method });
+      expect([method, path, status, headers.get("allow")]).toEqual([method, path, 405, allow]);
+    }
+    const framed = serve({ "page": { default: say("in") }, "_error": { default: say("no") } });
+    expect((await framed("/page", { method: "PUT" })).headers.get("allow")).toBe("GET, HEAD");
   });
 
   it("may have a HEAD of their own", async () => {

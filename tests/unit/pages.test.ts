@@ -3,6 +3,7 @@ import { createApp } from "../../routes/app.ts";
 import { NotReadyError, UserError } from "../../runtime/errors.ts";
 import type { Services } from "../../runtime/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
+import { served } from "../support/served_head.ts";
 import { loadSite } from "../support/site.ts";
 
 async function ask(path: string, over: Partial<Services> = {}, init: RequestInit = {}) {
@@ -141,6 +142,47 @@ describe("a metric's page", () => {
     });
     expect(asked).toEqual(["2024-01-01T10:00:00.000Z"]);
     expect(text).toContain("order must be movie_id, got &quot;none&quot;");
+  });
+});
+
+describe("a HEAD", () => {
+  const paths = ["/", "/overview.json", "/style.css", "/metrics", "/healthz", "/api/v1/status"];
+  it.each([
+    ...[...paths, "/nothing", "/api/v1/nothing", "/api/v1/openapi.json"].map((
+      path,
+    ) => [path, true]),
+    ...["/metrics", "/api/v1/openapi.json", "/api/v1/nothing"].map((path) => [path, false]),
+  ] as [string, boolean][])(
+    "of %s tells the length of a GET or none, pages: %s",
+    async (path, has) => {
+      const app = createApp(fakeServices(), has ? await loadSite() : null, { report: () => {} });
+      await using world = served((request) => app.fetch(request));
+      for (const encoding of ["identity", "gzip"]) {
+        const headers = { "accept-encoding": encoding };
+        const get = await fetch(world.url + path, { headers });
+        const sent = get.headers.get("content-length");
+        await get.body?.cancel();
+        const head = await world.head(path, headers);
+        expect([head.status, head.text]).toEqual([get.status, ""]);
+        if (head.length !== null) expect([encoding, head.length]).toEqual([encoding, sent]);
+      }
+    },
+  );
+
+  it("of what is not compressed tells the length", async () => {
+    const app = createApp(fakeServices(), await loadSite(), { report: () => {} });
+    await using world = served((request) => app.fetch(request));
+    for (const path of ["/", "/overview.json", "/style.css", "/healthz"]) {
+      const { length } = await world.head(path, { "accept-encoding": "identity" });
+      expect([path, Number(length) > 10]).toEqual([path, true]);
+    }
+  });
+
+  it("of a live question has no length", async () => {
+    const app = createApp(fakeServices(), await loadSite(), { report: () => {} });
+    await using world = served((request) => app.fetch(request));
+    const { status, length } = await world.head("/api/v1/metrics/popular_movies/live");
+    expect([status, length]).toEqual([200, null]);
   });
 });
 
