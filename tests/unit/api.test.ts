@@ -144,7 +144,11 @@ describe("POST /api/v1/sql", () => {
 });
 
 describe("POST /api/v1/sql as CSV", () => {
-  it.each([[true, "true"], [false, null]])(
+  const told: readonly [truncated: boolean, header: string | null][] = [
+    [true, "true"],
+    [false, null],
+  ];
+  it.each(told)(
     "tells by a header whether there were more rows: %s",
     async (truncated, header) => {
       const columns = [{ name: "one", type: "UInt8" }];

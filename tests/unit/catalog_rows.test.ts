@@ -1,7 +1,12 @@
 import { describe, expect, it } from "testing";
 import { csvOf } from "../../routes/api/csv.ts";
 import { defineCatalog, texts } from "../../runtime/catalog.ts";
-import { type CatalogRow, declaredRows, readRows } from "../../runtime/catalogs/catalog_rows.ts";
+import {
+  type CatalogFormat,
+  type CatalogRow,
+  declaredRows,
+  readRows,
+} from "../../runtime/catalogs/catalog_rows.ts";
 import { string, uint32 } from "../../runtime/events.ts";
 
 const movies = defineCatalog({
@@ -13,19 +18,22 @@ describe("readRows()", () => {
   const good = '{"movie_id":1,"title":"One","genres":["Drama"]}';
   const bad = (genres: string) => `{"movie_id":2,"title":"Two","genres":${genres}}`;
 
-  it.each(
-    [
-      ["ndjson", `${good}\n${bad('["A|B"]')}`, 2, '["A|B"]'],
-      ["ndjson", `${good}\n${bad('[""]')}`, 2, '[""]'],
-      ["json-array", `[${good},${bad('["A",""]')}]`, 2, '["A",""]'],
-      ["csv", "movie_id,title,genres\n1,One,Drama\n2,Two,A||B\n", 3, '"A||B"'],
-      ["csv", "movie_id,title,genres\n2,Two,|\n", 2, '"|"'],
-    ] as const,
-  )("refuses a list's text that CSV has no place for: %s %s", (format, text, line, got) => {
-    const wanted = `Cannot put catalog "movies": line ${line}, genres: wanted texts that are not ` +
-      `empty and have no |, got ${got}`;
-    expect(() => readRows(movies, text, format)).toThrow(wanted);
-  });
+  const refused: readonly [format: CatalogFormat, text: string, line: number, got: string][] = [
+    ["ndjson", `${good}\n${bad('["A|B"]')}`, 2, '["A|B"]'],
+    ["ndjson", `${good}\n${bad('[""]')}`, 2, '[""]'],
+    ["json-array", `[${good},${bad('["A",""]')}]`, 2, '["A",""]'],
+    ["csv", "movie_id,title,genres\n1,One,Drama\n2,Two,A||B\n", 3, '"A||B"'],
+    ["csv", "movie_id,title,genres\n2,Two,|\n", 2, '"|"'],
+  ];
+  it.each(refused)(
+    "refuses a list's text that CSV has no place for: %s %s",
+    (format, text, line, got) => {
+      const wanted =
+        `Cannot put catalog "movies": line ${line}, genres: wanted texts that are not ` +
+        `empty and have no |, got ${got}`;
+      expect(() => readRows(movies, text, format)).toThrow(wanted);
+    },
+  );
 
   it("reads what was written as CSV", () => {
     const rows: CatalogRow[] = [
