@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { MetricAnswer, MetricInfo, Status } from "../runtime/services.ts";
-import { figure, type Figures, figuresOf, problemsOf, spanText } from "./(_parts)/figures.ts";
+import { figure, type Figures, figuresOf, spanText } from "./(_parts)/figures.ts";
 import { Flow } from "./(_parts)/Flow.tsx";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
 import { type Names, Rows } from "./(_parts)/Rows.tsx";
@@ -62,7 +62,9 @@ export default function Overview(props: {
   });
   const { status, lastRun, tops } = data.value;
   const figures = status === null ? null : figuresOf(status);
-  const problems = status === null ? ["The status could not be read."] : problemsOf(status);
+  const problems = status === null
+    ? ["The status could not be read."]
+    : status.problems.map(({ message }) => message);
   const rate = samples.current.at(-1)?.rate ?? null;
   return (
     <>

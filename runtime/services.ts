@@ -5,6 +5,7 @@
 import type { Cut } from "./frontier.ts";
 import type { RecentRows } from "./recent.ts";
 import type { PluginIsland } from "./plugin.ts";
+import type { Problem } from "./problems.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
 export type * from "./looking.ts";
@@ -357,9 +358,10 @@ export interface Status {
   readonly started: string;
   /** What this process does. */
   readonly roles: readonly string[];
+  /** Whether no problem is blocking. */
   readonly ready: boolean;
-  /** What keeps it from being whole, in words; empty when all is well. */
-  readonly problems: readonly string[];
+  /** Everything that Twofold cannot vouch for; empty when all is well. */
+  readonly problems: readonly Problem[];
   /** The parts that are not reached at the moment; empty when all is well. */
   readonly unreached: readonly UnreachedPart[];
   readonly topics: readonly {

@@ -49,19 +49,6 @@ function most<T extends string | number>(values: readonly (T | null)[]): T | nul
   return values.reduce<T | null>((a, b) => a === null || (b !== null && b > a) ? b : a, null);
 }
 
-/** What keeps things from being whole, each in a sentence. */
-export function problemsOf(status: Status): string[] {
-  const partitions = status.topics.flatMap(({ topic, partitions }) =>
-    partitions.filter((p) => p.error !== null).map((p) =>
-      `${topic}, partition ${p.partition}: ${p.error}`
-    )
-  );
-  const plugins = status.plugins.filter((plugin) => plugin.error !== null).map((plugin) =>
-    `${plugin.plugin}: ${plugin.error}`
-  );
-  return [...new Set([...status.problems, ...partitions, ...plugins])];
-}
-
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const fraction = new Intl.NumberFormat("en", {
   minimumFractionDigits: 2,

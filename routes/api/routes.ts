@@ -319,11 +319,13 @@ function processRoutes(services: Services): Route[] {
     route({
       ...{ id: "getReadiness", at: "GET /readyz", tag },
       summary: "200 when every partition is read and every part reached, else 503 and why",
-      answer: z.object({ ready: z.literal(true), problems: z.array(z.string()) }),
+      answer: z.object({ ready: z.literal(true), problems: z.array(schemas.standingProblem) }),
       async handle() {
         const { ready, problems } = await services.status();
         if (ready) return { ready, problems: [...problems] };
-        throw new Problem("not-ready", problems.join("; ") || "It is still starting", {
+        const blocking = problems.filter(({ blocking }) => blocking);
+        const words = blocking.map(({ message }) => message).join("; ");
+        throw new Problem("not-ready", words || "The process is still starting", {
           headers: { "retry-after": "1" },
           members: { problems },
         });

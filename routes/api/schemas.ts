@@ -216,6 +216,20 @@ export const plugin = named(
   }),
 );
 
+/** Something that Twofold cannot vouch for at the moment. */
+export const standingProblem = named(
+  "StandingProblem",
+  z.object({
+    code: text("Kind of problem", "drift"),
+    subject: text("What it concerns", "plugin ratings"),
+    message: text("What is wrong and what to do"),
+    since: instant("When it was first seen"),
+    blocking: z.boolean().meta({ description: "Whether /readyz answers 503 while it stands" }),
+    plugin: text("The metric whose answers carry it", "ratings").optional(),
+    topic: text("The topic whose metrics' answers carry it").optional(),
+  }),
+);
+
 /** All that the status tells. */
 export const status = named(
   "Status",
@@ -224,7 +238,9 @@ export const status = named(
     started: instant("Start of the process"),
     roles: z.array(z.string()).meta({ description: "What this process does" }),
     ready: z.boolean(),
-    problems: z.array(z.string()).meta({ description: "What keeps it from being whole" }),
+    problems: z.array(standingProblem).meta({
+      description: "Everything that Twofold cannot vouch for; empty when all is well",
+    }),
     unreached: z.array(z.object({
       part: z.enum(["log", "archive", "warehouse"]),
       since: instant("When that was first noticed"),

@@ -11,6 +11,7 @@ import {
   wholeUpTo,
 } from "../page_cursor.ts";
 import type { ObjectStore, Warehouse } from "../ports.ts";
+import type { ProblemSink } from "../problems.ts";
 import type {
   AnswerColumn,
   CatalogInfo,
@@ -41,12 +42,8 @@ export interface CatalogOptions {
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
-  /**
-   * Told of what somebody should mend, and null once it is mended. Default: nobody.
-   *
-   * @param catalog the name of the catalog.
-   */
-  readonly onProblem?: (catalog: string, problem: string | null) => void;
+  /** Where rows that lack declared columns are reported. Default: nowhere. */
+  readonly problems?: ProblemSink;
 }
 
 /** How old what is known of the store may be, in milliseconds: others may put, too. */
@@ -142,13 +139,11 @@ export class OpenCatalog {
     this.#texts = rows.map((row) =>
       strings.map((column) => String(row[column] ?? "")).join("\n").toLowerCase()
     );
-    this.#options.onProblem?.(
-      name,
-      missing.length === 0
-        ? null
-        : `catalog ${name}: its rows have no ${missing.join(", ")}, which the declaration wants ` +
-          `now; put it again with that`,
-    );
+    const { problems } = this.#options;
+    if (missing.length === 0) return problems?.clear("catalog_outdated", `catalog ${name}`);
+    const message = `The rows of catalog ${name} have no ${missing.join(", ")}, which its ` +
+      `declaration requires; load the catalog again with these columns`;
+    problems?.set({ code: "catalog_outdated", subject: `catalog ${name}`, message });
   }
 
   info(): CatalogInfo {

@@ -108,7 +108,10 @@ async function processCheck(owner: Owner, config: Config, world: World): Promise
   return {
     check: "process",
     state: ready ? "warn" : "fail",
-    found: [`${about} ${ready ? "has problems" : "is not ready"}`, ...problems].join("\n"),
+    found: [
+      `${about} ${ready ? "has problems" : "is not ready"}`,
+      ...problems.map(({ message }) => message),
+    ].join("\n"),
     advice: "docs/operations.md tells the ways out; its log tells more",
   };
 }

@@ -50,7 +50,9 @@ export function statusText(status: Status, terminal: Terminal): string {
   const plugins = `\n${paint(terminal, "bold", "Plugins")}\n${pluginTable(status.plugins)}`;
   const troubles = problems.length === 0
     ? ""
-    : `\n${paint(terminal, "yellow", "Problems")}\n${problems.map((it) => `  ${it}\n`).join("")}`;
+    : `\n${paint(terminal, "yellow", "Problems")}\n${
+      problems.map((it) => `  ${it.message}\n`).join("")
+    }`;
   return `Twofold ${version}, ${state}, since ${started}\n${topics.join("")}${plugins}${troubles}`;
 }
 

@@ -4,8 +4,9 @@ import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config, Role } from "../config.ts";
-import { ExternalError, TwofoldError, UserError } from "../errors.ts";
+import { ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import { Problems } from "../problems.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
@@ -23,7 +24,7 @@ import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts"
 import { makeRelations } from "./make_relations.ts";
 import { createRecords } from "./records.ts";
 import { withinRoles } from "./roles.ts";
-import { newestRunsOf, Problems, statusOf } from "./status.ts";
+import { newestRunsOf, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 
 /**
@@ -87,7 +88,10 @@ async function openOver(
   opened: { close(): Promise<void> }[],
 ): Promise<Engine> {
   const { root, clock = systemClock, version } = options;
-  const problems = new Problems(options.onProblem ?? (() => {}));
+  const onProblem = options.onProblem ?? (() => {});
+  const problems = new Problems(clock, ({ message }, stands) => {
+    onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
+  });
   const loaded = await loadPlugins(root);
   assertTopics(config, loaded);
   const adapters = await openAdapters(config, clock, opened);
@@ -100,11 +104,10 @@ async function openOver(
   ]));
   const isolates = new Isolates({ clock, modules });
   const topics: TopicRuntime[] = [];
-  const onProblem = problems.report.bind(problems);
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = loaded.filter(({ plugin }) => plugin.source === schema);
     const topic = await openTopic(schema, own, {
-      ...{ ...adapters, config, clock, encoder, isolates, onProblem },
+      ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem },
     });
     opened.push(topic);
     topics.push(topic);
@@ -114,7 +117,7 @@ async function openOver(
   }
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
-    onProblem: (catalog, problem) => problems.set(`catalog ${catalog}`, problem),
+    problems,
   });
   const { roles } = config;
   return assemble({
@@ -190,11 +193,14 @@ function assemble(parts: Parts): Engine {
       async ingest(...request) {
         try {
           const answer = await ingest.ingest(...request);
-          problems.settle("ingest");
+          problems.clear("ingest_failing", "ingest");
           return answer;
         } catch (error) {
           const external = error instanceof TwofoldError && error.fault === "external";
-          if (external) problems.report("Cannot take events", error, "ingest");
+          if (external) {
+            const message = `Cannot take events: ${wordsOf(error)}`;
+            problems.set({ code: "ingest_failing", subject: "ingest", message });
+          }
           throw error;
         }
       },

@@ -1,44 +1,11 @@
 import type { Role } from "../config.ts";
-import { wordsOf } from "../errors.ts";
 import type { Cut } from "../frontier.ts";
+import type { ProblemReport, Problems } from "../problems.ts";
 import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
 import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
-
-/** Faults that the engine survives: told once, and kept as long as they stand. */
-export class Problems {
-  readonly #standing = new Map<string, string>();
-  readonly #onProblem: (message: string, error: unknown) => void;
-
-  constructor(onProblem: (message: string, error: unknown) => void) {
-    this.#onProblem = onProblem;
-  }
-
-  /** Tells a fault; with a `key` it stands until it is settled. */
-  report(message: string, error: unknown, key?: string): void {
-    this.#onProblem(message, error);
-    if (key !== undefined) this.#standing.set(key, `${message}: ${wordsOf(error)}`);
-  }
-
-  /** Tells what somebody should mend, and keeps it until it is null. */
-  set(key: string, problem: string | null): void {
-    if (problem === null) return this.settle(key);
-    if (this.#standing.get(key) !== problem) this.#onProblem(problem, undefined);
-    this.#standing.set(key, problem);
-  }
-
-  /** Says that it goes well again. */
-  settle(key: string): void {
-    this.#standing.delete(key);
-  }
-
-  /** What stands. */
-  standing(): string[] {
-    return [...this.#standing.values()];
-  }
-}
 
 /** What the status is made of. */
 export interface StatusParts {
@@ -62,13 +29,12 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const seen = await Promise.all(topics.map((topic) => topicOf(topic, parts)));
   const plugins = seen.flatMap((topic) => topic.plugins);
   const unreached = known.unreached();
-  const problems = [
-    ...parts.problems.standing(),
-    ...unreached.map(({ part, since, error }) => `${part} not reached since ${since}: ${error}`),
+  parts.problems.observe("status", [
+    ...unreached.map(({ part, error }) => unreachedProblem(part, error)),
     ...seen.flatMap(({ partitions, plugins }, i) => problemsOf(topics[i], partitions, plugins)),
-  ];
-  const ready = unreached.length === 0 &&
-    seen.every(({ partitions }) => partitions.every(({ error }) => error === null));
+  ]);
+  const problems = parts.problems.standing();
+  const ready = problems.every(({ blocking }) => !blocking);
   return {
     ...{ version, started, roles, ready, problems, unreached, plugins },
     topics: seen.map(({ partitions }, i) => ({
@@ -176,23 +142,49 @@ function pluginsOf(
   });
 }
 
+const unreachedProblem = (part: string, error: string): ProblemReport => ({
+  code: "part_unreached",
+  subject: part,
+  message: `The ${part} does not answer: ${error}`,
+  blocking: true,
+});
+
 function problemsOf(
-  { schema, pacemaker, speed, membership }: TopicRuntime,
+  { schema: { topic }, pacemaker, speed, membership }: TopicRuntime,
   partitions: readonly PartitionStatus[],
   plugins: readonly PluginStatus[],
-): string[] {
-  return [
-    ...partitions.filter(({ error }) => error !== null).map(({ partition, error }) =>
-      `${schema.topic}, partition ${partition}: ${error}`
-    ),
-    ...plugins.filter(({ error }) => error !== null).map(({ plugin, error }) =>
-      `plugin ${plugin}: ${error}`
-    ),
-    ...plugins.filter(({ drift }) => drift !== null && drift !== 0).map(({ plugin, drift }) =>
-      `plugin ${plugin}: speed and batch differ by ${drift}`
-    ),
-    ...(pacemaker.error === null ? [] : [`ticks: ${pacemaker.error.message}`]),
-    ...(membership.error === null ? [] : [`${schema.topic}: ${membership.error.message}`]),
-    ...speed.flushFaults(),
-  ];
+): ProblemReport[] {
+  const reports: ProblemReport[] = [];
+  for (const { partition, error } of partitions) {
+    if (error === null) continue;
+    const subject = `${topic}, partition ${partition}`;
+    const message = `Partition ${partition} of ${topic} stopped: ${error}`;
+    reports.push({ code: "partition_stopped", subject, message, blocking: true, topic });
+  }
+  for (const { plugin, error, drift } of plugins) {
+    const subject = `plugin ${plugin}`;
+    if (error !== null) {
+      const message = `Plugin ${plugin} failed: ${error}`;
+      reports.push({ code: "plugin_failed", subject, message, plugin });
+    }
+    if (drift !== null && drift !== 0) {
+      const message = `Plugin ${plugin}: speed and batch layer differ by ${drift}`;
+      reports.push({ code: "drift", subject, message, plugin });
+    }
+  }
+  if (pacemaker.error !== null) {
+    const message = `Cannot write ticks to ${topic}: ${pacemaker.error.message}`;
+    reports.push({ code: "ticks_failing", subject: topic, message, topic });
+  }
+  if (membership.error !== null) {
+    const message =
+      `Cannot take part in the consumer group of ${topic}: ${membership.error.message}`;
+    reports.push({ code: "group_membership", subject: topic, message, topic });
+  }
+  const flushFaults = speed.flushFaults();
+  if (flushFaults.length > 0) {
+    const message = flushFaults.join("; ");
+    reports.push({ code: "flush_failing", subject: topic, message, topic });
+  }
+  return reports;
 }

@@ -14,6 +14,7 @@ import { hashIdentity } from "../decode/identity.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
+import type { ProblemSink } from "../problems.ts";
 import type { BatchLayer } from "../services.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
@@ -34,6 +35,8 @@ export interface TopicParts {
   readonly takesTicks: (topic: string) => Promise<boolean>;
   readonly encoder: ThreadedEncoder;
   readonly isolates: Isolates;
+  readonly problems: ProblemSink;
+  /** Called with each fault that the layers survive, for the log. */
   readonly onProblem: (message: string, error: unknown) => void;
 }
 

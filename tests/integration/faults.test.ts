@@ -152,7 +152,8 @@ describe("a full disk", () => {
         });
         expect((await fetch(new URL("/healthz", url))).status).toBe(200);
         expect(await counted()).toBeLessThanOrEqual(acknowledged);
-        expect((await status()).problems.join()).toMatch(/Cannot take events.*full/);
+        expect((await status()).problems.map(({ message }) => message).join())
+          .toMatch(/Cannot take events.*full/);
 
         await Deno.remove(ballast);
         await eventually("events to be taken again", async () => {

@@ -39,7 +39,8 @@ async function tellsOf(worker: RunningProcess, part: string): Promise<void> {
   expect(status.unreached.map((each) => each.part)).toEqual([part]);
   expect(Date.parse(status.unreached[0].since)).toBeLessThanOrEqual(Date.now());
   expect([status.ready, metrics.status, ready.status]).toEqual([false, 200, 503]);
-  expect(status.problems.some((text) => text.startsWith(`${part} not reached since`))).toBe(true);
+  expect(status.problems.map(({ code, subject }) => `${code} ${subject}`))
+    .toContain(`part_unreached ${part}`);
   expect(status.topics[0].partitions.map(({ log_end }) => Number(log_end) > 0))
     .toEqual([true, true, true]);
 }

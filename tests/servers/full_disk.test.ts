@@ -61,7 +61,7 @@ describe("workers of servers whose disk is full", () => {
       await eventually(
         "a worker to tell that the store is full",
         () => problemsOf(cluster),
-        (problems) => problems.some((problem) => problem.includes("XMinioStorageFull")),
+        (problems) => problems.some((problem) => problem.message.includes("XMinioStorageFull")),
         SLOW,
       );
       const before = await countedBy(cluster);

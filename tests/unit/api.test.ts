@@ -1,6 +1,7 @@
 import { describe, expect, it } from "testing";
 import { api } from "../support/asked_api.ts";
 import { someDeadLetter, someStatus } from "../support/fake_services.ts";
+import { problemOf } from "../support/problem.ts";
 
 describe("/api/v1/batch/runs", () => {
   it("lists runs with their cut as a token", async () => {
@@ -49,7 +50,7 @@ describe("the other routes", () => {
   });
 
   it("are not ready with the problems told", async () => {
-    const problems = ["partition 0 stopped"];
+    const problems = [problemOf("partition 0 stopped")];
     const status = () => Promise.resolve({ ...someStatus, ready: false, problems });
     const answer = await api({ status }).ask("/readyz");
     expect([answer.status, answer.body.problems]).toEqual([503, problems]);

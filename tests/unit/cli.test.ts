@@ -6,6 +6,7 @@ import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped, nearest } from "../../runtime/commands/text.ts";
 import { ExternalError } from "../../runtime/errors.ts";
 import { fakeStatus, fakeWorld, hastyClock } from "../support/fake_world.ts";
+import { problemOf } from "../support/problem.ts";
 
 async function run(args: string, world = fakeWorld()) {
   const code = await runCommandLine(args === "" ? [] : args.split(" "), world);
@@ -228,12 +229,8 @@ describe("status", () => {
 
   it("tells problems and ends with 1 when it is not ready", async () => {
     const world = fakeWorld();
-    world.engine.status = () =>
-      Promise.resolve({
-        ...fakeStatus,
-        ready: false,
-        problems: ["partition 0: the log has a gap"],
-      });
+    const problems = [problemOf("partition 0: the log has a gap")];
+    world.engine.status = () => Promise.resolve({ ...fakeStatus, ready: false, problems });
     const { code, out } = await run("status", world);
     expect(code).toBe(1);
     expect(out).toContain("partition 0: the log has a gap");

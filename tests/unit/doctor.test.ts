@@ -5,6 +5,7 @@ import { claimDirectory } from "../../runtime/engine/data_folder.ts";
 import { UserError } from "../../runtime/errors.ts";
 import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
 import { servedWorld } from "../support/served_world.ts";
+import { problemOf } from "../support/problem.ts";
 
 interface Check {
   readonly check: string;
@@ -134,8 +135,8 @@ describe("doctor", () => {
     expect(well.of("process")?.found).toBe(
       `process 4711, Twofold 0.1.0, on ${process.url} is well`,
     );
-    engine.engine.status = () =>
-      Promise.resolve({ ...fakeStatus, ready: false, problems: ["partition 0: a gap"] });
+    const problems = [problemOf("partition 0: a gap")];
+    engine.engine.status = () => Promise.resolve({ ...fakeStatus, ready: false, problems });
     await using ill = servedWorld(engine);
     const { code, of } = await doctor(ill, "--data", dir, "--port", new URL(ill.url).port);
     expect(code).toBe(1);

@@ -5,6 +5,7 @@ import type { Services } from "../../runtime/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
 import { served } from "../support/served_head.ts";
 import { loadSite } from "../support/site.ts";
+import { problemOf } from "../support/problem.ts";
 
 async function ask(path: string, over: Partial<Services> = {}, init: RequestInit = {}) {
   const app = createApp(fakeServices(over), await loadSite(), { report: () => {} });
@@ -76,7 +77,7 @@ describe("the first page", () => {
   });
 
   it("shows problems plainly and escapes what it is told", async () => {
-    const problems = ["the disk is full <script>"];
+    const problems = [problemOf("the disk is full <script>")];
     const { text } = await page("/", {
       status: () => Promise.resolve({ ...someStatus, ready: false, problems }),
     });

@@ -1,0 +1,124 @@
+/**
+ * The problems of a process: everything for which Twofold cannot vouch at the moment. A box that
+ * finds a fault sets a problem; it clears the problem when the cause is gone, and for no other
+ * reason. Status, answers, pages, `/metrics` and SQL read them here.
+ */
+import type { Clock } from "./clock.ts";
+
+/** The kinds of problems. Alerts and programs may rely on them. */
+export type ProblemCode =
+  | "catalog_outdated"
+  | "drift"
+  | "flush_failing"
+  | "group_membership"
+  | "ingest_failing"
+  | "part_unreached"
+  | "partition_stopped"
+  | "plugin_failed"
+  | "ticks_failing";
+
+/** What a box says of a fault. */
+export interface ProblemReport {
+  readonly code: ProblemCode;
+  /**
+   * What it concerns, such as `plugin ratings`, `movie-viewing-events, partition 3` or the name of a
+   * file. Code and subject together identify a problem.
+   */
+  readonly subject: string;
+  /** What is wrong and, where a person has to act, what to do. A full sentence or clause. */
+  readonly message: string;
+  /** Whether `/readyz` answers 503 while the problem stands. Default `false`. */
+  readonly blocking?: boolean;
+  /** The metric whose answers carry the problem. */
+  readonly plugin?: string;
+  /** Without {@link plugin}: the answers of every metric of this topic carry the problem. */
+  readonly topic?: string;
+}
+
+/** A problem that stands. */
+export interface Problem extends ProblemReport {
+  /** When it was first seen, ISO 8601. */
+  readonly since: string;
+  readonly blocking: boolean;
+}
+
+/** Where boxes report problems. */
+export type ProblemSink = Pick<Problems, "set" | "clear">;
+
+/**
+ * The problems that stand in one process.
+ *
+ * @example
+ * ```ts
+ * import { systemClock } from "./clock.ts";
+ * import { Problems } from "./problems.ts";
+ * const problems = new Problems(systemClock);
+ * problems.set({ code: "drift", subject: "plugin ratings", message: "…", plugin: "ratings" });
+ * if (problems.concerning("ratings", "views").length !== 1) throw new Error("unexpected");
+ * problems.clear("drift", "plugin ratings");
+ * if (problems.standing().length !== 0) throw new Error("unexpected");
+ * ```
+ */
+export class Problems {
+  readonly #standing = new Map<string, Problem>();
+  /** Identities by the source that observed them, see {@link observe}. */
+  readonly #observed = new Map<string, ReadonlySet<string>>();
+  readonly #clock: Clock;
+  readonly #onChange: (problem: Problem, stands: boolean) => void;
+
+  /**
+   * @param onChange called once when a problem begins or its message changes (`true`), and once when
+   * it ends (`false`). Default: nobody.
+   */
+  constructor(clock: Clock, onChange: (problem: Problem, stands: boolean) => void = () => {}) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  /** Sets a problem, or updates the message of one that stands; `since` stays. */
+  set(report: ProblemReport): void {
+    const id = idOf(report.code, report.subject);
+    const before = this.#standing.get(id);
+    const since = before?.since ?? new Date(this.#clock.now()).toISOString();
+    const problem: Problem = { blocking: false, ...report, since };
+    this.#standing.set(id, problem);
+    if (before?.message !== problem.message) this.#onChange(problem, true);
+  }
+
+  /** Clears a problem whose cause is gone. Does nothing when it does not stand. */
+  clear(code: ProblemCode, subject: string): void {
+    this.#remove(idOf(code, subject));
+  }
+
+  /**
+   * Replaces all problems of one source: sets the reports, and clears those that the source reported
+   * before and no longer does. For sources that see all their faults at one look.
+   */
+  observe(source: string, reports: readonly ProblemReport[]): void {
+    const now = new Set(reports.map(({ code, subject }) => idOf(code, subject)));
+    for (const id of this.#observed.get(source) ?? []) if (!now.has(id)) this.#remove(id);
+    this.#observed.set(source, now);
+    for (const report of reports) this.set(report);
+  }
+
+  /** All problems, in the order in which they were first seen. */
+  standing(): Problem[] {
+    return [...this.#standing.values()];
+  }
+
+  /** The problems that answers of a metric carry: its own, and those of its topic. */
+  concerning(plugin: string, topic: string): Problem[] {
+    return this.standing().filter((problem) =>
+      problem.plugin === undefined ? problem.topic === topic : problem.plugin === plugin
+    );
+  }
+
+  #remove(id: string): void {
+    const problem = this.#standing.get(id);
+    if (problem === undefined) return;
+    this.#standing.delete(id);
+    this.#onChange(problem, false);
+  }
+}
+
+const idOf = (code: ProblemCode, subject: string) => `${code} ${subject}`;
