@@ -22,7 +22,7 @@ export type FieldKind =
  * | uint32 | whole number in 0..2³²−1 | Uint32Array | UInt32 |
  * | integer | whole number in `min`..`max` | Float64Array | Int64 |
  * | enumeration | one of `values` | Uint8Array, the position in `values` | Enum8 (position + 1) |
- * | decimal | number in `min`..`max`, rounded half up to `scale` places | Float64Array, × 10^scale | Decimal(18, scale) |
+ * | decimal | number, rounded half away from zero to `scale` places, then in `min`..`max` | Float64Array, × 10^scale | Decimal(18, scale) |
  * | boolean | true or false | Uint8Array, 0 or 1 | Bool |
  * | instant | ISO 8601 text | only the event time; see {@link Columns} | DateTime64(9, 'UTC') |
  */
@@ -140,7 +140,11 @@ export function enumeration<N extends boolean = false>(
   return field("enumeration", { values, ...options });
 }
 
-/** A number of a declared scale, held as a scaled integer so that sums are exact. */
+/**
+ * A number of a declared scale, held as a scaled integer so that sums are exact. A number of more
+ * places is rounded by its digits, half away from zero: at scale 2, 1.005 is 1.01 and −1.005 is
+ * −1.01. The bounds apply to the rounded number, and are rounded to the scale alike.
+ */
 export function decimal<N extends boolean = false>(
   options: FieldOptions<N> & { scale: number; min: number; max: number },
 ): FieldOf<"decimal", N> {
@@ -215,6 +219,9 @@ export function defineSchema<const F extends Fields>(
     }
     if (field.kind === "decimal" && !(field.scale! >= 0 && field.scale! <= 6)) {
       throw fault(`field "${name}" must have a scale of 0 to 6, got ${field.scale}`);
+    }
+    if (field.kind === "integer" && !(Number.isInteger(field.min) && Number.isInteger(field.max))) {
+      throw fault(`field "${name}" must have whole bounds, got ${field.min} and ${field.max}`);
     }
     if (maxMagnitude(field) > MAX_MAGNITUDE) {
       throw fault(`field "${name}" has a range whose scaled values exceed ${MAX_MAGNITUDE}`);

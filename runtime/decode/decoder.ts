@@ -22,7 +22,7 @@ export interface JsonDecoder extends Decoder {
 }
 
 /** Raised when the same bytes decode to something else: part of every plugin's generation. */
-export const DECODER_VERSION = 1;
+export const DECODER_VERSION = 2;
 
 /** Options of {@link createDecoder}. */
 export interface DecoderOptions {

@@ -1,12 +1,14 @@
 import type { Columns } from "../columns.ts";
 import type { EventSchema, FieldKind } from "../events.ts";
+import { unitBounds } from "./decimal.ts";
 import { hashIdentity } from "./identity.ts";
 import { scanInstant } from "./instant_scan.ts";
 import { Literals } from "./literals.ts";
 import { scanText } from "./text_scan.ts";
 import { skipScalar, skipSpace } from "./value_skip.ts";
 
-const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, POINT = 0x2e, ZERO = 0x30, COLON = 0x3a;
+const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, POINT = 0x2e, ZERO = 0x30, FIVE = 0x35;
+const NINE = 0x39, COLON = 0x3a;
 const OPEN = 0x7b, CLOSE = 0x7d, LETTER_E = 0x45, LETTER_N = 0x6e;
 
 /** Digits that a 64-bit float surely holds. */
@@ -57,7 +59,7 @@ export class FastScan {
   readonly #key: Int32Array;
   /** string: the most bytes. */
   readonly #maxBytes: Float64Array;
-  /** integer: the bounds. decimal: the bounds of the scaled number. */
+  /** integer and decimal: the bounds, in units of the scale. */
   readonly #least: Float64Array;
   readonly #greatest: Float64Array;
   readonly #scale: Uint8Array;
@@ -84,9 +86,9 @@ export class FastScan {
     this.#nullable = Uint8Array.from(fields, ({ nullable }) => nullable ? 1 : 0);
     this.#key = Int32Array.from(names, (name) => this.#literals.add(`"${name}"`));
     this.#maxBytes = Float64Array.from(fields, ({ maxBytes = 0 }) => maxBytes);
-    const scaled = fields.map(scaledBounds);
-    this.#least = Float64Array.from(scaled, ([least]) => least);
-    this.#greatest = Float64Array.from(scaled, ([, greatest]) => greatest);
+    const bounds = fields.map(unitBounds);
+    this.#least = Float64Array.from(bounds, ({ least }) => least);
+    this.#greatest = Float64Array.from(bounds, ({ greatest }) => greatest);
     this.#scale = Uint8Array.from(fields, ({ scale = 0 }) => scale);
     this.#codes = fields.map(({ values = [] }) =>
       Int32Array.from(values, (value) => {
@@ -321,9 +323,12 @@ export class FastScan {
       const places = p - from;
       digits += places;
       unit -= places;
-      // Zeros beyond the scale change nothing; any other digit there is left to the fallback.
-      while (p < end && bytes[p] === ZERO) p++;
-      if (p === from || (bytes[p] >= ZERO && bytes[p] <= ZERO + 9)) return -1;
+      // Half away from zero: the first digit beyond the scale decides, whatever follows it. A whole
+      // number may have zeros only behind its point.
+      const most = this.#kind[f] === kindCode.decimal ? NINE : ZERO;
+      if (bytes[p] >= FIVE && bytes[p] <= most) value++;
+      while (p < end && bytes[p] >= ZERO && bytes[p] <= most) p++;
+      if (p === from || (bytes[p] >= ZERO && bytes[p] <= NINE)) return -1;
     }
     if (digits > SAFE_DIGITS || isFractionOrExponent(bytes[p])) return -1;
     value *= powerOfTen[unit];
@@ -354,26 +359,4 @@ export class FastScan {
 
 function isFractionOrExponent(byte: number): boolean {
   return byte === POINT || (byte | 0x20) === (LETTER_E | 0x20);
-}
-
-/**
- * The bounds of a number field as whole numbers of its scale: the least and the greatest `n` for
- * which `n / 10 ** scale`, as a 64-bit float, lies within the declared bounds. `JSON.parse` reads a
- * number of at most `scale` places and 15 digits as exactly that quotient.
- */
-function scaledBounds(
-  { kind, min = 0, max = 0, scale = 0 }: {
-    kind: FieldKind;
-    min?: number;
-    max?: number;
-    scale?: number;
-  },
-): [least: number, greatest: number] {
-  if (kind !== "decimal" && kind !== "integer") return [0, 0];
-  const power = 10 ** scale;
-  let least = Math.ceil(min * power) - 1;
-  while (least / power < min) least++;
-  let greatest = Math.floor(max * power) + 1;
-  while (greatest / power > max) greatest--;
-  return [least, greatest];
 }

@@ -1,7 +1,9 @@
 import type { Columns, DecodeFault, FieldColumn } from "../columns.ts";
 import type { EventSchema, Field } from "../events.ts";
+import { roundDecimal, unitBounds } from "./decimal.ts";
 import { hashIdentity } from "./identity.ts";
 import { parseInstant } from "./instant.ts";
+import { sourceOfNumber } from "./number_source.ts";
 import { describeSyntax, describeValue, quote } from "./reason.ts";
 import type { TextOverflow } from "./text_overflow.ts";
 
@@ -13,12 +15,12 @@ class FieldFault {
 /**
  * The definition of decoding: strict UTF-8, then `JSON.parse`, then each declared field.
  *
- * - A byte order mark is an error; the last of duplicate keys wins; unknown fields are accepted and
+ * - A byte order mark is an error: the decoder has taken off one. The last of duplicate keys wins; unknown fields are accepted and
  *   marked in `unknown`.
  * - A field that is nullable may be null or absent. Columns hold 0 where a value is null.
  * - Whole numbers are JSON numbers of integral value, however written: `42`, `42.0`, `4.2e1`.
- * - A decimal is `Math.round(x * 10 ** scale)` of the parsed number, which rounds halves up, towards
- *   +∞, once `x * 10 ** scale` is rounded to a 64-bit float; −0 becomes 0. The bounds apply to `x`.
+ * - A decimal is rounded to its scale by the digits of its text, half away from zero; −0 becomes 0.
+ *   The bounds apply to what it is rounded to, and are rounded alike.
  * - A text must be well-formed (no lone surrogates) and at most `maxBytes` of UTF-8.
  * - Faults are looked for in the order in which the schema declares the fields; the first counts.
  */
@@ -27,14 +29,19 @@ export class JsonFallback {
   readonly #names: readonly string[];
   readonly #declared: ReadonlySet<string>;
   readonly #codes = new Map<string, ReadonlyMap<string, number>>();
+  readonly #bounds = new Map<string, ReturnType<typeof unitBounds>>();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** The record at hand. */
+  #text = "";
 
   constructor(schema: EventSchema) {
     this.#schema = schema;
     this.#names = schema.fieldNames;
     this.#declared = new Set(schema.fieldNames);
     for (const name of schema.fieldNames) {
-      const { values } = schema.fields[name];
+      const field = schema.fields[name];
+      const { values } = field;
+      if (field.kind === "decimal") this.#bounds.set(name, unitBounds(field));
       if (values) this.#codes.set(name, new Map(values.map((value, code) => [value, code])));
     }
   }
@@ -76,17 +83,16 @@ export class JsonFallback {
   }
 
   #parse(value: Uint8Array): Record<string, unknown> {
-    let text: string;
     try {
-      text = this.#decoder.decode(value);
+      this.#text = this.#decoder.decode(value);
     } catch {
       throw new FieldFault("", "record must be UTF-8, got bytes that are not");
     }
     let record: unknown;
     try {
-      record = JSON.parse(text);
+      record = JSON.parse(this.#text);
     } catch (error) {
-      throw new FieldFault("", `record must be JSON, got ${describeSyntax(text, error)}`);
+      throw new FieldFault("", `record must be JSON, got ${describeSyntax(this.#text, error)}`);
     }
     if (typeof record !== "object" || record === null || Array.isArray(record)) {
       throw new FieldFault("", `record must be a JSON object, got ${describeValue(record)}`);
@@ -145,14 +151,27 @@ export class JsonFallback {
       default: {
         if (typeof value !== "number") break;
         const { min = 0, max = 2 ** 32 - 1 } = field;
-        if (value < min) throw wrong(name, `at least ${min}`, value);
-        if (value > max) throw wrong(name, `at most ${max}`, value);
+        const isDecimal = field.kind === "decimal";
+        const number = isDecimal ? this.#units(name, field, value) : value;
+        const { least, greatest } = this.#bounds.get(name) ?? { least: min, greatest: max };
+        if (number < least) throw wrong(name, `at least ${min}`, value);
+        if (number > greatest) throw wrong(name, `at most ${max}`, value);
         // Adding 0 turns −0 into 0.
-        if (field.kind === "decimal") return Math.round(value * 10 ** field.scale!) + 0;
-        if (Number.isInteger(value)) return value + 0;
+        if (isDecimal || Number.isInteger(value)) return number + 0;
       }
     }
     throw wrong(name, wanted(field), value);
+  }
+
+  /**
+   * `value` in units of its field's scale. A tie has few enough digits to be the shortest text of its
+   * float. So where the shortest text of `value` is no tie, none lies between it and the text that the
+   * record has, and both round alike. Where it is one, the record's own digits decide.
+   */
+  #units(name: string, { scale = 0 }: Field, value: number): number {
+    if (!Number.isFinite(value)) return value;
+    const { units, isTie } = roundDecimal(String(value), scale);
+    return isTie ? roundDecimal(sourceOfNumber(this.#text, name), scale).units : units;
   }
 }
 

@@ -91,6 +91,29 @@ const numberText = fc.oneof(
   },
 );
 
+/**
+ * A decimal number as JSON has it: usually near a tie of its scale, from a few digits to more than a
+ * 64-bit float holds, with and without an exponent.
+ */
+export function decimalText(scale: number): fc.Arbitrary<string> {
+  const tail = fc.oneof(
+    fc.constantFrom("", "5", "50", "49", "51", `5${"0".repeat(20)}1`, `4${"9".repeat(25)}`),
+    digits(0, 30),
+  );
+  return fc.record({
+    sign: fc.constantFrom("", "", "", "-"),
+    whole: fc.oneof(fc.nat(9), fc.nat(99_999_999), fc.constantFrom(99_999_999, 100_000_000, 1e12)),
+    places: digits(scale, scale),
+    tail,
+    exponent: fc.constantFrom(null, null, null, "e", "E"),
+  }).map(({ sign, whole, places, tail, exponent }) => {
+    if (exponent === null) return `${sign}${whole}.${places}${tail}`;
+    // The same number, its point elsewhere.
+    const text = `${whole}${places}${tail}`.replace(/^0+(?=\d)/, "");
+    return `${sign}${text}${exponent}${-(places + tail).length}`;
+  });
+}
+
 /** A string of JSON with all that may happen in one. */
 const hostileString = fc.oneof(
   {
