@@ -1,6 +1,7 @@
 /** A metric's rows, kept up to date by server-sent events. */
 import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { Problem } from "../runtime/problems.ts";
 import type { MetricAnswer } from "../runtime/services.ts";
 import { type Again, getJson, onPulse, urlNow, useFollow } from "./(_parts)/poll.ts";
 import { type Row, Rows, type RowsProps } from "./(_parts)/Rows.tsx";
@@ -9,6 +10,8 @@ import { type Row, Rows, type RowsProps } from "./(_parts)/Rows.tsx";
 export interface LiveRowsProps extends Omit<RowsProps, "rows"> {
   /** What is shown, also to others of the page. */
   readonly shown: Signal<readonly Row[]>;
+  /** The problems that the metric's answers carry, also for others of the page. */
+  readonly problems: Signal<readonly Problem[]>;
   /** The live question; null where nothing is followed. */
   readonly url: string | null;
   /**
@@ -32,6 +35,7 @@ export default function LiveRows(props: LiveRowsProps) {
       const before = kind === "snapshot" ? [] : rows.value;
       rows.value = merged(before, update, sort).slice(0, limit);
     }
+    props.problems.value = update.problems;
     pulse.value++;
   });
   useEffect(() => {

@@ -4,6 +4,7 @@ import { useRef } from "preact/hooks";
 import type { MetricAnswer, MetricInfo, Status } from "../runtime/services.ts";
 import { figure, type Figures, figuresOf, spanText } from "./(_parts)/figures.ts";
 import { Flow } from "./(_parts)/Flow.tsx";
+import { ProblemList } from "./(_parts)/ProblemList.tsx";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
 import { type Names, Rows } from "./(_parts)/Rows.tsx";
 import { Sparkline } from "./(_parts)/Sparkline.tsx";
@@ -62,16 +63,12 @@ export default function Overview(props: {
   });
   const { status, lastRun, tops } = data.value;
   const figures = status === null ? null : figuresOf(status);
-  const problems = status === null
-    ? ["The status could not be read."]
-    : status.problems.map(({ message }) => message);
   const rate = samples.current.at(-1)?.rate ?? null;
   return (
     <>
-      <div class="problems" role="status" hidden={problems.length === 0}>
-        <h2>Needs attention</h2>
-        <ul>{problems.map((problem) => <li key={problem}>{problem}</li>)}</ul>
-      </div>
+      {status === null
+        ? <p class="note fault" role="status">The status could not be read.</p>
+        : <ProblemList problems={status.problems} />}
       {figures !== null && (
         <>
           <Tiles data={data.value} figures={figures} samples={samples.current} />

@@ -158,6 +158,8 @@ export interface MetricAnswer {
   readonly frontier: string;
   /** speed only: windows that start before this are no longer kept whole; null when all are. */
   readonly kept_from: string | null;
+  /** What Twofold cannot vouch for in this answer; empty when all is well. */
+  readonly problems: readonly Problem[];
   readonly columns: readonly AnswerColumn[];
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** Opaque: asks for the rows behind these; null when there are none. */
@@ -199,6 +201,8 @@ export interface SeriesAnswer {
   readonly cut: string;
   readonly frontier: string;
   readonly kept_from: string | null;
+  /** What Twofold cannot vouch for in this answer; empty when all is well. */
+  readonly problems: readonly Problem[];
   readonly measure: string;
   /** Distance of two points, in seconds. */
   readonly bucket_seconds: number;
@@ -218,7 +222,7 @@ export interface LiveUpdate {
   readonly id: string;
   /**
    * `snapshot`: `answer.rows` are all; `change`: those that are new or other than before, or none
-   * where the answer only reaches further.
+   * where the answer only reaches further or its problems changed.
    */
   readonly kind: "snapshot" | "change";
   readonly answer: MetricAnswer;
@@ -255,7 +259,7 @@ export interface Serving {
   /** @throws as {@link Serving.query} does. */
   series(metric: string, query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer>;
   /**
-   * How far a metric is counted: moves whenever a new answer may differ.
+   * How far a metric is counted, and its problems: moves whenever a new answer may differ.
    *
    * @throws NotFoundError for an unknown metric.
    */

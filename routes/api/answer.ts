@@ -13,6 +13,9 @@ const CSV_TYPE = "text/csv";
 /** The header of CSV that has fewer rows than there were: it has no place for a `truncated`. */
 export const TRUNCATED_HEADER = "x-twofold-truncated";
 
+/** The header of CSV whose answer has problems: their codes, with commas between. */
+export const PROBLEMS_HEADER = "x-twofold-problems";
+
 /** The name of the parameter that chooses a format. */
 export const FORMAT_PARAMETER = "format";
 
@@ -59,9 +62,16 @@ export function answerOf(c: Context, route: Route, value: unknown): Response {
     "content-type": format === "csv" ? `${CSV_TYPE}; charset=utf-8` : `${JSON_TYPE}; charset=utf-8`,
   });
   if (route.table !== null) headers.set("vary", "Accept");
-  const { next, truncated } = value as { next?: string | null; truncated?: boolean };
+  const { next, truncated, problems = [] } = value as {
+    next?: string | null;
+    truncated?: boolean;
+    problems?: readonly { readonly code: string }[];
+  };
   if (format === "csv" && typeof next === "string") headers.set("link", linkTo(c, next));
   if (format === "csv" && truncated === true) headers.set(TRUNCATED_HEADER, "true");
+  if (format === "csv" && problems.length > 0) {
+    headers.set(PROBLEMS_HEADER, [...new Set(problems.map(({ code }) => code))].join(", "));
+  }
   if (route.cache !== "no-store") {
     headers.set("etag", body.etag);
     if (isKnown(c.req.header("if-none-match"), body.etag)) {

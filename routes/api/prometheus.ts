@@ -46,6 +46,7 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   add("twofold_problems", "gauge", "What keeps it from being whole.", [
     [{}, status.problems.length],
   ]);
+  addProblems(add, status.problems);
   addParts(add, status.unreached);
   const started = Date.parse(status.started) / 1000;
   add("process_start_time_seconds", "gauge", "Start of the process since 1970.", [[{}, started]]);
@@ -60,6 +61,21 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
 
 type Add = Exposition["add"];
 type Status = Awaited<ReturnType<Services["status"]>>;
+
+/** One series per code: of several problems of a kind the oldest counts. */
+function addProblems(add: Add, problems: Status["problems"]): void {
+  const byCode = Map.groupBy(problems, ({ code }) => code);
+  const samples = [...byCode].map(([code, all]) => {
+    const oldestMs = Math.min(...all.map(({ since }) => Date.parse(since)));
+    return [{ code }, oldestMs / 1000] as const;
+  });
+  add(
+    "twofold_problem_since_seconds",
+    "gauge",
+    "Since when a problem of this kind stands, since 1970.",
+    samples,
+  );
+}
 
 function addParts(add: Add, unreached: Status["unreached"]): void {
   const sinceOf = (part: string) => {

@@ -1,7 +1,7 @@
 /** The table of routes of the HTTP interface, version 1. */
 import { z } from "zod";
 import { eventFormats, type Services } from "../../runtime/services.ts";
-import { TRUNCATED_HEADER } from "./answer.ts";
+import { PROBLEMS_HEADER, TRUNCATED_HEADER } from "./answer.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
@@ -110,14 +110,16 @@ function metricRoutes(services: Services): Route[] {
       ...{ id: "getMetric", at: "GET /api/v1/metrics/{name}", tag, ...named },
       summary: "A metric's rows",
       description: "merged (default) is the published batch run and the speed layer from its cut " +
-        "on, both exact. A key column's name as a parameter asks for one key.",
+        "on, both exact. A key column's name as a parameter asks for one key. problems lists what " +
+        `Twofold cannot vouch for in the answer; CSV has their codes in ${PROBLEMS_HEADER}.`,
       query: schemas.metricParameters,
       cache: "no-cache",
       answer: schemas.metricAnswer,
       table: (answer) => answer,
       async handle(asked) {
         const answer = await serving.query(nameOf(asked), metricQuery(asked.params), asked.signal);
-        return { ...answer, columns: [...answer.columns], rows: [...answer.rows] };
+        const { columns, rows, problems } = answer;
+        return { ...answer, columns: [...columns], rows: [...rows], problems: [...problems] };
       },
     }),
     route({
@@ -129,7 +131,7 @@ function metricRoutes(services: Services): Route[] {
       async handle(asked) {
         const answer = await serving.series(nameOf(asked), seriesQuery(asked.params), asked.signal);
         const series = answer.series.map(({ key, values }) => ({ key, values: [...values] }));
-        return { ...answer, time: [...answer.time], series };
+        return { ...answer, time: [...answer.time], series, problems: [...answer.problems] };
       },
     }),
     route({

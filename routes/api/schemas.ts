@@ -68,6 +68,20 @@ export const ingestAnswer = named(
   }),
 );
 
+/** Something that Twofold cannot vouch for at the moment. */
+export const standingProblem = named(
+  "StandingProblem",
+  z.object({
+    code: text("Kind of problem", "drift"),
+    subject: text("What it concerns", "plugin ratings"),
+    message: text("What is wrong and what to do"),
+    since: instant("When it was first seen"),
+    blocking: z.boolean().meta({ description: "Whether /readyz answers 503 while it stands" }),
+    plugin: text("The metric whose answers carry it", "ratings").optional(),
+    topic: text("The topic whose metrics' answers carry it").optional(),
+  }),
+);
+
 const buckets = z.array(z.enum(["window", "minute", "hour", "day", "all"]));
 /** The metrics that there are. */
 export const metricList = named(
@@ -98,6 +112,9 @@ const answered = {
   frontier,
   kept_from: z.string().nullable().meta({
     description: "speed only: windows before this are no longer kept whole; null when all are",
+  }),
+  problems: z.array(standingProblem).meta({
+    description: "What Twofold cannot vouch for in this answer; empty when all is well",
   }),
 };
 /** A metric's rows. */
@@ -213,20 +230,6 @@ export const plugin = named(
       batch: text("View of the published batch run", "batch_popular_movies"),
       merged: text("View of both", "merged_popular_movies"),
     }),
-  }),
-);
-
-/** Something that Twofold cannot vouch for at the moment. */
-export const standingProblem = named(
-  "StandingProblem",
-  z.object({
-    code: text("Kind of problem", "drift"),
-    subject: text("What it concerns", "plugin ratings"),
-    message: text("What is wrong and what to do"),
-    since: instant("When it was first seen"),
-    blocking: z.boolean().meta({ description: "Whether /readyz answers 503 while it stands" }),
-    plugin: text("The metric whose answers carry it", "ratings").optional(),
-    topic: text("The topic whose metrics' answers carry it").optional(),
   }),
 );
 

@@ -5,6 +5,7 @@ import { Head } from "fresh/runtime";
 import type { ComponentType } from "preact";
 import type { PluginIslandProps } from "../../islands/(_parts)/plugin_island.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
+import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import { MetricControls } from "../(_components)/metric_controls.tsx";
 import { PluginFacts, PluginTexts } from "../(_components)/plugin_facts.tsx";
@@ -21,6 +22,9 @@ export const handler = define.handlers({
     return page({
       ...{ info, view, text: services.plugins.get(info.name) ?? null },
       state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
+      problems: (status?.problems ?? []).filter(({ plugin, topic }) =>
+        plugin === undefined ? topic === info.topic : plugin === info.name
+      ),
       shown: await readMetric(services, info, view, signal),
     });
   },
@@ -32,6 +36,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
   const pulse = signal(0);
   const shownSeries = series.answer === null ? null : signal(series.answer);
   const shownRows = signal(rows.answer?.rows ?? []);
+  const problems = signal(rows.answer?.problems ?? data.problems);
   const Island = state.services.islands.get(info.name) as
     | ComponentType<PluginIslandProps>
     | undefined;
@@ -52,6 +57,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <h1>{info.title}</h1>
         <p>{info.summary}</p>
       </div>
+      <MetricProblems shown={problems} />
       <PluginFacts info={info} state={data.state} />
       <MetricControls info={info} view={view} url={url} />
       <section aria-labelledby="over-time">
@@ -108,6 +114,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           <LiveRows
             columns={rows.answer.columns}
             shown={shownRows}
+            problems={problems}
             sort={view.order}
             caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
             names={shown.names}

@@ -110,7 +110,7 @@ async function processCheck(owner: Owner, config: Config, world: World): Promise
     state: ready ? "warn" : "fail",
     found: [
       `${about} ${ready ? "has problems" : "is not ready"}`,
-      ...problems.map(({ message }) => message),
+      ...problems.map(({ since, message }) => `${message} (since ${since})`),
     ].join("\n"),
     advice: "docs/operations.md tells the ways out; its log tells more",
   };

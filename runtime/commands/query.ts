@@ -4,6 +4,7 @@ import type { MetricAnswer, MetricQuery } from "../services.ts";
 import type { GivenFlags } from "./command_line.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
+import { paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** The largest page there is: fewest requests for all rows. */
@@ -32,6 +33,9 @@ export async function queryCommand(
       writer.write(page.rows);
     }
     writer.end();
+    for (const { message, since } of page.problems) {
+      world.err.write(`${paint(world.err, "yellow", "Problem")} since ${since}: ${message}\n`);
+    }
     if (page.next !== null && flags.all !== true && format === "table") {
       world.err.write("There are more rows: --all shows them, --limit more of them.\n");
     }

@@ -51,7 +51,7 @@ export function statusText(status: Status, terminal: Terminal): string {
   const troubles = problems.length === 0
     ? ""
     : `\n${paint(terminal, "yellow", "Problems")}\n${
-      problems.map((it) => `  ${it.message}\n`).join("")
+      problems.map(({ since, message }) => `  ${message} (since ${since})\n`).join("")
     }`;
   return `Twofold ${version}, ${state}, since ${started}\n${topics.join("")}${plugins}${troubles}`;
 }

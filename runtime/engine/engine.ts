@@ -168,6 +168,7 @@ function assemble(parts: Parts): Engine {
       runsEnded: () => topic.batch.ended,
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
+    concerning: (metric, topic) => problems.concerning(metric, topic),
   });
   const services: Services = {
     batch: new Map(

@@ -170,7 +170,8 @@ class Followed {
     const keys = this.source.identity(this.metric).filter((name) => names.includes(name));
     const revision = this.#revision + 1;
     const gone = new Set(this.#rows.keys());
-    let changed = answer.frontier !== this.#answer?.frontier;
+    let changed = answer.frontier !== this.#answer?.frontier ||
+      JSON.stringify(answer.problems) !== JSON.stringify(this.#answer.problems);
     for (const row of answer.rows) {
       const identity = JSON.stringify(keys.map((name) => row[name]));
       const text = JSON.stringify(row);

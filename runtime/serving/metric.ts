@@ -4,7 +4,7 @@
  */
 import { NotReadyError, UserError } from "../errors.ts";
 import { type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
-import type { Layer, MetricAnswer, MetricQuery, SeriesAnswer, SeriesQuery } from "../services.ts";
+import type { Layer, MetricAnswer, MetricQuery, SeriesQuery } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyLoader } from "./key_loader.ts";
@@ -15,10 +15,13 @@ import { nextPage } from "./metric_page.ts";
 import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { metricSql } from "./metric_sql.ts";
-import { MetricSeries } from "./metric_series.ts";
+import { type FoundSeries, MetricSeries } from "./metric_series.ts";
 import type { ServedTopic } from "./serving.ts";
 
 type Row = Readonly<Record<string, unknown>>;
+
+/** An answer without the problems that it carries. */
+type FoundAnswer = Omit<MetricAnswer, "problems">;
 
 /** The rows of an answer, and what they are as of. */
 interface Found {
@@ -55,13 +58,18 @@ export class Metric {
     return ["bucket", "window_start", ...keyColumns.map(({ name }) => name)];
   }
 
+  /** The topic that it is made of. */
+  get topic(): string {
+    return this.#source.topic.schema.topic;
+  }
+
   /** How far the speed rows of this process reach. */
   frontier(): Cut {
     return this.#source.frontier();
   }
 
   /** Answers a question. @throws as `Serving.query` says. */
-  async answer(query: MetricQuery, signal?: AbortSignal): Promise<MetricAnswer> {
+  async answer(query: MetricQuery, signal?: AbortSignal): Promise<FoundAnswer> {
     const { options, tables: { plugin } } = this.#source;
     const typed = readMetricQuery(plugin, query, options.maxLimit ?? DEFAULT_MAX_LIMIT);
     if (typed.waitFor !== null) await this.#wait(typed, typed.waitFor, signal);
@@ -69,11 +77,11 @@ export class Metric {
   }
 
   /** Answers a question for a time series. @throws as `Serving.series` says. */
-  async series(query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer> {
+  async series(query: SeriesQuery, signal?: AbortSignal): Promise<FoundSeries> {
     return await this.#source.inTime(signal, (within) => this.#series.answer(query, within));
   }
 
-  async #read(query: TypedQuery, signal: AbortSignal): Promise<MetricAnswer> {
+  async #read(query: TypedQuery, signal: AbortSignal): Promise<FoundAnswer> {
     const { topic: { speed }, tables: { plugin } } = this.#source;
     const { layer } = query;
     const key = this.#keyRows && wholeKey(query, plugin.keyColumns);

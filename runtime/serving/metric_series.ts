@@ -21,6 +21,9 @@ interface Bounds {
   readonly last: number | string;
 }
 
+/** An answer without the problems that it carries. */
+export type FoundSeries = Omit<SeriesAnswer, "problems">;
+
 /** Answers questions for time series. */
 export class MetricSeries {
   readonly #source: MetricSource;
@@ -30,7 +33,7 @@ export class MetricSeries {
   }
 
   /** @throws as `Serving.series` says. */
-  async answer(asked: SeriesQuery, signal: AbortSignal): Promise<SeriesAnswer> {
+  async answer(asked: SeriesQuery, signal: AbortSignal): Promise<FoundSeries> {
     const { topic: { speed }, tables: { plugin } } = this.#source;
     const query = readSeriesQuery(plugin, asked);
     const { layer, measure } = query;

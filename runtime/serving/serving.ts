@@ -4,6 +4,7 @@ import { NotFoundError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import type { Warehouse } from "../ports.ts";
+import type { Problem } from "../problems.ts";
 import type { MetricAnswer, MetricQuery, Serving, SpeedLayer } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { LiveQuestions } from "./live.ts";
@@ -42,6 +43,8 @@ export interface ServingOptions {
   readonly queryTimeoutMs?: number;
   /** Adds catalogs' columns to answers. Default: there are none. */
   readonly expand?: Expand;
+  /** The problems that a metric's answers carry, by metric and topic. Default: there are none. */
+  readonly concerning?: (metric: string, topic: string) => readonly Problem[];
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
   /**
@@ -74,11 +77,18 @@ export function createServing(options: ServingOptions): Serving {
       { field: "metric" },
     );
   };
+  const { concerning = () => [] } = options;
+  const problemsOf = (name: string) => concerning(name, metricOf(name).topic);
   const query = async (name: string, query: MetricQuery, signal?: AbortSignal) => {
-    const answer = await metricOf(name).answer(query, signal);
+    const found = await metricOf(name).answer(query, signal);
+    const answer = { ...found, problems: problemsOf(name) };
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
-  const position = (name: string) => encodeFrontier(metricOf(name).frontier());
+  const position = (name: string) => {
+    const problems = problemsOf(name);
+    const frontier = encodeFrontier(metricOf(name).frontier());
+    return problems.length === 0 ? frontier : `${frontier} ${JSON.stringify(problems)}`;
+  };
   const live = new LiveQuestions(clock, {
     query,
     identity: (name) => metricOf(name).identity,
@@ -89,7 +99,10 @@ export function createServing(options: ServingOptions): Serving {
       topics.flatMap((topic) => topic.plugins.map((tables) => metricInfo(tables.plugin))),
     query,
     position,
-    series: async (name, query, signal) => await metricOf(name).series(query, signal),
+    async series(name, query, signal) {
+      const answer = await metricOf(name).series(query, signal);
+      return { ...answer, problems: problemsOf(name) };
+    },
     live: async (name, query, options) => {
       metricOf(name);
       return await live.follow(name, query, options);

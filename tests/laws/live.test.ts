@@ -19,7 +19,14 @@ class SetSource {
   query = (): Promise<MetricAnswer> => {
     this.asked++;
     return Promise.resolve({
-      ...{ metric: "m", layer: "merged", cut: "", frontier: String(this.#moves), kept_from: null },
+      ...{
+        metric: "m",
+        layer: "merged",
+        cut: "",
+        frontier: String(this.#moves),
+        problems: [],
+        kept_from: null,
+      },
       columns: [{ name: "key", type: "string" }, { name: "value", type: "integer" }],
       rows: Object.entries(this.rows).map(([key, value]) => ({ key, value })),
       next: null,

@@ -26,6 +26,7 @@ export const moviesInfo: MetricInfo = {
 export const moviesAnswer: MetricAnswer = {
   ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
   kept_from: null,
+  problems: [],
   columns: [{ name: "movie_id", type: "uint32" }, { name: "view_count", type: "integer" }],
   rows: [{ movie_id: 7, view_count: 12345 }, { movie_id: 9, view_count: 6 }],
   next: null,
@@ -34,6 +35,7 @@ export const moviesAnswer: MetricAnswer = {
 /** A series of three buckets. */
 export const moviesSeries: SeriesAnswer = {
   ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
+  problems: [],
   ...{ kept_from: null, measure: "view_count", bucket_seconds: 3600 },
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
   series: [{ key: null, values: [3, null, 5] }],

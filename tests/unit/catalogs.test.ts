@@ -61,7 +61,15 @@ const body = (...rows: unknown[]) =>
   ]);
 const titled = (title: string) => body({ movie_id: 1, title, genres: ["Drama"] });
 const answer: MetricAnswer = {
-  ...{ metric: "ratings", layer: "merged", cut: "", frontier: "", kept_from: null, next: null },
+  ...{
+    metric: "ratings",
+    layer: "merged",
+    cut: "",
+    frontier: "",
+    problems: [],
+    kept_from: null,
+    next: null,
+  },
   columns: [{ name: "movie_id", type: "uint32" }],
   rows: [{ movie_id: 1 }],
 };

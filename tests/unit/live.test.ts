@@ -20,7 +20,15 @@ class Source {
     await this.held;
     if (fault !== null) throw fault;
     return {
-      ...{ metric, layer: "merged", cut: "", frontier: String(value), kept_from: null, next: null },
+      ...{
+        metric,
+        layer: "merged",
+        cut: "",
+        frontier: String(value),
+        problems: [],
+        kept_from: null,
+        next: null,
+      },
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],
       rows: [{ movie_id: 1, views: this.shown ?? value }],
     };
