@@ -1,19 +1,5 @@
 /** Splits the text of an SQL file into statements. */
-
-/** What a semicolon does not end: strings, quoted names, comments and heredocs. */
-const TOKEN = new RegExp(
-  [
-    String.raw`'(?:[^'\\]|\\[\s\S]|'')*'`,
-    String.raw`"(?:[^"\\]|\\[\s\S]|"")*"`,
-    "`(?:[^`\\\\]|\\\\[\\s\\S]|``)*`",
-    String.raw`(?<comment>--[^\n]*|#[ !][^\n]*|/\*[\s\S]*?\*/)`,
-    String.raw`(?<tag>\$\w*\$)[\s\S]*?\k<tag>`,
-    "(?<end>;)",
-    String.raw`[^'"` + "`" + String.raw`\-#/$;]+`,
-    String.raw`[\s\S]`,
-  ].join("|"),
-  "g",
-);
+import { sqlTokens } from "../sql_tokens.ts";
 
 /**
  * The statements of a text, without comments around them and without the semicolon; empty ones are
@@ -34,19 +20,14 @@ export function splitStatements(text: string): string[] {
     if (statement.trim()) statements.push(statement.trim());
     statement = "";
   };
-  for (const { 0: token, index, groups } of text.matchAll(TOKEN)) {
-    if (groups?.end) end();
-    else if (groups?.comment) statement += " ";
-    else if (isOpening(token, text, index)) {
-      const line = text.slice(0, index).split("\n").length;
-      throw new SyntaxError(`Cannot split SQL: ${token} opened on line ${line} is not closed`);
-    } else statement += token;
+  for (const token of sqlTokens(text)) {
+    if (token.kind === "open") {
+      const line = text.slice(0, token.index).split("\n").length;
+      throw new SyntaxError(`Cannot split SQL: ${token.text} opened on line ${line} is not closed`);
+    }
+    if (token.text === ";") end();
+    else statement += token.kind === "comment" ? " " : token.text;
   }
   end();
   return statements;
-}
-
-/** Whether a single character is a quote or a comment's start that found no end. */
-function isOpening(token: string, text: string, index: number): boolean {
-  return token === "'" || token === '"' || token === "`" || text.startsWith("/*", index);
 }
