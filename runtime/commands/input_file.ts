@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { UserError } from "../errors.ts";
-import { decompress, encodingOf } from "../sources/decompress.ts";
+import { decompress, encodingOf, SIGNATURE_BYTES } from "../sources/decompress.ts";
 import { HEAD_BYTES } from "../sources/source.ts";
 import type { World } from "./world.ts";
 
@@ -10,7 +10,7 @@ export interface InputFile {
   /** Its size on the disk; null for what has none, such as a pipe. */
   readonly sizeBytes: number | null;
   readonly isCompressed: boolean;
-  /** The first {@link HEAD_BYTES}; fewer only when the file ends before. */
+  /** The first {@link HEAD_BYTES}, or fewer that hold a whole line or the whole file. */
   readonly head: Uint8Array<ArrayBuffer>;
   /** All bytes, `head` included, in pieces that are the reader's. Read once. */
   readonly bytes: AsyncIterable<Uint8Array<ArrayBuffer>>;
@@ -61,11 +61,11 @@ async function inputOf(
   })();
   const close = () => reader.cancel().catch(() => {});
   try {
-    const first = await takeHead(pieces);
+    const first = await takeHead(pieces, ({ length }) => length >= SIGNATURE_BYTES);
     const encoding = encodingOf(first.head);
     const options = { name: JSON.stringify(name), maxWindowBytes: MAX_WINDOW_BYTES };
     const bytes = decompress(before(first.taken, pieces), encoding, options);
-    const { head, taken } = await takeHead(bytes);
+    const { head, taken } = await takeHead(bytes, hasLine);
     if (head.length === 0) throw fault(name, "the file is empty");
     return {
       ...{ name, sizeBytes, head, close, isCompressed: encoding !== null },
@@ -125,17 +125,28 @@ async function* before(
   yield* rest;
 }
 
-/** The beginning of a stream, and the pieces that it took. */
-async function takeHead(bytes: AsyncGenerator<Uint8Array<ArrayBuffer>>) {
+/**
+ * The beginning of a stream, and the pieces that it took: as much as is enough, and no more, because
+ * what follows in a pipe may come late.
+ */
+async function takeHead(
+  bytes: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  isEnough: (head: Uint8Array) => boolean,
+) {
   const taken: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  while (length < HEAD_BYTES) {
+  let head: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  while (head.length < HEAD_BYTES && !isEnough(head)) {
     const { done, value } = await bytes.next();
     if (done) break;
     taken.push(value);
-    length += value.length;
+    head = joined([head, value], head.length + value.length).subarray(0, HEAD_BYTES);
   }
-  return { head: joined(taken, length).subarray(0, HEAD_BYTES), taken };
+  return { head, taken };
+}
+
+/** Whether a line that is not blank has ended: it shows the format. */
+function hasLine(head: Uint8Array): boolean {
+  return /\S.*\n/.test(new TextDecoder().decode(head));
 }
 
 function fault(name: string, what: string, cause?: unknown): UserError {

@@ -1,6 +1,7 @@
 import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import type { EventSchema } from "../events.ts";
 import { type Decoder, type RecordChunk, RecordKind } from "../ports.ts";
+import { markBytes } from "./byte_order_mark.ts";
 import { FastScan } from "./fast_scan.ts";
 import { JsonFallback } from "./json_fallback.ts";
 import { TextOverflow } from "./text_overflow.ts";
@@ -34,7 +35,7 @@ export interface DecoderOptions {
  * Makes the decoder of one schema: JSON objects in strict UTF-8, one per record, into columns.
  *
  * What a record means is defined by {@link JsonFallback}; {@link FastScan} only gets there sooner. A
- * tick becomes a row of status `tick`; a record that is no valid event, is empty (a tombstone) or
+ * tick becomes a row of status `tick`; a byte order mark before a record is left out; a record that is no valid event, is empty (a tombstone) or
  * longer than 1 MiB becomes a row of status `deadLetter` and a fault.
  *
  * `columns.bytes` is `chunk.bytes` itself, and string columns point to where the texts stand in it.
@@ -110,8 +111,11 @@ export function createDecoder(schema: EventSchema, options: DecoderOptions = {})
     let fault = sizeFault(row, valueEnd[row] - valueStart[row]);
     if (fault === null) {
       stats.fallbackRecords++;
-      const value = bytes.subarray(valueStart[row], valueEnd[row]);
+      const start = valueStart[row] + markBytes(bytes, valueStart[row], valueEnd[row]);
+      const value = bytes.subarray(start, valueEnd[row]);
       fault = fallback.decode(row, value, columns, texts, bytes.length);
+      // What is kept of an event is without its mark; a dead letter is kept as it came.
+      if (fault === null) columns.valueStart[row] = start;
     }
     columns.status[row] = fault === null ? RowStatus.event : RowStatus.deadLetter;
     return fault;

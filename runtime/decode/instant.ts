@@ -10,11 +10,12 @@ export interface Instant {
 }
 
 const pattern =
-  /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?$/;
 
 /**
  * Reads an instant: `YYYY-MM-DD`, `T` or a space, `hh:mm`, optionally `:ss` and up to nine digits of
- * fraction, then `Z`, an offset (`±hh:mm`, `±hhmm`, `±hh`) or nothing, which means UTC.
+ * fraction, then `Z`, an offset (`±hh:mm`, `±hhmm`, `±hh`) or nothing, which means UTC. `t` and `z`
+ * are taken too, as RFC 3339 has it.
  *
  * The calendar is the Gregorian one without leap seconds; hour 24 is no hour. This is the
  * definition; the byte-level {@link scanInstant} takes the usual forms and agrees with it.
@@ -34,13 +35,13 @@ export function parseInstant(text: string): Instant | null {
   const [year, month, day, hour, minute] = match.slice(1, 6).map(Number);
   const second = Number(match[6] ?? 0);
   const nanos = Number((match[7] ?? "").padEnd(9, "0"));
-  const offsetHour = Number(match[10] ?? 0);
-  const offsetMinute = Number(match[11] ?? 0);
+  const offsetHour = Number(match[9] ?? 0);
+  const offsetMinute = Number(match[10] ?? 0);
   // Date.UTC takes the years 0 to 99 for 1900 to 1999, so the year is checked first.
   if (year < 1969 || year > 2106 || month < 1 || month > 12) return null;
   if (day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return null;
   if (hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59) return null;
-  const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000 * (match[9] === "-" ? -1 : 1);
+  const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000 * (match[8] === "-" ? -1 : 1);
   const ms = Date.UTC(year, month - 1, day, hour, minute, second) - offsetMs +
     Math.floor(nanos / 1e6);
   if (ms < 0 || ms >= INSTANT_END_MS) return null;

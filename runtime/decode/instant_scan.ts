@@ -54,7 +54,7 @@ export function scanInstant(
   const separator = bytes[p + 10];
   if (
     bad < 0 || bytes[p + 4] !== 0x2d || bytes[p + 7] !== 0x2d || bytes[p + 13] !== 0x3a ||
-    bytes[p + 16] !== 0x3a || (separator !== 0x54 && separator !== 0x20)
+    bytes[p + 16] !== 0x3a || ((separator | 0x20) !== 0x74 && separator !== 0x20)
   ) return -1;
   const year = y1 * 1000 + y2 * 100 + y3 * 10 + y4 - FIRST_YEAR;
   const month = o1 * 10 + o2 - 1;
@@ -86,7 +86,7 @@ export function scanInstant(
     ns = nanos - millis * 1_000_000;
     next = bytes[p];
   }
-  if (next === 0x5a) {
+  if ((next | 0x20) === 0x7a) {
     p++;
   } else if (next === 0x2b || next === 0x2d) {
     const offsetMs = scanOffset(bytes, p + 1, end);

@@ -15,7 +15,7 @@ class FieldFault {
 /**
  * The definition of decoding: strict UTF-8, then `JSON.parse`, then each declared field.
  *
- * - A byte order mark is an error: the decoder has taken off one. The last of duplicate keys wins; unknown fields are accepted and
+ * - A byte order mark is an error: the decoder takes off the first one. The last of duplicate keys wins; unknown fields are accepted and
  *   marked in `unknown`.
  * - A field that is nullable may be null or absent. Columns hold 0 where a value is null.
  * - Whole numbers are JSON numbers of integral value, however written: `42`, `42.0`, `4.2e1`.

@@ -1,5 +1,6 @@
 import type { RecordChunk } from "../ports.ts";
 import { ArrayFraming } from "./array_framing.ts";
+import { withoutMark } from "./byte_order_mark.ts";
 import { CsvFraming } from "./csv_framing.ts";
 import { MAX_VALUE_BYTES } from "./value_limit.ts";
 
@@ -331,13 +332,16 @@ export class LineFraming implements FramingScan {
   }
 }
 
-/** Splits a stream, such as a request's body, as its bytes come in; see {@link RecordSplitter}. */
+/**
+ * Splits a stream, such as a request's body, as its bytes come in; see {@link RecordSplitter}. A byte
+ * order mark at its beginning is left out.
+ */
 export async function* splitStream(
   chunks: AsyncIterable<Uint8Array>,
   framing: Framing,
   options?: SplitOptions,
 ): AsyncGenerator<RecordBatch> {
   const splitter = new RecordSplitter(framing, options);
-  for await (const chunk of chunks) yield* splitter.push(chunk);
+  for await (const chunk of withoutMark(chunks)) yield* splitter.push(chunk);
   yield* splitter.end();
 }

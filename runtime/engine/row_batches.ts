@@ -14,7 +14,6 @@ export interface JsonBatch extends RecordBatch {
 
 /** Enough for the usual batch of rows; it bounds what long names of columns can make of short rows. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NO_FAULTS: ReadonlyMap<number, RowFault> = new Map();
 
 /** Turns the records of one body into JSON. */
@@ -54,14 +53,11 @@ export class RowBatches {
     let next = first;
     let skipped = 0;
     for (; next < count && writer.length < MAX_JSON_BYTES; next++) {
-      let start = valueStart[next];
+      const start = valueStart[next];
       const end = valueEnd[next];
-      if (ordinal[next] === 0) {
-        if (BYTE_ORDER_MARK.every((byte, i) => bytes[start + i] === byte)) start += 3;
-        if (format.header(bytes, start, end)) {
-          skipped++;
-          continue;
-        }
+      if (ordinal[next] === 0 && format.header(bytes, start, end)) {
+        skipped++;
+        continue;
       }
       const row = next - first - skipped;
       starts[row] = writer.length;

@@ -135,8 +135,9 @@ function conditions(query: DeadLetterQuery): { where: string[]; params: QueryPar
 /** In milliseconds since 1970 UTC. */
 function instantOf(field: string, text: string): number {
   if (readInstant(text) !== null) {
-    const zoned = /T.*(Z|[+-]\d{2}:\d{2})$/.test(text) || !text.includes("T");
-    return Date.parse(zoned ? text : `${text}Z`);
+    const upper = text.toUpperCase();
+    const zoned = /T.*(Z|[+-]\d{2}:\d{2})$/.test(upper) || !upper.includes("T");
+    return Date.parse(zoned ? upper : `${upper}Z`);
   }
   throw new UserError(
     `${action}: ${field} must be an ISO 8601 instant such as 2013-07-20T08:00:00Z, got ${

@@ -15,7 +15,7 @@ export interface ReadInstant {
 }
 
 /**
- * Reads an ISO 8601 date or instant; without an offset it is UTC.
+ * Reads an ISO 8601 date or instant, `t` and `z` of RFC 3339 included; without an offset it is UTC.
  *
  * @returns null when the text is none, or lies outside 1970 to 2105.
  * @example
@@ -26,7 +26,7 @@ export interface ReadInstant {
  * ```
  */
 export function readInstant(text: string): ReadInstant | null {
-  const match = pattern.exec(text);
+  const match = pattern.exec(text.toUpperCase());
   if (!match) return null;
   const [, date, minutes = "00:00", seconds = "00", fraction = "", zone = "Z"] = match;
   const midnight = new Date(`${date}T00:00:00Z`);

@@ -17,16 +17,22 @@ export interface DecompressOptions {
 
 const PIECE_BYTES = 2 ** 17;
 
-/** What compressed data begin with. */
-const SIGNATURES: readonly (readonly [BodyEncoding, readonly number[]])[] = [
-  ["gzip", [0x1f, 0x8b]],
-  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
-];
+/** How many bytes {@link encodingOf} needs. */
+export const SIGNATURE_BYTES = 4;
 
-/** What data are compressed with, by their first bytes; null when they are not. */
+/** The first byte of a skippable frame has any low digit. */
+const SKIPPABLE_DIGIT = 0x0f;
+
+/**
+ * The compression of data, by their first {@link SIGNATURE_BYTES} bytes; null when they are not
+ * compressed. zstd may begin with a skippable frame, as `pzstd` writes it.
+ */
 export function encodingOf(head: Uint8Array): BodyEncoding | null {
-  const found = SIGNATURES.find(([, start]) => start.every((byte, i) => head[i] === byte));
-  return found?.[0] ?? null;
+  const starts = (...start: number[]) => start.every((byte, i) => head[i] === byte);
+  if (starts(0x1f, 0x8b)) return "gzip";
+  if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
+  const skippable = (head[0] & ~SKIPPABLE_DIGIT) === 0x50 && starts(head[0], 0x2a, 0x4d, 0x18);
+  return skippable ? "zstd" : null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { withoutMark } from "../decode/byte_order_mark.ts";
 import { CsvFraming } from "../decode/csv_framing.ts";
 import { type FramingScan, LineFraming } from "../decode/line_splitter.ts";
 import { MAX_VALUE_BYTES } from "../decode/value_limit.ts";
@@ -17,14 +18,13 @@ export interface RowBlock {
   readonly ends: readonly number[];
   /** The number of the first line, counted from 1. */
   readonly line: number;
-  /** Bytes of the stream up to the end of this block. */
+  /** Bytes of the stream up to the end of this block, without a byte order mark. */
   readonly position: number;
   /** Rows that were too long, since the last block. */
   readonly long: readonly LongRow[];
 }
 
 const LINE_FEED = 0x0a;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Cuts a stream into blocks of whole rows, in memory bounded by the longest row and the pieces of the
@@ -44,11 +44,7 @@ export async function* rowBlocks(
   let position = 0;
   let skipping = false;
   let long: LongRow[] = [];
-  for await (let piece of stream) {
-    if (position === 0 && BYTE_ORDER_MARK.every((byte, i) => piece[i] === byte)) {
-      piece = piece.subarray(BYTE_ORDER_MARK.length);
-      position += BYTE_ORDER_MARK.length;
-    }
+  for await (let piece of withoutMark(stream)) {
     position += piece.length;
     let ends = rowEnds(framing, piece);
     if (skipping) {

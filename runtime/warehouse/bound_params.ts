@@ -73,7 +73,7 @@ function unixText(ticks: number | bigint, scale: number): string {
 /** `{name:Type}` where the type has a DateTime or DateTime64(scale) in it. */
 const DATE_PARAM = /\{\s*(\w+)\s*:[^{}]*?\bDateTime(?:64\(\s*(\d+)[^{}]*?\)|32)?[^{}]*\}/g;
 
-const ISO_INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+const ISO_INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
 /**
  * Makes date parameters mean the same whatever their size and the time zones involved: text with Z
@@ -110,7 +110,7 @@ function bindDate(value: unknown, scale: number): unknown {
   const match = typeof value === "string" ? ISO_INSTANT.exec(value) : null;
   if (!match) return value;
   const [, whole, fraction = "", zone] = match;
-  const seconds = BigInt(Date.parse(whole + zone) / 1000);
+  const seconds = BigInt(Date.parse((whole + zone).toUpperCase()) / 1000);
   // A fraction finer than the type is kept for DateTime64, which cuts it, and refused by DateTime.
   const digits = Math.max(scale, fraction.replace(/0+$/, "").length);
   const ticks = seconds * 10n ** BigInt(digits) +

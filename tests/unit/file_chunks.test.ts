@@ -79,6 +79,8 @@ describe("fileChunks()", () => {
     expect(faultsOf(chunks).map(({ line }) => line)).toEqual([2, 4]);
     const last = chunks.find(({ bytes }) => textOf(bytes).includes("b"))!;
     expect(last.lineOf(textOf(last.bytes).split("\n").indexOf('{"b":2}') + 1)).toBe(3);
+    const slowly = await read("csv", "\ufeffa,b\n1,2\n", { sizeBytes: 1 });
+    expect(slowly.map(({ bytes }) => textOf(bytes)).join("")).toBe("a,b\n1,2\n");
   });
 
   it("finds its way back to rows behind a quote that is never closed", async () => {

@@ -203,6 +203,45 @@ describe("an ingest of ratings", () => {
   });
 });
 
+describe("an ingest of a body that begins with a byte order mark", () => {
+  const viewing = JSON.stringify(event("a"));
+  const bodies: [EventFormat, string][] = [
+    ["ndjson", `${viewing}\n`],
+    ["json-array", `[${viewing}]`],
+    ["csv", `${HEADER}\n2026-01-01T00:00:00Z,a,1,2,view,,,\n`],
+    ["movielens", "1::2::8::1381006850\n"],
+    ["movielens-tab", "1\t2\t8\t1381006850\n"],
+    ["movielens-csv", "userId,movieId,rating,timestamp\n1,2,8,1381006850\n"],
+  ];
+  const packings = [
+    [null, (bytes: Uint8Array) => bytes],
+    ["gzip", (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes))],
+    ["zstd", (bytes: Uint8Array) => new Uint8Array(zstdCompressSync(bytes))],
+  ] as const;
+
+  for (const [format, body] of bodies) {
+    it(`takes it off ${format}, whatever the compression and the pieces`, async () => {
+      const { values: without } = await take(format, body);
+      for (const [encoding, packed] of packings) {
+        for (const sizeBytes of [1, 65536]) {
+          const marked = packed(bytesOf(`\ufeff${body}`));
+          const { answer, values } = await take(format, marked, { encoding, sizeBytes });
+          expect(answer).toMatchObject({ accepted: 1, rejected_total: 0 });
+          expect(values).toEqual(without);
+        }
+      }
+    });
+  }
+
+  it("keeps a body that only begins like one as it came", async () => {
+    for (const sizeBytes of [1, 65536]) {
+      const { answer, values } = await take("ndjson", new Uint8Array([0xef, 0xbb]), { sizeBytes });
+      expect(answer).toMatchObject({ accepted: 0, rejected_total: 1 });
+      expect(values).toHaveLength(1);
+    }
+  });
+});
+
 describe("an ingest of compressed events", () => {
   const lines = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => JSON.stringify(event(`e${from + i}`)) + "\n")

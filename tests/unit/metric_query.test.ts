@@ -56,6 +56,7 @@ describe("readMetricQuery()", () => {
         "2013-07-20T00:00Z",
         "2013-07-20T00:00:00.000",
         "2013-07-20T02:00+02:00",
+        "2013-07-20t00:00z",
       ]
     ) {
       expect(read({ from: text, to: "2013-07-21" })).toMatchObject({ from, to: from + 86400 });

@@ -241,23 +241,54 @@ describe("replay", () => {
     );
   });
 
-  it("sends what it has of a pipe that goes slowly", async () => {
-    const line = bytesOf('{"event_id":"a"}\n');
-    const more = Promise.withResolvers<void>();
-    const input = () =>
-      ReadableStream.from((async function* () {
-        yield bytesOf('{"event_id":"a"}\n'.repeat(300));
-        await more.promise;
-        yield line;
-      })());
+  const packings: [string, (text: string) => Uint8Array][] = [
+    ["plain", bytesOf],
+    ["gzip", (text) => new Uint8Array(gzipSync(text))],
+    ["zstd", (text) => new Uint8Array(zstdCompressSync(text))],
+  ];
+  for (const [name, packed] of packings) {
+    it.each([1, 300])(`sends the %i events it has of a slow pipe, ${name}`, async (events) => {
+      const line = '{"event_id":"a"}\n';
+      const more = Promise.withResolvers<void>();
+      const input = () =>
+        ReadableStream.from((async function* () {
+          yield packed(line.repeat(events));
+          await more.promise;
+          yield packed(line);
+        })());
+      const world = fakeWorld({ input });
+      const take = world.engine.source.take.bind(world.engine.source);
+      world.engine.source.take = (...args) => {
+        more.resolve();
+        return take(...args);
+      };
+      expect(await replay(world, "-")).toBe(0);
+      expect(world.engine.source.taken.get("a")).toBe(events + 1);
+    });
+  }
+
+  it("waits for the whole first line of a slow pipe before it decides on the format", async () => {
+    const input = () => ReadableStream.from([bytesOf('\n{"event_'), bytesOf('id":"a"}\n')]);
     const world = fakeWorld({ input });
-    const take = world.engine.source.take.bind(world.engine.source);
-    world.engine.source.take = (...args) => {
-      more.resolve();
-      return take(...args);
-    };
     expect(await replay(world, "-")).toBe(0);
-    expect(world.engine.source.taken.get("a")).toBe(301);
+    expect(world.engine.source.taken.get("a")).toBe(1);
+  });
+
+  it("knows zstd that begins with a skippable frame, in a file and in a pipe", async () => {
+    for (const digit of [0x50, 0x5f]) {
+      const skippable = [digit, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+      const bytes = new Uint8Array([...skippable, ...zstdCompressSync(ratings(10))]);
+      await withFile(bytes, async (path) => {
+        const file = fakeWorld();
+        expect(await replay(file, path)).toBe(0);
+        expect(file.engine.source.taken.size).toBe(10);
+      });
+      const pipe = fakeWorld({
+        input: () => ReadableStream.from([...bytes].map((b) => new Uint8Array([b]))),
+      });
+      expect(await replay(pipe, "-")).toBe(0);
+      expect(pipe.engine.source.taken.size).toBe(10);
+    }
   });
 
   it("keeps to event time with --speed", async () => {
