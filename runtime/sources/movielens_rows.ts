@@ -1,7 +1,9 @@
 /**
  * MovieLens' ratings as movie-viewing events. An event's id is made of its line's fields, so that
- * sending a file twice repeats the identities, whichever of the three shapes it has.
+ * sending a file twice repeats the identities, whichever of the three shapes it has and however its
+ * ratings are spelled: `4`, `4.0` and `04` are one.
  */
+import { roundDecimal } from "../decode/decimal.ts";
 import { constant, type EventWriter } from "./event_writer.ts";
 import { quoted, type RowFault, type RowFormat } from "./row_format.ts";
 
@@ -28,6 +30,8 @@ const MAX_ID = 2 ** 32 - 1;
 /** 2105-12-31T23:59:59Z, the last second of ClickHouse's DateTime in whole years. */
 const MAX_SECONDS = 4_291_747_199;
 const MAX_RATING = 10;
+/** The places of a rating in the schema. */
+const RATING_SCALE = 2;
 /** A longer line is no rating. */
 const MAX_RATING_LINE_BYTES = 200;
 
@@ -85,7 +89,7 @@ export class MovielensRows implements RowFormat {
     const movie = this.#whole(bytes, end);
     if (!this.#separated(bytes, end)) return fault("movie", `digits and then ${this.#name}`);
     const ratingStart = this.#at;
-    const rating = this.#decimal(bytes, end);
+    const rating = this.#rating(bytes, end);
     const ratingEnd = this.#at;
     if (!this.#separated(bytes, end)) return fault("rating", `a number and then ${this.#name}`);
     const seconds = this.#whole(bytes, end);
@@ -107,11 +111,11 @@ export class MovielensRows implements RowFormat {
     ratingEnd: number,
     writer: EventWriter,
   ): void {
-    // A JSON number has no leading zeros.
-    while (bytes[ratingStart] === ZERO && ratingEnd - ratingStart > 1) {
-      if (bytes[ratingStart + 1] === POINT) break;
-      ratingStart++;
-    }
+    const point = bytes.subarray(ratingStart, ratingEnd).indexOf(POINT);
+    const wholeEnd = point < 0 ? ratingEnd : ratingStart + point;
+    while (bytes[ratingStart] === ZERO && wholeEnd - ratingStart > 1) ratingStart++;
+    while (ratingEnd > wholeEnd && bytes[ratingEnd - 1] === ZERO) ratingEnd--;
+    if (bytes[ratingEnd - 1] === POINT) ratingEnd--;
     writer.raw(ID);
     writer.whole(user);
     writer.raw(DASH);
@@ -143,13 +147,17 @@ export class MovielensRows implements RowFormat {
     return this.#at === start ? NaN : value;
   }
 
-  #decimal(bytes: Uint8Array, end: number): number {
-    const value = this.#whole(bytes, end);
-    if (bytes[this.#at] !== POINT || this.#at >= end) return value;
-    this.#at++;
+  /** The rating at the scan, rounded where it is above the greatest; NaN when there is none. */
+  #rating(bytes: Uint8Array, end: number): number {
     const start = this.#at;
-    const fraction = this.#whole(bytes, end);
-    return value + fraction / 10 ** (this.#at - start);
+    let value = this.#whole(bytes, end);
+    if (bytes[this.#at] === POINT && this.#at < end) {
+      const from = ++this.#at;
+      value += this.#whole(bytes, end) / 10 ** (this.#at - from);
+    }
+    if (!(value > MAX_RATING)) return value;
+    const text = String.fromCharCode(...bytes.subarray(start, this.#at));
+    return roundDecimal(text, RATING_SCALE).units / 10 ** RATING_SCALE;
   }
 
   #separated(bytes: Uint8Array, end: number): boolean {

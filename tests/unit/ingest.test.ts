@@ -189,6 +189,26 @@ describe("an ingest of ratings", () => {
     });
   }
 
+  it("gives a rating one identity, in every spelling and shape", async () => {
+    const spelled = async (...ratings: string[]) => {
+      const lines = ratings.map((rating) => `1::2::${rating}::4`).join("\n");
+      const { answer, events } = await take("movielens", lines);
+      expect(answer).toMatchObject({ accepted: ratings.length, rejected_total: 0 });
+      return new Set(events().map(({ event_id, rating }) => `${event_id} ${rating}`));
+    };
+    expect([...await spelled("4", "4.0", "04", "04.00")]).toEqual(["ml-1-2-4-4 4"]);
+    expect([...await spelled("3.5", "3.50", "03.5")]).toEqual(["ml-1-2-4-3.5 3.5"]);
+    expect([...await spelled("0", "0.0", "00")]).toEqual(["ml-1-2-4-0 0"]);
+    expect([...await spelled("10", "010", "10.0")]).toEqual(["ml-1-2-4-10 10"]);
+    expect((await spelled("0.5", "5", "0.05", "0.005")).size).toBe(4);
+  });
+
+  it("rounds a rating before its bound applies", async () => {
+    const lines = ["10.004", "10.005", "10.00499999999999999999"].map((r) => `1::2::${r}::4`);
+    const { answer } = await take("movielens", lines.join("\n"));
+    expect(answer!.rejected.map(({ line }) => line)).toEqual([2]);
+  });
+
   it("passes over the header of ratings.csv and nothing else", async () => {
     const text =
       "userId,movieId,rating,timestamp\r\n1,2,3.0,4\r\nuserId,movieId,rating,timestamp\n";
@@ -225,7 +245,8 @@ describe("an ingest of a body that begins with a byte order mark", () => {
       for (const [encoding, packed] of packings) {
         for (const sizeBytes of [1, 65536]) {
           const marked = packed(bytesOf(`\ufeff${body}`));
-          const { answer, values } = await take(format, marked, { encoding, sizeBytes });
+          const options = { encoding: encoding ?? undefined, sizeBytes };
+          const { answer, values } = await take(format, marked, options);
           expect(answer).toMatchObject({ accepted: 1, rejected_total: 0 });
           expect(values).toEqual(without);
         }
