@@ -77,7 +77,9 @@ export function defineCatalog(declaration: CatalogDeclaration): Catalog {
     if (!["string", "uint32", "boolean", "list"].includes(kind)) {
       throw fault(`column "${column}" must be a string, uint32, boolean or texts`);
     }
-    if (column in key && column in fields) throw fault(`column "${column}" comes twice`);
+    if (Object.hasOwn(key, column) && Object.hasOwn(fields, column)) {
+      throw fault(`column "${column}" comes twice`);
+    }
   }
   return Object.freeze({ name, summary, key: keys[0], columns: Object.freeze(columns) });
 }

@@ -195,10 +195,10 @@ export function defineSchema<const F extends Fields>(
     throw fault(`topic must be lower-case letters, digits, ".", "_" or "-"`);
   }
   const wants = (role: string, name: string, kinds: FieldKind[]) => {
-    const field = fields[name];
-    if (field === undefined) {
+    if (!Object.hasOwn(fields, name)) {
       throw fault(`${role} names the field "${name}", which is not declared`);
     }
+    const field = fields[name];
     if (!kinds.includes(field.kind) || field.nullable) {
       throw fault(`${role} "${name}" must be ${kinds.join(" or ")} and not nullable`);
     }

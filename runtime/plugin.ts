@@ -266,11 +266,10 @@ function keyColumn(
   if (typeof from !== "string") {
     return { name, ...keyType(name, from.type, fault), of: from.of as KeyColumn["of"] };
   }
-  const type = source.fields[from];
-  if (type === undefined) {
+  if (!Object.hasOwn(source.fields, from)) {
     throw fault(`key "${name}" names the field "${from}", which is not declared`);
   }
-  return { name, ...keyType(name, type, fault), field: from };
+  return { name, ...keyType(name, source.fields[from], fault), field: from };
 }
 
 function keyType(name: string, type: Field, fault: Faulty): Pick<KeyColumn, "type" | "sqlType"> {
@@ -290,10 +289,10 @@ function columnsOf(
   if (measure.kind === "count") {
     return [{ name, monoid: "sum", sqlType: "UInt64", adds: "one" }];
   }
-  const field = source.fields[measure.field!];
-  if (field === undefined) {
+  if (!Object.hasOwn(source.fields, measure.field!)) {
     throw fault(`measure "${name}" names the field "${measure.field}", which is not declared`);
   }
+  const field = source.fields[measure.field!];
   const number = ["uint32", "integer", "decimal"].includes(field.kind);
   if (measure.kind === "uniq" ? field.kind !== "uint32" : !number) {
     throw fault(

@@ -11,7 +11,7 @@ export function KeyParts({ parts, keys }: {
   readonly keys: Readonly<Record<string, string>>;
 }): VNode {
   const facts = parts.flatMap(({ metric, row, columns }) =>
-    columns.filter(({ name }) => !(name in keys)).map(({ name, type }) => ({
+    columns.filter(({ name }) => !Object.hasOwn(keys, name)).map(({ name, type }) => ({
       ...{ id: `${metric} ${name}`, name: label(name) },
       value: row === null ? "–" : cellText(row[name], type),
     }))

@@ -65,7 +65,7 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const asked = text("range");
   const range = custom
     ? "custom"
-    : asked === "all" || asked in ranges
+    : asked === "all" || Object.hasOwn(ranges, asked)
     ? asked
     : defaultRange(info, status);
   const span = ranges[range]?.seconds ?? null;

@@ -45,7 +45,7 @@ export function declaredRows(
   const declared = rows.map((row) =>
     Object.fromEntries(
       Object.entries(columns).map(([name, field]) => {
-        const value = row[name] ?? null;
+        const value = own(row, name) ?? null;
         if (faultOf(field, value) === null) return [name, value ?? absent(field)];
         missing.add(name);
         return [name, absent(field)];
@@ -54,6 +54,9 @@ export function declaredRows(
   );
   return { rows: declared, missing: [...missing] };
 }
+
+/** Not `row[name]`: a column may be called "constructor", which every object inherits. */
+const own = (row: CatalogRow, name: string) => Object.hasOwn(row, name) ? row[name] : undefined;
 
 const absent = ({ kind }: CatalogField) => kind === "list" ? [] : null;
 
@@ -123,12 +126,11 @@ function rowOf(catalog: Catalog, value: unknown, line: number, cells: boolean): 
   }
   return Object.fromEntries(
     Object.entries(catalog.columns).map(([name, field]) => {
-      const read = cells
-        ? cellValue(field, given[name] as string | undefined)
-        : given[name] ?? null;
+      const sent = own(given, name);
+      const read = cells ? cellValue(field, sent as string | undefined) : sent ?? null;
       const wanted = faultOf(field, read) ?? listFaultOf(field, read);
       if (wanted !== null) {
-        throw faultAt(catalog, line, name, `wanted ${wanted}, got ${shown(given[name])}`);
+        throw faultAt(catalog, line, name, `wanted ${wanted}, got ${shown(sent)}`);
       }
       return [name, read ?? absent(field)];
     }),

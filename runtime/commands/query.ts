@@ -64,7 +64,7 @@ export function metricQuery({ flags, lists }: GivenFlags): MetricQuery {
 }
 
 function keysOf(conditions: readonly string[]): Record<string, string> {
-  const keys: Record<string, string> = {};
+  const keys = new Map<string, string>();
   for (const condition of conditions) {
     const at = condition.indexOf("=");
     const key = condition.slice(0, Math.max(0, at));
@@ -73,8 +73,8 @@ function keysOf(conditions: readonly string[]): Record<string, string> {
         field: "where",
       });
     if (key === "") throw fault("key=value");
-    if (Object.hasOwn(keys, key)) throw fault(`each key once`);
-    keys[key] = condition.slice(at + 1);
+    if (keys.has(key)) throw fault(`each key once`);
+    keys.set(key, condition.slice(at + 1));
   }
-  return keys;
+  return Object.fromEntries(keys);
 }

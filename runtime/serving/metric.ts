@@ -141,7 +141,7 @@ export class Metric {
     const { options: { clock, waitTimeoutMs = 10_000 }, topic: { logId, speed } } = this.#source;
     const { name } = this.#source.tables.plugin;
     const { cut } = await this.#source.published(signal);
-    const unknown = Object.keys(target).find((log) => log !== logId && !(log in cut));
+    const unknown = Object.keys(target).find((log) => log !== logId && !Object.hasOwn(cut, log));
     if (unknown !== undefined) {
       throw new UserError(
         `Cannot wait for a frontier of the log "${unknown}": metric "${name}" follows "${logId}"`,

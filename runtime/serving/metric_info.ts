@@ -43,7 +43,7 @@ export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerCo
 }
 
 function shownType(plugin: Plugin, name: string): string {
-  const measure = plugin.measures[name];
+  const measure = Object.hasOwn(plugin.measures, name) ? plugin.measures[name] : undefined;
   if (measure === undefined || measure.kind === "avg") return "number";
   if (measure.kind === "count" || measure.kind === "uniq") return "integer";
   return plugin.source.fields[measure.field!].kind === "decimal" ? "decimal" : "integer";

@@ -30,6 +30,16 @@ describe("GET /api/v1/metrics", () => {
     expect([status, body.field]).toEqual([400, "limit"]);
   });
 
+  it("passes on parameters that every object has, and refuses those too that come twice", async () => {
+    const services = api();
+    for (const name of ["constructor", "__proto__", "toString"]) {
+      await services.ask(`/api/v1/metrics/popular_movies?${name}=1`);
+      expect(Object.entries(services.asked.query!.query.keys)).toEqual([[name, "1"]]);
+      const { status, body } = await services.ask(`/api/v1/metrics/x?${name}=1&${name}=2`);
+      expect([status, body.field]).toEqual([400, name]);
+    }
+  });
+
   it("tells faults as problem details that name the field", async () => {
     const { ask } = api(failing(new UserError("limit must be small", { field: "limit" })));
     const { status, type, body } = await ask("/api/v1/metrics/x?limit=9");

@@ -129,6 +129,13 @@ describe("a metric's page", () => {
     expect(text).toContain("SELECT 1");
   });
 
+  it("takes no range that only every object has", async () => {
+    for (const range of ["constructor", "toString", "__proto__"]) {
+      const { text } = await page(`/plugins/popular_movies?range=${range}`);
+      expect(text).toContain('range=all" aria-current="true"');
+    }
+  });
+
   it("rounds a custom time to the grain and says what a question has wrong", async () => {
     const { serving } = fakeServices();
     const asked: string[] = [];
