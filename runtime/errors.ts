@@ -98,6 +98,17 @@ export class LogGapError extends TwofoldError {
   override readonly name = "LogGapError";
 }
 
+/**
+ * The disk failed a write of the log: the log takes nothing more until it is opened again. What it
+ * acknowledged before can still be read.
+ */
+export class LogFailedError extends ExternalError {
+  override readonly name = "LogFailedError";
+  constructor(message: string, options: Omit<TwofoldErrorOptions, "fault" | "retriable"> = {}) {
+    super(message, { ...options, retriable: false });
+  }
+}
+
 /** Options of {@link retry}. */
 export interface RetryOptions {
   /** The most attempts, the first included. Default 5. */

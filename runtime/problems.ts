@@ -12,6 +12,7 @@ export type ProblemCode =
   | "flush_failing"
   | "group_membership"
   | "ingest_failing"
+  | "log_failed"
   | "part_unreached"
   | "partition_stopped"
   | "plugin_failed"

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import {
   BusyError,
+  LogFailedError,
   NotFoundError,
   NotReadyError,
   TooLargeError,
@@ -69,6 +70,8 @@ export function problemOf(error: unknown): Problem {
     if (error instanceof NotReadyError) {
       return new Problem("not-ready", message, { field, headers: RETRY_AFTER });
     }
+    // The sender is told, because trying again does not help.
+    if (error instanceof LogFailedError) return new Problem("unavailable", message);
     if (error.retriable) {
       const detail = "It may be back soon: try again.";
       return new Problem("unavailable", detail, { headers: RETRY_AFTER });

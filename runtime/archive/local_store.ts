@@ -71,7 +71,7 @@ class LocalStore implements ObjectStore {
             ? linkAbsent(incoming, path)
             : Deno.rename(incoming, path).then(() => true),
       );
-      if (stored) await syncFolder(folder);
+      if (stored) await this.#syncName(folder, options.ifAbsent ? path : null);
       return stored;
     } catch (cause) {
       this.#madeFolders.delete(folder); // it may be that which is gone
@@ -152,6 +152,19 @@ class LocalStore implements ObjectStore {
     if (this.#madeFolders.has(folder)) return;
     await makeFolders(this.#root, folder);
     this.#madeFolders.add(folder);
+  }
+
+  /**
+   * Puts a name on the disk. When that fails, `made` is taken away again: the next put would find it
+   * taken, though nobody was told that it is there.
+   */
+  async #syncName(folder: string, made: string | null): Promise<void> {
+    try {
+      await syncFolder(folder);
+    } catch (cause) {
+      if (made !== null) await removeFile(made).catch(() => {});
+      throw cause;
+    }
   }
 }
 

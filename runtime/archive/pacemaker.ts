@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { LogFailedError } from "../errors.ts";
 import type { EventLog } from "../ports.ts";
 
 /** A block that is open at the end of its partition. */
@@ -71,6 +72,7 @@ export class Pacemaker {
         this.#error = null;
         ticks++;
       } catch (error) {
+        if (error instanceof LogFailedError) return ticks; // a problem of its own
         // The block is still open at the next beat, which tries again.
         this.#error = error instanceof Error ? error : new Error(String(error));
       }

@@ -1,11 +1,13 @@
 /** Opens what the settings say: servers, or everything in the data folder. */
 import { join } from "node:path";
+import { makeFolders } from "../archive/durable_file.ts";
 import { openLocalStore } from "../archive/local_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { retry } from "../errors.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
+import type { ProblemSink } from "../problems.ts";
 import { soleMember } from "../sole_member.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
@@ -35,6 +37,7 @@ export async function openAdapters(
   config: Config,
   clock: Clock,
   opened: { close(): Promise<void> }[],
+  problems: ProblemSink,
 ): Promise<Adapters> {
   const { store, introduce, closeStore } = await openStore(config, clock);
   opened.push({ close: () => Promise.resolve(closeStore()) });
@@ -42,7 +45,7 @@ export async function openAdapters(
   opened.push(warehouse);
   await introduce(warehouse);
   const logs = config.kafkaBrokers === null
-    ? await localLogs(config, clock)
+    ? await localLogs(config, clock, problems)
     : await kafkaLogs(config, clock);
   return { store, warehouse, ...logs, closeStore };
 }
@@ -69,6 +72,7 @@ export async function hasLocalArchive(config: Config): Promise<boolean> {
  */
 export async function openStore(config: Config, clock: Clock): Promise<OpenStore> {
   if (config.s3Endpoint === null) {
+    await makeFolders(config.dataDir, localArchive(config));
     const store = await openLocalStore(localArchive(config));
     return { store, introduce: () => Promise.resolve(), closeStore: () => {} };
   }
@@ -97,13 +101,16 @@ async function openWarehouse(config: Config): Promise<Warehouse> {
 
 type Logs = Pick<Adapters, "openLog" | "openMembership" | "takesTicks">;
 
-async function localLogs(config: Config, clock: Clock): Promise<Logs> {
+async function localLogs(config: Config, clock: Clock, problems: ProblemSink): Promise<Logs> {
   const { dataDir, partitions, region } = config;
-  await Deno.mkdir(join(dataDir, "log"), { recursive: true });
+  await makeFolders(dataDir, join(dataDir, "log"));
   return {
     openLog: (topic) => {
       const path = join(dataDir, "log", `${topic}.sqlite`);
-      return Promise.resolve(openSqliteLog({ path, topic, partitions, region, clock }));
+      const onFailed = ({ message }: Error) =>
+        problems.set({ code: "log_failed", subject: topic, message, blocking: true, topic });
+      const options = { path, topic, partitions, region, clock, onFailed };
+      return Promise.resolve(openSqliteLog(options));
     },
     openMembership: (log) => soleMember(log, clock),
     takesTicks: () => Promise.resolve(true),

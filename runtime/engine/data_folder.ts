@@ -1,5 +1,6 @@
 /** Who owns a data folder: one process at a time, by a lock that the system drops with it. */
 import { join } from "node:path";
+import { syncFolder } from "../archive/durable_file.ts";
 import { UserError } from "../errors.ts";
 
 /** The format of a data folder that this version reads and writes. */
@@ -150,6 +151,7 @@ async function writeInfo(dir: string, info: OwnerInfo): Promise<void> {
     file.close();
   }
   await Deno.rename(temporary, join(dir, "owner.json"));
+  await syncFolder(dir);
 }
 
 function ownedError(dir: string, owner: OwnerInfo | null): UserError {

@@ -4,7 +4,7 @@ import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Config, Role } from "../config.ts";
-import { ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
+import { ExternalError, LogFailedError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import { Problems } from "../problems.ts";
 import type { BatchLayer, PluginText, Services } from "../services.ts";
@@ -94,7 +94,7 @@ async function openOver(
   });
   const loaded = await loadPlugins(root);
   assertTopics(config, loaded);
-  const adapters = await openAdapters(config, clock, opened);
+  const adapters = await openAdapters(config, clock, opened, problems);
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   const encoder = new ThreadedEncoder();
@@ -198,7 +198,8 @@ function assemble(parts: Parts): Engine {
           return answer;
         } catch (error) {
           const external = error instanceof TwofoldError && error.fault === "external";
-          if (external) {
+          // A log that failed has a problem of its own.
+          if (external && !(error instanceof LogFailedError)) {
             const message = `Cannot take events: ${wordsOf(error)}`;
             problems.set({ code: "ingest_failing", subject: "ingest", message });
           }

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
-import { LogGapError, TwofoldError } from "../errors.ts";
+import { LogFailedError, LogGapError, TwofoldError, wordsOf } from "../errors.ts";
 import {
   type EventLog,
   type Frontier,
@@ -11,6 +11,7 @@ import {
 } from "../ports.ts";
 import { unpackValues } from "./chunk_codec.ts";
 import { ChunkWriter } from "./chunk_writer.ts";
+import { isDiskFault } from "./disk_fault.ts";
 import { ReadBuilder, type StoredChunk } from "./read_builder.ts";
 import {
   type LogFile,
@@ -36,6 +37,8 @@ export interface SqliteLogOptions {
   readonly clock: Pick<Clock, "now">;
   /** Appends fail (retriable) rather than let the file outgrow this. Default: no limit. */
   readonly maxFileBytes?: number;
+  /** Called once, when the disk failed a write and the log takes nothing more. Default: nobody. */
+  readonly onFailed?: (error: LogFailedError) => void;
 }
 
 const DEFAULT_READ_RECORDS = 8192;
@@ -61,7 +64,7 @@ const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
  * ```
  */
 export function openSqliteLog(options: SqliteLogOptions): EventLog {
-  const { path, topic, partitions, region = "local", clock, maxFileBytes } = options;
+  const { path, topic, partitions, region = "local", clock, maxFileBytes, onFailed } = options;
   if (!/^[0-9a-z-]+$/.test(region)) {
     throw new TypeError(`Cannot open log ${path}: region must be of [0-9a-z-], got "${region}"`);
   }
@@ -75,6 +78,7 @@ export function openSqliteLog(options: SqliteLogOptions): EventLog {
     topic,
     clock,
     openLogFile({ path, topic, region, partitions, maxFileBytes, nowMs }),
+    onFailed,
   );
 }
 
@@ -103,18 +107,26 @@ class SqliteLog implements EventLog {
   readonly #select: StatementSync;
   #pending: Pending[] = [];
   #commit: Promise<void> | null = null;
-  /** The last checkpoint: before its end nothing may be committed, and nothing ever if it failed. */
+  /** The last checkpoint: before its end nothing may be committed. */
   #checkpoint: Promise<void> = Promise.resolve();
   #checkpoints = false;
   #upkeep: Promise<void> = Promise.resolve();
   #closed: Promise<void> | null = null;
+  /** Why nothing more is taken; null while the disk is whole. */
+  #failed: LogFailedError | null = null;
 
-  constructor(topic: string, clock: Pick<Clock, "now">, file: LogFile) {
+  constructor(
+    topic: string,
+    clock: Pick<Clock, "now">,
+    file: LogFile,
+    onFailed: (error: LogFailedError) => void = () => {},
+  ) {
     this.topic = topic;
     this.id = file.id;
     this.#clock = clock;
     this.#database = file.database;
     this.#wal = file.wal;
+    this.#wal.onFailure = (cause) => onFailed(this.#failed = failedError(topic, cause));
     this.#partitions = file.partitions;
     this.#committed = file.partitions.map((partition) => ({ ...partition }));
     this.#writer = new ChunkWriter(file.database, file.partitions.length);
@@ -186,7 +198,7 @@ class SqliteLog implements EventLog {
   async #close(): Promise<void> {
     await this.#commit;
     await this.#upkeep;
-    await this.#checkpoint.catch(() => {}); // whoever appended has the error
+    await this.#checkpoint;
     this.#waiting.wakeAll();
     await this.#wal.close();
   }
@@ -229,7 +241,8 @@ class SqliteLog implements EventLog {
   }
 
   #refuse(calls: readonly Pending[], cause: unknown): void {
-    const error = sqliteError(`append to topic "${this.topic}"`, this.topic, cause);
+    const error = this.#failed ??
+      sqliteError(`append to topic "${this.topic}"`, this.topic, cause);
     for (const call of calls) call.reject(error);
   }
 
@@ -323,25 +336,34 @@ class SqliteLog implements EventLog {
       while (await inTurn(() => vacuumStep(this.#database)));
       this.#checkpointIfDue();
     } catch (cause) {
-      throw sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
+      throw this.#failed ?? sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
     }
   }
 
   // --- checkpoints
 
-  /** Runs what commits while no checkpoint is under way. @throws what one failed with, for good. */
-  async #betweenCheckpoints<T>(action: () => T): Promise<T> {
+  /**
+   * Runs a write while no checkpoint is under way.
+   *
+   * @throws the failure of the disk, of this write or of an earlier one.
+   */
+  async #betweenCheckpoints<T>(write: () => T): Promise<T> {
     do await this.#checkpoint; while (this.#checkpoints);
-    return action();
+    this.#wal.assertWhole();
+    try {
+      return write();
+    } catch (cause) {
+      if (isDiskFault(cause)) this.#wal.fail(cause);
+      throw cause;
+    }
   }
 
   #checkpointIfDue(): void {
     if (this.#checkpoints || this.#closed !== null || !this.#wal.due) return;
     this.#checkpoints = true;
-    this.#checkpoint = this.#wal.checkpoint().finally(() => {
-      this.#checkpoints = false;
-    });
-    this.#checkpoint.catch(() => {}); // whoever commits has the error
+    this.#checkpoint = this.#wal.checkpoint()
+      .catch(() => {}) // every later write fails with it
+      .finally(() => this.#checkpoints = false);
   }
 
   // --- checks
@@ -362,4 +384,13 @@ class SqliteLog implements EventLog {
       throw new TwofoldError(`Cannot ${action} topic "${this.topic}": the log is closed`);
     }
   }
+}
+
+function failedError(topic: string, cause: unknown): LogFailedError {
+  return new LogFailedError(
+    `The log of topic "${topic}" takes no more events, because the disk failed a write: ` +
+      `${wordsOf(cause)}. Events acknowledged before can still be read. Check the disk, then ` +
+      `restart Twofold`,
+    { topic, cause },
+  );
 }

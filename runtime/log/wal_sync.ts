@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { outOfRoom } from "./disk_fault.ts";
 
 /** From this size on the write-ahead log is moved into the file. */
 const CHECKPOINT_BYTES = 4 * 1024 * 1024;
@@ -13,6 +14,10 @@ const CHECKPOINT_BYTES = 4 * 1024 * 1024;
  *   log or the file whole: the log, then the pages into the file, the file, and only then the log is
  *   emptied. What SQLite does of it on the event loop is to copy pages.
  *
+ * After a failed sync nobody knows what the disk has: the kernel marks the pages clean, and the next
+ * sync succeeds without having written them. So the first failure is final. Every later call fails
+ * with it, until the file is opened again, which writes all pages anew.
+ *
  * Until it is closed, the database neither syncs nor begins a checkpoint by itself.
  */
 export class WalSync {
@@ -21,6 +26,9 @@ export class WalSync {
   readonly #pages: Deno.FsFile | null;
   #running: Promise<void> | null = null;
   #next: Promise<void> | null = null;
+  #failure: { readonly cause: unknown } | null = null;
+  /** Called once, with the first failure. */
+  onFailure: (cause: unknown) => void = () => {};
 
   /** @param path of the database; without a write-ahead log on the disk nothing is synced. */
   constructor(database: DatabaseSync, path: string) {
@@ -35,7 +43,20 @@ export class WalSync {
 
   /** Whether there is so much in the write-ahead log that a checkpoint is due. */
   get due(): boolean {
-    return this.#wal !== null && this.#wal.statSync().size >= CHECKPOINT_BYTES;
+    return this.#failure === null && this.#wal !== null &&
+      this.#wal.statSync().size >= CHECKPOINT_BYTES;
+  }
+
+  /** Declares the disk failed: a write of the database went wrong. */
+  fail(cause: unknown): void {
+    if (this.#failure !== null) return;
+    this.#failure = { cause };
+    this.onFailure(cause);
+  }
+
+  /** @throws the first failure, if there was one. */
+  assertWhole(): void {
+    if (this.#failure !== null) throw this.#failure.cause;
   }
 
   /** Resolves when all that was committed before the call is on the disk; in the order of calls. */
@@ -51,16 +72,23 @@ export class WalSync {
 
   /**
    * Moves what is in the write-ahead log into the file. Until it has ended nothing may be committed:
-   * SQLite would write over frames of which the disk has no other copy yet. Where nothing was moved
-   * the log only grows, and the next checkpoint is as good.
+   * SQLite would write over frames of which the disk has no other copy yet. Without room for the
+   * pages nothing is moved, the log only grows, and the next checkpoint is as good.
    *
-   * @throws where it is not known what the disk has: nothing may be committed any more.
+   * @throws the failure of the disk; nothing may be committed any more.
    */
   async checkpoint(): Promise<void> {
-    if (this.#wal === null || this.#pages === null || !await this.#moved()) return;
-    await this.#pages.syncData();
-    this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
-    await this.#wal.syncData();
+    if (this.#wal === null || this.#pages === null) return;
+    await this.sync();
+    try {
+      if (!this.#moved()) return;
+      await this.#pages.syncData();
+      this.#database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
+      await this.#wal.syncData();
+    } catch (cause) {
+      this.fail(cause);
+      throw cause;
+    }
   }
 
   /** Waits for what is under way, and closes the database. */
@@ -75,22 +103,33 @@ export class WalSync {
   }
 
   /** Copies all pages into the file. @returns whether they are there. */
-  async #moved(): Promise<boolean> {
+  #moved(): boolean {
     try {
-      await this.sync();
       const { busy, log, checkpointed } = this.#database.prepare("PRAGMA wal_checkpoint(PASSIVE)")
         .get() as Record<"busy" | "log" | "checkpointed", number>;
       return busy === 0 && log === checkpointed;
-    } catch {
-      return false;
+    } catch (cause) {
+      if (outOfRoom(cause)) return false;
+      throw cause;
     }
   }
 
   #start(): Promise<void> {
-    const running: Promise<void> = (this.#wal?.syncData() ?? Promise.resolve()).finally(() => {
+    const running: Promise<void> = this.#syncLog().finally(() => {
       if (this.#running === running) this.#running = null;
     });
     return this.#running = running;
+  }
+
+  async #syncLog(): Promise<void> {
+    this.assertWhole();
+    try {
+      await this.#wal?.syncData();
+    } catch (cause) {
+      this.fail(cause);
+    }
+    // A write may have failed meanwhile.
+    this.assertWhole();
   }
 }
 

@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import { afterEach, beforeEach, describe, expect, it } from "testing";
+import { LogFailedError } from "../../runtime/errors.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
-import { readValues } from "../support/log_reading.ts";
+import { failSyncs } from "../support/failing_sync.ts";
+import { readValues, records } from "../support/log_reading.ts";
 
 const MIB = 1024 * 1024;
 const clock = { now: () => Date.UTC(2026, 0, 1) };
@@ -61,6 +64,37 @@ describe("WalSync", () => {
       expect(text.split(whole.join("\n")).length).toBe(text.split("moved").length);
     } finally {
       undo();
+    }
+  });
+
+  it("takes nothing more after a failed sync, reads on, and takes events once opened again", async () => {
+    const syncs = failSyncs();
+    try {
+      const failures: string[] = [];
+      const log = openSqliteLog({
+        ...{ path, topic: "views", partitions: 1, clock },
+        onFailed: ({ message }) => failures.push(message),
+      });
+      await log.append(records(["k", "1"]));
+      syncs.arm();
+      const first = log.append(records(["k", "2"]));
+      // Committed while the sync that fails is under way: its own would succeed.
+      const second = new Promise((resolve) => setImmediate(resolve))
+        .then(() => log.append(records(["k", "3"])));
+      const refused: PromiseSettledResult<unknown>[] = await Promise.allSettled([first, second]);
+      refused.push(...await Promise.allSettled([log.appendTick(0), log.trim(0, 1n)]));
+      expect(refused.map((of) => of.status === "rejected" && of.reason instanceof LogFailedError))
+        .toEqual([true, true, true, true]);
+      expect(failures).toEqual([expect.stringMatching(/"views" takes no more events.*os error 5/)]);
+      expect(await readValues(log, 0)).toEqual(["1"]);
+      await log.close();
+      const again = open();
+      expect(await readValues(again, 0)).toContain("1");
+      await again.append(records(["k", "4"]));
+      expect((await readValues(again, 0)).at(-1)).toBe("4");
+      await again.close();
+    } finally {
+      syncs.undo();
     }
   });
 });

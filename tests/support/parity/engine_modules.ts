@@ -81,12 +81,18 @@ export interface Patch {
   readonly replace: string;
 }
 
+/** Loads a mutant, see {@link makeMutant}. */
+export async function loadMutant(name: string, patches: readonly Patch[]): Promise<EngineModules> {
+  return await loadEngine(await makeMutant(name, patches));
+}
+
 /**
- * Loads a mutant: a copy of the runtime with the patches applied.
+ * Makes a mutant: a copy of the runtime with the patches applied.
  *
+ * @returns the folder that holds it in place of the project.
  * @throws Error when a patch does not apply: the code has changed and the mutant with it.
  */
-export async function loadMutant(name: string, patches: readonly Patch[]): Promise<EngineModules> {
+export async function makeMutant(name: string, patches: readonly Patch[]): Promise<URL> {
   const base = new URL(`.mutants/${name}/`, root);
   await Deno.remove(base, { recursive: true }).catch(() => {});
   await copy(new URL("runtime/", root), new URL("runtime/", base));
@@ -98,5 +104,5 @@ export async function loadMutant(name: string, patches: readonly Patch[]): Promi
     }
     await Deno.writeTextFile(path, text.replace(find, () => replace));
   }
-  return await loadEngine(base);
+  return base;
 }
