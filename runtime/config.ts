@@ -159,6 +159,13 @@ export const settings = {
     default: () => "* * * * *",
     summary: "When batch runs start: minute hour day-of-month month day-of-week, UTC",
   }),
+  batchRunsKept: filled({
+    env: "TWOFOLD_BATCH_RUNS_KEPT",
+    flag: "batch-runs-kept",
+    type: whole({ min: 8, max: 100_000 }),
+    default: () => 1000,
+    summary: "How many of the newest batch runs keep their claims and their history, per topic",
+  }),
   memoryLimitBytes: filled({
     env: "TWOFOLD_MEMORY_LIMIT",
     flag: "memory-limit",

@@ -11,6 +11,7 @@ export type ProblemCode =
   | "drift"
   | "flush_failing"
   | "group_membership"
+  | "history_purge_failing"
   | "ingest_failing"
   | "log_failed"
   | "part_unreached"

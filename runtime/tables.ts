@@ -17,7 +17,20 @@ import { mergeSql, type Plugin } from "./plugin.ts";
 export const SpeedKind = { row: 0, frontier: 1 } as const;
 
 /** `level` of a row of a batch table. */
-export const BatchLevel = { pointer: 0, marker: 1, grain: 2, day: 3, all: 4 } as const;
+export const BatchLevel = {
+  pointer: 0,
+  marker: 1,
+  grain: 2,
+  day: 3,
+  all: 4,
+  /** `run` is a number below the floor that was never published. */
+  skipped: 5,
+  /** `run` is the floor: the pointers of lower runs may be gone. */
+  floor: 6,
+} as const;
+
+/** A condition that selects what a run computed: rows of grain, day and all-time. */
+export const computedRows = `level BETWEEN ${BatchLevel.grain} AND ${BatchLevel.all}`;
 
 /** What the generation of a plugin covers beside its declaration. */
 export interface GenerationFacts {
@@ -116,16 +129,24 @@ ${pointReads}`;
 /**
  * The newest published run: one row of `run`, `full_run`, `cut` and `skipped`, or none. Skipped are
  * the numbers from the full run on that were claimed and never published: their rows count nowhere.
+ * From the floor on they are the numbers without a pointer; below it, where pointers are removed,
+ * they have rows of their own. One scan sees both, so a floor is never seen without its rows.
  */
 export function pointerSql(tables: PluginTables): string {
-  return `SELECT max(number) AS run, argMax(of_full, number) AS full_run,
-  argMax(of_cut, number) AS cut, bitmapToArray(bitmapAndnot(
-    bitmapBuild(range(argMax(of_full, number), max(number) + 1)), groupBitmapState(number)
+  const { pointer, skipped, floor } = BatchLevel;
+  const pointers = `kind = ${pointer}`;
+  return `SELECT maxIf(number, ${pointers}) AS run, argMaxIf(of_full, number, ${pointers}) AS full_run,
+  argMaxIf(of_cut, number, ${pointers}) AS cut, bitmapToArray(bitmapOr(
+    groupBitmapStateIf(number, kind = ${skipped}),
+    bitmapAndnot(
+      bitmapBuild(range(greatest(full_run, maxIf(number, kind = ${floor})), run + 1)),
+      groupBitmapStateIf(number, ${pointers})
+    )
   )) AS skipped
 FROM (
-  SELECT run AS number, full_run AS of_full, cut AS of_cut FROM ${tables.batch}
-  WHERE level = ${BatchLevel.pointer}
-) HAVING count() > 0`;
+  SELECT level AS kind, run AS number, full_run AS of_full, cut AS of_cut FROM ${tables.batch}
+  WHERE level IN (${pointer}, ${skipped}, ${floor})
+) HAVING countIf(${pointers}) > 0`;
 }
 
 /**
@@ -135,8 +156,8 @@ FROM (
 export interface RunSql {
   readonly run: string;
   readonly fullRun: string;
-  /** An array of the skipped runs; where it is not known, the table is asked. */
-  readonly skipped?: string;
+  /** An array of the skipped runs. */
+  readonly skipped: string;
 }
 
 /** The usual parameters for {@link RunSql}. */
@@ -153,7 +174,7 @@ export const boundRun: RunSql = {
 export function dayRowsWhere(
   tables: PluginTables,
   level: typeof BatchLevel.grain | typeof BatchLevel.day,
-  at: RunSql = boundRun,
+  at: Pick<RunSql, "run" | "fullRun"> = boundRun,
 ): string {
   return `level = ${level} AND (toDate(bucket), run) IN (` +
     `SELECT toDate(bucket), max(run) FROM ${tables.batch} ` +
@@ -182,13 +203,10 @@ export function allTimeRowsSql(
       ? `tupleElement(argMax(tuple(${name}), run), 1) AS ${name}`
       : `argMax(${name}, run) AS ${name}`
   );
-  const published = at.skipped === undefined
-    ? `run IN (SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer})`
-    : `NOT has(${at.skipped}, run)`;
   // Their bucket is the column's default: with it the rows are found by the sorting key.
   return `SELECT ${[...first, ...keys, ...latest].join(", ")} FROM ${batch} AS t
 WHERE level = ${BatchLevel.all} AND bucket = toDateTime(0, 'UTC') AND run <= ${at.run} AND run >= ${at.fullRun}
-  AND ${published} AND (${where})
+  AND NOT has(${at.skipped}, run) AND (${where})
 GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run) > 0`;
 }
 

@@ -1,12 +1,15 @@
 import type { Clock } from "../clock.ts";
+import { wordsOf } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
+import type { ProblemSink } from "../problems.ts";
 import type { BatchLayer, BatchRun } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
 import { Claims } from "./claims.ts";
 import type { SpeedFacts } from "./drift.ts";
 import { PluginRunner } from "./plugin_run.ts";
 import { Publisher } from "./published_run.ts";
+import { HistoryPurge } from "./purge_history.ts";
 import { dropLeftovers, dropScratch, findRepeats } from "./repeats.ts";
 import type { BatchPlugin, BatchSettings, PluginStep, RunContext } from "./run_context.ts";
 import { claimRun, planSteps, type Standing } from "./run_plan.ts";
@@ -33,6 +36,8 @@ export interface BatchLayerOptions {
    */
   readonly speedWholeFromMs?: () => Promise<number | null>;
   readonly settings: BatchSettings;
+  /** Told of faults beside the runs. Default: nobody. */
+  readonly problems?: ProblemSink;
 }
 
 /**
@@ -47,6 +52,7 @@ class TopicBatchLayer implements BatchLayer {
   readonly #options: BatchLayerOptions;
   readonly #claims: Claims;
   readonly #runners: readonly PluginRunner[];
+  readonly #history: HistoryPurge;
   /** Settles when the runs that were asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
@@ -59,6 +65,13 @@ class TopicBatchLayer implements BatchLayer {
     this.#runners = plugins.map((plugin) => {
       const publisher = new Publisher(warehouse, store, plugin.tables, clock);
       return new PluginRunner(plugin, publisher, clock, speedFacts(options));
+    });
+    this.#history = new HistoryPurge({
+      warehouse,
+      topic: schema.topic,
+      claims: this.#claims,
+      publishers: this.#runners.map(({ publisher }) => publisher),
+      runsKept: options.settings.runsKept,
     });
   }
 
@@ -101,7 +114,21 @@ class TopicBatchLayer implements BatchLayer {
     const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
     const parts = await this.#runSteps(context, steps, published);
     signal?.throwIfAborted();
+    await this.#purgeHistory(run);
     return toBatchRun(schema.topic, run, cut, parts);
+  }
+
+  /** The run stands whatever becomes of this. */
+  async #purgeHistory(run: number): Promise<void> {
+    const { problems, schema: { topic } } = this.#options;
+    try {
+      await this.#history.purge(run);
+      problems?.clear("history_purge_failing", topic);
+    } catch (error) {
+      const message = `Cannot remove the history of old batch runs; the next run tries again: ` +
+        wordsOf(error);
+      problems?.set({ code: "history_purge_failing", subject: topic, message });
+    }
   }
 
   async #standings(): Promise<Standing[]> {

@@ -1,10 +1,16 @@
 /**
  * Run numbers. A number is claimed by putting `<topic>/runs/<n>.json` where nothing was, so it is
  * used once by any number of processes, and the claims of a topic form one sequence.
+ *
+ * Old claims are removed. So that their numbers stay used, a **floor** is raised first, an object
+ * `<topic>/run_floors/<n>.json` of which the greatest counts. A process that was paused between
+ * looking and claiming may find a removed number free; it reads the floor after its put, and a claim
+ * below the floor is void.
  */
 import { ExternalError } from "../errors.ts";
 import type { Cut } from "../frontier.ts";
 import type { ObjectStore } from "../ports.ts";
+import { removeBelow } from "./remove_below.ts";
 
 /** What is fixed about a run when its number is claimed. */
 export interface Claim {
@@ -27,12 +33,14 @@ export const runName = (run: number): string => String(run).padStart(RUN_DIGITS,
 export class Claims {
   readonly #store: ObjectStore;
   readonly #folder: string;
+  readonly #floors: string;
   /** The last claim seen: listing continues behind it. */
   #last: Claim | null = null;
 
   constructor(store: ObjectStore, topic: string) {
     this.#store = store;
     this.#folder = `${topic}/runs/`;
+    this.#floors = `${topic}/run_floors/`;
   }
 
   /** The claim with the greatest number, or null. Called before each claim; lists what is new. */
@@ -44,10 +52,31 @@ export class Claims {
     return this.#last;
   }
 
-  /** Claims a number. @returns false when another process has taken it. */
+  /** Claims a number. @returns false when another process has taken it, now or long ago. */
   async claim(claim: Claim): Promise<boolean> {
     const bytes = new TextEncoder().encode(encodeClaim(claim));
-    return await this.#store.put(this.#nameOf(claim.run), bytes, { ifAbsent: true });
+    if (!await this.#store.put(this.#nameOf(claim.run), bytes, { ifAbsent: true })) return false;
+    return claim.run >= await this.floor();
+  }
+
+  /** Claims below it are void; 0 while none was ever removed. */
+  async floor(): Promise<number> {
+    let newest: string | null = null;
+    for await (const { name } of this.#store.list(this.#floors)) newest = name;
+    return newest === null ? 0 : Number(newest.slice(this.#floors.length, -".json".length));
+  }
+
+  /**
+   * Raises the floor and removes the claims below it. A lower floor than the one that counts changes
+   * nothing.
+   *
+   * @returns whether all are gone; else the next call goes on.
+   */
+  async raiseFloor(floor: number): Promise<boolean> {
+    const name = `${runName(floor)}.json`;
+    await this.#store.put(this.#floors + name, new TextEncoder().encode(`{"floor":${floor}}`));
+    await removeBelow(this.#store, this.#floors, name);
+    return await removeBelow(this.#store, this.#folder, name);
   }
 
   #nameOf(run: number): string {

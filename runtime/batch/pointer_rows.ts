@@ -29,6 +29,21 @@ export function pointerRows(publication: Publication, publishedMs: number): Uint
   return writer.bytes();
 }
 
+/**
+ * A floor and the numbers below it that were never published, as RowBinary for one insert of one
+ * block and one table partition: readers see all of them or none.
+ */
+export function floorRows(floor: number, skipped: readonly number[]): Uint8Array {
+  const writer = new RowWriter();
+  for (const run of skipped) {
+    writer.row(BatchLevel.skipped, run, 0, 0);
+    writer.size(0);
+  }
+  writer.row(BatchLevel.floor, floor, 0, 0);
+  writer.size(0);
+  return writer.bytes();
+}
+
 /** Writes the few RowBinary types of these rows. */
 class RowWriter {
   #bytes = new Uint8Array(1024);

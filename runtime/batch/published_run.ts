@@ -7,8 +7,9 @@ import type { Clock } from "../clock.ts";
 import { ExternalError, retry } from "../errors.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
 import type { ObjectStore, StatementOptions, Warehouse } from "../ports.ts";
-import { BatchLevel, type PluginTables, pointerSql } from "../tables.ts";
+import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../tables.ts";
 import { decodeCut, encodeCut, runName } from "./claims.ts";
+import { removeBelow } from "./remove_below.ts";
 import { pointerColumns, pointerRows } from "./pointer_rows.ts";
 
 /** A run of one plugin whose rows are written. */
@@ -30,10 +31,12 @@ export interface Pointer {
   readonly run: number;
   readonly fullRun: number;
   readonly cut: Cut;
+  /** Numbers from the full run on that were claimed and never published. */
+  readonly skipped: readonly number[];
 }
 
 /** Nothing published. */
-export const noPointer: Pointer = { run: 0, fullRun: 0, cut: {} };
+export const noPointer: Pointer = { run: 0, fullRun: 0, cut: {}, skipped: [] };
 
 /** Publishes the runs of one plugin. */
 export class Publisher {
@@ -60,7 +63,12 @@ export class Publisher {
   async pointer(): Promise<Pointer> {
     const [row] = await this.#warehouse.query<PointerRow>(pointerSql(this.#tables));
     if (row === undefined) return noPointer;
-    return { run: Number(row.run), fullRun: Number(row.full_run), cut: cutOfRow(row.cut) };
+    return {
+      run: Number(row.run),
+      fullRun: Number(row.full_run),
+      cut: cutOfRow(row.cut),
+      skipped: row.skipped.map(Number),
+    };
   }
 
   /**
@@ -90,10 +98,38 @@ export class Publisher {
       const ours = decided?.run === publication.run;
       if (decided !== null && !ours) return false;
       if (ours || await this.#store.put(slot, encode(publication), { ifAbsent: true })) {
-        await this.#writePointer(publication);
-        return true;
+        return await this.#complete(publication);
       }
     }
+  }
+
+  /**
+   * Writes the pointer of a decided run. Slots of old bases are removed, so a process that was paused
+   * for long may have found one free that had been taken: its decision is void. That shows in the
+   * pointer, which had moved on before the slot was removed.
+   *
+   * @returns false when the decision is void.
+   */
+  async #complete(publication: Publication): Promise<boolean> {
+    const { run, base } = publication;
+    const now = await this.pointer();
+    if (now.run === base) {
+      await this.#writePointer(publication);
+      return true;
+    }
+    // Another process may have written the pointer for us, and published more since.
+    if (await this.#hasPointer(run)) return true;
+    return run >= now.fullRun && run <= now.run && !now.skipped.includes(run);
+  }
+
+  /**
+   * Removes decisions that follow runs below `floor`, but never one that may still be completed.
+   *
+   * @returns whether all are gone; else the next call goes on.
+   */
+  async removeDecisions(floor: number): Promise<boolean> {
+    const below = Math.min(floor, (await this.pointer()).run);
+    return await removeBelow(this.#store, `${this.#folder}/`, runName(below));
   }
 
   /**
@@ -141,6 +177,7 @@ export class Publisher {
 interface PointerRow {
   readonly run: number | string;
   readonly full_run: number | string;
+  readonly skipped: readonly (number | string)[];
   readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
 }
 
@@ -153,7 +190,7 @@ export async function countRows(
 ): Promise<number> {
   const [row] = await warehouse.query<{ rows: number | string }>(
     `SELECT count() AS rows FROM ${tables.batch} ` +
-      `WHERE level >= ${BatchLevel.grain} AND run = {run:UInt64}`,
+      `WHERE ${computedRows} AND run = {run:UInt64}`,
     { ...options, params: { ...options.params, run } },
   );
   return Number(row.rows);

@@ -1,10 +1,13 @@
 /**
  * Removes batch rows that nobody can read any more. A reader binds a pointer and may hold it for the
  * longest allowed query, so rows go only when the oldest run that may still be held, and every later
- * one, takes newer rows in their place. Pointers stay: they are few and say which runs count.
+ * one, takes newer rows in their place. Pointers that nobody holds go too, some at a time: first a
+ * row raises the floor, with a row for each number below it that was never published, so that what
+ * readers know of skipped runs stays the same.
  */
 import type { QueryParams, Warehouse } from "../ports.ts";
-import { BatchLevel, type PluginTables } from "../tables.ts";
+import { BatchLevel, computedRows, type PluginTables } from "../tables.ts";
+import { floorRows, pointerColumns } from "./pointer_rows.ts";
 
 /** Options of {@link purge}. */
 export interface PurgeOptions {
@@ -22,6 +25,19 @@ interface PublishedRun {
   readonly publishedMs: number;
 }
 
+/** What a table says of its runs. */
+interface Runs {
+  /** The published runs whose pointers are there, ascending. */
+  readonly published: readonly PublishedRun[];
+  /** Numbers below the floor that were never published. */
+  readonly skipped: readonly number[];
+  /** Pointers of lower runs may be gone; 0 while none ever was removed. */
+  readonly floor: number;
+}
+
+/** Pointers that nobody holds are removed once there are so many of them. */
+const POINTERS_AT_ONCE = 64;
+
 /**
  * Removes what can go from one batch table. Called after each publication; cheap when nothing can.
  *
@@ -32,19 +48,24 @@ export async function purge(
   tables: PluginTables,
   options: PurgeOptions,
 ): Promise<boolean> {
-  const published = await publishedRuns(warehouse, tables);
-  const held = oldestHeld(published, options);
-  const conditions = held && await hasSuperseded(warehouse, tables, held)
-    ? supersededConditions(tables)
-    : [];
-  const orphans = options.orphans ? await orphanRuns(warehouse, tables, published) : [];
-  if (orphans.length > 0) {
-    conditions.push(`level >= ${BatchLevel.grain} AND run IN {orphans:Array(UInt64)}`);
+  const runs = await readRuns(warehouse, tables);
+  const held = oldestHeld(runs.published, options);
+  const conditions: string[] = [];
+  const skipped = held === null ? [] : skippedBelow(runs, held);
+  if (held && await hasSuperseded(warehouse, tables, held)) {
+    conditions.push(...supersededConditions(tables));
   }
+  if (held && runs.published.indexOf(held) >= POINTERS_AT_ONCE) {
+    await raiseFloor(warehouse, tables, held.run, skipped);
+    conditions.push(...belowFloorConditions);
+  }
+  const orphans = options.orphans ? await orphanRuns(warehouse, tables, runs) : [];
+  if (orphans.length > 0) conditions.push(`${computedRows} AND run IN {orphans:Array(UInt64)}`);
   if (conditions.length === 0) return false;
   await remove(warehouse, tables, conditions.map((condition) => `(${condition})`).join(" OR "), {
     held: held?.run ?? 0,
     held_full_run: held?.fullRun ?? 0,
+    skipped,
     orphans,
   });
   return true;
@@ -56,7 +77,7 @@ export async function removeRun(
   tables: PluginTables,
   run: number,
 ): Promise<void> {
-  await remove(warehouse, tables, `level >= ${BatchLevel.grain} AND run = {run:UInt64}`, { run });
+  await remove(warehouse, tables, `${computedRows} AND run = {run:UInt64}`, { run });
 }
 
 /**
@@ -75,20 +96,56 @@ async function remove(
   });
 }
 
-async function publishedRuns(
+async function readRuns(warehouse: Warehouse, tables: PluginTables): Promise<Runs> {
+  const { pointer, skipped, floor } = BatchLevel;
+  // One scan: a floor is seen with the rows that were written with it.
+  const rows = await warehouse.query<
+    Record<"level" | "run" | "full_run" | "seconds", number | string>
+  >(
+    `SELECT level, run, max(full_run) AS full_run, min(toUnixTimestamp(bucket)) AS seconds
+FROM ${tables.batch} WHERE level IN (${pointer}, ${skipped}, ${floor})
+GROUP BY level, run ORDER BY run`,
+  );
+  const of = (level: number) => rows.filter((row) => Number(row.level) === level);
+  return {
+    published: of(pointer).map((row) => ({
+      run: Number(row.run),
+      fullRun: Number(row.full_run),
+      publishedMs: Number(row.seconds) * 1000,
+    })),
+    skipped: of(skipped).map(({ run }) => Number(run)),
+    floor: Number(of(floor).at(-1)?.run ?? 0),
+  };
+}
+
+/** The numbers from the full run of `held` up to it that were never published, ascending. */
+function skippedBelow({ published, skipped, floor }: Runs, held: PublishedRun): number[] {
+  const pointers = new Set(published.map(({ run }) => run));
+  const numbers = skipped.filter((run) => run >= held.fullRun && run < held.run);
+  for (let run = Math.max(floor, held.fullRun); run < held.run; run++) {
+    if (!pointers.has(run)) numbers.push(run);
+  }
+  return numbers;
+}
+
+async function raiseFloor(
   warehouse: Warehouse,
   tables: PluginTables,
-): Promise<PublishedRun[]> {
-  const rows = await warehouse.query<Record<"run" | "full_run" | "seconds", number | string>>(
-    `SELECT run, max(full_run) AS full_run, min(toUnixTimestamp(bucket)) AS seconds
-FROM ${tables.batch} WHERE level = ${BatchLevel.pointer} GROUP BY run ORDER BY run`,
+  floor: number,
+  skipped: readonly number[],
+): Promise<void> {
+  await warehouse.insert(
+    `${tables.batch} (${pointerColumns.join(", ")})`,
+    floorRows(floor, skipped),
+    { settings: { async_insert: 0, insert_deduplicate: 0 } },
   );
-  return rows.map((row) => ({
-    run: Number(row.run),
-    fullRun: Number(row.full_run),
-    publishedMs: Number(row.seconds) * 1000,
-  }));
 }
+
+/** What a floor at the oldest held run makes superfluous. */
+const belowFloorConditions = [
+  `level IN (${BatchLevel.pointer}, ${BatchLevel.floor}) AND run < {held:UInt64}`,
+  `level = ${BatchLevel.skipped} AND run < {held_full_run:UInt64}`,
+];
 
 /** The oldest run that readers may hold: at least the one before the newest is always kept. */
 function oldestHeld(
@@ -127,13 +184,13 @@ function supersededConditions({ batch, plugin }: PluginTables): string[] {
   const keys = plugin.keyColumns.map((key) => key.name);
   const markers = `SELECT toDate(bucket), max(run) FROM ${batch}
     WHERE level = ${BatchLevel.marker} AND run <= {held:UInt64} GROUP BY toDate(bucket)`;
-  const pointers = `SELECT run FROM ${batch} WHERE level = ${BatchLevel.pointer}`;
+  const counts = "run NOT IN {skipped:Array(UInt64)}";
   const newest = keys.length > 0
     ? `(${keys.join(", ")}, run) NOT IN (SELECT ${keys.join(", ")}, max(run) FROM ${batch}
-    WHERE level = ${BatchLevel.all} AND run <= {held:UInt64} AND run IN (${pointers})
+    WHERE level = ${BatchLevel.all} AND run <= {held:UInt64} AND ${counts}
     GROUP BY ${keys.join(", ")})`
     : `run NOT IN (SELECT max(run) FROM ${batch}
-    WHERE level = ${BatchLevel.all} AND run <= {held:UInt64} AND run IN (${pointers}))`;
+    WHERE level = ${BatchLevel.all} AND run <= {held:UInt64} AND ${counts})`;
   const older = "run < {held_full_run:UInt64}";
   const notTheLargest = `(${older} OR (toDate(bucket), run) NOT IN (${markers}))`;
   return [
@@ -143,19 +200,19 @@ function supersededConditions({ batch, plugin }: PluginTables): string[] {
   ];
 }
 
-/** Runs below the newest published one that have rows and no pointer: they can never get one. */
+/** Runs below the newest published one that have rows and never had a pointer, nor can get one. */
 async function orphanRuns(
   warehouse: Warehouse,
   tables: PluginTables,
-  published: readonly PublishedRun[],
+  { published, skipped, floor }: Runs,
 ): Promise<number[]> {
   const newest = published.at(-1)?.run ?? 0;
   const rows = await warehouse.query<{ run: number | string }>(
-    `SELECT DISTINCT run FROM ${tables.batch}
-WHERE level >= ${BatchLevel.grain} AND run < {newest:UInt64} AND run NOT IN (
-  SELECT run FROM ${tables.batch} WHERE level = ${BatchLevel.pointer}
-)`,
+    `SELECT DISTINCT run FROM ${tables.batch} WHERE ${computedRows} AND run < {newest:UInt64}`,
     { params: { newest } },
   );
-  return rows.map((row) => Number(row.run));
+  const pointers = new Set(published.map(({ run }) => run));
+  const below = new Set(skipped);
+  return rows.map((row) => Number(row.run))
+    .filter((run) => !pointers.has(run) && (run >= floor || below.has(run)));
 }

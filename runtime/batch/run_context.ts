@@ -18,6 +18,8 @@ export interface BatchSettings {
   readonly maxThreads?: number;
   /** The longest that a reader may hold a published run, in milliseconds. Default 300,000. */
   readonly maxQueryMs?: number;
+  /** Newest runs whose claims and history are kept. Default 1,000. */
+  readonly runsKept?: number;
 }
 
 /** What the steps of one run share. */

@@ -159,7 +159,8 @@ async function openOver(
     horizon,
     currentLogId: () => log.id,
     speedWholeFromMs: () => wholeFromMs(speed, tables),
-    settings: { memoryLimitBytes: config.memoryLimitBytes },
+    settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
+    problems: parts.problems,
   });
   const retention = new Retention({ ...parts, log, tables, speed, archiver, archive, membership });
   const isOurTurn = () => membership.assignment().batch;

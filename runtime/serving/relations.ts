@@ -9,6 +9,7 @@ import {
   dayRowsWhere,
   mergedMeasures,
   type PluginTables,
+  pointerSql,
   type RunSql,
   SpeedKind,
 } from "../tables.ts";
@@ -22,7 +23,11 @@ export interface RelationView {
 
 /** The pointer of {@link scalarRun}, as the views name it. */
 const published = "published";
-const viewRun: RunSql = { run: `${published}.1`, fullRun: `${published}.2` };
+const viewRun: RunSql = {
+  run: `${published}.1`,
+  fullRun: `${published}.2`,
+  skipped: `${published}.4`,
+};
 
 /** The relation of the merged layer. */
 export const mergedRelation = ({ name, merged }: Plugin): Relation =>
@@ -50,10 +55,10 @@ const view = (name: string, select: string): RelationView => ({
 
 const names = (columns: readonly { readonly name: string }[]) => columns.map(({ name }) => name);
 
-/** The newest pointer as one value, `(run, full_run, cut)`; (0, 0, {}) when there is none. */
+/** The newest pointer as one value, `(run, full_run, cut, skipped)`; zeros when there is none. */
 function scalarRun(tables: PluginTables): string {
-  return `WITH (SELECT tuple(max(run), argMax(full_run, run), argMax(cut, run)) ` +
-    `FROM ${tables.batch} WHERE level = ${BatchLevel.pointer}) AS ${published}\n`;
+  return `WITH (SELECT tuple(max(run), max(full_run), any(cut), groupArrayArray(skipped)) ` +
+    `FROM (${pointerSql(tables)})) AS ${published}\n`;
 }
 
 function streamSql(tables: PluginTables, logId: string): string {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { loadMutant } from "../support/parity/engine_modules.ts";
 import { checkParity, openLaboratory } from "../support/parity/law.ts";
-import { mutants } from "../support/parity/mutants.ts";
+import { claimBelowFloor, mutants } from "../support/parity/mutants.ts";
+import { openWarehouse } from "../support/batch_world.ts";
+import { pauseAt } from "../support/paused_process.ts";
 
 /** The most cases before a mutant counts as having survived. */
 const RUNS = 60;
@@ -30,4 +32,17 @@ describe("the law of parity fails on an engine with", () => {
       console.log(`  after ${found.numRuns} cases: ${String(found.errorInstance).slice(0, 160)}`);
     });
   }
+});
+
+describe("the law that a run's number is used once fails on an engine with", () => {
+  it(claimBelowFloor.name, async () => {
+    const { createBatchLayer } = await loadMutant("claim-below-floor", claimBelowFloor.patches);
+    const warehouse = await openWarehouse();
+    try {
+      const { paused, others } = await pauseAt("runs", warehouse, createBatchLayer, 1);
+      expect(others.map(({ run }) => run)).toContain(paused.run);
+    } finally {
+      await warehouse.close();
+    }
+  });
 });

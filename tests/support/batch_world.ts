@@ -118,10 +118,10 @@ export function memoryStore(): ObjectStore & { readonly objects: Map<string, Uin
     },
     get: (name) => Promise.resolve(objects.get(name) ?? null),
     async *list(prefix, after = ""): AsyncIterable<ObjectInfo> {
-      for (const name of [...objects.keys()].sort()) {
-        if (name.startsWith(prefix) && name > after) {
-          yield { name, sizeBytes: objects.get(name)!.length };
-        }
+      const names = [...objects.keys()].filter((name) => name.startsWith(prefix) && name > after);
+      for (const name of names.sort()) {
+        const bytes = objects.get(name);
+        if (bytes !== undefined) yield { name, sizeBytes: bytes.length };
       }
     },
     remove(name) {
@@ -246,8 +246,9 @@ export class BatchWorld {
   layer(
     plugins: readonly BatchPlugin[],
     more: Partial<Parameters<typeof createBatchLayer>[0]> = {},
+    create: typeof createBatchLayer = createBatchLayer,
   ): BatchLayer {
-    return createBatchLayer({
+    return create({
       schema: plays,
       plugins,
       archive: this.archive(),
