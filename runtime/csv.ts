@@ -16,6 +16,16 @@ export function csvLine(values: readonly unknown[]): string {
   return `${values.length === 1 && line === "" ? '""' : line}\r\n`;
 }
 
+/**
+ * The last line of CSV that has fewer rows than there are: one cell that begins with `#`. A file that
+ * was saved keeps it, while headers are lost.
+ *
+ * @param how how to get the others, such as `ask for them with after=abc`; null when there is no way.
+ */
+export function moreRowsLine(how: string | null): string {
+  return csvLine([`# There are more rows${how === null ? "" : `: ${how}`}`]);
+}
+
 function cell(value: unknown): string {
   const text = value === null || value === undefined
     ? ""

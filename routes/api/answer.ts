@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { moreRowsLine } from "../../runtime/csv.ts";
 import { csvOf } from "./csv.ts";
 import { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";
@@ -10,7 +11,7 @@ import type { Route } from "./route.ts";
 const JSON_TYPE = "application/json";
 const CSV_TYPE = "text/csv";
 
-/** The header of CSV that has fewer rows than there were: it has no place for a `truncated`. */
+/** The header of CSV that has fewer rows than there are; its last line says so too. */
 export const TRUNCATED_HEADER = "x-twofold-truncated";
 
 /** The header of CSV whose answer has problems: their codes, with commas between. */
@@ -62,13 +63,9 @@ export function answerOf(c: Context, route: Route, value: unknown): Response {
     "content-type": format === "csv" ? `${CSV_TYPE}; charset=utf-8` : `${JSON_TYPE}; charset=utf-8`,
   });
   if (route.table !== null) headers.set("vary", "Accept");
-  const { next, truncated, problems = [] } = value as {
-    next?: string | null;
-    truncated?: boolean;
-    problems?: readonly { readonly code: string }[];
-  };
-  if (format === "csv" && typeof next === "string") headers.set("link", linkTo(c, next));
-  if (format === "csv" && truncated === true) headers.set(TRUNCATED_HEADER, "true");
+  const { next = null, problems = [] } = value as Shown;
+  if (format === "csv" && next !== null) headers.set("link", linkTo(c, next));
+  if (format === "csv" && isCut(value as Shown)) headers.set(TRUNCATED_HEADER, "true");
   if (format === "csv" && problems.length > 0) {
     headers.set(PROBLEMS_HEADER, [...new Set(problems.map(({ code }) => code))].join(", "));
   }
@@ -81,10 +78,27 @@ export function answerOf(c: Context, route: Route, value: unknown): Response {
   return new Response(encoded(c, body, headers), { headers });
 }
 
+/** What JSON has beside the rows, and CSV tells by headers. */
+interface Shown {
+  readonly next?: string | null;
+  readonly truncated?: boolean;
+  readonly problems?: readonly { readonly code: string }[];
+}
+
+const isCut = ({ next = null, truncated = false }: Shown) => next !== null || truncated;
+
+/** A table as CSV, which says where it ends before the last row. */
+function csvText(route: Route, value: object): string {
+  const text = csvOf(route.table!(value));
+  const { next = null } = value as Shown;
+  if (!isCut(value)) return text;
+  return text + moreRowsLine(next === null ? null : `ask for them with after=${next}`);
+}
+
 function bodyOf(route: Route, format: "json" | "csv", value: object): Body {
   const known = bodies[format].get(value);
   if (known !== undefined) return known;
-  const text = format === "csv" ? csvOf(route.table!(value)) : jsonText(value);
+  const text = format === "csv" ? csvText(route, value) : jsonText(value);
   const hash = createHash("sha256").update(text).digest("base64url").slice(0, 22);
   const body = { bytes: new TextEncoder().encode(text), etag: `W/"${hash}"`, gzip: null };
   bodies[format].set(value, body);

@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import { UserError } from "../errors.ts";
 import type { AnswerColumn } from "../services.ts";
 import { openTarget } from "./open_target.ts";
-import { rowFormat, RowWriter } from "./rows.ts";
+import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";
 import { counted } from "./text.ts";
 import { inputStream } from "./text_input.ts";
 import type { World } from "./world.ts";
@@ -26,7 +26,13 @@ export async function catalogsCommand(flags: Flags, config: Config, world: World
   try {
     const catalogs = await target.catalogs.list(world.stop);
     const writer = new RowWriter({
-      ...{ columns: LIST_COLUMNS, format, terminal: world.out, name: "catalogs" },
+      ...{
+        columns: LIST_COLUMNS,
+        format,
+        terminal: world.out,
+        notices: world.err,
+        name: "catalogs",
+      },
     });
     writer.write(catalogs.map((catalog) => ({
       ...catalog,
@@ -54,14 +60,16 @@ export async function catalogCommand(
     let page = await target.catalogs.get(name, { search, keys, limit }, world.stop);
     const { catalog, columns } = page;
     const beside = { catalog, columns, next: whole ? null : page.next };
-    const writer = new RowWriter({ columns, format, terminal: world.out, beside });
+    const writer = new RowWriter({
+      ...{ columns, format, terminal: world.out, notices: world.err, beside },
+    });
     writer.write(page.items);
     while (whole && page.next !== null && !world.out.closed) {
       const query = { search, keys, limit, after: page.next };
       page = await target.catalogs.get(name, query, world.stop);
       writer.write(page.items);
     }
-    writer.end();
+    writer.end(beside.next === null ? null : MORE_BY_FLAGS);
     return 0;
   } finally {
     await target.close();

@@ -34,10 +34,11 @@ export async function deadLettersCommand(
     const { items, next } = await target.deadLetters.list(query, world.stop);
     const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
     const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, beside: { next }, name: "dead_letters" },
+      ...{ columns, format, terminal: world.out, notices: world.err },
+      ...{ beside: { next }, name: "dead_letters" },
     });
     writer.write(format === "table" ? items.map(tableRow) : items.map((item) => ({ ...item })));
-    writer.end();
+    writer.end(next === null ? null : "--limit shows more of them");
     return 0;
   } finally {
     await target.close();

@@ -3,7 +3,7 @@ import { UserError } from "../errors.ts";
 import type { MetricAnswer, MetricQuery } from "../services.ts";
 import type { GivenFlags } from "./command_line.ts";
 import { openTarget } from "./open_target.ts";
-import { rowFormat, RowWriter } from "./rows.ts";
+import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";
 import { paint } from "./text.ts";
 import type { World } from "./world.ts";
 
@@ -25,19 +25,18 @@ export async function queryCommand(
     const first = await target.query(metric, query, world.stop);
     const { columns, rows: _, next, ...about } = first;
     const beside = { ...about, columns, next: flags.all === true ? null : next };
-    const writer = new RowWriter({ columns, format, terminal: world.out, beside });
+    const writer = new RowWriter({
+      ...{ columns, format, terminal: world.out, notices: world.err, beside },
+    });
     let page: MetricAnswer = first;
     writer.write(page.rows);
     while (flags.all === true && page.next !== null && !world.out.closed) {
       page = await target.query(metric, { ...query, after: page.next }, world.stop);
       writer.write(page.rows);
     }
-    writer.end();
+    writer.end(beside.next === null ? null : MORE_BY_FLAGS);
     for (const { message, since } of page.problems) {
       world.err.write(`${paint(world.err, "yellow", "Problem")} since ${since}: ${message}\n`);
-    }
-    if (page.next !== null && flags.all !== true && format === "table") {
-      world.err.write("There are more rows: --all shows them, --limit more of them.\n");
     }
     return 0;
   } finally {

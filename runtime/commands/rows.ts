@@ -1,5 +1,5 @@
 /** Rows as a table for people, as JSON or as CSV. */
-import { csvLine } from "../csv.ts";
+import { csvLine, moreRowsLine } from "../csv.ts";
 import { UserError } from "../errors.ts";
 import type { AnswerColumn } from "../services.ts";
 import { Table } from "./table.ts";
@@ -8,6 +8,9 @@ import type { Terminal } from "./world.ts";
 
 /** How rows are written. */
 export type RowFormat = "table" | "json" | "csv";
+
+/** The flags that show more rows, where a command has both. */
+export const MORE_BY_FLAGS = "--all shows them, --limit more of them";
 
 /** A row by column. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -32,6 +35,8 @@ export interface RowWriterOptions {
   readonly columns: readonly AnswerColumn[];
   readonly format: RowFormat;
   readonly terminal: Terminal;
+  /** Where it is told that there are more rows. */
+  readonly notices: Terminal;
   /** json only: what stands beside the rows. */
   readonly beside?: Row;
   /** json only: what the rows are called. Default `rows`. */
@@ -73,12 +78,20 @@ export class RowWriter {
     this.#rows += rows.length;
   }
 
-  /** Ends the document; for a table without rows that is all it says. */
-  end(): void {
-    const { format, terminal } = this.#options;
+  /**
+   * Ends the document; for a table without rows that is all it says.
+   *
+   * @param more where there are more rows: which flags show them. A table and CSV say so.
+   */
+  end(more: string | null = null): void {
+    const { format, terminal, notices } = this.#options;
     if (format === "json") terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : "\n"}]}\n`);
-    else if (this.#rows > 0) return;
-    else terminal.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
+    else if (this.#rows === 0) {
+      terminal.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
+    }
+    if (more === null || format === "json") return;
+    if (format === "csv") terminal.write(moreRowsLine(more));
+    notices.write(`There are more rows: ${more}.\n`);
   }
 
   /** What stands before the first row. */

@@ -22,13 +22,11 @@ export async function sqlCommand(
     const answer = await target.sql.query(sql, { limit, signal: world.stop });
     const { columns, rows, ...beside } = answer;
     const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, beside: { columns, ...beside } },
+      ...{ columns, format, terminal: world.out, notices: world.err },
+      beside: { columns, ...beside },
     });
     writer.write(rows);
-    writer.end();
-    if (answer.truncated && format !== "json") {
-      world.err.write(`There are more than ${rows.length} rows: --limit shows more of them.\n`);
-    }
+    writer.end(answer.truncated ? "--limit shows more of them" : null);
     return 0;
   } finally {
     await target.close();

@@ -145,13 +145,13 @@ describe("POST /api/v1/sql", () => {
 });
 
 describe("POST /api/v1/sql as CSV", () => {
-  const told: readonly [truncated: boolean, header: string | null][] = [
-    [true, "true"],
-    [false, null],
+  const told: readonly [truncated: boolean, header: string | null, last: string][] = [
+    [true, "true", "# There are more rows\r\n"],
+    [false, null, ""],
   ];
   it.each(told)(
-    "tells by a header whether there were more rows: %s",
-    async (truncated, header) => {
+    "says by a header and a last line whether there were more rows: %s",
+    async (truncated, header, last) => {
       const columns = [{ name: "one", type: "UInt8" }];
       const answer = { columns, rows: [{ one: 1 }], truncated, seconds: 0 };
       const { ask } = api({ sql: { query: () => Promise.resolve(answer) } });
@@ -160,7 +160,8 @@ describe("POST /api/v1/sql as CSV", () => {
         headers: { "content-type": "application/json" },
       };
       const { response, text } = await ask("/api/v1/sql?format=csv", asking);
-      expect([response.headers.get("x-twofold-truncated"), text]).toEqual([header, "one\r\n1\r\n"]);
+      expect(response.headers.get("x-twofold-truncated")).toBe(header);
+      expect(text).toBe(`one\r\n1\r\n${last}`);
       const json = await ask("/api/v1/sql", asking);
       expect(json.response.headers.get("x-twofold-truncated")).toBe(null);
     },

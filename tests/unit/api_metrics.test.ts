@@ -96,15 +96,19 @@ describe("answers as CSV", () => {
     expect([status, body.field]).toEqual([400, "format"]);
   });
 
-  it("link to the next page", async () => {
+  it("link to the next page, and say in a header and a last line that there is one", async () => {
     const { serving } = fakeServices();
     const paged = { ...serving, query: () => Promise.resolve({ ...moviesAnswer, next: "abc" }) };
-    const { response } = await api({ serving: paged }).ask(
+    const { response, text } = await api({ serving: paged }).ask(
       "/api/v1/metrics/popular_movies?format=csv&limit=2",
     );
     expect(response.headers.get("link")).toBe(
       '</api/v1/metrics/popular_movies?format=csv&limit=2&after=abc>; rel="next"',
     );
+    expect(response.headers.get("x-twofold-truncated")).toBe("true");
+    expect(text).toBe(`${csv}# There are more rows: ask for them with after=abc\r\n`);
+    const whole = await api().ask("/api/v1/metrics/popular_movies?format=csv");
+    expect([whole.response.headers.get("x-twofold-truncated"), whole.text]).toEqual([null, csv]);
   });
 
   it("quote what has to be, and write lists", async () => {

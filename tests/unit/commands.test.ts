@@ -140,6 +140,21 @@ describe("query", () => {
     expect(ids).toEqual(Array.from({ length: 25_000 }, (_, i) => i));
   });
 
+  it("ends CSV that is not all with a line that says so", async () => {
+    const world = fakeWorld();
+    Object.assign(world.engine.serving, { query: pagedMetric(300).query });
+    const { out, err } = await run("query popular_movies --format csv --limit 10", world);
+    expect(out.split("\r\n").slice(-2)).toEqual([
+      '"# There are more rows: --all shows them, --limit more of them"',
+      "",
+    ]);
+    expect(err).toContain("There are more rows");
+    const other = fakeWorld();
+    Object.assign(other.engine.serving, { query: pagedMetric(300).query });
+    const whole = await run("query popular_movies --format csv --all", other);
+    expect(whole.out + whole.err).not.toContain("more rows");
+  });
+
   it("says that there is more, and stops asking when nobody reads", async () => {
     const world = fakeWorld();
     const { asked, query } = pagedMetric(300);
@@ -267,7 +282,7 @@ describe("sql", () => {
     const { code, out, err } = await run("sql - --limit 2", world);
     expect([code, asked]).toEqual([0, [["SELECT 1", 2]]]);
     expect(out).toBe("   n  t\n  12  –\n   7  a\n");
-    expect(err).toContain("There are more than 2 rows");
+    expect(err).toContain("There are more rows: --limit shows more of them.");
   });
 });
 
