@@ -46,9 +46,11 @@ if (import.meta.main) {
   let stale = false;
   for (const [name, text] of Object.entries(await pages())) {
     const path = resolve(root, name);
-    if (!Deno.args.includes("--check")) await Deno.writeTextFile(path, text);
-    else if (unformatted(await Deno.readTextFile(path)) !== unformatted(text)) {
-      console.error(`${name} is stale: deno run -A tools/write_command_docs.ts && deno fmt docs`);
+    if (!Deno.args.includes("--check")) {
+      await Deno.writeTextFile(path, text);
+      await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", path] }).output();
+    } else if (unformatted(await Deno.readTextFile(path)) !== unformatted(text)) {
+      console.error(`${name} is stale: deno run -A tools/write_command_docs.ts`);
       stale = true;
     }
   }
