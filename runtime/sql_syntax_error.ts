@@ -7,7 +7,7 @@ const NEAR_CHARACTERS = 40;
 
 /** Other faults that the parser names, and the words for them. */
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/Multi-statements are not allowed/, "expected one statement, got several"],
+  [/Multi-statements are not allowed/, "expected one statement; another begins"],
   [/Empty query/, "expected a statement, got none"],
   [/(string|identifier|quoted|comment)[^:]* is not closed/i, "a quote or a comment is not closed"],
   [/Unmatched parentheses/, "a bracket is not closed"],

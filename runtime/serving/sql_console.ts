@@ -1,7 +1,6 @@
 /**
- * SQL by people: one statement that reads, in the engine's read-only mode and within bounds. The
- * mode refuses writes, changes of settings and what reaches files or the network; a query is wrapped
- * as a subquery, so that nothing else than a SELECT can stand there.
+ * SQL by people: one statement that reads, within bounds. The engine's parser says what it calls and
+ * reads, and only what is on a list passes; it runs in the engine's read-only mode all the same.
  */
 import { BusyError, TwofoldError, UserError } from "../errors.ts";
 import type { Clock } from "../clock.ts";
@@ -10,7 +9,7 @@ import type { AnswerColumn, SqlAnswer, SqlConsole } from "../services.ts";
 import { Turns } from "../turns.ts";
 import { type Deadline, withDeadline } from "./deadline.ts";
 import { exactRow } from "./exact_rows.ts";
-import { type ReadStatement, readStatement, refused } from "./sql_statement.ts";
+import { readStatement, refused } from "./sql_statement.ts";
 
 /** Options of {@link createSqlConsole}. */
 export interface SqlConsoleOptions {
@@ -56,7 +55,6 @@ export function createSqlConsole(options: SqlConsoleOptions): SqlConsole {
   };
   return {
     async query(sql, { limit = DEFAULT_ROWS, signal } = {}) {
-      const statement = readStatement(sql);
       checkLimit(limit);
       here++;
       try {
@@ -66,7 +64,7 @@ export function createSqlConsole(options: SqlConsoleOptions): SqlConsole {
             clock,
             timeoutMs,
             signal,
-            (deadline) => run(options, statement, limit, deadline),
+            (deadline) => run(options, sql, limit, deadline),
           );
         } finally {
           turns.give();
@@ -88,7 +86,7 @@ function checkLimit(limit: number): void {
 
 async function run(
   options: SqlConsoleOptions,
-  statement: ReadStatement,
+  text: string,
   limit: number,
   { signal, expired }: Deadline,
 ): Promise<SqlAnswer> {
@@ -100,6 +98,7 @@ async function run(
     max_execution_time: timeoutMs / 1000,
   };
   try {
+    const statement = await readStatement(options.warehouse, text, signal);
     const read = statement.query ? readQuery : readLook;
     const { columns, lines } = await read(options, statement.sql, limit, { settings, signal });
     const types = columns.map(({ type }) => type);

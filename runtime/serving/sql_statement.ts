@@ -1,95 +1,110 @@
-/** A statement of people's SQL: read, refused where it has no place, and made ready to run. */
+/** A statement of people's SQL: read by the engine's parser, and refused where it is not allowed. */
 import { UserError } from "../errors.ts";
+import type { Warehouse } from "../ports.ts";
+import { type StatementFacts, statementFacts } from "../statement_facts.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "./sql_functions.ts";
 
 /** A statement that may run. */
 export interface ReadStatement {
+  /** As the engine writes it: what was checked is what runs. */
   readonly sql: string;
   /** Whether it is a query: it may stand as a subquery, and its result comes block by block. */
   readonly query: boolean;
 }
 
-const MAX_SQL_CHARACTERS = 100_000;
+const MAX_SQL_BYTES = 100_000;
 
-/**
- * Words that have no place in a statement, wherever they stand: functions that read files, ask the
- * network, wait, or tell the process's secrets. The read-only mode refuses table functions of this
- * kind by itself, but not these. A text or a column of such a name is refused with them: what is a
- * text and what is not is for the engine to say, and it must not differ from what is said here.
- */
-const forbiddenWords = new RegExp(
-  "\\b(" + [
-    ...["file", "filesystem\\w+", "addressTo\\w+", "catboost\\w+", "dictGet\\w*", "sleep\\w*"],
-    ...["ai(classify|embed|extract|generate|translate)", "getSetting\\w*", "getServerSetting"],
-    ...["getMergeTreeSetting", "getMacro", "getClientHTTPHeader", "logTrace", "eval", "executable"],
-    ...["merge", "mergeTree\\w+", "timeSeries\\w+", "prometheusQuery\\w*", "outfile", "settings"],
-    "system(?!\\.(tables|columns|parts|one|numbers|functions)\\b)",
-  ].join("|") + ")\\b",
-  "i",
+/** Tables of the engine's that may be read, beside those of our database. */
+const systemTables = new Set(
+  ["tables", "columns", "parts", "one", "numbers", "functions"].map((name) => `system.${name}`),
 );
-/** Ways of writing that could hide a word: here-documents, and escapes in quoted names. */
-const hiding = /\$\w*\$|[`"“‘][^`"]*\\/;
 
-const query = /^[\s(]*(select|with)\b/i;
-const name = '(?:\\w+|`\\w+`|"\\w+")';
-/** What may run beside a query. None of it names a table function, which could be asked for its columns. */
-const looks: readonly RegExp[] = [
-  /^explain\s+((ast|syntax|plan|pipeline|estimate|query\s+tree)\s+)?(\w+\s*=\s*\d+[\s,]+)*[\s(]*(select|with)\b/i,
-  /^show\s+(full\s+)?(databases|tables|columns|indexes|functions)\b/i,
-  new RegExp(`^show\\s+create\\s+((table|view)\\s+)?${name}(\\s*\\.\\s*${name})?$`, "i"),
-  new RegExp(`^desc(ribe)?\\s+(table\\s+)?${name}(\\s*\\.\\s*${name})?$`, "i"),
-  /^desc(ribe)?\s*\(\s*(select|with)\b/i,
-];
+/** The parser's names of statements that may run. */
+const kinds = new Set([
+  ...["SelectWithUnionQuery", "Explain", "DescribeQuery"],
+  ...["ShowTables", "ShowColumns", "ShowFunctions"],
+  ...["ShowCreateTableQuery", "ShowCreateViewQuery", "ExistsTableQuery", "ExistsViewQuery"],
+]);
+
+/** The parser's names of what they may consist of. */
+const parts = new Set([
+  ...kinds,
+  ...["SelectQuery", "SelectIntersectExceptQuery", "Subquery", "WithElement", "ExpressionList"],
+  ...["Identifier", "Literal", "Function", "Set", "Asterisk", "QualifiedAsterisk"],
+  ...["ColumnsRegexpMatcher", "ColumnsListMatcher", "QualifiedColumnsRegexpMatcher"],
+  ...["QualifiedColumnsListMatcher", "ColumnsTransformerList", "ColumnsExceptTransformer"],
+  ...["ColumnsReplaceTransformer", "ColumnsReplaceTransformer::Replacement"],
+  ...["ColumnsApplyTransformer", "TablesInSelectQuery", "TablesInSelectQueryElement"],
+  ...["TableExpression", "TableIdentifier", "TableJoin", "ArrayJoin", "SampleRatio"],
+  ...["OrderByElement", "InterpolateElement", "WindowListElement", "WindowDefinition"],
+]);
+
+const NAME = "(?:\\w+|`(?:[^`\\\\]|\\\\.)*`)";
+/**
+ * The parser does not list the parts of a SHOW. As the engine writes it, one may be these words and
+ * nothing else: a WHERE could call any function.
+ */
+const SHOW = new RegExp(
+  `^SHOW (?:EXTENDED )?(?:FULL )?(?:DATABASES|TABLES|COLUMNS|INDEXES|FUNCTIONS)` +
+    `(?: FROM ${NAME}(?:\\.${NAME})?){0,2}(?: (?:NOT )?I?LIKE '(?:[^'\\\\]|\\\\.)*')?` +
+    `(?: LIMIT \\d+)?$`,
+);
 
 /**
  * Reads a statement.
  *
- * @throws {UserError} when it is none, or one that has no place here.
+ * @throws {UserError} when it is none, or when it is not allowed; it names the part at fault.
  */
-export function readStatement(text: string): ReadStatement {
-  if (text.length > MAX_SQL_CHARACTERS) {
-    throw refused(`it must have at most ${MAX_SQL_CHARACTERS} characters, got ${text.length}`);
+export async function readStatement(
+  warehouse: Warehouse,
+  text: string,
+  signal: AbortSignal,
+): Promise<ReadStatement> {
+  const { length } = new TextEncoder().encode(text);
+  if (length > MAX_SQL_BYTES) {
+    throw refused(`it must have at most ${MAX_SQL_BYTES} bytes, got ${length}`);
   }
-  const found = forbiddenWords.exec(text);
-  if (found !== null) throw refused(`${found[0]} is not allowed here`);
-  if (hiding.test(text)) throw refused("here-documents and escapes in names are not allowed here");
-  const bare = withoutTexts(text);
-  const end = bare.search(/[;\s]*$/);
-  const statement = bare.slice(0, end).trimStart();
-  if (statement === "") throw refused("it is empty");
-  if (statement.includes(";")) throw refused("wanted one statement, got several");
-  if (/\bformat\s+\w+$/i.test(statement)) throw refused("its format is fixed");
-  const isQuery = query.test(statement);
-  if (!isQuery && !looks.some((look) => look.test(statement))) {
-    throw refused(
-      "wanted one SELECT, EXPLAIN of a SELECT, SHOW TABLES, COLUMNS or CREATE, DESCRIBE",
-    );
-  }
-  return { sql: text.slice(0, end), query: isQuery };
+  const facts = await statementFacts(warehouse, text, { signal }).catch((error) => {
+    throw error instanceof SyntaxError ? refused(error.message) : error;
+  });
+  const fault = faultOf(facts, warehouse.database);
+  if (fault !== null) throw refused(fault);
+  return { sql: facts.sql, query: facts.kind === "SelectWithUnionQuery" };
 }
 
 /** A statement that its author has to change. */
 export const refused = (why: string) =>
   new UserError(`Cannot run the SQL: ${why}`, { field: "sql" });
 
-/** What the engine reads as one piece: comments, texts, names in quotes; the first to begin counts. */
-const pieces = new RegExp(
-  [
-    ...[/--[^\n]*/, /#[! ][^\n]*/, /\/\*[\s\S]*?(?:\*\/|$)/],
-    ...[/'(?:[^'\\]|\\[\s\S]|'')*'?/, /‘[^’]*’?/],
-    ...[/"[^"]*"?/, /`[^`]*`?/, /“[^”]*”?/],
-  ].map(({ source }) => source).join("|"),
-  "g",
-);
+/** Why a statement is not allowed; null where it is. */
+function faultOf(facts: StatementFacts, database: string): string | null {
+  const { kind, nodes, sql } = facts;
+  const explains = kind !== "Explain" || nodes.includes("SelectWithUnionQuery");
+  if (!kinds.has(kind) || !explains || kind.startsWith("Show") && !isShow(sql, kind)) {
+    const begins = sql.length > 40 ? `${sql.slice(0, 40)}…` : sql;
+    return "expected one SELECT, EXPLAIN of a SELECT, DESCRIBE, EXISTS, SHOW CREATE, or SHOW of " +
+      `TABLES, COLUMNS, INDEXES, FUNCTIONS or DATABASES without WHERE; got "${begins}"`;
+  }
+  if (facts.output) return "FORMAT and INTO OUTFILE are not allowed";
+  if (facts.settings) return "SETTINGS are not allowed";
+  const tableFunction = facts.tableFunctions.find((name) => !isAllowedTableFunction(name));
+  if (tableFunction !== undefined) return `table function ${tableFunction} is not allowed`;
+  const unlisted = facts.functions.find((name) => !isAllowedFunction(name));
+  if (unlisted !== undefined) return `function ${unlisted} is unknown or not allowed`;
+  const table = [...facts.tables, ...facts.inNames].find((name) => !isAllowedTable(name, database));
+  if (table !== undefined) {
+    return `table ${table} is not allowed: a statement reads tables and views of ${database}, and ` +
+      [...systemTables].join(", ");
+  }
+  const part = nodes.find((node) => !parts.has(node));
+  return part === undefined ? null : `${part} is not allowed`;
+}
 
-/** The statement, as long as it is: blanks for comments, quotes for texts, no marks within names. */
-function withoutTexts(sql: string): string {
-  return sql.replace(pieces, (found) => {
-    if (/^['‘]/.test(found)) return "'".repeat(found.length);
-    if (/^["`“]/.test(found)) return found.replace(/[^\w"`]/g, "_");
-    if (found.startsWith("/*") && found.includes("/*", 2)) {
-      // The engine counts them, and ends the outer one elsewhere.
-      throw refused("comments within comments are not allowed here");
-    }
-    return " ".repeat(found.length);
-  });
+/** SHOW CREATE names its table, which is checked as every other. */
+function isShow(sql: string, kind: string): boolean {
+  return kind.startsWith("ShowCreate") || SHOW.test(sql);
+}
+
+function isAllowedTable(name: string, database: string): boolean {
+  return !name.includes(".") || name.startsWith(`${database}.`) || systemTables.has(name);
 }
