@@ -7,6 +7,9 @@ import type { Clock } from "./clock.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
 export type ProblemCode =
+  | "batch_failing"
+  | "batch_plugin_failing"
+  | "batch_upkeep_failing"
   | "catalog_outdated"
   | "drift"
   | "flush_failing"

@@ -87,18 +87,34 @@ export interface PartitionStatus {
   readonly error: string | null;
 }
 
+/** How the batch layer does for one plugin. */
+export interface PluginBatchStatus {
+  /** When the newest published run was published, ISO 8601; null before the first. */
+  readonly published: string | null;
+  /** Since when runs fail for this plugin, ISO 8601; null while they work. */
+  readonly failing_since: string | null;
+  /** Why they fail; null while they work. */
+  readonly error: string | null;
+}
+
 /** What one plugin looks like. */
 export interface PluginStatus {
   readonly plugin: string;
   readonly topic: string;
   readonly generation: string;
-  readonly state: "running" | "catching-up" | "failed";
+  /**
+   * `failed`: the speed layer cannot compute it; `batch-failing`: the speed layer can, the batch
+   * layer cannot.
+   */
+  readonly state: "running" | "catching-up" | "failed" | "batch-failing";
+  /** Why the speed layer cannot compute it; null while it can. */
   readonly error: string | null;
   /** Rows flushed since the start of the process. */
   readonly speed_rows: number;
   /** Newest published run, or null. */
   readonly run: number | null;
   readonly drift: number | null;
+  readonly batch: PluginBatchStatus;
 }
 
 /** The speed layer of one topic. */

@@ -127,7 +127,7 @@ ${pointReads}`;
 }
 
 /**
- * The newest published run: one row of `run`, `full_run`, `cut` and `skipped`, or none. Skipped are
+ * The newest published run: one row of `run`, `full_run`, `cut`, `published` (when) and `skipped`, or none. Skipped are
  * the numbers from the full run on that were claimed and never published: their rows count nowhere.
  * From the floor on they are the numbers without a pointer; below it, where pointers are removed,
  * they have rows of their own. One scan sees both, so a floor is never seen without its rows.
@@ -142,9 +142,10 @@ export function pointerSql(tables: PluginTables): string {
       bitmapBuild(range(greatest(full_run, maxIf(number, kind = ${floor})), run + 1)),
       groupBitmapStateIf(number, ${pointers})
     )
-  )) AS skipped
+  )) AS skipped, maxIf(at, ${pointers}) AS published
 FROM (
-  SELECT level AS kind, run AS number, full_run AS of_full, cut AS of_cut FROM ${tables.batch}
+  SELECT level AS kind, run AS number, full_run AS of_full, cut AS of_cut, bucket AS at
+  FROM ${tables.batch}
   WHERE level IN (${pointer}, ${skipped}, ${floor})
 ) HAVING countIf(${pointers}) > 0`;
 }

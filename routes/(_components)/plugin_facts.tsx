@@ -1,5 +1,5 @@
 /** How a plugin stands, and what its author wrote. */
-import { figure, spanText } from "../../islands/(_parts)/figures.ts";
+import { figure, instantText, spanText } from "../../islands/(_parts)/figures.ts";
 import type { MetricInfo, PluginStatus, PluginText } from "../../runtime/services.ts";
 
 /** State, version, windows, run and drift in one line. */
@@ -13,6 +13,7 @@ export function PluginFacts({ info, state }: {
     ["Windows", spanText(info.window_seconds)],
     ["Grain", info.grain],
     ["Batch run", figure(state?.run)],
+    ["Published", instantText(state?.batch.published)],
     ["Drift", figure(state?.drift)],
     ["Rows flushed", figure(state?.speed_rows)],
   ];

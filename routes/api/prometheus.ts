@@ -152,6 +152,19 @@ function addPlugins(add: Add, plugins: Status["plugins"]): void {
     "Whether the plugin throws.",
     samples((p) => p.state === "failed" ? 1 : 0),
   );
+  const seconds = (iso: string | null) => iso === null ? null : Date.parse(iso) / 1000;
+  add(
+    "twofold_batch_failing_since_seconds",
+    "gauge",
+    "Since when batch runs fail for the plugin, since 1970; absent while they work.",
+    samples((p) => seconds(p.batch.failing_since)),
+  );
+  add(
+    "twofold_batch_published_timestamp_seconds",
+    "gauge",
+    "When the newest run of the plugin was published, since 1970.",
+    samples((p) => seconds(p.batch.published)),
+  );
   add(
     "twofold_plugin_drift",
     "gauge",

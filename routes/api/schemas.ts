@@ -209,11 +209,25 @@ export const pluginStatus = named(
     plugin: z.string(),
     topic: z.string(),
     generation: z.string(),
-    state: z.enum(["running", "catching-up", "failed"]),
-    error: z.string().nullable(),
+    state: z.enum(["running", "catching-up", "failed", "batch-failing"]).meta({
+      description:
+        "failed: the speed layer cannot compute it; batch-failing: the batch layer cannot",
+    }),
+    error: z.string().nullable().meta({ description: "Why the speed layer cannot compute it" }),
     speed_rows: count("Rows flushed since the start"),
     run: z.number().int().nullable().meta({ description: "Newest published run" }),
     drift: z.number().nullable(),
+    batch: z.object({
+      published: z.string().nullable().meta({
+        description: "When the newest run was published (ISO 8601, UTC); null before the first",
+        format: "date-time",
+      }),
+      failing_since: z.string().nullable().meta({
+        description: "Since when runs fail for it (ISO 8601, UTC); null while they work",
+        format: "date-time",
+      }),
+      error: z.string().nullable().meta({ description: "Why runs fail" }),
+    }),
   }),
 );
 /** A plugin with its texts. */

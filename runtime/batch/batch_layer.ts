@@ -5,6 +5,7 @@ import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
 import type { BatchLayer, BatchRun } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
+import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
 import type { SpeedFacts } from "./drift.ts";
 import { PluginRunner } from "./plugin_run.ts";
@@ -36,23 +37,33 @@ export interface BatchLayerOptions {
    */
   readonly speedWholeFromMs?: () => Promise<number | null>;
   readonly settings: BatchSettings;
-  /** Told of faults beside the runs. Default: nobody. */
+  /** Where failures stand until a run works. Default: nowhere. */
   readonly problems?: ProblemSink;
+}
+
+/** A batch layer that runs in this process. */
+export interface LocalBatchLayer extends BatchLayer {
+  /**
+   * Notes the newest published run of a plugin, whichever process published it: what failed here
+   * before that run works again.
+   */
+  published(plugin: string, run: number): void;
 }
 
 /**
  * Creates the batch layer of one topic. Any number of them, in any number of processes, may run over
  * one store and warehouse.
  */
-export function createBatchLayer(options: BatchLayerOptions): BatchLayer {
+export function createBatchLayer(options: BatchLayerOptions): LocalBatchLayer {
   return new TopicBatchLayer(options);
 }
 
-class TopicBatchLayer implements BatchLayer {
+class TopicBatchLayer implements LocalBatchLayer {
   readonly #options: BatchLayerOptions;
   readonly #claims: Claims;
   readonly #runners: readonly PluginRunner[];
   readonly #history: HistoryPurge;
+  readonly #health: BatchHealth;
   /** Settles when the runs that were asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
@@ -62,6 +73,8 @@ class TopicBatchLayer implements BatchLayer {
     const { schema, plugins, warehouse, store, clock } = options;
     this.#options = options;
     this.#claims = new Claims(store, schema.topic);
+    const nowhere = { set: () => {}, clear: () => {} };
+    this.#health = new BatchHealth(schema.topic, options.problems ?? nowhere);
     this.#runners = plugins.map((plugin) => {
       const publisher = new Publisher(warehouse, store, plugin.tables, clock);
       return new PluginRunner(plugin, publisher, clock, speedFacts(options));
@@ -89,6 +102,9 @@ class TopicBatchLayer implements BatchLayer {
       this.#running++;
       try {
         return await this.#run(options.full ?? false, options.signal);
+      } catch (error) {
+        if (!options.signal?.aborted) this.#health.runFailed(error);
+        throw error;
       } finally {
         this.#running--;
         this.#ended++;
@@ -96,6 +112,10 @@ class TopicBatchLayer implements BatchLayer {
     });
     this.#queue = run.catch(() => {});
     return run;
+  }
+
+  published(plugin: string, run: number): void {
+    this.#health.seen(plugin, run);
   }
 
   async history(limit: number): Promise<BatchRun[]> {
@@ -107,7 +127,10 @@ class TopicBatchLayer implements BatchLayer {
     // Pointers first: every published run then has a lower number than the one to be claimed.
     const standings = await this.#standings();
     const claim = await claimRun(this.#claims, archive, standings, full, clock.now());
-    if (claim === null) return null;
+    if (claim === null) {
+      this.#health.runWorked();
+      return null;
+    }
     const { run, cut } = claim;
     const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
     const steps = await planSteps(archive, standings, cut, full);
@@ -131,12 +154,25 @@ class TopicBatchLayer implements BatchLayer {
     }
   }
 
+  /**
+   * What readers see of each plugin. A plugin for which that cannot be found takes no part in the
+   * run; the others do.
+   *
+   * @throws what failed, when it failed for every plugin.
+   */
   async #standings(): Promise<Standing[]> {
     const standings: Standing[] = [];
+    const failed: { readonly plugin: string; readonly error: unknown }[] = [];
     for (const { plugin, publisher } of this.#runners) {
-      await this.#options.warehouse.command(createBatchTable(plugin.tables));
-      standings.push({ plugin, pointer: await publisher.recover() });
+      try {
+        await this.#options.warehouse.command(createBatchTable(plugin.tables));
+        standings.push({ plugin, pointer: await publisher.recover() });
+      } catch (error) {
+        failed.push({ plugin: plugin.tables.plugin.name, error });
+      }
     }
+    if (standings.length === 0 && failed.length > 0) throw failed[0].error;
+    for (const { plugin, error } of failed) this.#health.partFailed(null, plugin, error);
     return standings;
   }
 
@@ -150,6 +186,7 @@ class TopicBatchLayer implements BatchLayer {
     try {
       const repeats = await findRepeats(context, daysOf(steps)).catch(asError);
       for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
+      if (!context.signal?.aborted) this.#health.partsEnded(context.run, parts);
     } finally {
       await dropScratch(context);
     }

@@ -1,7 +1,13 @@
 import type { Role } from "../config.ts";
 import type { Cut } from "../frontier.ts";
-import type { ProblemReport, Problems } from "../problems.ts";
-import type { BatchRun, PartitionStatus, PluginStatus, Status } from "../services.ts";
+import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
+import type {
+  BatchRun,
+  PartitionStatus,
+  PluginBatchStatus,
+  PluginStatus,
+  Status,
+} from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
 import type { LastKnown } from "./last_known.ts";
@@ -62,7 +68,7 @@ function newestRun(
 async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
-  const none: Published = { run: null, cut: {} };
+  const none: Published = { run: null, cut: {}, published: null };
   const [published, bounds, archived, newest] = await Promise.all([
     Promise.all(
       plugins.map((tables) =>
@@ -80,7 +86,7 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const cut = lowest(topic, published.map(({ cut }) => cut));
   return {
     partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
-    plugins: pluginsOf(topic, published.map(({ run }) => run?.run ?? null), newest),
+    plugins: pluginsOf(topic, published, newest, parts.problems),
   };
 }
 
@@ -123,23 +129,51 @@ function partitionsOf(
 
 function pluginsOf(
   topic: TopicRuntime,
-  runs: readonly (number | null)[],
+  runs: readonly Published[],
   [newest]: readonly BatchRun[],
+  problems: Problems,
 ): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
     const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;
+    const { run, published } = runs[i];
+    if (run !== null) topic.batch.published(plugin.name, run.run);
+    const batch = batchOf(plugin.name, topic.schema.topic, published, problems);
+    const running = batch.failing_since !== null
+      ? "batch-failing"
+      : catchingUp
+      ? "catching-up"
+      : "running";
     return {
       plugin: plugin.name,
       topic: topic.schema.topic,
       generation,
-      state: error !== null ? "failed" : catchingUp ? "catching-up" : "running",
+      state: error !== null ? "failed" : running,
       error,
       speed_rows: rows,
-      run: runs[i],
+      run: run?.run ?? null,
       drift: newest?.plugins.find((run) => run.plugin === plugin.name)?.drift ?? null,
+      batch,
     };
   });
+}
+
+/** Problems that keep the batch layer from publishing a plugin. */
+const BATCH_FAILURES: ReadonlySet<ProblemCode> = new Set(["batch_failing", "batch_plugin_failing"]);
+
+function batchOf(
+  plugin: string,
+  topic: string,
+  published: string | null,
+  problems: Problems,
+): PluginBatchStatus {
+  const failures = problems.concerning(plugin, topic)
+    .filter(({ code }) => BATCH_FAILURES.has(code));
+  return {
+    published,
+    failing_since: failures.map(({ since }) => since).sort()[0] ?? null,
+    error: failures.map(({ message }) => message).join("; ") || null,
+  };
 }
 
 const unreachedProblem = (part: string, error: string): ProblemReport => ({

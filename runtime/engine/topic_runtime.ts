@@ -5,7 +5,7 @@ import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
-import { createBatchLayer } from "../batch/batch_layer.ts";
+import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
@@ -15,7 +15,6 @@ import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
-import type { BatchLayer } from "../services.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
@@ -50,7 +49,7 @@ export interface TopicRuntime {
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
   readonly pacemaker: Pacemaker;
-  readonly batch: BatchLayer;
+  readonly batch: LocalBatchLayer;
   /** How far the log is archived, by whichever process. */
   archived(): Promise<Cut>;
   /** Runs everything until `signal` aborts. */
@@ -178,16 +177,16 @@ async function openOver(
     batch,
     archived,
     async run(signal) {
-      const onError = (error: unknown) => onProblem(`batch run of ${schema.topic} failed`, error);
       // Claims keep two runs at once from crossing; that there is one at a time only saves work.
       const runInTurn = async () => {
         if (isOurTurn()) await batch.run({ signal });
       };
-      const batchRuns = firstRun({ log, archived, isOurTurn, clock }, signal).then(runInTurn).catch(
-        (error) => {
-          if (!signal.aborted) onError(error);
-        },
-      ).then(() => runOnSchedule(runInTurn, config.batchSchedule, clock, signal, onError));
+      // What fails stands as a problem of the batch layer; when the archive cannot be asked for the
+      // first run, the run itself fails by the same cause.
+      const survived = () => {};
+      const batchRuns = firstRun({ log, archived, isOurTurn, clock }, signal).catch(survived)
+        .then(runInTurn).catch(survived)
+        .then(() => runOnSchedule(runInTurn, config.batchSchedule, clock, signal, survived));
       const leave = new AbortController();
       const member = membership.run(leave.signal, () => speed.progress());
       await Promise.all([

@@ -72,7 +72,7 @@ export class MetricSource {
 
   /** The run to read, and its cut. @throws NotReadyError where events would be missing. */
   async asOf(layer: Layer, signal: AbortSignal): Promise<Published> {
-    if (layer === "speed") return { run: null, cut: {} };
+    if (layer === "speed") return { run: null, cut: {}, published: null };
     const published = await this.published(signal);
     if (layer === "merged") this.#refuseGap(published.cut);
     return published;

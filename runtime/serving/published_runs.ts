@@ -11,6 +11,8 @@ export interface Published {
   /** Null when none is published. */
   readonly run: PublishedRun | null;
   readonly cut: Cut;
+  /** When it was published, ISO 8601; null when none is. */
+  readonly published: string | null;
 }
 
 /** Options of {@link PublishedRuns}. */
@@ -50,6 +52,7 @@ interface PointerRow {
   readonly full_run: number | string;
   readonly skipped: readonly (number | string)[];
   readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly published: string;
 }
 
 async function readPointer(
@@ -58,8 +61,8 @@ async function readPointer(
   signal: AbortSignal,
 ): Promise<Published> {
   const rows = await warehouse.query<PointerRow>(pointerSql(tables), { signal });
-  if (rows.length === 0) return { run: null, cut: {} };
-  const [{ run, full_run, cut, skipped }] = rows;
+  if (rows.length === 0) return { run: null, cut: {}, published: null };
+  const [{ run, full_run, cut, skipped, published }] = rows;
   const numbers = { run: Number(run), fullRun: Number(full_run), skipped: skipped.map(Number) };
-  return { run: numbers, cut: cutOfRow(cut) };
+  return { run: numbers, cut: cutOfRow(cut), published };
 }

@@ -1,5 +1,5 @@
 /** A world for the batch layer: a warehouse, a store in memory and an archive held in a table. */
-import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
+import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { type Cut, cutOfRow } from "../../runtime/frontier.ts";
@@ -11,7 +11,6 @@ import type {
   ObjectStore,
   Warehouse,
 } from "../../runtime/ports.ts";
-import type { BatchLayer } from "../../runtime/services.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -163,6 +162,7 @@ export class BatchWorld {
   readonly store = memoryStore();
   readonly clock = new ManualClock();
   readonly manifests: Manifest[] = [];
+  readonly topic = plays.topic;
   readonly #archiveTable: string;
 
   private constructor(readonly warehouse: Warehouse, table: string) {
@@ -247,7 +247,7 @@ export class BatchWorld {
     plugins: readonly BatchPlugin[],
     more: Partial<Parameters<typeof createBatchLayer>[0]> = {},
     create: typeof createBatchLayer = createBatchLayer,
-  ): BatchLayer {
+  ): LocalBatchLayer {
     return create({
       schema: plays,
       plugins,

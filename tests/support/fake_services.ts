@@ -94,6 +94,7 @@ export const someStatus: Status = {
   plugins: [{
     ...{ plugin: "popular_movies", topic: "movies", generation: "v1_x", state: "running" },
     ...{ error: null, speed_rows: 10, run: 3, drift: 0 },
+    batch: { published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
   }],
 };
 

@@ -111,6 +111,7 @@ export const fakeStatus: Status = {
     speed_rows: 42,
     run: 7,
     drift: 0,
+    batch: { published: "2026-01-01T00:00:01.000Z", failing_since: null, error: null },
   }],
 };
 

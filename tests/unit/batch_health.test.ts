@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { TwofoldError } from "../../runtime/errors.ts";
+import type { ArchiveReader, Warehouse } from "../../runtime/ports.ts";
+import { type Problem, Problems } from "../../runtime/problems.ts";
+import {
+  batchPlugin,
+  BatchWorld,
+  openWarehouse,
+  totalsPlugin,
+  totalsSql,
+  usersPlugin,
+  usersSql,
+} from "../support/batch_world.ts";
+
+const LOG = "local-1";
+const event = { id: "e", ms: Date.parse("2013-07-20T00:00:00Z"), user: 1, movie: 1, duration: 1 };
+const broken = usersSql.replace("count() * one", "count() + throwIf(1, 'broken on purpose')");
+
+/** Problems that stand, and each change as the log shows it. */
+function registry(world: BatchWorld) {
+  const changes: string[] = [];
+  const problems = new Problems(world.clock, ({ code, subject }, stands) => {
+    changes.push(`${stands ? "+" : "-"} ${code}, ${subject}`);
+  });
+  const standing = () => problems.standing().map(({ code, subject }) => [code, subject]);
+  return { problems, changes, standing };
+}
+
+describe("what fails in the batch layer", () => {
+  let warehouse: Warehouse;
+  beforeAll(async () => {
+    warehouse = await openWarehouse();
+  });
+  afterAll(() => warehouse.close());
+
+  it("is a problem of the plugin alone, told once, until a run works", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, changes } = registry(world);
+    const good = batchPlugin(totalsPlugin, totalsSql, 31);
+    const layer = world.layer([batchPlugin(usersPlugin, broken, 31), good], { problems });
+    await world.append(LOG, 0, [event]);
+    const { since } = (await layer.run(), problems.standing()[0]);
+    world.clock.ms += 60_000;
+    await layer.run();
+    const [problem] = problems.standing() as [Problem];
+    expect(problem).toMatchObject({ code: "batch_plugin_failing", plugin: "users", since });
+    expect(problem.message).toContain("broken on purpose");
+    expect(problems.concerning("totals", "plays")).toEqual([]);
+    await world.layer([batchPlugin(usersPlugin, usersSql, 32), good], { problems }).run();
+    expect(problems.standing()).toEqual([]);
+    expect(changes.map((line) => line[0])).toEqual(["+", "-"]);
+  });
+
+  it("is one problem of the topic when it fails every plugin alike", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const plugins = [
+      batchPlugin(usersPlugin, usersSql, 33),
+      batchPlugin(totalsPlugin, totalsSql, 33),
+    ];
+    await world.append(LOG, 0, [event]);
+    const archive: ArchiveReader = { ...world.archive(), relation: () => "nowhere" };
+    const run = await world.layer(plugins, { problems, archive }).run();
+    expect(run!.plugins.map(({ status }) => status)).toEqual(["failed", "failed"]);
+    expect(standing()).toEqual([["batch_failing", world.topic]]);
+    expect(problems.concerning("users", world.topic)).toHaveLength(1);
+    await world.layer(plugins, { problems }).run();
+    expect(standing()).toEqual([]);
+  });
+
+  it.each(
+    [
+      ["claims", "list", new TypeError("the store is gone")],
+      ["the archive", "frontier", new TypeError("no manifest")],
+      ["the plan", "manifests", new TypeError("a manifest is missing")],
+    ] as [string, "list" | "frontier" | "manifests", Error][],
+  )("stands for the topic when %s cannot be read", async (_, call, fault) => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems } = registry(world);
+    const users = batchPlugin(usersPlugin, usersSql, 34 + call.length);
+    await world.append(LOG, 0, [event]);
+    const fail = () => {
+      throw fault;
+    };
+    const faulty = call === "list"
+      ? { store: { ...world.store, list: fail } }
+      : { archive: { ...world.archive(), [call]: fail } };
+    const layer = world.layer([users], { problems, ...faulty });
+    await expect(layer.run()).rejects.toBe(fault);
+    const [{ code, message, topic }] = problems.standing();
+    expect([code, topic]).toEqual(["batch_failing", world.topic]);
+    expect(message).toContain(fault.message);
+    await world.layer([users], { problems }).run();
+    expect(problems.standing()).toEqual([]);
+  });
+
+  it("says whether waiting helps", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems } = registry(world);
+    const fault = new TwofoldError("Cannot read it");
+    const archive = { ...world.archive(), frontier: () => Promise.reject(fault) };
+    await world.layer([batchPlugin(usersPlugin, usersSql, 46)], { problems, archive }).run()
+      .catch(() => {});
+    expect(problems.standing()[0].message).toMatch(/no new one succeeds until somebody mends this/);
+  });
+
+  it("leaves a plugin out whose publication cannot be read, and runs the others", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const plugins = [
+      batchPlugin(usersPlugin, usersSql, 47),
+      batchPlugin(totalsPlugin, totalsSql, 47),
+    ];
+    const layer = world.layer(plugins, { problems });
+    await world.append(LOG, 0, [event]);
+    await layer.run();
+    const successor = [...world.store.objects.keys()].find((name) =>
+      name.includes(`/successors/${plugins[0].tables.batch}/`)
+    )!;
+    const next = successor.replace("0000000000_0", "0000000001_0");
+    world.store.objects.set(next, new Uint8Array());
+    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    const run = await layer.run();
+    expect(run!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
+      ["totals", "published"],
+    ]);
+    expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
+    world.store.objects.delete(next);
+    await layer.run();
+    expect(standing()).toEqual([]);
+  });
+
+  it("is cleared by a run of another process, and by no older one", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const layer = world.layer([batchPlugin(usersPlugin, broken, 48)], { problems });
+    await world.append(LOG, 0, [event]);
+    const { run } = (await layer.run())!;
+    layer.published("users", run - 1);
+    layer.published("users", run);
+    expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
+    layer.published("users", run + 1);
+    expect(standing()).toEqual([]);
+  });
+
+  it("does not count a run that was told to stop", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems } = registry(world);
+    const stop = new AbortController();
+    const archive = { ...world.archive(), frontier: () => Promise.reject(stop.signal.reason) };
+    const layer = world.layer([batchPlugin(usersPlugin, usersSql, 49)], { problems, archive });
+    const run = layer.run({ signal: stop.signal });
+    stop.abort(new Error("stopping"));
+    await expect(run).rejects.toThrow("stopping");
+    expect(problems.standing()).toEqual([]);
+  });
+
+  it("after publication is a problem of upkeep that the next good run clears", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const users = batchPlugin(usersPlugin, usersSql, 50);
+    await world.append(LOG, 0, [event]);
+    const facts = {
+      problems,
+      currentLogId: () => LOG,
+      speedWholeFromMs: () => Promise.resolve(null),
+    };
+    const dropless: Warehouse = {
+      database: warehouse.database,
+      stream: (...args) => warehouse.stream(...args),
+      command: (...args) => warehouse.command(...args),
+      insert: (...args) => warehouse.insert(...args),
+      close: () => warehouse.close(),
+      query: (...args) =>
+        args[0].includes("AS seconds")
+          ? Promise.reject(new Error("rows stay"))
+          : warehouse.query(...args),
+    };
+    await world.layer([users], { ...facts, warehouse: dropless }).run();
+    expect(standing()).toEqual([["batch_upkeep_failing", "plugin users"]]);
+    await world.append(LOG, 0, [{ ...event, id: "g" }]);
+    await world.layer([users], facts).run();
+    expect(standing()).toEqual([]);
+  });
+});
