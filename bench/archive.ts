@@ -78,7 +78,7 @@ const archiver = new Archiver({
   log: long,
   store: await openLocalStore(folder),
   createDecoder: () => createDecoder(movieViewing),
-  encodeBlock: (topic, block) => encoder.encode(topic, block),
+  encodePart: (topic, part) => encoder.encode(topic, part),
   clock: systemClock,
 });
 let longestMs = 0;

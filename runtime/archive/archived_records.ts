@@ -4,13 +4,7 @@ import type { EventSchema } from "../events.ts";
 import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports.ts";
 import { archivedRanges, coveredFrom, rangesAt } from "./archived_ranges.ts";
 import { ArchivedSlice, type IdentityHash } from "./archived_slice.ts";
-import {
-  beforeFile,
-  deadLettersName,
-  filePrefix,
-  type ManifestKind,
-  manifestName,
-} from "./archive_names.ts";
+import { beforeFile, filePrefix, type ManifestKind, manifestName } from "./archive_names.ts";
 import { eventColumns, structureOf } from "./archive_relation.ts";
 import { ticksOf } from "./manifest.ts";
 import { ManifestChain } from "./manifest_chain.ts";
@@ -185,7 +179,7 @@ class ArchiveOfLog implements ArchivedRecords {
   /** The dead letters of a part as RowBinary. They stay in the files of their blocks. */
   async #deadLetters(part: ArchivePart): Promise<Uint8Array> {
     const { schema: { topic }, store, logId } = this.#options;
-    const { partition, kind } = part;
+    const { partition } = part;
     const manifests = part.manifests.filter(({ deadLetters }) => deadLetters > 0);
     if (manifests.length === 0) return new Uint8Array();
     const glob = `${topic}/dead_letters/${filePrefix(logId, partition)}*.parquet`;
@@ -194,9 +188,7 @@ class ArchiveOfLog implements ArchivedRecords {
     AND _file < '${beforeFile(logId, partition, end)}')`;
     return await this.#rows(part, {
       from: store.tableFunction(glob, structureOf(letterColumns)),
-      where: kind === "manifests"
-        ? isOneOf(manifests.map((manifest) => deadLettersName(topic, manifest)))
-        : `(${manifests.map(within).join(" OR ")})`,
+      where: `(${manifests.map(within).join(" OR ")})`,
       columns: ["offset", "append_time", "field", "reason", "value"],
       rows: manifests.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
       // What a dead process wrote of other bounds and without a manifest may be among the files.

@@ -17,8 +17,9 @@ import {
 } from "../ports.ts";
 import { soleMember } from "../sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
-import { type BlockRange, lostClaimName } from "./archive_names.ts";
-import { type BlockEncoder, type ClosedBlock, encodeBlock } from "./encode_block.ts";
+import { type BlockRange, lostClaimName, manifestName } from "./archive_names.ts";
+import { encodePart, type PartEncoder } from "./encode_block.ts";
+import { encodeManifest } from "./manifest.ts";
 import { OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
 import { claimRange } from "./range_claim.ts";
@@ -29,8 +30,10 @@ export interface ArchiverOptions {
   readonly log: EventLog;
   readonly store: ObjectStore;
   readonly createDecoder: () => Decoder;
-  /** Encodes closed blocks, which are its own from then on. Default: {@link encodeBlock}. */
-  readonly encodeBlock?: BlockEncoder;
+  /** Encodes parts of blocks, which are its own from then on. Default: {@link encodePart}. */
+  readonly encodePart?: PartEncoder;
+  /** Bytes of values that a part takes at most; only tests set it. Default `PART_BYTES`, 32 MiB. */
+  readonly partBytes?: number;
   readonly clock: Clock;
   /** Offsets between two block bounds. Default 65,536. */
   readonly blockSize?: number;
@@ -50,6 +53,8 @@ const CHUNK_RECORDS = 8192;
 
 /** How long {@link Archiver.run} waits before it looks again by itself. */
 const LOOK_AGAIN_MS = 5000;
+
+type PutOptions = Parameters<ObjectStore["put"]>[2];
 
 /** What is known of one partition. */
 interface PartitionState {
@@ -245,9 +250,7 @@ export class Archiver {
     onLost?.({ log: log.id, partition, start: state.read, end: start });
     let end = beginning > state.archived ? beginning : (state.archived / size + 1n) * size;
     for (; end <= start || end === beginning; end += size) {
-      await this.#write(state.open.close(log.id, partition, end), {
-        ifAbsent: state.open.events === 0,
-      });
+      await this.#close(partition, state.open, end, { ifAbsent: state.open.events === 0 });
       this.#standAt(partition, state, end);
     }
     state.read = start > state.archived ? start : state.archived;
@@ -277,8 +280,12 @@ export class Archiver {
       read: archived,
       atEnd: false,
       walk: new BlockWalk(this.#blockSize, archived),
-      open: new OpenBlock(this.#options.schema, archived),
+      open: this.#openAt(archived),
     };
+  }
+
+  #openAt(start: bigint): OpenBlock {
+    return new OpenBlock(this.#options.schema, start, this.#options.partBytes);
   }
 
   /** Reads what comes next; retention may have run past it since the bounds were looked at. */
@@ -294,28 +301,45 @@ export class Archiver {
   }
 
   async #archiveChunk(partition: number, state: PartitionState): Promise<void> {
-    const { log, schema } = this.#options;
     const chunk = await this.#readChunk(partition, state);
     const columns = this.#columns;
     const faults = this.#decoder.decode(chunk, columns);
     const isTick = (row: number) => chunk.kind[row] === RecordKind.tick;
     for (const segment of state.walk.segments(chunk, isTick)) {
-      state.open.add(columns, segment.firstRow, segment.endRow, faults);
-      if (segment.end === null) continue;
-      await this.#write(state.open.close(log.id, partition, segment.end));
-      state.archived = segment.end;
-      this.#archived.set(partition, segment.end);
-      state.open = new OpenBlock(schema, segment.end);
+      const { firstRow, endRow, end } = segment;
+      let row = state.open.add(columns, firstRow, endRow, faults);
+      while (row < endRow) {
+        await this.#cut(partition, state.open, chunk.from + BigInt(chunk.offsetDelta[row]));
+        row = state.open.add(columns, row, endRow, faults);
+      }
+      if (end === null) continue;
+      await this.#close(partition, state.open, end);
+      state.archived = end;
+      this.#archived.set(partition, end);
+      state.open = this.#openAt(end);
     }
     state.read = chunk.to;
   }
 
-  /** Stores a block; doing it again replaces every object by the same bytes. */
-  async #write(block: ClosedBlock, options?: { ifAbsent: boolean }): Promise<void> {
-    const { schema, store, encodeBlock: encode = encodeBlock } = this.#options;
-    for (const { name, bytes } of await encode(schema.topic, block)) {
-      await store.put(name, bytes, options);
-    }
+  /** Stores the part at hand, before the block ends; without a manifest nobody reads it. */
+  async #cut(partition: number, open: OpenBlock, end: bigint, options?: PutOptions): Promise<void> {
+    const { schema, store, log, encodePart: encode = encodePart } = this.#options;
+    const part = await encode(schema.topic, open.cut({ log: log.id, partition }, end));
+    for (const { name, bytes } of part.objects) await store.put(name, bytes, options);
+    open.stored(part);
+  }
+
+  /** Stores the end of a block; doing it again replaces every object by the same bytes. */
+  async #close(
+    partition: number,
+    open: OpenBlock,
+    end: bigint,
+    options?: PutOptions,
+  ): Promise<void> {
+    const { schema, store, log } = this.#options;
+    await this.#cut(partition, open, end, options);
+    const manifest = open.manifest({ log: log.id, partition }, end);
+    await store.put(manifestName(schema.topic, manifest), encodeManifest(manifest), options);
   }
 
   /** Resolves when there may be more to do. */

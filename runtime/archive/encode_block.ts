@@ -1,22 +1,16 @@
-import type { ArchiveFile, Manifest } from "../ports.ts";
-import {
-  type BlockRange,
-  dayName,
-  deadLettersName,
-  eventsName,
-  manifestName,
-} from "./archive_names.ts";
-import { type DeadLetter, type EventRows, rowsByDay, widened } from "./block_rows.ts";
-import { encodeManifest, sha256 } from "./manifest.ts";
+import type { ArchiveFile } from "../ports.ts";
+import { type BlockRange, dayName, deadLettersName, eventsName } from "./archive_names.ts";
+import { type DeadLetter, type EventRows, rowsByDay } from "./block_rows.ts";
+import { sha256 } from "./manifest.ts";
 import { encodeDeadLetters, encodeEvents } from "./parquet_block.ts";
 
-/** A block that nothing is added to any more: plain data, which can be given to another thread. */
-export interface ClosedBlock {
+/**
+ * A part of a block that nothing is added to any more: plain data, which can be given to another
+ * thread. Most blocks are one part.
+ */
+export interface BlockPart {
+  /** The part's own offsets. */
   readonly range: BlockRange;
-  /** Records, ticks included. */
-  readonly records: number;
-  /** Least and greatest append time; null without records. */
-  readonly appendMs: readonly [number, number] | null;
   readonly rows: EventRows;
   readonly deadLetters: readonly DeadLetter[];
 }
@@ -27,18 +21,20 @@ export interface ArchiveObject {
   readonly bytes: Uint8Array;
 }
 
-/** Turns a closed block into the objects that it is in the archive. */
-export type BlockEncoder = (
-  topic: string,
-  block: ClosedBlock,
-) => readonly ArchiveObject[] | Promise<readonly ArchiveObject[]>;
+/** What a part is in the archive. */
+export interface EncodedPart {
+  /** To be stored before the block's manifest. */
+  readonly objects: readonly ArchiveObject[];
+  /** The event files among them, as the manifest lists them. */
+  readonly files: readonly ArchiveFile[];
+}
 
-/**
- * A closed block as objects, in the order in which they have to be stored: a file per event day, the
- * dead letters, and the manifest last. The same block gives the same bytes.
- */
-export function encodeBlock(topic: string, block: ClosedBlock): ArchiveObject[] {
-  const { range, rows, deadLetters } = block;
+/** Turns a part of a block into what it is in the archive. */
+export type PartEncoder = (topic: string, part: BlockPart) => EncodedPart | Promise<EncodedPart>;
+
+/** A part as objects: a file per event day, and the dead letters. The same part gives the same bytes. */
+export function encodePart(topic: string, part: BlockPart): EncodedPart {
+  const { range, rows, deadLetters } = part;
   const objects: ArchiveObject[] = [];
   const files: ArchiveFile[] = [];
   for (const [dayNumber, order] of rowsByDay(rows)) {
@@ -58,15 +54,5 @@ export function encodeBlock(topic: string, block: ClosedBlock): ArchiveObject[] 
     const bytes = encodeDeadLetters(deadLetters, range.start, range);
     objects.push({ name: deadLettersName(topic, range), bytes });
   }
-  const manifest: Manifest = {
-    ...range,
-    records: block.records,
-    events: rows.count,
-    deadLetters: deadLetters.length,
-    eventMs: widened(null, rows.eventMs.subarray(0, rows.count)),
-    appendMs: block.appendMs,
-    files,
-  };
-  objects.push({ name: manifestName(topic, range), bytes: encodeManifest(manifest) });
-  return objects;
+  return { objects, files };
 }

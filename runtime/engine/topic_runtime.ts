@@ -129,7 +129,7 @@ async function openOver(
     clock,
     blockSize,
     createDecoder: () => createDecoder(schema),
-    encodeBlock: (topic, block) => parts.encoder.encode(topic, block),
+    encodePart: (topic, part) => parts.encoder.encode(topic, part),
     lostRanges: config.lostRanges,
     onLost: ({ partition, start, end }) =>
       onProblem(
