@@ -80,6 +80,33 @@ export class ExternalError extends TwofoldError {
   }
 }
 
+/**
+ * A stored object is missing, or is not what was written: nothing may be computed from it.
+ *
+ * @example
+ * ```ts
+ * import { DamagedError } from "./errors.ts";
+ * const error = new DamagedError("t/manifests/log-1/00000/0_9.json", "it is not JSON");
+ * if (error.retriable || error.damage !== "it is not JSON") throw new Error("unexpected");
+ * ```
+ */
+export class DamagedError extends ExternalError {
+  override readonly name = "DamagedError";
+  /** The object: the name of a file. */
+  readonly object: string;
+  /** What is wrong with the object, as a clause. */
+  readonly damage: string;
+
+  constructor(object: string, damage: string, options: Omit<TwofoldErrorOptions, "fault"> = {}) {
+    super(
+      `"${object}" is damaged: ${damage}; restore it from a copy, "twofold verify" lists all damage`,
+      { retriable: false, ...options },
+    );
+    this.object = object;
+    this.damage = damage;
+  }
+}
+
 /** An answer that exists but not yet: a frontier not reached, a backfill under way. */
 export class NotReadyError extends ExternalError {
   override readonly name = "NotReadyError";

@@ -20,6 +20,10 @@ export const kinds = {
   "payload-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body's format is not supported" },
   "cancelled": { status: 499, title: "The request was cancelled" },
+  "deployment-fault": {
+    status: 500,
+    title: "The deployment has a fault that somebody has to mend",
+  },
   "internal": { status: 500, title: "Something went wrong here" },
   "busy": { status: 503, title: "Too much is asked at once" },
   "not-ready": { status: 503, title: "The answer is not ready yet" },
@@ -76,13 +80,20 @@ export function problemOf(error: unknown): Problem {
       const detail = "It may be back soon: try again.";
       return new Problem("unavailable", detail, { headers: RETRY_AFTER });
     }
+    // Damage, a missing table, a wrong setting: waiting does not help, so the cause is named.
+    if (error.fault === "external") return new Problem("deployment-fault", message);
   }
   return new Problem("internal", "The server's log tells more.");
 }
 
+const FAULTS_OF_SERVER: ReadonlySet<ProblemKind> = new Set([
+  "deployment-fault",
+  "internal",
+  "unavailable",
+]);
+
 /** Whether a problem is worth a line in the server's log. */
-export const isFaultOfServer = (problem: Problem) =>
-  problem.kind === "internal" || problem.kind === "unavailable";
+export const isFaultOfServer = ({ kind }: Problem) => FAULTS_OF_SERVER.has(kind);
 
 /** A problem as a response. */
 export function problemResponse(c: Context, problem: Problem): Response {

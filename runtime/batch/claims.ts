@@ -7,7 +7,7 @@
  * looking and claiming may find a removed number free; it reads the floor after its put, and a claim
  * below the floor is void.
  */
-import { ExternalError } from "../errors.ts";
+import { DamagedError, ExternalError } from "../errors.ts";
 import type { Cut } from "../frontier.ts";
 import type { ObjectStore } from "../ports.ts";
 import { removeBelow } from "./remove_below.ts";
@@ -88,7 +88,9 @@ export class Claims {
     if (bytes === null) {
       throw new ExternalError(`Cannot read claim "${name}": it was listed and is not there`);
     }
-    return decodeClaim(new TextDecoder().decode(bytes));
+    const claim = decodeClaim(name, bytes);
+    if (this.#nameOf(claim.run) === name) return claim;
+    throw new DamagedError(name, `it claims run ${claim.run}, which has another name`);
   }
 }
 
@@ -100,9 +102,16 @@ function encodeClaim(claim: Claim): string {
   return JSON.stringify(claim, offsetsAsText, 2);
 }
 
-function decodeClaim(text: string): Claim {
-  const claim = JSON.parse(text) as Omit<Claim, "cut"> & { cut: Record<string, string[]> };
-  return { ...claim, cut: decodeCut(claim.cut) };
+/** @throws DamagedError naming the object, when it is not a claim. */
+function decodeClaim(name: string, bytes: Uint8Array): Claim {
+  try {
+    const claim = JSON.parse(new TextDecoder().decode(bytes));
+    return { ...claim, cut: decodeCut(claim.cut) };
+  } catch (cause) {
+    throw new DamagedError(name, `wanted the claim of a batch run, got ${bytes.length} bytes`, {
+      cause,
+    });
+  }
 }
 
 /** A cut as JSON, offsets as text. */

@@ -4,7 +4,7 @@
  * the two leaves a decision without a pointer, and whoever comes next writes it: the rows are there.
  */
 import type { Clock } from "../clock.ts";
-import { ExternalError, retry } from "../errors.ts";
+import { DamagedError, retry } from "../errors.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
 import type { ObjectStore, StatementOptions, Warehouse } from "../ports.ts";
 import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../tables.ts";
@@ -141,7 +141,7 @@ export class Publisher {
       const slot = `${this.#folder}/${runName(base)}_${attempt}.json`;
       const bytes = await this.#store.get(slot);
       if (bytes === null) return { decided: null, slot };
-      const decided = decode(bytes);
+      const decided = decode(slot, bytes);
       if (await this.#hasRows(decided)) return { decided, slot };
     }
   }
@@ -201,14 +201,13 @@ function encode(publication: Publication): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-function decode(bytes: Uint8Array): Publication {
+/** @throws DamagedError naming the object, when it does not say which run follows. */
+function decode(name: string, bytes: Uint8Array): Publication {
   try {
     const json = JSON.parse(new TextDecoder().decode(bytes));
     return { ...json, cut: decodeCut(json.cut) };
   } catch (cause) {
-    throw new ExternalError("Cannot read which run follows a published one: it is not JSON", {
-      retriable: false,
-      cause,
-    });
+    const wanted = "wanted which run follows a published one";
+    throw new DamagedError(name, `${wanted}, got ${bytes.length} bytes`, { cause });
   }
 }

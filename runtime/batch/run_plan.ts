@@ -1,6 +1,6 @@
 /** What a run has to do: its number and cut, and per plugin the days to recompute. */
 import { ExternalError } from "../errors.ts";
-import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
+import { type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
 import type { ArchiveReader } from "../ports.ts";
 import type { Claim, Claims } from "./claims.ts";
 import type { Pointer } from "./published_run.ts";
@@ -20,7 +20,7 @@ const MAX_CLAIMS = 100;
  *
  * @param standings read before, so that every published run is below the claimed number.
  * @returns null when nothing is new for any plugin and `full` is not set.
- * @throws ExternalError when the archive, as this process sees it, lies behind a claimed cut.
+ * @throws ExternalError, not retriable, when the archive ends before what earlier runs cover.
  */
 export async function claimRun(
   claims: Claims,
@@ -31,7 +31,7 @@ export async function claimRun(
 ): Promise<Claim | null> {
   for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
     const last = await claims.last();
-    const cut = await cutBeyond(archive, last);
+    const cut = await cutBeyond(archive, standings, last);
     if (!full && standings.every(({ pointer }) => reaches(pointer.cut, cut))) return null;
     const published = standings.map(({ pointer }) => pointer.run);
     const claim: Claim = {
@@ -47,18 +47,35 @@ export async function claimRun(
   throw new ExternalError(`Cannot claim a batch run: ${MAX_CLAIMS} numbers were taken by others`);
 }
 
-/** The archive's frontier, which must be at least the last claimed cut in each component. */
-async function cutBeyond(archive: ArchiveReader, last: Claim | null): Promise<Cut> {
-  const floor = last?.cut ?? {};
+/** The archive's frontier, which must be at least what earlier runs cover, in each component. */
+async function cutBeyond(
+  archive: ArchiveReader,
+  standings: readonly Standing[],
+  last: Claim | null,
+): Promise<Cut> {
+  const floor = standings.map(({ pointer }) => pointer.cut).reduce(furthest, last?.cut ?? {});
   const cut = await archive.frontier();
   if (reaches(cut, floor)) return cut;
   // Another process may have seen more than an earlier look of ours: one more look tells.
   const again = await archive.frontier();
   if (reaches(again, floor)) return again;
-  throw new ExternalError(
-    `Cannot cut a batch run: run ${last?.run} is cut at ${encodeFrontier(floor)}, ` +
-      `the archive reaches ${encodeFrontier(again)}`,
-  );
+  throw new ExternalError(`Cannot cut a batch run: ${shortfall(floor, again)}`, {
+    retriable: false,
+  });
+}
+
+/** Where the archive first ends before what earlier runs cover. */
+function shortfall(floor: Cut, archived: Cut): string {
+  for (const [log, offsets] of Object.entries(floor)) {
+    const reached = (partition: number) => archived[log]?.[partition] ?? 0n;
+    const partition = offsets.findIndex((offset, i) => reached(i) < offset);
+    if (partition < 0) continue;
+    const at = reached(partition);
+    return `earlier runs cover partition ${partition} of log ${log} up to offset ` +
+      `${offsets[partition]}, the archive's manifests reach offset ${at} only; the manifest that ` +
+      `begins there is missing: restore it from a copy, "twofold verify" lists all damage`;
+  }
+  return "the archive ends before what earlier runs cover";
 }
 
 /** The steps of a claimed run, for the plugins that it has something new for. */

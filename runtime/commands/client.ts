@@ -130,7 +130,17 @@ function faultOf(url: string, status: number, text: string): TwofoldError {
   // What the data folder itself would have said.
   if (status === 404) return new NotFoundError(detail ?? why);
   if (status >= 400 && status < 500) return new UserError(detail ?? why);
+  if (isDeploymentFault(text)) return new ExternalError(detail ?? why, { retriable: false });
   return new TwofoldError(why);
+}
+
+/** Whether the process said that its deployment has a fault. */
+function isDeploymentFault(text: string): boolean {
+  try {
+    return JSON.parse(text).type === "urn:twofold:problem:deployment-fault";
+  } catch {
+    return false;
+  }
 }
 
 /** The detail of an RFC 9457 problem; null where it is none. */

@@ -179,7 +179,7 @@ function batchOf(
 const unreachedProblem = (part: string, error: string): ProblemReport => ({
   code: "part_unreached",
   subject: part,
-  message: `The ${part} does not answer: ${error}`,
+  message: `Cannot read the ${part}: ${error}`,
   blocking: true,
 });
 

@@ -22,6 +22,24 @@ const RETRIABLE = new Set([
   "999", // KEEPER_EXCEPTION
 ]);
 
+/** Codes of damaged data, and of what somebody has to mend in the deployment: tables, rights. */
+const LASTING = new Set([
+  "33", // CANNOT_READ_ALL_DATA
+  "40", // CHECKSUM_DOESNT_MATCH
+  "60", // UNKNOWN_TABLE
+  "81", // UNKNOWN_DATABASE
+  "107", // FILE_DOESNT_EXIST
+  "117", // INCORRECT_DATA
+  "192", // UNKNOWN_USER
+  "246", // CORRUPTED_DATA
+  "271", // CANNOT_DECOMPRESS
+  "497", // ACCESS_DENIED
+  "516", // AUTHENTICATION_FAILED
+]);
+
+/** What the engine adds to whatever fails while it reads a file of the archive. */
+const IN_FILE = /\(in file\/uri /;
+
 /** An insert that touches too many partitions has TOO_MANY_PARTS' code and never works. */
 const TOO_MANY_PARTITIONS = /Too many partitions for single INSERT block/;
 
@@ -44,7 +62,10 @@ export function toWarehouseError(action: string, cause: unknown): TwofoldError {
     const { code, type = "UNKNOWN" } = cause;
     const message = `Cannot ${action}: ${cause.message.trim()} (ClickHouse code ${code}, ${type})`;
     const retriable = RETRIABLE.has(code) && !TOO_MANY_PARTITIONS.test(cause.message);
-    return retriable ? new ExternalError(message, { cause }) : new TwofoldError(message, { cause });
+    const external = retriable || LASTING.has(code) || IN_FILE.test(cause.message);
+    return external
+      ? new ExternalError(message, { retriable, cause })
+      : new TwofoldError(message, { cause });
   }
   const text = cause instanceof Error ? cause.message : String(cause);
   const message = `Cannot ${action}: ${text}`;

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "testing";
-import { ExternalError, NotReadyError, TwofoldError, UserError } from "../../runtime/errors.ts";
+import {
+  DamagedError,
+  ExternalError,
+  NotReadyError,
+  TwofoldError,
+  UserError,
+} from "../../runtime/errors.ts";
 import { api, appOver, failing } from "../support/asked_api.ts";
 import { fakeServices, moviesAnswer, moviesSeries } from "../support/fake_services.ts";
 
@@ -66,6 +72,14 @@ describe("GET /api/v1/metrics", () => {
       expect(response.headers.get("retry-after")).toBe("1");
       expect(body.detail).not.toMatch(/secret/);
     }
+  });
+
+  it("names a fault that waiting does not mend, and says nothing of coming back", async () => {
+    const { status, body, response } = await api(failing(new DamagedError("t/a.parquet", "cut")))
+      .ask("/api/v1/metrics/x");
+    expect([status, body.type]).toEqual([500, "urn:twofold:problem:deployment-fault"]);
+    expect(body.detail).toContain('"t/a.parquet" is damaged: cut');
+    expect(response.headers.has("retry-after")).toBe(false);
   });
 
   it("keeps internal faults to itself and reports them", async () => {

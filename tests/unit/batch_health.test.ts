@@ -94,6 +94,48 @@ describe("what fails in the batch layer", () => {
     expect(problems.standing()).toEqual([]);
   });
 
+  it("names a claim that is empty, and one that is another's", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems } = registry(world);
+    const layer = () => world.layer([batchPlugin(usersPlugin, usersSql, 51)], { problems });
+    await world.append(LOG, 0, [event]);
+    await layer().run();
+    const name = `${world.topic}/runs/0000000001.json`;
+    const claim = world.store.objects.get(name)!;
+    for (const bytes of [new Uint8Array(), claim.slice(0, 40), new TextEncoder().encode("{}")]) {
+      world.store.objects.set(name, bytes);
+      await expect(layer().run({ full: true })).rejects.toThrow(`"${name}" is damaged`);
+      expect(problems.standing()[0].message).toContain(`"${name}" is damaged`);
+    }
+    world.store.objects.set(name, claim);
+    world.store.objects.set(name.replace("1.json", "2.json"), claim);
+    await expect(layer().run({ full: true })).rejects.toThrow("it claims run 1");
+    world.store.objects.delete(name.replace("1.json", "2.json"));
+    await layer().run({ full: true });
+    expect(problems.standing()).toEqual([]);
+  });
+
+  it("names the offset from which on manifests are missing, with the claims gone too", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems } = registry(world);
+    const layer = () => world.layer([batchPlugin(usersPlugin, usersSql, 52)], { problems });
+    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    await layer().run();
+    for (const name of world.store.objects.keys()) {
+      if (name.includes("/runs/")) world.store.objects.delete(name);
+    }
+    const lost = world.manifests.pop()!;
+    const fault = await layer().run().catch((error) => error);
+    expect([fault.fault, fault.retriable]).toEqual(["external", false]);
+    expect(problems.standing()[0].message).toContain(
+      "partition 0 of log local-1 up to offset 2, the archive's manifests reach offset 1 only",
+    );
+    world.manifests.push(lost);
+    expect(await layer().run()).toBe(null);
+    expect(problems.standing()).toEqual([]);
+  });
+
   it("says whether waiting helps", async () => {
     const world = await BatchWorld.open(warehouse);
     const { problems } = registry(world);
