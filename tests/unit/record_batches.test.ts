@@ -5,8 +5,9 @@ import { decompress } from "../../runtime/log/kafka/codecs.ts";
 import { crc32c } from "../../runtime/log/kafka/crc32c.ts";
 import { FetchedRange } from "../../runtime/log/kafka/fetched_range.ts";
 import { readLz4Frame } from "../../runtime/log/kafka/lz4_frame.ts";
-import type { RecordChunk } from "../../runtime/ports.ts";
+import { type RecordChunk, RecordKind } from "../../runtime/ports.ts";
 import { foreignBatches } from "../support/foreign_batches.ts";
+import { kafkaBatch, type KafkaRecord } from "../support/kafka_batch.ts";
 import { plain } from "../support/log_reading.ts";
 
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -37,6 +38,29 @@ function chunksOf(range: FetchedRange, from: bigint, maxRecords: number): Record
 }
 
 describe("FetchedRange", () => {
+  const tick: KafkaRecord = { key: null, value: null, headers: [["twofold-tick", "1"]] };
+  it.each<[string, KafkaRecord, number]>([
+    ["a tick as Twofold writes it", tick, RecordKind.tick],
+    ["a tick with an empty key and value", { ...tick, key: "", value: "" }, RecordKind.tick],
+    ["a value beside the header", { ...tick, value: "{}" }, RecordKind.event],
+    ["a key beside the header", { ...tick, key: "k" }, RecordKind.event],
+    ["no header", { ...tick, headers: [] }, RecordKind.event],
+    [
+      "another value of the header",
+      { ...tick, headers: [["twofold-tick", "2"]] },
+      RecordKind.event,
+    ],
+    ["no value of the header", { ...tick, headers: [["twofold-tick", null]] }, RecordKind.event],
+    [
+      "a header beside it",
+      { ...tick, headers: [["twofold-tick", "1"], ["trace", "7"]] },
+      RecordKind.event,
+    ],
+  ])("takes nothing but an exact tick for one: %s", (_, record, kind) => {
+    const range = new FetchedRange(SOURCE, 0n, kafkaBatch([record, record]), []);
+    expect(chunksOf(range, 0n, 10).flatMap(plain).map((row) => [row.kind, row.value]))
+      .toEqual(Array(2).fill([kind, record.value ?? ""]));
+  });
   for (const [producer, bytes] of Object.entries(foreignBatches)) {
     it(`reads what ${producer} wrote, in every compression`, () => {
       const range = new FetchedRange(SOURCE, 0n, bytes, []);

@@ -4,9 +4,10 @@ import { type RecordChunk, RecordKind } from "../../ports.ts";
 import { type BatchRange, type BatchSource, readBatches, RecordWalk } from "./record_batches.ts";
 import type { AbortedTransaction } from "./requests.ts";
 
-/** The header that makes a record a tick. */
-export const TICK_HEADER = "twofold-tick";
-const TICK_NAME = new TextEncoder().encode(TICK_HEADER);
+/** The one header of a tick; its key and its value are empty. Every other record is an event's. */
+export const TICK_HEADER = { name: "twofold-tick", value: "1" } as const;
+const TICK_NAME = new TextEncoder().encode(TICK_HEADER.name);
+const TICK_VALUE = new TextEncoder().encode(TICK_HEADER.value);
 const MOST_DELTA = 0xffff_ffffn;
 
 /** Records of a partition in `[from, to)`. */
@@ -76,6 +77,11 @@ function takeBatch(rows: Rows, bytes: Uint8Array, batch: Batch, position: bigint
   return null;
 }
 
+/** Whether a record without a value is a tick as Twofold writes it. */
+function isTick(walk: RecordWalk): boolean {
+  return walk.keyStart === walk.keyEnd && walk.hasOnlyHeader(TICK_NAME, TICK_VALUE);
+}
+
 /** The columns of a chunk while they are filled. */
 class Rows {
   readonly #offsetDelta: Uint32Array;
@@ -106,7 +112,7 @@ class Rows {
     this.#appendMs[i] = appendMs ?? baseMs + walk.timeDelta;
     this.#valueStart[i] = walk.valueStart;
     this.#valueEnd[i] = walk.valueEnd;
-    if (walk.headerCount > 0 && walk.hasHeader(TICK_NAME)) this.#kind[i] = RecordKind.tick;
+    if (sizeBytes === 0 && isTick(walk)) this.#kind[i] = RecordKind.tick;
     this.#bytes += sizeBytes;
     this.#count++;
     return true;

@@ -72,7 +72,7 @@ export class KafkaAppender {
 
   /** Appends a tick. @returns the offset behind it. */
   async appendTick(partition: number): Promise<bigint> {
-    const headers = { [TICK_HEADER]: "1" };
+    const headers = { [TICK_HEADER.name]: TICK_HEADER.value };
     return (await this.#enqueue([{ partition, key: null, value: null, headers }]))[partition];
   }
 

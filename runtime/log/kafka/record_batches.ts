@@ -179,6 +179,8 @@ export class RecordWalk {
   offsetDelta = 0;
   timeDelta = 0;
   keyStart = 0;
+  /** The same as the start where there is no key. */
+  keyEnd = 0;
   valueStart = 0;
   /** The same as the start where there is no value. */
   valueEnd = 0;
@@ -201,6 +203,7 @@ export class RecordWalk {
     this.timeDelta = this.#varlong();
     this.offsetDelta = this.#varint();
     this.keyStart = this.#skip();
+    this.keyEnd = this.#at;
     this.valueStart = this.#skip();
     this.valueEnd = this.#at;
     this.headerCount = this.#varint();
@@ -208,19 +211,21 @@ export class RecordWalk {
     this.#at = end;
   }
 
-  /** Whether the record has a header of this name. */
-  hasHeader(name: Uint8Array): boolean {
+  /** Whether the record's only header has this name and this value. */
+  hasOnlyHeader(name: Uint8Array, value: Uint8Array): boolean {
+    if (this.headerCount !== 1) return false;
     const end = this.#at;
     this.#at = this.#headersAt;
-    let found = false;
-    for (let i = 0; i < this.headerCount && !found; i++) {
-      const start = this.#skip();
-      found = this.#at - start === name.length &&
-        name.every((byte, j) => this.#bytes[start + j] === byte);
-      this.#skip();
-    }
+    const isEqual = this.#isNext(name) && this.#isNext(value);
     this.#at = end;
-    return found;
+    return isEqual;
+  }
+
+  /** Whether the bytes behind the length at hand are these. */
+  #isNext(wanted: Uint8Array): boolean {
+    const start = this.#skip();
+    return this.#at - start === wanted.length &&
+      wanted.every((byte, i) => this.#bytes[start + i] === byte);
   }
 
   /** Passes bytes behind their length over. @returns where they began. */
