@@ -103,7 +103,7 @@ function startWorker(module: URL, name: string, settle: Settle, end: End) {
   worker.onmessage = ({ data }: MessageEvent<Answer>) => settle(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    end(`${event.message}; start again`);
+    end(event.message);
   };
   return worker;
 }

@@ -1,3 +1,4 @@
+import { closeAll } from "../close_all.ts";
 import type { Config } from "../config.ts";
 import { retry } from "../errors.ts";
 import { encodeFrontier } from "../frontier.ts";
@@ -59,9 +60,11 @@ export async function openOwnFolder(
       return runs;
     },
     async close() {
-      // What is in the log is safe; this only spares the next start the catching up.
-      if (behind) await caughtUp(() => engine.status(), config, world);
-      await engine.close();
+      await closeAll([
+        // What is in the log is safe; this only spares the next start the catching up.
+        () => behind && caughtUp(() => engine.status(), config, world),
+        () => engine.close(),
+      ]);
     },
   };
 }
@@ -83,7 +86,11 @@ function whenSettled(
 
 function once(action: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
-  return () => done ??= action();
+  return () =>
+    done ??= action().catch((error) => {
+      done = undefined;
+      throw error;
+    });
 }
 
 /** Waits until all that the log holds is counted and all full blocks are archived. */

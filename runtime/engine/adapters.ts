@@ -36,11 +36,11 @@ export interface Adapters {
 export async function openAdapters(
   config: Config,
   clock: Clock,
-  opened: { close(): Promise<void> }[],
+  opened: { close(): unknown }[],
   problems: ProblemSink,
 ): Promise<Adapters> {
   const { store, introduce, closeStore } = await openStore(config, clock);
-  opened.push({ close: () => Promise.resolve(closeStore()) });
+  opened.push({ close: closeStore });
   const warehouse = await openWarehouse(config);
   opened.push(warehouse);
   await introduce(warehouse);

@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { closeAll } from "../close_all.ts";
 import type { Config, Role } from "../config.ts";
 import { ExternalError, LogFailedError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
@@ -71,12 +72,12 @@ export interface Engine extends Services {
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
-  const opened: { close(): Promise<void> }[] = [];
+  const opened: { close(): unknown }[] = [];
   try {
     return await openOver(config, options, claim, opened);
   } catch (error) {
-    for (const part of opened.reverse()) await part.close().catch(() => {});
-    await claim.release();
+    const closings = opened.reverse().map((part) => () => part.close());
+    await closeAll([...closings, () => claim.release()]).catch(() => {}); // the error tells more
     throw error;
   }
 }
@@ -85,7 +86,7 @@ async function openOver(
   config: Config,
   options: EngineOptions,
   claim: DirectoryClaim,
-  opened: { close(): Promise<void> }[],
+  opened: { close(): unknown }[],
 ): Promise<Engine> {
   const { root, clock = systemClock, version } = options;
   const onProblem = options.onProblem ?? (() => {});
@@ -103,6 +104,7 @@ async function openOver(
     pathToFileURL(join(root, file)).href,
   ]));
   const isolates = new Isolates({ clock, modules });
+  opened.push(encoder, isolates);
   const topics: TopicRuntime[] = [];
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = loaded.filter(({ plugin }) => plugin.source === schema);
@@ -155,7 +157,7 @@ function assemble(parts: Parts): Engine {
   const { topics, warehouse, store, clock, claim, problems, catalogs } = parts;
   const stop = new AbortController();
   const started = new Date(clock.now()).toISOString();
-  let running: Promise<unknown> = Promise.resolve();
+  let running: Promise<void>[] = [];
   const ingest = createIngest(topics);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
@@ -216,22 +218,22 @@ function assemble(parts: Parts): Engine {
     warehouse,
     logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
     start() {
-      running = Promise.all(topics.map((topic) => topic.run(stop.signal)));
+      running = topics.map((topic) => topic.run(stop.signal));
     },
     listening: (url) => claim.update({ url }),
     async close() {
       // What waits for an answer hears that it may ask again.
       stop.abort(new ExternalError("Cannot go on: the process stops"));
-      await running;
-      // A run that somebody asked for has ended when an empty one behind it has.
-      await Promise.all(
-        topics.map(({ batch }) => batch.run({ signal: stop.signal }).catch(() => {})),
-      );
-      for (const topic of topics) await topic.close();
-      for (const thread of parts.threads) thread.close();
-      await warehouse.close();
-      parts.closeStore();
-      await claim.release();
+      await closeAll([
+        ...running.map((run) => () => run),
+        // A run that somebody asked for has ended when an empty one behind it has.
+        ...topics.map(({ batch }) => () => batch.run({ signal: stop.signal }).catch(() => {})),
+        ...topics.map((topic) => () => topic.close()),
+        ...parts.threads.map((thread) => () => thread.close()),
+        () => warehouse.close(),
+        () => parts.closeStore(),
+        () => claim.release(),
+      ]);
     },
   };
 }

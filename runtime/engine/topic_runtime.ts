@@ -74,7 +74,7 @@ export async function openTopic(
   try {
     return await openOver(log, schema, loaded, parts);
   } catch (error) {
-    await log.close();
+    await log.close().catch(() => {}); // the error tells more
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock } from "../clock.ts";
+import { closeAll } from "../close_all.ts";
 import { LogFailedError, LogGapError, TwofoldError, wordsOf } from "../errors.ts";
 import {
   type EventLog,
@@ -196,11 +197,13 @@ class SqliteLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    await this.#commit;
-    await this.#upkeep;
-    await this.#checkpoint;
-    this.#waiting.wakeAll();
-    await this.#wal.close();
+    await closeAll([
+      () => this.#commit,
+      () => this.#upkeep,
+      () => this.#checkpoint,
+      () => this.#waiting.wakeAll(),
+      () => this.#wal.close(),
+    ]);
   }
 
   // --- appending

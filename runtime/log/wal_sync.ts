@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { closeAll } from "../close_all.ts";
 import { outOfRoom } from "./disk_fault.ts";
 
 /** From this size on the write-ahead log is moved into the file. */
@@ -94,12 +95,14 @@ export class WalSync {
   /** Waits for what is under way, and closes the database. */
   async close(): Promise<void> {
     await Promise.allSettled([this.#running, this.#next]);
-    // Closing the database is the last checkpoint, and SQLite's own.
-    this.#database.prepare("PRAGMA synchronous = NORMAL").all();
-    this.#database.close();
-    // Not before: on Linux a process loses its locks on a file with the first descriptor it closes.
-    this.#wal?.close();
-    this.#pages?.close();
+    await closeAll([
+      // Closing the database is the last checkpoint, and SQLite's own.
+      () => this.#database.prepare("PRAGMA synchronous = NORMAL").all(),
+      () => this.#database.close(),
+      // Not before: on Linux a process loses its locks on a file with the first descriptor it closes.
+      () => this.#wal?.close(),
+      () => this.#pages?.close(),
+    ]);
   }
 
   /** Copies all pages into the file. @returns whether they are there. */

@@ -3,6 +3,7 @@ import { OVER } from "../abortable.ts";
 import type { Clock } from "../clock.ts";
 import type { Columns } from "../columns.ts";
 import type { Plugin } from "../plugin.ts";
+import { wordsOf } from "../errors.ts";
 import { WorkerThread } from "../worker_thread.ts";
 import type { IsolateMethods } from "./isolate_thread.ts";
 import {
@@ -151,7 +152,13 @@ class Isolate {
       opening = thread.call("open", picker.opening(this.#module));
       this.#known.set(picker, opening);
     }
-    await opening;
+    try {
+      await opening;
+    } catch (error) {
+      // The next pick starts another: a thread would remember that a module could not be loaded.
+      if (this.#thread === thread) this.stop(wordsOf(error));
+      throw error;
+    }
     return thread;
   }
 

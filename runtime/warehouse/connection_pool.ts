@@ -1,5 +1,6 @@
 /** Connections of the embedded engine, lent to one statement at a time. */
 import type { EngineConnection } from "./engine_connection.ts";
+import { closeAll } from "../close_all.ts";
 import { Turns } from "../turns.ts";
 
 /** What a connection is set up for: its settings differ. */
@@ -61,9 +62,8 @@ export class ConnectionPool {
   /** Waits until every connection has come back and closes them. Waiting statements fail. */
   async close(): Promise<void> {
     await Promise.all(Object.values(this.#turns).map((turns) => turns.close()));
-    for (const idle of Object.values(this.#idle)) {
-      for (const connection of idle.splice(0)) await connection.close();
-    }
+    const connections = Object.values(this.#idle).flatMap((idle) => idle.splice(0));
+    await closeAll(connections.map((connection) => () => connection.close()));
   }
 
   async #takeBack(

@@ -1,6 +1,7 @@
 /** The embedded engine behind the interface through which `@clickhouse/client` reaches a server. */
 import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
+import { closeAll } from "../close_all.ts";
 import { formatParam } from "./bound_params.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
 import { EngineConnection, type EngineThread } from "./engine_connection.ts";
@@ -62,7 +63,12 @@ export class EmbeddedConnection implements ClientConnection {
     this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
     const open = async (kind: ConnectionKind) => {
       const connection = await EngineConnection.open(thread, library, dir, this.#settings[kind]);
-      await connection.run(`USE ${database}`, "Null");
+      try {
+        await connection.run(`USE ${database}`, "Null");
+      } catch (error) {
+        await connection.close().catch(() => {}); // the statement's error tells more
+        throw error;
+      }
       return connection;
     };
     this.#pool = new ConnectionPool({ statement: connections, insert: INSERTS }, open);
@@ -112,8 +118,7 @@ export class EmbeddedConnection implements ClientConnection {
     for (const stream of this.#streams) {
       stream.destroy(new Error("Cannot read on: the warehouse was closed"));
     }
-    await closing;
-    await this.#killer.close();
+    await closeAll([() => closing, () => this.#killer.close()]);
   }
 
   async #whole(statement: Statement, format: string): Promise<NativeResult> {

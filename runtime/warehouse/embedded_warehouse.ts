@@ -1,6 +1,7 @@
 /** Opens ClickHouse in the process. */
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
+import { closeAll } from "../close_all.ts";
 import { UserError } from "../errors.ts";
 import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
@@ -90,10 +91,8 @@ export async function openEmbeddedWarehouse(
       },
       insertSettings: oneBlockSettings,
     });
-    return new EmbeddedWarehouse(connection, database, async () => {
-      await anchor.close();
-      release();
-    });
+    const letGo = () => closeAll([() => anchor.close(), release]);
+    return new EmbeddedWarehouse(connection, database, letGo);
   } catch (error) {
     release();
     throw error;
@@ -112,7 +111,7 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
   }
 
   override close(): Promise<void> {
-    return this.#released ??= super.close().then(this.#release);
+    return this.#released ??= closeAll([() => super.close(), this.#release]);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Connections of the engine in the process, called on a thread of its own. */
 import { parseError } from "@clickhouse/client";
-import { UserError } from "../errors.ts";
+import { TwofoldError, UserError } from "../errors.ts";
 import { WorkerThread } from "../worker_thread.ts";
 import type { EngineMethods } from "./engine_thread.ts";
 import type { NativeCursor, NativeResult, TextParams } from "./native_connection.ts";
@@ -34,6 +34,9 @@ export class EngineThread {
       return await this.#thread.call(method, args);
     } catch (error) {
       const { name, message } = error as Error;
+      if (this.#thread.fault !== null) {
+        throw new TwofoldError(`${this.#thread.fault.message}; restart Twofold`, { cause: error });
+      }
       throw name === "EngineFault" ? parseError(message) : error;
     }
   }

@@ -2,6 +2,7 @@
 import { ClickHouseError, type createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
+import { closeAll } from "../close_all.ts";
 import type { ClientConnection } from "./embedded_connection.ts";
 import { ServerStream } from "./server_stream.ts";
 import { type KillChannel, StatementKiller } from "./statement_killer.ts";
@@ -90,9 +91,7 @@ export class ServerConnection implements ClientConnection {
     for (const stream of this.#streams) {
       stream.destroy(new Error("Cannot read on: the warehouse was closed"));
     }
-    await closing;
-    await this.#killer.close();
-    await this.#client.close();
+    await closeAll([() => closing, () => this.#killer.close(), () => this.#client.close()]);
   }
 
   /** Runs a statement that ends before its caller goes on. */

@@ -63,9 +63,16 @@ export class NativeKillChannel implements KillChannel {
 
   /** ASYNC, because SYNC can hang. */
   async send(mark: string): Promise<void> {
-    const connection = await (this.#connection ??= this.#open());
+    const opened = this.#connection ??= this.#open();
     const sql = "KILL QUERY WHERE endsWith(Settings['log_comment'], {mark:String}) ASYNC";
-    await connection.run(sql, "Null", { mark });
+    try {
+      await (await opened).run(sql, "Null", { mark });
+    } catch (error) {
+      // The next kill opens another one.
+      if (this.#connection === opened) this.#connection = null;
+      opened.then((connection) => connection.close()).catch(() => {});
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

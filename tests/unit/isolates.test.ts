@@ -69,4 +69,18 @@ describe("Isolates", () => {
     await expect(picker.pick(0, 1)).rejects.toThrow(/not_there/);
     picker.close();
   });
+
+  it("load a module once it can be loaded", async () => {
+    const file = await Deno.makeTempFile({ suffix: ".ts" });
+    const later = new URL(`file://${file}`);
+    await Deno.writeTextFile(later, "throw new Error('not yet');");
+    const modules = new Map([[plugin.name, later.href]]);
+    const mended = new Isolates({ clock: new ManualClock(), modules });
+    const picker = mended.openPicker(plugin, allocateColumns(readings, 1));
+    await expect(picker.pick(0, 1)).rejects.toThrow(/not yet/);
+    await Deno.writeTextFile(later, `export { default } from ${JSON.stringify(module)};`);
+    expect(await picker.pick(0, 0)).toBeDefined();
+    mended.close();
+    await Deno.remove(file);
+  });
 });

@@ -41,7 +41,7 @@ describe("WorkerThread", () => {
       const fault = await waiting as Error;
       expect(fault).toBeInstanceOf(TwofoldError);
       expect(fault.message).toMatch(
-        /^Cannot go on: the thread "example" ended: .*out of order; start again$/,
+        /^Cannot go on: the thread "example" ended: .*out of order$/,
       );
       await expect(thread.call("add", [1, 2])).rejects.toBe(fault);
     }));

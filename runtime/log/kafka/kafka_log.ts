@@ -1,5 +1,6 @@
 /** A topic of a Kafka cluster behind the port. */
 import type { Clock } from "../../clock.ts";
+import { closeAll } from "../../close_all.ts";
 import { ExternalError, retry, TwofoldError, UserError } from "../../errors.ts";
 import type { EventLog, Frontier, ReadOptions, RecordChunk, RecordsToAppend } from "../../ports.ts";
 import type { CodecName } from "./codecs.ts";
@@ -53,7 +54,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
     for (const cluster of opened) await cluster.refresh();
     return new KafkaLog(options, { read, wait }, metadata);
   } catch (error) {
-    for (const cluster of opened) await cluster.close();
+    await closeAll(opened.map((cluster) => () => cluster.close())).catch(() => {});
     const fault = kafkaError(`open topic "${topic}" at ${access.brokers.join(", ")}`, error, {
       topic,
     });
@@ -176,9 +177,11 @@ class KafkaLog implements EventLog {
   close(): Promise<void> {
     return this.#closed ??= (async () => {
       this.#stop.abort();
-      await this.#appender.close();
-      await this.#reader.close();
-      for (const cluster of Object.values(this.#clusters)) await cluster.close();
+      await closeAll([
+        () => this.#appender.close(),
+        () => this.#reader.close(),
+        ...Object.values(this.#clusters).map((cluster) => () => cluster.close()),
+      ]);
     })();
   }
 
