@@ -350,7 +350,8 @@ export interface Ingest {
    *
    * @param topic the schema's topic; may be left out when there is one.
    * @throws UserError for a topic that there is not, compressed data that are broken, a header or an
-   * array that is none; what came before stays taken. TooLargeError beyond `maxBytes`.
+   * array that is none; what came before stays taken. TooLargeError beyond `maxBytes`, and where a
+   * compressed body is more than 200 times as large when decompressed, beyond its first MiB.
    */
   ingest(
     body: ReadableStream<Uint8Array>,

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { isSpace } from "./blank_lines.ts";
 import type { FramingScan, FramingSink } from "./line_splitter.ts";
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, LF = 0x0a;
@@ -87,10 +88,6 @@ export class ArrayFraming implements FramingScan {
       `Cannot split JSON array: line ${this.#line} must go on with ${wanted}, got ${got}`,
     );
   }
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === LF || byte === 0x0d || byte === 0x09;
 }
 
 function show(byte: number): string {

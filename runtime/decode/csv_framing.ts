@@ -1,3 +1,4 @@
+import { blankRun } from "./blank_lines.ts";
 import type { FramingScan, FramingSink } from "./line_splitter.ts";
 
 const LF = 0x0a, QUOTE = 0x22, COMMA = 0x2c;
@@ -26,14 +27,29 @@ export class CsvFraming implements FramingScan {
   #nextLine = 1;
   #rowBytes = 0;
 
-  /** @param maxRowBytes the longest row within which quotes are believed. */
-  constructor(readonly maxRowBytes: number) {}
+  readonly #maxBlankBytes: number;
+
+  /**
+   * @param maxRowBytes the longest row within which quotes are believed.
+   * @param options.passesBlankLines whether blank lines of at most `maxRowBytes` are passed over and
+   * not reported. Default false.
+   */
+  constructor(
+    readonly maxRowBytes: number,
+    { passesBlankLines = false }: { passesBlankLines?: boolean } = {},
+  ) {
+    this.#maxBlankBytes = passesBlankLines ? maxRowBytes : -1;
+  }
 
   scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void {
     let state = this.#state;
     let rowStart = from - this.#rowBytes;
     for (let p = from; p < to; p++) {
       if (!this.#open) {
+        const { end, lines } = blankRun(bytes, p, to, this.#maxBlankBytes);
+        this.#line = this.#nextLine += lines;
+        p = end;
+        if (p === to) break;
         sink.begin(p, this.#line);
         this.#open = true;
         rowStart = p;

@@ -1,5 +1,6 @@
 import type { RecordChunk } from "../ports.ts";
 import { ArrayFraming } from "./array_framing.ts";
+import { blankRun, isSpace } from "./blank_lines.ts";
 import { withoutMark } from "./byte_order_mark.ts";
 import { CsvFraming } from "./csv_framing.ts";
 import { MAX_VALUE_BYTES } from "./value_limit.ts";
@@ -291,20 +292,16 @@ class PendingBatch {
   }
 }
 
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
 const LF = 0x0a, CR = 0x0d;
 
 function framingScan(framing: Framing, maxValueBytes: number): FramingScan {
   switch (framing) {
     case "ndjson":
-      return new LineFraming();
+      return new LineFraming(maxValueBytes);
     case "json-array":
       return new ArrayFraming();
     case "csv":
-      return new CsvFraming(maxValueBytes);
+      return new CsvFraming(maxValueBytes, { passesBlankLines: true });
   }
 }
 
@@ -313,9 +310,21 @@ export class LineFraming implements FramingScan {
   #line = 1;
   #open = false;
 
+  /**
+   * @param maxBlankBytes blank lines of at most so many bytes are passed over and not reported.
+   * Default: every line is reported.
+   */
+  constructor(readonly maxBlankBytes = -1) {}
+
   scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void {
     for (let p = from; p < to;) {
-      if (!this.#open) sink.begin(p, this.#line);
+      if (!this.#open) {
+        const { end, lines } = blankRun(bytes, p, to, this.maxBlankBytes);
+        this.#line += lines;
+        p = end;
+        if (p === to) return;
+        sink.begin(p, this.#line);
+      }
       this.#open = true;
       const lf = bytes.indexOf(LF, p);
       if (lf < 0 || lf >= to) return;

@@ -11,11 +11,19 @@ export interface DecompressOptions {
   readonly name?: string;
   /** The most bytes that may come out. Default: any number. */
   readonly maxBytes?: number;
+  /**
+   * How many times as large as the data what comes out may be, beyond its first
+   * {@link UNMEASURED_BYTES}. Default: any number.
+   */
+  readonly maxRatio?: number;
   /** zstd: the most memory that the data may ask for. Default 8 MiB, as RFC 9659 has it for HTTP. */
   readonly maxWindowBytes?: number;
 }
 
 const PIECE_BYTES = 2 ** 17;
+
+/** So much may come out of data however small they are. */
+export const UNMEASURED_BYTES = 2 ** 20;
 
 /** How many bytes {@link encodingOf} needs. */
 export const SIGNATURE_BYTES = 4;
@@ -40,13 +48,14 @@ export function encodingOf(head: Uint8Array): BodyEncoding | null {
  * members or frames are read to their end.
  *
  * @throws {UserError} when the data are broken or end early, telling how far they could be read.
- * @throws {TooLargeError} beyond `maxBytes`.
+ * @throws {TooLargeError} beyond `maxBytes` or `maxRatio`.
  */
 export async function* decompress(
   stream: AsyncIterable<Uint8Array>,
   encoding: BodyEncoding | null,
-  { name = "the body", maxBytes = Infinity, maxWindowBytes = 2 ** 23 }: DecompressOptions = {},
+  options: DecompressOptions = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { name = "the body", maxBytes = Infinity, maxRatio = Infinity } = options;
   let read = 0;
   let made = 0;
   let line = 1;
@@ -57,10 +66,16 @@ export async function* decompress(
     }
   })();
   try {
-    for await (const piece of decompressed(counted, encoding, maxWindowBytes)) {
+    for await (const piece of decompressed(counted, encoding, options.maxWindowBytes)) {
       made += piece.length;
       if (made > maxBytes) {
         throw new TooLargeError(`Cannot take ${name}: it must be at most ${maxBytes} bytes`);
+      }
+      if (encoding !== null && made > UNMEASURED_BYTES && made > read * maxRatio) {
+        throw new TooLargeError(
+          `Cannot take ${name}: beyond its first MiB it may decompress to at most ${maxRatio} times ` +
+            `its size, got ${made} bytes from ${read}; send it less compressed, or uncompressed`,
+        );
       }
       if (encoding !== null) line += countLines(piece);
       yield piece;
@@ -81,7 +96,7 @@ class BrokenData extends Error {}
 function decompressed(
   stream: AsyncIterable<Uint8Array<ArrayBuffer>>,
   encoding: BodyEncoding | null,
-  maxWindowBytes: number,
+  maxWindowBytes = 2 ** 23,
 ): AsyncIterable<Uint8Array<ArrayBuffer>> {
   if (encoding === null) return stream;
   return encoding === "gzip" ? gunzip(stream) : unzstd(stream, maxWindowBytes);

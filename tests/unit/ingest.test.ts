@@ -311,6 +311,23 @@ describe("an ingest of compressed events", () => {
     });
   }
 
+  for (const [encoding, packed] of [["gzip", gz], ["zstd", zst]] as const) {
+    it(`refuses ${encoding} that is mostly repetition, naming the limit; what came before stays`, async () => {
+      const body = together(packed(lines(0, 10)), packed("\n".repeat(4_000_000)));
+      const { error, values } = await take("ndjson", body, { encoding });
+      expect(error).toBeInstanceOf(TooLargeError);
+      expect((error as UserError).message).toMatch(
+        /^Cannot take the body: beyond its first MiB it may decompress to at most 200 times its size, got \d+ bytes from \d+;/,
+      );
+      expect(values.length).toBe(10);
+    });
+  }
+
+  it("takes events that compress as events do", async () => {
+    const { answer } = await take("ndjson", gz(lines(0, 30_000)), { encoding: "gzip" });
+    expect(answer).toMatchObject({ accepted: 30_000, rejected_total: 0 });
+  });
+
   it("checks zstd's checksum, passes over skippable frames and bounds its window", async () => {
     const files = new URL("../support/zstd/", import.meta.url);
     const file = (name: string) => Deno.readFile(new URL(name, files));

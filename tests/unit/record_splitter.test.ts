@@ -2,8 +2,10 @@ import { describe, expect, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { allocateColumns } from "../../runtime/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { CsvFraming } from "../../runtime/decode/csv_framing.ts";
 import {
   type Framing,
+  LineFraming,
   OVERSIZE_HEAD_BYTES,
   RecordSplitter,
   splitStream,
@@ -47,6 +49,34 @@ describe("RecordSplitter", () => {
     ]);
     expect(split("ndjson", [""]).records).toEqual([]);
   });
+
+  for (const framing of ["ndjson", "csv"] as const) {
+    it(`passes over blank lines of ${framing} in bulk and counts them`, () => {
+      const blank = ["\n".repeat(5), " \t\r\n".repeat(3), "\r\n", "  "];
+      expect(split(framing, [...blank, "1\n", ...blank, "\n", "2", "\n\n \n"])).toEqual({
+        records: [[10, 0, framing === "csv" ? "  1" : "1"], [21, 1, "2"]],
+        oversize: [],
+        error: undefined,
+      });
+      // A blank line that is too long is told as any other.
+      expect(split(framing, ["\n\n", "     \n", "1\n"], 3)).toEqual({
+        records: [[4, 1, "1"]],
+        oversize: [[3, 0, 5]],
+        error: undefined,
+      });
+    });
+
+    it(`reports nothing per blank line of ${framing} to whoever cuts`, () => {
+      let begun = 0;
+      const sink = { begin: () => void begun++, finish: () => {} };
+      const bytes = utf8.encode("\n".repeat(100_000) + " \r\n".repeat(100_000) + "1\n");
+      const scan = framing === "csv"
+        ? new CsvFraming(1 << 20, { passesBlankLines: true })
+        : new LineFraming(1 << 20);
+      scan.scan(bytes, 0, bytes.length, sink);
+      expect(begun).toBe(1);
+    });
+  }
 
   it("cuts an array's elements outside of strings at depth 1", () => {
     const parts = [' [ {"a":"],\\"["},', '\n[1,[2]] ,"x,', '\\\\",nul', "l\n]\n"];
