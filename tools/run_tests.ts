@@ -1,0 +1,128 @@
+/**
+ * Runs test files, each by `deno test` in a process of its own, as many at a time as there are
+ * cores: the warehouse opens one folder per process, so files cannot share one. Writes one JUnit file.
+ *
+ *     deno run -A tools/run_tests.ts --junit=dist/junit.xml [PATH ...] [FLAG ...]
+ *
+ * Paths are test files and folders, default `tests`; `--ignore=A,B` leaves folders out, and `--jobs=N`
+ * sets how many files run at a time. All other flags go to `deno test`. Exits with 1 when a file
+ * failed.
+ */
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { countTests } from "./count_tests.ts";
+
+const root = join(import.meta.dirname!, "..");
+
+/** What the command line asks for. */
+interface Plan {
+  readonly files: readonly string[];
+  readonly junit: string;
+  readonly jobs: number;
+  readonly flags: readonly string[];
+}
+
+/** How a file's run ended. */
+interface Outcome {
+  readonly file: string;
+  readonly passed: boolean;
+  readonly output: string;
+  /** The `<testsuite>` elements. */
+  readonly suites: string;
+  readonly seconds: number;
+}
+
+async function planOf(args: readonly string[]): Promise<Plan> {
+  let junit = "dist/junit.xml", jobs = availableParallelism(), ignored: string[] = [];
+  const paths: string[] = [], flags: string[] = [];
+  for (const arg of args) {
+    const [flag, value = ""] = arg.split("=", 2);
+    if (flag === "--junit") junit = value;
+    else if (flag === "--jobs") jobs = Math.max(1, Number(value) || 1);
+    else if (flag === "--ignore") ignored = value.split(",");
+    else if (!arg.startsWith("-") && await exists(arg)) paths.push(arg);
+    else flags.push(arg);
+  }
+  const found = await Promise.all((paths.length === 0 ? ["tests"] : paths).map(testFiles));
+  const files = [...new Set(found.flat())].sort(longFirst)
+    .filter((file) => !ignored.some((folder) => file.startsWith(`${folder}/`)));
+  return { files, junit, jobs, flags };
+}
+
+const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
+
+/** Files below a folder whose names end in `.test.ts` or `.test.tsx`; a file is itself. */
+async function testFiles(path: string): Promise<string[]> {
+  const name = relative(Deno.cwd(), path);
+  if ((await Deno.stat(path)).isFile) return [name];
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(path)) {
+    if (entry.isDirectory) found.push(...await testFiles(join(path, entry.name)));
+    else if (/\.test\.tsx?$/.test(entry.name)) found.push(join(name, entry.name));
+  }
+  return found;
+}
+
+/** Folders whose files take longest: one that starts last would be waited for alone. */
+const slow = ["tests/laws/", "tests/integration/", "tests/golden/"];
+
+function longFirst(a: string, b: string): number {
+  const rank = (file: string) => {
+    const at = slow.findIndex((folder) => file.startsWith(folder));
+    return at === -1 ? slow.length : at;
+  };
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
+async function run(file: string, flags: readonly string[], scratch: string): Promise<Outcome> {
+  const junit = join(scratch, `${file.replaceAll("/", "_")}.xml`);
+  const from = performance.now();
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "--no-check", "-P=test", `--junit-path=${junit}`, ...flags, file],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return {
+    file,
+    passed: success,
+    output: text(stdout) + text(stderr),
+    suites: suitesOf(await Deno.readTextFile(junit).catch(() => ""), file, success),
+    seconds: (performance.now() - from) / 1000,
+  };
+}
+
+/**
+ * The suites of a JUnit file. A file that failed without a failing test, such as one that does not
+ * load, counts as a failed test of its own.
+ */
+function suitesOf(junit: string, file: string, success: boolean): string {
+  const suites = /<testsuites[^>]*>([\s\S]*)<\/testsuites>/.exec(junit)?.[1] ?? "";
+  if (success || countTests(suites).failed > 0) return suites;
+  return `${suites}<testsuite name="${file}"><testcase name="${file}"><failure/></testcase></testsuite>`;
+}
+
+const { files, junit, jobs, flags } = await planOf(Deno.args);
+const scratch = await Deno.makeTempDir({ prefix: "twofold-junit-" });
+const outcomes: Outcome[] = [];
+const queue = files.values();
+await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, async () => {
+  for (const file of queue) {
+    const outcome = await run(file, flags, scratch);
+    outcomes.push(outcome);
+    const state = outcome.passed ? "passed" : "FAILED";
+    console.log(outcome.output.trimEnd());
+    const done = `[${outcomes.length}/${files.length}]`;
+    console.log(`${done} ${file} ${state} (${outcome.seconds.toFixed(1)} s)\n`);
+  }
+}));
+await Deno.remove(scratch, { recursive: true });
+const suites = outcomes.map((outcome) => outcome.suites).join("\n");
+await Deno.mkdir(join(root, "dist"), { recursive: true });
+await Deno.writeTextFile(junit, `<testsuites>\n${suites}\n</testsuites>\n`);
+const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.file);
+const counts = countTests(suites);
+if (failed.length > 0) console.log(`Failed: ${failed.join(", ")}`);
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+Deno.exit(failed.length > 0 || files.length === 0 ? 1 : 0);
