@@ -67,7 +67,7 @@ export interface Relation {
 /** A key column that a function computes, for what is not a field as it is. */
 export interface ComputedKey<S extends EventSchema> {
   readonly type: Field;
-  readonly of: (event: EventOf<S>) => string | number;
+  readonly of: (event: EventOf<S>) => string | number | boolean;
 }
 
 /** What {@link definePlugin} takes. */
@@ -128,7 +128,7 @@ export interface KeyColumn {
   /** Set when the key is a field of the schema as it is. */
   readonly field?: string;
   /** Set when the key is computed. */
-  readonly of?: (event: Readonly<Record<string, unknown>>) => string | number;
+  readonly of?: (event: Readonly<Record<string, unknown>>) => string | number | boolean;
 }
 
 /** A measure's column in the tables. `avg` has two. */

@@ -37,22 +37,72 @@ const fieldsOf = ({ schema }: RunContext) => `*, event_time AS ${schema.eventTim
  */
 export function grainRowsSql(plugin: BatchPlugin, eventsSql: string): string {
   const { plugin: declared } = plugin.tables;
-  const keys = declared.keyColumns.map(({ name, sqlType }) =>
-    `CAST(returned.${name}, ${text(sqlType)}) AS ${name}`
-  );
-  const measures = declared.measureColumns.map(({ name, monoid, sqlType }) =>
-    // A sum over no values is NULL in SQL and zero in the tables.
-    monoid === "sum"
-      ? `CAST(ifNull(returned.${name}, 0), ${text(sqlType)}) AS ${name}`
-      : `CAST(returned.${name}, ${text(sqlType)}) AS ${name}`
+  const columns = columnsOf(declared);
+  const values = columns.map(({ name, value, sqlType }) =>
+    `CAST(${value}, ${text(sqlType)}) AS ${name}`
   );
   return `WITH events AS (
 ${eventsSql}
 )
-SELECT ${[`${bucketSql(declared)} AS bucket`, ...keys, ...measures].join(", ")}
+SELECT ${[`${bucketSql(declared)}${checksSql(declared)} AS bucket`, ...values].join(", ")}
 FROM (
 ${plugin.batchSql.replace(/[;\s]+$/, "")}
 ) AS returned`;
+}
+
+/** A column that a plugin's SQL has to return. */
+interface WantedColumn {
+  readonly name: string;
+  readonly sqlType: string;
+  /** What goes into the table, before it is cast. */
+  readonly value: string;
+  readonly mayBeNull: boolean;
+  /** Which types it may have, in words and as ClickHouse names them. */
+  readonly type: { readonly words: string; readonly pattern: RegExp };
+}
+
+const NUMBER = String.raw`(Nullable\(|LowCardinality\()*(U?Int\d|Float|BFloat|Decimal|Bool)`;
+const TYPES = {
+  number: { words: "a number", pattern: new RegExp(`^${NUMBER}`) },
+  numbers: { words: "an array of numbers", pattern: new RegExp(String.raw`^Array\(${NUMBER}`) },
+  text: {
+    words: "a text",
+    pattern: /^(Nullable\(|LowCardinality\()*(String|FixedString|Enum)/,
+  },
+};
+
+function columnsOf({ keyColumns, measureColumns }: Plugin): WantedColumn[] {
+  const keys = keyColumns.map(({ name, sqlType, type }): WantedColumn => {
+    const isNumber = type.kind === "uint32" || type.kind === "boolean";
+    const value = `assumeNotNull(returned.${name})`;
+    return { name, sqlType, value, mayBeNull: false, type: isNumber ? TYPES.number : TYPES.text };
+  });
+  const measures = measureColumns.map(({ name, sqlType, monoid }): WantedColumn => ({
+    ...{ name, sqlType, mayBeNull: true },
+    type: monoid === "union" ? TYPES.numbers : TYPES.number,
+    // A sum over no values is NULL in SQL and zero in the tables.
+    value: monoid === "sum" ? `ifNull(returned.${name}, 0)` : `returned.${name}`,
+  }));
+  return [...keys, ...measures];
+}
+
+/**
+ * Checks of each row, to be added to its bucket. A cast alone would turn −1 into 1.8e19 and 0.29 of a
+ * Float64 into 0.28: what the column's type does not hold exactly fails the plugin instead.
+ */
+function checksSql(plugin: Plugin): string {
+  const failsIf = (condition: string, what: string) =>
+    ` + throwIf(${condition}, ${text(`Batch SQL of plugin ${plugin.name}: ${what}`)})`;
+  return columnsOf(plugin).map(({ name, sqlType, value, mayBeNull, type }) => {
+    const null_ = mayBeNull
+      ? ""
+      : failsIf(`isNull(returned.${name})`, `column ${name} must not be null`);
+    const inexact = type === TYPES.text ? "" : failsIf(
+      `ifNull(CAST(${value}, ${text(sqlType)}) != ${value}, 0)`,
+      `column ${name} has a value that ${sqlType} does not hold exactly`,
+    );
+    return null_ + inexact;
+  }).join("");
 }
 
 /** A text as an SQL literal. */
@@ -77,7 +127,8 @@ function bucketSql(plugin: Plugin): string {
 }
 
 /**
- * Checks that a plugin's SQL returns `bucket`, the keys and the measures, and nothing else.
+ * Checks that a plugin's SQL returns `bucket`, the keys and the measures in types that fit, and
+ * nothing else.
  *
  * @throws UserError naming plugin and column.
  */
@@ -88,7 +139,7 @@ export async function checkColumns(
   days: readonly string[],
 ): Promise<void> {
   const { plugin: declared } = plugin.tables;
-  const described = await context.warehouse.query<{ name: string }>(
+  const described = await context.warehouse.query<{ name: string; type: string }>(
     `DESCRIBE TABLE (
 WITH events AS (
 ${eventsSql}
@@ -113,6 +164,16 @@ ${plugin.batchSql.replace(/[;\s]+$/, "")}
   for (const name of wanted) if (!got.includes(name)) throw fault(`column "${name}" is missing`);
   for (const name of got) {
     if (!wanted.includes(name)) throw fault(`column "${name}" is not declared`);
+  }
+  const types = new Map(described.map((column) => [column.name, column.type]));
+  for (const { name, type } of columnsOf(declared)) {
+    const returned = types.get(name)!;
+    if (!type.pattern.test(returned)) {
+      throw new UserError(
+        `Cannot run the batch SQL of plugin "${declared.name}": column "${name}" must be ` +
+          `${type.words}, got ${returned}`,
+      );
+    }
   }
 }
 

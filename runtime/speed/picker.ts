@@ -1,5 +1,6 @@
 /** A plugin's own functions over columns: which events count, and what their computed keys are. */
 import { type Columns, RowStatus } from "../columns.ts";
+import type { FieldKind } from "../events.ts";
 import type { KeyColumn, Plugin } from "../plugin.ts";
 import { createCursor } from "./cursor.ts";
 
@@ -75,22 +76,41 @@ export function pickInto(
   };
 }
 
-/** A computed key as a number: itself, or the position of its text. */
-function numberOf(
-  { name, type }: KeyColumn,
-  value: string | number,
-  texts: Map<string, number>,
-): number {
-  if (type.kind === "string") {
-    const text = String(value);
-    const known = texts.get(text);
+/**
+ * A computed key as a number: itself, or the position of its text. A value of another type is
+ * refused: as a text, null would be the key "null".
+ */
+function numberOf({ name, type }: KeyColumn, value: unknown, texts: Map<string, number>): number {
+  if (type.kind === "string" && typeof value === "string") {
+    const known = texts.get(value);
     if (known !== undefined) return known;
-    texts.set(text, texts.size);
+    texts.set(value, texts.size);
     return texts.size - 1;
   }
-  const number = type.kind === "enumeration" ? type.values!.indexOf(String(value)) : Number(value);
-  if (!(Number.isInteger(number) && number >= 0 && number <= 0xffffffff)) {
-    throw new RangeError(`Cannot compute key "${name}": wanted a ${type.kind}, got ${value}`);
+  if (type.kind === "enumeration" && typeof value === "string") {
+    const code = type.values!.indexOf(value);
+    if (code >= 0) return code;
   }
-  return number;
+  if (type.kind === "boolean" && typeof value === "boolean") return value ? 1 : 0;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0) {
+    if (type.kind === "uint32" && value <= 0xffffffff) return value;
+    if (type.kind === "boolean" && value <= 1) return value;
+  }
+  throw new TypeError(
+    `Cannot compute key "${name}": its function must give ${WANTED[type.kind]}, got ${
+      shown(value)
+    }`,
+  );
 }
+
+const WANTED: Readonly<Partial<Record<FieldKind, string>>> = {
+  string: "a string",
+  enumeration: "one of the declared texts",
+  boolean: "true or false",
+  uint32: "a whole number from 0 to 4294967295",
+};
+
+const SHOWN_CHARACTERS = 40;
+
+const shown = (value: unknown) =>
+  typeof value === "string" ? JSON.stringify(value.slice(0, SHOWN_CHARACTERS)) : String(value);

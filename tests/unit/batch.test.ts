@@ -153,6 +153,14 @@ describe("batch layer", () => {
       throws: usersSql.replace("count() * one", "count() + throwIf(1, 'broken on purpose')"),
       bucket: usersSql.replace("toStartOfHour", "toStartOfMinute"),
       foreign: usersSql.replace("toStartOfHour(event_time)", "toStartOfHour(event_time) + 864000"),
+      negative: usersSql.replace("count() * one AS plays", "-count() AS plays"),
+      text: usersSql.replace("count() * one AS plays", "toString(count()) AS plays"),
+      fraction: usersSql.replace("count() * one AS plays", "count() / 2 AS plays"),
+      float: usersSql.replace("sum(duration) AS watched", "any(toFloat64(1.001)) AS watched"),
+      element: usersSql.replace("groupUniqArray(movie_id)", "groupUniqArray(-1)"),
+      noArray: usersSql.replace("groupUniqArray(movie_id)", "uniqExact(movie_id)"),
+      nullKey: usersSql.replace("SELECT user_id,", "SELECT nullIf(user_id, 1) AS user_id,"),
+      negativeKey: usersSql.replace("SELECT user_id,", "SELECT -user_id AS user_id,"),
     };
     const plugins = Object.values(variants).map((sql) => batchPlugin(usersPlugin, sql, 7));
     const good = batchPlugin(totalsPlugin, totalsSql, 7);
@@ -165,6 +173,16 @@ describe("batch layer", () => {
     expect(errors[2]).toContain("broken on purpose");
     expect(errors[3]).toContain("plugin users: column bucket must be the start of the hour");
     expect(errors[4]).toContain("plugin users: column bucket must lie on the day of its events");
+    const inexact = (column: string, type: string) =>
+      `plugin users: column ${column} has a value that ${type} does not hold exactly`;
+    expect(errors[5]).toContain(inexact("plays", "UInt64"));
+    expect(errors[6]).toContain('"users": column "plays" must be a number, got String');
+    expect(errors[7]).toContain(inexact("plays", "UInt64"));
+    expect(errors[8]).toContain(inexact("watched", "Decimal(18, 3)"));
+    expect(errors[9]).toContain(inexact("movies", "Array(UInt32)"));
+    expect(errors[10]).toContain('column "movies" must be an array of numbers, got UInt64');
+    expect(errors[11]).toContain("plugin users: column user_id must not be null");
+    expect(errors[12]).toContain(inexact("user_id", "UInt32"));
     await removalsDone(warehouse);
     for (const { tables } of plugins) {
       expect(await readPointer(warehouse, tables)).toBe(null);

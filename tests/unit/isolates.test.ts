@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, fc, it } from "testing";
 import { allocateColumns } from "../../runtime/columns.ts";
+import { boolean, enumeration, type Field, string, uint32 } from "../../runtime/events.ts";
+import { definePlugin } from "../../runtime/plugin.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { Isolates } from "../../runtime/speed/isolates.ts";
 import { type PickedTexts, type Picker, pickHere } from "../../runtime/speed/picker.ts";
@@ -62,6 +64,41 @@ describe("Isolates", () => {
     );
     isolated.close();
   });
+
+  const wrong: [kind: string, type: Field, value: unknown, message: string][] = [
+    ["string", string(), null, 'key "k": its function must give a string, got null'],
+    ["string", string(), undefined, "must give a string, got undefined"],
+    ["string", string(), 7, "must give a string, got 7"],
+    [
+      "enumeration",
+      enumeration(["null", "a"]),
+      null,
+      "must give one of the declared texts, got null",
+    ],
+    ["enumeration", enumeration(["a"]), "b", 'must give one of the declared texts, got "b"'],
+    ["uint32", uint32(), null, "must give a whole number from 0 to 4294967295, got null"],
+    ["uint32", uint32(), "", 'must give a whole number from 0 to 4294967295, got ""'],
+    ["uint32", uint32(), -1, "got -1"],
+    ["uint32", uint32(), 1.5, "got 1.5"],
+    ["uint32", uint32(), 2 ** 32, "got 4294967296"],
+    ["boolean", boolean(), null, "must give true or false, got null"],
+    ["boolean", boolean(), 2, "must give true or false, got 2"],
+  ];
+  it.each(wrong)(
+    "refuse a value that is no %s, by the key's name",
+    async (_kind, type, value, message) => {
+      const columns = allocateColumns(readings, 1);
+      const log = new MemoryLog({ topic: readings.topic, partitions: 1 });
+      log.place(0, { value: JSON.stringify(reading({})) });
+      createDecoder(readings).decode(await log.read(0, 0n, { maxRecords: 1 }), columns);
+      const key = definePlugin({
+        ...{ ...plugin, key: { k: { type, of: () => value as string } } },
+        present: { ...plugin.present, by: "k" },
+      });
+      const picker = pickHere({ ...key, where: undefined }, columns);
+      expect(() => picker.pick(0, 1)).toThrow(message);
+    },
+  );
 
   it("tell why a module cannot be loaded there", async () => {
     const columns = allocateColumns(readings, 1);
