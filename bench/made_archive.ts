@@ -3,7 +3,7 @@ import { createBatchLayer } from "../runtime/batch/batch_layer.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { clickHouseType, type Fields } from "../runtime/events.ts";
 import type { Cut } from "../runtime/frontier.ts";
-import type { ArchiveReader, Manifest, Warehouse } from "../runtime/ports.ts";
+import type { ArchiveFile, ArchiveReader, Manifest, Warehouse } from "../runtime/ports.ts";
 import type { BatchLayer } from "../runtime/services.ts";
 import type { LoadedPlugin } from "../runtime/engine/load_plugins.ts";
 import type { PluginTables } from "../runtime/tables.ts";
@@ -78,6 +78,15 @@ export function archiveOf(upTo: () => number): ArchiveReader {
         if (end(file) <= (base[LOG]?.[file % PARTITIONS] ?? 0n)) continue;
         yield { files: [{ day: dayOf(file), rows: rowsPerFile }] } as unknown as Manifest;
       }
+    },
+    check(days) {
+      const made = Array.from(
+        { length: upTo() },
+        (_, file) => ({ day: dayOf(file), rows: rowsPerFile }),
+      );
+      return Promise.resolve(
+        made.filter(({ day }) => days?.includes(day) ?? true) as unknown as ArchiveFile[],
+      );
     },
     relation(days) {
       const glob = days === null ? "*" : days.length === 1 ? days[0] : `{${days.join(",")}}`;

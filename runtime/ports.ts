@@ -157,6 +157,13 @@ export interface ObjectStore {
   /** @returns the bytes, or null when there is no such object. */
   get(name: string): Promise<Uint8Array | null>;
   /**
+   * The bytes of an object in pieces, for objects that need not fit in memory. A reader that stops
+   * early cancels the stream.
+   *
+   * @returns null when there is no such object.
+   */
+  stream(name: string): Promise<ReadableStream<Uint8Array> | null>;
+  /**
    * Objects whose names start with `prefix`, in byte order of their names, those after `after`
    * (exclusive) only.
    */
@@ -221,14 +228,18 @@ export interface Warehouse {
 // ---------------------------------------------------------------------------------------------
 // The archive, as the batch layer reads it
 
-/** One Parquet file of a block: the block's events of one event day. */
-export interface ArchiveFile {
+/** A Parquet file as its manifest describes it. */
+export interface StoredFile {
   readonly name: string;
-  /** Event day, UTC: `2013-07-20`. */
-  readonly day: string;
   readonly rows: number;
   readonly sizeBytes: number;
   readonly sha256: string;
+}
+
+/** One Parquet file of a block: the block's events of one event day. */
+export interface ArchiveFile extends StoredFile {
+  /** Event day, UTC: `2013-07-20`. */
+  readonly day: string;
 }
 
 /** What the archive holds of one closed block. Written last: progress is what manifests say. */
@@ -248,6 +259,11 @@ export interface Manifest {
   readonly files: readonly ArchiveFile[];
   /** The ticks of a compacted range; a single block has at most one, which is its last record. */
   readonly ticks?: readonly ArchivedTick[];
+  /**
+   * The files of the dead letters: at most one of a block. Manifests of earlier builds leave it out;
+   * that of a compacted range leaves it out where one of its blocks did.
+   */
+  readonly letters?: readonly StoredFile[];
 }
 
 /** A tick in a compacted range: the block that it ended is known by it. */
@@ -291,12 +307,27 @@ export interface ArchiveReader {
    */
   manifests(base: Cut, cut: Cut): AsyncIterable<Manifest>;
   /**
+   * Looks at the archive and compares the files of the given days (all days when null) with their
+   * manifests: every file must be there with its size, and a file that this process reads for the
+   * first time must have its hash. Called before statements over {@link relation}, and once more
+   * before what they gave is published.
+   *
+   * @param options.sizes false: files that this process has hashed are not looked at again. Called so
+   * between statements, which may take long together while compaction replaces files.
+   * @returns the files that hold the days' rows.
+   * @throws DamagedError naming an object that is missing or not as it was written.
+   */
+  check(
+    days: readonly string[] | null,
+    options?: { readonly sizes?: boolean },
+  ): Promise<readonly ArchiveFile[]>;
+  /**
    * The SQL relation of all archived records of the given days (all days when null): the schema's
    * fields, `event_time`, `log`, `partition`, `offset`, `append_time`, `raw`. Not limited to a cut
-   * and not de-duplicated: the batch layer does both. Which files it reads is as of the last
-   * {@link frontier}; which rows does not depend on it.
+   * and not de-duplicated: the batch layer does both. It reads the files that manifests list, as of
+   * the last {@link check}, and no other; which rows they hold does not depend on when that was.
    *
-   * @throws TwofoldError when `frontier()` was not called before; ExternalError when that is too long
+   * @throws TwofoldError when `check()` was not called before; ExternalError when that is too long
    * ago, because the files may be gone.
    */
   relation(days: readonly string[] | null): string;

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
 export type ProblemCode =
+  | "archive_damaged"
   | "batch_failing"
   | "batch_plugin_failing"
   | "batch_upkeep_failing"

@@ -1,4 +1,5 @@
 import type { ObjectStore } from "../ports.ts";
+import type { BlockRange, ManifestKind } from "./archive_names.ts";
 import { ManifestChain } from "./manifest_chain.ts";
 
 /**
@@ -9,9 +10,16 @@ export class ArchiveChain {
   readonly blocks: ManifestChain;
   readonly compacted: ManifestChain;
 
-  constructor(topic: string, store: ObjectStore) {
-    this.blocks = new ManifestChain(topic, store);
-    this.compacted = new ManifestChain(topic, store, "compacted_manifests");
+  /** @param onRange called with each range by which a partition has come further, in order. */
+  constructor(
+    topic: string,
+    store: ObjectStore,
+    onRange: (kind: ManifestKind, range: BlockRange) => void = () => {},
+  ) {
+    const chain = (kind: ManifestKind) =>
+      new ManifestChain(topic, store, kind, (range) => onRange(kind, range));
+    this.blocks = chain("manifests");
+    this.compacted = chain("compacted_manifests");
   }
 
   /** Looks for new manifests of both kinds in every partition of every log. */

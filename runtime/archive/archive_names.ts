@@ -27,6 +27,14 @@ export function beforeFile(log: string, partition: number, start: bigint): strin
   return filePrefix(log, partition) + padOffset(start);
 }
 
+/** The range of a Parquet file's name, in whatever folder; null when the name is not one. */
+export function parseFileName(name: string): BlockRange | null {
+  const match = /(?:^|\/)([0-9a-z-]+)_([0-9]{5,})_([0-9]{20})_([0-9]{20})\.parquet$/.exec(name);
+  if (!match) return null;
+  const [, log, partition, start, end] = match;
+  return { log, partition: Number(partition), start: BigInt(start), end: BigInt(end) };
+}
+
 /** An event day as text, from days since 1970: `2013-07-20`. */
 export function dayName(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);

@@ -4,8 +4,10 @@ import type { EventSchema } from "../events.ts";
 import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, Manifest, ObjectStore } from "../ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
+import { ArchiveIndex } from "./archive_index.ts";
 import { relationSql } from "./archive_relation.ts";
-import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
+import { FileChecks } from "./file_checks.ts";
+import { type Judge, listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link openArchiveReader}. */
 export interface ArchiveReaderOptions {
@@ -13,10 +15,12 @@ export interface ArchiveReaderOptions {
   readonly store: ObjectStore;
   /** Default {@link systemClock}. */
   readonly clock?: Clock;
+  /** Default: checks of its own, which tell no one but the caller. */
+  readonly checks?: FileChecks;
 }
 
 /**
- * How long `relation()` may rely on the last `frontier()`, in milliseconds. Compaction removes what
+ * How long `relation()` may rely on the last `check()`, in milliseconds. Compaction removes what
  * it has replaced after twice that time, so a statement built on it still finds every file.
  */
 export const RELATION_VALID_MS = 1_800_000;
@@ -42,41 +46,64 @@ export const RELATION_VALID_MS = 1_800_000;
  */
 export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader {
   const { schema, store, clock = systemClock } = options;
-  const chain = new ArchiveChain(schema.topic, store);
-  let looking: Promise<void> | null = null;
-  let compacted: { readonly cut: Cut; readonly asOfMs: number } | null = null;
-  const look = async () => {
+  const checks = options.checks ?? new FileChecks({ topic: schema.topic, store });
+  const index = new ArchiveIndex(schema.topic, store, checks);
+  const chain = new ArchiveChain(schema.topic, store, (kind, range) => index.note(kind, range));
+  let loadedMs: number | null = null;
+  // Callers that ask at once share one look.
+  const look = shared(() => chain.look());
+  const load = shared(async () => {
     const asOfMs = clock.now();
-    await chain.look();
-    compacted = { cut: chain.compacted.cut(), asOfMs };
-  };
+    await look();
+    await index.load(chain.compacted.cut());
+    loadedMs = asOfMs;
+  });
   return {
     async frontier() {
-      // Callers that ask at once share one look.
-      looking ??= look().finally(() => looking = null);
-      await looking;
+      await look();
       return chain.blocks.cut();
     },
-    manifests: (base, cut) => manifestsBetween(schema.topic, store, chain, base, cut),
+    manifests(base, cut) {
+      const judge: Judge = (name, read) => checks.judging(name, read);
+      return manifestsBetween({ topic: schema.topic, store, judge }, chain, base, cut);
+    },
+    async check(days, { sizes = true } = {}) {
+      await load();
+      const files = index.files(days);
+      await checks.check(files, { sizes });
+      return files;
+    },
     relation(days) {
-      if (compacted === null) {
-        throw new TwofoldError("Cannot read the archive: its frontier() must be asked for before");
+      if (loadedMs === null) {
+        throw new TwofoldError("Cannot read the archive: its check() must be called before");
       }
-      const ageMs = clock.now() - compacted.asOfMs;
+      const ageMs = clock.now() - loadedMs;
       if (ageMs > RELATION_VALID_MS) {
         throw new ExternalError(
-          `Cannot read the archive: its frontier() must have been asked for within ` +
+          `Cannot read the archive: its check() must have been called within ` +
             `${RELATION_VALID_MS} ms, it was ${ageMs} ms ago`,
         );
       }
-      return relationSql(schema, store, days, compacted.cut);
+      return relationSql(schema, store, index.files(days));
     },
   };
 }
 
+/** `action`, where calls that are made while one is under way get the result of that one. */
+function shared(action: () => Promise<void>): () => Promise<void> {
+  let underWay: Promise<void> | null = null;
+  return () => underWay ??= action().finally(() => underWay = null);
+}
+
+/** Where manifests are read. */
+interface Place {
+  readonly topic: string;
+  readonly store: ObjectStore;
+  readonly judge: Judge;
+}
+
 async function* manifestsBetween(
-  topic: string,
-  store: ObjectStore,
+  place: Place,
   chain: ArchiveChain,
   base: Cut,
   cut: Cut,
@@ -87,7 +114,7 @@ async function* manifestsBetween(
       if (start >= end) continue;
       // As of now: below it the manifests of the blocks may be gone.
       const compacted = await chain.compacted.position(log, partition);
-      const partly = { topic, log, partition, store };
+      const partly = { ...place, log, partition };
       if (start < compacted) yield* compactedBetween(partly, start, end);
       const from = start < compacted ? compacted : start;
       if (from < end) yield* blocksBetween(partly, from, end);
@@ -96,26 +123,24 @@ async function* manifestsBetween(
 }
 
 /** One partition of the archive. */
-interface Partition {
-  readonly topic: string;
+interface Partition extends Place {
   readonly log: string;
   readonly partition: number;
-  readonly store: ObjectStore;
 }
 
 async function* blocksBetween(
-  { store, ...place }: Partition,
+  { store, judge, ...place }: Partition,
   start: bigint,
   end: bigint,
 ): AsyncGenerator<Manifest> {
   const blocks = await listRanges(store, { ...place, kind: "manifests" }, start, end);
   const whole = blocks.filter((block) => block.end <= end);
-  yield* readManifests(store, place.topic, whole, "manifests");
+  yield* readManifests(store, place.topic, whole, "manifests", judge);
 }
 
 /** Compacted ranges; of the first, only the blocks from `start` on if they are still there. */
 async function* compactedBetween(
-  { store, ...place }: Partition,
+  { store, judge, ...place }: Partition,
   start: bigint,
   end: bigint,
 ): AsyncGenerator<Manifest> {
@@ -128,8 +153,8 @@ async function* compactedBetween(
     const blocks = withoutHole(listed, start);
     if (blocks.at(-1)?.end === first.end) {
       ranges.shift();
-      yield* readManifests(store, topic, blocks, "manifests");
+      yield* readManifests(store, topic, blocks, "manifests", judge);
     }
   }
-  yield* readManifests(store, topic, ranges, "compacted_manifests");
+  yield* readManifests(store, topic, ranges, "compacted_manifests", judge);
 }

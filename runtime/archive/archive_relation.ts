@@ -1,10 +1,8 @@
-/** The archive as SQL: its columns, and the relation that reads compacted files and block files. */
+/** The archive as SQL: its columns, and the relation that reads a list of files. */
 import { clickHouseType, type EventSchema } from "../events.ts";
-import type { Cut } from "../frontier.ts";
-import type { ObjectStore } from "../ports.ts";
-import { beforeFile, filePrefix } from "./archive_names.ts";
+import type { ArchiveFile, ObjectStore } from "../ports.ts";
 
-/** Above so many days one `*` and a condition are cheaper than their names. */
+/** Above so many days one `*` is cheaper than their names. */
 const MAX_NAMED_DAYS = 366;
 
 /** The columns of an event file with their ClickHouse types. */
@@ -27,70 +25,40 @@ export function structureOf(columns: readonly (readonly [string, string])[]): st
 }
 
 /**
- * The relation of all archived rows of the given days (all days when null): below `compacted` those
- * of the compacted files, from there on those of the block files. Leftovers of either kind lie on
- * the other side and are not even opened.
- *
- * @throws {TypeError} when a day is not like 2013-07-20.
+ * The relation of the rows of the given files, and of no other file. A file that is missing would be
+ * passed over: see {@link ArchiveReader.check}.
  */
 export function relationSql(
   schema: EventSchema,
   store: ObjectStore,
-  days: readonly string[] | null,
-  compacted: Cut,
+  files: readonly ArchiveFile[],
 ): string {
   const columns = eventColumns(schema);
-  if (days?.length === 0) return emptySql(columns);
-  for (const day of days ?? []) {
-    if (!/^\d{4}-\d\d-\d\d$/.test(day)) {
-      throw new TypeError(`Cannot read the archive: a day must be like 2013-07-20, got "${day}"`);
-    }
-  }
-  const named = days !== null && days.length <= MAX_NAMED_DAYS;
-  const dayGlob = !named ? "*" : days.length === 1 ? days[0] : `{${days.join(",")}}`;
-  const onDays = days !== null && !named
-    ? [`toDate(event_time) IN (${days.map((day) => `'${day}'`).join(", ")})`]
-    : [];
   const names = columns.map(([name]) => name).join(", ");
-  const rows = (folder: string, conditions: readonly string[]) => {
-    const glob = `${schema.topic}/${folder}/dt=${dayGlob}/*.parquet`;
-    const where = [...conditions, ...onDays].join(" AND ");
+  const sides = (["compacted", "events"] as const).flatMap((folder) => {
+    const own = files.filter(({ name }) => name.startsWith(`${schema.topic}/${folder}/`));
+    if (own.length === 0) return [];
+    const days = [...new Set(own.map(({ day }) => day))];
+    const glob = `${schema.topic}/${folder}/dt=${daysGlob(days)}/*.parquet`;
     const from = store.tableFunction(glob, structureOf(columns));
-    return `SELECT ${names} FROM ${from}${where === "" ? "" : ` WHERE ${where}`}`;
-  };
-  const sides = conditionsOf(compacted);
-  if (sides === null) return `(${rows("events", [])})`;
-  return `(${rows("compacted", sides.below)} UNION ALL ${rows("events", sides.from)})`;
+    return [`SELECT ${names} FROM ${from} WHERE ${isOneOf(own)}`];
+  });
+  return sides.length === 0 ? emptySql(columns) : `(${sides.join(" UNION ALL ")})`;
+}
+
+/** Days as a part of a glob. */
+export function daysGlob(days: readonly string[]): string {
+  if (days.length > MAX_NAMED_DAYS) return "*";
+  return days.length === 1 ? days[0] : `{${days.join(",")}}`;
 }
 
 /**
- * Which rows lie below the compacted frontier and which from it on, by offset. The file names say
- * the same, since a file never lies across: by them ClickHouse leaves files out before it opens
- * them. Null where nothing is compacted.
+ * The condition for rows of the given files, by folder and name. ClickHouse evaluates it on the
+ * listing: files that are not in the list are not opened.
  */
-function conditionsOf(compacted: Cut): { below: string[]; from: string[] } | null {
-  const ends = Object.entries(compacted).flatMap(([log, offsets]) =>
-    offsets.map((end, partition) => ({ log, partition, end }))
-  ).filter(({ end }) => end > 0n);
-  if (ends.length === 0) return null;
-  const logs = Object.entries(compacted).map(([log, ends]) => `'${log}', [${ends.join(", ")}]`);
-  const end = `CAST(map(${logs.join(", ")}), 'Map(String, Array(UInt64))')[log][partition + 1]`;
-  const outside = (from: string, to: string) => `NOT (_file >= '${from}' AND _file < '${to}')`;
-  return {
-    below: [
-      `offset < ${end}`,
-      ...ends.map(({ log, partition, end }) =>
-        // "~" sorts behind every digit.
-        outside(beforeFile(log, partition, end), `${filePrefix(log, partition)}~`)
-      ),
-    ],
-    from: [
-      `offset >= ${end}`,
-      ...ends.map(({ log, partition, end }) =>
-        outside(filePrefix(log, partition), beforeFile(log, partition, end))
-      ),
-    ],
-  };
+export function isOneOf(files: readonly { readonly name: string }[]): string {
+  const tails = files.map(({ name }) => `'${name.split("/").slice(-2).join("/")}'`);
+  return `substringIndex(_path, '/', -2) IN (${tails.join(", ")})`;
 }
 
 function emptySql(columns: readonly (readonly [string, string])[]): string {

@@ -5,10 +5,11 @@ import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports
 import { archivedRanges, coveredFrom, rangesAt } from "./archived_ranges.ts";
 import { ArchivedSlice, type IdentityHash } from "./archived_slice.ts";
 import { beforeFile, filePrefix, type ManifestKind, manifestName } from "./archive_names.ts";
-import { eventColumns, structureOf } from "./archive_relation.ts";
+import { daysGlob, eventColumns, isOneOf, structureOf } from "./archive_relation.ts";
+import { FileChecks } from "./file_checks.ts";
 import { ticksOf } from "./manifest.ts";
 import { ManifestChain } from "./manifest_chain.ts";
-import { readManifests } from "./read_manifests.ts";
+import { type Judge, readManifests } from "./read_manifests.ts";
 
 /** Options of {@link openArchivedRecords}. */
 export interface ArchivedRecordsOptions {
@@ -22,15 +23,14 @@ export interface ArchivedRecordsOptions {
   readonly hashIdentity: IdentityHash;
   /** Offsets that are fetched at once. Default 65,536: as many as a block has at most. */
   readonly sliceOffsets?: number;
+  /** Default: checks of its own, which tell no one but the caller. */
+  readonly checks?: FileChecks;
 }
 
 /** Blocks that are fetched at once. */
 const SLICE_BLOCKS = 64;
 /** Slices that readers have begun and not ended, one of each reader. */
 const MAX_SLICES = 8;
-/** Above so many days one `*` is cheaper than their names. */
-const MAX_NAMED_DAYS = 366;
-
 const letterColumns: readonly (readonly [string, string])[] = [
   ["log", "String"],
   ["partition", "UInt32"],
@@ -72,16 +72,15 @@ export function openArchivedRecords(options: ArchivedRecordsOptions): ArchivedRe
 class ArchiveOfLog implements ArchivedRecords {
   readonly #options: ArchivedRecordsOptions;
   readonly #compacted: ManifestChain;
+  readonly #checks: FileChecks;
   /** Begun slices by the partition and the position at which they go on. */
   readonly #slices = new Map<string, ArchivedSlice>();
 
   constructor(options: ArchivedRecordsOptions) {
+    const { schema: { topic }, store, checks } = options;
     this.#options = options;
-    this.#compacted = new ManifestChain(
-      options.schema.topic,
-      options.store,
-      "compacted_manifests",
-    );
+    this.#checks = checks ?? new FileChecks({ topic, store });
+    this.#compacted = new ManifestChain(topic, store, "compacted_manifests");
   }
 
   async heldFrom(partition: number, from: bigint, to: bigint): Promise<bigint> {
@@ -142,9 +141,13 @@ class ArchiveOfLog implements ArchivedRecords {
     }
     const end = last.end < until ? last.end : until;
     const manifests: Manifest[] = [];
-    for await (const manifest of readManifests(store, schema.topic, group, last.kind)) {
-      manifests.push(manifest);
+    const judge: Judge = (name, read) => this.#checks.judging(name, read);
+    for await (const one of readManifests(store, schema.topic, group, last.kind, judge)) {
+      manifests.push(one);
     }
+    const files = manifests.flatMap(({ files, letters = [] }) => [...files, ...letters]);
+    const [fault] = await this.#checks.hashNew(files);
+    if (fault !== undefined) throw fault;
     const part = { partition, from, end, kind: last.kind, manifests };
     const [events, deadLetters] = [await this.#events(part), await this.#deadLetters(part)];
     const ticks = ticksIn(schema.topic, part);
@@ -160,14 +163,13 @@ class ArchiveOfLog implements ArchivedRecords {
     if (files.length === 0) return new Uint8Array();
     const columns = eventColumns(schema);
     const others = schema.fieldNames.filter((name) => name !== schema.eventTime);
-    const days = [...new Set(files.map(({ day }) => day))];
-    const named = days.length > MAX_NAMED_DAYS ? "*" : `{${days.join(",")}}`;
+    const days = daysGlob([...new Set(files.map(({ day }) => day))]);
     const folder = part.kind === "manifests" ? "events" : "compacted";
-    const glob = `${schema.topic}/${folder}/dt=${days.length === 1 ? days[0] : named}/` +
+    const glob = `${schema.topic}/${folder}/dt=${days}/` +
       `${filePrefix(logId, part.partition)}*.parquet`;
     return await this.#rows(part, {
       from: store.tableFunction(glob, structureOf(columns)),
-      where: isOneOf(files.map(({ name }) => name)),
+      where: isOneOf(files),
       columns: ["offset", "append_time", "event_time", ...others],
       rows: files.reduce((sum, { rows }) => sum + rows, 0),
       // Which the files tell without being read.
@@ -186,9 +188,12 @@ class ArchiveOfLog implements ArchivedRecords {
     const within = ({ start, end }: Manifest) =>
       `(_file >= '${beforeFile(logId, partition, start)}'
     AND _file < '${beforeFile(logId, partition, end)}')`;
+    // Manifests of earlier builds do not list them.
+    const ofOne = (manifest: Manifest) =>
+      manifest.letters === undefined ? within(manifest) : isOneOf(manifest.letters);
     return await this.#rows(part, {
       from: store.tableFunction(glob, structureOf(letterColumns)),
-      where: `(${manifests.map(within).join(" OR ")})`,
+      where: `(${manifests.map(ofOne).join(" OR ")})`,
       columns: ["offset", "append_time", "field", "reason", "value"],
       rows: manifests.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
       // What a dead process wrote of other bounds and without a manifest may be among the files.
@@ -245,12 +250,6 @@ interface RowQuestion {
   readonly rows: number;
   readonly counted: string;
   readonly what: string;
-}
-
-/** The condition for files of the given names. */
-function isOneOf(names: readonly string[]): string {
-  const files = names.map((name) => `'${name.slice(name.lastIndexOf("/") + 1)}'`);
-  return `_file IN (${[...new Set(files)].join(", ")})`;
 }
 
 function ticksIn(topic: string, { manifests, kind, from, end }: ArchivePart) {

@@ -2,8 +2,8 @@
 import { TwofoldError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../ports.ts";
-import { beforeFile, type BlockRange, compactedName, filePrefix } from "./archive_names.ts";
-import { eventColumns, structureOf } from "./archive_relation.ts";
+import { type BlockRange, compactedName, filePrefix } from "./archive_names.ts";
+import { eventColumns, isOneOf, structureOf } from "./archive_relation.ts";
 import { sha256Aside } from "./manifest.ts";
 
 /** What a compacted file is written with. */
@@ -29,7 +29,7 @@ interface Digest {
  * Writes the file of a day unless it is there, and compares what can be read from it with what can
  * be read from the block files: every value of every row. A file that was there is compared too.
  *
- * @param rows what the manifests of the blocks count on that day.
+ * @param files the block files of the range on that day.
  * @throws TwofoldError when the block files or the new file do not hold these rows; a wrong new file
  * is removed.
  */
@@ -37,13 +37,14 @@ export async function writeCompactedFile(
   parts: CompactedFileParts,
   range: BlockRange,
   day: string,
-  rows: number,
+  files: readonly ArchiveFile[],
   signal?: AbortSignal,
 ): Promise<ArchiveFile> {
   const { schema, store } = parts;
   const { topic } = schema;
   const name = compactedName(topic, day, range);
-  const source = sourceSql(parts, range, day);
+  const rows = files.reduce((sum, { rows }) => sum + rows, 0);
+  const source = sourceSql(parts, range, day, files);
   const wanted = await digestOf(parts, source, signal);
   // Before anything is written: the block files of a range that another compactor has finished long
   // ago may be gone, and its file must not be touched.
@@ -67,14 +68,16 @@ const fault = (topic: string, range: BlockRange, day: string, wanted: string, go
 
 const structure = (schema: EventSchema) => structureOf(eventColumns(schema));
 
-/** The rows of a range on a day, as a table: those of its block files and of no other. */
-function sourceSql({ schema, store }: CompactedFileParts, range: BlockRange, day: string): string {
-  const { log, partition, start, end } = range;
+/** The rows of the given files, as a table. */
+function sourceSql(
+  { schema, store }: CompactedFileParts,
+  { log, partition }: BlockRange,
+  day: string,
+  files: readonly ArchiveFile[],
+): string {
   const glob = `${schema.topic}/events/dt=${day}/${filePrefix(log, partition)}*.parquet`;
-  return `(SELECT * FROM ${store.tableFunction(glob, structure(schema))}
-WHERE _file >= '${beforeFile(log, partition, start)}' AND _file < '${
-    beforeFile(log, partition, end)
-  }' AND offset >= ${start} AND offset < ${end})`;
+  const from = store.tableFunction(glob, structure(schema));
+  return `(SELECT * FROM ${from} WHERE ${isOneOf(files)})`;
 }
 
 async function digestOf(

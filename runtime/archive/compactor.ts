@@ -6,9 +6,10 @@ import { ArchiveChain } from "./archive_chain.ts";
 import { type BlockRange, compactionClaimName, manifestName } from "./archive_names.ts";
 import { writeCompactedFile } from "./compacted_file.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
+import { FileChecks } from "./file_checks.ts";
 import { encodeManifest, ticksOf } from "./manifest.ts";
 import { claimRange, type RangeStart, readClaim } from "./range_claim.ts";
-import { listRanges, readManifests, withoutHole } from "./read_manifests.ts";
+import { type Judge, listRanges, readManifests, withoutHole } from "./read_manifests.ts";
 
 /** Options of {@link Compactor}. */
 export interface CompactorOptions {
@@ -30,6 +31,8 @@ export interface CompactorOptions {
   readonly graceMs?: number;
   /** Whether this process compacts now: one at a time is enough. Default: always. */
   readonly isOurTurn?: () => boolean;
+  /** Default: checks of its own, which tell no one but the caller. */
+  readonly checks?: FileChecks;
   /** Told what failed; it is tried again. */
   readonly onProblem?: (message: string, error: unknown) => void;
 }
@@ -62,10 +65,12 @@ export class Compactor {
   readonly #options: CompactorOptions;
   readonly #chain: ArchiveChain;
   readonly #garbage: CompactionGarbage;
+  readonly #checks: FileChecks;
 
   constructor(options: CompactorOptions) {
     const { schema, store, clock, graceMs = 3_600_000 } = options;
     this.#options = options;
+    this.#checks = options.checks ?? new FileChecks({ topic: schema.topic, store });
     this.#chain = new ArchiveChain(schema.topic, store);
     this.#garbage = new CompactionGarbage({ topic: schema.topic, store, clock, graceMs });
   }
@@ -139,16 +144,19 @@ export class Compactor {
         { topic, partition, offset: start },
       );
     }
-    const days = new Map<string, number>();
     const blocks: Manifest[] = [];
-    for await (const block of readManifests(store, topic, names, "manifests")) {
+    const judge: Judge = (name, read) => this.#checks.judging(name, read);
+    for await (const block of readManifests(store, topic, names, "manifests", judge)) {
       blocks.push(block);
-      for (const { day, rows } of block.files) days.set(day, (days.get(day) ?? 0) + rows);
     }
+    const sources = blocks.flatMap(({ files }) => files);
+    // A damaged file would get a new hash, and then pass for right.
+    await this.#checks.check(sources);
+    const days = Map.groupBy(sources, ({ day }) => day);
     const files: ArchiveFile[] = [];
-    for (const [day, rows] of [...days].sort(([a], [b]) => a < b ? -1 : 1)) {
+    for (const [day, ofDay] of [...days].sort(([a], [b]) => a < b ? -1 : 1)) {
       signal?.throwIfAborted();
-      if (rows > 0) files.push(await writeCompactedFile(this.#options, range, day, rows, signal));
+      files.push(await writeCompactedFile(this.#options, range, day, ofDay, signal));
     }
     const bytes = encodeManifest(merged(topic, range, blocks, files));
     await store.put(manifestName(topic, range, "compacted_manifests"), bytes, { ifAbsent: true });
@@ -196,5 +204,8 @@ function merged(
     ...{ eventMs: range("eventMs"), appendMs: range("appendMs") },
     // The bounds of the blocks go with their manifests: who reads records back needs them.
     ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(topic, block))),
+    ...(blocks.every(({ letters }) => letters !== undefined)
+      ? { letters: blocks.flatMap(({ letters }) => letters!) }
+      : {}),
   };
 }

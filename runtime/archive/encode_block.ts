@@ -1,4 +1,4 @@
-import type { ArchiveFile } from "../ports.ts";
+import type { ArchiveFile, StoredFile } from "../ports.ts";
 import { type BlockRange, dayName, deadLettersName, eventsName } from "./archive_names.ts";
 import { type DeadLetter, type EventRows, rowsByDay } from "./block_rows.ts";
 import { sha256 } from "./manifest.ts";
@@ -27,6 +27,8 @@ export interface EncodedPart {
   readonly objects: readonly ArchiveObject[];
   /** The event files among them, as the manifest lists them. */
   readonly files: readonly ArchiveFile[];
+  /** The file of dead letters among them, if there is one. */
+  readonly letters: readonly StoredFile[];
 }
 
 /** Turns a part of a block into what it is in the archive. */
@@ -42,17 +44,18 @@ export function encodePart(topic: string, part: BlockPart): EncodedPart {
     const name = eventsName(topic, day, range);
     const bytes = encodeEvents(rows, order, range);
     objects.push({ name, bytes });
-    files.push({
-      name,
-      day,
-      rows: order.length,
-      sizeBytes: bytes.length,
-      sha256: sha256(bytes),
-    });
+    files.push({ day, ...storedFile(name, order.length, bytes) });
   }
+  const letters: StoredFile[] = [];
   if (deadLetters.length > 0) {
+    const name = deadLettersName(topic, range);
     const bytes = encodeDeadLetters(deadLetters, range.start, range);
-    objects.push({ name: deadLettersName(topic, range), bytes });
+    objects.push({ name, bytes });
+    letters.push(storedFile(name, deadLetters.length, bytes));
   }
-  return { objects, files };
+  return { objects, files, letters };
+}
+
+function storedFile(name: string, rows: number, bytes: Uint8Array): StoredFile {
+  return { name, rows, sizeBytes: bytes.length, sha256: sha256(bytes) };
 }

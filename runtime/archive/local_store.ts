@@ -91,6 +91,18 @@ class LocalStore implements ObjectStore {
     }
   }
 
+  async stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
+    assertObjectName(name);
+    try {
+      const path = join(this.#root, name);
+      // A folder can be opened, and fails at the first read only.
+      return await isFile(path) ? (await Deno.open(path)).readable : null;
+    } catch (cause) {
+      if (isAbsence(cause)) return null;
+      throw fileError(`get object "${name}"`, cause);
+    }
+  }
+
   async *list(prefix: string, after = ""): AsyncIterable<ObjectInfo> {
     const slash = prefix.lastIndexOf("/") + 1;
     if (slash > 0) assertObjectName(prefix.slice(0, slash - 1));

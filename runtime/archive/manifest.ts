@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { ExternalError } from "../errors.ts";
-import type { ArchivedTick, ArchiveFile, Manifest } from "../ports.ts";
+import { DamagedError, ExternalError } from "../errors.ts";
+import type { ArchivedTick, ArchiveFile, Manifest, StoredFile } from "../ports.ts";
 import type { ManifestKind } from "./archive_names.ts";
 
 /** The SHA-256 of a file, in hexadecimal. */
@@ -15,49 +15,54 @@ export async function sha256Aside(bytes: Uint8Array): Promise<string> {
 }
 
 /**
- * A manifest as JSON; offsets are texts, because they may pass 2⁵³. The same manifest gives the same
- * bytes.
+ * A manifest as JSON; offsets are texts, because they may pass 2⁵³. The last member is the hash of
+ * all others. The same manifest gives the same bytes.
  */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const { log, partition, start, end, records, events, deadLetters } = manifest;
-  const json = JSON.stringify(
-    {
-      version: 1,
-      ...{ log, partition, start: String(start), end: String(end) },
-      ...{ records, events, deadLetters },
-      eventMs: manifest.eventMs,
-      appendMs: manifest.appendMs,
-      files: manifest.files.map(({ name, day, rows, sizeBytes, sha256 }) => {
-        return { name, day, rows, sizeBytes, sha256 };
-      }),
-      ticks: manifest.ticks?.map(({ offset, appendMs }) => [String(offset), appendMs]),
-    },
-    null,
-    2,
-  );
-  return new TextEncoder().encode(json + "\n");
+  const members = membersOf(manifest);
+  return bytesOf({ ...members, checksum: sha256(bytesOf(members)) });
 }
 
+function membersOf(manifest: Manifest): Record<string, unknown> {
+  const { log, partition, start, end, records, events, deadLetters } = manifest;
+  return {
+    version: 1,
+    ...{ log, partition, start: String(start), end: String(end) },
+    ...{ records, events, deadLetters },
+    eventMs: manifest.eventMs,
+    appendMs: manifest.appendMs,
+    files: manifest.files.map(({ name, day, rows, sizeBytes, sha256 }) => {
+      return { name, day, rows, sizeBytes, sha256 };
+    }),
+    ticks: manifest.ticks?.map(({ offset, appendMs }) => [String(offset), appendMs]),
+    letters: manifest.letters?.map(({ name, rows, sizeBytes, sha256 }) => {
+      return { name, rows, sizeBytes, sha256 };
+    }),
+  };
+}
+
+const bytesOf = (members: Record<string, unknown>) =>
+  new TextEncoder().encode(JSON.stringify(members, null, 2) + "\n");
+
 /**
- * Reads and validates a manifest.
+ * Reads and validates a manifest. One of an earlier build, which has no checksum, still has to be
+ * written as that build wrote it.
  *
  * @param name the object's name, for the error.
- * @throws {ExternalError} not retriable, naming the member, when it is not a manifest.
+ * @throws {DamagedError} when it is not a manifest, naming the member, or when a byte of it
+ * was changed.
  */
 export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new ExternalError(`Cannot read manifest "${name}": it is not JSON`, {
-      retriable: false,
-      cause,
-    });
+    throw new DamagedError(name, "it is not JSON", { cause });
   }
   const read = new Reader(name, json);
   const version = read.count("version");
   if (version !== 1) throw read.fault("version", "1", version);
-  return {
+  const manifest: Manifest = {
     log: read.text("log", /^[0-9a-z-]+$/),
     partition: read.count("partition"),
     start: read.offset("start"),
@@ -68,14 +73,28 @@ export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
     eventMs: read.range("eventMs"),
     appendMs: read.range("appendMs"),
     files: read.list("files").map((file): ArchiveFile => ({
-      name: file.text("name", /^[A-Za-z0-9._=/-]+$/),
+      ...storedFile(file),
       day: file.text("day", /^\d{4}-\d\d-\d\d$/),
-      rows: file.count("rows"),
-      sizeBytes: file.count("sizeBytes"),
-      sha256: file.text("sha256", /^[0-9a-f]{64}$/),
     })),
     ...(read.has("ticks") ? { ticks: read.ticks("ticks") } : {}),
+    ...(read.has("letters") ? { letters: read.list("letters").map(storedFile) } : {}),
   };
+  const written = read.has("checksum") ? encodeManifest(manifest) : bytesOf(membersOf(manifest));
+  if (!sameBytes(bytes, written)) {
+    throw new DamagedError(name, "it does not have the checksum that it was written with");
+  }
+  return manifest;
+}
+
+const storedFile = (file: Reader): StoredFile => ({
+  name: file.text("name", /^[A-Za-z0-9._=/-]+$/),
+  rows: file.count("rows"),
+  sizeBytes: file.count("sizeBytes"),
+  sha256: file.text("sha256", /^[0-9a-f]{64}$/),
+});
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /**
@@ -110,12 +129,11 @@ class Reader {
     this.#members = json as Record<string, unknown>;
   }
 
-  fault(member: string, wanted: string, got: unknown): ExternalError {
+  fault(member: string, wanted: string, got: unknown): DamagedError {
     const shown = JSON.stringify(got) ?? "nothing";
-    return new ExternalError(
-      `Cannot read manifest "${this.name}": ${member || "it"} must be ${wanted}, ` +
-        `got ${shown.slice(0, 80)}`,
-      { retriable: false },
+    return new DamagedError(
+      this.name,
+      `${member || "it"} must be ${wanted}, got ${shown.slice(0, 80)}`,
     );
   }
 

@@ -2,6 +2,7 @@ import type { Cut } from "../frontier.ts";
 import type { ObjectStore } from "../ports.ts";
 import {
   beforeManifest,
+  type BlockRange,
   type ManifestKind,
   manifestsFolder,
   parseManifestName,
@@ -25,13 +26,21 @@ export class ManifestChain {
   readonly #topic: string;
   readonly #store: ObjectStore;
   readonly #kind: ManifestKind;
+  readonly #onRange: (range: BlockRange) => void;
   /** By folder, in byte order of the folders. */
   readonly #chains = new Map<string, Chain>();
 
-  constructor(topic: string, store: ObjectStore, kind: ManifestKind = "manifests") {
+  /** @param onRange called with each range by which a partition has come further, in order. */
+  constructor(
+    topic: string,
+    store: ObjectStore,
+    kind: ManifestKind = "manifests",
+    onRange: (range: BlockRange) => void = () => {},
+  ) {
     this.#topic = topic;
     this.#store = store;
     this.#kind = kind;
+    this.#onRange = onRange;
   }
 
   /** How far each partition has come, as of the last look. */
@@ -97,6 +106,7 @@ export class ManifestChain {
     if (block.start > chain.position || block.end <= chain.position) return;
     chain.position = block.end;
     chain.lastName = name;
+    this.#onRange(block);
   }
 
   #chainOf(log: string, partition: number): Chain {

@@ -1,6 +1,6 @@
 import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveFile, Manifest } from "../ports.ts";
+import type { ArchiveFile, Manifest, StoredFile } from "../ports.ts";
 import type { BlockRange } from "./archive_names.ts";
 import { BlockRows, type DeadLetter, widened } from "./block_rows.ts";
 import type { BlockPart, EncodedPart } from "./encode_block.ts";
@@ -24,6 +24,7 @@ export class OpenBlock {
   readonly #schema: EventSchema;
   readonly #partBytes: number;
   readonly #files: ArchiveFile[] = [];
+  readonly #letterFiles: StoredFile[] = [];
   #rows: BlockRows;
   #letters: DeadLetter[] = [];
   /** Bytes of the values that the part at hand was made from. */
@@ -109,8 +110,9 @@ export class OpenBlock {
   }
 
   /** Takes note of a part that was stored. */
-  stored({ files }: EncodedPart): void {
+  stored({ files, letters }: EncodedPart): void {
     this.#files.push(...files);
+    this.#letterFiles.push(...letters);
   }
 
   /** The manifest of the block, which ends before the offset `end`; all its parts are stored. */
@@ -126,6 +128,7 @@ export class OpenBlock {
       eventMs: this.#eventMs,
       appendMs: this.#appendMs,
       files: this.#files,
+      letters: this.#letterFiles,
     };
   }
 }

@@ -1,10 +1,13 @@
-import { ExternalError } from "../errors.ts";
-import type { Manifest, ObjectStore } from "../ports.ts";
+import { DamagedError, ExternalError } from "../errors.ts";
+import type { Manifest, ObjectStore, StoredFile } from "../ports.ts";
 import {
   beforeManifest,
   type BlockRange,
+  compactedName,
+  eventsName,
   type ManifestKind,
   manifestName,
+  parseFileName,
   parseManifestName,
   partitionFolder,
 } from "./archive_names.ts";
@@ -49,27 +52,83 @@ export function withoutHole(ranges: readonly BlockRange[], start: bigint): Block
   return hole < 0 ? [...ranges] : ranges.slice(0, hole);
 }
 
+/** Runs what reads the object of that name, and takes note of how it went. */
+export type Judge = <T>(name: string, read: () => Promise<T>) => Promise<T>;
+
 /**
  * Reads the manifests of the given ranges, in their order.
  *
- * @throws {ExternalError} when one is not there or not a manifest.
+ * @param judge default: runs what it is given.
+ * @throws {DamagedError} when one is not a manifest, or not that of its range.
+ * @throws {ExternalError} when one is not there.
  */
 export async function* readManifests(
   store: ObjectStore,
   topic: string,
   ranges: readonly BlockRange[],
   kind: ManifestKind,
+  judge: Judge = (_name, read) => read(),
 ): AsyncGenerator<Manifest> {
   for (let first = 0; first < ranges.length; first += FETCHES) {
     const some = ranges.slice(first, first + FETCHES);
     yield* await Promise.all(
-      some.map((range) => readManifest(store, manifestName(topic, range, kind))),
+      some.map((range) =>
+        judge(manifestName(topic, range, kind), () => readManifest(store, topic, range, kind))
+      ),
     );
   }
 }
 
-async function readManifest(store: ObjectStore, name: string): Promise<Manifest> {
+/** Reads one manifest; see {@link readManifests}. */
+export async function readManifest(
+  store: ObjectStore,
+  topic: string,
+  range: BlockRange,
+  kind: ManifestKind,
+): Promise<Manifest> {
+  const name = manifestName(topic, range, kind);
   const bytes = await store.get(name);
-  if (bytes) return decodeManifest(bytes, name);
-  throw new ExternalError(`Cannot read manifest "${name}": it was listed and is not there`);
+  if (bytes === null) {
+    throw new ExternalError(`Cannot read manifest "${name}": it was listed and is not there`);
+  }
+  const manifest = decodeManifest(bytes, name);
+  const fault = faultOf(manifest, topic, range, kind);
+  if (fault !== null) throw new DamagedError(name, fault);
+  return manifest;
 }
+
+/** How a manifest contradicts its name or itself; null where it does not. */
+function faultOf(
+  manifest: Manifest,
+  topic: string,
+  range: BlockRange,
+  kind: ManifestKind,
+): string | null {
+  const { records, events, deadLetters, files, letters, ticks } = manifest;
+  if (manifestName(topic, manifest, kind) !== manifestName(topic, range, kind)) {
+    return "it describes another range than its name says";
+  }
+  const nameOf = kind === "manifests" ? eventsName : compactedName;
+  const misnamed = files.find(({ name, day }) => {
+    const part = parseFileName(name);
+    return part === null || name !== nameOf(topic, day, part) || !lies(part, range);
+  });
+  if (misnamed !== undefined) return `it lists "${misnamed.name}", a file of another range or day`;
+  const rows = sumOf(files);
+  if (rows !== events) return `its files have ${rows} rows and it counts ${events} events`;
+  if (letters !== undefined && sumOf(letters) !== deadLetters) {
+    return `it counts ${deadLetters} dead letters and lists ${sumOf(letters)}`;
+  }
+  const others = records - events - deadLetters;
+  const most = kind === "manifests" ? 1 : ticks?.length ?? others;
+  if (others < 0 || others > most) {
+    return `it counts ${records} records, ${events} events and ${deadLetters} dead letters`;
+  }
+  return null;
+}
+
+/** Whether a file's offsets lie within a range: a long block is several files a day. */
+const lies = (part: BlockRange, { log, partition, start, end }: BlockRange) =>
+  part.log === log && part.partition === partition && part.start >= start && part.end <= end;
+
+const sumOf = (files: readonly StoredFile[]) => files.reduce((sum, { rows }) => sum + rows, 0);

@@ -150,6 +150,20 @@ export class S3Store implements ObjectStore {
     });
   }
 
+  async stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
+    assertObjectName(name);
+    const { bucket } = this.#options;
+    return await this.#attempt(`get object "${name}"`, async () => {
+      try {
+        const stream = await this.#client.getObject(bucket, this.#prefix + name);
+        return ReadableStream.from(stream) as ReadableStream<Uint8Array>;
+      } catch (error) {
+        if (s3Code(error) === "NoSuchKey") return null;
+        throw error;
+      }
+    });
+  }
+
   async *list(prefix: string, after = ""): AsyncIterable<ObjectInfo> {
     const slash = prefix.lastIndexOf("/") + 1;
     if (slash > 0) assertObjectName(prefix.slice(0, slash - 1));

@@ -3,8 +3,7 @@
  * bucket is at most a day), so days can be computed one after another: hash tables stay small enough
  * to be fast and to fit in memory, whatever the length of the history.
  */
-import { archiveSql } from "./archive_rows.ts";
-import { type RunContext, statement } from "./run_context.ts";
+import type { ArchiveFile } from "../ports.ts";
 
 /** Memory that the grouping of one event may take, in bytes, with its key and its set. */
 const BYTES_PER_ROW = 1024;
@@ -12,18 +11,11 @@ const BYTES_PER_ROW = 1024;
 /** A reader of more days than these reads the files of all days. */
 const MAX_DAYS = 365;
 
-/** How many rows the archive holds of each day: what a chunk will cost. */
-export async function countRowsByDay(
-  context: RunContext,
-  days: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  if (days.length < 2) return new Map();
-  const rows = await context.warehouse.query<{ day: string; rows: number | string }>(
-    `SELECT toString(toDate(event_time)) AS day, count() AS rows
-FROM ${archiveSql(context, days)} GROUP BY day`,
-    statement(context),
-  );
-  return new Map(rows.map((row) => [row.day, Number(row.rows)]));
+/** How many rows the archive's files hold of each day: what a chunk will cost. */
+export function countRowsByDay(files: readonly ArchiveFile[]): ReadonlyMap<string, number> {
+  const rowsByDay = new Map<string, number>();
+  for (const { day, rows } of files) rowsByDay.set(day, (rowsByDay.get(day) ?? 0) + rows);
+  return rowsByDay;
 }
 
 /** Cuts days, in their order, into chunks whose rows fit in memory; a large day is one by itself. */

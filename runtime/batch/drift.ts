@@ -37,7 +37,7 @@ export async function driftOf(
   const additive = step.plugin.tables.plugin.measureColumns.filter((m) => m.monoid === "sum");
   if (additive.length === 0 || step.days.length === 0) return null;
   if (!(await speedReachesCut(context, step, speed.logId))) return null;
-  await refreshArchive(context);
+  await refreshArchive(context, step.days);
   const wholeFromMs = await speed.wholeFromMs();
   const days = await comparableDays(context, step, speed.logId, wholeFromMs);
   if (days.length === 0) return null;

@@ -8,7 +8,7 @@
  * share costs a comparison and changes nothing.
  */
 import { TwofoldError } from "../errors.ts";
-import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
+import { archiveSql, belowCut, checkArchive, refreshArchive } from "./archive_rows.ts";
 import { countRowsByDay, dayChunks } from "./day_chunks.ts";
 import { type RunContext, statement } from "./run_context.ts";
 
@@ -60,10 +60,9 @@ export async function findRepeats(
   await command(`CREATE TABLE ${repeats} (
   day Date, log String, position UInt64, unseen UInt8
 ) ENGINE = MergeTree ORDER BY (day, log, position)`);
-  await refreshArchive(context);
-  const rowsByDay = await countRowsByDay(context, days);
+  const rowsByDay = countRowsByDay(await checkArchive(context, days));
   for (const chunk of dayChunks(days, rowsByDay, context.settings.memoryLimitBytes)) {
-    await refreshArchive(context);
+    await refreshArchive(context, chunk);
     await command(`TRUNCATE TABLE ${hashes}`);
     await command(hashesSql(context, chunk));
     await command(repeatsSql(context, chunk));

@@ -1,7 +1,7 @@
 /** Writes a run's rows: grain rows by the plugin's SQL, day and all-time rows merged from them. */
 import type { Plugin } from "../plugin.ts";
 import { BatchLevel, dayRowsWhere, mergedMeasures } from "../tables.ts";
-import { refreshArchive } from "./archive_rows.ts";
+import { checkArchive, refreshArchive } from "./archive_rows.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import type { Repeats } from "./repeats.ts";
@@ -21,13 +21,14 @@ export async function writeRows(
       statement(context, { days, base, base_full_run: baseFullRun }),
     );
   const chunks = dayChunks(step.days, repeats.rowsByDay, context.settings.memoryLimitBytes);
-  await refreshArchive(context);
+  await refreshArchive(context, chunks[0]);
   await checkColumns(context, plugin, countedEventsSql(context, chunks[0], repeats), chunks[0]);
   for (const days of chunks) {
-    await refreshArchive(context);
+    await refreshArchive(context, days);
     await command(grainInsertSql(plugin, countedEventsSql(context, days, repeats)), days);
     await command(dayInsertSql(step), days);
   }
+  await checkArchive(context, step.days);
   await command(step.full ? fullAllTimeInsertSql(step) : allTimeInsertSql(step), step.days);
 }
 

@@ -3,6 +3,7 @@ import { openArchivedRecords } from "../archive/archived_records.ts";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
+import { FileChecks } from "../archive/file_checks.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
@@ -87,6 +88,7 @@ async function openOver(
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, onProblem } = parts;
   const { blockSize, horizon } = config;
+  const checks = new FileChecks({ topic: schema.topic, store, problems: parts.problems });
   await holdBlockSize(store, schema.topic, log.id, blockSize);
   const membership = parts.openMembership(log);
   const plugins = loaded.map(({ plugin, batchSql }) => ({
@@ -101,7 +103,14 @@ async function openOver(
   const speed = await openSpeedLayer({
     schema,
     log,
-    archived: openArchivedRecords({ schema, store, warehouse, logId: log.id, hashIdentity }),
+    archived: openArchivedRecords({
+      schema,
+      store,
+      warehouse,
+      logId: log.id,
+      hashIdentity,
+      checks,
+    }),
     plugins: tables,
     warehouse,
     createDecoder,
@@ -147,7 +156,7 @@ async function openOver(
     openBlocks: () => archiver.openBlocks(),
     blockSpanMs: config.blockSpanMs,
   });
-  const archive = openArchiveReader({ schema, store, clock });
+  const archive = openArchiveReader({ schema, store, clock, checks });
   const batch = createBatchLayer({
     schema,
     plugins,
@@ -163,7 +172,15 @@ async function openOver(
   });
   const retention = new Retention({ ...parts, log, tables, speed, archiver, archive, membership });
   const isOurTurn = () => membership.assignment().batch;
-  const compactor = new Compactor({ schema, store, warehouse, clock, isOurTurn, onProblem });
+  const compactor = new Compactor({
+    schema,
+    store,
+    warehouse,
+    clock,
+    checks,
+    isOurTurn,
+    onProblem,
+  });
   const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {
     schema,

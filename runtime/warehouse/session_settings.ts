@@ -33,6 +33,8 @@ export function sessionSettings(limits: SessionLimits): Record<string, string> {
     date_time_output_format: "iso",
     output_format_json_quote_64bit_integers: "0",
     output_format_json_quote_decimals: "0",
+    // A statement over the archive names its files, of which a day may have thousands.
+    max_query_size: String(64 * 2 ** 20),
     do_not_merge_across_partitions_select_final: "1",
     max_memory_usage: String(limits.statementMemoryBytes),
     max_bytes_before_external_group_by: String(limits.spillBytes),

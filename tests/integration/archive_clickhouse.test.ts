@@ -17,7 +17,6 @@ describe("The archive, read by ClickHouse", () => {
     dir = await Deno.makeTempDir();
     store = await openLocalStore(join(dir, "archive"));
     reader = openArchiveReader({ schema: readings, store });
-    await reader.frontier();
     warehouse = await openEmbeddedWarehouse({ dir: join(dir, "warehouse"), database: "archive" });
   });
 
@@ -27,6 +26,7 @@ describe("The archive, read by ClickHouse", () => {
   });
 
   const countOf = async (days: string[] | null, where = "1") => {
+    await reader.check(days);
     const sql = `SELECT count() AS n FROM ${reader.relation(days)} WHERE ${where}`;
     return (await warehouse.query<{ n: number }>(sql))[0].n;
   };
@@ -57,6 +57,7 @@ describe("The archive, read by ClickHouse", () => {
     place({ at: "1970-01-01T00:00:00Z" });
     log.skipTo(0, 10n);
     await openArchiver(log, store).archiveClosed(0);
+    await reader.check(null);
     const common = {
       ...{ id: "r-1", meter: 7, count: 1, count_or_null: null, level: 1.5, level_or_null: null },
       ...{ state: "off", state_or_null: null, good: true, good_or_null: null, note: null },

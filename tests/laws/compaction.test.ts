@@ -119,6 +119,7 @@ class Story {
     const { world } = this;
     const reader = world.reader();
     const ends = (await reader.frontier())["log-a"] ?? [];
+    await reader.check(null);
     const relation = reader.relation(null);
     const rows = await world.rowsBelow(relation, ends);
     await world.living(which).compactOnce();

@@ -117,6 +117,11 @@ export class MemoryStore implements ObjectStore {
     return Promise.resolve(this.objects.get(name) ?? null);
   }
 
+  stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
+    const bytes = this.objects.get(name);
+    return Promise.resolve(bytes === undefined ? null : ReadableStream.from([bytes]));
+  }
+
   async *list(prefix: string, after = ""): AsyncIterable<ObjectInfo> {
     this.listed.calls++;
     for (const name of this.names(prefix)) {

@@ -116,6 +116,9 @@ export function memoryStore(): ObjectStore & { readonly objects: Map<string, Uin
       return Promise.resolve(true);
     },
     get: (name) => Promise.resolve(objects.get(name) ?? null),
+    stream: () => {
+      throw new Error("unexpected");
+    },
     async *list(prefix, after = ""): AsyncIterable<ObjectInfo> {
       const names = [...objects.keys()].filter((name) => name.startsWith(prefix) && name > after);
       for (const name of names.sort()) {
@@ -236,6 +239,10 @@ export class BatchWorld {
           if (start >= from && end <= (cut[log]?.[partition] ?? 0n)) yield manifest;
         }
       },
+      check: (days) =>
+        Promise.resolve(
+          manifests.flatMap(({ files }) => files).filter(({ day }) => days?.includes(day) ?? true),
+        ),
       relation: (days) =>
         `(SELECT * FROM ${this.#archiveTable} WHERE ${
           days === null ? "1" : `toDate(event_time) IN (${days.map((d) => `'${d}'`).join(", ")})`

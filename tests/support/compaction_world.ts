@@ -53,6 +53,7 @@ export class CompactionWorld {
       // deno-lint-ignore require-await -- as above
       remove: async (name) => (use(), inner.remove(name)),
       get: (name) => inner.get(name),
+      stream: (name) => inner.stream(name),
       list: (...args) => inner.list(...args),
       tableFunction: (...args) => inner.tableFunction(...args),
     };
@@ -107,6 +108,7 @@ export class CompactionWorld {
 
   /** All rows that a reader takes below the frontier, as texts in order, and where that lies. */
   async rows(reader = this.reader(), days: string[] | null = null): Promise<string[]> {
+    await reader.check(days);
     const cut = await reader.frontier();
     return await this.rowsBelow(reader.relation(days), cut["log-a"] ?? []);
   }

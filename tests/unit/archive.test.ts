@@ -6,7 +6,7 @@ import { encodePart } from "../../runtime/archive/encode_block.ts";
 import { decodeManifest, encodeManifest, sha256, ticksOf } from "../../runtime/archive/manifest.ts";
 import { allocateColumns } from "../../runtime/columns.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
-import { ExternalError, LogGapError, TwofoldError } from "../../runtime/errors.ts";
+import { DamagedError, ExternalError, LogGapError, TwofoldError } from "../../runtime/errors.ts";
 import { RecordKind, type Warehouse } from "../../runtime/ports.ts";
 import {
   MemoryStore,
@@ -471,12 +471,30 @@ describe("decodeManifest()", () => {
     const broken = (from: string, to: string) => () =>
       decodeManifest(new TextEncoder().encode(text.replace(from, to)), "m");
     expect(broken('"records": 2', '"records": -2')).toThrow(
-      'Cannot read manifest "m": records must be a whole number, got -2',
+      '"m" is damaged: records must be a whole number, got -2',
     );
     expect(broken('"start": "0"', '"start": 0')).toThrow("start must be");
     expect(broken('"version": 1', '"version": 2')).toThrow("version must be 1, got 2");
     expect(broken("2013-07-20", "x")).toThrow("day must be");
     expect(broken("{", '{ "ticks": [3],')).toThrow("ticks must be a list of offsets and times");
     expect(broken("{", "")).toThrow("it is not JSON");
+  });
+
+  it("finds every flipped bit", () => {
+    const bytes = encodeManifest({ ...manifest, ticks: [{ offset: 5n, appendMs: 7 }] });
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      expect(() => decodeManifest(flipped, "m")).toThrow(DamagedError);
+    }
+  });
+
+  it("reads a manifest of an earlier build, which has no checksum", () => {
+    const text = new TextDecoder().decode(encodeManifest(manifest));
+    const earlier = text.replace(/,\n {2}"checksum": ".*"/, "");
+    expect(earlier).not.toContain("checksum");
+    const decode = (text: string) => decodeManifest(new TextEncoder().encode(text), "m");
+    expect(decode(earlier)).toEqual(manifest);
+    expect(() => decode(text.replace("checksum", "cheksum"))).toThrow(DamagedError);
   });
 });

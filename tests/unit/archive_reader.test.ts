@@ -80,21 +80,34 @@ describe("openArchiveReader()", () => {
     ]);
   });
 
-  it("reads one day, some days and all days by their folders", async () => {
-    const reader = openArchiveReader({ schema: readings, store: new MemoryStore() });
-    await reader.frontier();
-    const path = /'(readings[^']*)'/;
-    const globOf = (days: string[] | null) => path.exec(reader.relation(days))![1];
-    expect(globOf(null)).toBe("readings/events/dt=*/*.parquet");
-    expect(globOf(["2013-07-20"])).toBe("readings/events/dt=2013-07-20/*.parquet");
-    expect(globOf(["2013-07-20", "2013-07-21"]))
-      .toBe("readings/events/dt={2013-07-20,2013-07-21}/*.parquet");
-    expect(() => reader.relation(["2013-07-20'"])).toThrow(TypeError);
+  it("reads the listed files of one day, some days and all days, and no others", async () => {
+    const store = new MemoryStore();
+    const log = new MemoryLog({ topic: "readings", id: "log-a", partitions: 1 });
+    for (const day of [20, 21, 22]) {
+      log.place(0, { value: JSON.stringify(reading({ at: `2013-07-${day}T10:00:00Z` })) });
+    }
+    log.skipTo(0, 10n);
+    await openArchiver(log, store).archiveClosed(0);
+    const reader = openArchiveReader({ schema: readings, store });
+    const files = await reader.check(null);
+    expect(files.map(({ day, rows }) => [day, rows])).toEqual(
+      [["2013-07-20", 1], ["2013-07-21", 1], ["2013-07-22", 1]],
+    );
+    const globOf = (days: string[] | null) => /'(readings[^']*)'/.exec(reader.relation(days))![1];
+    expect(globOf(null)).toBe("readings/events/dt={2013-07-20,2013-07-21,2013-07-22}/*.parquet");
+    expect(globOf(["2013-07-20", "2014-01-01"])).toBe("readings/events/dt=2013-07-20/*.parquet");
+    const listed = /IN \(([^)]*)\)/.exec(reader.relation(["2013-07-20", "2013-07-21"]))![1];
+    expect(listed.split(", ")).toEqual(
+      files.slice(0, 2).map(({ name }) => `'${name.replace("readings/events/", "")}'`),
+    );
+    expect(reader.relation([])).not.toContain("readings/");
   });
 
   it("offers the event time once, and every other field under its name", async () => {
-    const reader = openArchiveReader({ schema: readings, store: new MemoryStore() });
-    await reader.frontier();
+    const store = new MemoryStore();
+    const reader = openArchiveReader({ schema: readings, store });
+    await archive(store, "log-a", [10n]);
+    await reader.check(null);
     const sql = reader.relation(null);
     expect(sql).toContain("event_time DateTime64(9, 'UTC'), id String, meter UInt32");
     expect(sql).toContain("partition UInt32, offset UInt64, append_time DateTime64(3, 'UTC'), raw");

@@ -173,4 +173,14 @@ export const mutants: readonly Mutant[] = [
       replace: `const ticks = ticksIn(schema.topic, part).slice(0, 0);`,
     }],
   },
+  {
+    name: "a glob in place of the list of files",
+    plugin: "hourly_stats",
+    seed: 1,
+    patches: [{
+      file: "runtime/archive/archive_relation.ts",
+      find: "FROM ${from} WHERE ${isOneOf(own)}`",
+      replace: "FROM ${from}`",
+    }],
+  },
 ];

@@ -58,6 +58,7 @@ export class World {
   #serial = 0;
   /** Of a process that knows what the tables say. */
   #serving!: Serving;
+  #hasStray = false;
   /** Of each speed process, which has memory. */
   #remembering: Serving[] = [];
 
@@ -199,6 +200,18 @@ export class World {
     });
     for (let partition = 0; partition < this.#options.partitions; partition++) {
       await archiver.archiveClosed(partition);
+    }
+    await this.#leaveStray();
+  }
+
+  /** Leaves a file that no manifest lists, as a process with other bounds would: it never counts. */
+  async #leaveStray(): Promise<void> {
+    if (this.#hasStray) return;
+    for await (const { name } of this.#store.list(`${this.#options.plugin.source.topic}/events/`)) {
+      const bytes = (await this.#store.get(name))!;
+      await this.#store.put(name.replace(/\d{4}\.parquet$/, "9999.parquet"), bytes);
+      this.#hasStray = true;
+      return;
     }
   }
 
