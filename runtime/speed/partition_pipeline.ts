@@ -31,7 +31,7 @@ const CHUNK_RECORDS = 8192;
  */
 export class PartitionPipeline {
   readonly partition: number;
-  readonly ledger?: LedgerPartition;
+  ledger: LedgerPartition | undefined;
   plugins: PluginPartition[];
   readonly #parts: PipelineParts;
   readonly #columns: Columns;
@@ -39,6 +39,7 @@ export class PartitionPipeline {
   readonly #walk: BlockWalk;
   readonly #source: RecordSource;
   #position: bigint;
+  #applying = false;
   #readAppendMs = Infinity;
   /** How far the horizon before the start was read; null before the first read. */
   #primed: bigint | null = null;
@@ -68,14 +69,37 @@ export class PartitionPipeline {
   /**
    * Reads and applies the next chunk.
    *
+   * @param end where it stops, exclusive. Default: what the log has at hand.
    * @returns whether it moved; false at the end of the log, and where the log has nothing at hand.
    * @throws LogGapError when neither the log nor the archive holds the position.
    */
-  async step(): Promise<boolean> {
+  async step(end?: bigint): Promise<boolean> {
     if (!await this.#prime()) return false;
-    const faults = await this.#source.read(this.#position, this.#columns);
+    const faults = await this.#source.read(this.#position, this.#columns, end);
     if (this.#columns.to === this.#position) return false;
-    await this.#apply(faults);
+    this.#applying = true;
+    try {
+      await this.#apply(faults);
+    } finally {
+      this.#applying = false;
+    }
+    return true;
+  }
+
+  /**
+   * Takes over all that another pipeline of the partition has, if both stand at the same offset and
+   * neither is in the middle of a chunk. The other one then has nothing to do.
+   *
+   * @returns whether it did.
+   */
+  absorb(other: PartitionPipeline): boolean {
+    const together = this.#position === other.#position && !this.#applying && !other.#applying;
+    if (!together) return false;
+    for (const plugin of other.plugins) plugin.moveTo(this.#columns);
+    this.plugins.push(...other.plugins);
+    this.ledger ??= other.ledger;
+    other.plugins = [];
+    other.ledger = undefined;
     return true;
   }
 

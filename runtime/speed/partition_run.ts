@@ -21,6 +21,14 @@ interface PluginState {
   restarts: number;
 }
 
+/** How a pipeline that runs is told of what happened elsewhere. */
+interface RunningPipeline {
+  /** Aborts when another pipeline has taken it over. */
+  readonly end: AbortController;
+  /** Ends its wait for more, this one or the next. */
+  idle: AbortController;
+}
+
 /** Blocks that a plugin may lie behind the furthest one and still share its pipeline. */
 const SHARED_BLOCKS = 4;
 const FIRST_RESTART_MS = 1_000;
@@ -34,6 +42,8 @@ export class PartitionRun {
   readonly #memory: RecentBlocks;
   readonly #plugins: Map<string, PluginState>;
   readonly #stop = new AbortController();
+  /** Those that run; a later one joins an earlier one that it meets. */
+  readonly #pipelines = new Map<PartitionPipeline, RunningPipeline>();
   readonly #told = new Set<string>();
   #error: string | null = null;
 
@@ -112,7 +122,10 @@ export class PartitionRun {
     for (const { at } of states) at.leave();
   }
 
-  /** Runs one pipeline to its end. A plugin that throws leaves it and runs apart. */
+  /**
+   * Runs one pipeline to its end, or until another has taken it over. A plugin that throws leaves it
+   * and runs apart until it has caught up.
+   */
   async #runPipeline(
     states: PluginState[],
     ledger: LedgerPartition | undefined,
@@ -140,9 +153,12 @@ export class PartitionRun {
           restarts.push(this.#restart(state, error, signal));
         },
       });
+      const end = new AbortController();
+      this.#pipelines.set(pipeline, { end, idle: new AbortController() });
       try {
-        await this.#drive(pipeline, signal);
+        await this.#drive(pipeline, AbortSignal.any([signal, end.signal]));
       } finally {
+        this.#pipelines.delete(pipeline);
         this.#flusher.leave(pipeline);
       }
     } catch (error) {
@@ -209,18 +225,46 @@ export class PartitionRun {
     let step = Promise.resolve(false);
     while (!signal.aborted) {
       await loopTurn();
-      step = this.#retry(() => pipeline.step(), signal);
+      step = this.#retry(() => pipeline.step(this.#nextMeeting(pipeline)), signal);
       const moved = await abortable(step, signal).catch((error) => {
         // What was read before is still to be flushed, though the log may not answer.
         if (signal.aborted && (error === signal.reason || isRetriable(error))) return false;
         throw error;
       });
       if (signal.aborted) break;
+      this.#meet(pipeline);
+      if (signal.aborted) break;
       const waitMs = await this.#flusher.flushIfDue(pipeline, !moved);
       if (!moved) await this.#idle(pipeline, waitMs, signal);
     }
+    if (!this.#pipelines.has(pipeline)) return; // another one has all that it had
     await this.#lastSteps(pipeline, step);
     await this.#flusher.flushAll(pipeline);
+  }
+
+  /** Where the next pipeline stands that is ahead of this one: it stops there, to join it. */
+  #nextMeeting({ position }: PartitionPipeline): bigint | undefined {
+    const ahead = [...this.#pipelines.keys()].map((other) => other.position)
+      .filter((other) => other > position);
+    return ahead.length === 0 ? undefined : ahead.reduce((a, b) => a < b ? a : b);
+  }
+
+  /** Makes one pipeline of this one and another that stands where it does. */
+  #meet(pipeline: PartitionPipeline): void {
+    const order = [...this.#pipelines.keys()];
+    for (const other of order) {
+      if (other === pipeline) continue;
+      const [into, from] = order.indexOf(other) < order.indexOf(pipeline)
+        ? [other, pipeline]
+        : [pipeline, other];
+      const joining = from.plugins;
+      if (!into.absorb(from)) continue;
+      for (const { plugin } of joining) this.#plugins.get(plugin.name)!.restarts = 0;
+      this.#pipelines.get(from)!.end.abort(OVER);
+      this.#pipelines.delete(from);
+      // What has joined may have something to flush.
+      return this.#pipelines.get(into)!.idle.abort(OVER);
+    }
   }
 
   /** Counts what was taken in before the stop, for a moment: what is left a restart counts. */
@@ -243,7 +287,9 @@ export class PartitionRun {
   /** Waits at the end of the log until there is more, or until what changed is due. */
   async #idle(pipeline: PartitionPipeline, waitMs: number | null, signal: AbortSignal) {
     const { log, clock } = this.#options;
-    const idle = new AbortController();
+    const running = this.#pipelines.get(pipeline);
+    if (running === undefined) return; // another one has taken it over
+    const { idle } = running;
     const stop = () => idle.abort(OVER);
     signal.addEventListener("abort", stop, { once: true });
     // A flush that was waited for may have taken the stop in.
@@ -254,6 +300,7 @@ export class PartitionRun {
     ]);
     signal.removeEventListener("abort", stop);
     stop();
+    running.idle = new AbortController();
   }
 
   #retry<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {

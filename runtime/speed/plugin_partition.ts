@@ -4,7 +4,7 @@ import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
-import { type PickedTexts, type Picker, pickHere } from "./picker.ts";
+import { type OpenPicker, type PickedTexts, type Picker, pickHere } from "./picker.ts";
 import { type ClosedBlock, RecentBlocks } from "./recent_blocks.ts";
 import { RowBinaryWriter } from "../row_binary.ts";
 
@@ -42,8 +42,9 @@ interface Block {
  * from two processes: the value of a version is always the same and the highest version wins.
  */
 export class PluginPartition {
-  readonly #picker: Picker;
-  readonly #kernel: Kernel;
+  readonly #openPicker: OpenPicker;
+  #picker: Picker;
+  #kernel: Kernel;
   /** What was picked of the chunk at hand. */
   #texts: PickedTexts = [];
   /** Oldest first; only the last may be open. */
@@ -62,9 +63,10 @@ export class PluginPartition {
     readonly resume: ResumePoint,
     columns: Columns,
     memory = new RecentBlocks(0),
-    openPicker = pickHere,
+    openPicker: OpenPicker = pickHere,
   ) {
     this.#memory = memory;
+    this.#openPicker = openPicker;
     this.#picker = openPicker(plugin, columns);
     this.#kernel = createKernel(plugin, columns, this.#picker.picks);
     this.#blocks = [{ start: resume.block, end: null, cells: new Cells(plugin) }];
@@ -111,6 +113,13 @@ export class PluginPartition {
   /** Keeps no closed block below a cut for readers. */
   forgetBelow(cut: bigint): void {
     while (this.#recent.length > 0 && this.#recent[0].start < cut) this.forgetOldest();
+  }
+
+  /** Goes on with other columns, between two chunks. */
+  moveTo(columns: Columns): void {
+    this.#picker.close();
+    this.#picker = this.#openPicker(this.plugin, columns);
+    this.#kernel = createKernel(this.plugin, columns, this.#picker.picks);
   }
 
   /** Takes no more events, and keeps nothing for readers: another one is in its place. */

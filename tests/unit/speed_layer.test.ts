@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { afterAll, beforeAll, describe, expect, it, vi } from "testing";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
@@ -13,6 +13,7 @@ import {
   RecordKind,
   type Warehouse,
 } from "../../runtime/ports.ts";
+import { random } from "../../runtime/sources/chance.ts";
 import { ledgerTable } from "../../runtime/speed/ledger.ts";
 import { resumePlugin } from "../../runtime/speed/resume.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
@@ -137,6 +138,45 @@ describe("the speed layer", () => {
     expect(await counted(throwing, "throwing", log)).toBe(40);
     expect(speed.plugin("user_stats").error).toBe(null);
     await close();
+  });
+
+  it("reads the log once again for a plugin that has caught up, however often it failed", async () => {
+    const log = new MemoryLog({ topic: "movie-viewing-events", id: "rejoining", partitions: 1 });
+    const chance = random(7);
+    let broken = false;
+    const throwing: Plugin = {
+      ...users(),
+      where: () => {
+        if (broken) throw new Error("cannot look at this event");
+        return true;
+      },
+    };
+    const { speed, clock, close } = await open(log, [views(), throwing], "rejoining");
+    const read = vi.spyOn(log, "read");
+    let events = 0, failures = 0;
+    const place = (count: number) => {
+      for (let i = 0; i < count; i++) log.place(0, { value: view(events++) });
+    };
+    for (let round = 0; round < 12; round++) {
+      broken = chance() < 0.5;
+      place(1 + Math.floor(chance() * 40));
+      await settle(speed, clock, log, views());
+      if (speed.plugin("user_stats").error !== null) failures++;
+      broken = false;
+      // Events come while it catches up.
+      place(Math.floor(chance() * 20));
+      for (const plugin of [views(), throwing]) await settle(speed, clock, log, plugin);
+      read.mockClear();
+      place(1);
+      for (const plugin of [views(), throwing]) await settle(speed, clock, log, plugin);
+      const from = BigInt(events - 1);
+      expect(read.mock.calls.filter(([, at]) => at === from).length).toBe(1);
+    }
+    expect(failures).toBeGreaterThan(2);
+    expect(await counted(views(), "rejoining", log)).toBe(events);
+    expect(await counted(throwing, "rejoining", log)).toBe(events);
+    await close();
+    read.mockRestore();
   });
 
   it("stops a partition whose log ends below what was read from it, and says how to go on", async () => {
