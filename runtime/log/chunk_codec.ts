@@ -4,6 +4,8 @@
  * `i` is `[bounds[i], bounds[i + 1])`. So a stored blob is read without copying.
  */
 
+import { crc32 } from "node:zlib";
+
 /** The most records that one stored chunk takes: what a reader asks for by default. */
 export const STORED_CHUNK_RECORDS = 8192;
 /** A stored chunk takes no further record beyond this many bytes of values. */
@@ -81,6 +83,26 @@ export function unpackValues(blob: Uint8Array, count: number): PackedValues | nu
   const bounds = new Uint32Array(whole.buffer, whole.byteOffset + boundsAt, count + 1);
   if (bounds[0] !== 0 || aligned(bounds[count]) !== boundsAt) return null;
   return { count, bytes: whole.subarray(0, bounds[count]), bounds };
+}
+
+/** What is stored of a chunk beside its values. */
+export interface ChunkPlace {
+  readonly partition: number;
+  readonly firstOffset: number;
+  readonly count: number;
+  readonly appendMs: number;
+  /** One of `RecordKind`. */
+  readonly kind: number;
+}
+
+/**
+ * The checksum that is stored with a chunk: CRC-32 of its place, as 64-bit floats, and its blob. It
+ * finds a changed chunk and one that stands in another's place.
+ */
+export function chunkChecksum(place: ChunkPlace, blob: Uint8Array): number {
+  const { partition, firstOffset, count, appendMs, kind } = place;
+  const numbers = Float64Array.of(partition, firstOffset, count, appendMs, kind);
+  return crc32(blob, crc32(new Uint8Array(numbers.buffer)));
 }
 
 function aligned(sizeBytes: number): number {

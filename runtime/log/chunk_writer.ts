@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { RecordKind, type RecordsToAppend } from "../ports.ts";
-import { ChunkPacker } from "./chunk_codec.ts";
+import { chunkChecksum, ChunkPacker } from "./chunk_codec.ts";
 import { partitionOf } from "./partitioner.ts";
 import type { PartitionState } from "./sqlite_file.ts";
 
@@ -16,8 +16,8 @@ export class ChunkWriter {
 
   constructor(database: DatabaseSync, partitions: number) {
     this.#insert = database.prepare(
-      `INSERT INTO chunk (partition, first_offset, record_count, append_ms, kind, records)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO chunk (partition, first_offset, record_count, append_ms, kind, records, checksum)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#packers = Array.from({ length: partitions }, () => new ChunkPacker());
   }
@@ -57,7 +57,10 @@ export class ChunkWriter {
     const packer = this.#packers[partition];
     const { count } = packer;
     if (count === 0) return;
-    this.#insert.run(partition, state.end, count, state.lastAppendMs, kind, packer.pack());
+    const { end: firstOffset, lastAppendMs: appendMs } = state;
+    const blob = packer.pack();
+    const checksum = chunkChecksum({ partition, firstOffset, count, appendMs, kind }, blob);
+    this.#insert.run(partition, firstOffset, count, appendMs, kind, blob, checksum);
     state.end += count;
     packer.clear();
   }

@@ -22,7 +22,7 @@ const SCHEMA = `
   CREATE TABLE chunk (
     chunk_id INTEGER PRIMARY KEY, partition INTEGER NOT NULL, first_offset INTEGER NOT NULL,
     record_count INTEGER NOT NULL, append_ms INTEGER NOT NULL, kind INTEGER NOT NULL,
-    records BLOB NOT NULL
+    records BLOB NOT NULL, checksum INTEGER
   ) STRICT;
   CREATE UNIQUE INDEX chunk_position ON chunk (partition, first_offset);
 `;
@@ -69,7 +69,10 @@ export function openLogFile(options: LogFileOptions): LogFile {
     configure(database, options.maxFileBytes);
     transact(database, () => migrate(database!, options));
     const id = identity(database, options);
-    transact(database, () => growPartitions(database!, options));
+    transact(database, () => {
+      addChecksum(database!);
+      growPartitions(database!, options);
+    });
     writeAnew(database, path);
     return { database, id, partitions: loadPartitions(database), wal: new WalSync(database, path) };
   } catch (cause) {
@@ -148,6 +151,16 @@ function migrate(database: DatabaseSync, options: LogFileOptions): void {
         "it was written by a newer version, use that one",
     );
   }
+}
+
+/**
+ * Files of earlier builds have no checksums. Their chunks keep none, and those that such a build adds
+ * later have none either.
+ */
+function addChecksum(database: DatabaseSync): void {
+  const columns = database.prepare("SELECT name FROM pragma_table_info('chunk')").all();
+  if (columns.some(({ name }) => name === "checksum")) return;
+  database.exec("ALTER TABLE chunk ADD COLUMN checksum INTEGER");
 }
 
 function identity(database: DatabaseSync, options: LogFileOptions): string {

@@ -10,10 +10,9 @@ import {
   type RecordChunk,
   type RecordsToAppend,
 } from "../ports.ts";
-import { unpackValues } from "./chunk_codec.ts";
 import { ChunkWriter } from "./chunk_writer.ts";
 import { isDiskFault } from "./disk_fault.ts";
-import { ReadBuilder, type StoredChunk } from "./read_builder.ts";
+import { ReadBuilder } from "./read_builder.ts";
 import {
   type LogFile,
   openLogFile,
@@ -21,6 +20,7 @@ import {
   sqliteError,
   transact,
 } from "./sqlite_file.ts";
+import { damagedChunk, storedChunk } from "./stored_chunk.ts";
 import { trimStep, vacuumStep } from "./sqlite_trim.ts";
 import { WaitingReaders } from "./waiting_readers.ts";
 import type { WalSync } from "./wal_sync.ts";
@@ -132,7 +132,7 @@ class SqliteLog implements EventLog {
     this.#committed = file.partitions.map((partition) => ({ ...partition }));
     this.#writer = new ChunkWriter(file.database, file.partitions.length);
     this.#select = this.#database.prepare(
-      `SELECT first_offset, record_count, append_ms, kind, records FROM chunk
+      `SELECT first_offset, record_count, append_ms, kind, records, checksum FROM chunk
        WHERE partition = ?1 AND first_offset >=
          (SELECT max(first_offset) FROM chunk WHERE partition = ?1 AND first_offset <= ?2)
        ORDER BY first_offset`,
@@ -283,26 +283,23 @@ class SqliteLog implements EventLog {
   // --- reading
 
   #readInto(builder: ReadBuilder, partition: number, from: number): void {
+    let next: number | null = null;
     try {
       for (const row of this.#select.iterate(partition, from)) {
-        if (!builder.take(this.#stored(partition, row))) break;
+        const stored = storedChunk(this.topic, partition, row);
+        const { firstOffset, values: { count } } = stored;
+        const follows = next === null
+          ? firstOffset <= from && from < firstOffset + count
+          : firstOffset === next;
+        if (!follows) break;
+        next = firstOffset + count;
+        if (!builder.take(stored)) break;
       }
     } catch (cause) {
       throw sqliteError(`read topic "${this.topic}"`, this.topic, cause);
     }
-  }
-
-  #stored(partition: number, row: Record<string, unknown>): StoredChunk {
-    const firstOffset = row.first_offset as number;
-    const values = unpackValues(row.records as Uint8Array, row.record_count as number);
-    if (values === null) {
-      throw new TwofoldError(
-        `Cannot read topic "${this.topic}": the stored chunk at partition ${partition} offset ` +
-          `${firstOffset} is damaged; restore the file or make a new log`,
-        { topic: this.topic, partition, offset: BigInt(firstOffset), fault: "external" },
-      );
-    }
-    return { firstOffset, appendMs: row.append_ms as number, kind: row.kind as number, values };
+    // The log reaches beyond `from`: a chunk that is not there was lost.
+    if (next === null) throw damagedChunk(this.topic, partition, from, "it is missing");
   }
 
   #assertHeld(partition: number, from: bigint): PartitionState {

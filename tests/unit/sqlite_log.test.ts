@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
+import { DamagedError, ExternalError, UserError } from "../../runtime/errors.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { openSqliteLog, type SqliteLogOptions } from "../../runtime/log/sqlite_log.ts";
 import { readAll, readValues, records } from "../support/log_reading.ts";
@@ -187,5 +187,46 @@ describe("SQLite log", () => {
     expect(error.message).toMatch(/damaged/);
     expect([error.partition, error.offset, error.retriable]).toEqual([0, 0n, false]);
     await again.close();
+  });
+
+  describe("a chunk that is not what was written", () => {
+    /** A log of three chunks of one record, changed by `sql`, and the error of reading it all. */
+    const readAfter = async (sql: string) => {
+      const log = open({ partitions: 1 });
+      for (const value of ["1", "2", "3"]) await log.append(records(["k", value]));
+      await log.close();
+      const database = new DatabaseSync(path);
+      database.exec(sql);
+      database.close();
+      const again = open();
+      try {
+        return await readValues(again, 0).catch((error) => error);
+      } finally {
+        await again.close();
+      }
+    };
+
+    it.each([
+      [
+        "a value with a flipped bit",
+        "SET records = CAST(x'33000000' || substr(records, 5) AS BLOB)",
+      ],
+      ["another append time", "SET append_ms = append_ms + 1"],
+      ["another kind", "SET kind = 1"],
+      ["another's values", "SET (records, checksum) = (SELECT records, checksum FROM chunk)"],
+    ])("is found: %s", async (_what, change) => {
+      const error = await readAfter(`UPDATE chunk ${change} WHERE first_offset = 1`);
+      expect(error).toBeInstanceOf(DamagedError);
+      expect(error).toMatchObject({ object: "log/views.sqlite", partition: 0, offset: 1n });
+    });
+
+    it("is found when it is missing", async () => {
+      const error = await readAfter("DELETE FROM chunk WHERE first_offset = 1");
+      expect(error).toMatchObject({ object: "log/views.sqlite", partition: 0, offset: 1n });
+    });
+
+    it("is taken as it is when an earlier build wrote it, without a checksum", async () => {
+      expect(await readAfter("ALTER TABLE chunk DROP COLUMN checksum")).toEqual(["1", "2", "3"]);
+    });
   });
 });
