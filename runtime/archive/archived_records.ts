@@ -23,10 +23,14 @@ export interface ArchivedRecordsOptions {
   readonly hashIdentity: IdentityHash;
   /** Offsets that are fetched at once. Default 65,536: as many as a block has at most. */
   readonly sliceOffsets?: number;
+  /** Bytes of texts after which no further record is fetched at once. Default 32 MiB. */
+  readonly sliceBytes?: number;
   /** Default: checks of its own, which tell no one but the caller. */
   readonly checks?: FileChecks;
 }
 
+/** Bytes of texts that are fetched at once: of events, and of dead letters. */
+const SLICE_BYTES = 32 * 2 ** 20;
 /** Blocks that are fetched at once. */
 const SLICE_BLOCKS = 64;
 /** Slices that readers have begun and not ended, one of each reader. */
@@ -75,12 +79,14 @@ class ArchiveOfLog implements ArchivedRecords {
   readonly #checks: FileChecks;
   /** Begun slices by the partition and the position at which they go on. */
   readonly #slices = new Map<string, ArchivedSlice>();
+  readonly #sliceBytes: number;
 
   constructor(options: ArchivedRecordsOptions) {
     const { schema: { topic }, store, checks } = options;
     this.#options = options;
     this.#checks = checks ?? new FileChecks({ topic, store });
     this.#compacted = new ManifestChain(topic, store, "compacted_manifests");
+    this.#sliceBytes = options.sliceBytes ?? SLICE_BYTES;
   }
 
   async heldFrom(partition: number, from: bigint, to: bigint): Promise<bigint> {
@@ -151,8 +157,11 @@ class ArchiveOfLog implements ArchivedRecords {
     const part = { partition, from, end, kind: last.kind, manifests };
     const [events, deadLetters] = [await this.#events(part), await this.#deadLetters(part)];
     const ticks = ticksIn(schema.topic, part);
+    const mayLackEvents = events.length >= this.#sliceBytes;
+    const mayLackLetters = deadLetters.length >= this.#sliceBytes;
     return new ArchivedSlice({
       ...{ schema, hashIdentity, partition, from, end, events, deadLetters, ticks },
+      ...{ mayLackEvents, mayLackLetters },
     });
   }
 
@@ -171,6 +180,7 @@ class ArchiveOfLog implements ArchivedRecords {
       from: store.tableFunction(glob, structureOf(columns)),
       where: isOneOf(files),
       columns: ["offset", "append_time", "event_time", ...others],
+      texts: others.filter((name) => schema.fields[name].kind === "string"),
       rows: files.reduce((sum, { rows }) => sum + rows, 0),
       // Which the files tell without being read.
       counted: "count()",
@@ -195,6 +205,7 @@ class ArchiveOfLog implements ArchivedRecords {
       from: store.tableFunction(glob, structureOf(letterColumns)),
       where: `(${manifests.map(ofOne).join(" OR ")})`,
       columns: ["offset", "append_time", "field", "reason", "value"],
+      texts: ["reason", "value"],
       rows: manifests.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
       // What a dead process wrote of other bounds and without a manifest may be among the files.
       counted: "uniqExact(offset)",
@@ -203,7 +214,7 @@ class ArchiveOfLog implements ArchivedRecords {
   }
 
   /**
-   * Rows of a part in the order of their offsets.
+   * Rows of a part in the order of their offsets; those behind `sliceBytes` of texts are left out.
    *
    * @throws ExternalError when the files do not hold the rows that the manifests count.
    */
@@ -221,12 +232,20 @@ class ArchiveOfLog implements ArchivedRecords {
         { topic: schema.topic, partition, offset: from, retriable: false },
       );
     }
+    const columns = question.columns.join(", ");
+    const textBytes = question.texts.map((name) => `ifNull(length(${name}), 0)`).join(" + ");
     const stream = await warehouse.stream(
-      `SELECT ${question.columns.join(", ")} ${source}
-  AND offset >= {from:UInt64} AND offset < {end:UInt64}
-ORDER BY offset LIMIT 1 BY offset`,
+      `SELECT ${columns} FROM (
+  SELECT ${columns}, sum(${textBytes}) OVER (
+    ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  ) - (${textBytes}) AS bytes_before
+  FROM (
+    SELECT ${columns} ${source} AND offset >= {from:UInt64} AND offset < {end:UInt64}
+    ORDER BY offset LIMIT 1 BY offset
+  )
+) WHERE bytes_before < {most:UInt64} ORDER BY offset`,
       "RowBinary",
-      { params: { from, end } },
+      { params: { from, end, most: this.#sliceBytes } },
     );
     return await new Response(stream).bytes();
   }
@@ -246,6 +265,8 @@ interface RowQuestion {
   readonly from: string;
   readonly where: string;
   readonly columns: readonly string[];
+  /** Those of the columns whose values vary in length. */
+  readonly texts: readonly string[];
   /** What the manifests count. */
   readonly rows: number;
   readonly counted: string;

@@ -27,7 +27,11 @@ export interface SliceParts {
   /** RowBinary: offset, append time, field, reason, value. */
   readonly deadLetters: Uint8Array;
   readonly ticks: readonly ArchivedTick[];
-  /** Offsets covered, `[from, end)`. */
+  /** Whether events behind the last one may have been left out: the slice then ends with that one. */
+  readonly mayLackEvents?: boolean;
+  /** The same of dead letters. */
+  readonly mayLackLetters?: boolean;
+  /** Offsets covered, `[from, end)`; fewer where something may be lacking. */
   readonly from: bigint;
   readonly end: bigint;
 }
@@ -71,7 +75,14 @@ export class ArchivedSlice {
 
   /** Whether all of it was taken. */
   get isDone(): boolean {
-    return this.#position >= this.#parts.end;
+    return this.#position >= this.#parts.end || this.#isCut;
+  }
+
+  /** Whether the next record may be one that was left out. */
+  get #isCut(): boolean {
+    const { mayLackEvents = false, mayLackLetters = false } = this.#parts;
+    return (mayLackEvents && this.#event === this.#eventsEnd) ||
+      (mayLackLetters && this.#letter === this.#bytes.length);
   }
 
   /** Fills `columns` with the next rows that fit; returns the dead letters among them. */
@@ -80,7 +91,7 @@ export class ArchivedSlice {
     Object.assign(columns, { partition, from: this.#position, bytes: this.#bytes });
     const faults: DecodeFault[] = [];
     let row = 0;
-    for (; row < columns.capacity; row++) {
+    for (; row < columns.capacity && !this.#isCut; row++) {
       const event = this.#offsetAt(this.#event, this.#eventsEnd);
       const letter = this.#offsetAt(this.#letter, this.#bytes.length);
       const tick = this.#parts.ticks[this.#tick]?.offset ?? NONE;
@@ -95,7 +106,9 @@ export class ArchivedSlice {
     }
     columns.count = row;
     // Where all was taken, the range goes on to its end, however little lies in it.
-    columns.to = this.#isEmpty ? end : columns.from + BigInt(columns.offsetDelta[row - 1]) + 1n;
+    columns.to = this.#isEmpty && !this.#isCut
+      ? end
+      : columns.from + BigInt(columns.offsetDelta[row - 1]) + 1n;
     this.#position = columns.to;
     return faults;
   }

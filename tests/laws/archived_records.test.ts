@@ -22,7 +22,12 @@ const cases = fc.record({
   /** Compactions, each with or without the removal of what it replaced. */
   compactions: fc.array(fc.boolean(), { maxLength: 3 }),
   capacity: fc.integer({ min: 1, max: 9 }),
-  sliceOffsets: fc.constantFrom(5, 40, 65_536),
+  /** How large the parts of blocks are, and how much of them is fetched at once. */
+  partBytes: fc.constantFrom(100, 1000, 1_000_000),
+  slice: fc.record({
+    sliceOffsets: fc.constantFrom(5, 40, 65_536),
+    sliceBytes: fc.constantFrom(1, 40, 1_000_000),
+  }),
   /** Where the log begins, in hundredths of what is archived, and reading, in hundredths of that. */
   trimmed: fc.oneof(fc.constant(100), fc.integer({ min: 0, max: 100 })),
   from: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100 })),
@@ -30,7 +35,7 @@ const cases = fc.record({
 
 function sourceOf(
   world: CompactionWorld,
-  sliceOffsets: number,
+  slice: { sliceOffsets: number; sliceBytes: number },
   told: TrimmedRange[] = [],
 ): RecordSource {
   const { log, inner: store, warehouse } = world;
@@ -38,7 +43,7 @@ function sourceOf(
     ...{ log, partition: 0, decoder: createDecoder(readings) },
     archived: openArchivedRecords({
       ...{ schema: readings, store, warehouse, logId: log.id, hashIdentity },
-      sliceOffsets,
+      ...slice,
     }),
     onTrimmed: (range) => told.push(range),
   });
@@ -86,10 +91,10 @@ describe("ArchivedRecords laws", () => {
     await fc.assert(
       fc.asyncProperty(
         cases,
-        async ({ entries, compactions, capacity, sliceOffsets, ...parts }) => {
+        async ({ entries, compactions, capacity, partBytes, slice, ...parts }) => {
           const world = await openWorld();
           for (const [index, each] of entries.entries()) await place(world.log, each, index);
-          await world.archive();
+          await world.archive(partBytes);
           for (const removes of compactions) {
             await world.compactor({ maxRows: 6 }).compactOnce();
             if (!removes) continue;
@@ -102,11 +107,11 @@ describe("ArchivedRecords laws", () => {
           const trimmed = archived * BigInt(parts.trimmed) / 100n;
           const from = trimmed * BigInt(parts.from) / 100n;
           const columns = allocateColumns(readings, capacity);
-          const wanted = await readAll(sourceOf(world, sliceOffsets), from, columns);
+          const wanted = await readAll(sourceOf(world, slice), from, columns);
 
           await world.log.trim(0, trimmed);
           const told: TrimmedRange[] = [];
-          const found = await readAll(sourceOf(world, sliceOffsets, told), from, columns);
+          const found = await readAll(sourceOf(world, slice, told), from, columns);
           expect(found.records).toEqual(wanted.records);
           expect(found.ends.at(-1)).toBe(wanted.ends.at(-1));
           const passed = from === trimmed ? [] : [{ from, to: trimmed, archived: true }];

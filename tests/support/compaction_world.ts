@@ -63,8 +63,9 @@ export class CompactionWorld {
     return new CompactionWorld(await openLocalStore(dir), warehouse);
   }
 
-  async archive(): Promise<void> {
-    const archiver = openArchiver(this.log, this.inner, { blockSize: BLOCK_SIZE });
+  /** @param partBytes small ones make blocks of several parts. */
+  async archive(partBytes?: number): Promise<void> {
+    const archiver = openArchiver(this.log, this.inner, { blockSize: BLOCK_SIZE, partBytes });
     for (let partition = 0; partition < 2; partition++) await archiver.archiveClosed(partition);
   }
 

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { gzipSync } from "node:zlib";
 import { crc32c } from "../../runtime/log/kafka/crc32c.ts";
 
 /** A record as a producer of Kafka gives it; null is no value, which is not an empty one. */
@@ -11,10 +12,15 @@ export interface KafkaRecord {
 /** Where a batch's checksum is, and from where on it covers the batch. */
 const CHECKSUM_AT = 17, COVERED_FROM = 21, HEADER_BYTES = 61;
 
-/** A batch of Kafka's record format 2, at offset 0, without compression. */
-export function kafkaBatch(records: readonly KafkaRecord[]): Buffer {
+/** A batch of Kafka's record format 2; by default at offset 0 and without compression. */
+export function kafkaBatch(
+  records: readonly KafkaRecord[],
+  { baseOffset = 0n, gzip = false } = {},
+): Buffer {
   const body = Buffer.concat(records.map(recordBytes));
-  const batch = Buffer.concat([Buffer.alloc(HEADER_BYTES), body]);
+  const batch = Buffer.concat([Buffer.alloc(HEADER_BYTES), gzip ? gzipSync(body) : body]);
+  batch.writeBigInt64BE(baseOffset, 0);
+  batch[22] = gzip ? 1 : 0; // attributes
   batch.writeInt32BE(batch.length - 12, 8);
   batch[16] = 2;
   batch.writeInt32BE(records.length - 1, 23);

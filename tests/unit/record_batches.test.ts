@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "testing";
 import { TwofoldError } from "../../runtime/errors.ts";
 import { decompress } from "../../runtime/log/kafka/codecs.ts";
@@ -136,6 +137,18 @@ describe("FetchedRange", () => {
     old[16] = 1;
     expect(() => new FetchedRange(SOURCE, 0n, old, [])).toThrow(/record format 2, got 1/);
   });
+
+  it("decompresses no more than it has use for: what is left comes with the next fetch", () => {
+    const record = { key: null, value: "x".repeat(3_000_000), headers: [] };
+    const batches = [0n, 1n, 2n, 3n, 4n].map((baseOffset) =>
+      kafkaBatch([record], { baseOffset, gzip: true })
+    );
+    const first = new FetchedRange(SOURCE, 0n, Buffer.concat(batches), []);
+    expect(first.to).toBe(3n);
+    expect(chunksOf(first, 0n, 10).map(({ count }) => count)).toEqual([1, 1, 1]);
+    const next = new FetchedRange(SOURCE, 3n, Buffer.concat(batches.slice(3)), []);
+    expect([next.to, chunksOf(next, 3n, 10).length]).toEqual([5n, 2]);
+  });
 });
 
 describe("crc32c()", () => {
@@ -181,6 +194,22 @@ describe("decompress()", () => {
       }
     }
   });
+  it.each<[number, (bytes: Uint8Array) => Uint8Array]>([
+    [1, (bytes) => gzipSync(bytes)],
+    [4, (bytes) => zstdCompressSync(bytes)],
+  ])(
+    "bounds what comes out of codec %i",
+    (codec, compress) => {
+      const packed = compress(new Uint8Array(100_000));
+      expect(decompress(codec, packed, 100_000).length).toBe(100_000);
+      expect(() => decompress(codec, packed, 99_999)).toThrow(
+        `Cannot decompress a batch of ${packed.length} bytes: they must be ${
+          CODECS[codec]
+        } of at most ` +
+          "99999 bytes when decompressed",
+      );
+    },
+  );
   it("reads snappy raw and in the pieces of Java's clients", () => {
     const raw = Buffer.from([5, 4 << 2, ...Buffer.from("hello")]);
     const length = Buffer.alloc(4);

@@ -18,9 +18,13 @@ const MORE = 15;
 /**
  * Decompresses a frame. Checksums are passed over.
  *
- * @throws RangeError when the bytes are no frame or end too early.
+ * @param options.maxOutputLength what may come out. Default: any number of bytes.
+ * @throws RangeError when the bytes are no frame, end too early, or more comes out.
  */
-export function readLz4Frame(bytes: Uint8Array): Uint8Array {
+export function readLz4Frame(
+  bytes: Uint8Array,
+  { maxOutputLength = Infinity }: { readonly maxOutputLength?: number } = {},
+): Uint8Array {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flags = frame[4];
   const known = frame.readUInt32LE(0) === MAGIC && (flags & VERSION_BITS) === VERSION &&
@@ -39,6 +43,9 @@ export function readLz4Frame(bytes: Uint8Array): Uint8Array {
     output.reserve(blockBytes);
     if (size >= STORED_BIT) output.copyFrom(frame, at, end);
     else readBlock(frame, at, end, output);
+    if (output.sizeBytes > maxOutputLength) {
+      throw new RangeError(`Cannot decompress: more than ${maxOutputLength} bytes come out`);
+    }
     at = end + checksumBytes;
   }
 }
@@ -70,6 +77,10 @@ function readBlock(block: Uint8Array, from: number, end: number, output: Output)
 class Output {
   #bytes = new Uint8Array(0);
   #used = 0;
+
+  get sizeBytes(): number {
+    return this.#used;
+  }
 
   /** Makes room for a block. */
   reserve(sizeBytes: number): void {

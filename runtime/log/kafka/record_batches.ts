@@ -22,6 +22,9 @@ const MAGIC = 2;
 const CODEC_BITS = 0x07, APPEND_TIME_BIT = 0x08, TRANSACTION_BIT = 0x10, CONTROL_BIT = 0x20;
 const ABORT_MARKER = 0;
 
+/** Once so much was decompressed, the batches behind are left for the next fetch. */
+const ENOUGH_BYTES = 8 * 2 ** 20;
+
 /** A batch whose records can be walked. */
 export interface RecordBatch {
   /** The offset that records' deltas are added to. */
@@ -73,7 +76,9 @@ export function readBatches(
   const pieces: Uint8Array[] = [];
   let used = 0;
   const isAborted = abortedFilter(aborted);
-  const batches = headers.map(({ at, end, attributes }) => {
+  const batches: RecordBatch[] = [];
+  for (const { at, end, attributes } of headers) {
+    if (used >= ENOUGH_BYTES) break; // the next fetch begins with what is left
     let start = at + HEADER_BYTES;
     if (!isPlain) {
       const piece = decompress(attributes & CODEC_BITS, records.subarray(start, end));
@@ -82,8 +87,8 @@ export function readBatches(
       used += piece.length;
     }
     const counts = !isAborted(records, at, attributes);
-    return batchAt(records, at, attributes, start, counts);
-  });
+    batches.push(batchAt(records, at, attributes, start, counts));
+  }
   return { batches, bytes: isPlain ? records : Buffer.concat(pieces) };
 }
 
