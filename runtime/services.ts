@@ -6,8 +6,11 @@ import type { Cut } from "./frontier.ts";
 import type { RecentRows } from "./recent.ts";
 import type { PluginIsland } from "./plugin.ts";
 import type { Problem } from "./problems.ts";
+import type { NotCompared, PluginDrift } from "./drift.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
 
+export { notComparedWords } from "./drift.ts";
+export type * from "./drift.ts";
 export type * from "./looking.ts";
 
 // ---------------------------------------------------------------------------------------------
@@ -24,10 +27,12 @@ export interface PluginRun {
   readonly days: number;
   readonly seconds: number;
   /**
-   * Sum over the plugin's additive measures and the recomputed days of |speed − batch|, net of the
-   * repeats that the speed layer could not see; null where speed rows are no longer kept.
+   * By how much speed and batch differ over the recomputed days, net of the repeats that the speed
+   * layer could not see, summed over all cells and measures; null where they were not compared.
    */
   readonly drift: number | null;
+  /** Why they were not compared; null where they were, and for a run that recomputed no day. */
+  readonly notCompared: NotCompared | null;
   /** Repeats in the recomputed days that the speed layer could not see. */
   readonly unseenRepeats: number;
   readonly error: string;
@@ -56,6 +61,11 @@ export interface BatchLayer {
   run(options?: { full?: boolean; signal?: AbortSignal }): Promise<BatchRun | null>;
   /** The newest runs first. */
   history(limit: number): Promise<BatchRun[]>;
+  /**
+   * How the layers of each plugin compare, and sets or clears the problem `drift` of each. Called
+   * after every run, and by whoever asks for the status.
+   */
+  drift(): Promise<PluginDrift[]>;
   /** Whether a run is under way. */
   readonly running: boolean;
   /** Runs that ended in this process: who keeps what was published looks again when it moves. */
@@ -98,8 +108,7 @@ export interface PluginBatchStatus {
 }
 
 /** What one plugin looks like. */
-export interface PluginStatus {
-  readonly plugin: string;
+export interface PluginStatus extends PluginDrift {
   readonly topic: string;
   readonly generation: string;
   /**
@@ -113,7 +122,6 @@ export interface PluginStatus {
   readonly speed_rows: number;
   /** Newest published run, or null. */
   readonly run: number | null;
-  readonly drift: number | null;
   readonly batch: PluginBatchStatus;
 }
 

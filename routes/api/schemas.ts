@@ -1,5 +1,6 @@
 /** The shapes of questions and answers: types for the routes, and the OpenAPI document. */
 import { z } from "zod";
+import { type NotComparedReason, notComparedWords } from "../../runtime/services.ts";
 
 /** Texts that a person reads: what, with an example. */
 const text = (description: string, example?: string) =>
@@ -168,6 +169,9 @@ export const seriesParameters = z.object({
   top: whole("One series for each of this many greatest keys", 1, 20),
 });
 
+const notComparedReason = z.enum(Object.keys(notComparedWords) as NotComparedReason[])
+  .meta({ description: "Why speed and batch layer could not be compared" });
+
 /** A batch run. */
 export const batchRun = named(
   "BatchRun",
@@ -185,8 +189,13 @@ export const batchRun = named(
       days: count("Event days recomputed"),
       seconds: z.number(),
       drift: z.number().nullable().meta({
-        description: "Speed minus batch over what both have seen; null where it cannot be told",
+        description: "By how much speed and batch layer differ over the recomputed days; null " +
+          "where they were not compared",
       }),
+      notCompared: z.object({
+        reason: notComparedReason,
+        message: text("The reason in words"),
+      }).nullable().meta({ description: "Why they were not compared" }),
       unseenRepeats: count("Repeats that the speed layer could not see"),
       error: text("Empty when it went well"),
     })),
@@ -216,7 +225,19 @@ export const pluginStatus = named(
     error: z.string().nullable().meta({ description: "Why the speed layer cannot compute it" }),
     speed_rows: count("Rows flushed since the start"),
     run: z.number().int().nullable().meta({ description: "Newest published run" }),
-    drift: z.number().nullable(),
+    drift: z.number().nullable().meta({
+      description:
+        "By how much speed and batch layer differ on all days whose drift stands; null " +
+        "when none is known and the newest published run could not be compared",
+    }),
+    drifting_days: count("Event days whose drift stands"),
+    accepted_days: count("Event days whose drift was accepted"),
+    waiting_days: count("Event days that the next run compares again"),
+    not_compared: z.object({
+      reason: notComparedReason,
+      message: text("The reason in words"),
+      since: z.string().nullable().meta({ description: "Since when, ISO 8601" }),
+    }).nullable().meta({ description: "Why the newest published run could not be compared" }),
     batch: z.object({
       published: z.string().nullable().meta({
         description: "When the newest run was published (ISO 8601, UTC); null before the first",

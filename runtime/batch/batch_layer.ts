@@ -3,11 +3,12 @@ import { wordsOf } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
-import type { BatchLayer, BatchRun } from "../services.ts";
+import type { BatchLayer, BatchRun, PluginDrift } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
-import type { SpeedFacts } from "./drift.ts";
+import { type SpeedFacts, speedReaches } from "./drift.ts";
+import { forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
 import { PluginRunner } from "./plugin_run.ts";
 import { Publisher } from "./published_run.ts";
 import { HistoryPurge } from "./purge_history.ts";
@@ -37,7 +38,7 @@ export interface BatchLayerOptions {
    */
   readonly speedWholeFromMs?: () => Promise<number | null>;
   readonly settings: BatchSettings;
-  /** Where failures stand until a run works. Default: nowhere. */
+  /** Where failures stand until a run works, and drift until it is gone. Default: nowhere. */
   readonly problems?: ProblemSink;
 }
 
@@ -64,9 +65,12 @@ class TopicBatchLayer implements LocalBatchLayer {
   readonly #runners: readonly PluginRunner[];
   readonly #history: HistoryPurge;
   readonly #health: BatchHealth;
+  readonly #speed: () => SpeedFacts | null;
   /** Settles when the runs that were asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
+  /** Whether the drift of retired generations was looked for. */
+  #forgotten = false;
   #ended = 0;
 
   constructor(options: BatchLayerOptions) {
@@ -75,9 +79,10 @@ class TopicBatchLayer implements LocalBatchLayer {
     this.#claims = new Claims(store, schema.topic);
     const nowhere = { set: () => {}, clear: () => {} };
     this.#health = new BatchHealth(schema.topic, options.problems ?? nowhere);
+    this.#speed = speedFacts(options);
     this.#runners = plugins.map((plugin) => {
       const publisher = new Publisher(warehouse, store, plugin.tables, clock);
-      return new PluginRunner(plugin, publisher, clock, speedFacts(options));
+      return new PluginRunner(plugin, publisher, clock, this.#speed);
     });
     this.#history = new HistoryPurge({
       warehouse,
@@ -122,6 +127,13 @@ class TopicBatchLayer implements LocalBatchLayer {
     return await readHistory(this.#options.warehouse, this.#options.schema.topic, limit);
   }
 
+  async drift(): Promise<PluginDrift[]> {
+    const { warehouse, schema, plugins, problems } = this.#options;
+    const known = await readPluginDrift(warehouse, schema.topic, plugins.map((p) => p.tables));
+    if (problems !== undefined) { for (const each of known) reportDrift(problems, each); }
+    return known;
+  }
+
   async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
     const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
     // Pointers first: every published run then has a lower number than the one to be claimed.
@@ -136,6 +148,8 @@ class TopicBatchLayer implements LocalBatchLayer {
     const steps = await planSteps(archive, standings, cut, full);
     const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
     const parts = await this.#runSteps(context, steps, published);
+    // The run stands as it is; the status looks again.
+    await this.drift().catch(() => {});
     signal?.throwIfAborted();
     await this.#purgeHistory(run);
     return toBatchRun(schema.topic, run, cut, parts);
@@ -166,14 +180,31 @@ class TopicBatchLayer implements LocalBatchLayer {
     for (const { plugin, publisher } of this.#runners) {
       try {
         await this.#options.warehouse.command(createBatchTable(plugin.tables));
-        standings.push({ plugin, pointer: await publisher.recover() });
+        standings.push({ plugin, pointer: await publisher.recover(), waiting: [] });
       } catch (error) {
         failed.push({ plugin: plugin.tables.plugin.name, error });
       }
     }
     if (standings.length === 0 && failed.length > 0) throw failed[0].error;
     for (const { plugin, error } of failed) this.#health.partFailed(null, plugin, error);
-    return standings;
+    return await this.#withWaiting(standings);
+  }
+
+  /** Days wait until the speed layer has written what the published run covers. */
+  async #withWaiting(standings: readonly Standing[]): Promise<Standing[]> {
+    const { warehouse, schema, plugins } = this.#options;
+    if (!this.#forgotten) await forgetRetired(warehouse, schema.topic);
+    this.#forgotten = true;
+    const speed = this.#speed();
+    if (speed === null) return [...standings];
+    const waiting = await waitingDays(warehouse, schema.topic, plugins.map((p) => p.tables));
+    return await Promise.all(standings.map(async (standing) => {
+      const { plugin: { tables }, pointer } = standing;
+      const days = waiting.get(tables.batch) ?? [];
+      const ready = days.length > 0 &&
+        await speedReaches(warehouse, tables, speed.logId, pointer.cut);
+      return ready ? { ...standing, waiting: days } : standing;
+    }));
   }
 
   async #runSteps(
@@ -204,6 +235,19 @@ const asError = (error: unknown) => error instanceof Error ? error : new Error(S
 /** The days that the steps together read. */
 function daysOf(steps: readonly PluginStep[]): string[] {
   return [...new Set(steps.flatMap((step) => step.days))].sort();
+}
+
+function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: PluginDrift): void {
+  const subject = `plugin ${plugin}`;
+  if (drifting_days === 0) return problems.clear("drift", subject);
+  const days = drifting_days === 1 ? "1 event day" : `${drifting_days} event days`;
+  problems.set({
+    ...{ code: "drift", subject, plugin },
+    message:
+      `the speed and the batch layer differ by ${drift} on ${days}; see \`twofold drift\`. ` +
+      "Correct the batch SQL or the declaration, or run `twofold batch --full`; " +
+      "accept a known difference with `twofold drift accept`",
+  });
 }
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {

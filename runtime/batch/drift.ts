@@ -1,15 +1,24 @@
 /**
- * Drift: by how much the speed layer and a run differ over what both have seen. For every cell
- * (bucket and key) `speed − batch − unseen repeats` has to be zero; drift is the sum of the
- * magnitudes, so that faults of opposite sign do not cancel.
+ * Compares a published run with the speed layer over what both have seen, day by day. In every cell
+ * (bucket and key) and for every measure
+ *
+ *     speed = batch ⊕ repeats
+ *
+ * has to hold, where ⊕ merges states and the repeats are those that the speed layer could not see.
+ * One scan of each side; {@link stateSql} says for each monoid how two states differ.
  */
-import type { Cut } from "../frontier.ts";
-import type { MeasureColumn, Plugin } from "../plugin.ts";
-import { BatchLevel, SpeedKind } from "../tables.ts";
+import { type NotCompared, type NotComparedReason, notComparedWords } from "../drift.ts";
+import { TwofoldError, wordsOf } from "../errors.ts";
+import { type Cut, reaches } from "../frontier.ts";
+import type { Plugin } from "../plugin.ts";
+import type { Warehouse } from "../ports.ts";
+import { BatchLevel, type PluginTables, SpeedKind } from "../tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
+import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
-import type { Repeats } from "./repeats.ts";
+import { type Repeats, scratchTables } from "./repeats.ts";
 import { type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { stateSql } from "./state_sql.ts";
 
 /** What drift needs to know of the speed layer. */
 export interface SpeedFacts {
@@ -22,100 +31,253 @@ export interface SpeedFacts {
   wholeFromMs(): Promise<number | null>;
 }
 
+/** What comparing a run came to. */
+export interface Comparison {
+  /** The sum of the differences on the days that were compared; null when none was. */
+  readonly drift: number | null;
+  /** Why none was; null when one was, and when the run recomputed no day. */
+  readonly notCompared: NotCompared | null;
+}
+
+/** Cells that are kept of a day. */
+const CELLS_OF_A_DAY = 10;
+/** Differing days of one run of which cells are kept; of the others their number is. */
+const DAYS_WITH_CELLS = 100;
+
+/** Why something was not compared, in the usual words. */
+export const because = (reason: NotComparedReason, detail = ""): NotCompared => ({
+  reason,
+  message: notComparedWords[reason] + (detail === "" ? "" : `: ${detail}`),
+});
+
 /**
- * The drift of a published run over those of its days that can be compared.
+ * Compares the days of a published run, as far as they can be, and keeps what comes of it.
  *
- * @returns null when none can: no additive measure, no speed table, a speed frontier below the cut,
- * events of other logs on every day, or speed rows that are no longer kept.
+ * @param speed null where the process knows of no speed layer.
  */
-export async function driftOf(
+export async function compareRun(
   context: RunContext,
   step: PluginStep,
   repeats: Repeats,
-  speed: SpeedFacts,
-): Promise<number | null> {
-  const additive = step.plugin.tables.plugin.measureColumns.filter((m) => m.monoid === "sum");
-  if (additive.length === 0 || step.days.length === 0) return null;
-  if (!(await speedReachesCut(context, step, speed.logId))) return null;
-  await refreshArchive(context, step.days);
-  const wholeFromMs = await speed.wholeFromMs();
-  const days = await comparableDays(context, step, speed.logId, wholeFromMs);
-  if (days.length === 0) return null;
-  const [row] = await context.warehouse.query<{ drift: number | string }>(
-    driftSql(context, { ...step, days }, repeats, speed.logId, additive),
-    statement(context, { days, speed_cut: cutOf(context.cut, speed.logId) }),
+  speed: SpeedFacts | null,
+  kept: DriftDays,
+): Promise<Comparison> {
+  if (step.days.length === 0) return { drift: null, notCompared: null };
+  const leave = async (
+    days: readonly string[],
+    state: "waiting" | "not_comparable",
+    why: NotCompared,
+  ) => {
+    await kept.notCompared(context, days, state, why);
+    return { drift: null, notCompared: why };
+  };
+  const { warehouse, cut } = context;
+  const frontier = speed && await speedFrontier(warehouse, step.plugin.tables, speed.logId);
+  if (speed === null || frontier === null) {
+    return await leave(step.days, "not_comparable", because("no_speed_layer"));
+  }
+  if (!reaches(frontier, { [speed.logId]: cutOf(cut, speed.logId) })) {
+    return await leave(step.days, "waiting", because("speed_behind"));
+  }
+  try {
+    await refreshArchive(context, step.days);
+    const mixed = await daysOfOtherLogs(context, step, speed.logId);
+    await leave([...mixed], "not_comparable", because("other_logs"));
+    const days = step.days.filter((day) => !mixed.has(day));
+    const whole = wholeDays(days, await speed.wholeFromMs());
+    if (whole.length > 0) {
+      await compareDays(context, { ...step, days: whole }, repeats, speed.logId);
+    }
+    // Rows may have been removed meanwhile: what is whole now was whole when it was read.
+    const compared = wholeDays(whole, await speed.wholeFromMs());
+    const gone = days.filter((day) => !compared.includes(day));
+    await leave(gone, "not_comparable", because("speed_rows_removed"));
+    if (compared.length > 0) return await keep(context, compared, kept);
+    return {
+      drift: null,
+      notCompared: because(gone.length > 0 ? "speed_rows_removed" : "other_logs"),
+    };
+  } catch (error) {
+    const passes = error instanceof TwofoldError && error.retriable;
+    const why = because("comparison_failed", wordsOf(error));
+    return await leave(step.days, passes ? "waiting" : "not_comparable", why);
+  }
+}
+
+async function keep(
+  context: RunContext,
+  days: readonly string[],
+  kept: DriftDays,
+): Promise<Comparison> {
+  const { drift: table } = scratchTables(context);
+  await kept.compared(context, days, table);
+  const [{ drift }] = await context.warehouse.query<{ drift: number }>(
+    `SELECT sum(difference) AS drift FROM ${table} WHERE day IN {days:Array(Date)}`,
+    statement(context, { days }),
   );
-  // Rows may have been removed meanwhile: what is whole now was whole when it was read.
-  const stillMs = await speed.wholeFromMs();
-  return stillMs !== null && stillMs <= startMs(days[0]) ? Number(row.drift) : null;
+  return { drift, notCompared: null };
 }
 
 const startMs = (day: string) => Date.parse(`${day}T00:00:00Z`);
 
+const wholeDays = (days: readonly string[], wholeFromMs: number | null) =>
+  wholeFromMs === null ? [] : days.filter((day) => startMs(day) >= wholeFromMs);
+
 const cutOf = (cut: Cut, logId: string) => cut[logId] ?? [];
 
-async function speedReachesCut(
-  context: RunContext,
-  { plugin: { tables } }: PluginStep,
+/**
+ * How far the speed layer has written the partitions of a log.
+ *
+ * @returns null where a plugin has no rows of that log.
+ */
+async function speedFrontier(
+  warehouse: Warehouse,
+  tables: PluginTables,
   logId: string,
-): Promise<boolean> {
+): Promise<Cut | null> {
   const table = tables.speed(logId);
-  const exists = await context.warehouse.query(
+  const exists = await warehouse.query(
     "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
     { params: { table } },
   );
-  if (exists.length === 0) return false;
-  const rows = await context.warehouse.query<{ partition: number; frontier: number | string }>(
+  if (exists.length === 0) return null;
+  const rows = await warehouse.query<{ partition: number; frontier: number | string }>(
     `SELECT partition, max(version) AS frontier FROM ${table}
 WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
-    statement(context),
   );
-  const frontier = new Map(rows.map((row) => [row.partition, BigInt(row.frontier)]));
-  return cutOf(context.cut, logId).every((cut, partition) =>
-    (frontier.get(partition) ?? 0n) >= cut
-  );
+  const offsets: bigint[] = [];
+  for (const { partition, frontier } of rows) offsets[partition] = BigInt(frontier);
+  return { [logId]: Array.from(offsets, (offset) => offset ?? 0n) };
 }
 
-/** The step's days whose speed rows are whole and whose events are all of the log that runs. */
-async function comparableDays(
+/** Whether the speed layer has written everything of the running log that a cut covers. */
+export async function speedReaches(
+  warehouse: Warehouse,
+  tables: PluginTables,
+  logId: string,
+  cut: Cut,
+): Promise<boolean> {
+  const frontier = await speedFrontier(warehouse, tables, logId);
+  return frontier !== null && reaches(frontier, { [logId]: cutOf(cut, logId) });
+}
+
+/** The step's days on which events of other logs than the running one lie. */
+async function daysOfOtherLogs(
   context: RunContext,
   step: PluginStep,
   logId: string,
-  wholeFromMs: number | null,
-): Promise<string[]> {
-  if (wholeFromMs === null) return [];
-  const whole = step.days.filter((day) => startMs(day) >= wholeFromMs);
+): Promise<ReadonlySet<string>> {
   const otherLogs = Object.entries(context.cut).some(([log, offsets]) =>
     log !== logId && offsets.some((offset) => offset > 0n)
   );
-  if (!otherLogs || whole.length === 0) return whole;
+  if (!otherLogs) return new Set();
   const rows = await context.warehouse.query<{ day: string }>(
     `SELECT DISTINCT toString(toDate(event_time)) AS day
-FROM ${archiveSql(context, whole)}
+FROM ${archiveSql(context, step.days)}
 WHERE ${belowCut} AND log != {log:String}`,
     statement(context, { log: logId }),
   );
-  const mixed = new Set(rows.map((row) => row.day));
-  return whole.filter((day) => !mixed.has(day));
+  return new Set(rows.map((row) => row.day));
 }
 
-function driftSql(
+/** Writes what is found of each day that has cells into the run's scratch table. */
+async function compareDays(
   context: RunContext,
   step: PluginStep,
   repeats: Repeats,
   logId: string,
-  additive: readonly MeasureColumn[],
+): Promise<void> {
+  const { drift: table } = scratchTables(context);
+  const { days } = step;
+  const command = (sql: string) =>
+    context.warehouse.command(
+      sql,
+      statement(context, { days, speed_cut: cutOf(context.cut, logId) }),
+    );
+  await command(`CREATE TABLE IF NOT EXISTS ${table} (
+  day Date, differing_cells UInt64, difference Float64, not_comparable UInt64, cells ${CELLS_TYPE}
+) ENGINE = MergeTree ORDER BY day`);
+  await command(`TRUNCATE TABLE ${table}`);
+  await command(`INSERT INTO ${table} ${comparisonSql(context, step, repeats, logId)}`);
+}
+
+/** Where the rows of a cell come from. */
+const Side = { speed: 0, batch: 1, repeats: 2 } as const;
+
+/** Names of its own begin with `_`, which those of a plugin's columns cannot. */
+function comparisonSql(
+  context: RunContext,
+  step: PluginStep,
+  repeats: Repeats,
+  logId: string,
 ): string {
+  const { plugin } = step.plugin.tables;
+  const measures = plugin.measureColumns;
+  const cell = ["bucket", ...plugin.keyColumns.map(({ name }) => name)];
+  const merged = measures.flatMap(({ name, monoid }, i) => [
+    `${stateSql[monoid].mergeIf}(${name}, _side = ${Side.speed}) AS _speed_${i}`,
+    `${stateSql[monoid].mergeIf}(${name}, _side != ${Side.speed}) AS _batch_${i}`,
+  ]);
+  const differences = measures.map((m, i) =>
+    `${stateSql[m.monoid].difference(m, `_speed_${i}`, `_batch_${i}`)} AS _difference_${i}`
+  );
+  const shown = measures.map(({ name, monoid }, i) => {
+    const text = stateSql[monoid].shown;
+    return `('${name}', ${text(`_speed_${i}`)}, ${text(`_batch_${i}`)}, _difference_${i})`;
+  });
+  const unproven = measures.filter(({ monoid }) => !stateSql[monoid].cancels).length;
+  const presence = (side: string) => `if(${side}, 'present', 'missing')`;
+  return `SELECT _day, _differing, _difference, _not_comparable,
+  if(countIf(_differing > 0) OVER (ORDER BY _day ROWS UNBOUNDED PRECEDING) <= ${DAYS_WITH_CELLS},
+    _first, [])
+FROM (
+  SELECT toDate(bucket) AS _day, countIf(_apart > 0) AS _differing, sum(_apart) AS _difference,
+    sum(_repeated * ${unproven}) AS _not_comparable,
+    groupArraySortedIf(${CELLS_OF_A_DAY})((bucket, _key, _measures), _apart > 0) AS _first
+  FROM (
+    SELECT bucket, _repeated, CAST([${
+    cell.slice(1).map((key) => `toString(${key})`).join(", ")
+  }], 'Array(String)') AS _key,
+      ${measures.map((_, i) => `_difference_${i}`).join(" + ")} AS _in_states,
+      -- What states do not show: a cell that only one of the layers has.
+      _in_speed != _in_batch AND NOT _repeated AS _lone,
+      multiIf(_in_states > 0, _in_states, _lone, 1., 0.) AS _apart,
+      multiIf(
+        _in_states > 0, arrayFilter(_m -> _m.4 > 0, [${shown.join(", ")}]),
+        _lone, [('', ${presence("_in_speed")}, ${presence("_in_batch")}, 1.)],
+        []
+      ) AS _measures
+    FROM (
+      SELECT *, ${differences.join(", ")} FROM (
+        SELECT ${[...cell, ...merged].join(", ")}, max(_side = ${Side.speed}) AS _in_speed,
+          max(_side = ${Side.batch}) AS _in_batch, max(_side = ${Side.repeats}) AS _repeated
+        FROM (
+${sidesOf(context, step, repeats, logId).join("\nUNION ALL\n")}
+        )
+        GROUP BY ${cell.join(", ")}
+      )
+    )
+  )
+  GROUP BY _day
+)`;
+}
+
+/** The rows of each side, as cells of the batch grain. */
+function sidesOf(
+  context: RunContext,
+  step: PluginStep,
+  repeats: Repeats,
+  logId: string,
+): string[] {
   const { tables } = step.plugin;
-  const keys = tables.plugin.keyColumns.map((key) => key.name);
-  const cells = (sign: "" | "-", bucket: string, from: string) =>
-    `SELECT ${[bucket, ...keys].join(", ")}, ${
-      additive.map((m, i) => `${sign}${signed(m)} AS difference_${i}`).join(", ")
-    } FROM ${from}`;
-  const parts = [
-    cells("", `${grainStart(tables.plugin)} AS bucket`, speedRows(tables.speed(logId))),
-    cells(
-      "-",
+  const { plugin } = tables;
+  const columns = [...plugin.keyColumns, ...plugin.measureColumns].map(({ name }) => name);
+  const rows = (side: number, bucket: string, from: string) =>
+    `SELECT ${[bucket, `${side} AS _side`, ...columns].join(", ")} FROM ${from}`;
+  const sides = [
+    rows(Side.speed, `${grainStart(plugin)} AS bucket`, speedRows(tables.speed(logId))),
+    rows(
+      Side.batch,
       "bucket",
       `${tables.batch} WHERE level = ${BatchLevel.grain} AND run = {run:UInt64} ` +
         "AND toDate(bucket) IN {days:Array(Date)}",
@@ -123,24 +285,10 @@ function driftSql(
   ];
   if (step.days.some((day) => repeats.unseenByDay.get(day))) {
     const unseen = grainRowsSql(step.plugin, unseenEventsSql(context, step.days, repeats));
-    parts.push(cells("-", "bucket", `(\n${unseen}\n)`));
+    sides.push(rows(Side.repeats, "bucket", `(\n${unseen}\n)`));
   }
-  const columns = additive.map((_, i) => i);
-  return `SELECT ${columns.map((i) => `sum(toFloat64(abs(net_${i})))`).join(" + ")} AS drift
-FROM (
-  SELECT ${columns.map((i) => `sum(difference_${i}) AS net_${i}`).join(", ")}
-  FROM (
-${parts.join("\nUNION ALL\n")}
-  )
-  GROUP BY ${["bucket", ...keys].join(", ")}
-)`;
+  return sides;
 }
-
-/** A measure wide enough for a difference of sums. */
-const signed = ({ name, sqlType }: MeasureColumn) =>
-  sqlType.startsWith("Decimal")
-    ? `CAST(${name}, '${sqlType.replace(/^Decimal\(\d+/, "Decimal(38")}')`
-    : `toInt128(${name})`;
 
 const grainStart = (plugin: Plugin) =>
   plugin.batch.grain === "hour" ? "toStartOfHour(window_start)" : "toStartOfDay(window_start)";

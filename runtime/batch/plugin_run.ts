@@ -1,7 +1,9 @@
 import type { Clock } from "../clock.ts";
+import type { NotComparedReason } from "../drift.ts";
 import { wordsOf } from "../errors.ts";
 import type { PluginRun } from "../services.ts";
-import { driftOf, type SpeedFacts } from "./drift.ts";
+import { because, compareRun, type SpeedFacts } from "./drift.ts";
+import { DriftDays } from "./drift_days.ts";
 import { countRows, type Publisher } from "./published_run.ts";
 import { purge, removeRun } from "./purge.ts";
 import type { Repeats } from "./repeats.ts";
@@ -13,7 +15,7 @@ import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
 const DEFAULT_MAX_QUERY_MS = 300_000;
 
 /** What a step came to, before it is timed and recorded. */
-type Outcome = Pick<PluginRun, "status" | "rows" | "drift" | "error">;
+type Outcome = Pick<PluginRun, "status" | "rows" | "drift" | "notCompared" | "error">;
 
 /** Runs one plugin's part of each run: what fails here fails this plugin alone. */
 export class PluginRunner {
@@ -21,6 +23,7 @@ export class PluginRunner {
   readonly publisher: Publisher;
   readonly #clock: Clock;
   readonly #speed: () => SpeedFacts | null;
+  readonly #driftDays: DriftDays;
   /** Whether rows of runs that never published may lie about: true until looked for once. */
   #orphans = true;
 
@@ -34,6 +37,7 @@ export class PluginRunner {
     this.publisher = publisher;
     this.#clock = clock;
     this.#speed = speed;
+    this.#driftDays = new DriftDays(plugin.tables, clock);
   }
 
   /**
@@ -74,6 +78,7 @@ export class PluginRunner {
       await writeRows(context, step, repeats);
       rows = await countRows(warehouse, tables, context.run, statement(context));
       context.signal?.throwIfAborted();
+      if (step.days.length > 0) await this.#driftDays.expect(context, step.days);
     } catch (error) {
       await this.#removeRows(context);
       return failed(error);
@@ -91,7 +96,7 @@ export class PluginRunner {
       return failed(error);
     }
     await this.#removeRows(context);
-    return { status: "superseded", rows, drift: null, error: "" };
+    return { status: "superseded", rows, ...uncompared("superseded"), error: "" };
   }
 
   /** What follows a publication cannot undo it: a fault is told beside the status. */
@@ -102,22 +107,21 @@ export class PluginRunner {
     rows: number,
   ): Promise<Outcome> {
     const errors: string[] = [];
-    const note = (what: string) => (error: unknown) => {
-      errors.push(`${what}: ${wordsOf(error)}`);
-      return null;
-    };
-    const speed = this.#speed();
-    const drift = speed
-      ? await driftOf(context, step, repeats, speed).catch(note("Cannot tell drift"))
-      : null;
+    const compared = await compareRun(context, step, repeats, this.#speed(), this.#driftDays)
+      .catch((error) => {
+        errors.push(`Cannot keep the drift: ${wordsOf(error)}`);
+        return uncompared("waiting");
+      });
     // Numbers between this run and its base were claimed by runs that may have left rows.
     const orphans = this.#orphans || context.run > step.base + 1;
     await purge(context.warehouse, this.plugin.tables, {
       nowMs: this.#clock.now(),
       maxQueryMs: context.settings.maxQueryMs ?? DEFAULT_MAX_QUERY_MS,
       orphans,
-    }).then(() => this.#orphans = false).catch(note("Cannot remove old rows"));
-    return { status: "published", rows, drift, error: errors.join("; ") };
+    }).then(() => this.#orphans = false).catch((error) =>
+      errors.push(`Cannot remove old rows: ${wordsOf(error)}`)
+    );
+    return { status: "published", rows, ...compared, error: errors.join("; ") };
   }
 
   async #removeRows(context: RunContext): Promise<void> {
@@ -129,9 +133,11 @@ export class PluginRunner {
 const failed = (error: unknown): Outcome => ({
   status: "failed",
   rows: 0,
-  drift: null,
+  ...uncompared("run_failed"),
   error: wordsOf(error),
 });
+
+const uncompared = (reason: NotComparedReason) => ({ drift: null, notCompared: because(reason) });
 
 const unseenOf = (step: PluginStep, repeats: Repeats) =>
   step.days.reduce((sum, day) => sum + (repeats.unseenByDay.get(day) ?? 0), 0);

@@ -42,9 +42,13 @@ const scratchPrefix = (topic: string) => {
 };
 
 /** Names of the scratch tables of a run. */
-function scratchTables(context: RunContext): { hashes: string; repeats: string } {
+export function scratchTables(context: RunContext): Record<"hashes" | "repeats" | "drift", string> {
   const prefix = `${scratchPrefix(context.schema.topic)}${context.run}`;
-  return { hashes: `${prefix}_hashes`, repeats: `${prefix}_repeats` };
+  return {
+    hashes: `${prefix}_hashes`,
+    repeats: `${prefix}_repeats`,
+    drift: `${prefix}_drift`,
+  };
 }
 
 /** Finds the repeats of the given days, once for all plugins of the run. */
@@ -167,7 +171,7 @@ WHERE database = currentDatabase() AND startsWith(name, {prefix:String})`,
     { params: { prefix } },
   );
   for (const { name } of tables) {
-    const run = /^(\d+)_(?:hashes|repeats)$/.exec(name.slice(prefix.length));
+    const run = /^(\d+)_(?:hashes|repeats|drift)$/.exec(name.slice(prefix.length));
     if (run && Number(run[1]) < published) {
       await warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`);
     }

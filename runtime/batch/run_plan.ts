@@ -10,7 +10,13 @@ import type { BatchPlugin, PluginStep } from "./run_context.ts";
 export interface Standing {
   readonly plugin: BatchPlugin;
   readonly pointer: Pointer;
+  /** Days of published runs to recompute with the others, so that they are compared at last. */
+  readonly waiting: readonly string[];
 }
+
+/** Whether a run up to a cut would do nothing for a plugin. */
+const isDone = ({ pointer, waiting }: Standing, cut: Cut) =>
+  reaches(pointer.cut, cut) && waiting.length === 0;
 
 /** Claims tried before a run gives up; each one lost means that another process has won one. */
 const MAX_CLAIMS = 100;
@@ -32,7 +38,7 @@ export async function claimRun(
   for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
     const last = await claims.last();
     const cut = await cutBeyond(archive, standings, last);
-    if (!full && standings.every(({ pointer }) => reaches(pointer.cut, cut))) return null;
+    if (!full && standings.every((standing) => isDone(standing, cut))) return null;
     const published = standings.map(({ pointer }) => pointer.run);
     const claim: Claim = {
       run: Math.max(last?.run ?? 0, ...published) + 1,
@@ -87,13 +93,15 @@ export async function planSteps(
 ): Promise<PluginStep[]> {
   const daysByBase = new Map<string, string[]>();
   const steps: PluginStep[] = [];
-  for (const { plugin, pointer } of standings) {
-    if (!full && reaches(pointer.cut, cut)) continue;
+  for (const standing of standings) {
+    if (!full && isDone(standing, cut)) continue;
+    const { plugin, pointer, waiting } = standing;
     const all = full || pointer.run === 0;
     const base = all ? {} : pointer.cut;
     const name = encodeFrontier(base);
-    const days = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
-    daysByBase.set(name, days);
+    const touched = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
+    daysByBase.set(name, touched);
+    const days = [...new Set([...touched, ...waiting])].sort();
     steps.push({ plugin, base: pointer.run, baseFullRun: pointer.fullRun, full: all, days });
   }
   return steps;

@@ -1,4 +1,5 @@
 /** The table `batch_runs`: what every run did for every plugin. */
+import { type NotComparedReason, notComparedWords } from "../drift.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
 import type { Warehouse } from "../ports.ts";
 import type { BatchRun, PluginRun } from "../services.ts";
@@ -19,12 +20,12 @@ export async function recordPluginRun(
 ): Promise<void> {
   await warehouse.command(
     `INSERT INTO batch_runs (topic, run, plugin, status, mode, started, finished, cut, days, rows,
-  drift, unseen_repeats, error, version)
+  drift, not_compared, unseen_repeats, error, version)
 SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:String},
   fromUnixTimestamp64Milli({started:Int64}, 'UTC'),
   fromUnixTimestamp64Milli({finished:Int64}, 'UTC'),
   {cut:Map(String, Array(UInt64))}, {days:UInt32}, {rows:UInt64}, {drift:Float64},
-  {unseen:UInt64}, {error:String}, {finished:Int64}`,
+  {not_compared:String}, {unseen:UInt64}, {error:String}, {finished:Int64}`,
     {
       params: {
         topic,
@@ -39,6 +40,7 @@ SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:Str
         rows: part.rows,
         // The column has no NULL: what could not be compared is not a number.
         drift: part.drift ?? "nan",
+        not_compared: part.notCompared?.reason ?? "",
         unseen: part.unseenRepeats,
         error: part.error,
       },
@@ -57,6 +59,7 @@ interface RecordRow {
   readonly days: number;
   readonly rows: number | string;
   readonly known_drift: number | null;
+  readonly not_compared: NotComparedReason | "";
   readonly unseen_repeats: number | string;
   readonly error: string;
 }
@@ -70,7 +73,8 @@ export async function readHistory(
   const rows = await warehouse.query<RecordRow>(
     `SELECT run, plugin, status, mode, toUnixTimestamp64Milli(started) AS started_ms,
   toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, rows,
-  if(isNaN(drift), NULL, drift) AS known_drift, unseen_repeats, error
+  if(isNaN(drift), NULL, drift) AS known_drift, not_compared, unseen_repeats,
+  error
 FROM batch_runs FINAL
 WHERE topic = {topic:String} AND run IN (
   SELECT DISTINCT run FROM batch_runs WHERE topic = {topic:String}
@@ -113,6 +117,9 @@ function toRecord(row: RecordRow): PluginRunRecord {
     days: row.days,
     seconds: (finishedMs - startedMs) / 1000,
     drift: row.known_drift === null ? null : Number(row.known_drift),
+    notCompared: row.not_compared === ""
+      ? null
+      : { reason: row.not_compared, message: notComparedWords[row.not_compared] },
     unseenRepeats: Number(row.unseen_repeats),
     error: row.error,
     startedMs,

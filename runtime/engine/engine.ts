@@ -244,6 +244,7 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
     run: ({ full, signal } = {}) =>
       batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop }),
     history: (limit) => batch.history(limit),
+    drift: () => batch.drift(),
     get running() {
       return batch.running;
     },

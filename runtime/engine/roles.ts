@@ -17,6 +17,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     roles.includes("batch") ? batch : {
       run: () => refuse("batch"),
       history: (limit) => batch.history(limit),
+      drift: () => batch.drift(),
       get running() {
         return batch.running;
       },

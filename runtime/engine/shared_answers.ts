@@ -74,6 +74,7 @@ function sharedHistory(
         metrics.forget();
       }),
     history: (limit) => calls.get(["history", topic, limit], () => layer.history(limit)),
+    drift: () => layer.drift(),
     get running() {
       return layer.running;
     },

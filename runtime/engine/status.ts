@@ -1,10 +1,12 @@
 import type { Role } from "../config.ts";
+import { notComparedWords } from "../drift.ts";
 import type { Cut } from "../frontier.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
 import type {
   BatchRun,
   PartitionStatus,
   PluginBatchStatus,
+  PluginDrift,
   PluginStatus,
   Status,
 } from "../services.ts";
@@ -64,12 +66,19 @@ function newestRun(
   return known.ask("warehouse", `newest run of ${topic}`, read, []);
 }
 
+function driftOf(
+  { schema: { topic }, batch }: TopicRuntime,
+  { recent }: Pick<StatusParts, "recent">,
+): Promise<PluginDrift[]> {
+  return recent.get(["drift", topic, batch.ended], () => batch.drift());
+}
+
 /** Everything is asked at once: what is not reached costs its time once. */
 async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
   const none: Published = { run: null, cut: {}, published: null };
-  const [published, bounds, archived, newest] = await Promise.all([
+  const [published, bounds, archived, drift] = await Promise.all([
     Promise.all(
       plugins.map((tables) =>
         known.ask("warehouse", tables.batch, () => runs.of(tables, topic.batch.ended), none)
@@ -80,13 +89,13 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
         ...["log", `${schema.topic} ${partition}`, () => log.bounds(partition), null] as const,
       ))),
     known.ask("archive", schema.topic, () => topic.archived(), {}),
-    newestRun(topic, parts),
+    known.ask("warehouse", `drift of ${schema.topic}`, () => driftOf(topic, parts), []),
     known.ask("warehouse", `ledger of ${schema.topic}`, () => speed.refresh(), undefined),
   ]);
   const cut = lowest(topic, published.map(({ cut }) => cut));
   return {
     partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
-    plugins: pluginsOf(topic, published, newest, parts.problems),
+    plugins: pluginsOf(topic, published, drift, parts.problems),
   };
 }
 
@@ -130,7 +139,7 @@ function partitionsOf(
 function pluginsOf(
   topic: TopicRuntime,
   runs: readonly Published[],
-  [newest]: readonly BatchRun[],
+  drift: readonly PluginDrift[],
   problems: Problems,
 ): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
@@ -145,14 +154,13 @@ function pluginsOf(
       ? "catching-up"
       : "running";
     return {
-      plugin: plugin.name,
+      ...drift.find((of) => of.plugin === plugin.name) ?? notAsked(plugin.name),
       topic: topic.schema.topic,
       generation,
       state: error !== null ? "failed" : running,
       error,
       speed_rows: rows,
       run: run?.run ?? null,
-      drift: newest?.plugins.find((run) => run.plugin === plugin.name)?.drift ?? null,
       batch,
     };
   });
@@ -176,6 +184,16 @@ function batchOf(
   };
 }
 
+/** The drift of a plugin before the warehouse has answered once. */
+const notAsked = (plugin: string): PluginDrift => ({
+  ...{ plugin, drift: null, drifting_days: 0, accepted_days: 0, waiting_days: 0 },
+  not_compared: {
+    reason: "not_read",
+    message: notComparedWords.not_read,
+    since: null,
+  },
+});
+
 const unreachedProblem = (part: string, error: string): ProblemReport => ({
   code: "part_unreached",
   subject: part,
@@ -195,16 +213,10 @@ function problemsOf(
     const message = `Partition ${partition} of ${topic} stopped: ${error}`;
     reports.push({ code: "partition_stopped", subject, message, blocking: true, topic });
   }
-  for (const { plugin, error, drift } of plugins) {
-    const subject = `plugin ${plugin}`;
-    if (error !== null) {
-      const message = `Plugin ${plugin} failed: ${error}`;
-      reports.push({ code: "plugin_failed", subject, message, plugin });
-    }
-    if (drift !== null && drift !== 0) {
-      const message = `Plugin ${plugin}: speed and batch layer differ by ${drift}`;
-      reports.push({ code: "drift", subject, message, plugin });
-    }
+  for (const { plugin, error } of plugins) {
+    if (error === null) continue;
+    const message = `Plugin ${plugin} failed: ${error}`;
+    reports.push({ code: "plugin_failed", subject: `plugin ${plugin}`, message, plugin });
   }
   if (pacemaker.error !== null) {
     const message = `Cannot write ticks to ${topic}: ${pacemaker.error.message}`;

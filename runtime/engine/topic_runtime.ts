@@ -197,7 +197,11 @@ async function openOver(
       // Claims keep two runs at once from crossing; that there is one at a time only saves work.
       const runInTurn = async () => {
         if (isOurTurn()) await batch.run({ signal });
+        // Another process runs the batch: its drift is reported here, too.
+        else await batch.drift();
       };
+      // Answers carry a drift that was found before this process started.
+      batch.drift().catch(() => {});
       // What fails stands as a problem of the batch layer; when the archive cannot be asked for the
       // first run, the run itself fails by the same cause.
       const survived = () => {};

@@ -32,6 +32,7 @@ const ENGINE_ARGUMENTS = /^\s*\(([^()]*)\)/;
 const CREATE_VIEW = /^CREATE OR REPLACE VIEW (\w+) AS\b/;
 const DROP_TABLE = /^DROP TABLE IF EXISTS (\w+)( SYNC)?$/;
 const ON_LOCAL = /^(DELETE FROM|TRUNCATE TABLE) (\w+)/;
+const ADD_COLUMN = /^ALTER TABLE (\w+) (ADD COLUMN IF NOT EXISTS [\s\S]*)$/;
 const OTHER_DDL = /^(CREATE|ALTER|DROP|RENAME|EXCHANGE|DELETE|TRUNCATE|OPTIMIZE)\b/i;
 
 /**
@@ -57,6 +58,12 @@ export function clusterStatements(sql: string, target: ClusterTarget): string[] 
   if (drop !== null) {
     const [, name, sync = ""] = drop;
     return [name, localName(name)].map((each) => `DROP TABLE IF EXISTS ${each} ${on}${sync}`);
+  }
+  const column = ADD_COLUMN.exec(text);
+  if (column !== null) {
+    // The local table first: the other one only passes on what the local one has.
+    const [, name, added] = column;
+    return [localName(name), name].map((each) => `ALTER TABLE ${each} ${on} ${added}`);
   }
   const local = ON_LOCAL.exec(text);
   if (local !== null) {

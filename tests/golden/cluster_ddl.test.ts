@@ -49,6 +49,12 @@ ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_loca
       .toEqual(["DELETE FROM t_local ON CLUSTER main WHERE a = {a:UInt8}"]);
     expect(onCluster("TRUNCATE TABLE t")).toEqual(["TRUNCATE TABLE t_local ON CLUSTER main"]);
   });
+  it("a column is added to the table that holds it, then to the one over all servers", () => {
+    expect(onCluster("ALTER TABLE t ADD COLUMN IF NOT EXISTS c String DEFAULT ''")).toEqual([
+      "ALTER TABLE t_local ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
+      "ALTER TABLE t ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
+    ]);
+  });
   it("a table is dropped with the tables under it", () => {
     expect(onCluster("DROP TABLE IF EXISTS t SYNC")).toEqual([
       "DROP TABLE IF EXISTS t ON CLUSTER main SYNC",

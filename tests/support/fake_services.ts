@@ -73,9 +73,14 @@ export const someRun: BatchRun = {
   ...{ started: "2024-01-01T00:00:00.000Z", finished: "2024-01-01T00:00:02.000Z" },
   plugins: [{
     ...{ plugin: "popular_movies", status: "published", mode: "full", rows: 10, days: 2 },
-    ...{ seconds: 1.5, drift: 0, unseenRepeats: 0, error: "" },
+    ...{ seconds: 1.5, drift: 0, notCompared: null, unseenRepeats: 0, error: "" },
   }],
 };
+
+/** A plugin without drift. */
+export const noDrift = {
+  ...{ drift: 0, drifting_days: 0, accepted_days: 0, waiting_days: 0, not_compared: null },
+} as const;
 
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
@@ -93,7 +98,7 @@ export const someStatus: Status = {
   }],
   plugins: [{
     ...{ plugin: "popular_movies", topic: "movies", generation: "v1_x", state: "running" },
-    ...{ error: null, speed_rows: 10, run: 3, drift: 0 },
+    ...{ error: null, speed_rows: 10, run: 3, ...noDrift },
     batch: { published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
   }],
 };
@@ -187,6 +192,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         return Promise.resolve(options?.full ? someRun : null);
       },
       history: (limit: number) => Promise.resolve([someRun].slice(0, limit)),
+      drift: () => Promise.resolve([{ ...noDrift, plugin: "popular_movies" }]),
     }]]),
     status: () => Promise.resolve(someStatus),
     newestRuns: () => Promise.resolve([someRun]),

@@ -1,4 +1,4 @@
-import { fakeServices } from "./fake_services.ts";
+import { fakeServices, noDrift } from "./fake_services.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Config } from "../../runtime/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
@@ -110,7 +110,7 @@ export const fakeStatus: Status = {
     error: null,
     speed_rows: 42,
     run: 7,
-    drift: 0,
+    ...noDrift,
     batch: { published: "2026-01-01T00:00:01.000Z", failing_since: null, error: null },
   }],
 };
@@ -130,6 +130,7 @@ export const fakeRun: BatchRun = {
     days: 186,
     seconds: 1.25,
     drift: 0,
+    notCompared: null,
     unseenRepeats: 0,
     error: "",
   }],
@@ -163,6 +164,7 @@ export class FakeEngine implements RunningEngine {
     running: false,
     ended: 0,
     history: () => Promise.resolve([]),
+    drift: () => Promise.resolve([]),
     run: ({ full = false } = {}) => {
       this.done.push(full ? "batch --full" : "batch");
       return Promise.resolve(this.run);

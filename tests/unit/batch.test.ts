@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
-import { BatchLevel, createSpeedTable } from "../../runtime/tables.ts";
+import { BatchLevel } from "../../runtime/tables.ts";
 import {
   type ArchivedEvent,
   batchPlugin,
@@ -288,46 +288,6 @@ describe("batch layer", () => {
     expect(runs.map((row) => row.run)).toEqual([7, 8, 9]);
     const seen = await readPublished(warehouse, users.tables);
     expect(seen).toMatchObject({ run: 9 });
-  });
-
-  it("tells drift net of unseen repeats, and null when it cannot compare", async () => {
-    const warehouse = await openWarehouse();
-    const world = await BatchWorld.open(warehouse);
-    const users = batchPlugin(usersPlugin, usersSql, 12);
-    await world.append(LOG, 0, [event({ id: "x" }), event()]);
-    await world.append(LOG, 1, [event({ id: "x", duration: 4 })]);
-    const speed = users.tables.speed(LOG);
-    let wholeFromMs: number | null = 0;
-    const layer = world.layer([users], {
-      currentLogId: () => LOG,
-      speedWholeFromMs: () => Promise.resolve(wholeFromMs),
-    });
-    expect((await layer.run())!.plugins[0]).toMatchObject({ drift: null, error: "" });
-    await warehouse.command(createSpeedTable(users.tables, LOG));
-    const row = (partition: number, plays: number, watched: number, version: number) =>
-      warehouse.command(
-        `INSERT INTO ${speed} (kind, partition, block, window_start, user_id, plays, watched, ` +
-          `mean_sum, mean_count, version) VALUES (0, ${partition}, 0, ${day(0) / 1000}, 1, ` +
-          `${plays}, ${watched}, ${watched}, ${plays}, ${version}), ` +
-          `(1, ${partition}, 0, 0, 0, 0, 0, 0, 0, ${version})`,
-      );
-    await row(0, 1, 1.5, 1);
-    await row(0, 2, 3, 2);
-    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(null);
-    await row(1, 1, 4, 1);
-    expect((await layer.run({ full: true }))!.plugins[0]).toMatchObject({
-      drift: 0,
-      unseenRepeats: 1,
-      error: "",
-    });
-    await row(1, 3, 4, 2);
-    // Two plays and two values too many.
-    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(4);
-    wholeFromMs = day(1);
-    expect((await layer.run({ full: true }))!.plugins[0].drift).toBe(null);
-    const history = await layer.history(2);
-    expect(history.map((run) => [run.run, run.plugins[0].drift])).toEqual([[5, null], [4, 4]]);
-    await warehouse.close();
   });
 
   it("runs one at a time: a second call waits for the first", async () => {
