@@ -38,6 +38,16 @@ export function furthest(a: Cut, b: Cut): Cut {
   return merged;
 }
 
+/** The components of `target` that `covered` has not reached; the others are 0. */
+export function beyond(target: Cut, covered: Cut): Cut {
+  return Object.fromEntries(
+    Object.entries(target).map(([log, offsets]) => [
+      log,
+      offsets.map((offset, partition) => offset > (covered[log]?.[partition] ?? 0n) ? offset : 0n),
+    ]),
+  );
+}
+
 /**
  * A frontier as an opaque text, for answers and `wait_for`.
  *

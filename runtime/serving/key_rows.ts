@@ -9,7 +9,7 @@
  * before the statement is told as far as the versions among the rows go beyond it: had the statement
  * seen an event of the key at or above that, the event's row would have a greater version.
  */
-import { type Cut, furthest } from "../frontier.ts";
+import { beyond, type Cut, furthest } from "../frontier.ts";
 import type { RecentRows, TimeRange } from "../recent.ts";
 import type { Layer } from "../services.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
@@ -72,6 +72,8 @@ export class KeyRows {
   readonly #kept = new Map<string, readonly Row[]>();
   #keptValues = 0;
   #keptRun: number | null = null;
+  /** How far answers from memory were; what the tables answer later is not behind it. */
+  #told: Cut = {};
 
   constructor(source: MetricSource, merge: MergeRows) {
     this.#source = source;
@@ -89,6 +91,7 @@ export class KeyRows {
     const recent = this.#recent(published, shape.layer);
     if (batch === null || recent === null) return null;
     const speed = recentRows(recent, shape, key);
+    this.#told = furthest(this.#told, recent.frontier);
     return this.#answer(key, [...batch, ...speed], published.cut, recent.frontier);
   }
 
@@ -194,10 +197,15 @@ export class KeyRows {
     const recent = this.#recent(published, query.layer);
     if (recent !== null) {
       const { frontier } = recent;
+      this.#told = furthest(this.#told, frontier);
       const of = (key: Key) => [textOf(key), recentRows(recent, query, key)] as const;
       return { rows: new Map(query.anyOf!.keys.map(of)), frontier };
     }
     const input = this.#input(published, query);
+    // Memory is ahead of the tables: they catch up with what it told before.
+    if (query.layer === "merged") {
+      await this.#source.flushed(beyond(this.#told, published.cut), signal);
+    }
     // What was acknowledged before the statement is in it, and perhaps more.
     const acknowledged = this.#source.frontier();
     const found = await this.#ask(input, speedVersions(input), signal);

@@ -3,7 +3,7 @@
  * statement reads batch rows of that run and speed rows from its cut on.
  */
 import { NotReadyError, UserError } from "../errors.ts";
-import { type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
+import { beyond, type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
 import type { Layer, MetricAnswer, MetricQuery, SeriesQuery } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { withDeadline } from "./deadline.ts";
@@ -186,14 +186,4 @@ function wholeKey(
   if (bucket !== "all" || after !== null || columns.length === 0) return null;
   const values = columns.map(({ name }) => keys.find(({ column }) => column.name === name)?.value);
   return values.every((value) => value !== undefined) ? values : null;
-}
-
-/** The components of `target` that `covered` has not reached. */
-function beyond(target: Cut, covered: Cut): Cut {
-  return Object.fromEntries(
-    Object.entries(target).map(([log, offsets]) => [
-      log,
-      offsets.map((offset, partition) => offset > (covered[log]?.[partition] ?? 0n) ? offset : 0n),
-    ]),
-  );
 }

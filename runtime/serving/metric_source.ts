@@ -60,6 +60,12 @@ export class MetricSource {
     return this.topic.speed.frontier(this.tables.plugin.name);
   }
 
+  /** Waits until the tables hold what lies below `target`. @throws the signal's reason. */
+  async flushed(target: Cut, signal: AbortSignal): Promise<void> {
+    await this.topic.speed.reached(this.tables.plugin.name, target, signal);
+    signal.throwIfAborted();
+  }
+
   /** The rows from a cut on that are in this process's memory; null where some are not. */
   recent(cut: Cut): RecentRows | null {
     return this.topic.speed.recent(this.tables.plugin.name, cut);

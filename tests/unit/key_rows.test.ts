@@ -1,4 +1,5 @@
 import { describe, expect, it } from "testing";
+import type { Cut } from "../../runtime/frontier.ts";
 import { tablesOf } from "../../runtime/tables.ts";
 import ratings from "../../plugins/ratings.ts";
 import { KeyRows } from "../../runtime/serving/key_rows.ts";
@@ -26,6 +27,9 @@ class Source {
   /** What memory has of every key; null where it has not all. */
   recent: () => RecentRows | null = () => null;
   frontierOf = () => ({});
+  /** What was waited for. */
+  readonly awaited: Cut[] = [];
+  flushed = (target: Cut) => Promise.resolve(void this.awaited.push(target));
 
   ask = async ({ sql, params }: { sql: string; params: Record<string, unknown> }) => {
     if (!sql.includes("state_batch")) return [];
@@ -52,6 +56,23 @@ const made = () => {
 };
 
 describe("KeyRows", () => {
+  it("asks the tables only when they hold what memory has told before", async () => {
+    const { source, rows, count } = made();
+    await count(7);
+    expect(source.awaited).toEqual([{}]);
+    source.recent = () => ({ frontier: { log: [9n, 4n] }, measures: () => null });
+    expect((await rows.atHand(shape, [7], signal))!.frontier).toEqual({ log: [9n, 4n] });
+    // Memory loses a block: the first partition's cut is behind what was told, the second's too.
+    source.recent = () => null;
+    source.awaited.length = 0;
+    await count(7);
+    expect(source.awaited).toEqual([{ log: [9n, 4n] }]);
+    // A run covers the first one.
+    source.run = 9;
+    await count(7);
+    expect(source.awaited[1]).toEqual({ log: [0n, 4n] });
+  });
+
   it("reads a key's batch rows once per run, with those of its neighbours", async () => {
     const { source, count } = made();
     expect(await count(7)).toEqual([1]);
