@@ -226,6 +226,20 @@ export function definePlugin<const S extends EventSchema>(
   return Object.freeze({ ...plain, keyColumns, measureColumns, shownColumns } as Plugin);
 }
 
+/**
+ * Whether a plugin has functions of the event: a `where`, or a computed key.
+ *
+ * @example
+ * ```ts
+ * import { hasFunctions, type Plugin } from "./plugin.ts";
+ * const plugin = { keyColumns: [], where: () => true } as unknown as Plugin;
+ * if (!hasFunctions(plugin)) throw new Error("unexpected");
+ * ```
+ */
+export function hasFunctions({ where, keyColumns }: Plugin): boolean {
+  return where !== undefined || keyColumns.some((key) => key.of !== undefined);
+}
+
 /** Names that the tables use beside a plugin's own columns. */
 const reserved = new Set([
   ...["kind", "partition", "block", "window_start", "window_end", "version", "run", "level", "day"],

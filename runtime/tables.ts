@@ -10,7 +10,6 @@
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
  */
-import { createHash } from "node:crypto";
 import { mergeSql, type Plugin } from "./plugin.ts";
 
 /** `kind` of a row of a speed table. */
@@ -31,30 +30,6 @@ export const BatchLevel = {
 
 /** A condition that selects what a run computed: rows of grain, day and all-time. */
 export const computedRows = `level BETWEEN ${BatchLevel.grain} AND ${BatchLevel.all}`;
-
-/** What the generation of a plugin covers beside its declaration. */
-export interface GenerationFacts {
-  /** The text of the plugin's batch SQL. */
-  readonly batchSql: string;
-  readonly decoderVersion: number;
-  readonly blockSize: number;
-  /** The repeat horizon, in offsets. */
-  readonly horizon: number;
-}
-
-/**
- * Names a generation, such as `v1_0f3a9c2e`: two declarations that could answer differently never
- * share one, so an old and a new process side by side cannot mix answers.
- */
-export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
-  const { present: _shownOnly, summary: _text, ...declaration } = plugin;
-  const text = JSON.stringify(
-    [declaration, facts],
-    (_key, value) => typeof value === "function" ? String(value) : value,
-  );
-  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
-  return `v${plugin.version}_${hash}`;
-}
 
 /** A plugin with the names of its tables. */
 export interface PluginTables {

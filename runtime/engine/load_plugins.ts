@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
 import { UserError } from "../errors.ts";
-import type { Plugin } from "../plugin.ts";
+import { hasFunctions, type Plugin } from "../plugin.ts";
 import { mergedRelation } from "../serving/relations.ts";
+import { moduleTexts } from "./module_texts.ts";
 
 /** A plugin and its texts. */
 export interface LoadedPlugin {
@@ -13,6 +14,8 @@ export interface LoadedPlugin {
   readonly file: string;
   /** The text of the file. */
   readonly source: string;
+  /** The texts of the modules that the plugin's functions are made of; see `moduleTexts()`. */
+  readonly modules: Readonly<Record<string, string>>;
 }
 
 /**
@@ -87,9 +90,11 @@ async function loadPlugin(root: string, file: string): Promise<LoadedPlugin> {
   if (plugin?.measureColumns === undefined) {
     throw faultOf(file, "its default export must be what definePlugin() returns");
   }
+  const path = join(root, "plugins", file);
   const texts = {
     file: `plugins/${file}`,
-    source: await Deno.readTextFile(join(root, "plugins", file)),
+    source: await Deno.readTextFile(path),
+    modules: hasFunctions(plugin) ? await moduleTexts(root, path) : {},
   };
   const { sql } = plugin.batch;
   if (!sql.endsWith(".sql")) return { plugin, batchSql: sql, ...texts };

@@ -19,7 +19,8 @@ import type { ProblemSink } from "../problems.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
-import { createBatchTable, generationOf, type PluginTables, tablesOf } from "../tables.ts";
+import { generationOf } from "../generation.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
 
@@ -91,11 +92,17 @@ async function openOver(
   const checks = new FileChecks({ topic: schema.topic, store, problems: parts.problems });
   await holdBlockSize(store, schema.topic, log.id, blockSize);
   const membership = parts.openMembership(log);
-  const plugins = loaded.map(({ plugin, batchSql }) => ({
+  const plugins = loaded.map(({ plugin, batchSql, modules }) => ({
     batchSql,
     tables: tablesOf(
       plugin,
-      generationOf(plugin, { batchSql, decoderVersion: DECODER_VERSION, blockSize, horizon }),
+      generationOf(plugin, {
+        batchSql,
+        decoderVersion: DECODER_VERSION,
+        blockSize,
+        horizon,
+        modules,
+      }),
     ),
   }));
   const tables = plugins.map((plugin) => plugin.tables);

@@ -2,13 +2,12 @@
 import { OVER } from "../abortable.ts";
 import type { Clock } from "../clock.ts";
 import type { Columns } from "../columns.ts";
-import type { Plugin } from "../plugin.ts";
 import { wordsOf } from "../errors.ts";
+import { hasFunctions, type Plugin } from "../plugin.ts";
 import { WorkerThread } from "../worker_thread.ts";
 import type { IsolateMethods } from "./isolate_thread.ts";
 import {
   allocatePicks,
-  hasFunctions,
   type OpenPicker,
   type PickedTexts,
   type Picker,

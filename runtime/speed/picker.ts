@@ -1,7 +1,7 @@
 /** A plugin's own functions over columns: which events count, and what their computed keys are. */
 import { type Columns, RowStatus } from "../columns.ts";
 import type { FieldKind } from "../events.ts";
-import type { KeyColumn, Plugin } from "../plugin.ts";
+import { hasFunctions, type KeyColumn, type Plugin } from "../plugin.ts";
 import { createCursor } from "./cursor.ts";
 
 /** What the functions said of each row, in memory that threads share. */
@@ -32,11 +32,6 @@ export const pickHere: OpenPicker = (plugin, columns) => {
   const picks = allocatePicks(plugin, columns.capacity);
   return { picks, pick: pickInto(picks, plugin, columns), close: () => {} };
 };
-
-/** Whether a plugin has functions of its own. */
-export function hasFunctions({ where, keyColumns }: Plugin): boolean {
-  return where !== undefined || keyColumns.some(({ of }) => of !== undefined);
-}
 
 /** Room for what the functions say of so many rows. */
 export function allocatePicks({ where, keyColumns }: Plugin, capacity: number): Picks {

@@ -11,11 +11,11 @@ import type {
   ObjectStore,
   Warehouse,
 } from "../../runtime/ports.ts";
+import { generationOf } from "../../runtime/generation.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
   dayRowsWhere,
-  generationOf,
   mergedMeasures,
   type PluginTables,
   pointerSql,

@@ -1,0 +1,120 @@
+/**
+ * What makes a generation: everything that decides a stored value, and nothing else. Two processes
+ * that would store different values for the same events never share a generation, and a change of a
+ * text that is only shown never makes a new one.
+ */
+import { createHash } from "node:crypto";
+import type { EventSchema } from "./events.ts";
+import { hasFunctions, type Plugin } from "./plugin.ts";
+
+/** What the generation of a plugin covers beside its declaration. */
+export interface GenerationFacts {
+  /** The text of the plugin's batch SQL. */
+  readonly batchSql: string;
+  readonly decoderVersion: number;
+  readonly blockSize: number;
+  /** The repeat horizon, in offsets. */
+  readonly horizon: number;
+  /**
+   * The texts of the modules that the plugin's functions are made of, by path; counts only where the
+   * plugin has functions. Default: none.
+   */
+  readonly modules?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Names a generation, such as `v1_0f3a9c2e`: the plugin's version and a hash of everything that
+ * decides a value in its tables. Titles, summaries, relations and derived columns are not part of
+ * it, because they are applied when the tables are read.
+ *
+ * @example
+ * ```ts
+ * import { generationOf } from "./generation.ts";
+ * import { definePlugin, count, tumbling } from "./plugin.ts";
+ * import { defineSchema, instant, string } from "./events.ts";
+ * const source = defineSchema({
+ *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
+ *   fields: { id: string(), at: instant() },
+ * });
+ * const visits = (title: string) => definePlugin({
+ *   name: "visits", version: 1, summary: "", source, key: {}, measures: { n: count() },
+ *   stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
+ *   batch: { sql: "…", grain: "hour", relation: { name: "batch_visits" } },
+ *   present: { title, chart: "bar", by: "", sort: "-n" },
+ * });
+ * const facts = { batchSql: "SELECT 1", decoderVersion: 1, blockSize: 512, horizon: 1024 };
+ * if (generationOf(visits("Visits"), facts) !== generationOf(visits("All visits"), facts)) {
+ *   throw new Error("unexpected");
+ * }
+ * ```
+ */
+export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
+  const { batchSql, decoderVersion, blockSize, horizon, modules = {} } = facts;
+  const meaning = {
+    schema: meaningOf(plugin.source),
+    keys: plugin.keyColumns.map((
+      { name, sqlType, field, of },
+    ) => [name, sqlType, field, textOf(of)]),
+    measures: plugin.measureColumns.map((
+      { name, monoid, sqlType, adds, field },
+    ) => [name, monoid, sqlType, adds, field]),
+    where: textOf(plugin.where),
+    windowSeconds: plugin.stream.window.sizeSeconds,
+    grain: plugin.batch.grain,
+    batchSql: normalizedSql(batchSql),
+    decoderVersion,
+    blockSize,
+    horizon,
+    modules: hasFunctions(plugin) ? Object.entries(modules).sort(byName) : [],
+  };
+  return named(plugin.version, JSON.stringify(meaning));
+}
+
+const named = (version: number, text: string) =>
+  `v${version}_${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
+
+// deno-lint-ignore ban-types -- any function: only its text is read.
+const textOf = (callback: Function | undefined) => callback && String(callback);
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]) => a < b ? -1 : 1;
+
+/** What decides how records are decoded. The partition key decides where a producer writes only. */
+function meaningOf({ topic, version, eventId, eventTime, fields }: EventSchema) {
+  const types = Object.entries(fields).sort(byName).map(([name, field]) => {
+    const { kind, nullable, maxBytes, values, scale, min, max } = field;
+    return [name, kind, nullable, maxBytes, values, scale, min, max];
+  });
+  return { topic, version, eventId, eventTime, types };
+}
+
+/** A string, a quoted name or a heredoc of ClickHouse; or a run of white space and comments. */
+const LITERAL_OR_BLANK =
+  /('(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^])*"|`(?:[^`\\]|\\[^])*`|\$(\w*)\$[^]*?\$\2\$)|(?:\s|--[^\n]*|\/\/[^\n]*|#[ !][^\n]*|\/\*[^]*?\*\/)+/g;
+
+/**
+ * SQL with each run of white space and comments as one space, outside of literals.
+ *
+ * @example
+ * ```ts
+ * import { normalizedSql } from "./generation.ts";
+ * const sql = normalizedSql("SELECT 'a  b' -- shown\n  FROM events");
+ * if (sql !== "SELECT 'a  b' FROM events") throw new Error("unexpected");
+ * ```
+ */
+export function normalizedSql(sql: string): string {
+  return sql.replace(LITERAL_OR_BLANK, (_, literal?: string) => literal ?? " ").trim();
+}
+
+/**
+ * The name that builds before 0.2 gave a generation. An existing data folder has its tables under
+ * this name, so they can answer until those of {@link generationOf} are complete.
+ */
+export function formerGenerationOf(plugin: Plugin, facts: GenerationFacts): string {
+  const { present: _shown, summary: _text, ...declaration } = plugin;
+  const { batchSql, decoderVersion, blockSize, horizon } = facts;
+  const text = JSON.stringify(
+    [declaration, { batchSql, decoderVersion, blockSize, horizon }],
+    (_key, value) => typeof value === "function" ? String(value) : value,
+  );
+  return named(plugin.version, text);
+}
