@@ -118,3 +118,23 @@ export function formerGenerationOf(plugin: Plugin, facts: GenerationFacts): stri
   );
   return named(plugin.version, text);
 }
+
+/** The form of {@link declarationText}; a text of another form is not read. */
+const DECLARATION_FORMAT = 1;
+
+/**
+ * A declaration as a text, without its functions: enough to answer from the tables of its generation
+ * when its code is gone.
+ */
+export function declarationText(plugin: Plugin): string {
+  return JSON.stringify({ format: DECLARATION_FORMAT, plugin });
+}
+
+/**
+ * The declaration of {@link declarationText}, without functions; null where the text has another
+ * form, which another build wrote.
+ */
+export function declaredPlugin(text: string): Plugin | null {
+  const stored = text === "" ? {} : JSON.parse(text);
+  return stored.format === DECLARATION_FORMAT ? stored.plugin : null;
+}

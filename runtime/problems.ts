@@ -14,6 +14,7 @@ export type ProblemCode =
   | "catalog_outdated"
   | "drift"
   | "flush_failing"
+  | "generations_unknown"
   | "group_membership"
   | "history_purge_failing"
   | "ingest_failing"
@@ -21,6 +22,7 @@ export type ProblemCode =
   | "part_unreached"
   | "partition_stopped"
   | "plugin_failed"
+  | "rebuilding"
   | "ticks_failing";
 
 /** What a box says of a fault. */

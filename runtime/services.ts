@@ -172,8 +172,24 @@ export interface MetricQuery {
   readonly keys: Readonly<Record<string, string>>;
 }
 
+/** Which generation of a metric an answer is of. */
+export interface AnsweringGeneration {
+  /** The generation whose tables the whole answer comes from, such as `v1_0f3a9c2e`. */
+  readonly generation: string;
+  /**
+   * When a process last computed this generation, ISO 8601: the answer stands still at its frontier.
+   * Null while the generation is computed.
+   */
+  readonly frozen_at: string | null;
+  /**
+   * How much of the records the next generation has, from 0 to below 1; null when none is being
+   * built.
+   */
+  readonly rebuilding: number | null;
+}
+
 /** A metric's answer. */
-export interface MetricAnswer {
+export interface MetricAnswer extends AnsweringGeneration {
   readonly metric: string;
   readonly layer: Layer;
   /** Opaque: what the batch part covers. */
@@ -219,7 +235,7 @@ export interface SeriesQuery {
 }
 
 /** A time series in columns. */
-export interface SeriesAnswer {
+export interface SeriesAnswer extends AnsweringGeneration {
   readonly metric: string;
   readonly layer: Layer;
   readonly cut: string;

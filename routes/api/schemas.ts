@@ -109,6 +109,14 @@ export const metricList = named(
 const answered = {
   metric: text("Name", "popular_movies"),
   layer,
+  generation: text("The generation that the whole answer is of", "v1_0f3a9c2e"),
+  frozen_at: z.string().nullable().meta({
+    description: "When this generation was last computed: the answer stands still at its " +
+      "frontier; null while it is computed",
+  }),
+  rebuilding: z.number().min(0).max(1).nullable().meta({
+    description: "How much of the records the next generation has; null when none is being built",
+  }),
   cut: text("Opaque: what the batch part covers"),
   frontier,
   kept_from: z.string().nullable().meta({

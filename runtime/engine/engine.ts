@@ -20,9 +20,9 @@ import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../shared_calls.ts";
+import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
-import { makeRelations } from "./make_relations.ts";
 import { createRecords } from "./records.ts";
 import { withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
@@ -114,9 +114,11 @@ async function openOver(
     opened.push(topic);
     topics.push(topic);
   }
-  for (const { plugins, log } of topics) {
-    for (const tables of plugins) await makeRelations(warehouse, tables, log.id);
-  }
+  const shared = topics.some(({ membership }) => membership.shared);
+  const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
+  const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
+  const generations = new Generations({ topics, warehouse, store, clock, published, problems });
+  await generations.open();
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
     problems,
@@ -124,6 +126,8 @@ async function openOver(
   const { roles } = config;
   return assemble({
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
+    published,
+    generations,
     threads: [encoder, isolates],
   });
 }
@@ -143,6 +147,8 @@ function assertTopics({ kafkaBrokers, kafkaTicks }: Config, loaded: readonly Loa
 
 interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
+  readonly published: PublishedRuns;
+  readonly generations: Generations;
   readonly clock: Clock;
   readonly claim: DirectoryClaim;
   readonly threads: readonly { close(): void }[];
@@ -155,19 +161,18 @@ interface Parts extends Adapters {
 
 function assemble(parts: Parts): Engine {
   const { topics, warehouse, store, clock, claim, problems, catalogs } = parts;
+  const { published, generations } = parts;
   const stop = new AbortController();
   const started = new Date(clock.now()).toISOString();
   let running: Promise<void>[] = [];
   const ingest = createIngest(topics);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
-  const shared = topics.some(({ membership }) => membership.shared);
-  const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
-  const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
   const serving = createServing({
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },
       runsEnded: () => topic.batch.ended,
+      served: (plugin: string) => generations.served(plugin),
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
@@ -209,7 +214,7 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, published, started, known, recent }),
+    status: () => statusOf({ ...parts, started, known, recent }),
     newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {
@@ -218,7 +223,10 @@ function assemble(parts: Parts): Engine {
     warehouse,
     logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
     start() {
-      running = topics.map((topic) => topic.run(stop.signal));
+      running = [
+        ...topics.map((topic) => topic.run(stop.signal)),
+        generations.run(stop.signal),
+      ];
     },
     listening: (url) => claim.update({ url }),
     async close() {

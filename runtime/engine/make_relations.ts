@@ -1,6 +1,6 @@
 import { TwofoldError, UserError } from "../errors.ts";
 import type { Warehouse } from "../ports.ts";
-import { relationViews } from "../serving/relations.ts";
+import { type RelationView, relationViews, viewOf } from "../serving/relations.ts";
 import type { PluginTables } from "../tables.ts";
 import { clickHouseCode } from "../warehouse/warehouse_error.ts";
 
@@ -9,6 +9,7 @@ import { clickHouseCode } from "../warehouse/warehouse_error.ts";
  * `derive`, `by` and `columns` is read for the first time.
  *
  * @param logId the log that the speed layer follows.
+ * @param as makes another view of each one. Default: as it is.
  * @throws {UserError} naming relation and plugin, when the warehouse refuses the statement; what may
  * pass, such as a warehouse that is not reached, stays an ExternalError.
  */
@@ -16,14 +17,44 @@ export async function makeRelations(
   warehouse: Pick<Warehouse, "command">,
   tables: PluginTables,
   logId: string,
+  as: (view: RelationView) => RelationView = (view) => view,
 ): Promise<void> {
-  for (const { name, sql } of relationViews(tables, logId)) {
+  for (const view of relationViews(tables, logId)) {
+    const { name } = view;
     try {
-      await warehouse.command(sql);
+      await warehouse.command(as(view).sql);
     } catch (error) {
       throw refusalOf(error, `relation "${name}" of plugin "${tables.plugin.name}"`);
     }
   }
+}
+
+/**
+ * Has the warehouse read a plugin's relations without making them.
+ *
+ * @throws as {@link makeRelations} does.
+ */
+export async function checkRelations(
+  warehouse: Pick<Warehouse, "command">,
+  tables: PluginTables,
+  logId: string,
+): Promise<void> {
+  const checked = (name: string) => `checked_${tables.generation}_${name}`;
+  await makeRelations(
+    warehouse,
+    tables,
+    logId,
+    ({ name, select }) => viewOf(checked(name), select),
+  );
+  for (const { name } of relationViews(tables, logId)) await dropRelation(warehouse, checked(name));
+}
+
+/** Removes a relation, if it is there. */
+export async function dropRelation(
+  warehouse: Pick<Warehouse, "command">,
+  name: string,
+): Promise<void> {
+  await warehouse.command(`DROP TABLE IF EXISTS ${name}`);
 }
 
 /** Only what the engine said of the statement is the declaration's fault. */

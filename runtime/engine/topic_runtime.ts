@@ -17,9 +17,10 @@ import type { Cut } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
 import type { Isolates } from "../speed/isolates.ts";
+import type { LedgerFacts } from "../speed/ledger.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
-import { generationOf } from "../generation.ts";
+import { formerGenerationOf, generationOf } from "../generation.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
@@ -47,6 +48,9 @@ export interface TopicRuntime {
   readonly log: EventLog;
   readonly membership: Membership;
   readonly plugins: readonly PluginTables[];
+  /** By plugin, the name that an earlier build gave the generation; see `formerGenerationOf()`. */
+  readonly former: ReadonlyMap<string, string>;
+  readonly ledger: LedgerFacts;
   readonly speed: LogSpeedLayer;
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
@@ -92,21 +96,24 @@ async function openOver(
   const checks = new FileChecks({ topic: schema.topic, store, problems: parts.problems });
   await holdBlockSize(store, schema.topic, log.id, blockSize);
   const membership = parts.openMembership(log);
-  const plugins = loaded.map(({ plugin, batchSql, modules }) => ({
-    batchSql,
-    tables: tablesOf(
-      plugin,
-      generationOf(plugin, {
-        batchSql,
-        decoderVersion: DECODER_VERSION,
-        blockSize,
-        horizon,
-        modules,
-      }),
-    ),
-  }));
+  const plugins = loaded.map(({ plugin, batchSql, modules }) => {
+    const facts = { batchSql, decoderVersion: DECODER_VERSION, blockSize, horizon, modules };
+    return {
+      batchSql,
+      tables: tablesOf(plugin, generationOf(plugin, facts)),
+      former: [plugin.name, formerGenerationOf(plugin, facts)] as const,
+    };
+  });
   const tables = plugins.map((plugin) => plugin.tables);
   for (const table of tables) await warehouse.command(createBatchTable(table));
+  const ledger = {
+    topic: schema.topic,
+    schemaVersion: schema.version,
+    decoderVersion: DECODER_VERSION,
+    blockSize,
+    horizon,
+    lateAfterMs: LATE_AFTER_MS,
+  };
   const speed = await openSpeedLayer({
     schema,
     log,
@@ -127,14 +134,7 @@ async function openOver(
     flushIntervalMs: config.flushIntervalMs,
     recentBytes: config.speedMemoryBytes,
     openPicker: parts.isolates.openPicker,
-    ledger: {
-      topic: schema.topic,
-      schemaVersion: schema.version,
-      decoderVersion: DECODER_VERSION,
-      blockSize,
-      horizon,
-      lateAfterMs: LATE_AFTER_MS,
-    },
+    ledger,
     membership,
     onProblem,
   });
@@ -194,6 +194,8 @@ async function openOver(
     log,
     membership,
     plugins: tables,
+    former: new Map(plugins.map(({ former }) => former)),
+    ledger,
     speed,
     archiver,
     archive,

@@ -169,8 +169,15 @@ class Followed {
     const names = answer.columns.map((column) => column.name);
     const keys = this.source.identity(this.metric).filter((name) => names.includes(name));
     const revision = this.#revision + 1;
+    const replaced = this.#answer !== null && answer.generation !== this.#answer.generation;
+    if (replaced) {
+      // Another generation may have other columns and keys: every reader begins again.
+      this.#rows.clear();
+      this.#removed.clear();
+      this.#forgotten = revision;
+    }
     const gone = new Set(this.#rows.keys());
-    let changed = answer.frontier !== this.#answer?.frontier ||
+    let changed = replaced || answer.frontier !== this.#answer?.frontier ||
       JSON.stringify(answer.problems) !== JSON.stringify(this.#answer.problems);
     for (const row of answer.rows) {
       const identity = JSON.stringify(keys.map((name) => row[name]));

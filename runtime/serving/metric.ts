@@ -4,7 +4,8 @@
  */
 import { NotReadyError, UserError } from "../errors.ts";
 import { beyond, type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
-import type { Layer, MetricAnswer, MetricQuery, SeriesQuery } from "../services.ts";
+import type { MetricAnswer, MetricQuery, SeriesQuery } from "../services.ts";
+import type { Plugin } from "../plugin.ts";
 import type { PluginTables } from "../tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyLoader } from "./key_loader.ts";
@@ -16,7 +17,7 @@ import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { metricSql } from "./metric_sql.ts";
 import { type FoundSeries, MetricSeries } from "./metric_series.ts";
-import type { ServedTopic } from "./serving.ts";
+import type { ServedGeneration, ServedTopic } from "./serving.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -58,6 +59,22 @@ export class Metric {
     return ["bucket", "window_start", ...keyColumns.map(({ name }) => name)];
   }
 
+  /** Whether it answers from these tables and this speed layer. */
+  answersFrom({ tables, speed }: ServedGeneration): boolean {
+    return this.#source.tables.generation === tables.generation &&
+      this.#source.tables.plugin === tables.plugin && this.#source.topic.speed === speed;
+  }
+
+  /** Its declaration. */
+  get plugin(): Plugin {
+    return this.#source.tables.plugin;
+  }
+
+  /** Which generation it answers from. */
+  get generation(): string {
+    return this.#source.tables.generation;
+  }
+
   /** The topic that it is made of. */
   get topic(): string {
     return this.#source.topic.schema.topic;
@@ -91,6 +108,7 @@ export class Metric {
     const answer = {
       metric: plugin.name,
       layer,
+      ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
@@ -112,7 +130,6 @@ export class Metric {
     const { plugin } = this.#source.tables;
     const published = await this.#source.asOf(query.layer, signal);
     const { cut } = published;
-    if (isEmpty(query.layer, published)) return { rows: [], next: null, cut, frontier: {} };
     // One more than asked for tells whether there is a next page.
     const asked = { ...query, limit: query.limit + 1 };
     const inputs = this.#source.inputs(published);
@@ -148,6 +165,7 @@ export class Metric {
         { field: "wait_for" },
       );
     }
+    this.#refuseFrozen(furthest(query.layer === "speed" ? {} : cut, speed.frontier(name)), target);
     await withDeadline(clock, waitTimeoutMs, signal, async (deadline) => {
       if (query.layer === "batch") {
         while (!reaches((await this.#source.published(signal)).cut, target)) {
@@ -163,6 +181,19 @@ export class Metric {
     });
   }
 
+  /** A generation that nobody computes never comes as far. */
+  #refuseFrozen(frontier: Cut, target: Cut): void {
+    const { generation, frozen_at, rebuilding } = this.#source.standing();
+    if (frozen_at === null || reaches(frontier, target)) return;
+    const { name } = this.#source.tables.plugin;
+    throw new NotReadyError(
+      `Cannot answer metric "${name}" up to wait_for: generation ${generation} is frozen at its ` +
+        `frontier since ${frozen_at}, while the next generation is being built ` +
+        `(${Math.floor(100 * (rebuilding ?? 0))} %)`,
+      { field: "wait_for" },
+    );
+  }
+
   #notReached(): NotReadyError {
     const { plugin } = this.#source.tables;
     return new NotReadyError(
@@ -171,10 +202,6 @@ export class Metric {
     );
   }
 }
-
-/** Whether nothing can be there. */
-const isEmpty = (layer: Layer, { run }: { readonly run: unknown }) =>
-  layer === "batch" && run === null;
 
 const isData = (row: Row) => Number(row.frontier ?? 0) === 0;
 

@@ -47,6 +47,7 @@ export class MetricSeries {
     return {
       metric: plugin.name,
       layer,
+      ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(furthest(cut, this.#source.frontierOf(found))),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
@@ -69,11 +70,10 @@ export class MetricSeries {
     if (bounds === null) return nothing;
     const { plugin } = this.#source.tables;
     const range = seriesRange(plugin, query, bounds.from, bounds.to);
-    const empty = query.layer === "batch" && inputs.run === null;
-    const keys = query.top === null || empty
+    const keys = query.top === null
       ? null
       : await this.#topKeys(inputs, query, range, query.top, signal);
-    if (empty || keys?.length === 0) return { range, keys, found: [] };
+    if (keys?.length === 0) return { range, keys, found: [] };
     return {
       ...{ range, keys },
       found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal),

@@ -2,7 +2,7 @@
 import { ExternalError, NotReadyError } from "../errors.ts";
 import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
 import type { RecentRows } from "../recent.ts";
-import type { Layer } from "../services.ts";
+import type { AnsweringGeneration, Layer } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { Turns } from "../turns.ts";
 import { withDeadline } from "./deadline.ts";
@@ -76,12 +76,33 @@ export class MetricSource {
     return await this.options.published.of(this.tables, this.topic.runsEnded?.() ?? 0, signal);
   }
 
+  /** Which generation answers, and whether it stands still or is about to be replaced. */
+  standing(): AnsweringGeneration {
+    const { tables: { plugin, generation }, topic } = this;
+    const served = topic.served?.(plugin.name);
+    // An answer that was begun before a change is one of the generation that it was begun with.
+    if (served?.tables.generation !== generation) {
+      return { generation, frozen_at: null, rebuilding: null };
+    }
+    return { generation, frozen_at: served.frozenAt, rebuilding: served.rebuilding };
+  }
+
   /** The run to read, and its cut. @throws NotReadyError where events would be missing. */
   async asOf(layer: Layer, signal: AbortSignal): Promise<Published> {
     if (layer === "speed") return { run: null, cut: {}, published: null };
     const published = await this.published(signal);
     if (layer === "merged") this.#refuseGap(published.cut);
+    else if (published.run === null) throw this.#unpublished();
     return published;
+  }
+
+  #unpublished(): NotReadyError {
+    const { plugin: { name }, generation } = this.tables;
+    return new NotReadyError(
+      `Cannot answer metric "${name}" from the batch layer yet: generation ${generation} waits ` +
+        `for its first batch run`,
+      { topic: this.topic.schema.topic, field: "layer" },
+    );
   }
 
   /** Merging needs the speed rows to begin at or below the cut: else events would be missing. */

@@ -17,7 +17,9 @@ import {
 /** A view and the statement that makes it. */
 export interface RelationView {
   readonly name: string;
-  /** `CREATE OR REPLACE VIEW …`; its names are those of the connection's database. */
+  /** What it shows; names are those of the connection's database. */
+  readonly select: string;
+  /** `CREATE OR REPLACE VIEW …` */
   readonly sql: string;
 }
 
@@ -33,6 +35,13 @@ const viewRun: RunSql = {
 export const mergedRelation = ({ name, merged }: Plugin): Relation =>
   merged?.relation ?? { name: `merged_${name}` };
 
+/** The names of a plugin's relations: of the speed layer, of the batch layer, merged. */
+export const relationNames = (plugin: Plugin): string[] => [
+  plugin.stream.relation.name,
+  plugin.batch.relation.name,
+  mergedRelation(plugin).name,
+];
+
 /**
  * The three relations of a plugin: of the speed layer, of the published batch run, and merged.
  *
@@ -42,22 +51,47 @@ export function relationViews(tables: PluginTables, logId: string): RelationView
   const { plugin } = tables;
   const merged = mergedRelation(plugin);
   return [
-    view(plugin.stream.relation.name, streamSql(tables, logId)),
-    view(plugin.batch.relation.name, batchSql(tables)),
-    view(merged.name, mergedSql(tables, logId, merged)),
+    viewOf(plugin.stream.relation.name, streamSql(tables, logId)),
+    viewOf(plugin.batch.relation.name, batchSql(tables)),
+    viewOf(merged.name, mergedSql(tables, logId, merged)),
   ];
 }
 
-const view = (name: string, select: string): RelationView => ({
+/** A view as it is made. */
+export const viewOf = (name: string, select: string): RelationView => ({
   name,
+  select,
   sql: `CREATE OR REPLACE VIEW ${name} AS\n${select}`,
 });
 
+/**
+ * A relation that has its columns and raises an error whenever it is read.
+ *
+ * @param select what it would show.
+ * @param message why it cannot, and what happens next.
+ */
+export function refusingView(name: string, select: string, message: string): RelationView {
+  // A scalar is computed before any row is read: no rows would otherwise mean no error.
+  return viewOf(
+    name,
+    `WITH (SELECT throwIf(1, ${quoted(message)})) AS refused
+SELECT * FROM (
+${select}
+) WHERE refused = 0`,
+  );
+}
+
+const quoted = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
+
 const names = (columns: readonly { readonly name: string }[]) => columns.map(({ name }) => name);
 
-/** The newest pointer as one value, `(run, full_run, cut, skipped)`; zeros when there is none. */
-function scalarRun(tables: PluginTables): string {
-  return `WITH (SELECT tuple(max(run), max(full_run), any(cut), groupArrayArray(skipped)) ` +
+/**
+ * The newest pointer as one value, `(run, full_run, cut, skipped)`; zeros when there is none.
+ *
+ * @param more further elements, as SQL over the pointer.
+ */
+function scalarRun(tables: PluginTables, more = ""): string {
+  return `WITH (SELECT tuple(max(run), max(full_run), any(cut), groupArrayArray(skipped)${more}) ` +
     `FROM (${pointerSql(tables)})) AS ${published}\n`;
 }
 
@@ -78,7 +112,10 @@ FROM ${tables.speed(logId)} FINAL WHERE kind = ${SpeedKind.row}`;
 function batchSql(tables: PluginTables): string {
   const { plugin } = tables;
   const { relation } = plugin.batch;
-  return scalarRun(tables) + relationSql(plugin, relation, batchRows(tables, relation));
+  const message = `relation ${relation.name} waits for the first batch run of generation ` +
+    `${tables.generation} of plugin ${plugin.name}`;
+  const refuse = `, throwIf(max(run) = 0, ${quoted(message)})`;
+  return scalarRun(tables, refuse) + relationSql(plugin, relation, batchRows(tables, relation));
 }
 
 function mergedSql(tables: PluginTables, logId: string, relation: Relation): string {

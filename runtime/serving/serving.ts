@@ -13,6 +13,17 @@ import { metricInfo } from "./metric_info.ts";
 import { sharedOptions } from "./metric_source.ts";
 import type { PublishedRuns } from "./published_runs.ts";
 
+/** The generation of a metric that answers. */
+export interface ServedGeneration {
+  readonly tables: PluginTables;
+  /** How far its speed rows are. */
+  readonly speed: SpeedLayer;
+  /** See `AnsweringGeneration.frozen_at`. */
+  readonly frozenAt: string | null;
+  /** See `AnsweringGeneration.rebuilding`. */
+  readonly rebuilding: number | null;
+}
+
 /** A topic that is served. */
 export interface ServedTopic {
   readonly schema: EventSchema;
@@ -20,6 +31,8 @@ export interface ServedTopic {
   readonly logId: string;
   readonly plugins: readonly PluginTables[];
   readonly speed: SpeedLayer;
+  /** The generation of a plugin that answers now. Default: that of {@link plugins}. */
+  readonly served?: (plugin: string) => ServedGeneration;
   /** Moves when this process may have published a run. Default: never. */
   readonly runsEnded?: () => number;
 }
@@ -56,10 +69,21 @@ export interface ServingOptions {
   readonly waitTimeoutMs?: number;
 }
 
+const unknownMetric = (name: string, known: readonly string[]) =>
+  new NotFoundError(
+    `Cannot query metric: wanted one of ${known.join(", ")}, got ${
+      JSON.stringify(name.slice(0, 80))
+    }`,
+    { field: "metric" },
+  );
+
 /** Creates the serving layer over the tables of the given topics. */
 export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
   const shared = sharedOptions(options);
+  const topicOf = new Map(
+    topics.flatMap((topic) => topic.plugins.map(({ plugin }) => [plugin.name, topic] as const)),
+  );
   const metrics = new Map(
     topics.flatMap((topic) =>
       topic.plugins.map((tables) =>
@@ -68,14 +92,14 @@ export function createServing(options: ServingOptions): Serving {
     ),
   );
   const metricOf = (name: string) => {
-    const metric = metrics.get(name);
-    if (metric !== undefined) return metric;
-    throw new NotFoundError(
-      `Cannot query metric: wanted one of ${[...metrics.keys()].join(", ")}, got ${
-        JSON.stringify(name.slice(0, 80))
-      }`,
-      { field: "metric" },
-    );
+    const topic = topicOf.get(name);
+    if (topic === undefined) throw unknownMetric(name, [...metrics.keys()]);
+    const metric = metrics.get(name)!;
+    const served = topic.served?.(name);
+    if (served === undefined || metric.answersFrom(served)) return metric;
+    const other = new Metric(shared, { ...topic, speed: served.speed }, served.tables);
+    metrics.set(name, other);
+    return other;
   };
   const { concerning = () => [] } = options;
   const problemsOf = (name: string) => concerning(name, metricOf(name).topic);
@@ -86,8 +110,9 @@ export function createServing(options: ServingOptions): Serving {
   };
   const position = (name: string) => {
     const problems = problemsOf(name);
-    const frontier = encodeFrontier(metricOf(name).frontier());
-    return problems.length === 0 ? frontier : `${frontier} ${JSON.stringify(problems)}`;
+    const metric = metricOf(name);
+    const at = `${metric.generation} ${encodeFrontier(metric.frontier())}`;
+    return problems.length === 0 ? at : `${at} ${JSON.stringify(problems)}`;
   };
   const live = new LiveQuestions(clock, {
     query,
@@ -95,8 +120,7 @@ export function createServing(options: ServingOptions): Serving {
     position,
   });
   return {
-    metrics: () =>
-      topics.flatMap((topic) => topic.plugins.map((tables) => metricInfo(tables.plugin))),
+    metrics: () => [...topicOf.keys()].map((name) => metricInfo(metricOf(name).plugin)),
     query,
     position,
     async series(name, query, signal) {

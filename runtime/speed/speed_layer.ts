@@ -156,6 +156,21 @@ export class LogSpeedLayer implements SpeedLayer {
     return lastMs < 0 ? null : (Math.floor(lastMs / sizeMs) + 1) * sizeMs;
   }
 
+  /**
+   * The greatest event time below blocks, by partition, in milliseconds since 1970 UTC; -1 where
+   * there is no event.
+   */
+  async lastEventMs(first: readonly bigint[]): Promise<number> {
+    return await this.#wholeFrom.lastEventMs(first);
+  }
+
+  /** Whether it is known from where on a plugin's rows go, in every partition. */
+  begun(plugin: string): boolean {
+    return partitionsOf(this.#options.log).every((partition) =>
+      this.#runs.has(partition) || this.#standings.knows(plugin, partition)
+    );
+  }
+
   /** Looks how far the partitions of other processes are, for {@link partition}. */
   async refresh(): Promise<void> {
     if (partitionsOf(this.#options.log).every((partition) => this.#runs.has(partition))) return;

@@ -54,6 +54,11 @@ export class Standings {
     return this.#plugins.get(plugin)!.get(partition) ?? NONE;
   }
 
+  /** Whether anything of a partition is written, as far as is known. */
+  knows(plugin: string, partition: number): boolean {
+    return this.#plugins.get(plugin)!.has(partition);
+  }
+
   /** Takes note of what this process knows better. A frontier never goes back. */
   note(plugin: string, partition: number, at: PluginResume): void {
     const known = this.of(plugin, partition);

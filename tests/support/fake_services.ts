@@ -26,6 +26,9 @@ export const moviesInfo: MetricInfo = {
 export const moviesAnswer: MetricAnswer = {
   ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
   kept_from: null,
+  generation: "v1_00000000",
+  frozen_at: null,
+  rebuilding: null,
   problems: [],
   columns: [{ name: "movie_id", type: "uint32" }, { name: "view_count", type: "integer" }],
   rows: [{ movie_id: 7, view_count: 12345 }, { movie_id: 9, view_count: 6 }],
@@ -35,6 +38,9 @@ export const moviesAnswer: MetricAnswer = {
 /** A series of three buckets. */
 export const moviesSeries: SeriesAnswer = {
   ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
+  generation: "v1_00000000",
+  frozen_at: null,
+  rebuilding: null,
   problems: [],
   ...{ kept_from: null, measure: "view_count", bucket_seconds: 3600 },
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],

@@ -55,9 +55,16 @@ const expected: Readonly<Record<string, readonly string[]>> = {
 
 describe("relations", () => {
   for (const [relation, columns] of Object.entries(expected)) {
-    it(`${relation} has its columns, and is empty before the first event`, async () => {
+    it(`${relation} has its columns before the first event`, async () => {
       expect(await columnsOf(relation)).toEqual(columns);
-      expect(await rowsOf(relation)).toEqual([]);
+    });
+
+    const batch = relation.startsWith("batch_");
+    it(`${relation} ${batch ? "waits for the first run" : "is empty"} before it`, async () => {
+      if (!batch) return expect(await rowsOf(relation)).toEqual([]);
+      const waits = `relation ${relation} waits for the first batch run of generation v1_test`;
+      await expect(rowsOf(relation)).rejects.toThrow(waits);
+      await expect(warehouse.query(`SELECT count() FROM ${relation}`)).rejects.toThrow(waits);
     });
   }
 

@@ -177,9 +177,26 @@ describe("answers of small tables", () => {
   beforeEach(() => world.clear());
 
   it("are empty before the first event", async () => {
-    for (const layer of ["merged", "batch", "speed"]) {
+    for (const layer of ["merged", "speed"]) {
       const answer = await world.serving.query("user_stats", { layer, keys: {} });
       expect([answer.rows, answer.cut, answer.frontier]).toEqual([[], "", ""]);
+    }
+  });
+
+  it("of the batch layer wait for the first run, whatever is asked", async () => {
+    const { serving } = world;
+    const questions = [
+      () => serving.query("user_stats", { layer: "batch", keys: {} }),
+      () => serving.query("user_stats", { layer: "batch", keys: { user_id: "9" } }),
+      () => serving.series("user_stats", { layer: "batch", keys: {} }),
+    ];
+    for (const ask of questions) {
+      const error = await ask().then(() => null, (error) => error);
+      expect(error).toBeInstanceOf(NotReadyError);
+      expect(error.message).toBe(
+        'Cannot answer metric "user_stats" from the batch layer yet: generation v1_test waits ' +
+          "for its first batch run",
+      );
     }
   });
 

@@ -1,0 +1,331 @@
+/**
+ * Which generation of each metric answers. A metric whose code changed goes on to answer from the
+ * tables of the generation before, until the new one has published a run, has no gap between the
+ * run's cut and its speed rows, and has come as far as the old one in every partition.
+ */
+import type { Clock } from "../clock.ts";
+import { wordsOf } from "../errors.ts";
+import { type Cut, furthest, reaches } from "../frontier.ts";
+import { declarationText, declaredPlugin } from "../generation.ts";
+import type { Plugin } from "../plugin.ts";
+import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { Problems } from "../problems.ts";
+import type { PublishedRuns } from "../serving/published_runs.ts";
+import type { ServedGeneration } from "../serving/serving.ts";
+import { openTableSpeed, type TableSpeed } from "../speed/table_speed.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
+import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
+import { claimGeneration, newestClaim } from "./generation_claims.ts";
+import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
+import { checkRelations, dropRelation, makeRelations } from "./make_relations.ts";
+import { rebuiltShare } from "./rebuilt_share.ts";
+import type { TopicRuntime } from "./topic_runtime.ts";
+
+/** What {@link Generations} need. */
+export interface GenerationsOptions {
+  readonly topics: readonly TopicRuntime[];
+  readonly warehouse: Warehouse;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly published: PublishedRuns;
+  readonly problems: Problems;
+}
+
+/** How often it is looked whether another generation is to answer, in milliseconds. */
+const LOOK_MS = 1000;
+/** How often a process says that it has a generation's code, in milliseconds. */
+export const SEEN_MS = 60_000;
+
+/** A metric of this process. */
+interface Metric {
+  readonly topic: TopicRuntime;
+  /** The generation of the code that is loaded. */
+  readonly loaded: PluginTables;
+  /** This process's claim; 0 before it has one. */
+  claim: number;
+  /** What answers; null while no generation ever was complete. */
+  live: LiveRow | null;
+  /** Where another generation than the loaded one answers. */
+  other: OtherGeneration | null;
+  /** The share of the records that the loaded generation has, while it does not answer. */
+  rebuilding: number | null;
+}
+
+/** A generation whose code is not loaded. */
+interface OtherGeneration {
+  readonly tables: PluginTables;
+  readonly speed: TableSpeed;
+}
+
+/** How far the loaded generation is on its way to answer. */
+interface Standing {
+  readonly share: number;
+  /** Null when it may answer. */
+  readonly waitsFor: string | null;
+}
+
+/** The generations of all metrics of a process. */
+export class Generations {
+  readonly #options: GenerationsOptions;
+  readonly #metrics: ReadonlyMap<string, Metric>;
+  #seenMs = -Infinity;
+
+  constructor(options: GenerationsOptions) {
+    this.#options = options;
+    const nothing = { claim: 0, live: null, other: null, rebuilding: null };
+    this.#metrics = new Map(
+      options.topics.flatMap((topic) =>
+        topic.plugins.map((loaded) => [loaded.plugin.name, { topic, loaded, ...nothing }])
+      ),
+    );
+  }
+
+  /**
+   * Claims what is loaded, and finds out what answers meanwhile. Called once, before anything is
+   * asked.
+   *
+   * @throws UserError when the warehouse refuses the SQL of a relation.
+   */
+  async open(): Promise<void> {
+    const { store, warehouse } = this.#options;
+    await Promise.all([...this.#metrics].map(async ([name, metric]) => {
+      const { loaded: { generation }, topic: { schema } } = metric;
+      metric.claim = await claimGeneration(store, schema.topic, name, generation);
+    }));
+    const rows = await readLiveRows(warehouse);
+    const relations = await tableNames(warehouse);
+    for (const [name, metric] of this.#metrics) {
+      const row = rows.get(name) ?? await this.#adopted(metric, relations);
+      if (row !== undefined) await this.#take(metric, row);
+      if (metric.live?.generation !== metric.loaded.generation) {
+        await checkRelations(warehouse, metric.loaded, metric.topic.log.id);
+      }
+    }
+    await this.look();
+    for (const metric of this.#metrics.values()) {
+      if (metric.live === null) await this.#refuseMerging(metric, relations);
+    }
+  }
+
+  /** Looks once a second until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, problems } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal);
+      try {
+        if (!signal.aborted) await this.look();
+        if (signal.aborted || clock.now() - this.#seenMs >= SEEN_MS) await this.#tellSeen();
+        problems.clear("generations_unknown", "generations");
+      } catch (error) {
+        problems.set({
+          code: "generations_unknown",
+          subject: "generations",
+          message: `Cannot find out which generation of each metric answers, and try again in a ` +
+            `second: ${wordsOf(error)}`,
+        });
+      }
+    }
+  }
+
+  /** The generation of a metric that answers now. */
+  served(name: string): ServedGeneration {
+    const metric = this.#metrics.get(name)!;
+    const { topic, loaded, other, rebuilding } = metric;
+    if (other === null) return { tables: loaded, speed: topic.speed, frozenAt: null, rebuilding };
+    return { ...other, frozenAt: this.#frozenAt(metric), rebuilding };
+  }
+
+  /** Takes over what other processes made answer, and makes answer what is complete here. */
+  async look(): Promise<void> {
+    const rows = await readLiveRows(this.#options.warehouse);
+    for (const [name, metric] of this.#metrics) {
+      const row = rows.get(name);
+      if (row !== undefined && (row.claim !== metric.live?.claim || row.retired !== null)) {
+        await this.#take(metric, row);
+      } else metric.live = row ?? metric.live;
+      await this.#advance(metric);
+    }
+  }
+
+  /** Since when nobody computes what answers; null while somebody does. */
+  #frozenAt({ topic, live, claim }: Metric): string | null {
+    // Another process computes what a newer claim than ours made answer.
+    if (live === null || live.claim > claim) return null;
+    const sinceMs = this.#options.clock.now() - live.seen;
+    return topic.membership.shared && sinceMs < 2 * SEEN_MS
+      ? null
+      : new Date(live.seen).toISOString();
+  }
+
+  /** Makes the loaded generation answer when it is complete, unless a newer one is wanted. */
+  async #advance(metric: Metric): Promise<void> {
+    const { store, clock } = this.#options;
+    const { loaded, topic, live, claim } = metric;
+    const { name } = loaded.plugin;
+    if (live?.generation === loaded.generation) return this.#settle(metric);
+    await metric.other?.speed.look();
+    if (live !== null && live.claim > claim) return this.#settle(metric);
+    const { share, waitsFor } = await this.#standing(metric);
+    metric.rebuilding = Math.min(share, 0.99);
+    if (waitsFor !== null) return this.#tellRebuilding(metric, waitsFor);
+    const newest = await newestClaim(store, topic.schema.topic, name);
+    if (newest?.number !== claim) {
+      return this.#tellRebuilding(metric, "the generation that another process claimed since");
+    }
+    await this.#take(metric, this.#loadedRow(metric, clock.now()));
+    this.#settle(metric);
+  }
+
+  #settle(metric: Metric): void {
+    metric.rebuilding = null;
+    this.#options.problems.clear("rebuilding", `plugin ${metric.loaded.plugin.name}`);
+  }
+
+  async #standing({ topic, loaded, other }: Metric): Promise<Standing> {
+    const { published } = this.#options;
+    const { speed, log, batch } = topic;
+    const { name } = loaded.plugin;
+    const { run, cut } = await published.of(loaded, batch.ended);
+    const has = { cut, start: speed.start(name), frontier: speed.frontier(name) };
+    const gap = speed.begun(name) && reaches(cut, has.start)
+      ? null
+      : "a batch run up to the beginning of its speed rows";
+    if (other === null) return { share: 0, waitsFor: gap };
+    const old = await published.of(other.tables, batch.ended);
+    const target = await withinLog(log, furthest(old.cut, other.speed.frontier(name)));
+    const share = rebuiltShare(log.id, has, target);
+    if (run === null) return { share, waitsFor: "its first batch run" };
+    if (gap !== null) return { share, waitsFor: gap };
+    const there = reaches(furthest(cut, has.frontier), target);
+    return { share, waitsFor: there ? null : "its speed rows to reach the others" };
+  }
+
+  #tellRebuilding({ loaded, live }: Metric, waitsFor: string): void {
+    const { plugin: { name }, generation } = loaded;
+    this.#options.problems.set({
+      code: "rebuilding",
+      subject: `plugin ${name}`,
+      message: live === null
+        ? `Generation ${generation} of plugin "${name}" is being built; it waits for ${waitsFor}`
+        : `Generation ${live.generation} of plugin "${name}" answers while generation ` +
+          `${generation} is being built, which waits for ${waitsFor}`,
+      plugin: name,
+    });
+  }
+
+  /** Takes a row as what answers: its tables, and the relations over them. */
+  async #take(metric: Metric, row: LiveRow): Promise<void> {
+    const { warehouse } = this.#options;
+    const { loaded, topic } = metric;
+    const declared = declaredPlugin(row.declaration);
+    if (row.generation === loaded.generation) {
+      metric.claim = Math.max(metric.claim, row.claim);
+      const mine = this.#loadedRow(metric, row.since);
+      if (metric.live?.claim !== mine.claim || row.retired !== null) {
+        await writeLiveRows(warehouse, [mine]);
+        await makeRelations(warehouse, loaded, topic.log.id);
+      }
+      const before = metric.other?.tables.plugin ?? declared;
+      Object.assign(metric, { live: mine, other: null });
+      if (before !== null) await this.#dropUnused(before);
+      return;
+    }
+    // Another form of the declaration: its relations stay, and nothing else is known of it.
+    if (declared === null) return;
+    const tables = tablesOf(declared, row.generation);
+    await warehouse.command(createBatchTable(tables));
+    const speed = await openTableSpeed({
+      ...{ tables, warehouse, log: topic.log, ledger: topic.ledger, clock: this.#options.clock },
+      lastEventMs: (first) => topic.speed.lastEventMs(first),
+    });
+    await makeRelations(warehouse, tables, topic.log.id);
+    const before = metric.other?.tables.plugin ?? loaded.plugin;
+    Object.assign(metric, { live: row, other: { tables, speed } });
+    await this.#dropUnused(before);
+  }
+
+  /** The row by which the loaded generation answers. */
+  #loadedRow({ loaded, topic, claim }: Metric, since: number): LiveRow {
+    return {
+      topic: topic.schema.topic,
+      plugin: loaded.plugin.name,
+      claim,
+      generation: loaded.generation,
+      declaration: declarationText(loaded.plugin),
+      since,
+      seen: this.#options.clock.now(),
+      retired: null,
+    };
+  }
+
+  /** The row of the tables that a build before the claims made for the loaded code. */
+  async #adopted(
+    metric: Metric,
+    tables: ReadonlySet<string>,
+  ): Promise<LiveRow | undefined> {
+    const { loaded: { plugin }, topic } = metric;
+    const generation = topic.former.get(plugin.name)!;
+    if (!tables.has(tablesOf(plugin, generation).batch)) return undefined;
+    const row = { ...this.#loadedRow(metric, this.#options.clock.now()), claim: 0, generation };
+    await writeLiveRows(this.#options.warehouse, [row]);
+    return row;
+  }
+
+  /** Removes relations that no metric declares any more. */
+  async #dropUnused(before: Plugin): Promise<void> {
+    const used = new Set(
+      [...this.#metrics.values()].flatMap(({ loaded, other }) =>
+        relationNames(other?.tables.plugin ?? loaded.plugin)
+      ),
+    );
+    for (const name of relationNames(before)) {
+      if (!used.has(name)) await dropRelation(this.#options.warehouse, name);
+    }
+  }
+
+  /** No generation is complete: the merged relation says so, unless one shows older tables. */
+  async #refuseMerging({ loaded, topic }: Metric, relations: ReadonlySet<string>): Promise<void> {
+    const { plugin: { name }, generation } = loaded;
+    const merged = mergedRelation(loaded.plugin).name;
+    if (relations.has(merged)) return;
+    await makeRelations(
+      this.#options.warehouse,
+      loaded,
+      topic.log.id,
+      (view) =>
+        view.name !== merged ? view : refusingView(
+          view.name,
+          view.select,
+          `relation ${merged} waits for generation ${generation} of plugin ${name}: a batch run has ` +
+            `to cover the events below its speed rows`,
+        ),
+    );
+  }
+
+  /** Says that the code of what answers is still there. */
+  async #tellSeen(): Promise<void> {
+    const { warehouse, clock } = this.#options;
+    const seen = clock.now();
+    const rows = [...this.#metrics.values()].flatMap(({ live, loaded }) =>
+      live?.generation === loaded.generation ? [{ ...live, seen }] : []
+    );
+    await writeLiveRows(warehouse, rows);
+    this.#seenMs = seen;
+  }
+}
+
+async function tableNames(warehouse: Pick<Warehouse, "query">): Promise<Set<string>> {
+  const rows = await warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase()",
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** A frontier as far as a log goes: one that was truncated never comes to where it was. */
+async function withinLog(log: EventLog, frontier: Cut): Promise<Cut> {
+  const offsets = await Promise.all((frontier[log.id] ?? []).map(async (offset, partition) => {
+    const { end } = await log.bounds(partition);
+    return offset < end ? offset : end;
+  }));
+  return { ...frontier, [log.id]: offsets };
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../clock.ts";
+import { type Cut, reaches } from "../frontier.ts";
+import type { EventLog, Warehouse } from "../ports.ts";
+import type { SpeedLayer } from "../services.ts";
+import type { PluginTables } from "../tables.ts";
+import type { LedgerFacts } from "./ledger.ts";
+import { partitionsOf } from "./resume.ts";
+import { Standings } from "./standings.ts";
+
+/** Options of {@link openTableSpeed}. */
+export interface TableSpeedOptions {
+  readonly tables: PluginTables;
+  readonly warehouse: Warehouse;
+  readonly log: EventLog;
+  readonly ledger: LedgerFacts;
+  readonly clock: Clock;
+  /** The greatest event time below blocks, by partition, as `LogSpeedLayer.lastEventMs()` gives it. */
+  readonly lastEventMs: (first: readonly bigint[]) => Promise<number>;
+}
+
+const LOOK_MS = 500;
+
+/** The speed rows of one generation as its tables have them, for a process without its code. */
+export class TableSpeed implements SpeedLayer {
+  readonly #options: TableSpeedOptions;
+  readonly #standings: Standings;
+
+  /** Use {@link openTableSpeed}. */
+  constructor(options: TableSpeedOptions, standings: Standings) {
+    this.#options = options;
+    this.#standings = standings;
+  }
+
+  /** Looks how far the tables are written. Called about once a second. */
+  async look(): Promise<void> {
+    await this.#standings.look();
+  }
+
+  frontier(plugin: string): Cut {
+    return this.#cut((partition) => this.#standings.of(plugin, partition).frontier);
+  }
+
+  start(plugin: string): Cut {
+    return this.#cut((partition) => this.#standings.of(plugin, partition).first);
+  }
+
+  async wholeFrom(plugin: string): Promise<string | null> {
+    const { tables, log, lastEventMs } = this.#options;
+    const first = [...this.start(plugin)[log.id]];
+    if (first.every((block) => block === 0n)) return null;
+    const lastMs = await lastEventMs(first);
+    const sizeMs = tables.plugin.stream.window.sizeSeconds * 1000;
+    return lastMs < 0 ? null : new Date((Math.floor(lastMs / sizeMs) + 1) * sizeMs).toISOString();
+  }
+
+  async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {
+    while (!reaches(this.frontier(plugin), target) && !signal.aborted) {
+      await this.#options.clock.sleep(LOOK_MS, signal);
+      await this.look();
+    }
+  }
+
+  recent(): null {
+    return null;
+  }
+
+  #cut(at: (partition: number) => bigint): Cut {
+    return { [this.#options.log.id]: partitionsOf(this.#options.log).map(at) };
+  }
+}
+
+/** Opens the speed rows of a generation; makes its table for this log where there is none. */
+export async function openTableSpeed(options: TableSpeedOptions): Promise<TableSpeed> {
+  const standings = new Standings({ ...options, plugins: [options.tables] });
+  await standings.open();
+  return new TableSpeed(options, standings);
+}
