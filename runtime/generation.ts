@@ -67,11 +67,9 @@ export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
     horizon,
     modules: hasFunctions(plugin) ? Object.entries(modules).sort(byName) : [],
   };
-  return named(plugin.version, JSON.stringify(meaning));
+  const hash = createHash("sha256").update(JSON.stringify(meaning)).digest("hex");
+  return `v${plugin.version}_${hash.slice(0, 8)}`;
 }
-
-const named = (version: number, text: string) =>
-  `v${version}_${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
 
 // deno-lint-ignore ban-types -- any function: only its text is read.
 const textOf = (callback: Function | undefined) => callback && String(callback);
@@ -103,20 +101,6 @@ const LITERAL_OR_BLANK =
  */
 export function normalizedSql(sql: string): string {
   return sql.replace(LITERAL_OR_BLANK, (_, literal?: string) => literal ?? " ").trim();
-}
-
-/**
- * The name that builds before 0.2 gave a generation. An existing data folder has its tables under
- * this name, so they can answer until those of {@link generationOf} are complete.
- */
-export function formerGenerationOf(plugin: Plugin, facts: GenerationFacts): string {
-  const { present: _shown, summary: _text, ...declaration } = plugin;
-  const { batchSql, decoderVersion, blockSize, horizon } = facts;
-  const text = JSON.stringify(
-    [declaration, { batchSql, decoderVersion, blockSize, horizon }],
-    (_key, value) => typeof value === "function" ? String(value) : value,
-  );
-  return named(plugin.version, text);
 }
 
 /** The form of {@link declarationText}; a text of another form is not read. */

@@ -16,6 +16,7 @@ import { openTableSpeed, type TableSpeed } from "../speed/table_speed.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
 import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
+import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { checkRelations, dropRelation, makeRelations } from "./make_relations.ts";
 import { rebuiltShare } from "./rebuilt_share.ts";
@@ -95,7 +96,7 @@ export class Generations {
     const rows = await readLiveRows(warehouse);
     const relations = await tableNames(warehouse);
     for (const [name, metric] of this.#metrics) {
-      const row = rows.get(name) ?? await this.#adopted(metric, relations);
+      const row = rows.get(name) ?? await this.#adopted(metric);
       if (row !== undefined) await this.#take(metric, row);
       if (metric.live?.generation !== metric.loaded.generation) {
         await checkRelations(warehouse, metric.loaded, metric.topic.log.id);
@@ -258,16 +259,13 @@ export class Generations {
     };
   }
 
-  /** The row of the tables that a build before the claims made for the loaded code. */
-  async #adopted(
-    metric: Metric,
-    tables: ReadonlySet<string>,
-  ): Promise<LiveRow | undefined> {
-    const { loaded: { plugin }, topic } = metric;
-    const generation = topic.former.get(plugin.name)!;
-    if (!tables.has(tablesOf(plugin, generation).batch)) return undefined;
-    const row = { ...this.#loadedRow(metric, this.#options.clock.now()), claim: 0, generation };
-    await writeLiveRows(this.#options.warehouse, [row]);
+  /** The row of what answered in a build that wrote none. */
+  async #adopted(metric: Metric): Promise<LiveRow | undefined> {
+    const { warehouse, clock } = this.#options;
+    const generation = await shownGeneration(warehouse, metric.loaded.plugin);
+    if (generation === null) return undefined;
+    const row = { ...this.#loadedRow(metric, clock.now()), claim: 0, generation };
+    await writeLiveRows(warehouse, [row]);
     return row;
   }
 

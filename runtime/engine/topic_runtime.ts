@@ -20,7 +20,7 @@ import type { Isolates } from "../speed/isolates.ts";
 import type { LedgerFacts } from "../speed/ledger.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
-import { formerGenerationOf, generationOf } from "../generation.ts";
+import { generationOf } from "../generation.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
@@ -48,8 +48,6 @@ export interface TopicRuntime {
   readonly log: EventLog;
   readonly membership: Membership;
   readonly plugins: readonly PluginTables[];
-  /** By plugin, the name that an earlier build gave the generation; see `formerGenerationOf()`. */
-  readonly former: ReadonlyMap<string, string>;
   readonly ledger: LedgerFacts;
   readonly speed: LogSpeedLayer;
   readonly archiver: Archiver;
@@ -98,11 +96,7 @@ async function openOver(
   const membership = parts.openMembership(log);
   const plugins = loaded.map(({ plugin, batchSql, modules }) => {
     const facts = { batchSql, decoderVersion: DECODER_VERSION, blockSize, horizon, modules };
-    return {
-      batchSql,
-      tables: tablesOf(plugin, generationOf(plugin, facts)),
-      former: [plugin.name, formerGenerationOf(plugin, facts)] as const,
-    };
+    return { batchSql, tables: tablesOf(plugin, generationOf(plugin, facts)) };
   });
   const tables = plugins.map((plugin) => plugin.tables);
   for (const table of tables) await warehouse.command(createBatchTable(table));
@@ -194,7 +188,6 @@ async function openOver(
     log,
     membership,
     plugins: tables,
-    former: new Map(plugins.map(({ former }) => former)),
     ledger,
     speed,
     archiver,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
+import { NotReadyError } from "../../runtime/errors.ts";
 import { decodeFrontier } from "../../runtime/frontier.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import type { MetricAnswer } from "../../runtime/services.ts";
