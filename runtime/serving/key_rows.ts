@@ -72,8 +72,8 @@ export class KeyRows {
   readonly #kept = new Map<string, readonly Row[]>();
   #keptValues = 0;
   #keptRun: number | null = null;
-  /** How far answers from memory were; what the tables answer later is not behind it. */
-  #told: Cut = {};
+  /** By layer, how far the speed rows of earlier answers were: no later one is behind them. */
+  readonly #told = new Map<Layer, Cut>();
 
   constructor(source: MetricSource, merge: MergeRows) {
     this.#source = source;
@@ -91,7 +91,7 @@ export class KeyRows {
     const recent = this.#recent(published, shape.layer);
     if (batch === null || recent === null) return null;
     const speed = recentRows(recent, shape, key);
-    this.#told = furthest(this.#told, recent.frontier);
+    this.#tell(shape.layer, recent.frontier);
     return this.#answer(key, [...batch, ...speed], published.cut, recent.frontier);
   }
 
@@ -197,15 +197,14 @@ export class KeyRows {
     const recent = this.#recent(published, query.layer);
     if (recent !== null) {
       const { frontier } = recent;
-      this.#told = furthest(this.#told, frontier);
+      this.#tell(query.layer, frontier);
       const of = (key: Key) => [textOf(key), recentRows(recent, query, key)] as const;
       return { rows: new Map(query.anyOf!.keys.map(of)), frontier };
     }
     const input = this.#input(published, query);
-    // Memory is ahead of the tables: they catch up with what it told before.
-    if (query.layer === "merged") {
-      await this.#source.flushed(beyond(this.#told, published.cut), signal);
-    }
+    // Memory may have been ahead of the tables, and they of what is acknowledged.
+    const told = this.#told.get(query.layer) ?? {};
+    await this.#source.flushed(beyond(told, published.cut), signal);
     // What was acknowledged before the statement is in it, and perhaps more.
     const acknowledged = this.#source.frontier();
     const found = await this.#ask(input, speedVersions(input), signal);
@@ -221,7 +220,13 @@ export class KeyRows {
     const versions = this.#source.frontierOf(
       found.map((row) => ({ frontier: Number(row.partition) + 1, version: row.version })),
     );
-    return { rows: this.#byKey(newest.values()), frontier: furthest(acknowledged, versions) };
+    const frontier = furthest(acknowledged, versions);
+    this.#tell(query.layer, frontier);
+    return { rows: this.#byKey(newest.values()), frontier };
+  }
+
+  #tell(layer: Layer, frontier: Cut): void {
+    this.#told.set(layer, furthest(this.#told.get(layer) ?? {}, frontier));
   }
 
   async #ask(input: PartsInput, sql: string, signal: AbortSignal): Promise<Row[]> {

@@ -26,7 +26,7 @@ class Source {
   frontier = () => ({});
   /** What memory has of every key; null where it has not all. */
   recent: () => RecentRows | null = () => null;
-  frontierOf = () => ({});
+  frontierOf = (): Cut => ({});
   /** What was waited for. */
   readonly awaited: Cut[] = [];
   flushed = (target: Cut) => Promise.resolve(void this.awaited.push(target));
@@ -67,10 +67,16 @@ describe("KeyRows", () => {
     source.awaited.length = 0;
     await count(7);
     expect(source.awaited).toEqual([{ log: [9n, 4n] }]);
+    // What a statement told, too, is not taken back.
+    source.frontierOf = () => ({ log: [9n, 5n] });
+    await count(7);
+    await count(7);
+    expect(source.awaited.at(-1)).toEqual({ log: [9n, 5n] });
+    source.awaited.length = 1;
     // A run covers the first one.
     source.run = 9;
     await count(7);
-    expect(source.awaited[1]).toEqual({ log: [0n, 4n] });
+    expect(source.awaited[1]).toEqual({ log: [0n, 5n] });
   });
 
   it("reads a key's batch rows once per run, with those of its neighbours", async () => {
