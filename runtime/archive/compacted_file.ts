@@ -1,4 +1,4 @@
-/** One file of a compacted range: the events of one day, written by the warehouse and read back. */
+/** One file of a compacted range: events of one day, written by the warehouse and read back. */
 import { TwofoldError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../ports.ts";
@@ -17,6 +17,7 @@ export interface CompactedFileParts {
 const PARQUET_SETTINGS = {
   output_format_parquet_compression_method: "zstd",
   output_format_parquet_row_group_size: 131_072,
+  output_format_parquet_row_group_size_bytes: 64 * 2 ** 20,
 };
 
 /** How many rows, and a hash over all their values that does not depend on their order. */

@@ -3,7 +3,12 @@ import { ExternalError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
-import { type BlockRange, compactionClaimName, manifestName } from "./archive_names.ts";
+import {
+  type BlockRange,
+  compactionClaimName,
+  manifestName,
+  parseFileName,
+} from "./archive_names.ts";
 import { writeCompactedFile } from "./compacted_file.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
 import { FileChecks } from "./file_checks.ts";
@@ -20,10 +25,14 @@ export interface CompactorOptions {
   /** The fewest blocks that are worth a compaction. Default 64. */
   readonly minManifests?: number;
   /**
-   * The most events of a compacted range: a day of it is held in memory as a file. A single block may
-   * have more. Default 1,000,000.
+   * The most events of a compacted range. A single block may have more. Default 1,000,000.
    */
   readonly maxRows?: number;
+  /**
+   * The most bytes of block files that one compacted file is made of; it is held in memory. A single
+   * one may have more. Only tests set it. Default 128 MiB.
+   */
+  readonly maxFileBytes?: number;
   /**
    * How long what was replaced is kept, in milliseconds, for readers that do not know yet. Default
    * 3,600,000: twice as long as a reader may rely on what it knows (`RELATION_VALID_MS`).
@@ -129,7 +138,7 @@ export class Compactor {
   }
 
   async #compactNext(log: string, partition: number, signal?: AbortSignal): Promise<boolean> {
-    const { schema: { topic }, store } = this.#options;
+    const { schema: { topic }, store, maxFileBytes = MAX_FILE_BYTES } = this.#options;
     const start = await this.#chain.compacted.position(log, partition);
     const from = { log, partition, start };
     const claim = compactionClaimName(topic, log, partition, start);
@@ -155,8 +164,10 @@ export class Compactor {
     const days = Map.groupBy(sources, ({ day }) => day);
     const files: ArchiveFile[] = [];
     for (const [day, ofDay] of [...days].sort(([a], [b]) => a < b ? -1 : 1)) {
-      signal?.throwIfAborted();
-      files.push(await writeCompactedFile(this.#options, range, day, ofDay, signal));
+      for (const { part, sources } of filesOfDay(range, ofDay, maxFileBytes)) {
+        signal?.throwIfAborted();
+        files.push(await writeCompactedFile(this.#options, part, day, sources, signal));
+      }
     }
     const bytes = encodeManifest(merged(topic, range, blocks, files));
     await store.put(manifestName(topic, range, "compacted_manifests"), bytes, { ifAbsent: true });
@@ -179,6 +190,44 @@ export class Compactor {
     }
     return await claimRange(store, claim, { ...from, end });
   }
+}
+
+/** The most bytes of block files that one compacted file is made of. */
+const MAX_FILE_BYTES = 128 * 2 ** 20;
+
+/** One compacted file to be: its offsets, and the files that it is made of. */
+interface CompactedPart {
+  readonly part: BlockRange;
+  readonly sources: ArchiveFile[];
+}
+
+/**
+ * How a day of a range is cut into compacted files: one, or several where its block files are large.
+ * It depends on the manifests of the blocks alone, so every compactor finds the same.
+ *
+ * @param files the block files of the day, in the order of their offsets.
+ */
+function filesOfDay(
+  range: BlockRange,
+  files: readonly ArchiveFile[],
+  maxFileBytes: number,
+): CompactedPart[] {
+  const groups: ArchiveFile[][] = [];
+  let room = 0;
+  for (const file of files) {
+    if (groups.length > 0 && file.sizeBytes <= room) groups.at(-1)!.push(file);
+    else {
+      groups.push([file]);
+      room = maxFileBytes;
+    }
+    room -= file.sizeBytes;
+  }
+  const startOf = (sources: ArchiveFile[] | undefined) =>
+    sources === undefined ? range.end : parseFileName(sources[0].name)!.start;
+  return groups.map((sources, i) => {
+    const start = i === 0 ? range.start : startOf(sources);
+    return { part: { ...range, start, end: startOf(groups[i + 1]) }, sources };
+  });
 }
 
 /** The manifest of a range of blocks. */

@@ -2,7 +2,7 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { RecordKind } from "../../runtime/ports.ts";
 import { reading } from "../support/archive_world.ts";
-import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
+import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
 
 /** `deno task test:long` asks for more. */
 const runs = Math.ceil(Number(process.env.TWOFOLD_LAW_RUNS ?? 25) / 2);
@@ -163,9 +163,10 @@ describe("Compaction laws", () => {
 
   it("a reader finds every archived event once, whoever compacts, dies or cleans up", async () => {
     await fc.assert(
-      fc.asyncProperty(steps, async (steps) => {
+      fc.asyncProperty(steps, sizes, async (steps, sizes) => {
         const dir = `${lab.dir}/case${++cases}`;
         const story = new Story(await CompactionWorld.open(lab.warehouse, dir));
+        story.world.sizes = sizes;
         for (const step of steps) await story.play(step);
         await story.world.archive();
         while (await story.world.living(0).compactOnce() > 0);

@@ -5,6 +5,7 @@ import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { ExternalError } from "../../runtime/errors.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { fc } from "testing";
 import { openArchiver, readings } from "./archive_world.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
@@ -31,6 +32,12 @@ export async function openCompactionLab(): Promise<
     },
   };
 }
+
+/** Sizes with which blocks are of one part or of many, and days of one compacted file or of many. */
+export const sizes = fc.record({
+  partBytes: fc.constantFrom(100, 1000, 1_000_000),
+  maxFileBytes: fc.constantFrom(4000, 1_000_000),
+});
 
 /** A log of two partitions, its archive, and compactors that may die at any put or removal. */
 export class CompactionWorld {
@@ -63,8 +70,11 @@ export class CompactionWorld {
     return new CompactionWorld(await openLocalStore(dir), warehouse);
   }
 
-  /** @param partBytes small ones make blocks of several parts. */
-  async archive(partBytes?: number): Promise<void> {
+  /** How large parts of blocks and compacted files may be; small ones make several of each. */
+  sizes: { readonly partBytes?: number; readonly maxFileBytes?: number } = {};
+
+  async archive(): Promise<void> {
+    const { partBytes } = this.sizes;
     const archiver = openArchiver(this.log, this.inner, { blockSize: BLOCK_SIZE, partBytes });
     for (let partition = 0; partition < 2; partition++) await archiver.archiveClosed(partition);
   }
@@ -74,6 +84,7 @@ export class CompactionWorld {
     return new Compactor({
       ...{ schema: readings, store, warehouse, clock },
       ...{ minManifests: 2, maxRows: 12, graceMs: GRACE_MS },
+      maxFileBytes: this.sizes.maxFileBytes,
       ...options,
     });
   }

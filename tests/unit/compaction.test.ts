@@ -56,6 +56,21 @@ describe("Compactor", () => {
     expect(ids[0].id).toBe("r-15");
   });
 
+  it("makes several files of a day whose block files are large, each of its own offsets", async () => {
+    const world = await openWorld(5);
+    const before = await world.rows();
+    await world.compactor({ maxFileBytes: 1 }).compactOnce();
+    const pad = (offset: number) => String(offset).padStart(20, "0");
+    const name = (day: number, [start, end]: number[]) =>
+      `readings/compacted/dt=2013-07-${day}/log-a_00000_${pad(start)}_${pad(end)}.parquet`;
+    const bounds = [[0, 4], [4, 8], [8, 12]];
+    const names = [19, 20].flatMap((day) => bounds.map((part) => name(day, part)));
+    expect(await world.names("compacted")).toEqual(names);
+    const [manifest] = await manifests(world, 0n, 12n);
+    expect(manifest.files.map((file) => file.name)).toEqual(names);
+    expect(await world.rows()).toEqual(before);
+  });
+
   it("leaves fewer blocks than minManifests alone", async () => {
     const world = await openWorld(3);
     expect(await world.compactor({ minManifests: 4 }).compactOnce()).toBe(0);
