@@ -22,6 +22,7 @@ export type ProblemCode =
   | "part_unreached"
   | "partition_stopped"
   | "plugin_failed"
+  | "plugin_refused"
   | "rebuilding"
   | "ticks_failing";
 

@@ -113,10 +113,10 @@ export interface PluginStatus extends PluginDrift {
   readonly generation: string;
   /**
    * `failed`: the speed layer cannot compute it; `batch-failing`: the speed layer can, the batch
-   * layer cannot.
+   * layer cannot; `refused`: its batch SQL is wrong, so it does not run.
    */
-  readonly state: "running" | "catching-up" | "failed" | "batch-failing";
-  /** Why the speed layer cannot compute it; null while it can. */
+  readonly state: "running" | "catching-up" | "failed" | "batch-failing" | "refused";
+  /** Why the speed layer cannot compute it, or why it was refused; null while it is computed. */
   readonly error: string | null;
   /** Rows flushed since the start of the process. */
   readonly speed_rows: number;

@@ -226,11 +226,11 @@ export const pluginStatus = named(
     plugin: z.string(),
     topic: z.string(),
     generation: z.string(),
-    state: z.enum(["running", "catching-up", "failed", "batch-failing"]).meta({
-      description:
-        "failed: the speed layer cannot compute it; batch-failing: the batch layer cannot",
+    state: z.enum(["running", "catching-up", "failed", "batch-failing", "refused"]).meta({
+      description: "failed: the speed layer cannot compute it; batch-failing: the batch layer " +
+        "cannot; refused: its batch SQL is wrong, so it does not run",
     }),
-    error: z.string().nullable().meta({ description: "Why the speed layer cannot compute it" }),
+    error: z.string().nullable().meta({ description: "Why it is failed or refused" }),
     speed_rows: count("Rows flushed since the start"),
     run: z.number().int().nullable().meta({ description: "Newest published run" }),
     drift: z.number().nullable().meta({

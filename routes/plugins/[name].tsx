@@ -4,6 +4,7 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import type { ComponentType } from "preact";
 import type { PluginIslandProps } from "../../islands/(_parts)/plugin_island.ts";
+import type { Status } from "../../runtime/services.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
@@ -16,8 +17,8 @@ import { keyPages } from "../(_shared)/movie_example.ts";
 export const handler = define.handlers({
   async GET({ params, url, state: { services, signal } }) {
     const info = services.serving.metrics().find(({ name }) => name === params.name);
-    if (info === undefined) throw new HttpError(404, `There is no metric named ${params.name}.`);
     const status = await services.status().catch(() => null);
+    if (info === undefined) throw notShown(params.name, status);
     const view = viewOf(url.searchParams, info, status);
     return page({
       ...{ info, view, text: services.plugins.get(info.name) ?? null },
@@ -29,6 +30,16 @@ export const handler = define.handlers({
     });
   },
 });
+
+/** Why a metric has no page: it does not run, or there is none. */
+function notShown(name: string, status: Status | null): HttpError {
+  const refused = status?.plugins.find(({ plugin, state }) =>
+    plugin === name && state === "refused"
+  );
+  return refused === undefined
+    ? new HttpError(404, `There is no metric named ${name}.`)
+    : new HttpError(500, refused.error ?? "");
+}
 
 export default define.page<typeof handler>(({ data, url, state }) => {
   const { info, view, shown, text } = data;

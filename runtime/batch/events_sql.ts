@@ -3,10 +3,11 @@
  */
 import { UserError } from "../errors.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
-import { BatchLevel } from "../tables.ts";
+import type { StatementOptions, Warehouse } from "../ports.ts";
+import { BatchLevel, type PluginTables } from "../tables.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
 import { type Repeats, repeatsCondition } from "./repeats.ts";
-import { type BatchPlugin, type RunContext, statement } from "./run_context.ts";
+import type { BatchPlugin, RunContext } from "./run_context.ts";
 
 /** The events of some days that count: below the cut, each identity once. Binds `days`. */
 export function countedEventsSql(
@@ -31,11 +32,17 @@ WHERE ${belowCut} AND (${repeatsCondition(repeats, "unseen")})`;
 /** Every column, and the event time also by its name in the schema: the archive has it once. */
 const fieldsOf = ({ schema }: RunContext) => `*, event_time AS ${schema.eventTime}`;
 
+/** A declaration and its batch SQL. */
+export interface DeclaredSql {
+  readonly tables: Pick<PluginTables, "plugin">;
+  readonly batchSql: string;
+}
+
 /**
  * A SELECT of `bucket`, the keys and the measures in the types of the batch table: the plugin's SQL
  * over the given events, each column by name.
  */
-export function grainRowsSql(plugin: BatchPlugin, eventsSql: string): string {
+export function grainRowsSql(plugin: DeclaredSql, eventsSql: string): string {
   const { plugin: declared } = plugin.tables;
   const columns = columnsOf(declared);
   const values = columns.map(({ name, value, sqlType }) =>
@@ -133,13 +140,13 @@ function bucketSql(plugin: Plugin): string {
  * @throws UserError naming plugin and column.
  */
 export async function checkColumns(
-  context: RunContext,
-  plugin: BatchPlugin,
+  warehouse: Pick<Warehouse, "query">,
+  plugin: DeclaredSql,
   eventsSql: string,
-  days: readonly string[],
+  options: StatementOptions = {},
 ): Promise<void> {
   const { plugin: declared } = plugin.tables;
-  const described = await context.warehouse.query<{ name: string; type: string }>(
+  const described = await warehouse.query<{ name: string; type: string }>(
     `DESCRIBE TABLE (
 WITH events AS (
 ${eventsSql}
@@ -148,7 +155,7 @@ SELECT * FROM (
 ${plugin.batchSql.replace(/[;\s]+$/, "")}
 )
 )`,
-    statement(context, { days }),
+    options,
   );
   const got = described.map((column) => column.name);
   const wanted = [

@@ -23,7 +23,8 @@ export async function writeRows(
     );
   const chunks = dayChunks(step.days, repeats.rowsByDay, context.settings.memoryLimitBytes);
   await refreshArchive(context, chunks[0]);
-  await checkColumns(context, plugin, countedEventsSql(context, chunks[0], repeats), chunks[0]);
+  const events = countedEventsSql(context, chunks[0], repeats);
+  await checkColumns(context.warehouse, plugin, events, statement(context, { days: chunks[0] }));
   for (const days of chunks) {
     await refreshArchive(context, days);
     await command(grainInsertSql(plugin, countedEventsSql(context, days, repeats)), days);

@@ -17,6 +17,7 @@ import { createSqlConsole } from "../serving/sql_console.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
+import { checkPlugins, type RefusedPlugin } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../shared_calls.ts";
@@ -68,7 +69,8 @@ export interface Engine extends Services {
  * Opens everything over one data folder: log, archive, warehouse and the layers over them.
  *
  * @throws UserError when the folder is owned by another process or of a newer format, or a plugin
- * cannot be loaded or its relations not be made; ExternalError when the disk or the engine fails.
+ * cannot be loaded or its relations not be made; ExternalError when the disk or the engine fails. A
+ * plugin whose batch SQL is refused does not run, and is a problem.
  */
 export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
@@ -106,8 +108,9 @@ async function openOver(
   const isolates = new Isolates({ clock, modules });
   opened.push(encoder, isolates);
   const topics: TopicRuntime[] = [];
+  const { accepted, refused } = await checkPlugins(warehouse, loaded, problems);
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
-    const own = loaded.filter(({ plugin }) => plugin.source === schema);
+    const own = accepted.filter(({ plugin }) => plugin.source === schema);
     const topic = await openTopic(schema, own, {
       ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem },
     });
@@ -125,7 +128,7 @@ async function openOver(
   });
   const { roles } = config;
   return assemble({
-    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, roles },
+    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
     published,
     generations,
     threads: [encoder, isolates],
@@ -156,6 +159,7 @@ interface Parts extends Adapters {
   readonly version: string;
   readonly catalogs: OpenCatalogs;
   readonly loaded: readonly LoadedPlugin[];
+  readonly refused: readonly RefusedPlugin[];
   readonly roles: readonly Role[];
 }
 
@@ -176,6 +180,7 @@ function assemble(parts: Parts): Engine {
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
+    refused: new Map(parts.refused.map(({ plugin, message }) => [plugin, message])),
   });
   const services: Services = {
     batch: new Map(

@@ -12,6 +12,7 @@ import type {
 } from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
+import type { RefusedPlugin } from "./check_plugins.ts";
 import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
@@ -26,6 +27,7 @@ export interface StatusParts {
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
+  readonly refused: readonly RefusedPlugin[];
 }
 
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
@@ -35,7 +37,7 @@ const CATCHING_UP_RECORDS = 100_000;
 export async function statusOf(parts: StatusParts): Promise<Status> {
   const { topics, known, version, started, roles } = parts;
   const seen = await Promise.all(topics.map((topic) => topicOf(topic, parts)));
-  const plugins = seen.flatMap((topic) => topic.plugins);
+  const plugins = [...seen.flatMap((topic) => topic.plugins), ...parts.refused.map(refusedStatus)];
   const unreached = known.unreached();
   parts.problems.observe("status", [
     ...unreached.map(({ part, error }) => unreachedProblem(part, error)),
@@ -164,6 +166,14 @@ function pluginsOf(
       batch,
     };
   });
+}
+
+function refusedStatus({ plugin, topic, message }: RefusedPlugin): PluginStatus {
+  return {
+    ...notAsked(plugin),
+    ...{ topic, generation: "", state: "refused", error: message, speed_rows: 0, run: null },
+    batch: { published: null, failing_since: null, error: null },
+  };
 }
 
 /** Problems that keep the batch layer from publishing a plugin. */

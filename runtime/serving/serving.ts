@@ -1,6 +1,6 @@
 /** The serving layer: one number from two layers. */
 import type { Clock } from "../clock.ts";
-import { NotFoundError } from "../errors.ts";
+import { ExternalError, NotFoundError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import type { Warehouse } from "../ports.ts";
@@ -58,6 +58,8 @@ export interface ServingOptions {
   readonly expand?: Expand;
   /** The problems that a metric's answers carry, by metric and topic. Default: there are none. */
   readonly concerning?: (metric: string, topic: string) => readonly Problem[];
+  /** Metrics that are not computed, and why. Default: there are none. */
+  readonly refused?: ReadonlyMap<string, string>;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
   /**
@@ -93,7 +95,11 @@ export function createServing(options: ServingOptions): Serving {
   );
   const metricOf = (name: string) => {
     const topic = topicOf.get(name);
-    if (topic === undefined) throw unknownMetric(name, [...metrics.keys()]);
+    if (topic === undefined) {
+      const refused = options.refused?.get(name);
+      if (refused !== undefined) throw new ExternalError(refused, { retriable: false });
+      throw unknownMetric(name, [...metrics.keys()]);
+    }
     const metric = metrics.get(name)!;
     const served = topic.served?.(name);
     if (served === undefined || metric.answersFrom(served)) return metric;

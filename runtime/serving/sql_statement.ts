@@ -2,7 +2,7 @@
 import { UserError } from "../errors.ts";
 import type { Warehouse } from "../ports.ts";
 import { type StatementFacts, statementFacts } from "../statement_facts.ts";
-import { isAllowedFunction, isAllowedTableFunction } from "./sql_functions.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "../sql_functions.ts";
 
 /** A statement that may run. */
 export interface ReadStatement {

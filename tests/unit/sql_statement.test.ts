@@ -4,7 +4,7 @@ import {
   allowedFunctions,
   isAllowedFunction,
   isAllowedTableFunction,
-} from "../../runtime/serving/sql_functions.ts";
+} from "../../runtime/sql_functions.ts";
 import { readStatement } from "../../runtime/serving/sql_statement.ts";
 import { type BothWarehouses, openBoth, ways } from "../support/both_warehouses.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The functions of the SQL console: what analysis needs. Everything else is refused, so a new
+ * The functions that SQL of people and of plugins may call: what analysis needs. Everything else is refused, so a new
  * function of the engine is refused until somebody adds it here. Add none that reads outside the
  * tables of the statement, that waits, or whose time grows faster than its input: the engine looks at
  * a statement's time only between blocks of rows.
