@@ -49,9 +49,8 @@ describe("a fault of the deployment", () => {
     const log = engine.logs.get(TOPIC)!;
     for (let p = 0; p < log.partitionCount(); p++) await log.appendTick(p);
     const batch = engine.batch.get(TOPIC)!;
-    for (let attempt = 0; attempt < 100 && (await counted()).length === 0; attempt++) {
-      await batch.run();
-    }
+    const published = () => counted().then((rows) => rows.length > 0, () => false);
+    for (let attempt = 0; attempt < 100 && !await published(); attempt++) await batch.run();
   });
   afterAll(async () => {
     await close();
