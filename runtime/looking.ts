@@ -158,27 +158,70 @@ export interface PluginText {
   readonly relations: { readonly speed: string; readonly batch: string; readonly merged: string };
 }
 
+/** Options of a statement. */
+export interface SqlOptions {
+  /** The most rows of this page, 1 to 1,000,000; default 1,000. */
+  readonly limit?: number;
+  /** {@link SqlEnd.next} of the page before. */
+  readonly after?: string;
+  /** Ends the statement. */
+  readonly signal?: AbortSignal;
+}
+
 /** Read-only SQL by people. */
 export interface SqlConsole {
   /**
-   * Runs one SELECT (or EXPLAIN, SHOW, DESCRIBE), bounded in rows, bytes, time, memory and what it may
-   * read. A number that JSON's readers would round is a text of its digits.
+   * Runs one SELECT (or EXPLAIN, SHOW, DESCRIBE, EXISTS), bounded in rows, bytes, time, memory and
+   * what it may read. A number that JSON's readers would round is a text of its digits.
    *
-   * @param options.limit the most rows, 1 to 10,000; default 1,000.
    * @throws UserError with the engine's message or with what to do, when the statement is refused;
    * BusyError when too many others are under way.
    */
-  query(
-    sql: string,
-    options?: { readonly limit?: number; readonly signal?: AbortSignal },
-  ): Promise<SqlAnswer>;
+  query(sql: string, options?: SqlOptions): Promise<SqlAnswer>;
+  /**
+   * The same, with the rows as they are made: one block of them is in memory at a time. The time
+   * bound includes the time that the reader takes.
+   */
+  open(sql: string, options?: SqlOptions): Promise<SqlRows>;
+  /** How many statements there are now. */
+  readonly load: SqlLoad;
+}
+
+/** A row by its columns. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** How the rows of a statement end. */
+export interface SqlEnd {
+  /** Whether there are more rows than were asked for. */
+  readonly truncated: boolean;
+  /**
+   * For the next page, which runs the statement again: where that has no ORDER BY, pages may overlap.
+   * Null when there are no more rows.
+   */
+  readonly next: string | null;
+  readonly seconds: number;
 }
 
 /** Rows of a statement. */
-export interface SqlAnswer {
+export interface SqlAnswer extends SqlEnd {
   readonly columns: readonly AnswerColumn[];
-  readonly rows: readonly Readonly<Record<string, unknown>>[];
-  /** Whether there were more rows than were asked for. */
-  readonly truncated: boolean;
-  readonly seconds: number;
+  readonly rows: readonly SqlRow[];
+}
+
+/** Rows of a statement, as they are made. */
+export interface SqlRows {
+  readonly columns: readonly AnswerColumn[];
+  /** Has to be read to its end or returned. Throws what ends the statement early. */
+  readonly blocks: AsyncGenerator<readonly SqlRow[], SqlEnd, void>;
+}
+
+/** Statements by their state. */
+export interface SqlLoad {
+  readonly running: number;
+  /** Those that wait for their turn. */
+  readonly waiting: number;
+  /** Those that run on after their time is up, because the engine cannot stop them. */
+  readonly stuck: number;
+  /** Those that were ever stuck since the process started. */
+  readonly stuck_total: number;
 }

@@ -222,6 +222,13 @@ export interface Warehouse {
    * @param into table and columns: `speed_x (kind, partition)`.
    */
   insert(into: string, rows: Uint8Array, options?: StatementOptions): Promise<void>;
+  /**
+   * The same database over connections of its own: statements of the one do not wait for those of
+   * the other. It is closed with this warehouse.
+   *
+   * @param connections the most statements at once.
+   */
+  apart(connections: number): Warehouse;
   close(): Promise<void>;
 }
 

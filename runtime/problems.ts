@@ -24,6 +24,7 @@ export type ProblemCode =
   | "plugin_failed"
   | "plugin_refused"
   | "rebuilding"
+  | "sql_statement_stuck"
   | "ticks_failing";
 
 /** What a box says of a fault. */

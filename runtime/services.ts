@@ -7,7 +7,7 @@ import type { RecentRows } from "./recent.ts";
 import type { PluginIsland } from "./plugin.ts";
 import type { Problem } from "./problems.ts";
 import type { NotCompared, PluginDrift } from "./drift.ts";
-import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole } from "./looking.ts";
+import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole, SqlLoad } from "./looking.ts";
 
 export { notComparedWords } from "./drift.ts";
 export type * from "./drift.ts";
@@ -415,6 +415,8 @@ export interface Status {
     readonly partitions: readonly PartitionStatus[];
   }[];
   readonly plugins: readonly PluginStatus[];
+  /** Statements of the SQL console. */
+  readonly sql: SqlLoad;
 }
 
 /** Everything a route needs, provided by the engine. */
@@ -427,6 +429,8 @@ export interface Services {
   readonly deadLetters: DeadLetters;
   readonly catalogs: Catalogs;
   readonly sql: SqlConsole;
+  /** The pages' own SQL: it does not wait for people's. */
+  readonly pageSql: Pick<SqlConsole, "query">;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
   /** Components of plugins that have one, by plugin. */

@@ -70,11 +70,11 @@ export async function moviesOf(
 }
 
 /** The best movies among those with enough ratings: a relation, as people's own SQL reads it. */
-async function topRatedOf({ sql, plugins }: Services, signal: AbortSignal): Promise<Table> {
+async function topRatedOf({ pageSql, plugins }: Services, signal: AbortSignal): Promise<Table> {
   const { merged } = plugins.get("ratings")!.relations;
   const statement = `SELECT movie_id, avg_rating, rating_count FROM ${merged} ` +
     `WHERE rating_count > ${LEAST_RATINGS} ORDER BY avg_rating DESC, rating_count DESC, movie_id`;
-  const { rows } = await sql.query(statement, { limit: Number(TOP), signal });
+  const { rows } = await pageSql.query(statement, { limit: Number(TOP), signal });
   const columns = [
     { name: "movie_id", type: "uint32" },
     { name: "avg_rating", type: "number" },
@@ -85,12 +85,12 @@ async function topRatedOf({ sql, plugins }: Services, signal: AbortSignal): Prom
 
 /** Events by hour of the day (UTC), up to the batch layer's cut. */
 export async function hoursOfDay(
-  { sql, plugins }: Services,
+  { pageSql, plugins }: Services,
   signal: AbortSignal,
 ): Promise<{ readonly hour: number; readonly events: number }[]> {
   const { batch } = plugins.get("hourly_stats")!.relations;
   const statement = `SELECT hour, event_count FROM ${batch} ORDER BY hour`;
-  const { rows } = await sql.query(statement, { limit: 24, signal });
+  const { rows } = await pageSql.query(statement, { limit: 24, signal });
   return rows.map((row) => ({ hour: Number(row.hour), events: Number(row.event_count) }));
 }
 

@@ -56,6 +56,7 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   addPartitions(add, status.topics);
   addPlugins(add, status.plugins);
   addRuns(add, runs);
+  addSql(add, status.sql);
   return new Response(String(exposition), { headers: { "content-type": PROMETHEUS_TYPE } });
 }
 
@@ -179,6 +180,21 @@ function addPlugins(add: Add, plugins: Status["plugins"]): void {
     samples(
       (p) => p.speed_rows,
     ),
+  );
+}
+
+function addSql(add: Add, { stuck_total, ...states }: Status["sql"]): void {
+  add(
+    "twofold_sql_statements",
+    "gauge",
+    "Statements of the SQL console; a stuck one runs on after its time is up.",
+    Object.entries(states).map(([state, count]) => [{ state }, count] as const),
+  );
+  add(
+    "twofold_sql_stuck_statements_total",
+    "counter",
+    "Statements of the SQL console that ran on after their time was up.",
+    [[{}, stuck_total]],
   );
 }
 

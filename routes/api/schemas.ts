@@ -287,6 +287,12 @@ export const status = named(
     problems: z.array(standingProblem).meta({
       description: "Everything that Twofold cannot vouch for; empty when all is well",
     }),
+    sql: z.object({
+      running: count("Statements of the SQL console that run"),
+      waiting: count("Those that wait for their turn"),
+      stuck: count("Those that run on after their time is up"),
+      stuck_total: count("Those that were ever stuck since the start"),
+    }).meta({ description: "Statements of the SQL console" }),
     unreached: z.array(z.object({
       part: z.enum(["log", "archive", "warehouse"]),
       since: instant("When that was first noticed"),
@@ -433,7 +439,8 @@ export const sqlAnswer = named(
   z.object({
     columns,
     rows: z.array(row),
-    truncated: z.boolean().meta({ description: "Whether there were more rows" }),
+    truncated: z.boolean().meta({ description: "Whether there are more rows" }),
+    next,
     seconds: z.number(),
   }),
 );

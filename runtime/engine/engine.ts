@@ -14,6 +14,7 @@ import { PublishedRuns } from "../serving/published_runs.ts";
 import { mergedRelation } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
+import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
@@ -182,6 +183,11 @@ function assemble(parts: Parts): Engine {
     concerning: (metric, topic) => problems.concerning(metric, topic),
     refused: new Map(parts.refused.map(({ plugin, message }) => [plugin, message])),
   });
+  const sql = createSqlConsole({
+    warehouse: warehouse.apart(SQL_CONNECTIONS),
+    clock,
+    problems,
+  });
   const services: Services = {
     batch: new Map(
       topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
@@ -195,7 +201,8 @@ function assemble(parts: Parts): Engine {
     records: createRecords(topics),
     deadLetters: createDeadLetters(warehouse),
     catalogs,
-    sql: createSqlConsole({ warehouse, clock }),
+    sql,
+    pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),
     plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
     islands: new Map(
       parts.loaded.flatMap(({ plugin: { name, present: { island } } }) =>
@@ -219,7 +226,7 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, started, known, recent }),
+    status: () => statusOf({ ...parts, started, known, recent, sql }),
     newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {

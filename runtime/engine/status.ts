@@ -1,6 +1,7 @@
 import type { Role } from "../config.ts";
 import { notComparedWords } from "../drift.ts";
 import type { Cut } from "../frontier.ts";
+import type { SqlConsole } from "../looking.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
 import type {
   BatchRun,
@@ -28,6 +29,7 @@ export interface StatusParts {
   readonly started: string;
   readonly roles: readonly Role[];
   readonly refused: readonly RefusedPlugin[];
+  readonly sql: Pick<SqlConsole, "load">;
 }
 
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
@@ -47,6 +49,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const ready = problems.every(({ blocking }) => !blocking);
   return {
     ...{ version, started, roles, ready, problems, unreached, plugins },
+    sql: parts.sql.load,
     topics: seen.map(({ partitions }, i) => ({
       ...{ topic: topics[i].schema.topic, log: topics[i].log.id, partitions },
     })),

@@ -3,6 +3,7 @@ import { createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Readable } from "node:stream";
+import { closeAll } from "../close_all.ts";
 import { TwofoldError } from "../errors.ts";
 import type { StatementOptions, Warehouse } from "../ports.ts";
 import { bindDates } from "./bound_params.ts";
@@ -11,6 +12,9 @@ import { toWarehouseError } from "./warehouse_error.ts";
 
 /** The client; its connection decides where ClickHouse runs. */
 export type ClickHouseClient = ReturnType<typeof createClient>;
+
+/** Opens a client with so many connections at most. */
+export type OpenClient = (connections: number) => ClickHouseClient;
 
 /**
  * ClickHouse behind the port. The client brings the database and the settings of
@@ -23,12 +27,18 @@ export type ClickHouseClient = ReturnType<typeof createClient>;
 export class ClickHouseWarehouse implements Warehouse {
   readonly database: string;
   readonly #client: ClickHouseClient;
+  readonly #openClient: OpenClient;
+  readonly #apart: Warehouse[] = [];
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
-  /** @param client owned by the warehouse, which closes it. */
-  constructor(client: ClickHouseClient, database: string) {
-    this.#client = client;
+  /**
+   * @param openClient opens a client with so many connections at most; the warehouse closes it.
+   * @param connections of this warehouse.
+   */
+  constructor(openClient: OpenClient, connections: number, database: string) {
+    this.#openClient = openClient;
+    this.#client = openClient(connections);
     this.database = database;
   }
 
@@ -75,9 +85,19 @@ export class ClickHouseWarehouse implements Warehouse {
     });
   }
 
+  apart(connections: number): Warehouse {
+    const other = new ClickHouseWarehouse(this.#openClient, connections, this.database);
+    this.#apart.push(other);
+    return other;
+  }
+
   /** Refuses new statements, waits for those under way and cancels streams that are still open. */
   close(): Promise<void> {
-    return this.#closing ??= Promise.allSettled(this.#underWay).then(() => this.#client.close());
+    return this.#closing ??= closeAll([
+      () => Promise.allSettled(this.#underWay),
+      () => this.#client.close(),
+      ...this.#apart.map((other) => () => other.close()),
+    ]);
   }
 
   async #attempt<T>(

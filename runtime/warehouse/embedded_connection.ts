@@ -28,8 +28,8 @@ export interface EmbeddedConnectionOptions {
   /** The engine's folder; a process can open one only. */
   readonly dir: string;
   readonly database: string;
-  /** Statements at once, inserts apart; an open result stream counts as one. Default 12. */
-  readonly connections?: number;
+  /** Statements at once, inserts apart; an open result stream counts as one. */
+  readonly connections: number;
   /** Settings of every statement. */
   readonly settings: Readonly<Record<string, string>>;
   /** Settings of inserts of streamed data, beside those of every statement. */
@@ -59,7 +59,7 @@ export class EmbeddedConnection implements ClientConnection {
   readonly #streams = new Set<Readable>();
 
   constructor(thread: EngineThread, options: EmbeddedConnectionOptions) {
-    const { library, dir, database, connections = 12, settings, insertSettings } = options;
+    const { library, dir, database, connections, settings, insertSettings } = options;
     this.#settings = { statement: settings, insert: { ...settings, ...insertSettings } };
     const open = async (kind: ConnectionKind) => {
       const connection = await EngineConnection.open(thread, library, dir, this.#settings[kind]);

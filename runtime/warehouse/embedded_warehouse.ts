@@ -3,7 +3,7 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
 import { closeAll } from "../close_all.ts";
 import { UserError } from "../errors.ts";
-import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { ClickHouseWarehouse, type OpenClient } from "./clickhouse_warehouse.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
 import { EngineConnection, EngineThread } from "./engine_connection.ts";
 import { findLibrary, loadLibchdb } from "./libchdb.ts";
@@ -51,7 +51,7 @@ let opened: { readonly dir: string; users: number } | null = null;
 export async function openEmbeddedWarehouse(
   options: EmbeddedWarehouseOptions,
 ): Promise<ClickHouseWarehouse> {
-  const { database, connections, maxThreads } = options;
+  const { database, connections = 12, maxThreads } = options;
   if (!/^[A-Za-z_]\w*$/.test(database)) {
     throw new UserError(
       `Cannot open the warehouse: a database's name is letters, digits and _, got "${database}"`,
@@ -76,23 +76,30 @@ export async function openEmbeddedWarehouse(
   };
   try {
     const anchor = await createDatabase(thread, library, dir, database, memoryLimitBytes);
-    const connection = new EmbeddedConnection(thread, {
-      library,
-      dir,
-      database,
-      connections,
+    const own = {
       // The library reads any text as an expression to select, unless told not to.
       // A statement with settings of its own costs a connection: the merge's are everybody's.
-      settings: {
-        ...settings,
-        ...newerSettings,
-        implicit_select: "0",
-        enable_shared_storage_snapshot_in_query: "1",
-      },
-      insertSettings: oneBlockSettings,
-    });
+      ...settings,
+      ...newerSettings,
+      implicit_select: "0",
+      enable_shared_storage_snapshot_in_query: "1",
+    };
+    const insertSettings = oneBlockSettings;
+    const openClient = (connections: number) =>
+      createClient({
+        connection: new EmbeddedConnection(thread, {
+          library,
+          dir,
+          database,
+          connections,
+          settings: own,
+          insertSettings,
+        }),
+        // Errors are thrown; the client would log them too.
+        log: { level: ClickHouseLogLevel.OFF },
+      });
     const letGo = () => closeAll([() => anchor.close(), release]);
-    return new EmbeddedWarehouse(connection, database, letGo);
+    return new EmbeddedWarehouse(openClient, connections, database, letGo);
   } catch (error) {
     release();
     throw error;
@@ -104,9 +111,13 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
   readonly #release: () => Promise<void>;
   #released: Promise<void> | null = null;
 
-  constructor(connection: EmbeddedConnection, database: string, release: () => Promise<void>) {
-    // Errors are thrown; the client would log them too.
-    super(createClient({ connection, log: { level: ClickHouseLogLevel.OFF } }), database);
+  constructor(
+    openClient: OpenClient,
+    connections: number,
+    database: string,
+    release: () => Promise<void>,
+  ) {
+    super(openClient, connections, database);
     this.#release = release;
   }
 

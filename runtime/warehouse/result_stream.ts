@@ -30,6 +30,8 @@ export class ResultStream extends Readable {
 
   private constructor(cursor: NativeCursor, options: ResultStreamOptions) {
     super({ highWaterMark: 1 });
+    // An error before anybody reads would end the process; whoever reads later gets it.
+    this.on("error", () => {});
     this.#cursor = cursor;
     this.#options = options;
     options.signal?.addEventListener("abort", this.#abort, { once: true });

@@ -33,6 +33,8 @@ export class ServerStream extends Readable {
 
   constructor(options: ServerStreamOptions) {
     super({ highWaterMark: 1 });
+    // An error before anybody reads would end the process; whoever reads later gets it.
+    this.on("error", () => {});
     const { source, headers, signal } = options;
     this.#options = options;
     this.#chunks = source[Symbol.asyncIterator]();

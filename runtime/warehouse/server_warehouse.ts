@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { ExternalError, UserError } from "../errors.ts";
 import { tlsAdvice } from "../tls_advice.ts";
 import type { StatementOptions } from "../ports.ts";
-import { type ClickHouseClient, ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { ClickHouseWarehouse, type OpenClient } from "./clickhouse_warehouse.ts";
 import { clusterSettings, clusterStatements, type ClusterTarget } from "./cluster_ddl.ts";
 import { ServerConnection } from "./server_connection.ts";
 import { newerSettings, sessionSettings } from "./session_settings.ts";
@@ -73,23 +73,26 @@ export async function openServerWarehouse(
     ...optional,
     ...(cluster === undefined ? {} : clusterSettings),
   };
-  const connection = new ServerConnection(
-    httpClient(options, { database, settings, sockets: connections }),
-    httpClient(options, { settings: {}, sockets: 1 }),
-    connections,
-  );
-  const client = createClient({ connection, log: { level: ClickHouseLogLevel.OFF } });
+  const openClient = (connections: number) =>
+    createClient({
+      connection: new ServerConnection(
+        httpClient(options, { database, settings, sockets: connections }),
+        httpClient(options, { settings: {}, sockets: 1 }),
+        connections,
+      ),
+      log: { level: ClickHouseLogLevel.OFF },
+    });
   return cluster === undefined
-    ? new ClickHouseWarehouse(client, database)
-    : new ClusterWarehouse(client, { cluster, database });
+    ? new ClickHouseWarehouse(openClient, connections, database)
+    : new ClusterWarehouse(openClient, connections, { cluster, database });
 }
 
 /** A warehouse whose tables are on all servers of a cluster. */
 class ClusterWarehouse extends ClickHouseWarehouse {
   readonly #target: ClusterTarget;
 
-  constructor(client: ClickHouseClient, target: ClusterTarget) {
-    super(client, target.database);
+  constructor(openClient: OpenClient, connections: number, target: ClusterTarget) {
+    super(openClient, connections, target.database);
     this.#target = target;
   }
 

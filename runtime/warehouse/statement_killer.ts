@@ -1,8 +1,8 @@
 /** Ends running statements. */
 import type { EngineConnection } from "./engine_connection.ts";
 
-/** How long a statement is given to end before it is told again, in milliseconds. */
-const AGAIN_MS = 25;
+/** How long a statement is given to end before it is told again, in milliseconds. It doubles. */
+const AGAIN_MS = { first: 25, longest: 1000 };
 
 /** How one KILL QUERY gets to the engine. */
 export interface KillChannel {
@@ -27,10 +27,10 @@ export class StatementKiller {
   async kill(mark: string, ended: Promise<unknown>): Promise<void> {
     let running = true;
     const end = ended.then(() => running = false, () => running = false);
-    while (running) {
+    for (let waitMs = AGAIN_MS.first; running; waitMs = Math.min(2 * waitMs, AGAIN_MS.longest)) {
       await this.tell(mark);
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const pause = new Promise<void>((resolve) => timer = setTimeout(resolve, AGAIN_MS));
+      const pause = new Promise<void>((resolve) => timer = setTimeout(resolve, waitMs));
       await Promise.race([end, pause]);
       clearTimeout(timer);
     }

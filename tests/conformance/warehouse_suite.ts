@@ -242,6 +242,24 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
       await running;
       expect(await warehouse.query("EXISTS never")).toEqual([{ result: 0 }]);
     }, { connections: 1 });
+    test("apart(): statements of the one do not wait for those of the other", async (warehouse) => {
+      const other = warehouse.apart(1);
+      const stop = new AbortController();
+      const running = [warehouse, other].map((each) =>
+        failure(each.query(ENDLESS, { signal: stop.signal }))
+      );
+      const third = warehouse.apart(1);
+      expect(third.database).toBe(warehouse.database);
+      expect(await third.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
+      stop.abort();
+      await Promise.all(running);
+      await warehouse.close();
+      for (const each of [other, third]) {
+        expect((await failure(each.query("SELECT 1"))).message).toContain(
+          "the warehouse is closed",
+        );
+      }
+    }, { connections: 1 });
     test("settings of a statement do not reach the next one", async (warehouse) => {
       const read = "SELECT getSetting('max_block_size') AS size";
       const [{ size }] = await warehouse.query(read);

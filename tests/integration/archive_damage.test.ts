@@ -186,6 +186,7 @@ function methodsOf(warehouse: Warehouse): Warehouse {
     stream: (...args) => warehouse.stream(...args),
     command: (...args) => warehouse.command(...args),
     insert: (...args) => warehouse.insert(...args),
+    apart: (...args) => warehouse.apart(...args),
     close: () => warehouse.close(),
   };
 }

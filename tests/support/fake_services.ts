@@ -10,6 +10,9 @@ import type {
   RecordView,
   SeriesAnswer,
   Services,
+  SqlAnswer,
+  SqlConsole,
+  SqlOptions,
   Status,
 } from "../../runtime/services.ts";
 
@@ -107,7 +110,37 @@ export const someStatus: Status = {
     ...{ error: null, speed_rows: 10, run: 3, ...noDrift },
     batch: { published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
   }],
+  sql: { running: 1, waiting: 0, stuck: 0, stuck_total: 0 },
 };
+
+/** One row of one column. */
+export const someSqlAnswer: SqlAnswer = {
+  columns: [{ name: "one", type: "UInt8" }],
+  rows: [{ one: 1 }],
+  ...{ truncated: false, next: null, seconds: 0.01 },
+};
+
+/** A console with one answer; `asked` takes what it was asked. */
+export function fakeSql(
+  { columns, rows, ...end }: SqlAnswer,
+  asked: Pick<FakeServices["asked"], "sql"> = {},
+): SqlConsole {
+  return {
+    query(sql, options) {
+      asked.sql = { sql, ...options };
+      return Promise.resolve({ columns, rows, ...end });
+    },
+    open(sql, options) {
+      asked.sql = { sql, ...options };
+      const blocks = (async function* () {
+        yield await Promise.resolve(rows);
+        return end;
+      })();
+      return Promise.resolve({ columns, blocks });
+    },
+    load: someStatus.sql,
+  };
+}
 
 /** Services that remember what they were asked. */
 export interface FakeServices extends Services {
@@ -117,7 +150,7 @@ export interface FakeServices extends Services {
     options?: IngestOptions;
     run?: { full?: boolean };
     put?: { catalog: string; text: string; format: string };
-    sql?: { sql: string; limit?: number };
+    sql?: SqlOptions & { sql: string };
   };
 }
 
@@ -170,13 +203,8 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         return { catalog, rows: 1 };
       },
     },
-    sql: {
-      query(sql, options) {
-        asked.sql = { sql, limit: options?.limit };
-        const columns = [{ name: "one", type: "UInt8" }];
-        return Promise.resolve({ columns, rows: [{ one: 1 }], truncated: false, seconds: 0.01 });
-      },
-    },
+    sql: fakeSql(someSqlAnswer, asked),
+    pageSql: fakeSql(someSqlAnswer),
     plugins: new Map([["popular_movies", {
       ...{ plugin: "popular_movies", file: "plugins/popular_movies.ts" },
       ...{ source: "export default 1;", batch_sql: "SELECT 1" },

@@ -82,6 +82,7 @@ export const fakeStatus: Status = {
   ready: true,
   problems: [],
   unreached: [],
+  sql: { running: 0, waiting: 0, stuck: 0, stuck_total: 0 },
   topics: [{
     topic: "movie-viewing-events",
     log: "local-1",
@@ -160,6 +161,7 @@ export class FakeEngine implements RunningEngine {
   readonly plugins = this.#services.plugins;
   readonly islands = this.#services.islands;
   readonly sql = this.#services.sql;
+  readonly pageSql = this.#services.pageSql;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,
     ended: 0,

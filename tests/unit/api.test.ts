@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { api } from "../support/asked_api.ts";
-import { someDeadLetter, someStatus } from "../support/fake_services.ts";
+import { fakeSql, someDeadLetter, someSqlAnswer, someStatus } from "../support/fake_services.ts";
 import { problemOf } from "../support/problem.ts";
 
 describe("/api/v1/batch/runs", () => {
@@ -131,7 +131,7 @@ describe("POST /api/v1/sql", () => {
     const post = (body: unknown) =>
       ask("/api/v1/sql", { method: "POST", body: JSON.stringify(body), headers });
     expect((await post({ sql: "SELECT 1 AS one", limit: 5 })).body.rows).toEqual([{ one: 1 }]);
-    expect(asked.sql).toEqual({ sql: "SELECT 1 AS one", limit: 5 });
+    expect(asked.sql).toMatchObject({ sql: "SELECT 1 AS one", limit: 5 });
     const wrong: [unknown, string][] = [
       [{}, "sql"],
       [{ sql: "SELECT 1", limit: 0 }, "limit"],
@@ -152,9 +152,7 @@ describe("POST /api/v1/sql as CSV", () => {
   it.each(told)(
     "says by a header and a last line whether there were more rows: %s",
     async (truncated, header, last) => {
-      const columns = [{ name: "one", type: "UInt8" }];
-      const answer = { columns, rows: [{ one: 1 }], truncated, seconds: 0 };
-      const { ask } = api({ sql: { query: () => Promise.resolve(answer) } });
+      const { ask } = api({ sql: fakeSql({ ...someSqlAnswer, truncated }) });
       const asking = {
         ...{ method: "POST", body: '{"sql":"SELECT 1 AS one","limit":1}' },
         headers: { "content-type": "application/json" },
@@ -175,6 +173,8 @@ describe("GET /metrics", () => {
     expect(text).toContain('twofold_log_lag_records{topic="movies",partition="0"} 10\n');
     expect(text).toContain("# TYPE twofold_speed_late_events_total counter\n");
     expect(text).toContain('twofold_batch_run_seconds{topic="movies",plugin="popular_movies"} 1.5');
+    expect(text).toContain('twofold_sql_statements{state="running"} 1\n');
+    expect(text).toContain("twofold_sql_stuck_statements_total 0\n");
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(new Set(names).size).toBe(names.length);
   });

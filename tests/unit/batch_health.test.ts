@@ -212,6 +212,7 @@ describe("what fails in the batch layer", () => {
       stream: (...args) => warehouse.stream(...args),
       command: (...args) => warehouse.command(...args),
       insert: (...args) => warehouse.insert(...args),
+      apart: (...args) => warehouse.apart(...args),
       close: () => warehouse.close(),
       query: (...args) =>
         args[0].includes("AS seconds")

@@ -185,6 +185,7 @@ describe("drift", () => {
       command: alive(warehouse.command),
       // Pointers are all that a run inserts.
       insert: (...args) => warehouse.insert(...args).then(() => void (dead = true)),
+      apart: (...args) => warehouse.apart(...args),
       close: () => Promise.resolve(),
     };
     await expect(world.layer([users], { warehouse: dying }).run()).rejects.toThrow("killed");

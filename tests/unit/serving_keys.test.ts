@@ -29,6 +29,7 @@ function watched(): Warehouse {
     stream: (...of) => warehouse.stream(...of),
     command: (...of) => warehouse.command(...of),
     insert: (...of) => warehouse.insert(...of),
+    apart: (...of) => warehouse.apart(...of),
     close: () => Promise.resolve(),
   };
 }

@@ -29,6 +29,9 @@ export class HeldWarehouse implements Warehouse {
   command(sql: string, options?: StatementOptions): Promise<void> {
     return this.warehouse.command(sql, options);
   }
+  apart(connections: number): Warehouse {
+    return this.warehouse.apart(connections);
+  }
   close(): Promise<void> {
     return Promise.resolve();
   }
