@@ -55,8 +55,11 @@ export async function purge(
   if (held && await hasSuperseded(warehouse, tables, held)) {
     conditions.push(...supersededConditions(tables));
   }
-  if (held && runs.published.indexOf(held) >= POINTERS_AT_ONCE) {
-    await raiseFloor(warehouse, tables, held.run, skipped);
+  // The one before stays too: speed rows are kept from its cut on.
+  const before = held === null ? 0 : runs.published.indexOf(held) - 1;
+  const floor = before >= POINTERS_AT_ONCE ? runs.published[before].run : 0;
+  if (floor > 0) {
+    await raiseFloor(warehouse, tables, floor, skipped.filter((run) => run < floor));
     conditions.push(...belowFloorConditions);
   }
   const orphans = options.orphans ? await orphanRuns(warehouse, tables, runs) : [];
@@ -65,6 +68,7 @@ export async function purge(
   await remove(warehouse, tables, conditions.map((condition) => `(${condition})`).join(" OR "), {
     held: held?.run ?? 0,
     held_full_run: held?.fullRun ?? 0,
+    floor,
     skipped,
     orphans,
   });
@@ -141,9 +145,9 @@ async function raiseFloor(
   );
 }
 
-/** What a floor at the oldest held run makes superfluous. */
+/** What a new floor makes superfluous. */
 const belowFloorConditions = [
-  `level IN (${BatchLevel.pointer}, ${BatchLevel.floor}) AND run < {held:UInt64}`,
+  `level IN (${BatchLevel.pointer}, ${BatchLevel.floor}) AND run < {floor:UInt64}`,
   `level = ${BatchLevel.skipped} AND run < {held_full_run:UInt64}`,
 ];
 
