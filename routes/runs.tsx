@@ -1,7 +1,7 @@
 /** The batch runs, the newest first, and starting one. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
-import { figure, instantText, spanText } from "../islands/(_parts)/figures.ts";
+import { exactFigure, figure, instantText, spanText } from "../islands/(_parts)/figures.ts";
 import RunBatch from "../islands/RunBatch.tsx";
 import type { BatchRun } from "../runtime/services.ts";
 import { define, outcomeOf } from "./(_shared)/define.ts";
@@ -25,8 +25,8 @@ export default define.page<typeof handler>(({ data: { runs, fault, topics } }) =
     <div class="heading">
       <h1>Batch runs</h1>
       <p>
-        A run recomputes the days that changed from the archive, up to its cut. Drift is what the
-        speed layer said minus what the batch layer says, over what both have seen.
+        A run recomputes the days that changed from the archive, up to its cut. Drift is by how much
+        the speed layer and the batch layer differ over what both have seen.
       </p>
     </div>
     <RunBatch topics={topics} />
@@ -80,7 +80,11 @@ function Run({ run, open }: { readonly run: BatchRun; readonly open: boolean }) 
                 <td class="number">{figure(plugin.days)}</td>
                 <td class="number">{figure(plugin.rows)}</td>
                 <td class="number">{plugin.seconds.toFixed(2)}</td>
-                <td class="number">{figure(plugin.drift)}</td>
+                <td class="number">
+                  {plugin.notCompared === null
+                    ? exactFigure(plugin.drift)
+                    : `not compared: ${plugin.notCompared.message}`}
+                </td>
                 <td class="number">{figure(plugin.unseenRepeats)}</td>
               </tr>
             ))}

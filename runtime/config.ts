@@ -31,6 +31,8 @@ export type Command =
   | "catalog"
   | "catalog show"
   | "catalog put"
+  | "drift"
+  | "drift accept"
   | "sql"
   | "doctor"
   | "completions";

@@ -6,7 +6,7 @@ import type { Cut } from "./frontier.ts";
 import type { RecentRows } from "./recent.ts";
 import type { PluginIsland } from "./plugin.ts";
 import type { Problem } from "./problems.ts";
-import type { NotCompared, PluginDrift } from "./drift.ts";
+import type { Drifts, NotCompared, PluginDrift } from "./drift.ts";
 import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole, SqlLoad } from "./looking.ts";
 
 export { notComparedWords } from "./drift.ts";
@@ -427,6 +427,7 @@ export interface Services {
   readonly batch: ReadonlyMap<string, BatchLayer>;
   readonly records: Records;
   readonly deadLetters: DeadLetters;
+  readonly drifts: Drifts;
   readonly catalogs: Catalogs;
   readonly sql: SqlConsole;
   /** The pages' own SQL: it does not wait for people's. */

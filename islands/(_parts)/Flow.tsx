@@ -1,5 +1,5 @@
 /** The way of the data: one part per box of the architecture, with its figures. */
-import { figure, type Figures, instantText } from "./figures.ts";
+import { exactFigure, figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {
   readonly name: string;
@@ -86,7 +86,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         figures={[
           { name: "Cut", value: figure(f.cut) },
           { name: "Finished", value: instantText(lastRun) },
-          { name: "Drift", value: figure(f.drift) },
+          { name: "Drift", value: exactFigure(f.drift) },
         ]}
       />
       <Part

@@ -61,6 +61,13 @@ export function figure(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : whole.format(value);
 }
 
+/** A figure with all its digits: what is not 0 never reads 0. */
+export function exactFigure(value: number | null | undefined): string {
+  return value === null || value === undefined || Number.isInteger(value)
+    ? figure(value)
+    : String(value);
+}
+
 /** A figure in little room: `12.3K`. */
 export function shortFigure(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : compact.format(value);

@@ -1,6 +1,14 @@
 /** How a plugin stands, and what its author wrote. */
-import { figure, instantText, spanText } from "../../islands/(_parts)/figures.ts";
+import { exactFigure, figure, instantText, spanText } from "../../islands/(_parts)/figures.ts";
 import type { MetricInfo, PluginStatus, PluginText } from "../../runtime/services.ts";
+
+/** The drift of a metric, or why there is none to tell. */
+export function driftText(state: PluginStatus | null): string {
+  const unknown = state?.not_compared ?? null;
+  if (unknown === null || state?.drift !== null) return exactFigure(state?.drift);
+  const since = unknown.since === null ? "" : ` (since ${instantText(unknown.since)})`;
+  return `not compared: ${unknown.message}${since}`;
+}
 
 /** State, version, windows, run and drift in one line. */
 export function PluginFacts({ info, state }: {
@@ -14,7 +22,7 @@ export function PluginFacts({ info, state }: {
     ["Grain", info.grain],
     ["Batch run", figure(state?.run)],
     ["Published", instantText(state?.batch.published)],
-    ["Drift", figure(state?.drift)],
+    ["Drift", driftText(state)],
     ["Rows flushed", figure(state?.speed_rows)],
   ];
   return (

@@ -169,9 +169,10 @@ function addPlugins(add: Add, plugins: Status["plugins"]): void {
   add(
     "twofold_plugin_drift",
     "gauge",
-    "Speed minus batch of the newest run.",
+    "By how much speed and batch layer differ on all days whose drift stands.",
     samples((p) => p.drift),
   );
+  addDrift(add, plugins);
   add("twofold_plugin_run", "gauge", "Number of the newest published run.", samples((p) => p.run));
   add(
     "twofold_plugin_speed_rows_total",
@@ -195,6 +196,32 @@ function addSql(add: Add, { stuck_total, ...states }: Status["sql"]): void {
     "counter",
     "Statements of the SQL console that ran on after their time was up.",
     [[{}, stuck_total]],
+  );
+}
+
+function addDrift(add: Add, plugins: Status["plugins"]): void {
+  add(
+    "twofold_drift_days",
+    "gauge",
+    "Event days by state: drifting, accepted, waiting for their comparison.",
+    plugins.flatMap(({ topic, plugin, drifting_days, accepted_days, waiting_days }) => [
+      [{ topic, plugin, state: "drifting" }, drifting_days] as const,
+      [{ topic, plugin, state: "accepted" }, accepted_days] as const,
+      [{ topic, plugin, state: "waiting" }, waiting_days] as const,
+    ]),
+  );
+  add(
+    "twofold_drift_not_compared_since_seconds",
+    "gauge",
+    "Since when the newest published run could not be compared, since 1970; absent if it was.",
+    plugins.flatMap(({ topic, plugin, not_compared }) =>
+      not_compared === null || not_compared.since === null ? [] : [
+        [
+          { topic, plugin, reason: not_compared.reason },
+          Date.parse(not_compared.since) / 1000,
+        ] as const,
+      ]
+    ),
   );
 }
 

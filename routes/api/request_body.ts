@@ -1,4 +1,5 @@
 /** Request bodies: their format, their size. */
+import type { z } from "zod";
 import type { BodyEncoding } from "../../runtime/services.ts";
 import { Problem } from "./problem.ts";
 
@@ -111,4 +112,22 @@ export async function smallObject(
   throw new Problem("invalid-request", "The body must be a JSON object or empty", {
     field: "body",
   });
+}
+
+/**
+ * A small JSON object of a schema.
+ *
+ * @throws {Problem} naming the first field that is at fault.
+ */
+export async function objectOf<T>(
+  schema: z.ZodType<T>,
+  request: Request,
+  maxBytes: number,
+): Promise<T> {
+  const body = schema.safeParse(await smallObject(request, maxBytes));
+  if (body.success) return body.data;
+  const [issue] = body.error.issues;
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const field = unknown ?? (issue.path.join(".") || "body");
+  throw new Problem("invalid-request", `${field}: ${issue.message}`, { field });
 }

@@ -5,6 +5,7 @@ import { PROBLEMS_HEADER, TRUNCATED_HEADER } from "./answer.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
+import { acceptDrift, listDrift } from "./drift.ts";
 import { eventTypes, listEvents, takeEvents } from "./events.ts";
 import { liveMetric } from "./live.ts";
 import { openApi } from "./openapi.ts";
@@ -30,6 +31,7 @@ export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Ro
     ...eventRoutes(services, maxEventBytes),
     ...metricRoutes(services),
     ...batchRoutes(services),
+    ...driftRoutes(services),
     ...deadLetterRoutes(services),
     ...catalogRoutes(services),
     ...pluginRoutes(services),
@@ -217,6 +219,36 @@ function deadLetterRoutes(services: Services): Route[] {
       answer: schemas.deadLetter,
       otherAnswers: [BYTES_TYPE],
       handle: (asked) => oneDeadLetter(services, asked),
+    }),
+  ];
+}
+
+function driftRoutes(services: Services): Route[] {
+  const tag = "Drift";
+  return [
+    route({
+      ...{ id: "listDrift", at: "GET /api/v1/drift", tag },
+      summary: "The event days on which the speed and the batch layer differ",
+      description: "By metric and day, accepted ones included, each with the first buckets and " +
+        "keys that differ. A day is gone from the list when a run has found it equal.",
+      query: schemas.driftParameters,
+      faults: [404],
+      answer: schemas.driftList,
+      handle: (asked) => listDrift(services, asked),
+    }),
+    route({
+      ...{ id: "acceptDrift", at: "POST /api/v1/drift/accept", tag },
+      summary: "Accepts a known difference",
+      description: "It is no problem any more, until a run measures another difference of the day.",
+      body: {
+        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        summary: "Which days, who and why",
+        schema: schemas.driftAcceptance,
+      },
+      writes: true,
+      faults: [404],
+      answer: schemas.driftAccepted,
+      handle: (asked) => acceptDrift(services, asked),
     }),
   ];
 }

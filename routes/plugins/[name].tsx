@@ -8,20 +8,26 @@ import type { Status } from "../../runtime/services.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
+import { DriftDays } from "../(_components)/drift_days.tsx";
 import { MetricControls } from "../(_components)/metric_controls.tsx";
 import { PluginFacts, PluginTexts } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
 import { linkWith, readMetric, viewOf } from "../(_shared)/metric_view.ts";
 import { keyPages } from "../(_shared)/movie_example.ts";
 
+/** Days that drift. */
+const DRIFT_SHOWN = "20";
+
 export const handler = define.handlers({
   async GET({ params, url, state: { services, signal } }) {
     const info = services.serving.metrics().find(({ name }) => name === params.name);
     const status = await services.status().catch(() => null);
     if (info === undefined) throw notShown(params.name, status);
+    const drift = await services.drifts.list({ metric: info.name, limit: DRIFT_SHOWN }, signal)
+      .catch(() => null);
     const view = viewOf(url.searchParams, info, status);
     return page({
-      ...{ info, view, text: services.plugins.get(info.name) ?? null },
+      ...{ info, view, drift, text: services.plugins.get(info.name) ?? null },
       state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
       problems: (status?.problems ?? []).filter(({ plugin, topic }) =>
         plugin === undefined ? topic === info.topic : plugin === info.name
@@ -70,6 +76,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       </div>
       <MetricProblems shown={problems} />
       <PluginFacts info={info} state={data.state} />
+      <DriftDays days={data.drift?.items ?? []} more={data.drift?.next != null} />
       <MetricControls info={info} view={view} url={url} />
       <section aria-labelledby="over-time">
         <h2 id="over-time">Over time</h2>

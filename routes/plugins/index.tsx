@@ -2,6 +2,7 @@
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure } from "../../islands/(_parts)/figures.ts";
+import { driftText } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
 
 export const handler = define.handlers({
@@ -64,7 +65,7 @@ export default define.page<typeof handler>(({ data }) => (
               <td>{info.keys.map(({ name }) => name).join(", ")}</td>
               <td>{info.measures.join(", ")}</td>
               <td class="number">{figure(state?.run)}</td>
-              <td class="number">{figure(state?.drift)}</td>
+              <td class="number">{driftText(state)}</td>
             </tr>
           ))}
         </tbody>

@@ -112,6 +112,8 @@ export class PluginRunner {
         errors.push(`Cannot keep the drift: ${wordsOf(error)}`);
         return uncompared("waiting");
       });
+    const { notCompared } = compared;
+    if (notCompared?.reason === "comparison_failed") errors.push(notCompared.message);
     // Numbers between this run and its base were claimed by runs that may have left rows.
     const orphans = this.#orphans || context.run > step.base + 1;
     await purge(context.warehouse, this.plugin.tables, {

@@ -14,6 +14,7 @@ import { completionsFor, type Shell } from "./completions.ts";
 import { deadLetterCommand, deadLettersCommand } from "./dead_letters.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { doctorCommand } from "./doctor.ts";
+import { driftAcceptCommand, driftCommand } from "./drift.ts";
 import { eventsTailCommand } from "./events_tail.ts";
 import { helpOf } from "./help.ts";
 import { queryCommand } from "./query.ts";
@@ -101,6 +102,10 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await deadLettersCommand(flags, config, world);
     case "dead-letters show":
       return await deadLetterCommand(first, flags, config, world);
+    case "drift":
+      return await driftCommand(flags, config, world);
+    case "drift accept":
+      return await driftAcceptCommand(first, flags, config, world);
     case "catalog":
       return await catalogsCommand(flags, config, world);
     case "catalog show":

@@ -101,6 +101,38 @@ export const lookingCommands = {
       ["dead-letters show movie-viewing-events/0/17 --raw", "the bytes, to mend and send again"],
     ],
   },
+  drift: {
+    summary: "Lists the event days on which the speed and the batch layer differ",
+    settings,
+    options: [
+      { flag: "metric", value: "METRIC", summary: "Of one metric; default: of all" },
+      { flag: "all", value: null, summary: "All days, page by page" },
+      limit("Days, or with --all days per page, 1 to 1,000; default 100"),
+      format,
+      { ...json, summary: "One JSON document, with the first cells that differ" },
+    ],
+    examples: [
+      ["drift", "of all metrics"],
+      ["drift --metric ratings --json", "of one, with the first buckets and keys that differ"],
+    ],
+  },
+  "drift accept": {
+    summary: "Accepts a known difference: it is no problem until a run measures another one",
+    arguments: ["METRIC"],
+    settings,
+    options: [
+      { flag: "day", value: "DAY", summary: "One event day; default: every day that drifts" },
+      { flag: "reason", value: "TEXT", summary: "Why; recorded with the day" },
+      { flag: "by", value: "NAME", summary: "Who; default: the user's name ($USER)" },
+      json,
+    ],
+    examples: [
+      [
+        'drift accept ratings --day 2013-07-20 --reason "SQL corrected on 2013-08-01"',
+        "one day",
+      ],
+    ],
+  },
   catalog: {
     summary: "Lists the catalogs, such as movies with their titles",
     settings,

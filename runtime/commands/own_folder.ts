@@ -43,6 +43,7 @@ export async function openOwnFolder(
     status: () => engine.status(),
     ...whenSettled(engine, settled),
     records: engine.records,
+    drifts: engine.drifts,
     catalogs: engine.catalogs,
     ingest(bytes, format, topic) {
       behind = true;

@@ -4,6 +4,7 @@ import type {
   CatalogPage,
   CatalogPut,
   DeadLetter,
+  DriftDay,
   MetricAnswer,
   RecordView,
   SqlAnswer,
@@ -69,6 +70,21 @@ export function remoteQuestions(call: Caller): Questions {
         const { text: _, base64, ...letter } = await get<Answer>(at, {}, signal);
         return { ...letter, bytes: Uint8Array.fromBase64(base64) };
       },
+    },
+    drifts: {
+      async list(query, signal) {
+        type Answer = { days: DriftDay[]; next: string | null };
+        const { days, next } = await get<Answer>("drift", query, signal);
+        return { items: days, next };
+      },
+      accept: async (acceptance) =>
+        (await call<{ accepted: string[] }>({
+          method: "POST",
+          path: "/api/v1/drift/accept",
+          type: "application/json",
+          body: JSON.stringify(acceptance),
+          timeoutMs: ANSWER_MS,
+        })).accepted,
     },
     catalogs: {
       list: async (signal) =>

@@ -3,7 +3,7 @@ import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
 import { settingSources } from "../setting_sources.ts";
 import { openTarget } from "./open_target.ts";
 import { table } from "./table.ts";
-import { grouped, paint } from "./text.ts";
+import { exact, grouped, paint } from "./text.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** Shows the status; returns the exit code: 1 when it is not ready. */
@@ -76,7 +76,7 @@ function pluginTable(plugins: readonly PluginStatus[]): string {
     state,
     run === null ? "–" : grouped(run),
     grouped(speed_rows),
-    drift === null ? "–" : grouped(drift),
+    exact(drift),
   ]);
   return table(["plugin", "state", "run", "speed rows", "drift"], rows);
 }

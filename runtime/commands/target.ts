@@ -5,7 +5,7 @@ export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
 
 /** What a command may ask: the same whether a process answers or the data folder. */
 export interface Questions
-  extends Pick<Services, "records" | "deadLetters" | "catalogs" | "status"> {
+  extends Pick<Services, "records" | "deadLetters" | "drifts" | "catalogs" | "status"> {
   readonly sql: Pick<Services["sql"], "query">;
   readonly query: Serving["query"];
 }

@@ -14,6 +14,12 @@ export function grouped(value: number | bigint | string): string {
   return whole.replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** A figure with all its digits: what is not 0 never reads 0. */
+export function exact(value: number | null): string {
+  if (value === null) return "–";
+  return Number.isInteger(value) ? grouped(value) : String(value);
+}
+
 /** How long something takes: `0.4 s`, `12 s`, `3:05`, `2:03:05`. */
 export function elapsed(ms: number): string {
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;

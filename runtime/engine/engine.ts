@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
+import { createDrifts } from "../batch/drifts.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { closeAll } from "../close_all.ts";
 import type { Config, Role } from "../config.ts";
@@ -200,6 +201,13 @@ function assemble(parts: Parts): Engine {
     },
     records: createRecords(topics),
     deadLetters: createDeadLetters(warehouse),
+    drifts: createDrifts({
+      warehouse,
+      clock,
+      plugins: topics.flatMap((topic) => topic.plugins),
+      onAccepted: async (accepted) =>
+        await topics.find(({ plugins }) => plugins.includes(accepted))?.batch.drift(),
+    }),
     catalogs,
     sql,
     pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),

@@ -30,6 +30,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     serving: refused(services.serving, "serve"),
     records: refused(services.records, "serve"),
     deadLetters: refused(services.deadLetters, "serve"),
+    drifts: refused(services.drifts, "serve"),
     catalogs: refused(services.catalogs, "serve"),
     plugins: services.plugins,
     islands: services.islands,

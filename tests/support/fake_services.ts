@@ -3,6 +3,8 @@ import type {
   AnswerColumn,
   BatchRun,
   DeadLetter,
+  DriftAcceptance,
+  DriftDay,
   IngestOptions,
   MetricAnswer,
   MetricInfo,
@@ -91,6 +93,18 @@ export const noDrift = {
   ...{ drift: 0, drifting_days: 0, accepted_days: 0, waiting_days: 0, not_compared: null },
 } as const;
 
+/** A day that drifts. */
+export const someDriftDay: DriftDay = {
+  ...{ topic: "movies", metric: "popular_movies", generation: "v1_x", day: "2024-01-01" },
+  ...{ state: "differs", reason: null, message: "", since: "2024-01-01T00:00:02.000Z", run: 3 },
+  ...{ differing_cells: 1, difference: 0.25, not_comparable: 0, accepted: null },
+  cells: [{
+    ...{ bucket: "2024-01-01T00:00:00Z", key: { movie_id: "7" } },
+    measures: [{ measure: "view_count", speed: "3.25", batch: "3", difference: 0.25 }],
+  }],
+  differs_since: "2024-01-01T00:00:02.000Z",
+};
+
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
   ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
@@ -149,6 +163,7 @@ export interface FakeServices extends Services {
     ingest?: { text: string; format: string; topic?: string };
     options?: IngestOptions;
     run?: { full?: boolean };
+    accept?: DriftAcceptance;
     put?: { catalog: string; text: string; format: string };
     sql?: SqlOptions & { sql: string };
   };
@@ -179,6 +194,13 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     },
     records: {
       list: () => Promise.resolve({ items: someRecords, next: null, newest: "position" }),
+    },
+    drifts: {
+      list: () => Promise.resolve({ items: [someDriftDay], next: null }),
+      accept: (acceptance) => {
+        asked.accept = acceptance;
+        return Promise.resolve([someDriftDay.day]);
+      },
     },
     deadLetters: {
       list: () => Promise.resolve({ items: [someDeadLetter], next: "more" }),

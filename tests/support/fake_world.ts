@@ -156,6 +156,7 @@ export class FakeEngine implements RunningEngine {
   readonly asked = this.#services.asked;
   readonly serving = this.#services.serving;
   readonly records = this.#services.records;
+  readonly drifts = this.#services.drifts;
   readonly deadLetters = this.#services.deadLetters;
   readonly catalogs = this.#services.catalogs;
   readonly plugins = this.#services.plugins;

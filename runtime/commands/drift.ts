@@ -1,0 +1,108 @@
+import type { Config } from "../config.ts";
+import { UserError } from "../errors.ts";
+import type { AnswerColumn, DriftDay } from "../services.ts";
+import { openTarget } from "./open_target.ts";
+import { rowFormat, RowWriter } from "./rows.ts";
+import { counted, exact } from "./text.ts";
+import type { World } from "./world.ts";
+
+type Flags = Readonly<Record<string, string | boolean>>;
+
+const columns: readonly AnswerColumn[] = [
+  ...[
+    "metric",
+    "day",
+    "differs_since",
+    "differing_cells",
+    "difference",
+    "state",
+    "first",
+    "accepted",
+  ],
+].map((name) => ({ name, type: "string" }));
+
+/** Lists the days that drift; returns the exit code. */
+export async function driftCommand(
+  flags: Flags,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const format = rowFormat(flags);
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const days: DriftDay[] = [];
+    let after: string | undefined;
+    do {
+      const page = await target.drifts.list({
+        metric: flags.metric as string | undefined,
+        limit: flags.limit as string | undefined,
+        after,
+      }, world.stop);
+      days.push(...page.items);
+      after = page.next ?? undefined;
+    } while (flags.all === true && after !== undefined);
+    if (format === "json") {
+      world.out.write(`${JSON.stringify({ days, next: after ?? null }, null, 2)}\n`);
+    } else if (days.length === 0 && format === "table") world.out.write("No event day drifts.\n");
+    else {
+      const writer = new RowWriter({
+        ...{ columns, format, terminal: world.out, notices: world.err },
+      });
+      writer.write(days.map(rowOf));
+      writer.end(after === undefined ? null : "--all shows them");
+    }
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
+
+/** A day in one line, with the first cell that differs. */
+function rowOf(day: DriftDay) {
+  const { accepted, cells: [first] } = day;
+  const { measure, speed, batch } = first?.measures[0] ?? {};
+  const key = Object.values(first?.key ?? {}).join(" ");
+  return {
+    metric: day.metric,
+    day: day.day,
+    differs_since: day.differs_since,
+    differing_cells: String(day.differing_cells),
+    difference: exact(day.difference),
+    state: day.state,
+    first: first === undefined
+      ? null
+      : `${first.bucket} ${key} ${measure || "cell"}: speed ${speed}, batch ${batch}`,
+    accepted: accepted && `${accepted.at} ${accepted.by}: ${accepted.reason}`,
+  };
+}
+
+/** Accepts the drift of a metric; returns the exit code. */
+export async function driftAcceptCommand(
+  metric: string,
+  flags: Flags,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const { day, reason, by = world.env.USER ?? "" } = flags as Record<string, string | undefined>;
+  const wanted = (field: string, what: string) =>
+    new UserError(`Cannot accept drift: --${field} must say ${what}`, { field });
+  if (reason === undefined) throw wanted("reason", "why the difference is accepted");
+  if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const accepted = await target.drifts.accept({
+      ...{ metric, by, reason },
+      ...(day === undefined ? {} : { day }),
+    });
+    world.out.write(
+      flags.json === true
+        ? `${JSON.stringify({ accepted }, null, 2)}\n`
+        : `Accepted the drift of ${metric} on ${counted(accepted.length, "event day")}: ${
+          accepted.join(", ")
+        }\n`,
+    );
+    return 0;
+  } finally {
+    await target.close();
+  }
+}
