@@ -23,6 +23,7 @@ export type Command =
   | "replay"
   | "produce"
   | "batch"
+  | "plugins prune"
   | "status"
   | "query"
   | "events tail"
@@ -221,6 +222,13 @@ export const settings = {
     type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
     default: () => 24 * HOUR_MS,
     summary: "How long the speed layer's rows are kept at least",
+  }),
+  retiredRetentionMs: filled({
+    env: "TWOFOLD_RETIRED_RETENTION",
+    flag: "retired-retention",
+    type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
+    default: () => 24 * HOUR_MS,
+    summary: "How long tables of removed plugins and of replaced generations are kept",
   }),
   logRetentionMs: filled({
     env: "TWOFOLD_LOG_RETENTION",

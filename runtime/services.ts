@@ -434,6 +434,13 @@ export interface Services {
   readonly pageSql: Pick<SqlConsole, "query">;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
+  /**
+   * Removes the tables and relations that no metric answers from: those of removed plugins and of
+   * replaced generations.
+   *
+   * @returns their names.
+   */
+  prunePlugins(): Promise<string[]>;
   /** Components of plugins that have one, by plugin. */
   readonly islands: ReadonlyMap<string, PluginIsland>;
   /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */

@@ -292,7 +292,7 @@ function catalogRoutes(services: Services): Route[] {
   ];
 }
 
-function pluginRoutes({ plugins, status }: Services): Route[] {
+function pluginRoutes({ plugins, status, prunePlugins }: Services): Route[] {
   const tag = "Plugins";
   const names = () => Promise.resolve([...plugins.keys()]);
   return [
@@ -311,6 +311,14 @@ function pluginRoutes({ plugins, status }: Services): Route[] {
         const { plugins: states } = await status();
         return { ...text, status: { ...states.find(({ plugin }) => plugin === name)! } };
       },
+    }),
+    route({
+      ...{ id: "prunePlugins", at: "POST /api/v1/plugins/prune", tag },
+      summary: "Removes tables and relations of removed plugins and of replaced generations",
+      writes: true,
+      timeoutMs: null,
+      answer: schemas.pruned,
+      handle: async () => ({ removed: await prunePlugins() }),
     }),
   ];
 }

@@ -126,6 +126,11 @@ const answered = {
     description: "What Twofold cannot vouch for in this answer; empty when all is well",
   }),
 };
+/** What a prune removed. */
+export const pruned = named(
+  "Pruned",
+  z.object({ removed: z.array(text("Name of a table or relation")) }),
+);
 /** A metric's rows. */
 export const metricAnswer = named(
   "MetricAnswer",

@@ -2,6 +2,7 @@
 import { type Config, readConfig, unknownVariables } from "../config.ts";
 import { NotFoundError, TwofoldError } from "../errors.ts";
 import { batchCommand } from "./batch.ts";
+import { pluginsPruneCommand } from "./plugins_prune.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
   readCommandLine,
@@ -91,6 +92,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await produceCommand(made!, config, world);
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
+    case "plugins prune":
+      return await pluginsPruneCommand({ json }, config, world);
     case "status":
       if (flags.config === true) return configCommand({ json }, given, world);
       return await statusCommand({ json }, config, world);

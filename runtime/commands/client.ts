@@ -59,6 +59,15 @@ export function connect(options: ClientOptions): Target {
       }
       return runs;
     },
+    async prunePlugins() {
+      const { removed } = await call<{ removed: string[] }>({
+        method: "POST",
+        path: "/api/v1/plugins/prune",
+        type: "application/json",
+        body: "{}",
+      });
+      return removed;
+    },
     close: () => Promise.resolve(),
   };
 }

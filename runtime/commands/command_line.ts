@@ -107,6 +107,12 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["batch --full", "everything, after a loss or a change"],
     ],
   },
+  "plugins prune": {
+    summary: "Removes tables and relations of removed plugins and of replaced generations, now",
+    settings: ["dataDir"],
+    options: [{ flag: "json", value: null, summary: "The names as one JSON document" }],
+    examples: [["plugins prune", "without waiting for --retired-retention"]],
+  },
   status: {
     summary: "Shows partitions, plugins and problems",
     settings: ["dataDir"],

@@ -60,6 +60,7 @@ export async function openOwnFolder(
       }
       return runs;
     },
+    prunePlugins: () => engine.prunePlugins(),
     async close() {
       await closeAll([
         // What is in the log is safe; this only spares the next start the catching up.

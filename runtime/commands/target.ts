@@ -29,5 +29,7 @@ export interface Target extends Questions {
   ): Promise<IngestAnswer>;
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
+  /** Removes what no metric answers from; returns the names of tables and relations. */
+  prunePlugins(): Promise<string[]>;
   close(): Promise<void>;
 }

@@ -27,6 +27,7 @@ import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
 import { createRecords } from "./records.ts";
+import { Retirement } from "./retirement.ts";
 import { withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
@@ -124,6 +125,11 @@ async function openOver(
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
   const generations = new Generations({ topics, warehouse, store, clock, published, problems });
   await generations.open();
+  const retirement = new Retirement({
+    ...{ topics, warehouse, store, clock, onProblem },
+    keepMs: config.retiredRetentionMs,
+  });
+  await retirement.look();
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
     problems,
@@ -133,6 +139,7 @@ async function openOver(
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
     published,
     generations,
+    retirement,
     threads: [encoder, isolates],
   });
 }
@@ -154,6 +161,7 @@ interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
   readonly published: PublishedRuns;
   readonly generations: Generations;
+  readonly retirement: Retirement;
   readonly clock: Clock;
   readonly claim: DirectoryClaim;
   readonly threads: readonly { close(): void }[];
@@ -212,6 +220,7 @@ function assemble(parts: Parts): Engine {
     sql,
     pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),
     plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
+    prunePlugins: () => parts.retirement.prune(),
     islands: new Map(
       parts.loaded.flatMap(({ plugin: { name, present: { island } } }) =>
         island === undefined ? [] : [[name, island] as const]
@@ -246,6 +255,7 @@ function assemble(parts: Parts): Engine {
       running = [
         ...topics.map((topic) => topic.run(stop.signal)),
         generations.run(stop.signal),
+        parts.retirement.run(stop.signal),
       ];
     },
     listening: (url) => claim.update({ url }),

@@ -96,7 +96,9 @@ export class Generations {
     const rows = await readLiveRows(warehouse);
     const relations = await tableNames(warehouse);
     for (const [name, metric] of this.#metrics) {
-      const row = rows.get(name) ?? await this.#adopted(metric);
+      const known = rows.get(name);
+      // A row that retired tables of an earlier build names no generation.
+      const row = known?.generation ? known : await this.#adopted(metric);
       if (row !== undefined) await this.#take(metric, row);
       if (metric.live?.generation !== metric.loaded.generation) {
         await checkRelations(warehouse, metric.loaded, metric.topic.log.id);

@@ -56,3 +56,13 @@ ${selects.join("\nUNION ALL\n")}`,
     { params },
   );
 }
+
+/** Removes every row of a plugin. */
+export async function forgetLiveRow(
+  warehouse: Pick<Warehouse, "command">,
+  plugin: string,
+): Promise<void> {
+  await warehouse.command("DELETE FROM live_generations WHERE plugin = {plugin:String}", {
+    params: { plugin },
+  });
+}

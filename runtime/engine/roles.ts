@@ -34,6 +34,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     catalogs: refused(services.catalogs, "serve"),
     plugins: services.plugins,
     islands: services.islands,
+    prunePlugins: () => services.prunePlugins(),
     sql: refused(services.sql, "serve"),
     pageSql: refused(services.pageSql, "serve"),
     batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { systemClock } from "../../runtime/clock.ts";
 import { readConfig } from "../../runtime/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
 import { NotReadyError } from "../../runtime/errors.ts";
@@ -81,14 +82,15 @@ describe("a metric whose code changes", () => {
     await Deno.writeTextFile(join(at, "sql", "batch", "high.sql"), sqlText(least));
     return at;
   };
-  const open = async (name: string) => {
+  const open = async (name: string, laterMs = 0) => {
     const flags = { data: join(dir, "data"), "block-size": "512", "batch-schedule": NEVER };
     const config = readConfig({
       command: "start",
       flags: { ...flags, "block-span": "1s", partitions: "2" },
       env: {},
     });
-    engine = await openEngine(config, { root: join(dir, name), version: "test" });
+    const clock = { ...systemClock, now: () => systemClock.now() + laterMs };
+    engine = await openEngine(config, { root: join(dir, name), version: "test", clock });
   };
   const post = async (from: number, to: number) => {
     const body = notes(from, to).map((note) => JSON.stringify(note) + "\n").join("");
@@ -115,6 +117,8 @@ describe("a metric whose code changes", () => {
     await folder("over_five", 5);
     await folder("over_two", 2);
     await folder("renamed", 5, "batch_all");
+    await folder("removed", 5, "batch_all");
+    await Deno.remove(join(dir, "removed", "plugins", "high.ts"));
     await open("over_five");
     engine.start();
   });
@@ -198,5 +202,45 @@ describe("a metric whose code changes", () => {
     expect(now).toMatchObject({ generation, frozen_at: null, problems: [] });
     expect(await sql("batch_all")).toBeGreaterThanOrEqual(4000);
     await expect(sql("batch_every")).rejects.toThrow(/batch_every/);
+  });
+
+  const stateTables = async (plugin: string) => {
+    const rows = await engine.warehouse.query<{ name: string }>(
+      `SELECT name FROM system.tables WHERE name LIKE 'state%${plugin}_v%' ORDER BY name`,
+    );
+    return rows.map(({ name }) => name);
+  };
+
+  it("loses the tables of a replaced generation by a prune, and no others", async () => {
+    const { generation } = await ask();
+    expect((await stateTables("high")).length).toBe(4);
+    const removed = await engine.prunePlugins();
+    expect(removed.length).toBe(2);
+    expect(removed.every((name) => !name.includes(generation))).toBe(true);
+    expect(await engine.prunePlugins()).toEqual([]);
+    expect(await merged()).toMatchObject({ total: 1680, generation });
+    await engine.close();
+  });
+
+  it("once removed, has relations that say so, and is there again when it comes back", async () => {
+    await open("removed");
+    for (const relation of ["merged_high", "batch_high"]) {
+      await expect(sql(relation)).rejects.toThrow(/plugin high was removed; its tables are kept/);
+    }
+    expect((await stateTables("high")).length).toBe(2);
+    await engine.close();
+    await open("renamed");
+    expect(await sql("merged_high")).toBe(1680);
+    expect((await ask()).frozen_at).toBeNull();
+    await engine.close();
+  });
+
+  it("once removed, loses its tables and relations after a day", async () => {
+    await open("removed");
+    await engine.close();
+    await open("removed", 25 * 3_600_000);
+    expect(await stateTables("high")).toEqual([]);
+    await expect(sql("merged_high")).rejects.toThrow(/Unknown table/);
+    expect(await sql("merged_every")).toBe(4200);
   });
 });

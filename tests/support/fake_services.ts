@@ -251,6 +251,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       drift: () => Promise.resolve([{ ...noDrift, plugin: "popular_movies" }]),
     }]]),
     status: () => Promise.resolve(someStatus),
+    prunePlugins: () => Promise.resolve(["batch_gone", "state_batch_gone_v1_0f3a9c2e"]),
     newestRuns: () => Promise.resolve([someRun]),
     ...over,
   };

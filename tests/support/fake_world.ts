@@ -175,6 +175,7 @@ export class FakeEngine implements RunningEngine {
   }]]);
   status = () => Promise.resolve(fakeStatus);
   newestRuns = () => Promise.resolve([]);
+  prunePlugins = () => Promise.resolve(["batch_gone"]);
   start = () => void this.done.push("start");
   listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
   close = () => Promise.resolve(void this.done.push("close"));

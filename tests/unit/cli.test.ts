@@ -217,6 +217,17 @@ describe("batch", () => {
   });
 });
 
+describe("plugins prune", () => {
+  it("names what it removed, without starting the layers", async () => {
+    const { code, out, world } = await run("plugins prune");
+    expect([code, out]).toEqual([0, "Removed 1 table or relation:\n  batch_gone\n"]);
+    expect(world.engine.done).toEqual(["close"]);
+    expect(JSON.parse((await run("plugins prune --json")).out)).toEqual({
+      removed: ["batch_gone"],
+    });
+  });
+});
+
 describe("status", () => {
   it("shows tables, or with --json all of it, and only looks", async () => {
     const { code, out, world } = await run("status");

@@ -1,0 +1,161 @@
+/**
+ * What becomes of tables that no metric answers from: those of plugins that were removed, and of
+ * generations that others replaced. Relations of a removed plugin raise an error at once; tables and
+ * relations go after a while, when nothing was written to them either.
+ */
+import type { Clock } from "../clock.ts";
+import type { ObjectStore, Warehouse } from "../ports.ts";
+import { refusingView } from "../serving/relations.ts";
+import { newestClaim } from "./generation_claims.ts";
+import { SEEN_MS } from "./generations.ts";
+import { forgetLiveRow, type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
+import { dropRelation } from "./make_relations.ts";
+import { readStateTables, type StateTable, type StateView } from "./state_tables.ts";
+import type { TopicRuntime } from "./topic_runtime.ts";
+
+/** What {@link Retirement} needs. */
+export interface RetirementOptions {
+  readonly topics: readonly TopicRuntime[];
+  readonly warehouse: Warehouse;
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  /** How long tables are kept that nothing answers from, in milliseconds. */
+  readonly keepMs: number;
+  readonly onProblem: (message: string, error: unknown) => void;
+}
+
+const LOOK_MS = 60_000;
+
+/** What a removed plugin's relations say. */
+const WAS_REMOVED = "was removed";
+
+/** Retires what no metric of this process answers from. */
+export class Retirement {
+  readonly #options: RetirementOptions;
+
+  constructor(options: RetirementOptions) {
+    this.#options = options;
+  }
+
+  /** Looks once a minute until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, topics, onProblem } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal);
+      if (signal.aborted || !topics.some((topic) => topic.membership.assignment().batch)) continue;
+      try {
+        await this.look();
+      } catch (error) {
+        onProblem("Cannot remove tables that nothing answers from; it is tried again", error);
+      }
+    }
+  }
+
+  /** Has relations of removed plugins raise an error, and removes what was kept for long enough. */
+  async look(): Promise<void> {
+    await this.#retire(this.#options.keepMs);
+  }
+
+  /**
+   * Removes at once what no metric answers from.
+   *
+   * @returns the names of the tables and relations that were removed, sorted.
+   */
+  async prune(): Promise<string[]> {
+    return (await this.#retire(0)).sort();
+  }
+
+  async #retire(keepMs: number): Promise<string[]> {
+    const { warehouse, clock } = this.#options;
+    const rows = await readLiveRows(warehouse);
+    const { tables, views } = await readStateTables(warehouse);
+    const loaded = new Map(
+      this.#options.topics.flatMap((topic) =>
+        topic.plugins.map((of) => [of.plugin.name, { topic, generation: of.generation }] as const)
+      ),
+    );
+    const removed: string[] = [];
+    for (const name of new Set([...rows.keys(), ...tables.map(({ plugin }) => plugin)])) {
+      const own = tables.filter(({ plugin }) => plugin === name);
+      const row = rows.get(name);
+      const before = clock.now() - keepMs;
+      const of = loaded.get(name);
+      if (of !== undefined) {
+        removed.push(...await this.#dropReplaced(own, row, of, before));
+        continue;
+      }
+      const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
+      removed.push(...await this.#retirePlugin(name, row, own, shown, before));
+    }
+    return removed;
+  }
+
+  /** Removes tables of generations that are neither loaded, nor answer, nor are wanted. */
+  async #dropReplaced(
+    tables: readonly StateTable[],
+    row: LiveRow | undefined,
+    { topic, generation }: { readonly topic: TopicRuntime; readonly generation: string },
+    before: number,
+  ): Promise<string[]> {
+    const used = [generation, row?.generation];
+    const others = tables.filter((table) => !used.includes(table.generation));
+    // Without a row nobody knows yet what answers.
+    if (others.length === 0 || row === undefined || row.since > before) return [];
+    const { store } = this.#options;
+    const wanted = await newestClaim(store, topic.schema.topic, row.plugin);
+    return await this.#drop(
+      others.filter((table) =>
+        table.generation !== wanted?.generation && table.writtenMs <= before
+      ),
+    );
+  }
+
+  async #retirePlugin(
+    plugin: string,
+    known: LiveRow | undefined,
+    tables: readonly StateTable[],
+    views: readonly StateView[],
+    before: number,
+  ): Promise<string[]> {
+    const { warehouse, clock, topics } = this.#options;
+    const nowMs = clock.now();
+    const shared = topics.some(({ membership }) => membership.shared);
+    // Another process has it.
+    if (shared && known !== undefined && nowMs - known.seen < 2 * SEEN_MS) return [];
+    const row = known ?? { ...UNKNOWN, plugin, since: nowMs };
+    const retired = row.retired ?? nowMs;
+    if (row.retired === null) await writeLiveRows(warehouse, [{ ...row, seen: nowMs, retired }]);
+    if (retired > before || tables.some(({ writtenMs }) => writtenMs > before)) {
+      await this.#refuse(plugin, views);
+      return [];
+    }
+    const dropped = await this.#drop([...views, ...tables]);
+    await forgetLiveRow(warehouse, plugin);
+    return dropped;
+  }
+
+  async #refuse(plugin: string, views: readonly StateView[]): Promise<void> {
+    for (const { name, select } of views) {
+      if (select.includes(WAS_REMOVED)) continue;
+      const message =
+        `relation ${name}: plugin ${plugin} ${WAS_REMOVED}; its tables are kept for ` +
+        `a while, in case that it comes back, and go at once by: twofold plugins prune`;
+      await this.#options.warehouse.command(refusingView(name, select, message).sql);
+    }
+  }
+
+  async #drop(these: readonly { readonly name: string }[]): Promise<string[]> {
+    for (const { name } of these) await dropRelation(this.#options.warehouse, name);
+    return these.map(({ name }) => name);
+  }
+}
+
+/** What is written of tables that a build without rows made. */
+const UNKNOWN = {
+  topic: "",
+  claim: 0,
+  generation: "",
+  declaration: "",
+  seen: 0,
+  retired: null,
+};
