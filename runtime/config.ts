@@ -25,6 +25,7 @@ export type Command =
   | "batch"
   | "plugins prune"
   | "status"
+  | "verify"
   | "query"
   | "events tail"
   | "dead-letters"
@@ -168,6 +169,13 @@ export const settings = {
     type: whole({ min: 8, max: 100_000 }),
     default: () => 1000,
     summary: "How many of the newest batch runs keep their claims and their history, per topic",
+  }),
+  scrubBytesPerSecond: filled({
+    env: "TWOFOLD_SCRUB_RATE",
+    flag: "scrub-rate",
+    type: size({ min: 0, max: 4 * GIB }),
+    default: () => 4 * 2 ** 20,
+    summary: "How many bytes of what is stored the scrub verifies per second; 0B: no scrub",
   }),
   memoryLimitBytes: filled({
     env: "TWOFOLD_MEMORY_LIMIT",

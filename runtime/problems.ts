@@ -19,13 +19,16 @@ export type ProblemCode =
   | "history_purge_failing"
   | "ingest_failing"
   | "log_failed"
+  | "log_damaged"
   | "part_unreached"
   | "partition_stopped"
   | "plugin_failed"
   | "plugin_refused"
   | "rebuilding"
+  | "scrub_failing"
   | "sql_statement_stuck"
-  | "ticks_failing";
+  | "ticks_failing"
+  | "warehouse_damaged";
 
 /** What a box says of a fault. */
 export interface ProblemReport {

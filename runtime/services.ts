@@ -417,6 +417,56 @@ export interface Status {
   readonly plugins: readonly PluginStatus[];
   /** Statements of the SQL console. */
   readonly sql: SqlLoad;
+  /** How far the slow verification of what is stored is; null where it is off. */
+  readonly scrub: ScrubStatus | null;
+}
+
+/** Something stored that is not what was written. */
+export interface Finding {
+  readonly code: "archive_damaged" | "log_damaged" | "warehouse_damaged";
+  /** The name of a file, or a table and its part. */
+  readonly object: string;
+  /** What is wrong with it, as a clause. */
+  readonly damage: string;
+  /** What to do. */
+  readonly advice: string;
+}
+
+/** What {@link Verification.verify} looked at and found. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** Whether only names, sizes and counts were compared. */
+  readonly fast: boolean;
+  readonly manifests: number;
+  /** Files of the archive, and their bytes. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly tables: number;
+  readonly findings: readonly Finding[];
+}
+
+/** How far the scrub is, which verifies everything slowly and again and again. */
+export interface ScrubStatus {
+  /** When the pass under way began, ISO 8601; null between two passes. */
+  readonly started: string | null;
+  /** When the last whole pass ended, ISO 8601; null before the first. */
+  readonly finished: string | null;
+  /** Bytes read in this pass; those of the log come on top of the total. */
+  readonly checked_bytes: number;
+  readonly total_bytes: number;
+}
+
+/** Looks whether everything stored is what was written. */
+export interface Verification {
+  /**
+   * Verifies archive, claims, published runs, tables and log. What it finds becomes a problem; what
+   * is right again clears its problem.
+   *
+   * @param options.fast names, sizes and counts only: no file's bytes are read.
+   */
+  verify(options?: { fast?: boolean; signal?: AbortSignal }): Promise<VerifyReport>;
+  /** How far the scrub is; null where there is none. */
+  scrub(): ScrubStatus | null;
 }
 
 /** Everything a route needs, provided by the engine. */
@@ -432,6 +482,7 @@ export interface Services {
   readonly sql: SqlConsole;
   /** The pages' own SQL: it does not wait for people's. */
   readonly pageSql: Pick<SqlConsole, "query">;
+  readonly verification: Verification;
   /** Texts by plugin. */
   readonly plugins: ReadonlyMap<string, PluginText>;
   /**

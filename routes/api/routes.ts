@@ -345,6 +345,24 @@ function processRoutes(services: Services): Route[] {
       handle: (asked) => runSql(services, asked),
     }),
     route({
+      ...{ id: "verify", at: "POST /api/v1/verify", tag },
+      summary: "Compares what is stored with what was written",
+      description: "Reads archive, log and tables, unless fast is set. Answers when it is done. " +
+        "What it finds becomes a problem of the process.",
+      query: z.object({
+        fast: z.enum(["true", "false"]).optional().meta({
+          description: "Names, sizes and counts only; default false",
+        }),
+      }),
+      writes: true,
+      timeoutMs: null,
+      answer: schemas.verifyReport,
+      handle: async ({ params, signal }) => {
+        const report = await services.verification.verify({ fast: params.fast === "true", signal });
+        return structuredClone(report) as z.infer<typeof schemas.verifyReport>;
+      },
+    }),
+    route({
       ...{ id: "getStatus", at: "GET /api/v1/status", tag },
       summary: "Partitions, plugins, problems",
       description: "Answers within seconds whatever is not reached; unreached says what that is.",

@@ -326,6 +326,31 @@ export const status = named(
       })),
     })),
     plugins: z.array(pluginStatus),
+    scrub: z.object({
+      started: z.string().nullable().meta({ description: "Start of the pass under way" }),
+      finished: z.string().nullable().meta({ description: "End of the last whole pass" }),
+      checked_bytes: count("Bytes read in this pass"),
+      total_bytes: count("Bytes of archive and tables; those of the log come on top"),
+    }).nullable().meta({ description: "The slow verification of what is stored; null: off" }),
+  }),
+);
+
+/** What a verification found. */
+export const verifyReport = named(
+  "VerifyReport",
+  z.object({
+    ok: z.boolean(),
+    fast: z.boolean().meta({ description: "Whether only names, sizes and counts were compared" }),
+    manifests: count("Manifests of the archive"),
+    files: count("Files of the archive"),
+    bytes: count("Bytes of these files"),
+    tables: count("Tables of the warehouse"),
+    findings: z.array(z.object({
+      code: z.enum(["archive_damaged", "log_damaged", "warehouse_damaged"]),
+      object: text("Name of a file, or a table and its part"),
+      damage: text("What is wrong with it"),
+      advice: text("What to do"),
+    })),
   }),
 );
 

@@ -11,6 +11,18 @@ export interface FileChecksOptions {
   readonly problems?: ProblemSink;
 }
 
+/** Options of {@link FileChecks.hash}. */
+export interface HashOptions {
+  readonly onBytes?: (count: number) => Promise<void>;
+  readonly isReplaced?: (name: string) => Promise<boolean>;
+}
+
+/** What to do about a damaged object of the archive. */
+export const ARCHIVE_ADVICE =
+  "Nothing is computed from it, and batch runs that need it are refused. Restore it from a copy of " +
+  "the archive; where the log still holds the offsets, remove the block's manifest and restart, and " +
+  "the block is archived again";
+
 /** Files hashed side by side. */
 const HASHES = 4;
 /** Folders listed side by side. */
@@ -27,6 +39,8 @@ export class FileChecks {
   readonly #options: FileChecksOptions;
   /** Sizes of the files that were hashed and right, by name; the oldest first. */
   readonly #verified = new Map<string, number>();
+  /** Names of the objects whose problem stands. */
+  readonly #reported = new Set<string>();
 
   constructor(options: FileChecksOptions) {
     this.#options = options;
@@ -79,22 +93,26 @@ export class FileChecks {
   /**
    * Reads a file and compares its hash.
    *
-   * @param onBytes awaited after each piece with its length: what is not urgent waits there.
+   * @param options.onBytes awaited after each piece with its length: what is not urgent waits there.
+   * @param options.isReplaced asked about a file that is not right: one that compaction has replaced
+   * meanwhile may be gone.
    * @returns what is wrong, or null.
    */
   async hash(
     { name, sizeBytes, sha256 }: StoredFile,
-    onBytes?: (count: number) => Promise<void>,
+    { onBytes, isReplaced }: HashOptions = {},
   ): Promise<DamagedError | null> {
     const found = await digestOf(this.#options.store, name, onBytes);
     const damage = sizeFault(found?.sizeBytes ?? null, sizeBytes) ??
       (found!.sha256 === sha256 ? null : "its bytes do not have the hash of its manifest");
-    if (damage !== null) return this.#damaged(name, damage);
+    if (damage !== null) {
+      return await isReplaced?.(name) ?? false ? null : this.#damaged(name, damage);
+    }
     this.#verified.set(name, sizeBytes);
     if (this.#verified.size > MAX_REMEMBERED) {
       this.#verified.delete(this.#verified.keys().next().value!);
     }
-    this.#options.problems?.clear("archive_damaged", name);
+    this.#clear(name);
     return null;
   }
 
@@ -102,7 +120,7 @@ export class FileChecks {
   async judging<T>(name: string, read: () => Promise<T>): Promise<T> {
     try {
       const result = await read();
-      this.#options.problems?.clear("archive_damaged", name);
+      this.#clear(name);
       return result;
     } catch (error) {
       if (error instanceof DamagedError) this.report(error);
@@ -110,16 +128,31 @@ export class FileChecks {
     }
   }
 
+  /**
+   * Clears the problems of objects that are no longer part of the archive: compaction replaces files,
+   * and what was missing because of that is not missed.
+   *
+   * @param names of all objects that are part of it.
+   */
+  forgetOthers(names: ReadonlySet<string>): void {
+    for (const name of [...this.#reported]) if (!names.has(name)) this.#clear(name);
+  }
+
   /** Makes damage a problem. */
   report({ object, damage }: DamagedError): void {
     const { topic, problems } = this.#options;
+    this.#reported.add(object);
     problems?.set({
       code: "archive_damaged",
       subject: object,
-      message: `${damage}. Nothing is computed from it, and batch runs that need it are refused. ` +
-        "Restore the object from a copy of the archive",
+      message: `${damage}. ${ARCHIVE_ADVICE}`,
       topic,
     });
+  }
+
+  #clear(name: string): void {
+    this.#reported.delete(name);
+    this.#options.problems?.clear("archive_damaged", name);
   }
 
   #damaged(name: string, damage: string): DamagedError {

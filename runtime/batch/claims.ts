@@ -103,7 +103,7 @@ function encodeClaim(claim: Claim): string {
 }
 
 /** @throws DamagedError naming the object, when it is not a claim. */
-function decodeClaim(name: string, bytes: Uint8Array): Claim {
+export function decodeClaim(name: string, bytes: Uint8Array): Claim {
   try {
     const claim = JSON.parse(new TextDecoder().decode(bytes));
     return { ...claim, cut: decodeCut(claim.cut) };

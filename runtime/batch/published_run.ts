@@ -141,7 +141,7 @@ export class Publisher {
       const slot = `${this.#folder}/${runName(base)}_${attempt}.json`;
       const bytes = await this.#store.get(slot);
       if (bytes === null) return { decided: null, slot };
-      const decided = decode(slot, bytes);
+      const decided = decodePublication(slot, bytes);
       if (await this.#hasRows(decided)) return { decided, slot };
     }
   }
@@ -202,7 +202,7 @@ function encode(publication: Publication): Uint8Array {
 }
 
 /** @throws DamagedError naming the object, when it does not say which run follows. */
-function decode(name: string, bytes: Uint8Array): Publication {
+export function decodePublication(name: string, bytes: Uint8Array): Publication {
   try {
     const json = JSON.parse(new TextDecoder().decode(bytes));
     return { ...json, cut: decodeCut(json.cut) };

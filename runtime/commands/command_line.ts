@@ -131,6 +131,18 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   ...lookingCommands,
+  verify: {
+    summary: "Compares everything that is stored with what was written, and names what is damaged",
+    settings: ["dataDir"],
+    options: [
+      { flag: "fast", value: null, summary: "Names, sizes and counts only; default: every byte" },
+      { flag: "json", value: null, summary: "The report as one JSON document" },
+    ],
+    examples: [
+      ["verify", "archive, log and tables, by the running process or in the data folder"],
+      ["verify --fast --json", "for a monitor: exit code 1 when something is damaged"],
+    ],
+  },
   doctor: {
     summary: "Checks whether Twofold can run here, and says what to do where it cannot",
     settings: allSettings,

@@ -53,7 +53,19 @@ export function statusText(status: Status, terminal: Terminal): string {
     : `\n${paint(terminal, "yellow", "Problems")}\n${
       problems.map(({ since, message }) => `  ${message} (since ${since})\n`).join("")
     }`;
-  return `Twofold ${version}, ${state}, since ${started}\n${topics.join("")}${plugins}${troubles}`;
+  const scrub = `\n${scrubText(status)}\n`;
+  const head = `Twofold ${version}, ${state}, since ${started}\n`;
+  return `${head}${topics.join("")}${plugins}${scrub}${troubles}`;
+}
+
+function scrubText({ scrub }: Status): string {
+  if (scrub === null) return "Scrub: off";
+  const { started, finished, checked_bytes: checked, total_bytes: total } = scrub;
+  const done = Math.min(100, Math.floor(checked / Math.max(1, total) * 100));
+  const now = started === null
+    ? "waiting for the next pass"
+    : `${done} % of the pass since ${started}`;
+  return `Scrub: ${now}; last whole pass: ${finished ?? "none yet"}`;
 }
 
 function partitionTable(partitions: readonly PartitionStatus[]): string {

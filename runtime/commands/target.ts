@@ -1,4 +1,11 @@
-import type { BatchRun, EventFormat, IngestAnswer, Services, Serving } from "../services.ts";
+import type {
+  BatchRun,
+  EventFormat,
+  IngestAnswer,
+  Services,
+  Serving,
+  VerifyReport,
+} from "../services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
@@ -27,6 +34,8 @@ export interface Target extends Questions {
     format: EventFormat,
     topic?: string,
   ): Promise<IngestAnswer>;
+  /** Compares what is stored with what was written. */
+  verify(options: { fast: boolean }): Promise<VerifyReport>;
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
   /** Removes what no metric answers from; returns the names of tables and relations. */

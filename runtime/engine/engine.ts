@@ -31,6 +31,7 @@ import { Retirement } from "./retirement.ts";
 import { withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
+import { createVerification, type Scrubber } from "./verification.ts";
 
 /**
  * For so long a run is read that another process may have followed by one: its answers are as exact,
@@ -135,11 +136,21 @@ async function openOver(
     problems,
   });
   const { roles } = config;
+  const verification = createVerification({
+    topics: topics.map(({ schema, log, checks, plugins: tables }) => ({
+      ...{ topic: schema.topic, log, checks, tables },
+    })),
+    ...{ store, warehouse, clock, problems },
+    ownLogs: config.kafkaBrokers === null,
+    scrubBytesPerSecond: config.scrubBytesPerSecond,
+    isOurTurn: () => topics.every(({ membership }) => membership.assignment().batch),
+  });
   return assemble({
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
     published,
     generations,
     retirement,
+    verification,
     threads: [encoder, isolates],
   });
 }
@@ -171,6 +182,7 @@ interface Parts extends Adapters {
   readonly loaded: readonly LoadedPlugin[];
   readonly refused: readonly RefusedPlugin[];
   readonly roles: readonly Role[];
+  readonly verification: Scrubber;
 }
 
 function assemble(parts: Parts): Engine {
@@ -219,6 +231,14 @@ function assemble(parts: Parts): Engine {
     catalogs,
     sql,
     pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),
+    verification: {
+      scrub: () => parts.verification.scrub(),
+      verify: ({ fast, signal } = {}) =>
+        parts.verification.verify({
+          fast,
+          signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
+        }),
+    },
     plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
     prunePlugins: () => parts.retirement.prune(),
     islands: new Map(
@@ -256,6 +276,7 @@ function assemble(parts: Parts): Engine {
         ...topics.map((topic) => topic.run(stop.signal)),
         generations.run(stop.signal),
         parts.retirement.run(stop.signal),
+        parts.verification.run(stop.signal),
       ];
     },
     listening: (url) => claim.update({ url }),

@@ -38,6 +38,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     sql: refused(services.sql, "serve"),
     pageSql: refused(services.pageSql, "serve"),
     batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),
+    verification: services.verification,
     status: () => services.status(),
     newestRuns: () => services.newestRuns(),
   };

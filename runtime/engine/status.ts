@@ -10,6 +10,7 @@ import type {
   PluginDrift,
   PluginStatus,
   Status,
+  Verification,
 } from "../services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
@@ -22,6 +23,7 @@ export interface StatusParts {
   readonly topics: readonly TopicRuntime[];
   readonly published: PublishedRuns;
   readonly problems: Problems;
+  readonly verification: Verification;
   readonly known: LastKnown;
   /** Newest runs that were asked for just now. */
   readonly recent: SharedCalls;
@@ -50,6 +52,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   return {
     ...{ version, started, roles, ready, problems, unreached, plugins },
     sql: parts.sql.load,
+    scrub: parts.verification.scrub(),
     topics: seen.map(({ partitions }, i) => ({
       ...{ topic: topics[i].schema.topic, log: topics[i].log.id, partitions },
     })),

@@ -52,6 +52,8 @@ export interface TopicRuntime {
   readonly speed: LogSpeedLayer;
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
+  /** Which files of the archive were compared with their manifests. */
+  readonly checks: FileChecks;
   readonly pacemaker: Pacemaker;
   readonly batch: LocalBatchLayer;
   /** How far the log is archived, by whichever process. */
@@ -192,6 +194,7 @@ async function openOver(
     speed,
     archiver,
     archive,
+    checks,
     pacemaker,
     batch,
     archived,

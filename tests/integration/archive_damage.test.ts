@@ -51,15 +51,18 @@ describe("A damaged archive", () => {
         }),
       });
     }
-    const archiver = new Archiver({
-      ...{ schema: movieViewing, log, store, clock, blockSize: 4 },
-      createDecoder: () => createDecoder(movieViewing),
-    });
-    await archiver.archiveClosed(0);
+    const archive = async () => {
+      const archiver = new Archiver({
+        ...{ schema: movieViewing, log, store, clock, blockSize: 4 },
+        createDecoder: () => createDecoder(movieViewing),
+      });
+      await archiver.archiveClosed(0);
+    };
+    await archive();
     const plugin = batchPlugin(ratings as never, batchSql, cases);
     const checks = () => new FileChecks({ topic, store, problems });
     return {
-      ...{ store, problems, clock },
+      ...{ store, problems, clock, archive },
       files: await openArchiveReader({ schema: movieViewing, store, clock }).check(null),
       /** Runs the batch as a new process would; the ratings that are published then, or the error. */
       run: async (over: Warehouse = warehouse) => {
@@ -157,6 +160,20 @@ describe("A damaged archive", () => {
     await store.put(files[0].name.replace("/events/", "/compacted/"), bytes);
     expect(await run()).toEqual({ error: "", count: EVENTS });
     expect(await readBack()).toBe(EVENTS);
+  });
+
+  it("archives a block again whose manifest was removed", async () => {
+    const { store, files, run, archive } = await openWorld();
+    const right = await bytesOf(store, files[0]);
+    await store.remove(files[0].name);
+    for await (const { name } of store.list(`${topic}/manifests/`)) {
+      if (name.endsWith(files[0].name.slice(-49, -".parquet".length) + ".json")) {
+        await store.remove(name);
+      }
+    }
+    await archive();
+    expect(await bytesOf(store, files[0])).toEqual(right);
+    expect(await run()).toEqual({ error: "", count: EVENTS });
   });
 
   it("does not publish when a file goes while its rows are read", async () => {

@@ -109,6 +109,7 @@ export const someDriftDay: DriftDay = {
 export const someStatus: Status = {
   ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
   unreached: [],
+  scrub: null,
   roles: ["ingest", "speed", "archive", "batch", "serve"],
   topics: [{
     ...{ topic: "movies", log: "local-1" },
@@ -253,6 +254,13 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     status: () => Promise.resolve(someStatus),
     prunePlugins: () => Promise.resolve(["batch_gone", "state_batch_gone_v1_0f3a9c2e"]),
     newestRuns: () => Promise.resolve([someRun]),
+    verification: {
+      scrub: () => null,
+      verify: ({ fast = false } = {}) =>
+        Promise.resolve({
+          ...{ ok: true, fast, manifests: 2, files: 3, bytes: 2 ** 20, tables: 4, findings: [] },
+        }),
+    },
     ...over,
   };
 }

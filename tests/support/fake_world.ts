@@ -83,6 +83,7 @@ export const fakeStatus: Status = {
   problems: [],
   unreached: [],
   sql: { running: 0, waiting: 0, stuck: 0, stuck_total: 0 },
+  scrub: null,
   topics: [{
     topic: "movie-viewing-events",
     log: "local-1",
@@ -163,6 +164,7 @@ export class FakeEngine implements RunningEngine {
   readonly islands = this.#services.islands;
   readonly sql = this.#services.sql;
   readonly pageSql = this.#services.pageSql;
+  readonly verification = this.#services.verification;
   readonly batch = new Map([["movie-viewing-events", {
     running: false,
     ended: 0,

@@ -248,6 +248,42 @@ describe("status", () => {
   });
 });
 
+describe("verify", () => {
+  it("shows what was looked at, or with --json the report", async () => {
+    const { code, out } = await run("verify --fast");
+    expect(code).toBe(0);
+    expect(out).toContain("names, sizes and counts: 2 manifests, 3 files of 1 MiB, 4 tables");
+    expect(JSON.parse((await run("verify --json")).out)).toMatchObject({ ok: true, fast: false });
+  });
+
+  it("names what is damaged and what to do, and ends with 1", async () => {
+    const world = fakeWorld();
+    const finding = {
+      ...{ code: "archive_damaged" as const, object: "t/events/a.parquet" },
+      ...{ damage: "it is missing", advice: "Restore it from a copy" },
+    };
+    world.engine.verification.verify = () =>
+      Promise.resolve({
+        ...{ ok: false, fast: false, manifests: 1, files: 1, bytes: 1, tables: 1 },
+        findings: [finding],
+      });
+    const { code, out } = await run("verify", world);
+    expect(code).toBe(1);
+    for (const words of [finding.object, finding.damage, finding.advice]) {
+      expect(out).toContain(words);
+    }
+  });
+
+  it("reports a data folder that cannot be opened", async () => {
+    const world = { ...fakeWorld() };
+    world.openEngine = () =>
+      Promise.reject(new ExternalError("Cannot open log views.sqlite: malformed"));
+    const { code, out } = await run("verify --json", world);
+    expect(code).toBe(1);
+    expect(JSON.parse(out).findings).toMatchObject([{ code: "log_damaged" }]);
+  });
+});
+
 describe("text", () => {
   it("writes numbers and times for people", () => {
     expect([0, 999, 1000, 1234567].map(grouped)).toEqual(["0", "999", "1,000", "1,234,567"]);

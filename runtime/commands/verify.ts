@@ -1,0 +1,71 @@
+import type { Config } from "../config.ts";
+import { TwofoldError, wordsOf } from "../errors.ts";
+import type { VerifyReport } from "../services.ts";
+import { openTarget } from "./open_target.ts";
+import { plain } from "./table.ts";
+import { counted, grouped, paint } from "./text.ts";
+import type { Terminal, World } from "./world.ts";
+
+/**
+ * Verifies what is stored, by the running process or in the data folder itself; returns the exit
+ * code: 1 when something is not what was written.
+ */
+export async function verifyCommand(
+  { fast, json }: { readonly fast: boolean; readonly json: boolean },
+  config: Config,
+  world: World,
+): Promise<number> {
+  const report = await reportOf(fast, config, world);
+  world.out.write(
+    json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, world.out),
+  );
+  return report.ok ? 0 : 1;
+}
+
+/** The report; data that cannot even be opened are a finding as well. */
+async function reportOf(fast: boolean, config: Config, world: World): Promise<VerifyReport> {
+  const owned = await world.readOwner(config.dataDir) !== null;
+  let target;
+  try {
+    target = await openTarget(config, world, { start: false });
+  } catch (error) {
+    if (owned || !(error instanceof TwofoldError) || error.fault === "user") throw error;
+    return unopened(fast, config.dataDir, error);
+  }
+  try {
+    return await target.verify({ fast });
+  } finally {
+    await target.close();
+  }
+}
+
+function unopened(fast: boolean, dataDir: string, error: TwofoldError): VerifyReport {
+  return {
+    ...{ ok: false, fast, manifests: 0, files: 0, bytes: 0, tables: 0 },
+    findings: [{
+      ...{ code: codeOf(error), object: dataDir, damage: `it cannot be opened: ${wordsOf(error)}` },
+      advice: "Restore what the message names from a copy, then verify again",
+    }],
+  };
+}
+
+function codeOf({ message }: TwofoldError): VerifyReport["findings"][number]["code"] {
+  if (/warehouse|ClickHouse/.test(message)) return "warehouse_damaged";
+  return /sqlite|Cannot open log/.test(message) ? "log_damaged" : "archive_damaged";
+}
+
+/** The report for people. */
+export function reportText(report: VerifyReport, terminal: Terminal): string {
+  const { manifests, files, bytes, tables, fast, findings } = report;
+  const what = `${counted(manifests, "manifest")}, ${counted(files, "file")} of ` +
+    `${grouped(Math.ceil(bytes / 2 ** 20))} MiB, ${counted(tables, "table")}`;
+  const how = fast ? "names, sizes and counts" : "every byte";
+  const lines = findings.map(({ object, damage, advice }) =>
+    `${paint(terminal, "red", "damaged")}  ${plain(object)}\n` +
+    `         ${plain(damage)}\n         → ${plain(advice)}\n`
+  );
+  const end = findings.length === 0
+    ? `${paint(terminal, "green", "ok")}  everything is what was written`
+    : `${counted(findings.length, "finding")}`;
+  return `Verified ${how}: ${what}\n${lines.join("")}${end}\n`;
+}

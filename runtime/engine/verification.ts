@@ -1,0 +1,263 @@
+/** Looks whether everything that is stored is what was written: on demand, and slowly all the time. */
+import { type ArchiveScan, isReplaced, scanArchive } from "../archive/archive_scan.ts";
+import { ARCHIVE_ADVICE, type FileChecks, type HashOptions } from "../archive/file_checks.ts";
+import { checkPublished, readRunObjects } from "../batch/check_runs.ts";
+import type { Clock } from "../clock.ts";
+import { DamagedError, wordsOf } from "../errors.ts";
+import { loopTurn } from "../loop_turn.ts";
+import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
+import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
+import type { Finding, ScrubStatus, Verification, VerifyReport } from "../services.ts";
+import type { PluginTables } from "../tables.ts";
+import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
+
+/** A topic as it is verified. */
+export interface VerifiedTopic {
+  readonly topic: string;
+  readonly log: EventLog;
+  readonly checks: FileChecks;
+  readonly tables: readonly PluginTables[];
+}
+
+/** What {@link createVerification} needs. */
+export interface VerificationOptions {
+  readonly topics: readonly VerifiedTopic[];
+  readonly store: ObjectStore;
+  readonly warehouse: Warehouse;
+  readonly clock: Clock;
+  readonly problems: Problems;
+  /** Whether the logs are files of this machine; others check their records themselves. */
+  readonly ownLogs: boolean;
+  /** Bytes that the scrub reads a second; 0 when there is none. */
+  readonly scrubBytesPerSecond: number;
+  /** Whether this process scrubs now: one at a time is enough. */
+  readonly isOurTurn: () => boolean;
+}
+
+/** A scrub, and what the services offer of it. */
+export interface Scrubber extends Verification {
+  /** Looks at everything again and again until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** From the begin of one scrub to the next, at least. */
+const PASS_MS = 3_600_000;
+
+/** How what is damaged is mended, by its code. */
+const ADVICE: Readonly<Record<Finding["code"], string>> = {
+  archive_damaged: ARCHIVE_ADVICE,
+  log_damaged: "Stop Twofold and restore the log's file from a copy; what was archived is safe",
+  warehouse_damaged: "Stop Twofold, move the warehouse away (the folder `warehouse`, or the " +
+    "database's tables) and start: all of it is computed again from the archive and the log",
+};
+
+/** Creates the verification of a process's data. */
+export function createVerification(options: VerificationOptions): Scrubber {
+  return new DataVerification(options);
+}
+
+/** Lets what is not urgent wait after `count` bytes. */
+type Pace = (count: number) => Promise<void>;
+
+class DataVerification implements Scrubber {
+  readonly #options: VerificationOptions;
+  #scrub: ScrubStatus = { started: null, finished: null, checked_bytes: 0, total_bytes: 0 };
+
+  constructor(options: VerificationOptions) {
+    this.#options = options;
+  }
+
+  scrub(): ScrubStatus | null {
+    return this.#options.scrubBytesPerSecond === 0 ? null : this.#scrub;
+  }
+
+  async verify(
+    { fast = false, signal }: { fast?: boolean; signal?: AbortSignal } = {},
+  ): Promise<VerifyReport> {
+    return await this.#pass(fast, () => loopTurn(), signal);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, isOurTurn, scrubBytesPerSecond: rate, problems } = this.#options;
+    const pace: Pace = async (count) => {
+      this.#scrub = { ...this.#scrub, checked_bytes: this.#scrub.checked_bytes + count };
+      await clock.sleep(count / rate * 1000, signal);
+      signal.throwIfAborted();
+    };
+    while (rate > 0 && !signal.aborted) {
+      const startedMs = clock.now();
+      if (isOurTurn()) {
+        const started = new Date(startedMs).toISOString();
+        this.#scrub = { ...this.#scrub, started, checked_bytes: 0, total_bytes: 0 };
+        try {
+          await this.#pass(false, pace, signal);
+          const finished = new Date(clock.now()).toISOString();
+          this.#scrub = { ...this.#scrub, started: null, finished };
+          problems.clear("scrub_failing", "scrub");
+        } catch (error) {
+          if (signal.aborted) return;
+          this.#scrub = { ...this.#scrub, started: null };
+          const message = `Stored data cannot be verified, it is tried again: ${wordsOf(error)}`;
+          problems.set({ code: "scrub_failing", subject: "scrub", message });
+        }
+      }
+      // Where another process scrubs, it is looked every minute whether that is so still.
+      const untilMs = isOurTurn() ? startedMs + PASS_MS : clock.now() + 60_000;
+      await clock.sleep(Math.max(1000, untilMs - clock.now()), signal);
+    }
+  }
+
+  async #pass(fast: boolean, pace: Pace, signal?: AbortSignal): Promise<VerifyReport> {
+    const { warehouse, topics, store, ownLogs } = this.#options;
+    const findings: Finding[] = [];
+    const scans: ArchiveScan[] = [];
+    for (const { topic, checks, tables } of topics) {
+      const scan = await scanArchive({ topic, store, checks, signal });
+      const runs = await readRunObjects(store, topic);
+      scans.push(scan);
+      const structure = [...scan.faults, ...runs.faults];
+      findings.push(...this.#found("archive_damaged", `archive of ${topic}`, structure));
+      const published: DamagedError[] = [];
+      for (const table of tables) {
+        const check = () => checkPublished(warehouse, table, runs.decisions, scan.cut);
+        published.push(...await unlessUnreadable(`table ${table.batch}`, check));
+      }
+      findings.push(...this.#found("warehouse_damaged", `published of ${topic}`, published));
+    }
+    const detached = await detachedParts(warehouse);
+    findings.push(...this.#found("warehouse_damaged", "detached parts", detached));
+    const stored = await storedTables(warehouse);
+    const files = scans.flatMap((scan) => scan.files);
+    const sum = (of: readonly { sizeBytes: number }[]) =>
+      of.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+    const report = {
+      manifests: scans.reduce((total, { manifests }) => total + manifests, 0),
+      ...{ files: files.length, bytes: sum(files), tables: stored.length },
+    };
+    this.#scrub = { ...this.#scrub, total_bytes: report.bytes + sum(stored) };
+    if (!fast) {
+      for (const [i, { checks }] of topics.entries()) {
+        const { topic } = topics[i];
+        const replaced = (name: string) => isReplaced(store, topic, name);
+        findings.push(
+          ...await hashFaults(checks, scans[i], { onBytes: pace, isReplaced: replaced }, signal),
+        );
+      }
+      findings.push(...await this.#checkTables(stored, pace, signal));
+      if (ownLogs) findings.push(...await this.#checkLogs(pace, signal));
+    }
+    return { ok: findings.length === 0, fast, ...report, findings: unique(findings) };
+  }
+
+  async #checkTables(
+    stored: readonly StoredTable[],
+    pace: Pace,
+    signal?: AbortSignal,
+  ): Promise<Finding[]> {
+    const { warehouse } = this.#options;
+    const faults: DamagedError[] = [];
+    for (const table of stored) {
+      signal?.throwIfAborted();
+      const check = () => checkTable(warehouse, table, { signal });
+      faults.push(...await unlessUnreadable(`table ${table.name}`, check));
+      await pace(table.sizeBytes);
+    }
+    return this.#found("warehouse_damaged", "tables", faults);
+  }
+
+  /** Reads every chunk of the logs, which verifies their checksums. */
+  async #checkLogs(pace: Pace, signal?: AbortSignal): Promise<Finding[]> {
+    const faults: DamagedError[] = [];
+    for (const { log } of this.#options.topics) {
+      for (let partition = 0; partition < log.partitionCount(); partition++) {
+        const { start, end } = await log.bounds(partition);
+        const check = async () => {
+          for (let at = start; at < end;) {
+            signal?.throwIfAborted();
+            const held = (await log.bounds(partition)).start;
+            const chunk = await log.read(partition, at > held ? at : held);
+            if (chunk.to <= at) break;
+            at = chunk.to;
+            await pace(chunk.valueEnd[chunk.count - 1] ?? 0);
+          }
+          return [];
+        };
+        faults.push(...await unlessUnreadable(`log/${log.topic}.sqlite`, check));
+      }
+    }
+    return this.#found("log_damaged", "logs", faults);
+  }
+
+  /** Makes faults problems, in place of those that the same source found before. */
+  #found(code: Finding["code"], source: string, faults: readonly DamagedError[]): Finding[] {
+    const findings = faults.map(({ object, damage }): Finding => ({
+      ...{ code, object, damage, advice: ADVICE[code] },
+    }));
+    this.#options.problems.observe(
+      `verify: ${source}`,
+      findings.map((found) => this.#problem(found)),
+    );
+    return findings;
+  }
+
+  #problem({ code, object, damage, advice }: Finding): ProblemReport {
+    const of = this.#options.topics.find(({ topic, log, tables }) =>
+      object.startsWith(`${topic}/`) || object === `log/${log.topic}.sqlite` ||
+      tables.some((table) => isOf(object, table, log))
+    );
+    const plugin = of?.tables.find((table) => isOf(object, table, of.log))?.plugin.name;
+    return {
+      ...{ code: code satisfies ProblemCode, subject: object },
+      message: `${damage}. ${advice}`,
+      // Rows may be missing from what is answered; what was computed from the archive is not.
+      blocking: code === "warehouse_damaged" && plugin !== undefined,
+      ...(plugin !== undefined ? { plugin } : of !== undefined ? { topic: of.topic } : {}),
+    };
+  }
+}
+
+const isOf = (object: string, { batch, speed }: PluginTables, { id }: EventLog) =>
+  [batch, speed(id)].some((name) =>
+    object === `table ${name}` || object.startsWith(`table ${name},`)
+  );
+
+/** What `check` finds; what cannot be read at all is damage too, outages are not. */
+async function unlessUnreadable(
+  object: string,
+  check: () => Promise<DamagedError[]>,
+): Promise<DamagedError[]> {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof DamagedError) return [error];
+    const words = wordsOf(error);
+    // A retired generation was dropped meanwhile.
+    if (words.includes("UNKNOWN_TABLE")) return [];
+    if (!/checksum|corrupt|CANNOT_READ|malformed|INCORRECT_DATA/i.test(words)) throw error;
+    return [new DamagedError(object, words)];
+  }
+}
+
+async function hashFaults(
+  checks: FileChecks,
+  { files, faults }: ArchiveScan,
+  options: HashOptions,
+  signal?: AbortSignal,
+): Promise<Finding[]> {
+  const found: Finding[] = [];
+  const known = new Set(faults.map(({ object }) => object));
+  for (const file of files) {
+    if (known.has(file.name)) continue;
+    signal?.throwIfAborted();
+    const fault = await checks.hash(file, options);
+    if (fault === null) continue;
+    const { object, damage } = fault;
+    found.push({ code: "archive_damaged", object, damage, advice: ADVICE.archive_damaged });
+  }
+  return found;
+}
+
+/** One finding per object and damage. */
+function unique(findings: readonly Finding[]): Finding[] {
+  return [...new Map(findings.map((found) => [`${found.object} ${found.damage}`, found])).values()];
+}
