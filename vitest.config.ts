@@ -25,6 +25,8 @@ export default defineConfig({
       "tests/laws/{decode,merged_values,record_splitter}.test.ts",
       "tests/golden/cluster_ddl.test.ts",
     ],
+    // As tests/support/asserting.ts has it: a test that asserts nothing cannot fail.
+    expect: { requireAssertions: true },
     // The warehouse opens one folder per process: each file has a process of its own.
     pool: "forks",
     maxWorkers: 2,

@@ -180,6 +180,7 @@ describe("a metric's page", () => {
       await cell.getByText("5,000").waitFor();
       await world.post(world.views(4_000_000_002, 1));
       await cell.getByText("5,001").waitFor();
+      expect(await cell.count()).toBe(1);
     });
   });
 
@@ -189,6 +190,7 @@ describe("a metric's page", () => {
       await page.getByText("export default definePlugin").waitFor();
       await page.getByText("Batch SQL").click();
       await page.getByText("toStartOfHour(event_time) AS bucket").waitFor();
+      expect(await page.getByText("export default definePlugin").isVisible()).toBe(true);
     });
   });
 });
@@ -289,7 +291,9 @@ describe("the API's page", () => {
         .waitFor();
       await page.locator("summary", { hasText: "POST /api/v1/events" }).click();
       await page.locator("#sendEvents button[type=submit]").click();
-      await page.locator("#sendEvents-answer").getByText('"accepted": 1').waitFor();
+      const sent = page.locator("#sendEvents-answer").getByText('"accepted": 1');
+      await sent.waitFor();
+      expect(await sent.isVisible()).toBe(true);
     });
   });
 });

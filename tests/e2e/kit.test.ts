@@ -242,6 +242,7 @@ describe("a site in development", () => {
     await shows('h1:has-text("added")')();
     await Deno.remove(path);
     await shows('h1:has-text("404")')();
+    expect(await home.page.locator('h1:has-text("404")').count()).toBe(1);
   });
 
   it("leaves no modules behind and no fault on the page", async () => {

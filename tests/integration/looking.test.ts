@@ -246,6 +246,7 @@ describe("SQL by people", () => {
   it("leaves no setting behind for others", async () => {
     await engine.sql.query("SELECT 1");
     await engine.warehouse.command("CREATE OR REPLACE TABLE after_sql (a Int8) ENGINE = Memory");
+    expect(await engine.warehouse.query("SELECT count() AS n FROM after_sql")).toEqual([{ n: 0 }]);
     await engine.warehouse.command("DROP TABLE after_sql");
   });
 });

@@ -6,6 +6,7 @@ import FakeTimers, { type Clock as FakeClock } from "@sinonjs/fake-timers";
 import { ModuleMocker } from "jest-mock";
 import * as node from "node:test";
 import { format } from "node:util";
+import { asserting } from "./asserting.ts";
 
 export { after as afterAll, afterEach, before as beforeAll, beforeEach } from "node:test";
 export { expect } from "expect";
@@ -51,7 +52,7 @@ export const describe: ((name: string, body: Body) => void) & { readonly each: E
 
 type Define = (name: string, body: Body) => void;
 
-const define: Define = (name, body) => void node.it(name, () => body());
+const define: Define = (name, body) => void node.it(name, () => asserting(name, body));
 const skip: Define = (name, body) => void node.it.skip(name, () => body());
 
 /** Defines a test. A skipped one is told as skipped. */

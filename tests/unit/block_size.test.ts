@@ -34,6 +34,8 @@ describe("holdBlockSize()", () => {
     await holdBlockSize(store, "t", "other", 4096);
     await holdBlockSize(store, "u", "log", 8192);
     await holdBlockSize(store, "t", "other", 4096);
+    await expect(holdBlockSize(store, "t", "other", 8192)).rejects.toThrow("4096");
+    await expect(holdBlockSize(store, "u", "log", 4096)).rejects.toThrow("8192");
   });
 
   it("stops where what is stored is no size", async () => {

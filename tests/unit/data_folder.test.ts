@@ -48,7 +48,10 @@ describe("claimDirectory()", () => {
     await (await claimDirectory(dir, { formatVersion: 1 })).release();
     const looking = Array.from({ length: 50 }, () => readOwner(dir));
     const claim = await claimDirectory(dir, { formatVersion: 1 });
-    await Promise.all(looking);
+    for (const owner of await Promise.all(looking)) {
+      expect([undefined, Deno.pid]).toContain(owner?.pid);
+    }
+    expect((await readOwner(dir))?.pid).toBe(Deno.pid);
     await claim.release();
   });
   it("takes over from an owner that was killed", async () => {

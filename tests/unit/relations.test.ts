@@ -69,7 +69,15 @@ describe("relations", () => {
   }
 
   it("can be made again", async () => {
+    const made = () =>
+      warehouse.query(
+        "SELECT name, create_table_query FROM system.tables " +
+          "WHERE database = currentDatabase() AND engine = 'View' ORDER BY name",
+      );
+    const before = await made();
+    expect(before).not.toEqual([]);
     for (const { sql } of relationViews(all[0], logId)) await warehouse.command(sql);
+    expect(await made()).toEqual(before);
   });
 
   describe("that cannot be made", () => {

@@ -164,6 +164,7 @@ describe("simulate()", () => {
     const minutes = events
       .filter((event) => event.event_type === "complete" && event.duration)
       .map(({ duration }) => duration! / 60);
+    expect(minutes.length).toBeGreaterThan(100);
     expect(Math.min(...minutes)).toBeGreaterThan(60);
     expect(Math.max(...minutes)).toBeLessThan(170);
     const gaps = sessionsOf(events).flatMap((session) =>
