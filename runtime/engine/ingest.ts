@@ -24,8 +24,9 @@ const BATCHES_UNDER_WAY = 4;
 const LISTED_FAULTS = 100;
 
 /**
- * How many times its size a body may decompress to. Events come to 5 to 40 times; a body of nothing
- * but repetition comes to 1,000 times in gzip and to any number in zstd.
+ * How many times its size a body may decompress to. Events of which nothing differs but a counter come
+ * to 36 times in gzip and 122 times in zstd, usual ones to 10 and 20; a body of nothing but repetition
+ * to 1,000 times in gzip and to any number in zstd.
  */
 const MAX_RATIO = 200;
 
