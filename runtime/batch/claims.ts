@@ -36,6 +36,7 @@ export class Claims {
   readonly #floors: string;
   /** The last claim seen: listing continues behind it. */
   #last: Claim | null = null;
+  #seenFloor = 0;
 
   constructor(store: ObjectStore, topic: string) {
     this.#store = store;
@@ -63,7 +64,15 @@ export class Claims {
   async floor(): Promise<number> {
     let newest: string | null = null;
     for await (const { name } of this.#store.list(this.#floors)) newest = name;
-    return newest === null ? 0 : Number(newest.slice(this.#floors.length, -".json".length));
+    if (newest !== null) {
+      this.#seenFloor = Number(newest.slice(this.#floors.length, -".json".length));
+    }
+    return this.#seenFloor;
+  }
+
+  /** The floor as of the last look: where all claims were lost, numbers go on from it. */
+  get seenFloor(): number {
+    return this.#seenFloor;
   }
 
   /**

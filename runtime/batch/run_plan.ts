@@ -41,7 +41,7 @@ export async function claimRun(
     if (!full && standings.every((standing) => isDone(standing, cut))) return null;
     const published = standings.map(({ pointer }) => pointer.run);
     const claim: Claim = {
-      run: Math.max(last?.run ?? 0, ...published) + 1,
+      run: Math.max(last?.run ?? 0, claims.seenFloor, ...published) + 1,
       cut,
       bases: Object.fromEntries(
         standings.map(({ plugin, pointer }) => [plugin.tables.batch, pointer.run]),

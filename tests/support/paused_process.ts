@@ -18,8 +18,8 @@ export interface PausedProcess {
 }
 
 /**
- * Pauses a process at its put below `folder` ("runs" or "successors"), lets another one publish 12
- * runs of which 8 are kept, and lets the first go on.
+ * Pauses a process at its put below `folder` ("runs" or "successors"), lets another one publish 6
+ * runs of which 2 are kept, and lets the first go on.
  */
 export async function pauseAt(
   folder: "runs" | "successors",
@@ -29,7 +29,7 @@ export async function pauseAt(
 ): Promise<PausedProcess> {
   const world = await BatchWorld.open(warehouse);
   const users = batchPlugin(usersPlugin, usersSql, variant);
-  const settings = { memoryLimitBytes: 1e9, maxQueryMs: 1000, runsKept: 8 };
+  const settings = { memoryLimitBytes: 1e9, maxQueryMs: 1000, runsKept: 2 };
   let events = 0;
   const append = () => {
     const id = String(events++);
@@ -44,7 +44,7 @@ export async function pauseAt(
   const paused = world.layer([users], { settings, store: gate.store }, create).run();
   await gate.reached;
   const others: BatchRun[] = [];
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 6; i++) {
     await append();
     world.clock.ms += 60_000;
     others.push((await other.run())!);

@@ -116,6 +116,14 @@ SELECT 0, number, '2026-01-01 00:00:00', 1, map('${LOG}', [2]) ${runs} WHERE num
     expect(await paused.claim(claim(21))).toBe(true);
   });
 
+  it("goes on above the floor where the claims themselves were lost", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 4);
+    await new Claims(world.store, "plays.of-movies").raiseFloor(500);
+    await world.append(LOG, 0, [play(1)]);
+    expect((await world.layer([users]).run())!.run).toBe(501);
+  });
+
   it("voids the claim of a process that was paused until its number was removed", async () => {
     const { world, users, paused, others } = await pauseAt("runs", warehouse, createBatchLayer, 2);
     expect(others.map(({ run }) => run)).not.toContain(paused.run);

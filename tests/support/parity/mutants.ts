@@ -114,7 +114,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: "runtime/batch/run_plan.ts",
-        find: `const floor = last?.cut ?? {};`,
+        find:
+          `const floor = standings.map(({ pointer }) => pointer.cut).reduce(furthest, last?.cut ?? {});`,
         replace: `const floor = last === null ? {} : {};`,
       },
       {
