@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, describe, expect, it } from "testing";
+import type { Warehouse } from "../../runtime/ports.ts";
+import { openWarehouse } from "../support/batch_world.ts";
+import { answering, BATCH, GenerationWorld, MERGED } from "../support/generation_world.ts";
+
+const OLD = "v1_00000001";
+const NEW = "v1_00000002";
+
+describe("generations", () => {
+  let warehouse: Warehouse;
+  let world: GenerationWorld;
+  beforeEach(async () => {
+    warehouse = await openWarehouse();
+    world = new GenerationWorld(warehouse);
+  });
+  afterEach(() => warehouse.close());
+
+  /** A process of the old code that has 60 by a run up to 100 and 40 from there on. */
+  const startOld = async (options = {}) => {
+    const old = await world.start(OLD, { start: 0n, frontier: 200n }, options);
+    await world.publish(OLD, 1, 60, 100);
+    await world.flush(OLD, 40, 100, 200);
+    return old;
+  };
+
+  it("of a new metric: the first one answers at once where its rows begin with the log", async () => {
+    const first = await world.start(OLD, { start: 0n, frontier: 0n });
+    expect(first.problems.standing()).toEqual([]);
+    expect(await world.total(MERGED)).toBe(0);
+    await expect(world.total(BATCH)).rejects.toThrow(/waits for the first batch run/);
+  });
+
+  it("of a new metric: relations wait for the run that closes the gap, and then follow", async () => {
+    const first = await world.start(OLD, { start: 100n, frontier: 200n });
+    await world.flush(OLD, 40, 100, 200);
+    const [problem] = first.problems.standing();
+    expect(problem).toMatchObject({ code: "rebuilding", plugin: "visits", blocking: false });
+    for (let look = 0; look < 2; look++) {
+      await expect(world.total(MERGED)).rejects.toThrow(
+        `relation ${MERGED} waits for generation ${OLD} of plugin visits`,
+      );
+      await first.generations.look();
+    }
+    await world.publish(OLD, 1, 60, 100);
+    await first.generations.look();
+    expect(await world.total(MERGED)).toBe(100);
+    expect(first.problems.standing()).toEqual([]);
+  });
+
+  it("the old one answers until the new one has run, has no gap and has come as far", async () => {
+    await startOld();
+    const process = await world.start(NEW, { start: 150n, frontier: 160n });
+    const looked = async () => {
+      await process.generations.look();
+      const { frozenAt, rebuilding } = process.generations.served("visits");
+      const total = await world.total(MERGED);
+      return { generation: answering(process), frozen: frozenAt !== null, rebuilding, total };
+    };
+    const old = { generation: OLD, frozen: true, total: 100 };
+    expect(await looked()).toEqual({ ...old, rebuilding: 0.05 });
+    await world.flush(NEW, 5, 150, 200);
+    process.reach = { start: 150n, frontier: 200n };
+    expect(await looked()).toEqual({ ...old, rebuilding: 0.25 });
+    await world.publish(NEW, 2, 700, 100);
+    expect(await looked()).toEqual({ ...old, rebuilding: 0.75 });
+    await world.publish(NEW, 3, 700, 150);
+    process.reach = { start: 150n, frontier: 199n };
+    expect(await looked()).toEqual({ ...old, rebuilding: 0.99 });
+    expect(process.problems.standing()).toMatchObject([{ code: "rebuilding" }]);
+    process.reach = { start: 150n, frontier: 200n };
+    expect(await looked()).toEqual({
+      ...{ generation: NEW, frozen: false, rebuilding: null, total: 705 },
+    });
+    expect(process.problems.standing()).toEqual([]);
+  });
+
+  it("a log that was truncated does not hold the new one up", async () => {
+    await startOld();
+    world.end = 120n;
+    const process = await world.start(NEW, { start: 0n, frontier: 120n });
+    await world.publish(NEW, 2, 7, 100);
+    await process.generations.look();
+    expect(answering(process)).toBe(NEW);
+  });
+
+  it("of two processes side by side do not take turns; going back is a new claim", async () => {
+    const old = await startOld({ shared: true });
+    const young = await world.start(NEW, { start: 0n, frontier: 200n }, { shared: true });
+    await old.generations.look();
+    expect([answering(old), answering(young)]).toEqual([OLD, OLD]);
+    await world.publish(NEW, 2, 700, 200);
+    await young.generations.look();
+    for (let look = 0; look < 3; look++) {
+      await old.generations.look();
+      await young.generations.look();
+      expect([answering(old), answering(young)]).toEqual([NEW, NEW]);
+      expect(await world.total(MERGED)).toBe(700);
+    }
+    // The old process reads what the young one writes: it stands still for nobody.
+    expect(old.generations.served("visits")).toMatchObject({ frozenAt: null, rebuilding: null });
+    expect(old.problems.standing()).toEqual([]);
+
+    const again = await world.start(OLD, { start: 0n, frontier: 200n }, { shared: true });
+    for (const process of [again, young, old]) await process.generations.look();
+    expect([again, young, old].map(answering)).toEqual([OLD, OLD, OLD]);
+    expect(await world.total(MERGED)).toBe(100);
+  });
+
+  it("makes the relations of a process that died between its row and them", async () => {
+    await startOld();
+    const dying = await world.start(NEW, { start: 0n, frontier: 200n });
+    await world.publish(NEW, 2, 700, 200);
+    await dying.generations.look();
+    expect(answering(dying)).toBe(NEW);
+    await warehouse.command(`CREATE OR REPLACE VIEW ${MERGED} AS SELECT 1 AS n`);
+    await world.start(NEW, { start: 0n, frontier: 200n });
+    expect(await world.total(MERGED)).toBe(700);
+  });
+
+  it("a damaged claim is followed by a new one", async () => {
+    const old = await startOld();
+    world.store.objects.set("visits/generations/visits/0000000002.json", new Uint8Array());
+    await old.generations.look();
+    expect(answering(old)).toBe(OLD);
+    await world.start(OLD, { start: 0n, frontier: 200n });
+    expect([...world.store.objects.keys()].at(-1)).toMatch(/0000000003\.json$/);
+  });
+});
