@@ -108,6 +108,7 @@ export async function speedLayer(
       blockSize: BLOCK_SIZE,
       horizon: HORIZON,
       lateAfterMs: 10_000,
+      futureAfterMs: 3_600_000,
     },
     onProblem: (message, error) => console.error(message, error),
   });

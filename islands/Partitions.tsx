@@ -44,6 +44,7 @@ export default function Partitions(props: { readonly status: Status }) {
                   <th scope="col" class="number">Archived</th>
                   <th scope="col" class="number">Cut</th>
                   <th scope="col" class="number">Late</th>
+                  <th scope="col" class="number">Future</th>
                   <th scope="col" class="number">Repeats</th>
                   <th scope="col" class="number">Dead letters</th>
                   <th scope="col">Newest event (UTC)</th>
@@ -63,6 +64,7 @@ export default function Partitions(props: { readonly status: Status }) {
                     <td class="number">{figure(Number(p.archived))}</td>
                     <td class="number">{figure(Number(p.cut))}</td>
                     <td class="number">{figure(p.late_events)}</td>
+                    <td class="number">{figure(p.future_events)}</td>
                     <td class="number">{figure(p.repeats)}</td>
                     <td class="number">{figure(p.dead_letters)}</td>
                     <td>{instantText(p.watermark)}</td>

@@ -141,6 +141,14 @@ export const settings = {
     summary: "How many offsets back the speed layer knows a repeat, per partition. Changing it " +
       "starts new generations",
   }),
+  futureAfterMs: filled({
+    env: "TWOFOLD_FUTURE_AFTER",
+    flag: "future-after",
+    type: duration({ min: SECOND_MS, max: 365 * DAY_MS }),
+    default: () => HOUR_MS,
+    summary: "How far an event may lie ahead of its append time before it counts as a future " +
+      "event, which the watermark ignores. Changing it starts a new ledger",
+  }),
   flushIntervalMs: filled({
     env: "TWOFOLD_FLUSH_INTERVAL",
     flag: "flush-interval",

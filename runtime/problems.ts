@@ -15,6 +15,7 @@ export type ProblemCode =
   | "drift"
   | "flush_failing"
   | "generations_unknown"
+  | "future_events"
   | "group_membership"
   | "history_purge_failing"
   | "ingest_failing"

@@ -85,9 +85,16 @@ export interface PartitionStatus {
   readonly cut: string;
   /** Records between the speed frontier and the log's end. */
   readonly lag_records: number;
-  /** Greatest event time seen, ISO 8601; null before the first event. */
+  /**
+   * Greatest event time, those of future events left out, moved on by ticks: ISO 8601; null before
+   * the first.
+   */
   readonly watermark: string | null;
   readonly events: number;
+  /** Events that lay further ahead of their append time than `--future-after`; counted as all others. */
+  readonly future_events: number;
+  /** Greatest event time of all, ISO 8601; null before the first event. */
+  readonly last_event: string | null;
   readonly late_events: number;
   readonly repeats: number;
   readonly dead_letters: number;

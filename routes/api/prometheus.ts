@@ -127,12 +127,17 @@ function addPartitions(add: Add, topics: Status["topics"]): void {
     add(`twofold_speed_${name}_total`, "counter", help, samples(of));
   counter("events", "Events read.", (p) => p.events);
   counter("late_events", "Late events, which are counted all the same.", (p) => p.late_events);
+  counter(
+    "future_events",
+    "Events further ahead of their append time than --future-after, which are counted all the same.",
+    (p) => p.future_events,
+  );
   counter("repeats", "Repeats, which are not counted.", (p) => p.repeats);
   counter("dead_letters", "Records that could not be decoded.", (p) => p.dead_letters);
   add(
     "twofold_watermark_timestamp_seconds",
     "gauge",
-    "Greatest event time seen since 1970.",
+    "Greatest event time that does not lie in the future, since 1970.",
     topics.flatMap(({ topic, partitions }) =>
       partitions.map((p) =>
         [

@@ -314,8 +314,14 @@ export const status = named(
         archived: offset("What is archived"),
         cut: offset("What the published runs cover"),
         lag_records: count("Records behind the log's end"),
-        watermark: z.string().nullable().meta({ description: "Greatest event time seen" }),
+        watermark: z.string().nullable().meta({
+          description: "Greatest event time, future events left out, moved on by ticks",
+        }),
         events: count("Events"),
+        future_events: count(
+          "Events further ahead of their append time than --future-after, counted all the same",
+        ),
+        last_event: z.string().nullable().meta({ description: "Greatest event time of all" }),
         late_events: count("Late events, counted all the same"),
         repeats: count("Repeats, not counted"),
         dead_letters: count("Records that could not be decoded"),

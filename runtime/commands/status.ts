@@ -71,12 +71,12 @@ function scrubText({ scrub }: Status): string {
 function partitionTable(partitions: readonly PartitionStatus[]): string {
   const headings = [
     ...["partition", "log end", "speed", "lag", "archived", "cut"],
-    ...["events", "late", "repeats", "dead letters", "watermark"],
+    ...["events", "late", "future", "repeats", "dead letters", "watermark"],
   ];
   const rows = partitions.map((of) => [
     String(of.partition),
     ...[of.log_end, of.speed_frontier, of.lag_records, of.archived, of.cut].map(grouped),
-    ...[of.events, of.late_events, of.repeats, of.dead_letters].map(grouped),
+    ...[of.events, of.late_events, of.future_events, of.repeats, of.dead_letters].map(grouped),
     of.watermark ?? "–",
   ]);
   return table(headings, rows);

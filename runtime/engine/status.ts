@@ -133,8 +133,10 @@ function partitionsOf(
       cut: String(cut[partition]),
       // What is read from a table was true a moment ago, and so may be beyond an earlier end.
       lag_records: Math.max(0, Number(end - seen.position)),
-      watermark: seen.watermarkMs < 0 ? null : new Date(seen.watermarkMs).toISOString(),
+      watermark: isoOf(seen.watermarkMs),
       events: seen.events,
+      future_events: seen.futureEvents,
+      last_event: isoOf(seen.lastEventMs),
       late_events: seen.lateEvents,
       repeats: seen.repeats,
       dead_letters: seen.deadLetters,
@@ -217,6 +219,26 @@ const unreachedProblem = (part: string, error: string): ProblemReport => ({
   blocking: true,
 });
 
+const isoOf = (ms: number) => ms < 0 ? null : new Date(ms).toISOString();
+
+/** Stands until the watermarks have passed the events that lay in the future. */
+function futureEventsOf(
+  topic: string,
+  partitions: readonly PartitionStatus[],
+): ProblemReport | null {
+  const ahead = partitions.filter(({ future_events, last_event, watermark }) =>
+    future_events > 0 && last_event! > (watermark ?? "")
+  );
+  if (ahead.length === 0) return null;
+  const events = ahead.reduce((sum, { future_events }) => sum + future_events, 0);
+  const furthest = ahead.map(({ last_event }) => last_event!).sort().at(-1);
+  const message =
+    `${events} events of ${topic} lay further ahead of their append time than --future-after, ` +
+    `the furthest at ${furthest}. They count like all others; the watermark ignores them. Check ` +
+    "the clocks of the producers";
+  return { code: "future_events", subject: topic, message, topic };
+}
+
 function problemsOf(
   { schema: { topic }, pacemaker, speed, membership }: TopicRuntime,
   partitions: readonly PartitionStatus[],
@@ -229,6 +251,8 @@ function problemsOf(
     const message = `Partition ${partition} of ${topic} stopped: ${error}`;
     reports.push({ code: "partition_stopped", subject, message, blocking: true, topic });
   }
+  const ahead = futureEventsOf(topic, partitions);
+  if (ahead !== null) reports.push(ahead);
   for (const { plugin, error } of plugins) {
     if (error === null) continue;
     const message = `Plugin ${plugin} failed: ${error}`;

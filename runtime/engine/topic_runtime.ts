@@ -109,6 +109,7 @@ async function openOver(
     blockSize,
     horizon,
     lateAfterMs: LATE_AFTER_MS,
+    futureAfterMs: config.futureAfterMs,
   };
   const speed = await openSpeedLayer({
     schema,

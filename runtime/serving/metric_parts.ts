@@ -61,7 +61,7 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
     params[`any_${name}`] = type.kind === "boolean" ? values.map((v) => v === "true") : values;
   });
   if (query.from !== null) params.from = query.from;
-  if (query.to !== null) params.to = query.to;
+  if (query.to !== null && query.to <= LAST_SECOND) params.to = query.to;
   if (run !== null && query.layer !== "speed") {
     params.run = run.run;
     params.full_run = run.fullRun;
@@ -169,10 +169,14 @@ function bucketStart(bucket: TypedBucket, column: string): string {
   }
 }
 
+/** The last second of a ClickHouse DateTime, which wraps beyond it. */
+const LAST_SECOND = 2 ** 32 - 1;
+
+/** A range may end beyond all times: then everything lies before its end. */
 function rangeConditions({ from, to }: TypedQuery, column: string): string[] {
   return [
     ...(from === null ? [] : [`${column} >= toDateTime({from:UInt32}, 'UTC')`]),
-    ...(to === null ? [] : [`${column} < toDateTime({to:UInt32}, 'UTC')`]),
+    ...(to === null || to > LAST_SECOND ? [] : [`${column} < toDateTime({to:UInt32}, 'UTC')`]),
   ];
 }
 

@@ -11,7 +11,13 @@ export interface LedgerFacts {
   readonly decoderVersion: number;
   readonly blockSize: number;
   readonly horizon: number;
+  /** An event is late when it happened more than this before the watermark, in milliseconds. */
   readonly lateAfterMs: number;
+  /**
+   * An event lies in the future when it happened more than this after the log took it, in
+   * milliseconds: the watermark ignores it.
+   */
+  readonly futureAfterMs: number;
 }
 
 /** The ledger's table of one log. */
@@ -22,13 +28,14 @@ export function ledgerTable(facts: LedgerFacts, logId: string): string {
 
 /** Columns of the ledger in the order of its RowBinary rows. */
 export const ledgerColumns =
-  "partition, block, events, repeats, late_events, dead_letters, first_event_ms, last_event_ms, last_append_ms, version";
+  "partition, block, events, repeats, late_events, dead_letters, future_events, first_event_ms, last_event_ms, last_append_ms, watermark_ms, version";
 
 /** Creates the ledger: one row per partition and block, the highest version counts. */
 export function createLedgerTable(table: string): string {
   return `CREATE TABLE IF NOT EXISTS ${table} (
   partition UInt32, block UInt64, events UInt64, repeats UInt64, late_events UInt64,
-  dead_letters UInt64, first_event_ms Int64, last_event_ms Int64, last_append_ms Int64, version UInt64
+  dead_letters UInt64, future_events UInt64, first_event_ms Int64, last_event_ms Int64,
+  last_append_ms Int64, watermark_ms Int64, version UInt64
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block)`;
 }
@@ -43,14 +50,21 @@ interface LedgerBlock {
   repeats: number;
   lateEvents: number;
   deadLetters: number;
+  futureEvents: number;
   firstEventMs: number;
   lastEventMs: number;
   lastAppendMs: number;
+  /** The partition's, as of the block's end. */
+  watermarkMs: number;
 }
 
 /** What a partition's ledger knows in memory, for the status. */
 export interface LedgerTotals {
+  /** Greatest event time that does not lie in the future, moved on by ticks; -1 for none. */
   readonly watermarkMs: number;
+  /** Greatest event time of all, in milliseconds since 1970 UTC; -1 for none. */
+  readonly lastEventMs: number;
+  readonly futureEvents: number;
   readonly events: number;
   readonly lateEvents: number;
   readonly repeats: number;
@@ -69,7 +83,11 @@ export interface LedgerHistory extends LedgerTotals {
  * from when to when. Written as plugins' rows are: the value of a version is always the same.
  *
  * An event is late when it happened more than `lateAfterMs` before the watermark, the greatest event
- * time at a lower offset. Late events count like all others.
+ * time at a lower offset. It lies in the future when it happened more than `futureAfterMs` after the
+ * log took it; then the watermark ignores it, because one wrong clock would make all others late.
+ * Both count like all others. A tick says that time passed without events: it moves the watermark on
+ * by the time between the append of its block's last record before it and its own. So the log alone
+ * decides, also where it holds events of years ago.
  */
 export class LedgerPartition {
   #blocks: LedgerBlock[];
@@ -84,11 +102,11 @@ export class LedgerPartition {
   constructor(
     readonly partition: number,
     readonly log: { readonly id: string; readonly topic: string },
-    readonly lateAfterMs: number,
+    readonly facts: Pick<LedgerFacts, "lateAfterMs" | "futureAfterMs">,
     history: LedgerHistory,
   ) {
     this.#history = history;
-    this.#blocks = [emptyBlock(history.resume.block)];
+    this.#blocks = [emptyBlock(history.resume.block, history.watermarkMs)];
     this.#position = history.resume.block;
     this.#acknowledged = history.resume.frontier;
     this.#watermarkMs = history.watermarkMs;
@@ -121,10 +139,15 @@ export class LedgerPartition {
   totals(): LedgerTotals {
     // Until the open block is read again, its events are known from the table only.
     if (this.#position < this.resume.frontier) return this.#history.written;
-    const of = (key: "events" | "lateEvents" | "repeats" | "deadLetters") =>
+    const of = (key: "events" | "lateEvents" | "repeats" | "deadLetters" | "futureEvents") =>
       this.#history[key] + this.#blocks.reduce((sum, block) => sum + block[key], 0);
     return {
       watermarkMs: this.#watermarkMs,
+      lastEventMs: Math.max(
+        this.#history.lastEventMs,
+        ...this.#blocks.map((block) => block.lastEventMs),
+      ),
+      futureEvents: of("futureEvents"),
       events: of("events"),
       lateEvents: of("lateEvents"),
       repeats: of("repeats"),
@@ -140,10 +163,11 @@ export class LedgerPartition {
     for (const fault of faults) {
       if (fault.row >= segment.firstRow && fault.row < segment.endRow) this.#keep(columns, fault);
     }
+    block.watermarkMs = this.#watermarkMs;
     if (segment.end === null) return;
     this.#position = segment.end;
     block.end = segment.end;
-    this.#blocks.push(emptyBlock(segment.end));
+    this.#blocks.push(emptyBlock(segment.end, this.#watermarkMs));
   }
 
   /** Says that the log was read up to `to`. */
@@ -152,8 +176,14 @@ export class LedgerPartition {
   }
 
   #count(block: LedgerBlock, columns: Columns, row: number): void {
-    if (columns.appendMs[row] > block.lastAppendMs) block.lastAppendMs = columns.appendMs[row];
+    const appendMs = columns.appendMs[row];
+    const passedMs = Math.max(0, appendMs - block.lastAppendMs);
+    const isFirst = block.lastAppendMs === NONE;
+    if (appendMs > block.lastAppendMs) block.lastAppendMs = appendMs;
     const status = columns.status[row];
+    if (status === RowStatus.tick && this.#watermarkMs !== NONE && !isFirst) {
+      this.#watermarkMs += passedMs;
+    }
     if (status === RowStatus.deadLetter) block.deadLetters++;
     if (status !== RowStatus.event) return;
     if (columns.repeat[row] === 1) {
@@ -162,8 +192,9 @@ export class LedgerPartition {
     }
     const eventMs = columns.eventMs[row];
     block.events++;
-    if (eventMs < this.#watermarkMs - this.lateAfterMs) block.lateEvents++;
-    if (eventMs > this.#watermarkMs) this.#watermarkMs = eventMs;
+    if (eventMs < this.#watermarkMs - this.facts.lateAfterMs) block.lateEvents++;
+    if (eventMs > appendMs + this.facts.futureAfterMs) block.futureEvents++;
+    else if (eventMs > this.#watermarkMs) this.#watermarkMs = eventMs;
     if (eventMs > block.lastEventMs) block.lastEventMs = eventMs;
     if (block.firstEventMs === NONE || eventMs < block.firstEventMs) block.firstEventMs = eventMs;
   }
@@ -213,10 +244,10 @@ export class LedgerPartition {
   #encode(writer: RowBinaryWriter, block: LedgerBlock, version: bigint): void {
     writer.u32(this.partition);
     writer.u64(block.start);
-    for (const n of [block.events, block.repeats, block.lateEvents, block.deadLetters]) {
-      writer.i64(n);
-    }
-    for (const ms of [block.firstEventMs, block.lastEventMs, block.lastAppendMs]) {
+    const { events, repeats, lateEvents, deadLetters, futureEvents } = block;
+    for (const n of [events, repeats, lateEvents, deadLetters, futureEvents]) writer.i64(n);
+    const { firstEventMs, lastEventMs, lastAppendMs, watermarkMs } = block;
+    for (const ms of [firstEventMs, lastEventMs, lastAppendMs, watermarkMs]) {
       writer.i64(Math.floor(ms));
     }
     writer.u64(version);
@@ -230,10 +261,12 @@ function plus(history: LedgerHistory, block: LedgerBlock): LedgerHistory {
     lateEvents: history.lateEvents + block.lateEvents,
     repeats: history.repeats + block.repeats,
     deadLetters: history.deadLetters + block.deadLetters,
+    futureEvents: history.futureEvents + block.futureEvents,
+    lastEventMs: Math.max(history.lastEventMs, block.lastEventMs),
   };
 }
 
-function emptyBlock(start: bigint): LedgerBlock {
+function emptyBlock(start: bigint, watermarkMs: number): LedgerBlock {
   return {
     start,
     end: null,
@@ -241,8 +274,10 @@ function emptyBlock(start: bigint): LedgerBlock {
     repeats: 0,
     lateEvents: 0,
     deadLetters: 0,
+    futureEvents: 0,
     firstEventMs: NONE,
     lastEventMs: NONE,
     lastAppendMs: NONE,
+    watermarkMs,
   };
 }

@@ -124,13 +124,16 @@ export async function readLedger(
        SELECT partition, argMax(block, (version, block)) AS open_block, max(version) AS frontier
        FROM ${table} GROUP BY partition)
      SELECT r.partition AS partition, any(r.open_block) AS open_block, any(r.frontier) AS frontier,
-       maxIf(l.last_event_ms, l.block < r.open_block) AS watermark,
+       maxIf(l.watermark_ms, l.block < r.open_block) AS watermark,
+       maxIf(l.last_event_ms, l.block < r.open_block) AS last_event,
+       sumIf(l.future_events, l.block < r.open_block) AS future_events,
        countIf(l.block < r.open_block) AS closed,
        sumIf(l.events, l.block < r.open_block) AS events,
        sumIf(l.repeats, l.block < r.open_block) AS repeats,
        sumIf(l.late_events, l.block < r.open_block) AS late_events,
        sumIf(l.dead_letters, l.block < r.open_block) AS dead_letters,
-       max(l.last_event_ms) AS all_watermark, sum(l.events) AS all_events,
+       max(l.watermark_ms) AS all_watermark, max(l.last_event_ms) AS all_last_event,
+       sum(l.future_events) AS all_future_events, sum(l.events) AS all_events,
        sum(l.repeats) AS all_repeats, sum(l.late_events) AS all_late_events,
        sum(l.dead_letters) AS all_dead_letters
      FROM (SELECT * FROM ${table} FINAL) AS l JOIN resume AS r ON l.partition = r.partition
@@ -147,12 +150,16 @@ export async function readLedger(
         frontier: row ? BigInt(row.frontier) : start,
       },
       watermarkMs: row && row.closed > 0 ? row.watermark : -1,
+      lastEventMs: row && row.closed > 0 ? row.last_event : -1,
+      futureEvents: row?.future_events ?? 0,
       events: row?.events ?? 0,
       repeats: row?.repeats ?? 0,
       lateEvents: row?.late_events ?? 0,
       deadLetters: row?.dead_letters ?? 0,
       written: {
         watermarkMs: row?.all_watermark ?? -1,
+        lastEventMs: row?.all_last_event ?? -1,
+        futureEvents: row?.all_future_events ?? 0,
         events: row?.all_events ?? 0,
         repeats: row?.all_repeats ?? 0,
         lateEvents: row?.all_late_events ?? 0,

@@ -35,7 +35,7 @@ export interface SpeedLayerOptions {
   readonly openPicker?: OpenPicker;
   /** Bytes of closed blocks that are kept in memory for readers. Default: none. */
   readonly recentBytes?: number;
-  /** The ledger's generation; `lateAfterMs` says from when on an event is late. */
+  /** The ledger's generation; it says which events are late and which lie in the future. */
   readonly ledger: LedgerFacts;
   /** Which partitions fall to this process. Default: all. */
   readonly membership?: Membership;
@@ -54,6 +54,8 @@ const TOLD_MS = 5000;
 /** What the ledger tells of a partition that nobody has counted. */
 const NOTHING: LedgerTotals = {
   watermarkMs: -1,
+  lastEventMs: -1,
+  futureEvents: 0,
   events: 0,
   lateEvents: 0,
   repeats: 0,
@@ -304,7 +306,7 @@ export class LogSpeedLayer implements SpeedLayer {
     for (const [i, partition] of partitions.entries()) {
       const points = resume.map((of) => of[i]);
       points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));
-      const ledger = new LedgerPartition(partition, log, facts.lateAfterMs, histories[partition]);
+      const ledger = new LedgerPartition(partition, log, facts, histories[partition]);
       const run = new PartitionRun(
         partition,
         ledger,

@@ -117,6 +117,7 @@ export const someStatus: Status = {
       own: true,
       ...{ partition: 0, log_start: "0", log_end: "310", speed_frontier: "300" },
       ...{ archived: "256", cut: "256", lag_records: 10, events: 300, late_events: 2 },
+      ...{ future_events: 0, last_event: "2024-01-01T00:00:00.000Z" },
       ...{ watermark: "2024-01-01T00:00:00.000Z", repeats: 1, dead_letters: 0, error: null },
     }],
   }],

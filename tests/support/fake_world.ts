@@ -98,6 +98,8 @@ export const fakeStatus: Status = {
       watermark: "2026-01-01T00:00:00.000Z",
       events: 1234000,
       late_events: 12,
+      future_events: 0,
+      last_event: "2026-01-01T00:00:00.000Z",
       repeats: 3,
       dead_letters: 1,
       own: true,

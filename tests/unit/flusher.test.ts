@@ -15,7 +15,10 @@ import { MemoryLog } from "../support/memory_log.ts";
 
 const INTERVAL_MS = 500;
 const START_MS = Date.UTC(2024, 2, 1);
-const NOTHING = { watermarkMs: -1, events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 };
+const NOTHING = {
+  ...{ watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
+  ...{ events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 },
+};
 const resume = { block: 0n, frontier: 0n };
 const plugins = [popularMovies, userStats];
 
@@ -33,7 +36,13 @@ function setUp({ withLedger = false } = {}) {
   const clock = new ManualClock(START_MS);
   const log = new MemoryLog({ topic: movieViewing.topic, partitions: 2 });
   const facts = {
-    ...{ topic: log.topic, schemaVersion: 1, decoderVersion: 1, lateAfterMs: 10_000 },
+    ...{
+      topic: log.topic,
+      schemaVersion: 1,
+      decoderVersion: 1,
+      lateAfterMs: 10_000,
+      futureAfterMs: 3_600_000,
+    },
     ...{ blockSize: 4096, horizon: 4096 },
   };
   const history = { ...NOTHING, resume, written: NOTHING };
@@ -43,9 +52,7 @@ function setUp({ withLedger = false } = {}) {
       ...{ blockSize: facts.blockSize, horizon: facts.horizon, start: 0n },
       plugins: (columns) =>
         plugins.map((each) => new PluginPartition(each, partition, resume, columns)),
-      ledger: withLedger
-        ? new LedgerPartition(partition, log, facts.lateAfterMs, history)
-        : undefined,
+      ledger: withLedger ? new LedgerPartition(partition, log, facts, history) : undefined,
       onPluginFault: (_plugin, error) => {
         throw error;
       },

@@ -188,3 +188,29 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
     }
   });
 });
+
+describe("a time series with one event of 2105", () => {
+  beforeAll(async () => {
+    await world.events([{ partition: 0, offset: 700, at: "2105-06-01 00:00:00", user_id: 7 }]);
+    await world.flush(served.user_stats, 0, 512, 701);
+    world.speed.move(701, 1000, 900);
+  });
+
+  it("loses nothing, also where its last bucket ends after all times that the engine knows", async () => {
+    // Another event lies at the same offset.
+    const events = 700 + 1000 + 900 + 2;
+    const to = "2105-12-31";
+    for (const layer of ["merged", "speed"]) {
+      for (const max_points of ["1", "20", "24", "100", "200", "500"]) {
+        const answer = await series("user_stats", { layer, max_points, measure: "total_events" });
+        const sum = sumOf(answer.series[0].values);
+        expect([layer, max_points, sum]).toEqual([layer, max_points, events]);
+      }
+      const whole = await series("user_stats", { layer, to, measure: "total_events" });
+      expect(sumOf(whole.series[0].values)).toBe(events);
+    }
+  });
+});
+
+const sumOf = (values: readonly (number | null)[]) =>
+  values.reduce<number>((all, value) => all + (value ?? 0), 0);

@@ -43,6 +43,7 @@ const ledgerFacts = (log: MemoryLog) => ({
   blockSize: BLOCK_SIZE,
   horizon: HORIZON,
   lateAfterMs: 10_000,
+  futureAfterMs: 3_600_000,
 });
 
 describe("the speed layer", () => {

@@ -45,7 +45,13 @@ describe("a speed layer that is told to stop", () => {
       ...{ warehouse, flushIntervalMs, onProblem: () => {} },
       plugins: [tablesOf(plugin, log.id)],
       ledger: {
-        ...{ topic: log.topic, schemaVersion: 1, decoderVersion: 1, lateAfterMs: 10_000 },
+        ...{
+          topic: log.topic,
+          schemaVersion: 1,
+          decoderVersion: 1,
+          lateAfterMs: 10_000,
+          futureAfterMs: 3_600_000,
+        },
         ...facts,
       },
     });

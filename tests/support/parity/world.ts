@@ -17,6 +17,7 @@ import { answered, type Counted, difference, expected } from "./model.ts";
 export const BLOCK_SIZE = 16;
 export const HORIZON = 16;
 const LATE_AFTER_MS = 10_000;
+const FUTURE_AFTER_MS = 3_600_000;
 
 /** A speed process: pipelines over all partitions, and a warehouse that holds its inserts. */
 interface Process {
@@ -403,7 +404,7 @@ export class World {
         plugins: (columns) => [
           new engine.PluginPartition(plugin, partition, point, columns, memory),
         ],
-        ledger: new engine.LedgerPartition(partition, this.log, LATE_AFTER_MS, history),
+        ledger: new engine.LedgerPartition(partition, this.log, this.#ledgerFacts(), history),
         onPluginFault: (_plugin, error) => {
           throw error;
         },
@@ -447,6 +448,7 @@ export class World {
       blockSize: BLOCK_SIZE,
       horizon: HORIZON,
       lateAfterMs: LATE_AFTER_MS,
+      futureAfterMs: FUTURE_AFTER_MS,
     };
   }
 
