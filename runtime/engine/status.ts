@@ -232,10 +232,11 @@ function futureEventsOf(
   if (ahead.length === 0) return null;
   const events = ahead.reduce((sum, { future_events }) => sum + future_events, 0);
   const furthest = ahead.map(({ last_event }) => last_event!).sort().at(-1);
+  const what = events === 1 ? "1 event" : `${events} events`;
   const message =
-    `${events} events of ${topic} lay further ahead of their append time than --future-after, ` +
-    `the furthest at ${furthest}. They count like all others; the watermark ignores them. Check ` +
-    "the clocks of the producers";
+    `${what} of ${topic} lay further ahead of the append time than --future-after, up to ` +
+    `${furthest}. Such events count like all others, and the watermark ignores them. Check the ` +
+    "clocks of the producers";
   return { code: "future_events", subject: topic, message, topic };
 }
 
