@@ -86,7 +86,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         figures={[
           { name: "Cut", value: figure(f.cut) },
           { name: "Finished", value: instantText(lastRun) },
-          { name: "Drift", value: exactFigure(f.drift) },
+          { name: "Drift", value: f.drift === null ? "not compared" : exactFigure(f.drift) },
         ]}
       />
       <Part

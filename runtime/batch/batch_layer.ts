@@ -8,7 +8,7 @@ import { createBatchTable } from "../tables.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
 import { type SpeedFacts, speedReaches } from "./drift.ts";
-import { forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
+import { answeringTables, forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
 import { PluginRunner } from "./plugin_run.ts";
 import { Publisher } from "./published_run.ts";
 import { HistoryPurge } from "./purge_history.ts";
@@ -69,8 +69,6 @@ class TopicBatchLayer implements LocalBatchLayer {
   /** Settles when the runs that were asked for so far have ended. */
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
-  /** Whether the drift of retired generations was looked for. */
-  #forgotten = false;
   #ended = 0;
 
   constructor(options: BatchLayerOptions) {
@@ -129,7 +127,8 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   async drift(): Promise<PluginDrift[]> {
     const { warehouse, schema, plugins, problems } = this.#options;
-    const known = await readPluginDrift(warehouse, schema.topic, plugins.map((p) => p.tables));
+    const tables = await answeringTables(warehouse, plugins.map((plugin) => plugin.tables));
+    const known = await readPluginDrift(warehouse, schema.topic, tables);
     if (problems !== undefined) { for (const each of known) reportDrift(problems, each); }
     return known;
   }
@@ -193,8 +192,7 @@ class TopicBatchLayer implements LocalBatchLayer {
   /** Days wait until the speed layer has written what the published run covers. */
   async #withWaiting(standings: readonly Standing[]): Promise<Standing[]> {
     const { warehouse, schema, plugins } = this.#options;
-    if (!this.#forgotten) await forgetRetired(warehouse, schema.topic);
-    this.#forgotten = true;
+    await forgetRetired(warehouse, schema.topic);
     const speed = this.#speed();
     if (speed === null) return [...standings];
     const waiting = await waitingDays(warehouse, schema.topic, plugins.map((p) => p.tables));
@@ -244,8 +242,8 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
   problems.set({
     ...{ code: "drift", subject, plugin },
     message:
-      `the speed and the batch layer differ by ${drift} on ${days}; see \`twofold drift\`. ` +
-      "Correct the batch SQL or the declaration, or run `twofold batch --full`; " +
+      `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
+      "`twofold drift`. Correct the batch SQL or the declaration, or run `twofold batch --full`; " +
       "accept a known difference with `twofold drift accept`",
   });
 }

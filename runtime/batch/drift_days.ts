@@ -10,7 +10,7 @@
 import type { Clock } from "../clock.ts";
 import { type NotCompared, notComparedWords, type PluginDrift } from "../drift.ts";
 import type { QueryParams, Warehouse } from "../ports.ts";
-import type { PluginTables } from "../tables.ts";
+import { type PluginTables, tablesOf } from "../tables.ts";
 import { type RunContext, statement } from "./run_context.ts";
 
 /** The ClickHouse type of the cells that are kept of a day. */
@@ -123,6 +123,26 @@ GROUP BY plugin, generation`,
   }));
 }
 
+/**
+ * The tables whose drift concerns readers: of each plugin those of the generation that answers, which
+ * while another one is being built is not the loaded one.
+ */
+export async function answeringTables(
+  warehouse: Warehouse,
+  plugins: readonly PluginTables[],
+): Promise<PluginTables[]> {
+  const rows = await warehouse.query<{ plugin: string; live: string }>(
+    `SELECT plugin, argMax(generation, (claim, seen)) AS live FROM live_generations
+GROUP BY plugin HAVING live != ''`,
+  );
+  const live = new Map(rows.map((row) => [row.plugin, row.live]));
+  return plugins.map((tables) => {
+    const { plugin, generation } = tables;
+    const answering = live.get(plugin.name) ?? generation;
+    return answering === generation ? tables : tablesOf(plugin, answering);
+  });
+}
+
 interface SummaryRow {
   readonly plugin: string;
   readonly generation: string;
@@ -136,7 +156,11 @@ interface SummaryRow {
   readonly begun: string;
 }
 
-/** How the layers of plugins compare, over all their days. */
+/**
+ * How the layers of plugins compare, over all their days.
+ *
+ * @param plugins of {@link answeringTables}.
+ */
 export async function readPluginDrift(
   warehouse: Warehouse,
   topic: string,
@@ -187,7 +211,7 @@ const nothingKnown = {
   },
 } as const;
 
-/** Forgets the days of generations whose batch table is gone. Called once per process. */
+/** Forgets the days of generations whose batch table is gone. Called before each run. */
 export async function forgetRetired(warehouse: Warehouse, topic: string): Promise<void> {
   const retired =
     `topic = {topic:String} AND concat('state_batch_', plugin, '_', generation) NOT IN (

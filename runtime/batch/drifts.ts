@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { DriftAcceptance, DriftDay, DriftQuery, Drifts, NotComparedReason } from "../drift.ts";
 import { NotFoundError, UserError } from "../errors.ts";
+import { answeringTables } from "./drift_days.ts";
 import { decodeCursor, encodeCursor, isText, placesOf } from "../page_cursor.ts";
 import type { Warehouse } from "../ports.ts";
 import type { PluginTables } from "../tables.ts";
@@ -11,10 +12,10 @@ import { pageLimit } from "../whole_number.ts";
 export interface DriftsOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
-  /** The generations whose days are shown. */
+  /** The plugins that are loaded. */
   readonly plugins: readonly PluginTables[];
   /** Called after an acceptance, to look at a plugin's drift again. */
-  readonly onAccepted: (plugin: PluginTables) => Promise<unknown>;
+  readonly onAccepted: (plugin: string) => Promise<unknown>;
 }
 
 const listing = "Cannot list drift";
@@ -40,9 +41,10 @@ interface Row extends Omit<DriftDay, "metric" | "reason" | "cells" | "accepted" 
 /** Looks into the table `drift_days`. */
 export function createDrifts(options: DriftsOptions): Drifts {
   const { warehouse, clock, plugins, onAccepted } = options;
-  const pluginOf = (metric: string, action: string) => {
-    const found = plugins.find(({ plugin }) => plugin.name === metric);
-    if (found !== undefined) return found;
+  /** The tables that answer for one metric, or for all. */
+  const answering = async (metric: string | undefined, action: string) => {
+    const wanted = plugins.filter(({ plugin }) => metric === undefined || plugin.name === metric);
+    if (metric === undefined || wanted.length > 0) return await answeringTables(warehouse, wanted);
     throw new NotFoundError(
       `${action}: there is no metric ${JSON.stringify(metric.slice(0, 80))}`,
       { field: "metric" },
@@ -51,7 +53,7 @@ export function createDrifts(options: DriftsOptions): Drifts {
   return {
     async list(query, signal) {
       const limit = pageLimit(query.limit, { action: listing, most: 1000, otherwise: 100 });
-      const shown = query.metric === undefined ? plugins : [pluginOf(query.metric, listing)];
+      const shown = await answering(query.metric, listing);
       const [afterPlugin, afterDay] = query.after === undefined
         ? ["", "1970-01-01"]
         : decodeCursor(query.after, questionOf(query), "after", isPosition) as string[];
@@ -71,13 +73,15 @@ ORDER BY plugin, day LIMIT ${limit + 1}`,
           signal,
         },
       );
-      const items = rows.slice(0, limit).map((row) => dayOf(row, pluginOf(row.plugin, listing)));
+      const items = rows.slice(0, limit).map((row) =>
+        dayOf(row, shown.find(({ plugin }) => plugin.name === row.plugin)!)
+      );
       const last = rows.length > limit ? items[limit - 1] : null;
       const next = last && encodeCursor(questionOf(query), [last.metric, last.day]);
       return { items, next };
     },
     async accept(acceptance) {
-      const tables = pluginOf(acceptance.metric, accepting);
+      const [tables] = await answering(acceptance.metric, accepting);
       checkAcceptance(acceptance);
       const days = await driftingDays(warehouse, tables, acceptance.day);
       await warehouse.command(
@@ -98,7 +102,7 @@ WHERE topic = {topic:String} AND plugin = {plugin:String} AND generation = {gene
           settings: { async_insert: 0, insert_deduplicate: 0, session_timezone: "UTC" },
         },
       );
-      await onAccepted(tables);
+      await onAccepted(acceptance.metric);
       return days;
     },
   };
@@ -168,7 +172,7 @@ function dayOf(row: Row, { plugin }: PluginTables): DriftDay {
     run: Number(row.run),
     cells: row.cells.map(({ bucket, key, measures }) => ({
       bucket,
-      key: Object.fromEntries(plugin.keyColumns.map(({ name }, i) => [name, key[i]])),
+      key: Object.fromEntries(plugin.keyColumns.map(({ name }, i) => [name, key[i] ?? ""])),
       measures,
     })),
     accepted: accepted === null ? null : { at: accepted, by: accepted_by, reason: accepted_reason },

@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import { openTarget } from "./open_target.ts";
 import type { RunReport } from "./target.ts";
 import { table } from "./table.ts";
-import { exact, grouped, paint } from "./text.ts";
+import { driftText, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Runs the batch layer once and shows what each plugin's part came to; returns the exit code. */
@@ -33,7 +33,7 @@ function runText(run: RunReport | null, world: World): string {
     grouped(plugin.days),
     grouped(plugin.rows),
     plugin.seconds.toFixed(2),
-    exact(plugin.drift),
+    driftText(plugin.drift, plugin.notCompared),
     grouped(plugin.unseenRepeats),
   ]);
   const errors = run.plugins.filter(({ error }) => error !== "")

@@ -3,7 +3,7 @@ import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
 import { settingSources } from "../setting_sources.ts";
 import { openTarget } from "./open_target.ts";
 import { table } from "./table.ts";
-import { exact, grouped, paint } from "./text.ts";
+import { driftText, grouped, paint } from "./text.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** Shows the status; returns the exit code: 1 when it is not ready. */
@@ -83,12 +83,12 @@ function partitionTable(partitions: readonly PartitionStatus[]): string {
 }
 
 function pluginTable(plugins: readonly PluginStatus[]): string {
-  const rows = plugins.map(({ plugin, state, run, speed_rows, drift }) => [
+  const rows = plugins.map(({ plugin, state, run, speed_rows, drift, not_compared }) => [
     plugin,
     state,
     run === null ? "–" : grouped(run),
     grouped(speed_rows),
-    exact(drift),
+    driftText(drift, not_compared),
   ]);
   return table(["plugin", "state", "run", "speed rows", "drift"], rows);
 }

@@ -1,4 +1,5 @@
 /** How commands write numbers, tables and colours. */
+import type { NotCompared } from "../services.ts";
 import type { Terminal } from "./world.ts";
 
 const COLOURS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
@@ -18,6 +19,11 @@ export function grouped(value: number | bigint | string): string {
 export function exact(value: number | null): string {
   if (value === null) return "–";
   return Number.isInteger(value) ? grouped(value) : String(value);
+}
+
+/** A drift, or why there is none. */
+export function driftText(drift: number | null, unknown: NotCompared | null): string {
+  return drift === null && unknown !== null ? unknown.reason.replaceAll("_", " ") : exact(drift);
 }
 
 /** How long something takes: `0.4 s`, `12 s`, `3:05`, `2:03:05`. */

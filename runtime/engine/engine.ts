@@ -226,7 +226,8 @@ function assemble(parts: Parts): Engine {
       clock,
       plugins: topics.flatMap((topic) => topic.plugins),
       onAccepted: async (accepted) =>
-        await topics.find(({ plugins }) => plugins.includes(accepted))?.batch.drift(),
+        await topics.find(({ plugins }) => plugins.some(({ plugin }) => plugin.name === accepted))
+          ?.batch.drift(),
     }),
     catalogs,
     sql,

@@ -352,6 +352,26 @@ describe("the days that drift", () => {
     await expect(drifts.accept(by)).rejects.toThrow("no event day of users drifts");
   });
 
+  it("are those of the generation that answers, while another one is built", async () => {
+    const { users, world, drifts, problems } = await open();
+    await warehouse.command(`INSERT INTO live_generations (plugin, claim, generation)
+VALUES ('users', 1, '${users.tables.generation}')`);
+    try {
+      const next = plugin();
+      const layer = world.layer([next], { problems });
+      await world.run(layer, [next]);
+      expect((await layer.drift())[0]).toMatchObject({ drift: 3, drifting_days: 2 });
+      expect(problems.standing().length).toBe(1);
+      expect((await drifts.list({})).items.length).toBe(2);
+      await warehouse.command(`INSERT INTO live_generations (plugin, claim, generation)
+VALUES ('users', 2, '${next.tables.generation}')`);
+      expect((await layer.drift())[0]).toMatchObject({ drift: 0, drifting_days: 0 });
+      expect(problems.standing()).toEqual([]);
+    } finally {
+      await warehouse.command("TRUNCATE TABLE live_generations");
+    }
+  });
+
   it("are forgotten with their generation", async () => {
     const { users, world, drifts } = await open();
     await warehouse.command(`DROP TABLE ${users.tables.batch} SYNC`);

@@ -93,6 +93,13 @@ describe("drift", () => {
     }
   });
 
+  it("that is not known says why in `twofold status`", async () => {
+    const world = fakeWorld();
+    Object.assign(world.engine, drifting(behind));
+    await runCommandLine(["status"], world);
+    expect(world.out.text()).toMatch(/popular_movies .* speed behind\n/);
+  });
+
   it("is listed and accepted by the command line", async () => {
     const run = async (...args: string[]) => {
       const world = fakeWorld();
