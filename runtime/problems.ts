@@ -77,6 +77,10 @@ export class Problems {
   readonly #standing = new Map<string, Problem>();
   /** Identities by the source that observed them, see {@link observe}. */
   readonly #observed = new Map<string, ReadonlySet<string>>();
+  /** By identity, when a problem began that stood before the process was started again. */
+  readonly #earlier = new Map<string, string>();
+  #others: readonly Problem[] = [];
+  #changes = 0;
   readonly #clock: Clock;
   readonly #onChange: (problem: Problem, stands: boolean) => void;
 
@@ -93,10 +97,13 @@ export class Problems {
   set(report: ProblemReport): void {
     const id = idOf(report.code, report.subject);
     const before = this.#standing.get(id);
-    const since = before?.since ?? new Date(this.#clock.now()).toISOString();
+    const since = before?.since ?? this.#earlier.get(id) ??
+      new Date(this.#clock.now()).toISOString();
     const problem: Problem = { blocking: false, ...report, since };
     this.#standing.set(id, problem);
-    if (before?.message !== problem.message) this.#onChange(problem, true);
+    if (before?.message === problem.message) return;
+    this.#changes++;
+    this.#onChange(problem, true);
   }
 
   /** Clears a problem whose cause is gone. Does nothing when it does not stand. */
@@ -115,22 +122,49 @@ export class Problems {
     for (const report of reports) this.set(report);
   }
 
-  /** All problems, in the order in which they were first seen. */
+  /** The problems of this process, in the order in which they were first seen. */
   standing(): Problem[] {
     return [...this.#standing.values()];
   }
 
-  /** The problems that answers of a metric carry: its own, and those of its topic. */
+  /**
+   * The problems that answers of a metric carry: its own, and those of its topic, of this process
+   * and of others.
+   */
   concerning(plugin: string, topic: string): Problem[] {
-    return this.standing().filter((problem) =>
+    const others = this.#others.filter(({ code, subject }) =>
+      !this.#standing.has(idOf(code, subject))
+    );
+    return [...this.standing(), ...others].filter((problem) =>
       problem.plugin === undefined ? problem.topic === topic : problem.plugin === plugin
     );
+  }
+
+  /** Moves whenever a problem of this process begins, ends or changes its message. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Notes the problems of other processes over the same tables. */
+  seeOthers(problems: readonly Problem[]): void {
+    const byId = new Map(problems.map((problem) => [idOf(problem.code, problem.subject), problem]));
+    this.#others = [...byId.values()];
+  }
+
+  /**
+   * Notes the problems that stood before the process was started again: one that is set anew began
+   * then.
+   */
+  remember(problems: readonly Problem[]): void {
+    for (const { code, subject, since } of problems) this.#earlier.set(idOf(code, subject), since);
   }
 
   #remove(id: string): void {
     const problem = this.#standing.get(id);
     if (problem === undefined) return;
     this.#standing.delete(id);
+    this.#earlier.delete(id);
+    this.#changes++;
     this.#onChange(problem, false);
   }
 }

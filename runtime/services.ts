@@ -406,6 +406,8 @@ export interface UnreachedPart {
  */
 export interface Status {
   readonly version: string;
+  /** Names the process in the relation `twofold_problems`; the same after a restart. */
+  readonly process: string;
   /** ISO 8601. */
   readonly started: string;
   /** What this process does. */

@@ -286,6 +286,7 @@ export const status = named(
   "Status",
   z.object({
     version: z.string(),
+    process: text("Names the process in the relation twofold_problems", "3f9a1c2b"),
     started: instant("Start of the process"),
     roles: z.array(z.string()).meta({ description: "What this process does" }),
     ready: z.boolean(),

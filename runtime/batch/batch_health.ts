@@ -1,5 +1,5 @@
 import { TwofoldError, wordsOf } from "../errors.ts";
-import type { ProblemSink } from "../problems.ts";
+import type { Problem, ProblemSink } from "../problems.ts";
 import type { PluginRun } from "../services.ts";
 
 /**
@@ -31,6 +31,14 @@ export class BatchHealth {
       message: `Cannot run the batch layer of ${this.#topic}: ${sentence(error)} ${outlook(error)}`,
       topic: this.#topic,
     });
+  }
+
+  /** Sets a problem of the batch layer that stood before the process was started again. */
+  recall(problem: Problem): void {
+    if (problem.code === "batch_failing") this.#seenSinceFailure = new Map();
+    else if (problem.code !== "batch_plugin_failing") return;
+    if (problem.plugin !== undefined) this.#failedParts.set(problem.plugin, null);
+    this.#problems.set(problem);
   }
 
   /** A run got through everything that its plugins share. */

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { wordsOf } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
+import type { Problem, ProblemSink } from "../problems.ts";
 import type { BatchLayer, BatchRun, PluginDrift } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
 import { BatchHealth } from "./batch_health.ts";
@@ -49,6 +49,11 @@ export interface LocalBatchLayer extends BatchLayer {
    * before that run works again.
    */
   published(plugin: string, run: number): void;
+  /**
+   * Sets again what had failed before the process was started again, as far as it concerns this topic
+   * and its plugins: a restart mends nothing.
+   */
+  recall(problems: readonly Problem[]): void;
 }
 
 /**
@@ -119,6 +124,16 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   published(plugin: string, run: number): void {
     this.#health.seen(plugin, run);
+  }
+
+  recall(problems: readonly Problem[]): void {
+    const { schema: { topic }, plugins } = this.#options;
+    for (const problem of problems) {
+      const ours = problem.plugin === undefined
+        ? problem.topic === topic
+        : plugins.some(({ tables }) => tables.plugin.name === problem.plugin);
+      if (ours) this.#health.recall(problem);
+    }
   }
 
   async history(limit: number): Promise<BatchRun[]> {

@@ -21,6 +21,8 @@ export interface OwnerInfo {
 export interface DirectoryClaim {
   /** The format that the data had when the folder was claimed; null for a new folder. */
   readonly foundFormatVersion: number | null;
+  /** Names the owner of the folder in tables that several processes write: eight hex digits, kept. */
+  readonly process: string;
   /** Tells more of the owner: where it listens. */
   update(info: { readonly url: string | null }): Promise<void>;
   /** Lets another process have the folder; a second call does nothing. */
@@ -73,9 +75,11 @@ export async function claimDirectory(
     }
     const info = { pid: Deno.pid, url: null, started: new Date().toISOString(), formatVersion };
     await writeInfo(dir, info);
+    const process = await processOf(dir);
     let held = true;
     return {
       foundFormatVersion: found,
+      process,
       update: ({ url }) => writeInfo(dir, { ...info, url }),
       release: () => {
         if (held) lock.close();
@@ -107,6 +111,16 @@ export async function readOwner(dir: string): Promise<OwnerInfo | null> {
   } finally {
     lock.close();
   }
+}
+
+/** The same for as long as the folder is there, whatever its owner is called. */
+async function processOf(dir: string): Promise<string> {
+  const file = join(dir, "process_id");
+  const known = await Deno.readTextFile(file).catch(() => "");
+  if (/^[0-9a-f]{8}\n$/.test(known)) return known.trim();
+  const made = crypto.randomUUID().slice(0, 8);
+  await Deno.writeTextFile(file, `${made}\n`);
+  return made;
 }
 
 async function takeLock(lock: Deno.FsFile): Promise<boolean> {

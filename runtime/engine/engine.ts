@@ -26,10 +26,12 @@ import { SharedCalls, type Sharing } from "../shared_calls.ts";
 import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
 import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
+import { ProblemTable } from "./problem_table.ts";
 import { createRecords } from "./records.ts";
 import { Retirement } from "./retirement.ts";
 import { withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
+import { watch } from "./watch.ts";
 import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
 import { createVerification, type Scrubber } from "./verification.ts";
 
@@ -127,10 +129,18 @@ async function openOver(
   const generations = new Generations({ topics, warehouse, store, clock, published, problems });
   await generations.open();
   const retirement = new Retirement({
-    ...{ topics, warehouse, store, clock, onProblem },
+    ...{ topics, refused, warehouse, store, clock, onProblem },
     keepMs: config.retiredRetentionMs,
   });
   await retirement.look();
+  const problemTable = new ProblemTable({
+    ...{ warehouse, clock, problems, process: claim.process },
+    alone: config.clickhouseUrl === null,
+    onRemoved: (message) => onProblem(message, undefined),
+  });
+  const earlier = await problemTable.earlier();
+  problems.remember(earlier);
+  for (const { batch } of topics) batch.recall(earlier);
   const catalogs = await openCatalogs({
     ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
     problems,
@@ -151,6 +161,7 @@ async function openOver(
     generations,
     retirement,
     verification,
+    problemTable,
     threads: [encoder, isolates],
   });
 }
@@ -177,6 +188,7 @@ interface Parts extends Adapters {
   readonly claim: DirectoryClaim;
   readonly threads: readonly { close(): void }[];
   readonly problems: Problems;
+  readonly problemTable: ProblemTable;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
   readonly loaded: readonly LoadedPlugin[];
@@ -278,6 +290,7 @@ function assemble(parts: Parts): Engine {
         generations.run(stop.signal),
         parts.retirement.run(stop.signal),
         parts.verification.run(stop.signal),
+        watch({ ...parts, status: services.status }, stop.signal),
       ];
     },
     listening: (url) => claim.update({ url }),
@@ -286,6 +299,8 @@ function assemble(parts: Parts): Engine {
       stop.abort(new ExternalError("Cannot go on: the process stops"));
       await closeAll([
         ...running.map((run) => () => run),
+        // One that was not started has not looked at what it would have to report.
+        () => running.length > 0 ? parts.problemTable.sync().catch(() => {}) : undefined,
         // A run that somebody asked for has ended when an empty one behind it has.
         ...topics.map(({ batch }) => () => batch.run({ signal: stop.signal }).catch(() => {})),
         ...topics.map((topic) => () => topic.close()),

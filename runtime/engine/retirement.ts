@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import type { ObjectStore, Warehouse } from "../ports.ts";
 import { refusingView } from "../serving/relations.ts";
+import type { RefusedPlugin } from "./check_plugins.ts";
 import { newestClaim } from "./generation_claims.ts";
 import { SEEN_MS } from "./generations.ts";
 import { forgetLiveRow, type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
@@ -16,6 +17,8 @@ import type { TopicRuntime } from "./topic_runtime.ts";
 /** What {@link Retirement} needs. */
 export interface RetirementOptions {
   readonly topics: readonly TopicRuntime[];
+  /** Plugins that do not run until their SQL is mended: their tables stay. */
+  readonly refused: readonly RefusedPlugin[];
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -26,8 +29,9 @@ export interface RetirementOptions {
 
 const LOOK_MS = 60_000;
 
-/** What a removed plugin's relations say. */
+/** What the relations of a removed plugin, and of a refused one, say. */
 const WAS_REMOVED = "was removed";
+const DOES_NOT_RUN = "does not run";
 
 /** Retires what no metric of this process answers from. */
 export class Retirement {
@@ -66,7 +70,7 @@ export class Retirement {
   }
 
   async #retire(keepMs: number): Promise<string[]> {
-    const { warehouse, clock } = this.#options;
+    const { warehouse, clock, refused } = this.#options;
     const rows = await readLiveRows(warehouse);
     const { tables, views } = await readStateTables(warehouse);
     const loaded = new Map(
@@ -85,6 +89,11 @@ export class Retirement {
         continue;
       }
       const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
+      if (refused.some(({ plugin }) => plugin === name)) {
+        const why = `${DOES_NOT_RUN}, because its SQL was refused; twofold_problems says why`;
+        if (!this.#hasOther(row)) await this.#refuse(name, shown, DOES_NOT_RUN, why);
+        continue;
+      }
       removed.push(...await this.#retirePlugin(name, row, own, shown, before));
     }
     return removed;
@@ -117,16 +126,16 @@ export class Retirement {
     views: readonly StateView[],
     before: number,
   ): Promise<string[]> {
-    const { warehouse, clock, topics } = this.#options;
+    const { warehouse, clock } = this.#options;
     const nowMs = clock.now();
-    const shared = topics.some(({ membership }) => membership.shared);
-    // Another process has it.
-    if (shared && known !== undefined && nowMs - known.seen < 2 * SEEN_MS) return [];
+    if (this.#hasOther(known)) return [];
     const row = known ?? { ...UNKNOWN, plugin, since: nowMs };
     const retired = row.retired ?? nowMs;
     if (row.retired === null) await writeLiveRows(warehouse, [{ ...row, seen: nowMs, retired }]);
     if (retired > before || tables.some(({ writtenMs }) => writtenMs > before)) {
-      await this.#refuse(plugin, views);
+      const why = `${WAS_REMOVED}; its tables are kept for a while, in case that it comes back, ` +
+        "and go at once by: twofold plugins prune";
+      await this.#refuse(plugin, views, WAS_REMOVED, why);
       return [];
     }
     const dropped = await this.#drop([...views, ...tables]);
@@ -134,12 +143,23 @@ export class Retirement {
     return dropped;
   }
 
-  async #refuse(plugin: string, views: readonly StateView[]): Promise<void> {
+  /** Whether another process runs the plugin. */
+  #hasOther(row: LiveRow | undefined): boolean {
+    const { clock, topics } = this.#options;
+    const shared = topics.some(({ membership }) => membership.shared);
+    return shared && row !== undefined && clock.now() - row.seen < 2 * SEEN_MS;
+  }
+
+  /** @param mark words of `why` by which a view is known to raise that error already. */
+  async #refuse(
+    plugin: string,
+    views: readonly StateView[],
+    mark: string,
+    why: string,
+  ): Promise<void> {
     for (const { name, select } of views) {
-      if (select.includes(WAS_REMOVED)) continue;
-      const message =
-        `relation ${name}: plugin ${plugin} ${WAS_REMOVED}; its tables are kept for ` +
-        `a while, in case that it comes back, and go at once by: twofold plugins prune`;
+      if (select.includes(mark)) continue;
+      const message = `relation ${name}: plugin ${plugin} ${why}`;
       await this.#options.warehouse.command(refusingView(name, select, message).sql);
     }
   }

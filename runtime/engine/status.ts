@@ -15,6 +15,7 @@ import type {
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
+import type { DirectoryClaim } from "./data_folder.ts";
 import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
@@ -32,6 +33,7 @@ export interface StatusParts {
   readonly roles: readonly Role[];
   readonly refused: readonly RefusedPlugin[];
   readonly sql: Pick<SqlConsole, "load">;
+  readonly claim: Pick<DirectoryClaim, "process">;
 }
 
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
@@ -50,7 +52,16 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const problems = parts.problems.standing();
   const ready = problems.every(({ blocking }) => !blocking);
   return {
-    ...{ version, started, roles, ready, problems, unreached, plugins },
+    ...{
+      version,
+      process: parts.claim.process,
+      started,
+      roles,
+      ready,
+      problems,
+      unreached,
+      plugins,
+    },
     sql: parts.sql.load,
     scrub: parts.verification.scrub(),
     topics: seen.map(({ partitions }, i) => ({

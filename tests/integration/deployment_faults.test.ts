@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Hono } from "hono";
 import { createApi } from "../../routes/api/api.ts";
 import type { Engine } from "../../runtime/engine/engine.ts";
+import { eventually } from "../support/eventually.ts";
 import { NEVER } from "../support/running_engine.ts";
 import { openTestEngine, projectRoot } from "../support/test_engine.ts";
 
@@ -119,8 +120,14 @@ describe("a fault of the deployment", () => {
     expect(metrics).toMatch(
       /^twofold_batch_failing_since_seconds\{.*plugin="completions"\} 1\d{9}/m,
     );
+    const codes = async () =>
+      (await engine.sql.query("SELECT code FROM twofold_problems ORDER BY code")).rows
+        .map(({ code }) => code).join();
+    const both = "batch_failing,plugin_refused";
+    await eventually("the relation to have it", codes, (found) => found === both);
     await Deno.remove(next);
     await fullRun();
+    await eventually("the relation to lose it", codes, (found) => found === "plugin_refused");
     expect(await standing()).toEqual([]);
   });
 

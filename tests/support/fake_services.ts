@@ -107,6 +107,7 @@ export const someDriftDay: DriftDay = {
 
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
+  process: "3f9a1c2b",
   ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
   unreached: [],
   scrub: null,

@@ -76,6 +76,7 @@ function ratingOf(line: string): string {
 
 /** A status without faults, of one topic. */
 export const fakeStatus: Status = {
+  process: "3f9a1c2b",
   version: "0.1.0",
   started: "2026-01-01T00:00:00.000Z",
   roles: ["ingest", "speed", "archive", "batch", "serve"],

@@ -185,6 +185,31 @@ describe("what fails in the batch layer", () => {
     expect(standing()).toEqual([]);
   });
 
+  it("stands over a restart, as far as its topic and plugin are still there", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const users = batchPlugin(usersPlugin, usersSql, 53);
+    const layer = world.layer([users], { problems });
+    const of = (code: Problem["code"], place: Partial<Problem>): Problem => ({
+      ...{ code, subject: `${code} ${JSON.stringify(place)}`, message: "…", blocking: false },
+      ...{ since: "2025-01-01T00:00:00.000Z", ...place },
+    });
+    layer.recall([
+      { ...of("batch_failing", { topic: world.topic }), subject: world.topic },
+      { ...of("batch_plugin_failing", { plugin: "users" }), subject: "plugin users" },
+      of("batch_plugin_failing", { plugin: "removed" }),
+      of("batch_failing", { topic: "removed" }),
+      of("plugin_failed", { plugin: "users" }),
+    ]);
+    expect(standing()).toEqual([
+      ["batch_failing", world.topic],
+      ["batch_plugin_failing", "plugin users"],
+    ]);
+    await world.append(LOG, 0, [event]);
+    await layer.run();
+    expect(standing()).toEqual([]);
+  });
+
   it("does not count a run that was told to stop", async () => {
     const world = await BatchWorld.open(warehouse);
     const { problems } = registry(world);
