@@ -27,6 +27,7 @@ ENV TWOFOLD_DATA=/data TWOFOLD_HOSTNAME=0.0.0.0 TWOFOLD_LOG_FORMAT=json
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
   CMD ["deno", "eval", "Deno.exit((await fetch('http://127.0.0.1:8000/healthz')).ok ? 0 : 1)"]
 
-# Nothing is fetched at run time. TWOFOLD_WRITE_TOKEN has to be set: others can reach the port.
+# Nothing is fetched at run time. Others can reach the port: set TWOFOLD_WRITE_TOKEN, and
+# TWOFOLD_READ_TOKEN or TWOFOLD_PUBLIC_READ=true.
 ENTRYPOINT ["deno", "run", "--cached-only", "-P=run", "main.ts"]
 CMD ["start"]

@@ -4,6 +4,7 @@ import { type BuildCache, loadBuildCache, readBundle } from "fresh/internal";
 import { join } from "node:path";
 import { createApp, notRoutes } from "./routes/app.ts";
 import { systemClock } from "./runtime/clock.ts";
+import type { Config } from "./runtime/config.ts";
 import { runCommandLine } from "./runtime/commands/cli.ts";
 import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
@@ -32,16 +33,27 @@ const world = processWorld({
     },
   },
   openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
-  async serve(services, config) {
+  async serve(services, config, report) {
     const develops = config.command === "dev" && !Deno.build.standalone;
     const pages = config.roles.includes("serve");
     const site = !pages ? null : develops ? await openDevSite() : await loadSite();
     const app = createApp(shareAnswers(services, systemClock), site, {
-      writeToken: config.writeToken?.reveal(),
+      access: accessRules(config),
+      report,
     });
     return listen(app.fetch, config, systemClock);
   },
 });
+
+function accessRules({ hosts, readTokens, writeTokens, publicRead, publicProbes }: Config) {
+  const revealed = (tokens: Config["readTokens"]) => tokens?.map((token) => token.reveal());
+  return {
+    hosts,
+    publicProbes,
+    readTokens: publicRead ? undefined : revealed(readTokens),
+    writeTokens: revealed(writeTokens),
+  };
+}
 
 const siteFolder = { root, ignore: notRoutes };
 

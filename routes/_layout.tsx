@@ -24,6 +24,14 @@ function places({ services }: State): Place[] {
 }
 
 export default define.layout(({ Component, state, url }) => {
+  // Before a reader has signed in, no other page answers.
+  if (url.pathname === "/sign-in") {
+    return (
+      <main id="main" tabIndex={-1}>
+        <Component />
+      </main>
+    );
+  }
   const here = ({ path }: Place) =>
     url.pathname === path || (path !== "/" && url.pathname.startsWith(`${path}/`));
   return (
@@ -67,6 +75,11 @@ export default define.layout(({ Component, state, url }) => {
           <a href="/readyz">Readiness</a>
         </nav>
         <p>All times are in UTC.</p>
+        {state.guard.readsNeedToken && (
+          <form method="post" action="/sign-in">
+            <button type="submit" name="sign_out" value="yes">Sign out</button>
+          </form>
+        )}
       </footer>
     </>
   );

@@ -4,11 +4,16 @@ import type { DevSite } from "fresh/dev";
 import { type BuildCache, setBuildCache } from "fresh/internal";
 import type { Services } from "../runtime/services.ts";
 import type { State } from "./(_shared)/define.ts";
+import { type AccessRules, Guard, type Refusal } from "./(_shared)/guard.ts";
 import { type ApiOptions, createApi } from "./api/api.ts";
 import { headAnswer } from "./api/head.ts";
+import { refusalResponse } from "./api/problem.ts";
 
 /** Options of {@link createApp}. */
-export type AppOptions = ApiOptions;
+export interface AppOptions extends Omit<ApiOptions, "guard"> {
+  /** Who may do what. Default: everybody who names this machine may do everything. */
+  readonly access?: AccessRules;
+}
 
 /** Files below `routes/` that are no routes: this one, and the API, which one route mounts. */
 export const notRoutes: readonly RegExp[] = [/^app\.ts$/, /^api\/(?!\[)/];
@@ -23,7 +28,7 @@ const PATIENCE_MS = 5000;
  * where a process has no pages.
  * @example
  * ```ts ignore
- * const app = createApp(services, await loadBuildCache({ root, bundle }), { writeToken: "…" });
+ * const app = createApp(services, await loadBuildCache({ root, bundle }), { access: { writeTokens: ["…"] } });
  * Deno.serve({ port: 8000 }, app.fetch);
  * ```
  */
@@ -32,17 +37,23 @@ export function createApp(
   site: (BuildCache & Partial<Pick<DevSite, "middleware">>) | null,
   options: AppOptions = {},
 ): { fetch(request: Request): Response | Promise<Response> } {
-  const api = createApi(services, options);
+  const guard = new Guard(options.access);
+  const api = createApi(services, { ...options, guard });
   const answer = async (request: Request) => headAnswer(request, await api.fetch(request));
-  if (site === null) return { fetch: answer };
+  if (site === null) return { fetch: guarded(guard, readers(guard, answer)) };
   const app = new App<State>()
     .use(...site.middleware === undefined ? [] : [site.middleware<State>()])
     .use(csp({ useNonce: true }))
     .use(staticFiles())
+    .use((ctx) => {
+      const refusal = guard.readerFault(ctx.req);
+      return refusal === null ? ctx.next() : refuseReader(ctx.req, refusal);
+    })
     .use(async (ctx) => {
       const { req, state } = ctx;
       state.services = services;
       state.api = answer;
+      state.guard = guard;
       state.theme = /(?:^|;\s*)theme=(light|dark)(?:;|$)/.exec(req.headers.get("cookie") ?? "")
         ?.[1] ?? null;
       state.signal = AbortSignal.any([req.signal, AbortSignal.timeout(PATIENCE_MS)]);
@@ -55,5 +66,32 @@ export function createApp(
     })
     .fsRoutes();
   setBuildCache(app, site);
-  return { fetch: app.handler() };
+  return { fetch: guarded(guard, app.handler()) };
+}
+
+type Answer = (request: Request) => Response | Promise<Response>;
+
+/** What passes {@link Guard.siteFault} is answered. */
+function guarded(guard: Guard, answer: Answer): Answer {
+  return (request) => {
+    const refusal = guard.siteFault(request);
+    return refusal === null ? answer(request) : refusalResponse(refusal, request);
+  };
+}
+
+function readers(guard: Guard, answer: Answer): Answer {
+  return (request) => {
+    const refusal = guard.readerFault(request);
+    return refusal === null ? answer(request) : refusalResponse(refusal, request);
+  };
+}
+
+/** A page leads to the form; everything else is told to send a token. */
+function refuseReader(request: Request, refusal: Refusal): Response {
+  const { pathname, search } = new URL(request.url);
+  const isPage = request.method === "GET" &&
+    (request.headers.get("accept") ?? "").includes("text/html");
+  if (!isPage || pathname.startsWith("/api/")) return refusalResponse(refusal, request);
+  const location = `/sign-in?next=${encodeURIComponent(pathname + search)}`;
+  return new Response(null, { status: 303, headers: { location, "cache-control": "no-store" } });
 }

@@ -5,10 +5,11 @@ import { ROLES, serverFaults, serverSettings } from "./server_settings.ts";
 import {
   choice,
   duration,
+  hostNames,
   onOff,
   schedule,
   Secret,
-  secret,
+  secrets,
   type SettingType,
   size,
   some,
@@ -102,7 +103,7 @@ export const settings = {
       /^(\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?|[\w.-]{1,253})$/,
     ),
     default: () => "127.0.0.1",
-    summary: "Address to listen on; one that other machines reach needs a write token",
+    summary: "Address to listen on; one that other machines reach needs tokens",
   }),
   dataDir: filled({
     env: "TWOFOLD_DATA",
@@ -194,11 +195,40 @@ export const settings = {
     defaultText: "4GiB, or half of the machine's memory if that is less",
     summary: "Memory that the warehouse may take; beyond it a batch run spills to disk",
   }),
-  writeToken: open({
+  hosts: filled({
+    env: "TWOFOLD_HOSTS",
+    flag: "hosts",
+    type: hostNames,
+    default: () => [],
+    summary: "Host names that clients use, beside this machine's own names and IP addresses. " +
+      "Requests for other names are refused",
+  }),
+  readTokens: open({
+    env: "TWOFOLD_READ_TOKEN",
+    flag: null,
+    type: secrets,
+    summary: "Tokens that allow reading: programs send one as a bearer token, people sign in",
+  }),
+  writeTokens: open({
     env: "TWOFOLD_WRITE_TOKEN",
     flag: null,
-    type: secret,
-    summary: "What a writer has to send as a bearer token",
+    type: secrets,
+    summary: "Tokens that allow writing, and reading: sent as a bearer token",
+  }),
+  publicRead: filled({
+    env: "TWOFOLD_PUBLIC_READ",
+    flag: "public-read",
+    type: onOff,
+    default: () => false,
+    summary: "Whether everybody may read on an address that other machines reach",
+  }),
+  publicProbes: filled({
+    env: "TWOFOLD_PUBLIC_PROBES",
+    flag: "public-probes",
+    type: choice("none", "health", "all"),
+    default: () => "health" as const,
+    summary:
+      "What is answered without a read token: nothing, /healthz and /readyz, or also /metrics",
   }),
   roles: filled({
     env: "TWOFOLD_ROLES",
@@ -375,15 +405,24 @@ export function givenValue(
   return byEnv === undefined || byEnv === "" ? null : { setting: variable, text: byEnv };
 }
 
-/** Anyone who reaches the port could write: that is for the own machine only. */
-function exposureFaults({ command, hostname, writeToken }: Config): ConfigFault[] {
+/** Anyone who reaches the port could read and write: that is for the own machine only. */
+function exposureFaults(
+  { command, hostname, readTokens, writeTokens, publicRead }: Config,
+): ConfigFault[] {
   const listens = command === "dev" || command === "start";
-  if (!listens || hostname === undefined || isLoopback(hostname) || writeToken !== null) return [];
-  return [{
-    setting: settings.writeToken.env,
-    wanted: `a write token, because --hostname ${hostname} lets other machines write`,
-    got: "none",
-  }];
+  if (!listens || hostname === undefined || isLoopback(hostname)) return [];
+  const faults: ConfigFault[] = [];
+  const need = (setting: string, wanted: string, does: string) =>
+    faults.push({
+      setting,
+      wanted: `${wanted}, because --hostname ${hostname} lets other machines ${does}`,
+      got: "none",
+    });
+  if (writeTokens === null) need(settings.writeTokens.env, "a write token", "write");
+  if (readTokens === null && publicRead === false) {
+    need(settings.readTokens.env, "a read token, or --public-read", "read");
+  }
+  return faults;
 }
 
 /** Whether only the own machine reaches `hostname`. */
@@ -391,9 +430,52 @@ export function isLoopback(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(hostname);
 }
 
+const FILE_SUFFIX = "_FILE";
+
+/**
+ * The environment with the secrets that are in files: `TWOFOLD_READ_TOKEN_FILE=/run/secrets/read`
+ * gives `TWOFOLD_READ_TOKEN` the text of that file, without the spaces around it.
+ *
+ * @param read reads a text file.
+ * @throws {UserError} naming the variable, when the file cannot be read or both variables are set.
+ * @example
+ * ```ts
+ * import { withSecretFiles } from "./config.ts";
+ * const env = await withSecretFiles(
+ *   { TWOFOLD_READ_TOKEN_FILE: "/run/secrets/read" },
+ *   () => Promise.resolve("a-token-of-some-length\n"),
+ * );
+ * if (env.TWOFOLD_READ_TOKEN !== "a-token-of-some-length") throw new Error("unexpected");
+ * ```
+ */
+export async function withSecretFiles(
+  env: NonNullable<ConfigInput["env"]>,
+  read: (path: string) => Promise<string>,
+): Promise<NonNullable<ConfigInput["env"]>> {
+  const found: Record<string, string> = {};
+  for (const { env: variable, type } of Object.values(settings) as Setting<unknown>[]) {
+    const path = type.isSecret ? env[variable + FILE_SUFFIX] : undefined;
+    if (!path) continue;
+    const field = variable + FILE_SUFFIX;
+    const fault = (what: string, cause?: unknown) =>
+      new UserError(`Cannot use ${field}: ${what}`, { field, cause });
+    if (env[variable]) throw fault(`${variable} is set too; set one of them`);
+    try {
+      found[variable] = (await read(path)).trim();
+    } catch (cause) {
+      throw fault(`the file "${path}" cannot be read`, cause);
+    }
+  }
+  return { ...env, ...found };
+}
+
 /** Variables that look like settings and are none: slips of the pen, worth a warning. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
-  const known = new Set<string>(Object.values(settings).map((setting) => setting.env));
+  const known = new Set<string>(
+    (Object.values(settings) as Setting<unknown>[]).flatMap(({ env, type }) =>
+      type.isSecret ? [env, env + FILE_SUFFIX] : [env]
+    ),
+  );
   return Object.keys(env).filter((name) => name.startsWith("TWOFOLD_") && !known.has(name)).sort();
 }
 

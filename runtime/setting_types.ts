@@ -170,6 +170,33 @@ export const secret: SettingType<Secret> = {
   isSecret: true,
 };
 
+/** Up to two secrets, so that one can be replaced while the other still works; spaces, commas or line
+ * breaks separate them. */
+export const secrets: SettingType<readonly Secret[]> = {
+  wanted: "one or two secrets of 16 to 256 printable characters without spaces and commas",
+  parse: (value) => {
+    const given = value.split(/[\s,]+/).filter((each) => each !== "").map(secret.parse);
+    const valid = given.filter((each) => each !== undefined);
+    return valid.length === given.length && given.length >= 1 && given.length <= 2
+      ? valid
+      : undefined;
+  },
+  show: () => "(secret)",
+  isSecret: true,
+};
+
+/** Host names with commas between, in lower case. */
+export const hostNames: SettingType<readonly string[]> = {
+  wanted: "host names without ports, with commas between, such as twofold.example.com",
+  parse: (value) => {
+    const names = value.split(",").map((name) => name.trim().toLowerCase());
+    return names.every((name) => /^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_])?$/.test(name))
+      ? names
+      : undefined;
+  },
+  show: (value) => value.join(","),
+};
+
 /** A password or key that another server made. */
 export const password: SettingType<Secret> = {
   wanted: "a password of 1 to 256 characters",

@@ -57,7 +57,7 @@ const rules: readonly Rule[] = [
   {
     folder: /^routes\/api\//,
     may: [
-      /^routes\/api\//,
+      /^routes\/(api\/|\(_shared\)\/guard\.ts)/,
       /^runtime\/(services|errors|frontier|csv)\.ts$/,
       /^(hono|zod)/,
       builtIn,
@@ -66,6 +66,7 @@ const rules: readonly Rule[] = [
   {
     folder: /^routes\//,
     may: [
+      /^node:crypto$/,
       /^(routes|islands)\//,
       /^runtime\/(services|errors|frontier|csv)\.ts$/,
       /^(fresh|preact|@preact\/signals)/,

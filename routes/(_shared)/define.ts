@@ -1,11 +1,14 @@
 import { createDefine } from "fresh";
 import type { Services } from "../../runtime/services.ts";
+import type { Guard } from "./guard.ts";
 
 /** What every route may use. */
 export interface State {
   services: Services;
   /** Answers what belongs to the HTTP interface. */
   api: (request: Request) => Response | Promise<Response>;
+  /** Who may do what. */
+  guard: Guard;
   /** `light` or `dark` where the reader chose one; null follows the system. */
   theme: string | null;
   /** Aborts when the reader leaves, or when a page has taken too long. */

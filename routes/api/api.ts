@@ -2,18 +2,24 @@
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import type { Services } from "../../runtime/services.ts";
-import { checkWriter } from "./access.ts";
+import { Guard } from "../(_shared)/guard.ts";
 import { answerOf, FORMAT_PARAMETER } from "./answer.ts";
 import { COMPRESSED_FROM_BYTES } from "./head.ts";
-import { isFaultOfServer, Problem, problemOf, problemResponse } from "./problem.ts";
+import {
+  isFaultOfServer,
+  Problem,
+  problemOf,
+  problemResponse,
+  refusalResponse,
+} from "./problem.ts";
 import { queryParams } from "./query_params.ts";
 import type { Route } from "./route.ts";
 import { routesOf } from "./routes.ts";
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
-  /** The token that writers must have. Default: none is asked for. */
-  readonly writeToken?: string;
+  /** Who may write. Default: everybody. */
+  readonly guard?: Guard;
   /** The largest body of events, in bytes. Default 16 GiB. */
   readonly maxBodyBytes?: number;
   /** Told of faults that are the server's own. Default: `console.error`. */
@@ -28,7 +34,7 @@ const GIB = 2 ** 30;
  * @returns the app; it answers 404 to any path that it does not have.
  */
 export function createApi(services: Services, options: ApiOptions = {}): Hono {
-  const { writeToken, maxBodyBytes = 16 * GIB, report = console.error } = options;
+  const { guard = new Guard(), maxBodyBytes = 16 * GIB, report = console.error } = options;
   const app = new Hono();
   const routes = routesOf(services, { maxEventBytes: maxBodyBytes });
   app.use(compress({ encoding: "gzip", threshold: COMPRESSED_FROM_BYTES }));
@@ -41,7 +47,8 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
   });
   for (const route of routes) {
     app.on(route.method, honoPath(route.path), async (c) => {
-      if (route.writes) checkWriter(c.req.raw, writeToken);
+      const refusal = route.writes ? guard.writerFault(c.req.raw) : null;
+      if (refusal !== null) return refusalResponse(refusal, c.req.raw);
       const response = await answer(c, route);
       if (response.ok || response.status === 304) {
         response.headers.set("cache-control", route.cache);

@@ -36,6 +36,10 @@ export async function openApi({ routes, version }: OpenApiInput): Promise<Json> 
           ...{ type: "http", scheme: "bearer" },
           description: "TWOFOLD_WRITE_TOKEN, where it is set",
         },
+        readToken: {
+          ...{ type: "http", scheme: "bearer" },
+          description: "TWOFOLD_READ_TOKEN or TWOFOLD_WRITE_TOKEN, where a read token is set",
+        },
       },
     },
   };
@@ -73,7 +77,7 @@ async function operation(route: Route): Promise<Json> {
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    ...(writes ? { security: [{}, { writeToken: [] }] } : {}),
+    security: [{}, writes ? { writeToken: [] } : { readToken: [] }],
     parameters: [...await pathParameters(route), ...parameters(route)],
     ...(body === null ? {} : { requestBody: requestBody(route) }),
     responses: responses(route),
@@ -152,12 +156,12 @@ function responses(route: Route): Json {
 }
 
 function faultsOf(route: Route): number[] {
-  const { body, writes, faults } = route;
+  const { body, faults } = route;
   return [
     ...new Set([
       ...[400, 405, 500, 503],
       ...(body === null ? [] : [413, 415]),
-      ...(writes ? [401, 403] : []),
+      ...[401, 403],
       ...faults,
     ]),
   ].sort();

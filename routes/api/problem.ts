@@ -1,5 +1,6 @@
 /** Faults as RFC 9457 problem details. */
 import type { Context } from "hono";
+import type { Refusal } from "../(_shared)/guard.ts";
 import {
   BusyError,
   LogFailedError,
@@ -14,7 +15,7 @@ import {
 export const kinds = {
   "invalid-request": { status: 400, title: "The request is not valid" },
   "unauthorized": { status: 401, title: "A valid token is needed" },
-  "forbidden": { status: 403, title: "Another site may not do this" },
+  "forbidden": { status: 403, title: "The request is not allowed from there" },
   "not-found": { status: 404, title: "There is no such thing" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   "payload-too-large": { status: 413, title: "The body is too large" },
@@ -97,12 +98,23 @@ export const isFaultOfServer = ({ kind }: Problem) => FAULTS_OF_SERVER.has(kind)
 
 /** A problem as a response. */
 export function problemResponse(c: Context, problem: Problem): Response {
+  return responseOf(problem, c.req.path);
+}
+
+/** A refusal as a response. */
+export function refusalResponse({ kind, detail }: Refusal, request: Request): Response {
+  const headers: Record<string, string> = { "cache-control": "no-store" };
+  if (kind === "unauthorized") headers["www-authenticate"] = 'Bearer realm="twofold"';
+  return responseOf(new Problem(kind, detail, { headers }), new URL(request.url).pathname);
+}
+
+function responseOf(problem: Problem, instance: string): Response {
   const { status, title } = kinds[problem.kind];
   const body = {
     type: `urn:twofold:problem:${problem.kind}`,
     ...{ title, status, detail: problem.message },
     ...(problem.field === undefined ? {} : { field: problem.field }),
-    instance: c.req.path,
+    instance,
     ...problem.members,
   };
   return new Response(JSON.stringify(body), {

@@ -1,5 +1,5 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type Config, readConfig, unknownVariables } from "../config.ts";
+import { type Config, readConfig, unknownVariables, withSecretFiles } from "../config.ts";
 import { NotFoundError, TwofoldError } from "../errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";
@@ -76,11 +76,14 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
     world.out.write(completionsFor(first as Shell));
     return 0;
   }
+  const env = await withSecretFiles(world.env, world.readText);
   // doctor tells of settings that cannot be used itself.
-  if (command === "doctor") return await doctorCommand(settingFlags(request), { json }, world);
+  if (command === "doctor") {
+    return await doctorCommand(settingFlags(request), { json }, { ...world, env });
+  }
   const replayed = command === "replay" ? replayRequest(first, flags) : null;
   const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
-  const given = { command, flags: settingFlags(request), env: world.env };
+  const given = { command, flags: settingFlags(request), env };
   const config = readConfig(given);
   warnOfUnknownVariables(config, world);
   switch (command) {

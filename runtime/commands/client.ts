@@ -107,14 +107,15 @@ function caller(options: ClientOptions): Caller {
 
 async function callOnce<Answer>(
   { method, path, type, body, timeoutMs, signal: given }: Call,
-  { dataDir, writeToken }: Config,
+  { dataDir, readTokens, writeTokens }: Config,
   { readOwner }: Pick<World, "readOwner">,
 ): Promise<Answer> {
   const url = (await readOwner(dataDir))?.url;
   if (!url) throw new ExternalError(`Cannot reach the process that owned ${dataDir}: it is gone`);
   const headers = new Headers();
   if (type !== undefined) headers.set("content-type", type);
-  if (writeToken !== null) headers.set("authorization", `Bearer ${writeToken.reveal()}`);
+  const token = (writeTokens ?? readTokens)?.[0];
+  if (token !== undefined) headers.set("authorization", `Bearer ${token.reveal()}`);
   const deadline = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
   const signal = AbortSignal.any([...deadline, ...given ? [given] : []]);
   let response: Response;
@@ -139,7 +140,9 @@ function faultOf(url: string, status: number, text: string): TwofoldError {
   const detail = detailOf(text);
   const why = `${url} answered ${status}${detail === null ? "" : `: ${detail}`}`;
   if (status === 401 || status === 403) {
-    return new UserError(`Not allowed: ${why}; set TWOFOLD_WRITE_TOKEN as the process has it`);
+    return new UserError(
+      `Not allowed: ${why}; set TWOFOLD_WRITE_TOKEN (or, to read only, TWOFOLD_READ_TOKEN) as the process has it`,
+    );
   }
   if ([408, 429, 502, 503, 504, 507].includes(status)) return new ExternalError(why);
   // What the data folder itself would have said.

@@ -1,14 +1,13 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ExternalError } from "../errors.ts";
-import { byOwnNames } from "./own_names.ts";
 import type { Listener } from "./world.ts";
 
 /** How long answers under way may go on when the process stops; a live stream never ends itself. */
 const LAST_ANSWERS_MS = 2000;
 
 /**
- * Listens for HTTP. Where no write token is set, only requests by names of this machine are answered.
+ * Listens for HTTP.
  *
  * @param handler answers requests.
  * @throws {ExternalError} when the port is taken or may not be used.
@@ -26,10 +25,12 @@ const LAST_ANSWERS_MS = 2000;
  */
 export function listen(
   handler: (request: Request) => Response | Promise<Response>,
-  { hostname, port, writeToken }: Pick<Config, "hostname" | "port" | "writeToken">,
+  { hostname, port }: Pick<Config, "hostname" | "port">,
   clock: Clock,
 ): Listener {
-  const answers = new AnswersUnderWay(writeToken === null ? byOwnNames(handler) : handler);
+  const answers = new AnswersUnderWay((request) =>
+    request.headers.has("host") ? handler(request) : withoutHost()
+  );
   const server = serve(answers.answer, hostname.replace(/^\[|\]$/g, ""), port);
   return {
     url: urlOf(hostname, server.addr.port),
@@ -46,6 +47,9 @@ export function listen(
     },
   };
 }
+
+/** Without the name that the client used, nobody can tell whether a page of another site asks. */
+const withoutHost = () => new Response("The request must have a Host header.\n", { status: 400 });
 
 /**
  * Answers that have not ended. The server cannot cut them: once it shuts down gracefully it has no

@@ -17,6 +17,7 @@ export function processWorld(composition: Composition): World {
   return {
     ...composition,
     readOwner,
+    readText: Deno.readTextFile,
     clock: systemClock,
     env: Deno.env.toObject(),
     input: () => Deno.stdin.readable,

@@ -27,7 +27,11 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   const simulation = new AbortController();
   let simulated = Promise.resolve();
   try {
-    listener = await world.serve(engine, config);
+    listener = await world.serve(
+      engine,
+      config,
+      (error) => log("error", "Cannot answer a request", error),
+    );
     engine.start();
     await engine.listening(listener.url);
     const tookMs = world.clock.now() - startedMs;

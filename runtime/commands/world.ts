@@ -57,8 +57,17 @@ export type OnProblem = (message: string, error: unknown) => void;
 /** Everything outside the commands. */
 export interface World {
   readonly openEngine: (config: Config, onProblem: OnProblem) => Promise<RunningEngine>;
-  /** @throws ExternalError when the port is taken. */
-  readonly serve: (engine: RunningEngine, config: Config) => Promise<Listener>;
+  /**
+   * @param report called with each fault that an answer does not explain.
+   * @throws ExternalError when the port is taken.
+   */
+  readonly serve: (
+    engine: RunningEngine,
+    config: Config,
+    report: (error: unknown) => void,
+  ) => Promise<Listener>;
+  /** @throws what reading a file throws. */
+  readonly readText: (path: string) => Promise<string>;
   readonly readOwner: (dir: string) => Promise<Owner | null>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;

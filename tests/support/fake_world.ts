@@ -227,6 +227,7 @@ export function fakeWorld(
     },
     readOwner: () => Promise.resolve(owner()),
     env: {},
+    readText: Deno.readTextFile,
     input: () => ReadableStream.from([]),
     version: "0.1.0",
     stop: stop.signal,

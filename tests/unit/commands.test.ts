@@ -300,7 +300,7 @@ describe("status --config", () => {
     expect(of("port")).toMatchObject({ value: "9000", source: "variable", flag: "--port" });
     expect(of("dataDir")).toMatchObject({ value: "d", source: "flag" });
     expect(of("partitions")).toMatchObject({ value: "4", source: "default" });
-    expect(of("writeToken")).toMatchObject({ value: "(secret)", source: "variable", flag: null });
+    expect(of("writeTokens")).toMatchObject({ value: "(secret)", source: "variable", flag: null });
     expect(world.configs).toEqual([]);
     const table = await run("status --config", fakeWorld({ env }));
     expect(table.out).toMatch(/TWOFOLD_PORT +9000 +variable/);

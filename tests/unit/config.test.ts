@@ -6,6 +6,7 @@ import {
   readConfig,
   settings,
   unknownVariables,
+  withSecretFiles,
 } from "../../runtime/config.ts";
 import { duration, schedule, size } from "../../runtime/setting_types.ts";
 
@@ -36,7 +37,7 @@ describe("readConfig()", () => {
       flushIntervalMs: 500,
       batchSchedule: "* * * * *",
       memoryLimitBytes: 4 * GIB,
-      writeToken: null,
+      writeTokens: null,
       simulator: false,
       speedRetentionMs: 86_400_000,
       logRetentionMs: 86_400_000,
@@ -76,6 +77,7 @@ describe("readConfig()", () => {
       "TWOFOLD_FLUSH_INTERVAL",
       "TWOFOLD_SIMULATOR",
       "TWOFOLD_WRITE_TOKEN",
+      "TWOFOLD_READ_TOKEN",
     ]);
     expect(message).toContain('--port: wanted a whole number, 0 to 65535, got "eighty"');
     expect(message).toContain('wanted a power of two, 256 to 65536, got "1000"');
@@ -91,26 +93,46 @@ describe("readConfig()", () => {
     }));
   });
 
-  it("asks for a write token only where other machines could write", () => {
+  it("requires tokens only where other machines could read or write", () => {
     const read = (command: "start" | "status", hostname: string) => () =>
       readConfig({ command, flags: { hostname } });
     expect(read("start", "0.0.0.0")).toThrow("TWOFOLD_WRITE_TOKEN");
+    expect(read("start", "0.0.0.0")).toThrow(
+      "TWOFOLD_READ_TOKEN: wanted a read token, or --public",
+    );
     expect(read("start", "localhost")).not.toThrow();
     expect(read("status", "0.0.0.0")).not.toThrow();
     expect(["127.0.0.1", "127.1.2.3", "::1", "[::1]"].every(isLoopback)).toBe(true);
     expect(["127.0.0.1.example", "::", "10.0.0.1"].some(isLoopback)).toBe(false);
   });
 
-  it("never prints the write token", () => {
-    const env = { TWOFOLD_WRITE_TOKEN: token };
+  it("never prints a token", () => {
+    const env = {
+      TWOFOLD_WRITE_TOKEN: `${token}\nthe-next-one-of-two`,
+      TWOFOLD_PUBLIC_READ: "true",
+    };
     const config = readConfig({ command: "start", flags: { hostname: "0.0.0.0" }, env });
-    expect(config.writeToken?.reveal()).toBe(token);
-    const printed = `${config.writeToken} ${JSON.stringify(config)} ${Deno.inspect(config)}`;
+    expect(config.writeTokens?.map((each) => each.reveal()))
+      .toEqual([token, "the-next-one-of-two"]);
+    const printed = `${config.writeTokens} ${JSON.stringify(config)} ${Deno.inspect(config)}`;
     expect(printed).not.toContain(token);
     const fault = faultsOf(() =>
       readConfig({ command: "start", env: { TWOFOLD_WRITE_TOKEN: "too short" } })
     );
     expect(fault.message).not.toContain("too short");
+  });
+
+  it("takes secrets from files, and says which file it cannot read", async () => {
+    const read = (path: string) =>
+      path === "/run/read" ? Promise.resolve(`${token}\n`) : Promise.reject(new Error("none"));
+    const env = { TWOFOLD_READ_TOKEN_FILE: "/run/read", TWOFOLD_PORT: "9000" };
+    const config = readConfig({ command: "start", env: await withSecretFiles(env, read) });
+    expect([config.readTokens?.[0].reveal(), config.port]).toEqual([token, 9000]);
+    expect(unknownVariables(env)).toEqual([]);
+    await expect(withSecretFiles({ TWOFOLD_S3_SECRET_KEY_FILE: "/run/s3" }, read))
+      .rejects.toThrow('Cannot use TWOFOLD_S3_SECRET_KEY_FILE: the file "/run/s3" cannot be read');
+    await expect(withSecretFiles({ ...env, TWOFOLD_READ_TOKEN: token }, read))
+      .rejects.toThrow("TWOFOLD_READ_TOKEN is set too");
   });
 });
 
