@@ -158,13 +158,11 @@ describe("reading with a token", () => {
     expect(answer.status).toBe(401);
   });
 
-  it.each(
-    [
-      ["none", [401, 401, 401]],
-      ["health", [200, 200, 401]],
-      ["all", [200, 200, 200]],
-    ] as const,
-  )("answers probes as public-probes=%s says", async (publicProbes, wanted) => {
+  it.each([
+    { publicProbes: "none" as const, wanted: [401, 401, 401] },
+    { publicProbes: "health" as const, wanted: [200, 200, 401] },
+    { publicProbes: "all" as const, wanted: [200, 200, 200] },
+  ])("answers probes as public-probes=$publicProbes says", async ({ publicProbes, wanted }) => {
     const probe = door({ readTokens: [reader], publicProbes });
     const paths = ["/healthz", "/readyz", "/metrics"];
     const answers = await Promise.all(paths.map((path) => probe(path)));
