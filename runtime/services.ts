@@ -132,6 +132,13 @@ export interface PluginStatus extends PluginDrift {
   readonly batch: PluginBatchStatus;
 }
 
+/** Future events of a topic: further ahead of their append time than `--future-after`. */
+export interface FutureEvents {
+  /** Greatest event time of all other events, in milliseconds since 1970 UTC; -1 for none. */
+  readonly watermarkMs: number;
+  readonly events: number;
+}
+
 /** The speed layer of one topic. */
 export interface SpeedLayer {
   /** How far a plugin's acknowledged flushes reach, for the log that runs. */
@@ -243,6 +250,11 @@ export interface SeriesQuery {
 
 /** A time series in columns. */
 export interface SeriesAnswer extends AnsweringGeneration {
+  /**
+   * Set where the question named no `to` and future events lie beyond the points: when the last of
+   * the data ends (ISO 8601, to be given as `to`), and how many future events the topic holds.
+   */
+  readonly beyond: { readonly until: string; readonly future_events: number } | null;
   readonly metric: string;
   readonly layer: Layer;
   readonly cut: string;

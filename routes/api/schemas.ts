@@ -146,6 +146,10 @@ export const seriesAnswer = named(
     time: z.array(z.number().int()).meta({
       description: "Starts of the buckets in seconds since 1970 UTC, without holes",
     }),
+    beyond: z.object({
+      until: instant("When the last of the data ends: give it as `to` to see everything"),
+      future_events: count("Events of the topic further ahead of their append time than allowed"),
+    }).nullable().meta({ description: "Set where future events lie beyond the points" }),
     series: z.array(z.object({
       key: row.nullable().meta({ description: "The key; null for the series over all keys" }),
       values: z.array(z.number().nullable()).meta({

@@ -92,6 +92,15 @@ export default define.page<typeof handler>(({ data, url, state }) => {
             pulse={pulse}
           />
         )}
+        {series.answer?.beyond != null && (
+          <p class="note">
+            The topic holds {series.answer.beyond.future_events}{" "}
+            events ahead of their time; some lie beyond this chart.{" "}
+            <a href={linkWith(url, { range: null, to: series.answer.beyond.until })}>
+              Show all up to {series.answer.beyond.until.slice(0, 10)}
+            </a>
+          </p>
+        )}
         {view.layer === "speed" && series.answer?.kept_from != null && (
           <p class="note">
             The speed layer keeps windows whole from{" "}

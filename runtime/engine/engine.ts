@@ -210,6 +210,7 @@ function assemble(parts: Parts): Engine {
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },
       runsEnded: () => topic.batch.ended,
+      future: () => topic.speed.future(),
       served: (plugin: string) => generations.served(plugin),
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },

@@ -1,6 +1,8 @@
 /** Time series of one metric: where they lie, whose they are, and their points, in columns. */
 import { encodeFrontier, furthest } from "../frontier.ts";
-import type { SeriesAnswer, SeriesQuery } from "../services.ts";
+import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../services.ts";
+import { isoOfSeconds } from "./instant.ts";
+import { bucketSeconds } from "./metric_info.ts";
 import type { KeyValue } from "./metric_query.ts";
 import type { MetricSource } from "./metric_source.ts";
 import type { MetricSqlInput } from "./metric_sql.ts";
@@ -15,6 +17,14 @@ import { boundsSql, pointsSql, topKeysSql } from "./series_sql.ts";
 type Key = readonly KeyValue[];
 type Row = Readonly<Record<string, unknown>>;
 type Inputs = Omit<MetricSqlInput, "query">;
+
+interface FoundPoints {
+  readonly range: SeriesRange | null;
+  /** Where the data ends, in seconds since 1970 UTC, if that lies beyond the range; else null. */
+  readonly beyond: number | null;
+  readonly keys: readonly Key[] | null;
+  readonly found: readonly Row[];
+}
 
 interface Bounds {
   readonly first: number | string;
@@ -40,9 +50,10 @@ export class MetricSeries {
     const published = await this.#source.asOf(layer, signal);
     const { cut } = published;
     const inputs = this.#source.inputs(published);
-    const { range, keys, found } = await this.#source.inTurn(
+    const future = query.to === null ? await this.#source.topic.future?.() ?? null : null;
+    const { range, beyond, keys, found } = await this.#source.inTurn(
       signal,
-      () => this.#read(inputs, query, signal),
+      () => this.#read(inputs, query, future, signal),
     );
     return {
       metric: plugin.name,
@@ -57,38 +68,59 @@ export class MetricSeries {
         ? []
         : Array.from({ length: range.points }, (_, i) => range.start + i * range.bucketSeconds),
       series: range === null ? [] : this.#columns(query, range, keys, found),
+      beyond: beyond === null || future === null
+        ? null
+        : { until: isoOfSeconds(beyond), future_events: future.events },
     };
   }
 
   async #read(
     inputs: Inputs,
     query: TypedSeries,
+    future: FutureEvents | null,
     signal: AbortSignal,
-  ): Promise<{ range: SeriesRange | null; keys: readonly Key[] | null; found: readonly Row[] }> {
-    const nothing = { range: null, keys: null, found: [] };
-    const bounds = await this.#bounds(inputs, query, signal);
+  ): Promise<FoundPoints> {
+    const nothing = { range: null, beyond: null, keys: null, found: [] };
+    const bounds = await this.#bounds(inputs, query, future, signal);
     if (bounds === null) return nothing;
     const { plugin } = this.#source.tables;
     const range = seriesRange(plugin, query, bounds.from, bounds.to);
     const keys = query.top === null
       ? null
       : await this.#topKeys(inputs, query, range, query.top, signal);
-    if (keys?.length === 0) return { range, keys, found: [] };
+    const { beyond } = bounds;
+    if (keys?.length === 0) return { range, beyond, keys, found: [] };
     return {
-      ...{ range, keys },
+      ...{ range, beyond, keys },
       found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal),
     };
   }
 
-  /** Where a series begins and ends; null where nothing is known and no range was asked for. */
-  async #bounds(inputs: Inputs, query: TypedSeries, signal: AbortSignal) {
+  /**
+   * Where a series begins and ends; null where nothing is known and no range was asked for. Without
+   * an end of its own it ends with the day of the watermark, if future events lie beyond: `beyond` is
+   * where they end.
+   */
+  async #bounds(
+    inputs: Inputs,
+    query: TypedSeries,
+    future: FutureEvents | null,
+    signal: AbortSignal,
+  ): Promise<{ from: number; to: number; beyond: number | null } | null> {
     const { from, to } = query;
-    if (from !== null && to !== null) return { from, to };
+    if (from !== null && to !== null) return { from, to, beyond: null };
     const statement = boundsSql(inputs, query);
     const rows = statement.sql === "" ? [] : await this.#source.ask<Bounds>(statement, signal);
     const first = from ?? Math.min(...rows.map((row) => Number(row.first)));
     const last = to ?? Math.max(...rows.map((row) => Number(row.last)));
-    return first < last && Number.isFinite(first + last) ? { from: first, to: last } : null;
+    if (!(first < last && Number.isFinite(first + last))) return null;
+    const day = bucketSeconds.day;
+    const end = future === null
+      ? Infinity
+      : (Math.floor(future.watermarkMs / 1000 / day) + 1) * day;
+    return first < end && end < last
+      ? { from: first, to: end, beyond: Math.ceil(last / day) * day }
+      : { from: first, to: last, beyond: null };
   }
 
   /** The greatest keys by the measure over the range. */

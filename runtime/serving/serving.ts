@@ -5,7 +5,7 @@ import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import type { Warehouse } from "../ports.ts";
 import type { Problem } from "../problems.ts";
-import type { MetricAnswer, MetricQuery, Serving, SpeedLayer } from "../services.ts";
+import type { FutureEvents, MetricAnswer, MetricQuery, Serving, SpeedLayer } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { LiveQuestions } from "./live.ts";
 import { Metric } from "./metric.ts";
@@ -33,6 +33,8 @@ export interface ServedTopic {
   readonly speed: SpeedLayer;
   /** The generation of a plugin that answers now. Default: that of {@link plugins}. */
   readonly served?: (plugin: string) => ServedGeneration;
+  /** The future events that lie beyond the watermarks; null for none. Default: none. */
+  readonly future?: () => Promise<FutureEvents | null>;
   /** Moves when this process may have published a run. Default: never. */
   readonly runsEnded?: () => number;
 }

@@ -3,7 +3,7 @@ import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../frontier.ts";
 import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
 import type { RecentRows } from "../recent.ts";
-import type { SpeedLayer } from "../services.ts";
+import type { FutureEvents, SpeedLayer } from "../services.ts";
 import { soleMember } from "../sole_member.ts";
 import { type PluginTables, SpeedKind } from "../tables.ts";
 import { Flusher } from "./flusher.ts";
@@ -177,6 +177,18 @@ export class LogSpeedLayer implements SpeedLayer {
   async refresh(): Promise<void> {
     if (partitionsOf(this.#options.log).every((partition) => this.#runs.has(partition))) return;
     await this.#standings.refreshLedger();
+  }
+
+  /** The future events that lie beyond the watermarks; null where there are none. */
+  async future(): Promise<FutureEvents | null> {
+    await this.refresh();
+    const partitions = partitionsOf(this.#options.log).map((partition) =>
+      this.partition(partition)
+    );
+    const watermarkMs = Math.max(-1, ...partitions.map((of) => of.watermarkMs));
+    const events = partitions.reduce((sum, of) => sum + of.futureEvents, 0);
+    const isBeyond = partitions.some(({ lastEventMs }) => lastEventMs > watermarkMs);
+    return events > 0 && isBeyond ? { watermarkMs, events } : null;
   }
 
   /** Totals of one partition since the log's beginning, and why it stopped, if it did. */

@@ -50,6 +50,7 @@ export const moviesSeries: SeriesAnswer = {
   ...{ kept_from: null, measure: "view_count", bucket_seconds: 3600 },
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
   series: [{ key: null, values: [3, null, 5] }],
+  beyond: null,
 };
 
 /** A record of each kind. */

@@ -11,7 +11,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { type Cut, reaches } from "../../runtime/frontier.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
-import type { Serving, SpeedLayer } from "../../runtime/services.ts";
+import type { FutureEvents, Serving, SpeedLayer } from "../../runtime/services.ts";
 import { createServing, type ServingOptions } from "../../runtime/serving/serving.ts";
 import {
   BatchLevel,
@@ -98,6 +98,8 @@ export class ServingWorld {
   readonly warehouse: Warehouse;
   readonly speed = new FakeSpeed();
   readonly clock = new HandClock();
+  /** The future events that the ledger knows. */
+  future: FutureEvents | null = null;
   readonly serving: Serving;
 
   constructor(warehouse: Warehouse, options: Partial<ServingOptions> = {}) {
@@ -105,7 +107,10 @@ export class ServingWorld {
     const { speed, clock } = this;
     const plugins = Object.values(served);
     this.serving = createServing({
-      topics: [{ schema: movieViewing, logId, plugins, speed }],
+      topics: [{
+        ...{ schema: movieViewing, logId, plugins, speed },
+        future: () => Promise.resolve(this.future),
+      }],
       ...{ warehouse, clock, ...options },
     });
   }

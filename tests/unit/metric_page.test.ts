@@ -199,6 +199,7 @@ describe("a time series with one event of 2105", () => {
   it("loses nothing, also where its last bucket ends after all times that the engine knows", async () => {
     // Another event lies at the same offset.
     const events = 700 + 1000 + 900 + 2;
+    world.future = null;
     const to = "2105-12-31";
     for (const layer of ["merged", "speed"]) {
       for (const max_points of ["1", "20", "24", "100", "200", "500"]) {
@@ -209,6 +210,31 @@ describe("a time series with one event of 2105", () => {
       const whole = await series("user_stats", { layer, to, measure: "total_events" });
       expect(sumOf(whole.series[0].values)).toBe(events);
     }
+  });
+});
+
+describe("a time series with a future event", () => {
+  const watermark = Date.UTC(2024, 2, 2, 11);
+  beforeAll(() => {
+    world.future = { watermarkMs: watermark, events: 1 };
+  });
+
+  it("ends with the day of the watermark, says what lies beyond, and shows it when asked", async () => {
+    for (const layer of ["merged", "speed"]) {
+      const query = { layer, measure: "total_events" };
+      const answer = await series("user_stats", query);
+      const end = answer.time.at(-1)! + answer.bucket_seconds;
+      expect(end).toBeLessThanOrEqual(Date.UTC(2024, 2, 3) / 1000);
+      expect(answer.beyond).toEqual({ until: "2105-06-02T00:00:00Z", future_events: 1 });
+      const all = await series("user_stats", { ...query, to: answer.beyond!.until });
+      expect(all.beyond).toBe(null);
+      expect(sumOf(all.series[0].values)).toBe(700 + 1000 + 900 + 2);
+    }
+    // Asked from a time beyond the watermark, there is nothing else to show.
+    const after = await series("user_stats", { from: "2105-01-01", measure: "total_events" });
+    expect([sumOf(after.series[0].values), after.beyond]).toEqual([1, null]);
+    // The batch layer holds no such day.
+    expect((await series("user_stats", { layer: "batch" })).beyond).toBe(null);
   });
 });
 
