@@ -44,7 +44,7 @@ export async function holdBlockSize(
   }
   throw new UserError(
     `Cannot open "${topic}": its log was begun with blocks of ${begun} offsets, got ${blockSize}; ` +
-      `set TWOFOLD_BLOCK_SIZE=${begun}`,
+      `set TWOFOLD_BLOCK_SIZE=${begun} (recorded in "${name}")`,
     { topic, field: "block-size" },
   );
 }

@@ -14,7 +14,9 @@ import { countRows, decodePublication, type Publication } from "./published_run.
 
 /** The claims and decisions of a topic. */
 export interface RunObjects {
-  /** The cut of the newest claim; empty where there is none. */
+  /** The name of the newest claim; null where there is none. */
+  readonly last: string | null;
+  /** Its cut. */
   readonly cut: Cut;
   /** What was decided, by batch table and run. */
   readonly decisions: ReadonlyMap<string, Publication>;
@@ -26,6 +28,7 @@ export async function readRunObjects(store: ObjectStore, topic: string): Promise
   const faults: DamagedError[] = [];
   const decisions = new Map<string, Publication>();
   let cut: Cut = {};
+  let last: string | null = null;
   for await (const [name, bytes] of objectsOf(store, `${topic}/runs/`)) {
     judged(faults, () => {
       const claim = decodeClaim(name, bytes);
@@ -36,6 +39,7 @@ export async function readRunObjects(store: ObjectStore, topic: string): Promise
         throw new DamagedError(name, "its cut lies below that of an earlier run");
       }
       cut = claim.cut;
+      last = name;
     });
   }
   for await (const [name, bytes] of objectsOf(store, `${topic}/successors/`)) {
@@ -44,7 +48,7 @@ export async function readRunObjects(store: ObjectStore, topic: string): Promise
       decisions.set(`${name.split("/").at(-2)} ${publication.run}`, publication);
     });
   }
-  return { cut, decisions, faults };
+  return { last, cut, decisions, faults };
 }
 
 async function* objectsOf(
@@ -68,31 +72,32 @@ function judged(faults: DamagedError[], action: () => void): void {
 }
 
 /**
+ * Compares the newest claim with the archive.
+ *
+ * @param archived how far the archive reached after the claims were read.
+ */
+export function claimBeyond({ last, cut }: RunObjects, archived: Cut): DamagedError[] {
+  if (last === null || reaches(archived, cut)) return [];
+  const [is, reached] = [cut, archived].map(encodeFrontier);
+  const damage = `its run is cut at ${is}, and the archive reaches ${reached}: manifests are ` +
+    "missing, or the claim was changed";
+  return [new DamagedError(last, damage)];
+}
+
+/**
  * Compares a metric's published rows with each other: the run has the rows that were counted when it
  * was published, its last full run has a pointer, and grain, day and all-time rows have equal sums.
- *
- * @param archived how far the archive reaches.
  */
 export async function checkPublished(
   warehouse: Warehouse,
   tables: PluginTables,
   decisions: RunObjects["decisions"],
-  archived: Cut,
 ): Promise<DamagedError[]> {
   const faults: DamagedError[] = [];
   const fault = (damage: string) => faults.push(new DamagedError(`table ${tables.batch}`, damage));
   const [pointer] = await warehouse.query<Pointer>(pointerSql(tables));
   if (pointer === undefined) return faults;
   const [run, fullRun] = [Number(pointer.run), Number(pointer.full_run)];
-  const cut = Object.fromEntries(
-    Object.entries(pointer.cut).map(([log, offsets]) => [log, offsets.map(BigInt)]),
-  );
-  if (!reaches(archived, cut)) {
-    fault(
-      `run ${run} was cut at ${encodeFrontier(cut)}, and the archive reaches ` +
-        `${encodeFrontier(archived)}: manifests are missing`,
-    );
-  }
   const decided = decisions.get(`${tables.batch} ${run}`);
   const rows = await countRows(warehouse, tables, run);
   if (decided !== undefined && decided.rows !== rows) {
@@ -116,7 +121,6 @@ interface Pointer {
   readonly run: number | string;
   readonly full_run: number | string;
   readonly skipped: readonly (number | string)[];
-  readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
 }
 
 /** The sums of the additive measures by level, as texts. */

@@ -147,8 +147,14 @@ async function openOver(
   });
   const { roles } = config;
   const verification = createVerification({
-    topics: topics.map(({ schema, log, checks, plugins: tables }) => ({
-      ...{ topic: schema.topic, log, checks, tables },
+    topics: topics.map(({ schema, log, checks, plugins }) => ({
+      ...{ topic: schema.topic, log, checks },
+      tables: () => [
+        ...new Map(
+          [...plugins, ...plugins.map(({ plugin }) => generations.served(plugin.name).tables)]
+            .map((tables) => [tables.batch, tables]),
+        ).values(),
+      ],
     })),
     ...{ store, warehouse, clock, problems },
     ownLogs: config.kafkaBrokers === null,

@@ -1,14 +1,19 @@
 /** Looks whether everything that is stored is what was written: on demand, and slowly all the time. */
 import { type ArchiveScan, isReplaced, scanArchive } from "../archive/archive_scan.ts";
 import { ARCHIVE_ADVICE, type FileChecks, type HashOptions } from "../archive/file_checks.ts";
-import { checkPublished, readRunObjects } from "../batch/check_runs.ts";
+import {
+  checkPublished,
+  claimBeyond,
+  readRunObjects,
+  type RunObjects,
+} from "../batch/check_runs.ts";
 import type { Clock } from "../clock.ts";
 import { DamagedError, wordsOf } from "../errors.ts";
 import { loopTurn } from "../loop_turn.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
 import type { Finding, ScrubStatus, Verification, VerifyReport } from "../services.ts";
-import type { PluginTables } from "../tables.ts";
+import { type PluginTables, SpeedKind } from "../tables.ts";
 import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
 
 /** A topic as it is verified. */
@@ -16,7 +21,8 @@ export interface VerifiedTopic {
   readonly topic: string;
   readonly log: EventLog;
   readonly checks: FileChecks;
-  readonly tables: readonly PluginTables[];
+  /** Of the generations that answer, and of those that are being built. */
+  readonly tables: () => readonly PluginTables[];
 }
 
 /** What {@link createVerification} needs. */
@@ -111,18 +117,26 @@ class DataVerification implements Scrubber {
     const { warehouse, topics, store, ownLogs } = this.#options;
     const findings: Finding[] = [];
     const scans: ArchiveScan[] = [];
-    for (const { topic, checks, tables } of topics) {
-      const scan = await scanArchive({ topic, store, checks, signal });
+    for (const { topic, log, checks, tables } of topics) {
+      // Claims first: meanwhile the archive may only reach further.
       const runs = await readRunObjects(store, topic);
+      const scan = await scanArchive({ topic, store, checks, signal });
       scans.push(scan);
-      const structure = [...scan.faults, ...runs.faults];
+      const structure = [...scan.faults, ...runs.faults, ...claimBeyond(runs, scan.cut)];
       findings.push(...this.#found("archive_damaged", `archive of ${topic}`, structure));
       const published: DamagedError[] = [];
-      for (const table of tables) {
-        const check = () => checkPublished(warehouse, table, runs.decisions, scan.cut);
+      const speed: SpeedEnd[] = [];
+      for (const table of tables()) {
+        const check = () => checkPublished(warehouse, table, runs.decisions);
         published.push(...await unlessUnreadable(`table ${table.batch}`, check));
+        speed.push(...await speedEnds(warehouse, table, log.id));
       }
       findings.push(...this.#found("warehouse_damaged", `published of ${topic}`, published));
+      const ends = [
+        ...await shortLog(log, scan.cut[log.id] ?? [], speed),
+        ...ownLogs ? replacedLog(log, runs) : [],
+      ];
+      findings.push(...this.#found("log_damaged", `end of ${topic}`, ends));
     }
     const detached = await detachedParts(warehouse);
     findings.push(...this.#found("warehouse_damaged", "detached parts", detached));
@@ -203,9 +217,9 @@ class DataVerification implements Scrubber {
   #problem({ code, object, damage, advice }: Finding): ProblemReport {
     const of = this.#options.topics.find(({ topic, log, tables }) =>
       object.startsWith(`${topic}/`) || object === `log/${log.topic}.sqlite` ||
-      tables.some((table) => isOf(object, table, log))
+      tables().some((table) => isOf(object, table, log))
     );
-    const plugin = of?.tables.find((table) => isOf(object, table, of.log))?.plugin.name;
+    const plugin = of?.tables().find((table) => isOf(object, table, of.log))?.plugin.name;
     return {
       ...{ code: code satisfies ProblemCode, subject: object },
       message: `${damage}. ${advice}`,
@@ -220,6 +234,66 @@ const isOf = (object: string, { batch, speed }: PluginTables, { id }: EventLog) 
   [batch, speed(id)].some((name) =>
     object === `table ${name}` || object.startsWith(`table ${name},`)
   );
+
+/** Up to where a speed table has counted a partition. */
+interface SpeedEnd {
+  readonly table: string;
+  readonly partition: number;
+  readonly end: bigint;
+}
+
+async function speedEnds(
+  warehouse: Warehouse,
+  tables: PluginTables,
+  logId: string,
+): Promise<SpeedEnd[]> {
+  const table = tables.speed(logId);
+  const exists = await warehouse.query(
+    "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
+    { params: { table } },
+  );
+  if (exists.length === 0) return [];
+  const rows = await warehouse.query<{ partition: number; end: number | string }>(
+    `SELECT partition, max(version) AS end FROM ${table}
+WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
+  );
+  return rows.map(({ partition, end }) => ({ table, partition, end: BigInt(end) }));
+}
+
+/** A log that ends below what was archived or counted was cut, or replaced by an old copy. */
+async function shortLog(
+  log: EventLog,
+  archived: readonly bigint[],
+  speed: readonly SpeedEnd[],
+): Promise<DamagedError[]> {
+  const faults: DamagedError[] = [];
+  const known = [
+    ...archived.map((end, partition) => ({ table: "the archive", partition, end })),
+    ...speed,
+  ];
+  for (const { table, partition, end } of known) {
+    // A changed offset of the tables may name a partition that there is not.
+    const found = partition < log.partitionCount() ? (await log.bounds(partition)).end : 0n;
+    if (found >= end) continue;
+    faults.push(
+      new DamagedError(
+        `log/${log.topic}.sqlite`,
+        `partition ${partition} ends at ${found}, below ${end}, up to where ${table} has read it`,
+      ),
+    );
+  }
+  return faults;
+}
+
+/** A log whose file is gone is made anew, empty and with another identity. */
+function replacedLog({ id, topic }: EventLog, { cut }: RunObjects): DamagedError[] {
+  const others = Object.keys(cut);
+  if (others.length === 0 || others.includes(id)) return [];
+  const damage =
+    `it is log "${id}", and the newest batch run was cut at ${others.join(", ")}: its ` +
+    "file was replaced, and what was not archived is gone; the next batch run goes on with the new log";
+  return [new DamagedError(`log/${topic}.sqlite`, damage)];
+}
 
 /** What `check` finds; what cannot be read at all is damage too, outages are not. */
 async function unlessUnreadable(

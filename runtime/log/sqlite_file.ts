@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
+import { crc32 } from "node:zlib";
+import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import { isDamage } from "./disk_fault.ts";
 import { WalSync } from "./wal_sync.ts";
 
@@ -14,7 +15,7 @@ const PAGE_BYTES = 16 * 1024;
 
 const SCHEMA = `
   CREATE TABLE log (
-    id TEXT NOT NULL, region TEXT NOT NULL, topic TEXT NOT NULL
+    id TEXT NOT NULL, region TEXT NOT NULL, topic TEXT NOT NULL, checksum INTEGER
   ) STRICT;
   CREATE TABLE partition (
     partition INTEGER PRIMARY KEY, start_offset INTEGER NOT NULL, last_append_ms INTEGER NOT NULL
@@ -67,12 +68,12 @@ export function openLogFile(options: LogFileOptions): LogFile {
   try {
     database = new DatabaseSync(path);
     configure(database, options.maxFileBytes);
-    transact(database, () => migrate(database!, options));
-    const id = identity(database, options);
     transact(database, () => {
-      addChecksum(database!);
-      growPartitions(database!, options);
+      migrate(database!, options);
+      addChecksums(database!);
     });
+    const id = identity(database, options);
+    transact(database, () => growPartitions(database!, options));
     writeAnew(database, path);
     return { database, id, partitions: loadPartitions(database), wal: new WalSync(database, path) };
   } catch (cause) {
@@ -155,20 +156,29 @@ function migrate(database: DatabaseSync, options: LogFileOptions): void {
 
 /**
  * Files of earlier builds have no checksums. Their chunks keep none, and those that such a build adds
- * later have none either.
+ * later have none either; the log's identity gets one.
  */
-function addChecksum(database: DatabaseSync): void {
-  const columns = database.prepare("SELECT name FROM pragma_table_info('chunk')").all();
-  if (columns.some(({ name }) => name === "checksum")) return;
-  database.exec("ALTER TABLE chunk ADD COLUMN checksum INTEGER");
+function addChecksums(database: DatabaseSync): void {
+  for (const table of ["chunk", "log"]) {
+    const columns = database.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
+    if (columns.some(({ name }) => name === "checksum")) continue;
+    database.exec(`ALTER TABLE ${table} ADD COLUMN checksum INTEGER`);
+  }
+  const { id, region, topic, checksum } = database.prepare("SELECT * FROM log").get() ?? {};
+  if (checksum !== null) return;
+  database.prepare("UPDATE log SET checksum = ?").run(crc32(`${id} ${region} ${topic}`));
 }
 
 function identity(database: DatabaseSync, options: LogFileOptions): string {
-  const log = database.prepare("SELECT id, region, topic FROM log").get() as {
+  const log = database.prepare("SELECT id, region, topic, checksum FROM log").get() as {
     id: string;
     region: string;
     topic: string;
+    checksum: number;
   };
+  if (log.checksum !== crc32(`${log.id} ${log.region} ${log.topic}`)) {
+    throw new DamagedError(options.path, `its identity "${log.id}" does not have its checksum`);
+  }
   for (const name of ["topic", "region"] as const) {
     if (log[name] === options[name]) continue;
     throw new UserError(
