@@ -48,6 +48,7 @@ export interface Scrubber extends Verification {
 
 /** From the begin of one scrub to the next, at least. */
 const PASS_MS = 3_600_000;
+const LOOK_AGAIN_MS = 60_000;
 
 /** How what is damaged is mended, by its code. */
 const ADVICE: Readonly<Record<Finding["code"], string>> = {
@@ -92,6 +93,7 @@ class DataVerification implements Scrubber {
     };
     while (rate > 0 && !signal.aborted) {
       const startedMs = clock.now();
+      let whole = false;
       if (isOurTurn()) {
         const started = new Date(startedMs).toISOString();
         this.#scrub = { ...this.#scrub, started, checked_bytes: 0, total_bytes: 0 };
@@ -99,6 +101,7 @@ class DataVerification implements Scrubber {
           await this.#pass(false, pace, signal);
           const finished = new Date(clock.now()).toISOString();
           this.#scrub = { ...this.#scrub, started: null, finished };
+          whole = true;
           problems.clear("scrub_failing", "scrub");
         } catch (error) {
           if (signal.aborted) return;
@@ -107,8 +110,8 @@ class DataVerification implements Scrubber {
           problems.set({ code: "scrub_failing", subject: "scrub", message });
         }
       }
-      // Where another process scrubs, it is looked every minute whether that is so still.
-      const untilMs = isOurTurn() ? startedMs + PASS_MS : clock.now() + 60_000;
+      // What failed, and whose turn it is, is looked at again in a minute.
+      const untilMs = whole ? startedMs + PASS_MS : clock.now() + LOOK_AGAIN_MS;
       await clock.sleep(Math.max(1000, untilMs - clock.now()), signal);
     }
   }

@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { join, relative } from "node:path";
+import process from "node:process";
+import type { VerifyReport } from "../../runtime/services.ts";
+import { random } from "../../runtime/sources/chance.ts";
+import { root } from "../support/running_engine.ts";
+
+/** Seeds of the trial, each a process of some seconds; `test:long` sets more. */
+const SEEDS = Number(process.env.TWOFOLD_WAREHOUSE_SEEDS ?? 2);
+const FIRST = Number(process.env.TWOFOLD_DAMAGE_FIRST ?? 1);
+
+interface Looked {
+  readonly refused: string | null;
+  readonly report: VerifyReport | null;
+  readonly answers: readonly (readonly unknown[] | "refused")[];
+}
+
+async function child(what: "make" | "look", dir: string): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-A", join(root, "tests/support/damage_child.ts"), what, dir],
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).output();
+  const decoder = new TextDecoder();
+  // ClickHouse ends a process whose metadata it cannot read.
+  if (code !== 0) return JSON.stringify({ refused: decoder.decode(stderr), report: null });
+  return decoder.decode(stdout);
+}
+
+const look = async (dir: string): Promise<Looked> =>
+  JSON.parse((await child("look", dir)).trim().split("\n").at(-1)!);
+
+/** Files of Twofold's tables, which lie under the database's parts. */
+async function partFiles(dir: string): Promise<string[]> {
+  const files: string[] = [];
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) await walk(path);
+      else if (/\/(all|\d+)_\d+_\d+_\d+[^/]*\/[^/]+$/.test(path)) files.push(path);
+    }
+  };
+  await walk(join(dir, "warehouse", "store"));
+  return files.sort();
+}
+
+describe("damage of the warehouse", () => {
+  let dir: string;
+  let right: Looked;
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir({ prefix: "twofold-damage-" });
+    await child("make", join(dir, "prepared"));
+    right = await look(join(dir, "prepared"));
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  it("is not found where there is none", () => {
+    expect(right.refused).toBe(null);
+    expect(right.report!.findings).toEqual([]);
+    for (const answer of right.answers) expect(answer.length).toBeGreaterThan(0);
+  });
+
+  it(`is found and named, or changes no answer (${SEEDS} seeds)`, async () => {
+    const wrong: string[] = [];
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      const chance = random(seed);
+      const below = (count: number) => Math.floor(chance() * count);
+      const folder = join(dir, "case");
+      await new Deno.Command("cp", { args: ["-a", join(dir, "prepared"), folder] }).output();
+      const files = await partFiles(folder);
+      const file = files[below(files.length)];
+      const how = ["flip", "cut", "delete", "delete the part"][below(4)];
+      const bytes = await Deno.readFile(file);
+      if (how === "flip" && bytes.length > 0) {
+        bytes[below(bytes.length)] ^= 1 << below(8);
+        await Deno.writeFile(file, bytes);
+      } else if (how === "cut") await Deno.truncate(file, below(bytes.length));
+      else if (how === "delete") await Deno.remove(file);
+      else if (how !== "flip") await Deno.remove(join(file, ".."), { recursive: true });
+      const { refused, report, answers } = await look(folder);
+      await Deno.remove(folder, { recursive: true });
+      const about = `seed ${seed}: ${how} ${relative(folder, file)}`;
+      if (refused !== null || !report!.ok) continue;
+      const same = answers.every((rows, i) =>
+        rows === "refused" || JSON.stringify(rows) === JSON.stringify(right.answers[i])
+      );
+      if (!same) wrong.push(about);
+    }
+    expect(wrong).toEqual([]);
+  });
+});

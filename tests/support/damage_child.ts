@@ -1,0 +1,71 @@
+/**
+ * A process over a data folder: one engine opens one folder. `make DIR` fills it; `look DIR` verifies
+ * it and asks it, and writes both as JSON.
+ */
+import { readConfig } from "../../runtime/config.ts";
+import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
+import { eventually } from "./eventually.ts";
+import { movieEvents } from "./movie_events.ts";
+import { projectRoot } from "./test_engine.ts";
+
+const METRICS = ["popular_movies", "ratings", "user_stats", "hourly_stats"];
+
+const [what, dir] = Deno.args;
+const config = readConfig({
+  command: "start",
+  flags: { data: dir, "block-span": "1s", "batch-schedule": "0 0 29 2 *", "scrub-rate": "0B" },
+  env: {},
+});
+const open = () => openEngine(config, { root: projectRoot, version: "test" });
+if (what === "make") await make(await open());
+else {
+  const found = await look().catch((error) => ({ refused: String(error.message), report: null }));
+  console.log(JSON.stringify(found));
+}
+
+async function make(engine: Engine): Promise<void> {
+  engine.start();
+  const [topic] = engine.batch.keys();
+  const events = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.UTC(2013, 6, 20) });
+  const send = async (count: number) => {
+    const lines = Array.from({ length: count }, () => JSON.stringify(events.next().value) + "\n");
+    const body = ReadableStream.from([new TextEncoder().encode(lines.join(""))]);
+    await engine.ingest.ingest(body, "ndjson", topic);
+  };
+  for (const full of [true, false]) {
+    await send(200);
+    await eventually(
+      "all blocks archived",
+      () => engine.status(),
+      ({ topics: [{ partitions }] }) =>
+        partitions.every((of) => of.archived === of.log_end && of.lag_records === 0),
+      { deadlineMs: 60_000, pauseMs: 250 },
+    );
+    await engine.batch.get(topic)!.run({ full });
+  }
+  await send(50);
+  await eventually(
+    "all counted",
+    () => engine.status(),
+    ({ topics: [{ partitions }] }) => partitions.every((of) => of.lag_records === 0),
+  );
+  await engine.close();
+}
+
+async function look() {
+  const engine = await open();
+  try {
+    const report = await engine.verification.verify();
+    const answers: unknown[] = [];
+    for (const metric of METRICS) {
+      for (const layer of ["merged", "batch"] as const) {
+        const query = { layer, limit: "10000", keys: {} };
+        const answer = await engine.serving.query(metric, query).catch((error) => error);
+        answers.push(answer instanceof Error ? "refused" : answer.rows);
+      }
+    }
+    return { refused: null, report, answers };
+  } finally {
+    await engine.close().catch(() => {});
+  }
+}
