@@ -117,7 +117,12 @@ export interface PluginBatchStatus {
 /** What one plugin looks like. */
 export interface PluginStatus extends PluginDrift {
   readonly topic: string;
+  /** The generation of the code that is loaded. */
   readonly generation: string;
+  /** The generation that answers. */
+  readonly answering: string;
+  /** See {@link AnsweringGeneration.rebuilding}. */
+  readonly rebuilding: number | null;
   /**
    * `failed`: the speed layer cannot compute it; `batch-failing`: the speed layer can, the batch
    * layer cannot; `refused`: its batch SQL is wrong, so it does not run.

@@ -234,7 +234,11 @@ export const pluginStatus = named(
   z.object({
     plugin: z.string(),
     topic: z.string(),
-    generation: z.string(),
+    generation: text("The generation of the code that is loaded", "v1_0f3a9c2e"),
+    answering: text("The generation that answers", "v1_0f3a9c2e"),
+    rebuilding: z.number().min(0).max(1).nullable().meta({
+      description: "How much of the records the loaded generation has, while it does not answer",
+    }),
     state: z.enum(["running", "catching-up", "failed", "batch-failing", "refused"]).meta({
       description: "failed: the speed layer cannot compute it; batch-failing: the batch layer " +
         "cannot; refused: its batch SQL is wrong, so it does not run",

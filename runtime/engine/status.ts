@@ -16,6 +16,7 @@ import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import type { SharedCalls } from "../shared_calls.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
+import type { Generations } from "./generations.ts";
 import type { LastKnown } from "./last_known.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
@@ -32,6 +33,7 @@ export interface StatusParts {
   readonly started: string;
   readonly roles: readonly Role[];
   readonly refused: readonly RefusedPlugin[];
+  readonly generations: Pick<Generations, "served">;
   readonly sql: Pick<SqlConsole, "load">;
   readonly claim: Pick<DirectoryClaim, "process">;
 }
@@ -114,7 +116,7 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const cut = lowest(topic, published.map(({ cut }) => cut));
   return {
     partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
-    plugins: pluginsOf(topic, published, drift, parts.problems),
+    plugins: pluginsOf(topic, published, drift, parts),
   };
 }
 
@@ -161,12 +163,13 @@ function pluginsOf(
   topic: TopicRuntime,
   runs: readonly Published[],
   drift: readonly PluginDrift[],
-  problems: Problems,
+  { problems, generations }: Pick<StatusParts, "problems" | "generations">,
 ): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
     const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;
     const { run, published } = runs[i];
+    const answering = generations.served(plugin.name);
     if (run !== null) topic.batch.published(plugin.name, run.run);
     const batch = batchOf(plugin.name, topic.schema.topic, published, problems);
     const running = batch.failing_since !== null
@@ -178,6 +181,8 @@ function pluginsOf(
       ...drift.find((of) => of.plugin === plugin.name) ?? notAsked(plugin.name),
       topic: topic.schema.topic,
       generation,
+      answering: answering.tables.generation,
+      rebuilding: answering.rebuilding,
       state: error !== null ? "failed" : running,
       error,
       speed_rows: rows,
@@ -190,7 +195,8 @@ function pluginsOf(
 function refusedStatus({ plugin, topic, message }: RefusedPlugin): PluginStatus {
   return {
     ...notAsked(plugin),
-    ...{ topic, generation: "", state: "refused", error: message, speed_rows: 0, run: null },
+    ...{ topic, generation: "", answering: "", rebuilding: null },
+    ...{ state: "refused" as const, error: message, speed_rows: 0, run: null },
     batch: { published: null, failing_since: null, error: null },
   };
 }

@@ -117,6 +117,11 @@ describe("a metric whose code changes", () => {
     await folder("over_five", 5);
     await folder("over_two", 2);
     await folder("renamed", 5, "batch_all");
+    await folder("refused", 5, "batch_all");
+    await Deno.writeTextFile(
+      join(dir, "refused", "sql", "batch", "high.sql"),
+      "SELECT 1 FROM evnts",
+    );
     await folder("removed", 5, "batch_all");
     await Deno.remove(join(dir, "removed", "plugins", "high.ts"));
     await open("over_five");
@@ -219,6 +224,14 @@ describe("a metric whose code changes", () => {
     expect(removed.every((name) => !name.includes(generation))).toBe(true);
     expect(await engine.prunePlugins()).toEqual([]);
     expect(await merged()).toMatchObject({ total: 1680, generation });
+    await engine.close();
+  });
+
+  it("keeps its tables while its batch SQL is refused", async () => {
+    await open("refused", 50 * 3_600_000);
+    expect((await engine.status()).problems).toMatchObject([{ code: "plugin_refused" }]);
+    expect((await stateTables("high")).length).toBe(2);
+    await expect(sql("merged_high")).rejects.toThrow(/its SQL was refused/);
     await engine.close();
   });
 

@@ -111,6 +111,8 @@ export const fakeStatus: Status = {
     plugin: "ratings",
     topic: "movie-viewing-events",
     generation: "g1",
+    answering: "g1",
+    rebuilding: null,
     state: "running",
     error: null,
     speed_rows: 42,
