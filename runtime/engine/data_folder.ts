@@ -1,7 +1,7 @@
 /** Who owns a data folder: one process at a time, by a lock that the system drops with it. */
 import { join } from "node:path";
 import { syncFolder } from "../archive/durable_file.ts";
-import { UserError } from "../errors.ts";
+import { ExternalError, UserError } from "../errors.ts";
 
 /** The format of a data folder that this version reads and writes. */
 export const DATA_FORMAT = 1;
@@ -58,7 +58,8 @@ export async function claimDirectory(
   dir: string,
   { formatVersion }: ClaimOptions,
 ): Promise<DirectoryClaim> {
-  await Deno.mkdir(dir, { recursive: true });
+  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await closeToOthers(dir);
   const lock = await openLock(dir, true);
   if (!await takeLock(lock)) {
     lock.close();
@@ -99,18 +100,58 @@ export async function claimDirectory(
  * @returns null when nobody does: the folder is new, or its owner has ended.
  */
 export async function readOwner(dir: string): Promise<OwnerInfo | null> {
-  let lock: Deno.FsFile;
-  try {
-    lock = await openLock(dir, false);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
+  const lock = await withFolderFaults(dir, () =>
+    openLock(dir, false).catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return null;
+      throw error;
+    }));
+  if (lock === null) return null;
   try {
     return await lock.tryLock(false) ? null : await readInfo(dir);
   } finally {
     lock.close();
   }
+}
+
+/**
+ * Runs what opens files of a data folder. A fault of the file system names the folder, the file and
+ * what to do.
+ *
+ * @throws ExternalError for such a fault, else what `open` throws.
+ * @example
+ * ```ts
+ * import { withFolderFaults } from "./data_folder.ts";
+ * const open = () => Deno.mkdir("/dev/null/log");
+ * const error = await withFolderFaults("/dev/null", open).catch((error) => error);
+ * if (!error.message.startsWith('Cannot open the data folder "/dev/null"')) throw error;
+ * ```
+ */
+export async function withFolderFaults<T>(dir: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    const ofSystem = cause instanceof Error &&
+      (Object.hasOwn(Deno.errors, cause.name) || /\(os error \d+\)/.test(cause.message));
+    if (!ofSystem) throw cause;
+    throw new ExternalError(
+      `Cannot open the data folder "${dir}": ${cause.message}; make it a folder that this user ` +
+        "may write to, or give another one with --data",
+      { retriable: false, field: "data", cause },
+    );
+  }
+}
+
+/**
+ * Lets no other user into a folder of Twofold's. A folder that holds somebody else's files, or one
+ * that users share (sticky), is left as it is.
+ */
+async function closeToOthers(dir: string): Promise<void> {
+  const { mode } = await Deno.stat(dir);
+  if (mode === null || (mode & 0o077) === 0 || (mode & 0o1000) !== 0) return;
+  const names = (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+  if (names.length > 0 && !names.includes("owner.json")) return;
+  // Whoever does not own the folder cannot, and goes on.
+  await Deno.chmod(dir, 0o700).catch(() => {});
 }
 
 /** The same for as long as the folder is there, whatever its owner is called. */

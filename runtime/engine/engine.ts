@@ -18,7 +18,12 @@ import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
-import { claimDirectory, DATA_FORMAT, type DirectoryClaim } from "./data_folder.ts";
+import {
+  claimDirectory,
+  DATA_FORMAT,
+  type DirectoryClaim,
+  withFolderFaults,
+} from "./data_folder.ts";
 import { checkPlugins, type RefusedPlugin } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
@@ -78,7 +83,11 @@ export interface Engine extends Services {
  * cannot be loaded or its relations not be made; ExternalError when the disk or the engine fails. A
  * plugin whose batch SQL is refused does not run, and is a problem.
  */
-export async function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
+export function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
+  return withFolderFaults(config.dataDir, () => openClaimed(config, options));
+}
+
+async function openClaimed(config: Config, options: EngineOptions): Promise<Engine> {
   const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
   const opened: { close(): unknown }[] = [];
   try {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { UserError } from "../../runtime/errors.ts";
-import { claimDirectory, readOwner } from "../../runtime/engine/data_folder.ts";
+import { claimDirectory, readOwner, withFolderFaults } from "../../runtime/engine/data_folder.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -24,6 +24,21 @@ describe("claimDirectory()", () => {
     expect(owner?.started).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
     await claim.release();
     expect(await readOwner(path)).toBe(null);
+  });
+  it("lets no other user into a new folder, an empty one and one of an earlier start", async () => {
+    const modeOf = async (path: string) => ((await Deno.stat(path)).mode ?? 0) & 0o777;
+    const claimed = async (path: string) => {
+      await (await claimDirectory(path, { formatVersion: 1 })).release();
+      return await modeOf(path);
+    };
+    expect(await claimed(`${dir}/new`)).toBe(0o700);
+    await Deno.mkdir(`${dir}/empty`, { mode: 0o755 });
+    expect(await claimed(`${dir}/empty`)).toBe(0o700);
+    await Deno.chmod(`${dir}/empty`, 0o755);
+    expect(await claimed(`${dir}/empty`)).toBe(0o700);
+    await Deno.mkdir(`${dir}/others`, { mode: 0o755 });
+    await Deno.writeTextFile(`${dir}/others/letters.txt`, "");
+    expect(await claimed(`${dir}/others`)).toBe(0o755);
   });
   it("refuses a second owner and names the first", async () => {
     const claim = await claimDirectory(dir, { formatVersion: 1 });
@@ -98,3 +113,20 @@ async function startOwner(dir: string): Promise<Deno.ChildProcess> {
   await Deno.remove(script);
   return child;
 }
+
+describe("withFolderFaults()", () => {
+  it("names folder, file and what to do when the file system refuses", async () => {
+    const file = `${dir}/file`;
+    await Deno.writeTextFile(file, "");
+    const claim = () => claimDirectory(`${file}/data`, { formatVersion: 1 });
+    await expect(withFolderFaults(`${file}/data`, claim)).rejects.toThrow(
+      /^Cannot open the data folder ".*file\/data": Not a directory .*; make it a folder that /,
+    );
+    await expect(readOwner(file)).rejects.toThrow("Cannot open the data folder");
+  });
+
+  it("passes other errors on", async () => {
+    const fault = new UserError("a plugin");
+    await expect(withFolderFaults(dir, () => Promise.reject(fault))).rejects.toBe(fault);
+  });
+});
