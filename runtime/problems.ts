@@ -4,6 +4,7 @@
  * reason. Status, answers, pages, `/metrics` and SQL read them here.
  */
 import type { Clock } from "./clock.ts";
+import { wordsOf } from "./errors.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
 export type ProblemCode =
@@ -12,6 +13,7 @@ export type ProblemCode =
   | "batch_plugin_failing"
   | "batch_upkeep_failing"
   | "catalog_outdated"
+  | "compaction_failing"
   | "drift"
   | "flush_failing"
   | "generations_unknown"
@@ -26,6 +28,7 @@ export type ProblemCode =
   | "plugin_failed"
   | "plugin_refused"
   | "rebuilding"
+  | "removal_failing"
   | "scrub_failing"
   | "sql_statement_stuck"
   | "ticks_failing"
@@ -166,6 +169,40 @@ export class Problems {
     this.#earlier.delete(id);
     this.#changes++;
     this.#onChange(problem, false);
+  }
+}
+
+/**
+ * Does work that comes again and again: while it fails, the fault stands as a problem.
+ *
+ * @param report the problem without its message.
+ * @param action what is done, as in `compact the archive`.
+ * @param signal ends the work: that is no fault.
+ * @example
+ * ```ts
+ * import { systemClock } from "./clock.ts";
+ * import { Problems, repeated } from "./problems.ts";
+ * const problems = new Problems(systemClock);
+ * const report = { code: "compaction_failing", subject: "views" } as const;
+ * await repeated(problems, report, "compact", () => Promise.reject(new Error("disk full")));
+ * if (problems.standing()[0].message !== "Cannot compact: disk full") throw new Error("unexpected");
+ * await repeated(problems, report, "compact", () => Promise.resolve());
+ * if (problems.standing().length !== 0) throw new Error("unexpected");
+ * ```
+ */
+export async function repeated(
+  problems: ProblemSink,
+  report: Omit<ProblemReport, "message">,
+  action: string,
+  work: () => Promise<unknown>,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await work();
+    problems.clear(report.code, report.subject);
+  } catch (error) {
+    if (signal?.aborted) return;
+    problems.set({ ...report, message: `Cannot ${action}: ${wordsOf(error)}` });
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { ExternalError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports.ts";
+import { type ProblemSink, repeated } from "../problems.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import {
   type BlockRange,
@@ -42,11 +43,12 @@ export interface CompactorOptions {
   readonly isOurTurn?: () => boolean;
   /** Default: checks of its own, which tell no one but the caller. */
   readonly checks?: FileChecks;
-  /** Told what failed; it is tried again. */
-  readonly onProblem?: (message: string, error: unknown) => void;
+  /** Where a compaction that fails stands until one works. Default: nowhere. */
+  readonly problems?: ProblemSink;
 }
 
 const PAUSE_MS = 60_000;
+const nowhere: ProblemSink = { set: () => {}, clear: () => {} };
 
 /** The most blocks of a range, however empty they are. */
 const MAX_MANIFESTS = 10_000;
@@ -119,16 +121,22 @@ export class Compactor {
 
   /** Compacts and removes what is due, once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onProblem, isOurTurn = () => true } = this.#options;
+    const { clock, problems = nowhere, schema: { topic } } = this.#options;
+    const { isOurTurn = () => true } = this.#options;
+    const report = { code: "compaction_failing", subject: topic } as const;
     while (!signal.aborted) {
       await clock.sleep(PAUSE_MS, signal);
-      if (!isOurTurn()) continue;
-      try {
+      if (signal.aborted) return;
+      if (!isOurTurn()) {
+        // Whoever's turn it is has the problem, if it still stands.
+        problems.clear(report.code, topic);
+        continue;
+      }
+      const work = async () => {
         while (!signal.aborted && await this.compactOnce(signal) > 0);
         if (!signal.aborted) await this.collectGarbage(signal);
-      } catch (error) {
-        if (!signal.aborted) onProblem?.("Cannot compact the archive; it is tried again", error);
-      }
+      };
+      await repeated(problems, report, `compact the archive of ${topic}`, work, signal);
     }
   }
 

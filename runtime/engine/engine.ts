@@ -138,7 +138,7 @@ async function openOver(
   const generations = new Generations({ topics, warehouse, store, clock, published, problems });
   await generations.open();
   const retirement = new Retirement({
-    ...{ topics, refused, warehouse, store, clock, onProblem },
+    ...{ topics, refused, warehouse, store, clock, problems },
     keepMs: config.retiredRetentionMs,
   });
   await retirement.look();

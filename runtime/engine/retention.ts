@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { type Cut, cutOfRow } from "../frontier.ts";
 import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports.ts";
+import { type ProblemSink, repeated } from "../problems.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { BatchLevel, type PluginTables } from "../tables.ts";
 
@@ -17,7 +18,9 @@ export interface RetentionOptions {
   readonly archiver: Archiver;
   readonly archive: ArchiveReader;
   readonly membership: Membership;
-  readonly onProblem: (message: string, error: unknown) => void;
+  readonly topic: string;
+  /** Where a removal that fails stands until one works. */
+  readonly problems: ProblemSink;
 }
 
 const PAUSE_MS = 60_000;
@@ -39,18 +42,28 @@ export class Retention {
 
   /** Looks once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, onProblem, membership } = this.#options;
+    const { clock, problems, topic, membership } = this.#options;
+    const report = { code: "removal_failing", subject: `speed rows and log of ${topic}` } as const;
     while (!signal.aborted) {
       await clock.sleep(PAUSE_MS, signal);
       if (signal.aborted) return;
-      if (!membership.assignment().batch) continue;
-      try {
+      if (!membership.assignment().batch) {
+        // Whoever's turn it is has the problem, if it still stands.
+        problems.clear(report.code, report.subject);
+        continue;
+      }
+      const work = async () => {
         await this.expireSpeedRows();
         // A log that several processes share has a retention of its own.
         if (!membership.shared) await this.trimLog();
-      } catch (error) {
-        onProblem("Cannot remove what is no longer needed; it is tried again", error);
-      }
+      };
+      await repeated(
+        problems,
+        report,
+        `remove old speed rows and records of ${topic}`,
+        work,
+        signal,
+      );
     }
   }
 

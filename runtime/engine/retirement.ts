@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { ObjectStore, Warehouse } from "../ports.ts";
+import { type ProblemSink, repeated } from "../problems.ts";
 import { refusingView } from "../serving/relations.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
 import { newestClaim } from "./generation_claims.ts";
@@ -24,7 +25,8 @@ export interface RetirementOptions {
   readonly clock: Clock;
   /** How long tables are kept that nothing answers from, in milliseconds. */
   readonly keepMs: number;
-  readonly onProblem: (message: string, error: unknown) => void;
+  /** Where a removal that fails stands until one works. */
+  readonly problems: ProblemSink;
 }
 
 const LOOK_MS = 60_000;
@@ -43,15 +45,18 @@ export class Retirement {
 
   /** Looks once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, topics, onProblem } = this.#options;
+    const { clock, topics, problems } = this.#options;
+    const report = { code: "removal_failing", subject: "retired tables" } as const;
     while (!signal.aborted) {
       await clock.sleep(LOOK_MS, signal);
-      if (signal.aborted || !topics.some((topic) => topic.membership.assignment().batch)) continue;
-      try {
-        await this.look();
-      } catch (error) {
-        onProblem("Cannot remove tables that nothing answers from; it is tried again", error);
+      if (signal.aborted) return;
+      if (!topics.some((topic) => topic.membership.assignment().batch)) {
+        // Whoever's turn it is has the problem, if it still stands.
+        problems.clear(report.code, report.subject);
+        continue;
       }
+      const action = "remove tables that nothing answers from";
+      await repeated(problems, report, action, () => this.look(), signal);
     }
   }
 

@@ -174,7 +174,17 @@ async function openOver(
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });
-  const retention = new Retention({ ...parts, log, tables, speed, archiver, archive, membership });
+  const { topic } = schema;
+  const retention = new Retention({
+    ...parts,
+    topic,
+    log,
+    tables,
+    speed,
+    archiver,
+    archive,
+    membership,
+  });
   const isOurTurn = () => membership.assignment().batch;
   const compactor = new Compactor({
     schema,
@@ -183,7 +193,7 @@ async function openOver(
     clock,
     checks,
     isOurTurn,
-    onProblem,
+    problems: parts.problems,
   });
   const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {

@@ -15,7 +15,6 @@ export interface FlusherOptions {
   readonly clock: Clock;
   readonly flushIntervalMs: number;
   readonly onAcknowledged: () => void;
-  readonly onProblem: (message: string, error: unknown) => void;
 }
 
 /** More changed rows than this are flushed at once: an insert stays one block. */
@@ -212,8 +211,6 @@ export class Flusher {
         flush.fail();
         this.#faults.set(name, why);
       }
-      const names = taken.map(({ name }) => name).join("; ");
-      this.#options.onProblem(`Cannot flush ${names}; it is tried again`, error);
       return false;
     }
     for (const { flush, name } of taken) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { Problems } from "../../runtime/problems.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
@@ -60,7 +61,8 @@ describe("retention", () => {
       tables: [tablesOf(plugin, "retention")],
       archive: openArchiveReader({ schema, store }),
       membership: soleMember(log, clock),
-      onProblem: () => {},
+      topic: schema.topic,
+      problems: new Problems(clock),
     });
     return { retention, log, clock, expired };
   }

@@ -415,7 +415,6 @@ export class World {
       ...{ warehouse: held, log: this.log, plugins: [this.tables], clock: flusherClock },
       ...{ ledger: this.#ledgerFacts(), flushIntervalMs: 1 },
       onAcknowledged: () => {},
-      onProblem: () => {},
     });
     return { warehouse: held, pipelines, flusher, flusherClock };
   }
