@@ -67,19 +67,18 @@ export const viewOf = (name: string, select: string): RelationView => ({
 /**
  * A relation that has its columns and raises an error whenever it is read.
  *
- * @param select what it would show.
+ * @param select what it would show; of a refusing view's own select only the message is replaced.
  * @param message why it cannot, and what happens next.
  */
 export function refusingView(name: string, select: string, message: string): RelationView {
   // A scalar is computed before any row is read: no rows would otherwise mean no error.
-  return viewOf(
-    name,
-    `WITH (SELECT throwIf(1, ${quoted(message)})) AS refused
-SELECT * FROM (
-${select}
-) WHERE refused = 0`,
-  );
+  const refusing = `WITH (SELECT throwIf(1, ${quoted(message)})) AS refused`;
+  if (REFUSING.test(select)) return viewOf(name, select.replace(REFUSING, () => refusing));
+  return viewOf(name, `${refusing}\nSELECT * FROM (\n${select}\n) WHERE refused = 0`);
 }
+
+/** How the select of a refusing view begins. */
+const REFUSING = /^WITH \(SELECT throwIf\(1, '(?:[^'\\]|\\.)*'\)\) AS refused/;
 
 const quoted = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
