@@ -75,7 +75,7 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const rounded = (ms: number) =>
     new Date(Math.floor(ms / 1000 / stepSeconds) * stepSeconds * 1000).toISOString();
   const instant = (name: string) => {
-    const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/.test(text(name)) ? text(name) : `${text(name)}Z`);
+    const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/i.test(text(name)) ? text(name) : `${text(name)}Z`);
     return Number.isNaN(ms) ? null : rounded(ms);
   };
   const sort = info.sort.replace(/^-/, "");
