@@ -27,6 +27,7 @@ export type Command =
   | "plugins prune"
   | "status"
   | "verify"
+  | "verify accept"
   | "query"
   | "events tail"
   | "dead-letters"

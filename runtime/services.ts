@@ -469,6 +469,8 @@ export interface VerifyReport {
   readonly bytes: number;
   readonly tables: number;
   readonly findings: readonly Finding[];
+  /** Damage that an operator has accepted: it is no finding. */
+  readonly accepted: readonly AcceptedDamage[];
 }
 
 /** How far the scrub is, which verifies everything slowly and again and again. */
@@ -482,6 +484,18 @@ export interface ScrubStatus {
   readonly total_bytes: number;
 }
 
+/** A damaged file of the archive whose loss an operator has accepted. */
+export interface AcceptedDamage {
+  /** The file's name. */
+  readonly object: string;
+  /** Events or dead letters that are lost with it. */
+  readonly rows: number;
+  readonly reason: string;
+  readonly by: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
 /** Looks whether everything stored is what was written. */
 export interface Verification {
   /**
@@ -491,6 +505,13 @@ export interface Verification {
    * @param options.fast names, sizes and counts only: no file's bytes are read.
    */
   verify(options?: { fast?: boolean; signal?: AbortSignal }): Promise<VerifyReport>;
+  /**
+   * Goes on without a damaged file of the archive, for good: its events count nowhere from the next
+   * run of their day on. Recorded in the archive.
+   *
+   * @throws NotFoundError when no manifest lists such a file; UserError when the file is not damaged.
+   */
+  accept(damage: { object: string; reason: string; by: string }): Promise<AcceptedDamage>;
   /** How far the scrub is; null where there is none. */
   scrub(): ScrubStatus | null;
 }

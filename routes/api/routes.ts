@@ -12,6 +12,7 @@ import { openApi } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import { PROMETHEUS_TYPE, prometheusMetrics } from "./prometheus.ts";
 import { metricQuery, seriesQuery } from "./query_params.ts";
+import { objectOf } from "./request_body.ts";
 import { type Asked, type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 import { runSql } from "./sql.ts";
@@ -360,6 +361,25 @@ function processRoutes(services: Services): Route[] {
       handle: async ({ params, signal }) => {
         const report = await services.verification.verify({ fast: params.fast === "true", signal });
         return structuredClone(report) as z.infer<typeof schemas.verifyReport>;
+      },
+    }),
+    route({
+      ...{ id: "acceptDamage", at: "POST /api/v1/verify/accept", tag },
+      summary: "Goes on without a damaged file of the archive",
+      description: "For good: its events count nowhere from the next run of their day on. The " +
+        "file must be damaged, and a manifest must list it.",
+      body: {
+        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        summary: "Which file, who and why",
+        schema: schemas.damageAcceptance,
+      },
+      writes: true,
+      timeoutMs: null,
+      faults: [404],
+      answer: schemas.acceptedDamage,
+      async handle({ c, maxBodyBytes }) {
+        const damage = await objectOf(schemas.damageAcceptance, c.req.raw, maxBodyBytes);
+        return { ...await services.verification.accept(damage) };
       },
     }),
     route({

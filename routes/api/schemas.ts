@@ -350,6 +350,25 @@ export const status = named(
   }),
 );
 
+/** Damage whose loss is accepted. */
+export const acceptedDamage = named(
+  "AcceptedDamage",
+  z.object({
+    object: text("Name of the file"),
+    rows: count("Events or dead letters that are lost with it"),
+    reason: text("Why"),
+    by: text("Who accepted it"),
+    at: instant("When"),
+  }),
+);
+
+/** What to accept. */
+export const damageAcceptance = z.strictObject({
+  object: z.string().min(1).max(1000),
+  reason: z.string().min(1).max(1000),
+  by: z.string().min(1).max(200),
+});
+
 /** What a verification found. */
 export const verifyReport = named(
   "VerifyReport",
@@ -366,6 +385,7 @@ export const verifyReport = named(
       damage: text("What is wrong with it"),
       advice: text("What to do"),
     })),
+    accepted: z.array(acceptedDamage).meta({ description: "Damage that is accepted: no finding" }),
   }),
 );
 

@@ -54,7 +54,7 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
   const look = shared(() => chain.look());
   const load = shared(async () => {
     const asOfMs = clock.now();
-    await look();
+    await Promise.all([look(), checks.accepted.look()]);
     await index.load(chain.compacted.cut());
     loadedMs = asOfMs;
   });
@@ -69,7 +69,7 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
     },
     async check(days, { sizes = true } = {}) {
       await load();
-      const files = index.files(days);
+      const files = checks.accepted.without(index.files(days));
       await checks.check(files, { sizes });
       return files;
     },
@@ -84,7 +84,7 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
             `${RELATION_VALID_MS} ms, it was ${ageMs} ms ago`,
         );
       }
-      return relationSql(schema, store, index.files(days));
+      return relationSql(schema, store, checks.accepted.without(index.files(days)));
     },
   };
 }

@@ -44,13 +44,14 @@ const FETCHES = 16;
 export async function scanArchive(options: ArchiveScanOptions): Promise<ArchiveScan> {
   const { topic, store, checks, signal } = options;
   const faults: DamagedError[] = [];
+  await checks.accepted.look().catch((error) => noted(faults, error));
   const cut: Record<string, bigint[]> = {};
   const compacted = await rangesOf(options, "compacted_manifests", () => 0n, cut, faults);
   const ends = structuredClone(cut);
   const startOf = ({ log, partition }: BlockRange) => ends[log]?.[partition] ?? 0n;
   const blocks = await rangesOf(options, "manifests", startOf, cut, faults);
   const ranges = [...compacted, ...blocks];
-  const files: StoredFile[] = [];
+  const listed: StoredFile[] = [];
   const names = new Set<string>();
   for (let first = 0; first < ranges.length; first += FETCHES) {
     signal?.throwIfAborted();
@@ -60,10 +61,11 @@ export async function scanArchive(options: ArchiveScanOptions): Promise<ArchiveS
         names.add(name);
         const manifest = await checks.judging(name, () => readListed(store, topic, range, kind))
           .catch((error) => noted(faults, error));
-        if (manifest !== null) files.push(...manifest.files, ...manifest.letters ?? []);
+        if (manifest !== null) listed.push(...manifest.files, ...manifest.letters ?? []);
       }),
     );
   }
+  const files = checks.accepted.without(listed);
   for (const { name } of files) names.add(name);
   checks.forgetOthers(names);
   faults.push(...await checks.checkSizes(files), ...await claimFaults(options));

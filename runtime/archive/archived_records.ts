@@ -148,8 +148,9 @@ class ArchiveOfLog implements ArchivedRecords {
     const end = last.end < until ? last.end : until;
     const manifests: Manifest[] = [];
     const judge: Judge = (name, read) => this.#checks.judging(name, read);
+    await this.#checks.accepted.look();
     for await (const one of readManifests(store, schema.topic, group, last.kind, judge)) {
-      manifests.push(one);
+      manifests.push(this.#checks.accepted.rest(one));
     }
     const files = manifests.flatMap(({ files, letters = [] }) => [...files, ...letters]);
     const [fault] = await this.#checks.hashNew(files);

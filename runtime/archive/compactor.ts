@@ -162,9 +162,10 @@ export class Compactor {
       );
     }
     const blocks: Manifest[] = [];
+    await this.#checks.accepted.look();
     const judge: Judge = (name, read) => this.#checks.judging(name, read);
     for await (const block of readManifests(store, topic, names, "manifests", judge)) {
-      blocks.push(block);
+      blocks.push(this.#checks.accepted.rest(block));
     }
     const sources = blocks.flatMap(({ files }) => files);
     // A damaged file would get a new hash, and then pass for right.

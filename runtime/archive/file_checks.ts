@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { DamagedError } from "../errors.ts";
 import type { ObjectStore, StoredFile } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
+import type { AcceptedDamage } from "../services.ts";
+import { AcceptedFiles } from "./accepted_damage.ts";
 
 /** Options of {@link FileChecks}. */
 export interface FileChecksOptions {
@@ -36,6 +38,8 @@ const MAX_REMEMBERED = 200_000;
  * which stands until the same file is found right.
  */
 export class FileChecks {
+  /** Files that nobody looks at any more. */
+  readonly accepted: AcceptedFiles;
   readonly #options: FileChecksOptions;
   /** Sizes of the files that were hashed and right, by name; the oldest first. */
   readonly #verified = new Map<string, number>();
@@ -44,6 +48,7 @@ export class FileChecks {
 
   constructor(options: FileChecksOptions) {
     this.#options = options;
+    this.accepted = new AcceptedFiles(options.topic, options.store);
   }
 
   /**
@@ -136,6 +141,12 @@ export class FileChecks {
    */
   forgetOthers(names: ReadonlySet<string>): void {
     for (const name of [...this.#reported]) if (!names.has(name)) this.#clear(name);
+  }
+
+  /** Goes on without a file. */
+  async accept(accepted: AcceptedDamage): Promise<void> {
+    await this.accepted.accept(accepted);
+    this.#clear(accepted.object);
   }
 
   /** Makes damage a problem. */

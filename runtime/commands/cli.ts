@@ -26,7 +26,7 @@ import { serverCommand } from "./run_server.ts";
 import { sqlCommand } from "./sql.ts";
 import { configCommand, statusCommand } from "./status.ts";
 import { paint } from "./text.ts";
-import { verifyCommand } from "./verify.ts";
+import { verifyAcceptCommand, verifyCommand } from "./verify.ts";
 import type { World } from "./world.ts";
 
 /** Exit codes by whose fault it was; the meaning of each is in the help. */
@@ -103,6 +103,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await statusCommand({ json }, config, world);
     case "verify":
       return await verifyCommand({ fast: flags.fast === true, json }, config, world);
+    case "verify accept":
+      return await verifyAcceptCommand(first, flags, config, world);
     case "query":
       return await queryCommand(first, request, config, world);
     case "events tail":

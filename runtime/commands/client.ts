@@ -1,6 +1,6 @@
 /** Talks to the process that owns a data folder, and keeps to it when it restarts. */
 import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../errors.ts";
-import type { IngestAnswer, VerifyReport } from "../services.ts";
+import type { AcceptedDamage, IngestAnswer, VerifyReport } from "../services.ts";
 import type { Config } from "../config.ts";
 import {
   ANSWER_MS,
@@ -68,6 +68,13 @@ export function connect(options: ClientOptions): Target {
       });
       return removed;
     },
+    acceptDamage: (damage) =>
+      call<AcceptedDamage>({
+        method: "POST",
+        path: "/api/v1/verify/accept",
+        type: "application/json",
+        body: JSON.stringify(damage),
+      }),
     verify: ({ fast }) =>
       call<VerifyReport>({
         method: "POST",

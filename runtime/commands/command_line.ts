@@ -143,6 +143,22 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["verify --fast --json", "for a monitor: exit code 1 when something is damaged"],
     ],
   },
+  "verify accept": {
+    summary: "Goes on without a damaged file of the archive; its events count nowhere any more",
+    arguments: ["OBJECT"],
+    settings: ["dataDir"],
+    options: [
+      { flag: "reason", value: "TEXT", summary: "Why; recorded in the archive" },
+      { flag: "by", value: "NAME", summary: "Who; default: the user's name ($USER)" },
+      { flag: "json", value: null, summary: "What was accepted as one JSON document" },
+    ],
+    examples: [
+      [
+        'verify accept views/events/dt=2013-07-20/a.parquet --reason "no copy is left"',
+        "a file, by the name that `verify` shows",
+      ],
+    ],
+  },
   doctor: {
     summary: "Checks whether Twofold can run here, and says what to do where it cannot",
     settings: allSettings,

@@ -50,6 +50,7 @@ export async function openOwnFolder(
       const once = () => engine.ingest.ingest(ReadableStream.from([bytes]), format, topic);
       return retry(once, { signal: stop, sleep: (ms) => clock.sleep(ms, stop) });
     },
+    acceptDamage: (damage) => engine.verification.accept(damage),
     verify: ({ fast }) => engine.verification.verify({ fast, signal: stop }),
     async batch({ full }) {
       // A run covers what is archived: without this, nothing of what has just come in.

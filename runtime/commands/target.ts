@@ -36,6 +36,8 @@ export interface Target extends Questions {
   ): Promise<IngestAnswer>;
   /** Compares what is stored with what was written. */
   verify(options: { fast: boolean }): Promise<VerifyReport>;
+  /** Goes on without a damaged file of the archive. */
+  acceptDamage: Services["verification"]["accept"];
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
   /** Removes what no metric answers from; returns the names of tables and relations. */

@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { TwofoldError, wordsOf } from "../errors.ts";
+import { TwofoldError, UserError, wordsOf } from "../errors.ts";
 import type { VerifyReport } from "../services.ts";
 import { openTarget } from "./open_target.ts";
 import { plain } from "./table.ts";
@@ -42,6 +42,7 @@ async function reportOf(fast: boolean, config: Config, world: World): Promise<Ve
 function unopened(fast: boolean, dataDir: string, error: TwofoldError): VerifyReport {
   return {
     ...{ ok: false, fast, manifests: 0, files: 0, bytes: 0, tables: 0 },
+    accepted: [],
     findings: [{
       ...{ code: codeOf(error), object: dataDir, damage: `it cannot be opened: ${wordsOf(error)}` },
       advice: "Restore what the message names from a copy, then verify again",
@@ -56,7 +57,7 @@ function codeOf({ message }: TwofoldError): VerifyReport["findings"][number]["co
 
 /** The report for people. */
 export function reportText(report: VerifyReport, terminal: Terminal): string {
-  const { manifests, files, bytes, tables, fast, findings } = report;
+  const { manifests, files, bytes, tables, fast, findings, accepted } = report;
   const what = `${counted(manifests, "manifest")}, ${counted(files, "file")} of ` +
     `${grouped(Math.ceil(bytes / 2 ** 20))} MiB, ${counted(tables, "table")}`;
   const how = fast ? "names, sizes and counts" : "every byte";
@@ -64,8 +65,34 @@ export function reportText(report: VerifyReport, terminal: Terminal): string {
     `${paint(terminal, "red", "damaged")}  ${plain(object)}\n` +
     `         ${plain(damage)}\n         → ${plain(advice)}\n`
   );
+  const given = accepted.map(({ object, rows, reason, by, at }) =>
+    `accepted ${plain(object)}, ${counted(rows, "row")}: ${plain(reason)} (${plain(by)}, ${at})\n`
+  );
   const end = findings.length === 0
     ? `${paint(terminal, "green", "ok")}  everything is what was written`
     : `${counted(findings.length, "finding")}`;
-  return `Verified ${how}: ${what}\n${lines.join("")}${end}\n`;
+  return `Verified ${how}: ${what}\n${lines.join("")}${given.join("")}${end}\n`;
+}
+
+/** Goes on without a damaged file of the archive; returns the exit code. */
+export async function verifyAcceptCommand(
+  object: string,
+  flags: Readonly<Record<string, string | boolean>>,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const { reason, by = world.env.USER ?? "" } = flags as Record<string, string | undefined>;
+  const wanted = (field: string, what: string) =>
+    new UserError(`Cannot accept damage: --${field} must say ${what}`, { field });
+  if (reason === undefined) throw wanted("reason", "why the loss is accepted");
+  if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
+  const target = await openTarget(config, world, { start: false });
+  try {
+    const accepted = await target.acceptDamage({ object, reason, by });
+    const text = `Accepted the loss of ${counted(accepted.rows, "row")} in ${plain(object)}\n`;
+    world.out.write(flags.json === true ? `${JSON.stringify(accepted, null, 2)}\n` : text);
+    return 0;
+  } finally {
+    await target.close();
+  }
 }

@@ -262,6 +262,7 @@ function assemble(parts: Parts): Engine {
     pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),
     verification: {
       scrub: () => parts.verification.scrub(),
+      accept: (damage) => parts.verification.accept(damage),
       verify: ({ fast, signal } = {}) =>
         parts.verification.verify({
           fast,

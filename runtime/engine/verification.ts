@@ -8,11 +8,17 @@ import {
   type RunObjects,
 } from "../batch/check_runs.ts";
 import type { Clock } from "../clock.ts";
-import { DamagedError, wordsOf } from "../errors.ts";
+import { DamagedError, NotFoundError, UserError, wordsOf } from "../errors.ts";
 import { loopTurn } from "../loop_turn.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
-import type { Finding, ScrubStatus, Verification, VerifyReport } from "../services.ts";
+import type {
+  AcceptedDamage,
+  Finding,
+  ScrubStatus,
+  Verification,
+  VerifyReport,
+} from "../services.ts";
 import { type PluginTables, SpeedKind } from "../tables.ts";
 import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
 
@@ -82,6 +88,30 @@ class DataVerification implements Scrubber {
     { fast = false, signal }: { fast?: boolean; signal?: AbortSignal } = {},
   ): Promise<VerifyReport> {
     return await this.#pass(fast, () => loopTurn(), signal);
+  }
+
+  async accept(
+    { object, reason, by }: { object: string; reason: string; by: string },
+  ): Promise<AcceptedDamage> {
+    const { topics, store, clock } = this.#options;
+    const of = topics.find(({ topic }) => object.startsWith(`${topic}/`));
+    const file = of && (await scanArchive({ topic: of.topic, store, checks: of.checks })).files
+      .find(({ name }) => name === object);
+    if (of === undefined || file === undefined) {
+      throw new NotFoundError(
+        `Cannot accept damage: no manifest lists a file "${object}"; only files of events and of ` +
+          "dead letters can be given up",
+      );
+    }
+    if (await of.checks.hash(file) === null) {
+      throw new UserError(`Cannot accept damage: "${object}" is what was written`, {
+        field: "object",
+      });
+    }
+    const at = new Date(clock.now()).toISOString();
+    const accepted = { object, rows: file.rows, reason, by, at };
+    await of.checks.accept(accepted);
+    return accepted;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -163,7 +193,10 @@ class DataVerification implements Scrubber {
       findings.push(...await this.#checkTables(stored, pace, signal));
       if (ownLogs) findings.push(...await this.#checkLogs(pace, signal));
     }
-    return { ok: findings.length === 0, fast, ...report, findings: unique(findings) };
+    return {
+      ...{ ok: findings.length === 0, fast, ...report, findings: unique(findings) },
+      accepted: topics.flatMap(({ checks }) => checks.accepted.all()),
+    };
   }
 
   async #checkTables(

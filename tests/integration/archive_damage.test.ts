@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
+import { Compactor } from "../../runtime/archive/compactor.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { FileChecks } from "../../runtime/archive/file_checks.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import { allocateColumns } from "../../runtime/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
+import { createVerification } from "../../runtime/engine/verification.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../../runtime/ports.ts";
 import { Problems } from "../../runtime/problems.ts";
@@ -63,6 +65,17 @@ describe("A damaged archive", () => {
     const checks = () => new FileChecks({ topic, store, problems });
     return {
       ...{ store, problems, clock, archive },
+      verification: () =>
+        createVerification({
+          topics: [{ topic, log, checks: checks(), tables: () => [] }],
+          warehouse: { ...warehouse, query: () => Promise.resolve([]) },
+          ...{ store, clock, problems, ownLogs: false },
+          ...{ scrubBytesPerSecond: 0, isOurTurn: () => true },
+        }),
+      compact: () =>
+        new Compactor({
+          ...{ schema: movieViewing, store, warehouse, clock, minManifests: 2 },
+        }).compactOnce(),
       files: await openArchiveReader({ schema: movieViewing, store, clock }).check(null),
       /** Runs the batch as a new process would; the ratings that are published then, or the error. */
       run: async (over: Warehouse = warehouse) => {
@@ -160,6 +173,27 @@ describe("A damaged archive", () => {
     await store.put(files[0].name.replace("/events/", "/compacted/"), bytes);
     expect(await run()).toEqual({ error: "", count: EVENTS });
     expect(await readBack()).toBe(EVENTS);
+  });
+
+  it("goes on without a file whose loss an operator has accepted", async () => {
+    const { store, files, problems, run, readBack, verification, compact } = await openWorld();
+    const [lost] = files;
+    const damage = { object: lost.name, reason: "no copy is left", by: "ops" };
+    await expect(verification().accept(damage)).rejects.toThrow(/is what was written/);
+    await store.remove(lost.name);
+    expect((await run()).error).toContain(lost.name);
+    expect(await verification().accept(damage)).toMatchObject({ ...damage, rows: lost.rows });
+    expect(subjects(problems)).toEqual([]);
+    expect(await run()).toEqual({ error: "", count: EVENTS - lost.rows });
+    expect(await readBack()).toBe(EVENTS - lost.rows);
+    expect(await verification().verify()).toMatchObject({
+      ...{ ok: true, findings: [], accepted: [{ object: lost.name }] },
+    });
+    expect(await compact()).toBe(1);
+    expect(await run()).toEqual({ error: "", count: EVENTS - lost.rows });
+    expect(await readBack()).toBe(EVENTS - lost.rows);
+    const unknown = { ...damage, object: `${topic}/events/none.parquet` };
+    await expect(verification().accept(unknown)).rejects.toThrow(/no manifest lists/);
   });
 
   it("archives a block again whose manifest was removed", async () => {

@@ -119,7 +119,11 @@ export class DamageWorld {
         await Deno.remove(file);
         break;
       case "add":
-        await Deno.writeFile(file.replace(/(\d)([._])/, "9$1$2"), bytes);
+        // Its bytes under a name that another block, run or attempt could have.
+        await Deno.writeFile(
+          file.replace(/\d(?=\.\w+$)/, (digit) => String((Number(digit) + 1 + below(8)) % 10)),
+          bytes,
+        );
         break;
       case "swap": {
         const other = files[below(files.length)];

@@ -260,9 +260,12 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     newestRuns: () => Promise.resolve([someRun]),
     verification: {
       scrub: () => null,
+      accept: ({ object, reason, by }) =>
+        Promise.resolve({ object, reason, by, rows: 7, at: "2024-01-01T00:00:00.000Z" }),
       verify: ({ fast = false } = {}) =>
         Promise.resolve({
           ...{ ok: true, fast, manifests: 2, files: 3, bytes: 2 ** 20, tables: 4, findings: [] },
+          accepted: [],
         }),
     },
     ...over,

@@ -265,13 +265,21 @@ describe("verify", () => {
     world.engine.verification.verify = () =>
       Promise.resolve({
         ...{ ok: false, fast: false, manifests: 1, files: 1, bytes: 1, tables: 1 },
-        findings: [finding],
+        ...{ findings: [finding], accepted: [] },
       });
     const { code, out } = await run("verify", world);
     expect(code).toBe(1);
     for (const words of [finding.object, finding.damage, finding.advice]) {
       expect(out).toContain(words);
     }
+  });
+
+  it("accept goes on without a file, and wants to know who and why", async () => {
+    const { code, out } = await run("verify accept t/events/a.parquet --reason lost --by me");
+    expect([code, out]).toEqual([0, "Accepted the loss of 7 rows in t/events/a.parquet\n"]);
+    const { code: refused, err } = await run("verify accept t/events/a.parquet --by me");
+    expect(refused).toBe(2);
+    expect(err).toContain("--reason must say why");
   });
 
   it("reports a data folder that cannot be opened", async () => {
