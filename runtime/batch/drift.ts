@@ -5,7 +5,7 @@
  *     speed = batch ⊕ repeats
  *
  * has to hold, where ⊕ merges states and the repeats are those that the speed layer could not see.
- * One scan of each side; {@link stateSql} says for each monoid how two states differ.
+ * One scan of each side per chunk of days; {@link stateSql} says for each monoid how two states differ.
  */
 import { type NotCompared, type NotComparedReason, notComparedWords } from "../drift.ts";
 import { TwofoldError, wordsOf } from "../errors.ts";
@@ -14,6 +14,7 @@ import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports.ts";
 import { BatchLevel, type PluginTables, SpeedKind } from "../tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
+import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
 import { type Repeats, scratchTables } from "./repeats.ts";
@@ -41,8 +42,6 @@ export interface Comparison {
 
 /** Cells that are kept of a day. */
 const CELLS_OF_A_DAY = 10;
-/** Differing days of one run of which cells are kept; of the others their number is. */
-const DAYS_WITH_CELLS = 100;
 
 /** Why something was not compared, in the usual words. */
 export const because = (reason: NotComparedReason, detail = ""): NotCompared => ({
@@ -80,7 +79,6 @@ export async function compareRun(
     return await leave(step.days, "waiting", because("speed_behind"));
   }
   try {
-    await refreshArchive(context, step.days);
     const mixed = await daysOfOtherLogs(context, step, speed.logId);
     await leave([...mixed], "not_comparable", because("other_logs"));
     const days = step.days.filter((day) => !mixed.has(day));
@@ -171,6 +169,7 @@ async function daysOfOtherLogs(
     log !== logId && offsets.some((offset) => offset > 0n)
   );
   if (!otherLogs) return new Set();
+  await refreshArchive(context, step.days);
   const rows = await context.warehouse.query<{ day: string }>(
     `SELECT DISTINCT toString(toDate(event_time)) AS day
 FROM ${archiveSql(context, step.days)}
@@ -180,25 +179,26 @@ WHERE ${belowCut} AND log != {log:String}`,
   return new Set(rows.map((row) => row.day));
 }
 
-/** Writes what is found of each day that has cells into the run's scratch table. */
+/** Writes what is found of each day that has cells into the run's scratch table, chunk by chunk. */
 async function compareDays(
   context: RunContext,
   step: PluginStep,
   repeats: Repeats,
   logId: string,
 ): Promise<void> {
+  const { warehouse, settings, cut } = context;
   const { drift: table } = scratchTables(context);
-  const { days } = step;
-  const command = (sql: string) =>
-    context.warehouse.command(
-      sql,
-      statement(context, { days, speed_cut: cutOf(context.cut, logId) }),
-    );
-  await command(`CREATE TABLE IF NOT EXISTS ${table} (
+  await warehouse.command(`CREATE TABLE IF NOT EXISTS ${table} (
   day Date, differing_cells UInt64, difference Float64, not_comparable UInt64, cells ${CELLS_TYPE}
 ) ENGINE = MergeTree ORDER BY day`);
-  await command(`TRUNCATE TABLE ${table}`);
-  await command(`INSERT INTO ${table} ${comparisonSql(context, step, repeats, logId)}`);
+  await warehouse.command(`TRUNCATE TABLE ${table}`);
+  for (const days of dayChunks(step.days, repeats.rowsByDay, settings.memoryLimitBytes)) {
+    await refreshArchive(context, days);
+    await warehouse.command(
+      `INSERT INTO ${table} ${comparisonSql(context, { ...step, days }, repeats, logId)}`,
+      statement(context, { days, speed_cut: cutOf(cut, logId) }),
+    );
+  }
 }
 
 /** Where the rows of a cell come from. */
@@ -226,40 +226,33 @@ function comparisonSql(
     return `('${name}', ${text(`_speed_${i}`)}, ${text(`_batch_${i}`)}, _difference_${i})`;
   });
   const unproven = measures.filter(({ monoid }) => !stateSql[monoid].cancels).length;
+  const keyTexts = plugin.keyColumns.map(({ name }) => `toString(${name})`).join(", ");
   const presence = (side: string) => `if(${side}, 'present', 'missing')`;
-  return `SELECT _day, _differing, _difference, _not_comparable,
-  if(countIf(_differing > 0) OVER (ORDER BY _day ROWS UNBOUNDED PRECEDING) <= ${DAYS_WITH_CELLS},
-    _first, [])
+  return `SELECT toDate(bucket) AS _day, countIf(_apart > 0), sum(_apart), sum(_repeated * ${unproven}),
+  groupArraySortedIf(${CELLS_OF_A_DAY})((bucket, _key, _measures), _apart > 0)
 FROM (
-  SELECT toDate(bucket) AS _day, countIf(_apart > 0) AS _differing, sum(_apart) AS _difference,
-    sum(_repeated * ${unproven}) AS _not_comparable,
-    groupArraySortedIf(${CELLS_OF_A_DAY})((bucket, _key, _measures), _apart > 0) AS _first
+  SELECT bucket, _repeated, CAST([${keyTexts}], 'Array(String)') AS _key,
+    ${measures.map((_, i) => `_difference_${i}`).join(" + ")} AS _in_states,
+    -- What states do not show: a cell that only one of the layers has.
+    _in_speed != _in_batch AND NOT _repeated AS _lone,
+    multiIf(_in_states > 0, _in_states, _lone, 1., 0.) AS _apart,
+    multiIf(
+      _in_states > 0, arrayFilter(_m -> _m.4 > 0, [${shown.join(", ")}]),
+      _lone, [('', ${presence("_in_speed")}, ${presence("_in_batch")}, 1.)],
+      []
+    ) AS _measures
   FROM (
-    SELECT bucket, _repeated, CAST([${
-    cell.slice(1).map((key) => `toString(${key})`).join(", ")
-  }], 'Array(String)') AS _key,
-      ${measures.map((_, i) => `_difference_${i}`).join(" + ")} AS _in_states,
-      -- What states do not show: a cell that only one of the layers has.
-      _in_speed != _in_batch AND NOT _repeated AS _lone,
-      multiIf(_in_states > 0, _in_states, _lone, 1., 0.) AS _apart,
-      multiIf(
-        _in_states > 0, arrayFilter(_m -> _m.4 > 0, [${shown.join(", ")}]),
-        _lone, [('', ${presence("_in_speed")}, ${presence("_in_batch")}, 1.)],
-        []
-      ) AS _measures
-    FROM (
-      SELECT *, ${differences.join(", ")} FROM (
-        SELECT ${[...cell, ...merged].join(", ")}, max(_side = ${Side.speed}) AS _in_speed,
-          max(_side = ${Side.batch}) AS _in_batch, max(_side = ${Side.repeats}) AS _repeated
-        FROM (
+    SELECT *, ${differences.join(", ")} FROM (
+      SELECT ${[...cell, ...merged].join(", ")}, max(_side = ${Side.speed}) AS _in_speed,
+        max(_side = ${Side.batch}) AS _in_batch, max(_side = ${Side.repeats}) AS _repeated
+      FROM (
 ${sidesOf(context, step, repeats, logId).join("\nUNION ALL\n")}
-        )
-        GROUP BY ${cell.join(", ")}
       )
+      GROUP BY ${cell.join(", ")}
     )
   )
-  GROUP BY _day
-)`;
+)
+GROUP BY _day`;
 }
 
 /** The rows of each side, as cells of the batch grain. */

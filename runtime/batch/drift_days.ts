@@ -17,6 +17,9 @@ import { type RunContext, statement } from "./run_context.ts";
 export const CELLS_TYPE = "Array(Tuple(bucket DateTime('UTC'), key Array(String), " +
   "measures Array(Tuple(measure String, speed String, batch String, difference Float64))))";
 
+/** Differing days of one run of which cells are kept; of the others their number is. */
+const DAYS_WITH_CELLS = 100;
+
 /** What is known of the days of one plugin's generation. */
 export class DriftDays {
   readonly #tables: PluginTables;
@@ -53,8 +56,12 @@ export class DriftDays {
   async compared(context: RunContext, days: readonly string[], table: string): Promise<void> {
     const found = `SELECT d.day AS day, if(f.differing_cells > 0, 'differs', 'equal') AS state,
     '' AS reason, '' AS message, 1 AS compared, f.differing_cells, f.difference, f.not_comparable,
-    f.cells
-  FROM (SELECT arrayJoin({days:Array(Date)}) AS day) AS d LEFT JOIN ${table} AS f ON f.day = d.day`;
+    if(f.nth <= ${DAYS_WITH_CELLS}, f.cells, []) AS cells
+  FROM (SELECT arrayJoin({days:Array(Date)}) AS day) AS d
+  LEFT JOIN (
+    SELECT *, countIf(differing_cells > 0) OVER (ORDER BY day ROWS UNBOUNDED PRECEDING) AS nth
+    FROM ${table}
+  ) AS f ON f.day = d.day`;
     await this.#record(context, 2, found, { days });
   }
 

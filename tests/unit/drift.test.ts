@@ -197,6 +197,30 @@ describe("drift", () => {
     await warehouse.close();
   });
 
+  it("is compared at last where a full disk took the pointer of a decided run", async () => {
+    const warehouse = await openWarehouse();
+    const world = await DriftWorld.open(warehouse);
+    const users = plugin(wrongAverage);
+    const full: Warehouse = Object.create(warehouse, {
+      database: { value: warehouse.database },
+      query: { value: warehouse.query.bind(warehouse) },
+      command: { value: warehouse.command.bind(warehouse) },
+      insert: { value: () => Promise.reject(new Error("no space left on device")) },
+    });
+    await world.append(twoUsers);
+    await world.speedReads(users);
+    const failed = (await world.layer([users], { warehouse: full }).run())!;
+    expect(failed.plugins[0]).toMatchObject({
+      ...{ status: "failed", drift: null, error: "no space left on device" },
+      notCompared: { reason: "run_failed" },
+    });
+    // The next run finds the decision, writes the pointer, and has nothing new to compute.
+    const layer = world.layer([users]);
+    expect((await layer.run())!.plugins[0]).toMatchObject({ status: "published", drift: 1 });
+    expect((await layer.drift())[0]).toMatchObject({ drift: 1, waiting_days: 0 });
+    await warehouse.close();
+  });
+
   it("is null with the reason where nothing can be compared", async () => {
     const users = plugin();
     const world = await DriftWorld.open(await openWarehouse());
