@@ -14,7 +14,11 @@ const metricNames = (text: string) => [
 ];
 
 async function exposed(): Promise<string[]> {
-  const response = await createApi(fakeServices()).request("/metrics");
+  const [plugin] = someStatus.plugins;
+  const failing = { ...plugin.batch, failing_since: someStatus.started, error: "broken" };
+  const plugins = [{ ...plugin, batch: failing }];
+  const status = () => Promise.resolve({ ...someStatus, plugins });
+  const response = await createApi(fakeServices({ status })).request("/metrics");
   const types = (await response.text()).matchAll(/^# TYPE (\S+)/gm);
   return [...types].map(([, name]) => name);
 }

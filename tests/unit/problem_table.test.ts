@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { ProblemTable } from "../../runtime/engine/problem_table.ts";
 import { watch } from "../../runtime/engine/watch.ts";
 import { ExternalError } from "../../runtime/errors.ts";
 import type { Warehouse } from "../../runtime/ports.ts";
 import { type ProblemReport, Problems } from "../../runtime/problems.ts";
-import { openWarehouse } from "../support/batch_world.ts";
+import { migrate, readMigrations } from "../../runtime/warehouse/migrations.ts";
+import { type BothWarehouses, openBoth, ways } from "../support/both_warehouses.ts";
 import { ManualClock } from "../support/manual_clock.ts";
+import { projectRoot } from "../support/test_engine.ts";
 
 const drift: ProblemReport = {
   code: "drift",
@@ -21,12 +24,18 @@ const stopped: ProblemReport = {
   topic: "views",
 };
 
-describe("twofold_problems", () => {
+let both: BothWarehouses;
+beforeAll(async () => {
+  both = await openBoth("problems");
+  await migrate(both.embedded, await readMigrations(join(projectRoot, "sql", "migrations")));
+});
+afterAll(() => both.close());
+
+describe.each(ways)("twofold_problems, %s", (way) => {
   let warehouse: Warehouse;
-  beforeAll(async () => {
-    warehouse = await openWarehouse();
+  beforeAll(() => {
+    warehouse = both[way];
   });
-  afterAll(() => warehouse.close());
 
   /** A process with its own clock, over the one table, which is empty. */
   const start = async () => {
