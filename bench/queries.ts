@@ -59,6 +59,7 @@ const speed: SpeedLayer = {
   frontier: () => ({}),
   start: () => ({ [made.LOG]: Array.from({ length: made.PARTITIONS }, () => 0n) }),
   wholeFrom: () => Promise.resolve(null),
+  wholeUntil: () => Promise.resolve(null),
   reached: () => Promise.resolve(),
 };
 

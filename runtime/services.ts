@@ -158,6 +158,11 @@ export interface SpeedLayer {
    * when every window does. Called per speed answer, concurrently.
    */
   wholeFrom(plugin: string): Promise<string | null>;
+  /**
+   * The event time up to which they do, exclusive, where blocks with future events have been removed:
+   * ISO 8601, or null where there is no such bound. Called as {@link wholeFrom} is.
+   */
+  wholeUntil(plugin: string): Promise<string | null>;
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
   /**
@@ -217,6 +222,8 @@ export interface MetricAnswer extends AnsweringGeneration {
   readonly frontier: string;
   /** speed only: windows that start before this are no longer kept whole; null when all are. */
   readonly kept_from: string | null;
+  /** speed only: windows from here on are not whole, where future events were removed; else null. */
+  readonly kept_until: string | null;
   /** What Twofold cannot vouch for in this answer; empty when all is well. */
   readonly problems: readonly Problem[];
   readonly columns: readonly AnswerColumn[];
@@ -265,6 +272,8 @@ export interface SeriesAnswer extends AnsweringGeneration {
   readonly cut: string;
   readonly frontier: string;
   readonly kept_from: string | null;
+  /** speed only: windows from here on are not whole, where future events were removed; else null. */
+  readonly kept_until: string | null;
   /** What Twofold cannot vouch for in this answer; empty when all is well. */
   readonly problems: readonly Problem[];
   readonly measure: string;

@@ -122,6 +122,10 @@ const answered = {
   kept_from: z.string().nullable().meta({
     description: "speed only: windows before this are no longer kept whole; null when all are",
   }),
+  kept_until: z.string().nullable().meta({
+    description: "speed only: windows from here on are not whole, because future events were " +
+      "removed; null where there is no such bound",
+  }),
   problems: z.array(standingProblem).meta({
     description: "What Twofold cannot vouch for in this answer; empty when all is well",
   }),

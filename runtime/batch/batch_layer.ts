@@ -37,6 +37,8 @@ export interface BatchLayerOptions {
    * null (the default) when there is nothing to compare with.
    */
   readonly speedWholeFromMs?: () => Promise<number | null>;
+  /** The time up to which they are, exclusive; null for all times. Default: all times. */
+  readonly speedWholeUntilMs?: () => Promise<number | null>;
   readonly settings: BatchSettings;
   /** Where failures stand until a run works, and drift until it is gone. Default: nowhere. */
   readonly problems?: ProblemSink;
@@ -264,9 +266,10 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
 }
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {
-  const { currentLogId, speedWholeFromMs } = options;
+  const { currentLogId, speedWholeFromMs, speedWholeUntilMs } = options;
+  const wholeUntilMs = speedWholeUntilMs ?? (() => Promise.resolve(null));
   return () =>
     currentLogId && speedWholeFromMs
-      ? { logId: currentLogId(), wholeFromMs: speedWholeFromMs }
+      ? { logId: currentLogId(), wholeFromMs: speedWholeFromMs, wholeUntilMs }
       : null;
 }

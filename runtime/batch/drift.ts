@@ -30,6 +30,8 @@ export interface SpeedFacts {
    * null when there are none to compare with.
    */
   wholeFromMs(): Promise<number | null>;
+  /** The time up to which they are, exclusive; null for all times. Future events may be removed. */
+  wholeUntilMs(): Promise<number | null>;
 }
 
 /** What comparing a run came to. */
@@ -82,12 +84,12 @@ export async function compareRun(
     const mixed = await daysOfOtherLogs(context, step, speed.logId);
     await leave([...mixed], "not_comparable", because("other_logs"));
     const days = step.days.filter((day) => !mixed.has(day));
-    const whole = wholeDays(days, await speed.wholeFromMs());
+    const whole = await wholeDays(days, speed);
     if (whole.length > 0) {
       await compareDays(context, { ...step, days: whole }, repeats, speed.logId);
     }
     // Rows may have been removed meanwhile: what is whole now was whole when it was read.
-    const compared = wholeDays(whole, await speed.wholeFromMs());
+    const compared = await wholeDays(whole, speed);
     const gone = days.filter((day) => !compared.includes(day));
     await leave(gone, "not_comparable", because("speed_rows_removed"));
     if (compared.length > 0) return await keep(context, compared, kept);
@@ -116,10 +118,16 @@ async function keep(
   return { drift, notCompared: null };
 }
 
+const DAY_MS = 86_400_000;
 const startMs = (day: string) => Date.parse(`${day}T00:00:00Z`);
 
-const wholeDays = (days: readonly string[], wholeFromMs: number | null) =>
-  wholeFromMs === null ? [] : days.filter((day) => startMs(day) >= wholeFromMs);
+async function wholeDays(days: readonly string[], speed: SpeedFacts): Promise<string[]> {
+  const [fromMs, untilMs] = [await speed.wholeFromMs(), await speed.wholeUntilMs()];
+  if (fromMs === null) return [];
+  return days.filter((day) =>
+    startMs(day) >= fromMs && startMs(day) + DAY_MS <= (untilMs ?? Infinity)
+  );
+}
 
 const cutOf = (cut: Cut, logId: string) => cut[logId] ?? [];
 

@@ -239,7 +239,7 @@ export class Generations {
     await warehouse.command(createBatchTable(tables));
     const speed = await openTableSpeed({
       ...{ tables, warehouse, log: topic.log, ledger: topic.ledger, clock: this.#options.clock },
-      lastEventMs: (first) => topic.speed.lastEventMs(first),
+      below: (first) => topic.speed.below(first),
     });
     await makeRelations(warehouse, tables, topic.log.id);
     const before = metric.other?.tables.plugin ?? loaded.plugin;

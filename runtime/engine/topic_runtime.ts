@@ -171,6 +171,7 @@ async function openOver(
     horizon,
     currentLogId: () => log.id,
     speedWholeFromMs: () => wholeFromMs(speed, tables),
+    speedWholeUntilMs: () => wholeUntilMs(speed, tables),
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });
@@ -273,4 +274,14 @@ async function wholeFromMs(
 ): Promise<number> {
   const from = await Promise.all(plugins.map(({ plugin }) => speed.wholeFromMs(plugin.name)));
   return Math.max(0, ...from.map((ms) => ms ?? 0));
+}
+
+/** Up to when they are; null for all times. */
+async function wholeUntilMs(
+  speed: LogSpeedLayer,
+  plugins: readonly PluginTables[],
+): Promise<number | null> {
+  const until = await Promise.all(plugins.map(({ plugin }) => speed.wholeUntilMs(plugin.name)));
+  const known = until.filter((ms) => ms !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }

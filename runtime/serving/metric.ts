@@ -112,6 +112,7 @@ export class Metric {
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
+      kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
       columns: answerColumns(plugin, query.bucket),
       rows,
       next,

@@ -62,6 +62,7 @@ export class MetricSeries {
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(furthest(cut, this.#source.frontierOf(found))),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
+      kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
       measure,
       bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,
       time: range === null

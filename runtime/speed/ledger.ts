@@ -20,22 +20,27 @@ export interface LedgerFacts {
   readonly futureAfterMs: number;
 }
 
+/** Raised with the columns. */
+const LEDGER_FORMAT = 2;
+
 /** The ledger's table of one log. */
 export function ledgerTable(facts: LedgerFacts, logId: string): string {
-  const hash = createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 8);
+  const hash = createHash("sha256").update(JSON.stringify({ format: LEDGER_FORMAT, ...facts }))
+    .digest("hex").slice(0, 8);
   return `state_ledger_${facts.topic.replace(/[.-]/g, "_")}_${hash}_${logId.replaceAll("-", "_")}`;
 }
 
 /** Columns of the ledger in the order of its RowBinary rows. */
 export const ledgerColumns =
-  "partition, block, events, repeats, late_events, dead_letters, future_events, first_event_ms, last_event_ms, last_append_ms, watermark_ms, version";
+  "partition, block, events, repeats, late_events, dead_letters, future_events, first_event_ms, last_event_ms, first_future_ms, last_future_ms, last_append_ms, watermark_ms, version";
 
 /** Creates the ledger: one row per partition and block, the highest version counts. */
 export function createLedgerTable(table: string): string {
   return `CREATE TABLE IF NOT EXISTS ${table} (
   partition UInt32, block UInt64, events UInt64, repeats UInt64, late_events UInt64,
   dead_letters UInt64, future_events UInt64, first_event_ms Int64, last_event_ms Int64,
-  last_append_ms Int64, watermark_ms Int64, version UInt64
+  first_future_ms Int64, last_future_ms Int64, last_append_ms Int64, watermark_ms Int64,
+  version UInt64
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block)`;
 }
@@ -51,8 +56,12 @@ interface LedgerBlock {
   lateEvents: number;
   deadLetters: number;
   futureEvents: number;
+  /** Of the events that do not lie in the future. */
   firstEventMs: number;
   lastEventMs: number;
+  /** Of those that do. */
+  firstFutureMs: number;
+  lastFutureMs: number;
   lastAppendMs: number;
   /** The partition's, as of the block's end. */
   watermarkMs: number;
@@ -145,7 +154,7 @@ export class LedgerPartition {
       watermarkMs: this.#watermarkMs,
       lastEventMs: Math.max(
         this.#history.lastEventMs,
-        ...this.#blocks.map((block) => block.lastEventMs),
+        ...this.#blocks.map(lastOf),
       ),
       futureEvents: of("futureEvents"),
       events: of("events"),
@@ -193,10 +202,15 @@ export class LedgerPartition {
     const eventMs = columns.eventMs[row];
     block.events++;
     if (eventMs < this.#watermarkMs - this.facts.lateAfterMs) block.lateEvents++;
-    if (eventMs > appendMs + this.facts.futureAfterMs) block.futureEvents++;
-    else if (eventMs > this.#watermarkMs) this.#watermarkMs = eventMs;
-    if (eventMs > block.lastEventMs) block.lastEventMs = eventMs;
-    if (block.firstEventMs === NONE || eventMs < block.firstEventMs) block.firstEventMs = eventMs;
+    if (eventMs > appendMs + this.facts.futureAfterMs) {
+      block.futureEvents++;
+      block.firstFutureMs = least(block.firstFutureMs, eventMs);
+      block.lastFutureMs = Math.max(block.lastFutureMs, eventMs);
+      return;
+    }
+    this.#watermarkMs = Math.max(this.#watermarkMs, eventMs);
+    block.firstEventMs = least(block.firstEventMs, eventMs);
+    block.lastEventMs = Math.max(block.lastEventMs, eventMs);
   }
 
   #keep(columns: Columns, fault: DecodeFault): void {
@@ -246,13 +260,17 @@ export class LedgerPartition {
     writer.u64(block.start);
     const { events, repeats, lateEvents, deadLetters, futureEvents } = block;
     for (const n of [events, repeats, lateEvents, deadLetters, futureEvents]) writer.i64(n);
-    const { firstEventMs, lastEventMs, lastAppendMs, watermarkMs } = block;
-    for (const ms of [firstEventMs, lastEventMs, lastAppendMs, watermarkMs]) {
-      writer.i64(Math.floor(ms));
-    }
+    const { firstEventMs, lastEventMs, firstFutureMs, lastFutureMs } = block;
+    const times = [firstEventMs, lastEventMs, firstFutureMs, lastFutureMs];
+    for (const ms of [...times, block.lastAppendMs, block.watermarkMs]) writer.i64(Math.floor(ms));
     writer.u64(version);
   }
 }
+
+/** The greatest event time of all. */
+const lastOf = ({ lastEventMs, lastFutureMs }: LedgerBlock) => Math.max(lastEventMs, lastFutureMs);
+
+const least = (known: number, ms: number) => known === NONE ? ms : Math.min(known, ms);
 
 function plus(history: LedgerHistory, block: LedgerBlock): LedgerHistory {
   return {
@@ -262,7 +280,7 @@ function plus(history: LedgerHistory, block: LedgerBlock): LedgerHistory {
     repeats: history.repeats + block.repeats,
     deadLetters: history.deadLetters + block.deadLetters,
     futureEvents: history.futureEvents + block.futureEvents,
-    lastEventMs: Math.max(history.lastEventMs, block.lastEventMs),
+    lastEventMs: Math.max(history.lastEventMs, lastOf(block)),
   };
 }
 
@@ -277,6 +295,8 @@ function emptyBlock(start: bigint, watermarkMs: number): LedgerBlock {
     futureEvents: 0,
     firstEventMs: NONE,
     lastEventMs: NONE,
+    firstFutureMs: NONE,
+    lastFutureMs: NONE,
     lastAppendMs: NONE,
     watermarkMs,
   };

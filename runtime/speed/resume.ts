@@ -125,14 +125,14 @@ export async function readLedger(
        FROM ${table} GROUP BY partition)
      SELECT r.partition AS partition, any(r.open_block) AS open_block, any(r.frontier) AS frontier,
        maxIf(l.watermark_ms, l.block < r.open_block) AS watermark,
-       maxIf(l.last_event_ms, l.block < r.open_block) AS last_event,
+       maxIf(greatest(l.last_event_ms, l.last_future_ms), l.block < r.open_block) AS last_event,
        sumIf(l.future_events, l.block < r.open_block) AS future_events,
        countIf(l.block < r.open_block) AS closed,
        sumIf(l.events, l.block < r.open_block) AS events,
        sumIf(l.repeats, l.block < r.open_block) AS repeats,
        sumIf(l.late_events, l.block < r.open_block) AS late_events,
        sumIf(l.dead_letters, l.block < r.open_block) AS dead_letters,
-       max(l.watermark_ms) AS all_watermark, max(l.last_event_ms) AS all_last_event,
+       max(l.watermark_ms) AS all_watermark, max(greatest(l.last_event_ms, l.last_future_ms)) AS all_last_event,
        sum(l.future_events) AS all_future_events, sum(l.events) AS all_events,
        sum(l.repeats) AS all_repeats, sum(l.late_events) AS all_late_events,
        sum(l.dead_letters) AS all_dead_letters

@@ -14,7 +14,7 @@ import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
 import { Standings } from "./standings.ts";
-import { WholeFrom } from "./whole_from.ts";
+import { type EventsBelow, WholeFrom } from "./whole_from.ts";
 
 /** What {@link openSpeedLayer} takes. */
 export interface SpeedLayerOptions {
@@ -150,20 +150,33 @@ export class LogSpeedLayer implements SpeedLayer {
     if (this.#membership.shared) await this.#standings.lookAtFirst();
     const first = this.#firstBlocks(plugin);
     if (first.every((block) => block === 0n)) return null;
-    const lastMs = await this.#wholeFrom.lastEventMs(first);
-    const { plugin: { stream } } = this.#options.plugins.find((tables) =>
-      tables.plugin.name === plugin
-    )!;
-    const sizeMs = stream.window.sizeSeconds * 1000;
+    const { lastMs } = await this.#wholeFrom.below(first);
+    const sizeMs = this.#windowMs(plugin);
     return lastMs < 0 ? null : (Math.floor(lastMs / sizeMs) + 1) * sizeMs;
   }
 
-  /**
-   * The greatest event time below blocks, by partition, in milliseconds since 1970 UTC; -1 where
-   * there is no event.
-   */
-  async lastEventMs(first: readonly bigint[]): Promise<number> {
-    return await this.#wholeFrom.lastEventMs(first);
+  async wholeUntil(plugin: string): Promise<string | null> {
+    const ms = await this.wholeUntilMs(plugin);
+    return ms === null ? null : new Date(ms).toISOString();
+  }
+
+  /** {@link wholeUntil} in milliseconds since 1970 UTC. */
+  async wholeUntilMs(plugin: string): Promise<number | null> {
+    const first = this.#firstBlocks(plugin);
+    if (first.every((block) => block === 0n)) return null;
+    const { futureMs } = await this.#wholeFrom.below(first);
+    const sizeMs = this.#windowMs(plugin);
+    return futureMs === null ? null : Math.floor(futureMs / sizeMs) * sizeMs;
+  }
+
+  #windowMs(plugin: string): number {
+    const found = this.#options.plugins.find((tables) => tables.plugin.name === plugin)!;
+    return found.plugin.stream.window.sizeSeconds * 1000;
+  }
+
+  /** What lies below blocks, by partition. */
+  async below(first: readonly bigint[]): Promise<EventsBelow> {
+    return await this.#wholeFrom.below(first);
   }
 
   /** Whether it is known from where on a plugin's rows go, in every partition. */

@@ -6,6 +6,7 @@ import type { PluginTables } from "../tables.ts";
 import type { LedgerFacts } from "./ledger.ts";
 import { partitionsOf } from "./resume.ts";
 import { Standings } from "./standings.ts";
+import type { EventsBelow } from "./whole_from.ts";
 
 /** Options of {@link openTableSpeed}. */
 export interface TableSpeedOptions {
@@ -14,8 +15,8 @@ export interface TableSpeedOptions {
   readonly log: EventLog;
   readonly ledger: LedgerFacts;
   readonly clock: Clock;
-  /** The greatest event time below blocks, by partition, as `LogSpeedLayer.lastEventMs()` gives it. */
-  readonly lastEventMs: (first: readonly bigint[]) => Promise<number>;
+  /** What lies below blocks, by partition, as `LogSpeedLayer.below()` gives it. */
+  readonly below: (first: readonly bigint[]) => Promise<EventsBelow>;
 }
 
 const LOOK_MS = 500;
@@ -45,12 +46,23 @@ export class TableSpeed implements SpeedLayer {
   }
 
   async wholeFrom(plugin: string): Promise<string | null> {
-    const { tables, log, lastEventMs } = this.#options;
+    const { tables, log, below } = this.#options;
     const first = [...this.start(plugin)[log.id]];
     if (first.every((block) => block === 0n)) return null;
-    const lastMs = await lastEventMs(first);
+    const { lastMs } = await below(first);
     const sizeMs = tables.plugin.stream.window.sizeSeconds * 1000;
     return lastMs < 0 ? null : new Date((Math.floor(lastMs / sizeMs) + 1) * sizeMs).toISOString();
+  }
+
+  async wholeUntil(plugin: string): Promise<string | null> {
+    const { tables, log, below } = this.#options;
+    const first = [...this.start(plugin)[log.id]];
+    if (first.every((block) => block === 0n)) return null;
+    const { futureMs } = await below(first);
+    const sizeMs = tables.plugin.stream.window.sizeSeconds * 1000;
+    return futureMs === null
+      ? null
+      : new Date(Math.floor(futureMs / sizeMs) * sizeMs).toISOString();
   }
 
   async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {

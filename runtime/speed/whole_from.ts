@@ -18,8 +18,21 @@ interface LedgerRow {
   readonly begins: number | string;
   /** The greatest event time below the blocks asked for; null where the ledger has none there. */
   readonly below: number | null;
+  /** The least of the future events below them; null where there is none. */
+  readonly future: number | null;
   /** The greatest event time of all. */
   readonly newest: number;
+}
+
+/** What lies below some blocks, in milliseconds since 1970 UTC. */
+export interface EventsBelow {
+  /**
+   * The greatest event time, future events of the ledger left out; -1 where there is no event. What
+   * neither ledger nor archive tells may be as new as anything.
+   */
+  readonly lastMs: number;
+  /** The least event time of the ledger's future events; null where there is none. */
+  readonly futureMs: number | null;
 }
 
 /** So long the archive is not asked again for what it did not hold, in milliseconds. */
@@ -35,17 +48,14 @@ export class WholeFrom {
     this.#options = options;
   }
 
-  /**
-   * The greatest event time, in milliseconds since 1970 UTC, among records below the given blocks;
-   * -1 where there is no event. What neither ledger nor archive tells may be as new as anything.
-   *
-   * @param first blocks by partition.
-   */
-  async lastEventMs(first: readonly bigint[]): Promise<number> {
+  /** @param first blocks by partition. */
+  async below(first: readonly bigint[]): Promise<EventsBelow> {
     const { warehouse, log, ledger, clock } = this.#options;
     const rows = await warehouse.query<LedgerRow>(
-      `SELECT partition, min(block) AS begins, max(last_event_ms) AS newest,
-         maxOrNull(if(block < arrayElement({first:Array(UInt64)}, partition + 1), last_event_ms, NULL)) AS below
+      `WITH block < arrayElement({first:Array(UInt64)}, partition + 1) AS is_below
+       SELECT partition, min(block) AS begins, max(last_event_ms) AS newest,
+         maxOrNullIf(last_event_ms, is_below) AS below,
+         minOrNullIf(first_future_ms, is_below AND future_events > 0) AS future
        FROM ${ledgerTable(ledger, log.id)} FINAL GROUP BY partition`,
       { params: { first } },
     );
@@ -58,7 +68,11 @@ export class WholeFrom {
       const archived = unknownBelow === 0n ? -1 : await this.#inArchive(partition, unknownBelow);
       return Math.max(below ?? -1, archived ?? newest);
     }));
-    return Math.max(-1, ...last);
+    const future = rows.flatMap((row) => row.future ?? []);
+    return {
+      lastMs: Math.max(-1, ...last),
+      futureMs: future.length === 0 ? null : Math.min(...future),
+    };
   }
 
   async #inArchive(partition: number, end: bigint): Promise<number | null> {

@@ -29,6 +29,7 @@ class SetSource {
         frozen_at: null,
         rebuilding: null,
         kept_from: null,
+        kept_until: null,
       },
       columns: [{ name: "key", type: "string" }, { name: "value", type: "integer" }],
       rows: Object.entries(this.rows).map(([key, value]) => ({ key, value })),

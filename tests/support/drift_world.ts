@@ -19,6 +19,7 @@ export class DriftWorld {
   readonly world: BatchWorld;
   /** From when on speed rows are whole. */
   wholeFromMs: number | null = 0;
+  wholeUntilMs: number | null = null;
   #ids = 0;
 
   private constructor(world: BatchWorld) {
@@ -71,6 +72,7 @@ VALUES (1, ${partition}, 0, ${end})`);
     return this.world.layer(plugins, {
       currentLogId: () => LOG,
       speedWholeFromMs: () => Promise.resolve(this.wholeFromMs),
+      speedWholeUntilMs: () => Promise.resolve(this.wholeUntilMs),
       ...more,
     }, create);
   }

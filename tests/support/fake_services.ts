@@ -31,6 +31,7 @@ export const moviesInfo: MetricInfo = {
 export const moviesAnswer: MetricAnswer = {
   ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
   kept_from: null,
+  kept_until: null,
   generation: "v1_00000000",
   frozen_at: null,
   rebuilding: null,
@@ -47,7 +48,7 @@ export const moviesSeries: SeriesAnswer = {
   frozen_at: null,
   rebuilding: null,
   problems: [],
-  ...{ kept_from: null, measure: "view_count", bucket_seconds: 3600 },
+  ...{ kept_from: null, kept_until: null, measure: "view_count", bucket_seconds: 3600 },
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
   series: [{ key: null, values: [3, null, 5] }],
   beyond: null,

@@ -44,6 +44,7 @@ export class FakeSpeed implements SpeedLayer {
   frontier = () => this.at;
   start = () => this.begin;
   wholeFrom = () => Promise.resolve(this.whole);
+  wholeUntil = () => Promise.resolve(null);
   recent = () => null;
 
   move(...offsets: number[]): void {

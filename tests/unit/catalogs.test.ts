@@ -71,6 +71,7 @@ const answer: MetricAnswer = {
     frozen_at: null,
     rebuilding: null,
     kept_from: null,
+    kept_until: null,
     next: null,
   },
   columns: [{ name: "movie_id", type: "uint32" }],

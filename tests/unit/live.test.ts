@@ -30,6 +30,7 @@ class Source {
         frozen_at: null,
         rebuilding: null,
         kept_from: null,
+        kept_until: null,
         next: null,
       },
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],

@@ -15,7 +15,10 @@ interface LedgerRow {
   readonly begins: number;
   readonly below: number | null;
   readonly newest: number;
+  readonly future?: number | null;
 }
+
+const only = (lastMs: number) => ({ lastMs, futureMs: null });
 
 function wholeFrom(rows: readonly LedgerRow[], lastEventMs?: Archived) {
   const clock = new ManualClock(NOW);
@@ -29,15 +32,15 @@ describe("WholeFrom", () => {
   it("knows that nothing lies below the beginning of a log", async () => {
     const archive = vi.fn<Archived>(() => Promise.resolve(5));
     const { asked } = wholeFrom([], archive);
-    expect(await asked.lastEventMs([0n, 0n])).toBe(-1);
+    expect(await asked.below([0n, 0n])).toEqual(only(-1));
     expect(archive).not.toHaveBeenCalled();
   });
 
   it("takes what nobody tells to be as new as the newest event, and before the first as the present", async () => {
     for (const archive of [undefined, () => Promise.resolve(null), () => Promise.reject("down")]) {
       const rows = [{ partition: 1, begins: 16, below: null, newest: NOW - 90 }];
-      expect(await wholeFrom(rows, archive).asked.lastEventMs([0n, 16n])).toBe(NOW - 90);
-      expect(await wholeFrom([], archive).asked.lastEventMs([0n, 16n])).toBe(NOW);
+      expect(await wholeFrom(rows, archive).asked.below([0n, 16n])).toEqual(only(NOW - 90));
+      expect(await wholeFrom([], archive).asked.below([0n, 16n])).toEqual(only(NOW));
     }
   });
 
@@ -49,23 +52,33 @@ describe("WholeFrom", () => {
       { partition: 2, begins: 0, below: 280, newest: 700 },
     ];
     const first = [32n, 24n, 24n];
-    expect(await wholeFrom(rows, archive).asked.lastEventMs(first)).toBe(300);
+    expect(await wholeFrom(rows, archive).asked.below(first)).toEqual(only(300));
     expect(archive.mock.calls).toEqual([[0, 16n], [1, 8n]]);
     const empty = () => Promise.resolve(-1);
-    expect(await wholeFrom(rows, empty).asked.lastEventMs(first)).toBe(280);
+    expect(await wholeFrom(rows, empty).asked.below(first)).toEqual(only(280));
+  });
+
+  it("tells the least future event beside the greatest of all others", async () => {
+    const rows = [
+      { partition: 0, begins: 0, below: 200, newest: 900, future: NOW + 7 },
+      { partition: 1, begins: 0, below: 250, newest: 800, future: null },
+      { partition: 2, begins: 0, below: 240, newest: 800, future: NOW + 5 },
+    ];
+    const below = await wholeFrom(rows).asked.below([32n, 24n, 16n]);
+    expect(below).toEqual({ lastMs: 250, futureMs: NOW + 5 });
   });
 
   it("asks again, after a while, for what the archive did not have; never for what it told", async () => {
     let answer: number | null = null;
     const archive = vi.fn<Archived>(() => Promise.resolve(answer));
     const { asked, clock } = wholeFrom([], archive);
-    expect(await asked.lastEventMs([16n])).toBe(NOW);
+    expect(await asked.below([16n])).toEqual(only(NOW));
     answer = 40;
-    expect(await asked.lastEventMs([16n])).toBe(NOW);
+    expect(await asked.below([16n])).toEqual(only(NOW));
     clock.advance(10_000);
-    expect(await asked.lastEventMs([16n])).toBe(40);
+    expect(await asked.below([16n])).toEqual(only(40));
     clock.advance(3_600_000);
-    expect(await asked.lastEventMs([16n])).toBe(40);
+    expect(await asked.below([16n])).toEqual(only(40));
     expect(archive).toHaveBeenCalledTimes(2);
   });
 });

@@ -435,6 +435,7 @@ export class World {
       frontier: () => nothing,
       start: () => nothing,
       wholeFrom: () => Promise.resolve(null),
+      wholeUntil: () => Promise.resolve(null),
       reached: () => Promise.resolve(),
     };
   }
