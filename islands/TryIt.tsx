@@ -24,6 +24,14 @@ export interface TryItProps {
   readonly writes: boolean;
 }
 
+/** What came back. */
+interface Answer {
+  readonly head: string;
+  readonly text: string;
+  /** Asks for the page behind; null where there is none. */
+  readonly next?: string | null;
+}
+
 const MOST_CHARACTERS = 20_000;
 const PATIENCE_MS = 30_000;
 
@@ -31,7 +39,7 @@ const PATIENCE_MS = 30_000;
 export default function TryIt(props: TryItProps) {
   const { id, method, path, parameters, bodyTypes, bodyExample, writes } = props;
   const alive = useSignal(false);
-  const answer = useSignal<{ readonly head: string; readonly text: string } | null>(null);
+  const answer = useSignal<Answer | null>(null);
   useEffect(() => {
     alive.value = true;
   }, []);
@@ -60,8 +68,9 @@ export default function TryIt(props: TryItProps) {
       });
       answer.value = {
         head: `${response.status} ${method} ${url}`,
-        text: await readable(response),
+        ...await readable(response),
       };
+      if (!response.ok) selectFault(form, answer.value.text);
     } catch (error) {
       answer.value = { head: `${method} ${url}`, text: `Not sent: ${(error as Error).message}` };
     }
@@ -110,19 +119,61 @@ export default function TryIt(props: TryItProps) {
             <code>{answer.value.head}</code>
           </p>
           <pre tabIndex={0}><code>{answer.value.text}</code></pre>
+          {answer.value.next && parameters.some(({ name }) => name === "after") && (
+            <button
+              type="button"
+              onClick={(event) => askFor(event, answer.value!.next!)}
+            >
+              Next page
+            </button>
+          )}
         </div>
       )}
     </form>
   );
 }
 
-async function readable(response: Response): Promise<string> {
+async function readable(response: Response): Promise<Omit<Answer, "head">> {
   const type = response.headers.get("content-type") ?? "";
-  if (type.startsWith("text/event-stream")) return await firstOf(response);
+  if (type.startsWith("text/event-stream")) return { text: await firstOf(response) };
   const text = await response.text();
-  const pretty = /json/.test(type) ? JSON.stringify(JSON.parse(text), null, 2) : text;
+  const value = /json/.test(type) ? parsed(text) : undefined;
+  const pretty = value === undefined ? text : JSON.stringify(value, null, 2);
   const cut = pretty.length > MOST_CHARACTERS;
-  return cut ? `${pretty.slice(0, MOST_CHARACTERS)}\n… ${pretty.length} characters` : pretty;
+  return {
+    text: cut ? `${pretty.slice(0, MOST_CHARACTERS)}\n… ${pretty.length} characters` : pretty,
+    next: (value as { next?: string | null } | undefined)?.next,
+  };
+}
+
+/** The value of a JSON text; undefined for an answer that failed on its way. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends the form again, for the next page. */
+function askFor({ currentTarget }: { readonly currentTarget: HTMLButtonElement }, next: string) {
+  const form = currentTarget.form!;
+  (form.elements.namedItem("after") as HTMLInputElement).value = next;
+  form.requestSubmit();
+}
+
+/** Selects the part of the body at which a fault points by line and column. */
+function selectFault(form: HTMLFormElement, fault: string): void {
+  const body = form.elements.namedItem("body");
+  const position = /at line (\d+), column (\d+)/.exec(fault);
+  if (!(body instanceof HTMLTextAreaElement) || position === null) return;
+  const [line, column] = position.slice(1).map(Number);
+  const lines = body.value.split("\n");
+  const before = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+  // Columns count characters, selections count UTF-16 code units.
+  const within = [...lines[line - 1] ?? ""].slice(0, column - 1).join("").length;
+  body.focus();
+  body.setSelectionRange(before + within, before + (lines[line - 1] ?? "").length);
 }
 
 /** A stream never ends: its first parts show what it is. */

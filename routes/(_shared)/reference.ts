@@ -50,7 +50,7 @@ export interface Document {
 const examples: Readonly<Record<string, string>> = {
   sendEvents: '{"event_id":"try-1","user_id":1,"movie_id":7,"event_type":"view",' +
     '"timestamp":"2024-01-01T00:00:00Z"}',
-  runSql: '{"sql":"SELECT * FROM batch_popular_movies ORDER BY view_count DESC LIMIT 3"}',
+  runSql: "SELECT *\nFROM batch_popular_movies\nORDER BY view_count DESC\nLIMIT 3",
 };
 
 /** Every operation, in the document's order. */

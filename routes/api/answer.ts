@@ -21,7 +21,7 @@ export const PROBLEMS_HEADER = "x-twofold-problems";
 export const FORMAT_PARAMETER = "format";
 
 /** The format that a request asks for; `format` wins over Accept. */
-export function formatOf(c: Context, route: Route): "json" | "csv" {
+export function formatOf(c: Context, route: Pick<Route, "table">): "json" | "csv" {
   if (route.table === null) return "json";
   const asked = c.req.query(FORMAT_PARAMETER);
   if (asked === "json" || asked === "csv") return asked;

@@ -136,7 +136,9 @@ function requestBody({ body }: Route): Json {
     required,
     description: summary,
     content: Object.fromEntries(
-      types.map((type) => [type, { schema: schema ? schemaOf(schema) : { type: "string" } }]),
+      types.map((type) => [type, {
+        schema: schema && type !== "text/plain" ? schemaOf(schema) : { type: "string" },
+      }]),
     ),
   };
 }

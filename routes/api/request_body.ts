@@ -94,13 +94,9 @@ export async function smallObject(
   request: Request,
   maxBytes: number,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { stream, fault } = limitedBody(request, maxBytes);
-  const text = await new Response(stream).text().catch((error) => {
-    throw fault() ?? error;
-  });
+  const text = await smallText(request, maxBytes);
   if (text === "") return {};
   mediaType(request, ["application/json"]);
-  bodyEncoding(request, []);
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
@@ -111,6 +107,19 @@ export async function smallObject(
   }
   throw new Problem("invalid-request", "The body must be a JSON object or empty", {
     field: "body",
+  });
+}
+
+/**
+ * A small body as text.
+ *
+ * @throws {Problem} 413 or 415.
+ */
+export async function smallText(request: Request, maxBytes: number): Promise<string> {
+  bodyEncoding(request, []);
+  const { stream, fault } = limitedBody(request, maxBytes);
+  return await new Response(stream).text().catch((error) => {
+    throw fault() ?? error;
   });
 }
 

@@ -15,7 +15,7 @@ import { metricQuery, seriesQuery } from "./query_params.ts";
 import { objectOf } from "./request_body.ts";
 import { type Asked, type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
-import { runSql } from "./sql.ts";
+import { runSql, sqlTypes } from "./sql.ts";
 
 /** Limits that differ by installation. */
 export interface RouteLimits {
@@ -331,14 +331,16 @@ function processRoutes(services: Services): Route[] {
       ...{ id: "runSql", at: "POST /api/v1/sql", tag: "SQL" },
       summary: "Runs one SELECT, EXPLAIN, SHOW or DESCRIBE",
       description:
-        "Read-only, bounded in time, memory, rows and bytes. It reads, but costs: so it wants " +
+        "Read-only, bounded in time, memory, rows and bytes; rows are sent as they are made. Plain " +
+        "text is the statement itself, JSON an object with it. It reads, but costs: so it wants " +
         "the write token where one is set. CSV that lacks rows beyond the limit has the header " +
         `${TRUNCATED_HEADER}: true.`,
       body: {
-        ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },
+        ...{ types: sqlTypes, maxBytes: 256 * KIB, required: true },
         summary: "The statement",
         schema: schemas.sqlQuestion,
       },
+      query: schemas.sqlParameters,
       writes: true,
       timeoutMs: 60_000,
       answer: schemas.sqlAnswer,

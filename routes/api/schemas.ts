@@ -545,6 +545,12 @@ export const catalogParameters = z.object({
   limit: whole("Default 100", 1, 10_000),
 });
 
+const sqlLimit = z.number().int().min(1).max(1_000_000).optional().meta({
+  description: "The most rows; default 1,000",
+});
+const sqlAfter = z.string().optional().meta({
+  description: "next of the page before: the statement runs again, without the rows up to there",
+});
 /** A statement to run. */
 export const sqlQuestion = named(
   "SqlQuestion",
@@ -553,11 +559,12 @@ export const sqlQuestion = named(
       "One SELECT, EXPLAIN, SHOW or DESCRIBE",
       "SELECT * FROM batch_popular_movies ORDER BY view_count DESC LIMIT 3",
     ),
-    limit: z.number().int().min(1).max(10_000).optional().meta({
-      description: "The most rows; default 1,000",
-    }),
+    limit: sqlLimit,
+    after: sqlAfter,
   }),
 );
+/** Parameters of a statement that comes as plain text. */
+export const sqlParameters = z.object({ limit: sqlLimit, after: sqlAfter });
 /** Rows of a statement. */
 export const sqlAnswer = named(
   "SqlAnswer",

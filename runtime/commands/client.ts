@@ -138,6 +138,9 @@ async function callOnce<Answer>(
   try {
     return JSON.parse(text);
   } catch (cause) {
+    // An answer that failed on its way ends with the reason.
+    const [, reason] = /\],"error":("(?:[^"\\]|\\.)*")$/.exec(text) ?? [];
+    if (reason !== undefined) throw new UserError(JSON.parse(reason));
     throw new ExternalError(`Cannot read the answer of ${url}: wanted JSON`, { cause });
   }
 }

@@ -181,7 +181,7 @@ export const lookingCommands = {
     summary: "Runs one SELECT, which can only read",
     arguments: ["SQL"],
     settings,
-    options: [limit("The most rows, 1 to 10,000; default 1,000"), format, json],
+    options: [limit("The most rows, 1 to 1,000,000; default 1,000"), format, json],
     examples: [
       ['sql "SELECT * FROM movie_analytics.merged_popular_movies LIMIT 5"', "a relation"],
       ["sql - --format csv", "the statement from standard input"],

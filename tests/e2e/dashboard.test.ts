@@ -18,13 +18,17 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
-/** Opens a page, hands it over, and expects it to have had no fault. */
-async function on(path: string, look: (page: Page) => Promise<void>): Promise<void> {
+/** Opens a page, hands it over, and expects it to have had no other faults. */
+async function on(
+  path: string,
+  look: (page: Page) => Promise<void>,
+  expected: readonly string[] = [],
+): Promise<void> {
   const { page, faults } = await browser.open(world.url + path);
   page.setDefaultTimeout(20_000);
   try {
     await look(page);
-    expect(faults).toEqual([]);
+    expect(faults).toEqual(expected);
   } finally {
     await page.context().close();
   }
@@ -295,6 +299,29 @@ describe("the API's page", () => {
       await sent.waitFor();
       expect(await sent.isVisible()).toBe(true);
     });
+  });
+
+  it("runs SQL page by page, and selects the place of a syntax error", async () => {
+    await on("/reference#runSql", async (page) => {
+      const body = page.locator("#runSql textarea");
+      const send = page.locator("#runSql button[type=submit]");
+      const answer = page.locator("#runSql-answer");
+      await body.fill("SELECT number AS n\nFROM numbers(3) ORDER BY n");
+      await page.locator("#runSql input[name=limit]").fill("2");
+      await send.click();
+      await answer.getByText('"n": 1').waitFor();
+      await answer.getByText("Next page").click();
+      await answer.getByText('"n": 2').waitFor();
+      expect(await answer.getByText("Next page").count()).toBe(0);
+      await body.fill("SELECT 'ü🎬', number\nFROM numbers(3) nonsense more");
+      await send.click();
+      await answer.getByText("at line 2, column 26").waitFor();
+      const selected = await body.evaluate((element) => {
+        const { value, selectionStart, selectionEnd } = element as HTMLTextAreaElement;
+        return value.slice(selectionStart, selectionEnd);
+      });
+      expect(selected).toBe("more");
+    }, ["Failed to load resource: the server responded with a status of 400 (Bad Request)"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { api } from "../support/asked_api.ts";
-import { fakeSql, someDeadLetter, someSqlAnswer, someStatus } from "../support/fake_services.ts";
+import { someDeadLetter, someStatus } from "../support/fake_services.ts";
 import { problemOf } from "../support/problem.ts";
 
 describe("/api/v1/batch/runs", () => {
@@ -122,48 +122,6 @@ describe("PUT /api/v1/catalogs/{name}", () => {
     expect((await put("text/plain")).status).toBe(415);
     expect((await ask("/api/v1/catalogs/x")).status).toBe(404);
   });
-});
-
-describe("POST /api/v1/sql", () => {
-  it("runs a statement and tells what is wrong with a question", async () => {
-    const { ask, asked } = api();
-    const headers = { "content-type": "application/json" };
-    const post = (body: unknown) =>
-      ask("/api/v1/sql", { method: "POST", body: JSON.stringify(body), headers });
-    expect((await post({ sql: "SELECT 1 AS one", limit: 5 })).body.rows).toEqual([{ one: 1 }]);
-    expect(asked.sql).toMatchObject({ sql: "SELECT 1 AS one", limit: 5 });
-    const wrong: [unknown, string][] = [
-      [{}, "sql"],
-      [{ sql: "SELECT 1", limit: 0 }, "limit"],
-      [{ sql: "SELECT 1", more: 1 }, "more"],
-    ];
-    for (const [question, field] of wrong) {
-      const { status, body } = await post(question);
-      expect([status, body.field]).toEqual([400, field]);
-    }
-  });
-});
-
-describe("POST /api/v1/sql as CSV", () => {
-  const told: readonly [truncated: boolean, header: string | null, last: string][] = [
-    [true, "true", "# There are more rows\r\n"],
-    [false, null, ""],
-  ];
-  it.each(told)(
-    "says by a header and a last line whether there were more rows: %s",
-    async (truncated, header, last) => {
-      const { ask } = api({ sql: fakeSql({ ...someSqlAnswer, truncated }) });
-      const asking = {
-        ...{ method: "POST", body: '{"sql":"SELECT 1 AS one","limit":1}' },
-        headers: { "content-type": "application/json" },
-      };
-      const { response, text } = await ask("/api/v1/sql?format=csv", asking);
-      expect(response.headers.get("x-twofold-truncated")).toBe(header);
-      expect(text).toBe(`one\r\n1\r\n${last}`);
-      const json = await ask("/api/v1/sql", asking);
-      expect(json.response.headers.get("x-twofold-truncated")).toBe(null);
-    },
-  );
 });
 
 describe("GET /metrics", () => {
