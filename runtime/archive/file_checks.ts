@@ -156,7 +156,7 @@ export class FileChecks {
     problems?.set({
       code: "archive_damaged",
       subject: object,
-      message: `${damage}. ${ARCHIVE_ADVICE}`,
+      message: `"${object}" is damaged: ${damage}. ${ARCHIVE_ADVICE}`,
       topic,
     });
   }

@@ -258,7 +258,7 @@ class DataVerification implements Scrubber {
     const plugin = of?.tables().find((table) => isOf(object, table, of.log))?.plugin.name;
     return {
       ...{ code: code satisfies ProblemCode, subject: object },
-      message: `${damage}. ${advice}`,
+      message: `"${object}" is damaged: ${damage}. ${advice}`,
       // Rows may be missing from what is answered; what was computed from the archive is not.
       blocking: code === "warehouse_damaged" && plugin !== undefined,
       ...(plugin !== undefined ? { plugin } : of !== undefined ? { topic: of.topic } : {}),
@@ -325,9 +325,12 @@ async function shortLog(
 function replacedLog({ id, topic }: EventLog, { cut }: RunObjects): DamagedError[] {
   const others = Object.keys(cut);
   if (others.length === 0 || others.includes(id)) return [];
-  const damage =
-    `it is log "${id}", and the newest batch run was cut at ${others.join(", ")}: its ` +
-    "file was replaced, and what was not archived is gone; the next batch run goes on with the new log";
+  const damage = `it is log "${id}", and the newest batch run was cut at log ` +
+    `${
+      others.join(", ")
+    }: the file was replaced, and events that were not archived are gone. Where ` +
+    "that was meant, as after restoring the archive alone, nothing is to be done: the first batch " +
+    "run over events of the new log clears this";
   return [new DamagedError(`log/${topic}.sqlite`, damage)];
 }
 
