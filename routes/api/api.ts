@@ -20,6 +20,8 @@ import { routesOf } from "./routes.ts";
 export interface ApiOptions {
   /** Who may write. Default: everybody. */
   readonly guard?: Guard;
+  /** Requests with a body that are answered at once; more are told to come back. Default 64. */
+  readonly maxBodies?: number;
   /** The largest body of events, in bytes. Default 16 GiB. */
   readonly maxBodyBytes?: number;
   /** Told of faults that are the server's own. Default: `console.error`. */
@@ -34,7 +36,8 @@ const GIB = 2 ** 30;
  * @returns the app; it answers 404 to any path that it does not have.
  */
 export function createApi(services: Services, options: ApiOptions = {}): Hono {
-  const { guard = new Guard(), maxBodyBytes = 16 * GIB, report = console.error } = options;
+  const { guard = new Guard(), maxBodies = 64, maxBodyBytes = 16 * GIB, report = console.error } =
+    options;
   const app = new Hono();
   const routes = routesOf(services, { maxEventBytes: maxBodyBytes });
   app.use(compress({ encoding: "gzip", threshold: COMPRESSED_FROM_BYTES }));
@@ -45,11 +48,14 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
     c.header("cross-origin-resource-policy", "same-origin");
     c.header("x-content-type-options", "nosniff");
   });
+  const bodies = new Bodies(maxBodies);
   for (const route of routes) {
     app.on(route.method, honoPath(route.path), async (c) => {
       const refusal = route.writes ? guard.writerFault(c.req.raw) : null;
       if (refusal !== null) return refusalResponse(refusal, c.req.raw);
-      const response = await answer(c, route);
+      const response = route.body === null
+        ? await answer(c, route)
+        : await bodies.during(() => answer(c, route));
       if (response.ok || response.status === 304) {
         response.headers.set("cache-control", route.cache);
       }
@@ -68,6 +74,30 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
     return problemResponse(c, problem);
   });
   return app;
+}
+
+/** Requests with a body: each holds memory and, until the body has come, a connection. */
+class Bodies {
+  readonly #most: number;
+  #underWay = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** @throws {Problem} 503 when too many are under way. */
+  async during<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#underWay >= this.#most) {
+      const detail = `${this.#most} requests with a body are under way: try again`;
+      throw new Problem("busy", detail, { headers: { "retry-after": "1" } });
+    }
+    this.#underWay++;
+    try {
+      return await action();
+    } finally {
+      this.#underWay--;
+    }
+  }
 }
 
 const honoPath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");

@@ -162,7 +162,7 @@ function faultsOf(route: Route): number[] {
   return [
     ...new Set([
       ...[400, 405, 500, 503],
-      ...(body === null ? [] : [413, 415]),
+      ...(body === null ? [] : [408, 413, 415]),
       ...[401, 403],
       ...faults,
     ]),

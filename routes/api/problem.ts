@@ -18,6 +18,7 @@ export const kinds = {
   "forbidden": { status: 403, title: "The request is not allowed from there" },
   "not-found": { status: 404, title: "There is no such thing" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
+  "request-timeout": { status: 408, title: "The body came too slowly" },
   "payload-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The body's format is not supported" },
   "cancelled": { status: 499, title: "The request was cancelled" },

@@ -45,10 +45,10 @@ export function bodyEncoding(
   });
 }
 
-/** A body that is cut off, with an error, once it is larger than allowed. */
+/** A body that is cut off, with an error, once it is larger or slower than allowed. */
 export interface LimitedBody {
   readonly stream: ReadableStream<Uint8Array>;
-  /** The fault of a body that was too large; null as long as it was not. */
+  /** The fault of a body that was too large or too slow; null as long as it was neither. */
   readonly fault: () => Problem | null;
 }
 
@@ -59,30 +59,63 @@ export interface LimitedBody {
  */
 const MAX_UNMEASURED_BYTES = 64 * 2 ** 20;
 
+/** How long a body may keep the server waiting in all, beside a second for each KiB of it. */
+const PATIENCE_MS = 30_000;
+
 /**
- * A request's body of at most `maxBytes` bytes, and less where it does not say its length.
+ * A request's body of at most `maxBytes` bytes, and less where it does not say its length. A body
+ * may keep the server waiting for `patienceMs` and a second for each KiB that has come; what the
+ * server itself takes to process it does not count.
  *
+ * @param patienceMs default 30,000.
  * @throws {Problem} 413 when the request says beforehand that it is larger.
  */
-export function limitedBody(request: Request, maxBytes: number): LimitedBody {
+export function limitedBody(
+  request: Request,
+  maxBytes: number,
+  patienceMs = PATIENCE_MS,
+): LimitedBody {
   const length = request.headers.get("content-length");
   const most = length === null ? Math.min(maxBytes, MAX_UNMEASURED_BYTES) : maxBytes;
   const way = most < maxBytes ? " without a content-length" : "";
   const tooLarge = () =>
     new Problem("payload-too-large", `The body must be at most ${most} bytes${way}`);
   if (Number(length ?? 0) > most) throw tooLarge();
+  const tooSlow = () =>
+    new Problem("request-timeout", "The body must come faster: at least 1 KiB a second on average");
   let fault: Problem | null = null;
-  let seen = 0;
-  const count = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      seen += chunk.length;
-      if (seen <= most) return controller.enqueue(chunk);
-      fault = tooLarge();
-      controller.error(fault);
+  let seen = 0, waitedMs = 0;
+  const reader = (request.body ?? new Response("").body!).getReader();
+  const fail = (controller: ReadableStreamDefaultController<Uint8Array>, problem: Problem) => {
+    fault = problem;
+    controller.error(problem);
+    return reader.cancel(problem);
+  };
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const from = performance.now();
+      const read = await within(reader.read(), patienceMs + seen - waitedMs);
+      waitedMs += performance.now() - from;
+      if (read === null) return await fail(controller, tooSlow());
+      if (read.done) return controller.close();
+      seen += read.value.length;
+      if (seen > most) return await fail(controller, tooLarge());
+      controller.enqueue(read.value);
     },
-  });
-  const body = request.body ?? new Response("").body!;
-  return { stream: body.pipeThrough(count), fault: () => fault };
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return { stream, fault: () => fault };
+}
+
+/** What a promise gives, or null where it takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
