@@ -4,7 +4,7 @@
  * run's cut and its speed rows, and has come as far as the old one in every partition.
  */
 import type { Clock } from "../clock.ts";
-import { wordsOf } from "../errors.ts";
+import { UserError, wordsOf } from "../errors.ts";
 import { type Cut, furthest, reaches } from "../frontier.ts";
 import { declarationText, declaredPlugin } from "../generation.ts";
 import type { Plugin } from "../plugin.ts";
@@ -141,13 +141,19 @@ export class Generations {
   /** Takes over what other processes made answer, and makes answer what is complete here. */
   async look(): Promise<void> {
     const rows = await readLiveRows(this.#options.warehouse);
+    const failures: unknown[] = [];
     for (const [name, metric] of this.#metrics) {
-      const row = rows.get(name);
-      if (row !== undefined && (row.claim !== metric.live?.claim || row.retired !== null)) {
-        await this.#take(metric, row);
-      } else metric.live = row ?? metric.live;
-      await this.#advance(metric);
+      // A metric that cannot go on holds up no other.
+      await this.#lookAt(metric, rows.get(name)).catch((error) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #lookAt(metric: Metric, row: LiveRow | undefined): Promise<void> {
+    if (row !== undefined && (row.claim !== metric.live?.claim || row.retired !== null)) {
+      await this.#take(metric, row);
+    } else metric.live = row ?? metric.live;
+    await this.#advance(metric);
   }
 
   /** Since when nobody computes what answers; null while somebody does. */
@@ -197,7 +203,8 @@ export class Generations {
     const old = await published.of(other.tables, batch.ended);
     const target = await withinLog(log, furthest(old.cut, other.speed.frontier(name)));
     const share = rebuiltShare(log.id, has, target);
-    if (run === null) return { share, waitsFor: "its first batch run" };
+    // Where the other has no run either, nothing that it shows would be missed.
+    if (run === null && old.run !== null) return { share, waitsFor: "its first batch run" };
     if (gap !== null) return { share, waitsFor: gap };
     const there = reaches(furthest(cut, has.frontier), target);
     return { share, waitsFor: there ? null : "its speed rows to reach the others" };
@@ -241,7 +248,12 @@ export class Generations {
       ...{ tables, warehouse, log: topic.log, ledger: topic.ledger, clock: this.#options.clock },
       below: (first) => topic.speed.below(first),
     });
-    await makeRelations(warehouse, tables, topic.log.id);
+    try {
+      await makeRelations(warehouse, tables, topic.log.id);
+    } catch (error) {
+      // Code that is gone cannot be mended: the start does not fail for it, and its views stay.
+      if (!(error instanceof UserError)) throw error;
+    }
     const before = metric.other?.tables.plugin ?? loaded.plugin;
     Object.assign(metric, { live: row, other: { tables, speed } });
     await this.#dropUnused(before);

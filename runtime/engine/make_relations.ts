@@ -40,13 +40,15 @@ export async function checkRelations(
   logId: string,
 ): Promise<void> {
   const checked = (name: string) => `checked_${tables.generation}_${name}`;
-  await makeRelations(
-    warehouse,
-    tables,
-    logId,
-    ({ name, select }) => viewOf(checked(name), select),
-  );
-  for (const { name } of relationViews(tables, logId)) await dropRelation(warehouse, checked(name));
+  try {
+    await makeRelations(warehouse, tables, logId, ({ name, select }) => {
+      return viewOf(checked(name), select);
+    });
+  } finally {
+    for (const { name } of relationViews(tables, logId)) {
+      await dropRelation(warehouse, checked(name));
+    }
+  }
 }
 
 /** Removes a relation, if it is there. */

@@ -12,7 +12,8 @@ const NEW = "v1_00000002";
 
 const switchedBeforeItsRun: Patch = {
   file: "runtime/engine/generations.ts",
-  find: `    if (run === null) return { share, waitsFor: "its first batch run" };
+  find: `    // Where the other has no run either, nothing that it shows would be missed.
+    if (run === null && old.run !== null) return { share, waitsFor: "its first batch run" };
     if (gap !== null) return { share, waitsFor: gap };
 `,
   replace: "",

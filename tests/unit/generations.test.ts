@@ -74,6 +74,18 @@ describe("generations", () => {
     expect(process.problems.standing()).toEqual([]);
   });
 
+  it("where the old one has no run either, the new one answers without a run", async () => {
+    await world.start(OLD, { start: 0n, frontier: 200n });
+    await world.flush(OLD, 40, 0, 200);
+    const process = await world.start(NEW, { start: 0n, frontier: 100n });
+    await world.flush(NEW, 30, 0, 200);
+    await process.generations.look();
+    expect([answering(process), await world.total(MERGED)]).toEqual([OLD, 40]);
+    process.reach = { start: 0n, frontier: 200n };
+    await process.generations.look();
+    expect([answering(process), await world.total(MERGED)]).toEqual([NEW, 30]);
+  });
+
   it("a log that was truncated does not hold the new one up", async () => {
     await startOld();
     world.end = 120n;
