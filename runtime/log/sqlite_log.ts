@@ -336,7 +336,8 @@ class SqliteLog implements EventLog {
       while (await inTurn(() => vacuumStep(this.#database)));
       this.#checkpointIfDue();
     } catch (cause) {
-      throw this.#failed ?? sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
+      if (this.#failed !== null) return; // nothing is written any more, and trimming is a hint
+      throw sqliteError(`trim topic "${this.topic}"`, this.topic, cause);
     }
   }
 

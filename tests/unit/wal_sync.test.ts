@@ -82,9 +82,10 @@ describe("WalSync", () => {
       const second = new Promise((resolve) => setImmediate(resolve))
         .then(() => log.append(records(["k", "3"])));
       const refused: PromiseSettledResult<unknown>[] = await Promise.allSettled([first, second]);
-      refused.push(...await Promise.allSettled([log.appendTick(0), log.trim(0, 1n)]));
+      refused.push(...await Promise.allSettled([log.appendTick(0)]));
       expect(refused.map((of) => of.status === "rejected" && of.reason instanceof LogFailedError))
-        .toEqual([true, true, true, true]);
+        .toEqual([true, true, true]);
+      await log.trim(0, 1n); // a hint, which is not followed
       expect(failures).toEqual([expect.stringMatching(/"views" takes no more events.*os error 5/)]);
       expect(await readValues(log, 0)).toEqual(["1"]);
       await log.close();
