@@ -2,7 +2,8 @@
  * Where catalogs are kept: each put is an immutable, numbered object of NDJSON, and the greatest
  * number stands. So the warehouse can be lost, and two processes that put at once cannot mix rows.
  */
-import { ExternalError } from "../errors.ts";
+import { crc32 } from "node:zlib";
+import { DamagedError, ExternalError, wordsOf } from "../errors.ts";
 import type { ObjectStore } from "../ports.ts";
 import type { CatalogRow } from "./catalog_rows.ts";
 
@@ -40,7 +41,12 @@ export async function newestNumber(store: ObjectStore, catalog: string): Promise
   return (await numbers(store, catalog)).at(-1) ?? 0;
 }
 
-/** Loads the version that stands. */
+/**
+ * Loads the version that stands.
+ *
+ * @throws {DamagedError} naming the object, when it is not what was put. Versions of earlier builds
+ * have no checksum.
+ */
 export async function loadNewest(store: ObjectStore, catalog: string): Promise<CatalogVersion> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const number = await newestNumber(store, catalog);
@@ -48,12 +54,34 @@ export async function loadNewest(store: ObjectStore, catalog: string): Promise<C
     const bytes = await store.get(nameOf(catalog, number));
     // Removed in between: a newer one stands by now.
     if (bytes === null) continue;
-    const [head, ...lines] = new TextDecoder().decode(bytes).trimEnd().split("\n");
-    const { updated } = JSON.parse(head) as { updated: string };
-    return { number, updated, rows: lines.map((line) => JSON.parse(line)) };
+    return { number, ...decode(nameOf(catalog, number), bytes) };
   }
   throw new ExternalError(`Cannot load catalog "${catalog}": its versions keep vanishing`);
 }
+
+/** The catalogs that the store has. */
+export async function storedCatalogs(store: ObjectStore): Promise<string[]> {
+  const names = new Set<string>();
+  for await (const { name } of store.list("catalogs/")) names.add(name.split("/")[1]);
+  return [...names];
+}
+
+function decode(name: string, bytes: Uint8Array): Omit<CatalogVersion, "number"> {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const [head, ...lines] = text.trimEnd().split("\n");
+    const { updated, checksum } = JSON.parse(head) as { updated: string; checksum?: number };
+    if (checksum !== undefined && checksum !== checksumOf(updated, lines)) {
+      throw new TypeError("its checksum is another");
+    }
+    return { updated, rows: lines.map((line) => JSON.parse(line)) };
+  } catch (cause) {
+    throw new DamagedError(name, `it is not what was put: ${wordsOf(cause)}`, { cause });
+  }
+}
+
+const checksumOf = (updated: string, lines: readonly string[]) =>
+  crc32([updated, ...lines].join("\n"));
 
 /** Stores rows as the version that stands from now on. */
 export async function storeVersion(
@@ -62,8 +90,9 @@ export async function storeVersion(
   rows: readonly CatalogRow[],
   updated: string,
 ): Promise<CatalogVersion> {
-  const lines = [{ updated }, ...rows].map((each) => JSON.stringify(each));
-  const bytes = new TextEncoder().encode(lines.join("\n") + "\n");
+  const lines = rows.map((row) => JSON.stringify(row));
+  const head = JSON.stringify({ updated, checksum: checksumOf(updated, lines) });
+  const bytes = new TextEncoder().encode([head, ...lines].join("\n") + "\n");
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const known = await numbers(store, catalog);
     const number = (known.at(-1) ?? 0) + 1;

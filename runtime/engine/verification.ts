@@ -7,6 +7,7 @@ import {
   readRunObjects,
   type RunObjects,
 } from "../batch/check_runs.ts";
+import { loadNewest, storedCatalogs } from "../catalogs/catalog_store.ts";
 import type { Clock } from "../clock.ts";
 import { DamagedError, NotFoundError, UserError, wordsOf } from "../errors.ts";
 import { loopTurn } from "../loop_turn.ts";
@@ -171,6 +172,8 @@ class DataVerification implements Scrubber {
       ];
       findings.push(...this.#found("log_damaged", `end of ${topic}`, ends));
     }
+    const catalogs = await catalogFaults(store);
+    findings.push(...this.#found("archive_damaged", "catalogs", catalogs));
     const detached = await detachedParts(warehouse);
     findings.push(...this.#found("warehouse_damaged", "detached parts", detached));
     const stored = await storedTables(warehouse);
@@ -332,6 +335,18 @@ function replacedLog({ id, topic }: EventLog, { cut }: RunObjects): DamagedError
     "that was meant, as after restoring the archive alone, nothing is to be done: the first batch " +
     "run over events of the new log clears this";
   return [new DamagedError(`log/${topic}.sqlite`, damage)];
+}
+
+/** Versions of catalogs that are not what was put. */
+async function catalogFaults(store: ObjectStore): Promise<DamagedError[]> {
+  const faults: DamagedError[] = [];
+  for (const catalog of await storedCatalogs(store)) {
+    await loadNewest(store, catalog).catch((error) => {
+      if (!(error instanceof DamagedError)) throw error;
+      faults.push(error);
+    });
+  }
+  return faults;
 }
 
 /** What `check` finds; what cannot be read at all is damage too, outages are not. */

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
 import { type Catalog, defineCatalog, texts } from "../../runtime/catalog.ts";
+import { loadNewest, storeVersion } from "../../runtime/catalogs/catalog_store.ts";
 import { openCatalogs } from "../../runtime/catalogs/catalogs.ts";
+import { DamagedError } from "../../runtime/errors.ts";
 import { string, uint32 } from "../../runtime/events.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports.ts";
 import { Problems } from "../../runtime/problems.ts";
@@ -228,5 +230,37 @@ describe("a declaration that changed", () => {
     ]);
     expect(messages(problems)).toEqual([expect.stringContaining("have no year")]);
     expect(await shown("*")).toEqual([{ movie_id: 1, title: "One", year: "" }]);
+  });
+});
+
+describe("a stored catalog", () => {
+  it("with a flipped bit is not shown", async () => {
+    const stored = memoryStore();
+    const { number: _first, ...put } = await storeVersion(
+      stored,
+      "titles",
+      [{ movie_id: 1, title: "Heat" }],
+      "2026-01-01T00:00:00.000Z",
+    );
+    const [name] = stored.objects.keys();
+    const bytes = stored.objects.get(name)!;
+    let found = 0;
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3] ^= 1 << (bit & 7);
+      stored.objects.set(name, flipped);
+      try {
+        expect(await loadNewest(stored, "titles")).toMatchObject(put);
+      } catch (error) {
+        expect(error).toBeInstanceOf(DamagedError);
+        found++;
+      }
+    }
+    expect(found).toBeGreaterThan(bytes.length * 7);
+    stored.objects.set(
+      name,
+      new TextEncoder().encode('{"updated":"2020-01-01"}\n{"movie_id":2}\n'),
+    );
+    expect((await loadNewest(stored, "titles")).rows).toEqual([{ movie_id: 2 }]);
   });
 });

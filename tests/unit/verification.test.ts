@@ -28,8 +28,9 @@ function openWorld(options: { bytesPerSecond?: number; isOurTurn?: () => boolean
       ]);
     },
   } as unknown as Warehouse;
+  const store = { async *list() {} } as unknown as ObjectStore;
   const verification = createVerification({
-    ...{ topics: [], store: {} as ObjectStore, warehouse, clock, problems, ownLogs: true },
+    ...{ topics: [], store, warehouse, clock, problems, ownLogs: true },
     scrubBytesPerSecond: options.bytesPerSecond ?? 100,
     isOurTurn: options.isOurTurn ?? (() => true),
   });
