@@ -1,4 +1,5 @@
 /** What the connection has to know of a statement's text. */
+import { sqlTokens } from "../sql_tokens.ts";
 
 /**
  * Formats whose blocks, each formatted on its own, join to the whole. The others (a header, a
@@ -26,11 +27,14 @@ const BLOCKWISE = new Set([
 
 /** Whether a statement is a query whose result in `format` may be fetched block by block. */
 export function isBlockwise(sql: string, format: string): boolean {
-  return BLOCKWISE.has(format) && QUERY.test(sql);
+  if (!BLOCKWISE.has(format)) return false;
+  for (const { kind, text } of sqlTokens(sql)) {
+    if (kind === "space" || kind === "comment" || text === "(") continue;
+    // The engine streams nothing else.
+    return /^(SELECT|WITH)$/i.test(text);
+  }
+  return false;
 }
-
-/** SELECT or WITH, behind comments and brackets; the engine streams nothing else. */
-const QUERY = /^(?:\s|\(|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:SELECT|WITH)\b/i;
 
 /**
  * The FORMAT clause at the end of a statement, and the statement without it.
