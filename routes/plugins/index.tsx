@@ -2,20 +2,25 @@
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure } from "../../islands/(_parts)/figures.ts";
+import type { PluginStatus } from "../../runtime/services.ts";
 import { driftText } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
 
 export const handler = define.handlers({
   async GET({ state: { services } }) {
     const status = await services.status().catch(() => null);
-    return page(
-      services.serving.metrics().map((info) => ({
+    return page({
+      metrics: services.serving.metrics().map((info) => ({
         ...{ info, file: services.plugins.get(info.name)?.file ?? "" },
         state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
       })),
-    );
+      refused: status?.plugins.filter(({ state }) => state === "refused") ?? [],
+    });
   },
 });
+
+/** Why a plugin fails in either layer. */
+const whyOf = (state: PluginStatus | null) => state?.error ?? state?.batch.error ?? null;
 
 export default define.page<typeof handler>(({ data }) => (
   <>
@@ -29,7 +34,10 @@ export default define.page<typeof handler>(({ data }) => (
         declares the windows of the speed layer and the SQL of the batch layer.
       </p>
     </div>
-    {data.length === 0 && (
+    {data.refused.map(({ plugin, error }) => (
+      <p key={plugin} class="note fault" role="status">{error}</p>
+    ))}
+    {data.metrics.length + data.refused.length === 0 && (
       <p class="note">
         There is no plugin. Put one into <code>plugins/</code> and start again.
       </p>
@@ -48,7 +56,7 @@ export default define.page<typeof handler>(({ data }) => (
           </tr>
         </thead>
         <tbody>
-          {data.map(({ info, file, state }) => (
+          {data.metrics.map(({ info, file, state }) => (
             <tr key={info.name}>
               <th scope="row">
                 <a href={`/plugins/${info.name}`}>{info.title}</a>
@@ -59,7 +67,7 @@ export default define.page<typeof handler>(({ data }) => (
               </th>
               <td>
                 <span data-state={state?.state}>{state?.state ?? "unknown"}</span>
-                {state?.error != null && <p class="fault">{state.error}</p>}
+                {whyOf(state) !== null && <p class="fault">{whyOf(state)}</p>}
               </td>
               <td>{info.topic}</td>
               <td>{info.keys.map(({ name }) => name).join(", ")}</td>

@@ -2,7 +2,7 @@ import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import type { Problem } from "../../runtime/problems.ts";
-import type { MetricAnswer, Services } from "../../runtime/services.ts";
+import type { MetricAnswer, PluginStatus, Services } from "../../runtime/services.ts";
 import { LiveQuestions } from "../../runtime/serving/live.ts";
 import { api } from "../support/asked_api.ts";
 import { fakeServices, moviesAnswer, moviesSeries, someStatus } from "../support/fake_services.ts";
@@ -69,6 +69,27 @@ describe("a problem that stands", () => {
       expect(text).toContain("speed and batch layer differ by 7");
       expect(text).toContain("Since 2024-01-01 00:00:00 UTC.");
     }
+  });
+
+  it("is on the list of metrics: why a plugin fails in the batch layer, or does not run", async () => {
+    const [plugin] = someStatus.plugins;
+    const error = "a page cannot be decoded";
+    const plugins: PluginStatus[] = [
+      { ...plugin, state: "batch-failing", batch: { ...plugin.batch, error } },
+      { ...plugin, plugin: "mistyped", state: "refused", error: "it reads table evnts" },
+    ];
+    const status = () => Promise.resolve({ ...someStatus, plugins });
+    const app = createApp(fakeServices({ status }), await loadSite(), { report: () => {} });
+    const page = (path: string) => app.fetch(new Request(`http://localhost${path}`));
+    const text = await (await page("/plugins")).text();
+    for (const words of ["batch-failing", error, "it reads table evnts"]) {
+      expect(text).toContain(words);
+    }
+    const refused = await page("/plugins/mistyped");
+    expect([refused.status, (await refused.text()).includes("it reads table evnts")]).toEqual([
+      500,
+      true,
+    ]);
   });
 
   it("is on a metric's page when the question itself fails, without those of others", async () => {
