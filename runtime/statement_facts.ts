@@ -145,18 +145,24 @@ function factsOf(sql: string, root: Part, takesFormat: boolean): StatementFacts 
   const tableFunctions = new Set<string>();
   const functions = new Set<string>();
   let settings = false;
-  const visit = ({ node, text, children }: Part, parent: Part | null) => {
+  let output = !takesFormat;
+  const visit = (part: Part, parent: Part | null) => {
+    const { node, text, children } = part;
     nodes.add(node);
     if (node === "TableIdentifier") tables.add(text);
     if (node === "ColumnsApplyTransformer") functions.add("APPLY");
     // EXPLAIN has options of its own.
     if (node === "Set" && parent?.node !== "Explain") settings = true;
+    // A file's name is the only literal that stands right below a statement.
+    if (node === "Literal" && (parent === root || parent?.node === "SelectWithUnionQuery")) {
+      output = true;
+    }
     if (node === "Function") {
       (parent?.node === "TableExpression" ? tableFunctions : functions).add(text);
       const right = children[0]?.children[1];
       if (IN.test(text) && right?.node === "Identifier") inNames.add(right.text);
     }
-    for (const child of children) visit(child, { node, text, children });
+    for (const child of children) visit(child, part);
   };
   visit(root, null);
   // SHOW CREATE and EXISTS name their table by one identifier or two.
@@ -164,8 +170,6 @@ function factsOf(sql: string, root: Part, takesFormat: boolean): StatementFacts 
     tables.add(root.children.map(({ text }) => text).join("."));
   }
   for (const name of commonTableNames(sql)) tables.delete(name);
-  // A file's name is the only literal that stands there.
-  const output = !takesFormat || root.children.some(({ node }) => node === "Literal");
   return {
     sql,
     kind: root.node,

@@ -86,7 +86,10 @@ for (const way of ways) {
       expect((await facts("EXPLAIN SELECT 1 SETTINGS max_threads = 1")).settings).toBe(true);
       expect((await facts("SELECT 1 UNION ALL SELECT 2 SETTINGS max_threads = 1")).settings)
         .toBe(true);
-      expect((await facts("SHOW TABLES INTO OUTFILE 'x'")).output).toBe(true);
+      for (const sql of ["SHOW TABLES", "SELECT 1", "EXPLAIN SELECT 1", "EXPLAIN AST SELECT 1"]) {
+        expect((await facts(`${sql} INTO OUTFILE 'x'`)).output).toBe(true);
+        expect((await facts(sql)).output).toBe(false);
+      }
       for (const sql of ["SELECT 1", "DESCRIBE a", "SHOW TABLES", "EXPLAIN SELECT 1"]) {
         for (const format of ["CSV", "Null", "JSONEachRow"]) {
           expect((await facts(`${sql} FORMAT ${format};`)).output).toBe(true);
