@@ -7,7 +7,7 @@ import type { BatchLayer, BatchRun, PluginDrift } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
-import { type SpeedFacts, speedReaches } from "./drift.ts";
+import { comparedDays, type SpeedFacts, speedReaches } from "./drift.ts";
 import { answeringTables, forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
 import { PluginRunner } from "./plugin_run.ts";
 import { Publisher } from "./published_run.ts";
@@ -33,12 +33,12 @@ export interface BatchLayerOptions {
   /** The identity of the log that runs; without it there is no drift. */
   readonly currentLogId?: () => string;
   /**
-   * The time from which on speed rows are whole, in milliseconds since 1970 UTC: 0 when all are,
-   * null (the default) when there is nothing to compare with.
+   * The time from which on a plugin's speed rows are whole, in milliseconds since 1970 UTC: 0 when
+   * all are, null (the default) when there is nothing to compare with.
    */
-  readonly speedWholeFromMs?: () => Promise<number | null>;
+  readonly speedWholeFromMs?: (plugin: string) => Promise<number | null>;
   /** The time up to which they are, exclusive; null for all times. Default: all times. */
-  readonly speedWholeUntilMs?: () => Promise<number | null>;
+  readonly speedWholeUntilMs?: (plugin: string) => Promise<number | null>;
   readonly settings: BatchSettings;
   /** Where failures stand until a run works, and drift until it is gone. Default: nowhere. */
   readonly problems?: ProblemSink;
@@ -249,7 +249,7 @@ const asError = (error: unknown) => error instanceof Error ? error : new Error(S
 
 /** The days that the steps together read. */
 function daysOf(steps: readonly PluginStep[]): string[] {
-  return [...new Set(steps.flatMap((step) => step.days))].sort();
+  return [...new Set(steps.flatMap(comparedDays))].sort();
 }
 
 function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: PluginDrift): void {

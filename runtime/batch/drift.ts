@@ -12,13 +12,13 @@ import { TwofoldError, wordsOf } from "../errors.ts";
 import { type Cut, reaches } from "../frontier.ts";
 import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports.ts";
-import { BatchLevel, type PluginTables, SpeedKind } from "../tables.ts";
+import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
 import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
 import { type Repeats, scratchTables } from "./repeats.ts";
-import { type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
 import { stateSql } from "./state_sql.ts";
 
 /** What drift needs to know of the speed layer. */
@@ -26,12 +26,12 @@ export interface SpeedFacts {
   /** The log that runs. */
   readonly logId: string;
   /**
-   * The time from which on speed rows are whole, in milliseconds since 1970 UTC: 0 when all are,
-   * null when there are none to compare with.
+   * The time from which on a plugin's speed rows are whole, in milliseconds since 1970 UTC: 0 when
+   * all are, null when there are none to compare with.
    */
-  wholeFromMs(): Promise<number | null>;
+  wholeFromMs(plugin: string): Promise<number | null>;
   /** The time up to which they are, exclusive; null for all times. Future events may be removed. */
-  wholeUntilMs(): Promise<number | null>;
+  wholeUntilMs(plugin: string): Promise<number | null>;
 }
 
 /** What comparing a run came to. */
@@ -63,7 +63,8 @@ export async function compareRun(
   speed: SpeedFacts | null,
   kept: DriftDays,
 ): Promise<Comparison> {
-  if (step.days.length === 0) return { drift: null, notCompared: null };
+  const all = comparedDays(step);
+  if (all.length === 0) return { drift: null, notCompared: null };
   const leave = async (
     days: readonly string[],
     state: "waiting" | "not_comparable",
@@ -72,37 +73,41 @@ export async function compareRun(
     await kept.notCompared(context, days, state, why);
     return { drift: null, notCompared: why };
   };
-  const { warehouse, cut } = context;
-  const frontier = speed && await speedFrontier(warehouse, step.plugin.tables, speed.logId);
+  const { tables } = step.plugin;
+  const frontier = speed && await speedFrontier(context.warehouse, tables, speed.logId);
   if (speed === null || frontier === null) {
-    return await leave(step.days, "not_comparable", because("no_speed_layer"));
+    return await leave(all, "not_comparable", because("no_speed_layer"));
   }
-  if (!reaches(frontier, { [speed.logId]: cutOf(cut, speed.logId) })) {
-    return await leave(step.days, "waiting", because("speed_behind"));
-  }
+  const { logId } = speed;
+  const wholeOf = (days: readonly string[]) => wholeDays(days, speed, tables.plugin.name);
   try {
-    const mixed = await daysOfOtherLogs(context, step, speed.logId);
+    const mixed = await daysOfOtherLogs(context, all, logId);
     await leave([...mixed], "not_comparable", because("other_logs"));
-    const days = step.days.filter((day) => !mixed.has(day));
-    const whole = await wholeDays(days, speed);
-    if (whole.length > 0) {
-      await compareDays(context, { ...step, days: whole }, repeats, speed.logId);
-    }
+    const days = all.filter((day) => !mixed.has(day));
+    const whole = await wholeOf(days);
+    const reached = reaches(frontier, { [logId]: cutOf(context.cut, logId) });
+    if (reached && whole.length > 0) await compareDays(context, step, whole, repeats, logId);
     // Rows may have been removed meanwhile: what is whole now was whole when it was read.
-    const compared = await wholeDays(whole, speed);
-    const gone = days.filter((day) => !compared.includes(day));
-    await leave(gone, "not_comparable", because("speed_rows_removed"));
-    if (compared.length > 0) return await keep(context, compared, kept);
-    return {
-      drift: null,
-      notCompared: because(gone.length > 0 ? "speed_rows_removed" : "other_logs"),
-    };
+    const still = await wholeOf(whole);
+    const present = new Set(still);
+    const gone = days.filter((day) => !present.has(day));
+    const removed = await leave(gone, "not_comparable", because("speed_rows_removed"));
+    if (still.length > 0) {
+      return reached
+        ? await keep(context, still, kept)
+        : await leave(still, "waiting", because("speed_behind"));
+    }
+    return gone.length > 0 ? removed : { drift: null, notCompared: because("other_logs") };
   } catch (error) {
     const passes = error instanceof TwofoldError && error.retriable;
     const why = because("comparison_failed", wordsOf(error));
-    return await leave(step.days, passes ? "waiting" : "not_comparable", why);
+    return await leave(all, passes ? "waiting" : "not_comparable", why);
   }
 }
+
+/** The days that a run compares: those it recomputed, and those that waited. */
+export const comparedDays = ({ days, waiting }: PluginStep): readonly string[] =>
+  waiting.length === 0 ? days : [...days, ...waiting].sort();
 
 async function keep(
   context: RunContext,
@@ -121,8 +126,12 @@ async function keep(
 const DAY_MS = 86_400_000;
 const startMs = (day: string) => Date.parse(`${day}T00:00:00Z`);
 
-async function wholeDays(days: readonly string[], speed: SpeedFacts): Promise<string[]> {
-  const [fromMs, untilMs] = [await speed.wholeFromMs(), await speed.wholeUntilMs()];
+async function wholeDays(
+  days: readonly string[],
+  speed: SpeedFacts,
+  plugin: string,
+): Promise<string[]> {
+  const [fromMs, untilMs] = [await speed.wholeFromMs(plugin), await speed.wholeUntilMs(plugin)];
   if (fromMs === null) return [];
   return days.filter((day) =>
     startMs(day) >= fromMs && startMs(day) + DAY_MS <= (untilMs ?? Infinity)
@@ -167,20 +176,20 @@ export async function speedReaches(
   return frontier !== null && reaches(frontier, { [logId]: cutOf(cut, logId) });
 }
 
-/** The step's days on which events of other logs than the running one lie. */
+/** The days on which events of other logs than the running one lie. */
 async function daysOfOtherLogs(
   context: RunContext,
-  step: PluginStep,
+  days: readonly string[],
   logId: string,
 ): Promise<ReadonlySet<string>> {
   const otherLogs = Object.entries(context.cut).some(([log, offsets]) =>
     log !== logId && offsets.some((offset) => offset > 0n)
   );
   if (!otherLogs) return new Set();
-  await refreshArchive(context, step.days);
+  await refreshArchive(context, days);
   const rows = await context.warehouse.query<{ day: string }>(
     `SELECT DISTINCT toString(toDate(event_time)) AS day
-FROM ${archiveSql(context, step.days)}
+FROM ${archiveSql(context, days)}
 WHERE ${belowCut} AND log != {log:String}`,
     statement(context, { log: logId }),
   );
@@ -191,20 +200,23 @@ WHERE ${belowCut} AND log != {log:String}`,
 async function compareDays(
   context: RunContext,
   step: PluginStep,
+  days: readonly string[],
   repeats: Repeats,
   logId: string,
 ): Promise<void> {
-  const { warehouse, settings, cut } = context;
+  const { warehouse, settings, cut, run } = context;
   const { drift: table } = scratchTables(context);
   await warehouse.command(`CREATE TABLE IF NOT EXISTS ${table} (
   day Date, differing_cells UInt64, difference Float64, not_comparable UInt64, cells ${CELLS_TYPE}
 ) ENGINE = MergeTree ORDER BY day`);
   await warehouse.command(`TRUNCATE TABLE ${table}`);
-  for (const days of dayChunks(step.days, repeats.rowsByDay, settings.memoryLimitBytes)) {
-    await refreshArchive(context, days);
+  const bound = { speed_cut: cutOf(cut, logId), full_run: step.full ? run : step.baseFullRun };
+  for (const chunk of dayChunks(days, repeats.rowsByDay, settings.memoryLimitBytes)) {
+    await refreshArchive(context, chunk);
+    const sides = sidesOf(context, step.plugin, chunk, repeats, logId);
     await warehouse.command(
-      `INSERT INTO ${table} ${comparisonSql(context, { ...step, days }, repeats, logId)}`,
-      statement(context, { days, speed_cut: cutOf(cut, logId) }),
+      `INSERT INTO ${table} ${comparisonSql(step.plugin.tables.plugin, sides)}`,
+      statement(context, { days: chunk, ...bound }),
     );
   }
 }
@@ -213,13 +225,7 @@ async function compareDays(
 const Side = { speed: 0, batch: 1, repeats: 2 } as const;
 
 /** Names of its own begin with `_`, which those of a plugin's columns cannot. */
-function comparisonSql(
-  context: RunContext,
-  step: PluginStep,
-  repeats: Repeats,
-  logId: string,
-): string {
-  const { plugin } = step.plugin.tables;
+function comparisonSql(plugin: Plugin, sides: readonly string[]): string {
   const measures = plugin.measureColumns;
   const cell = ["bucket", ...plugin.keyColumns.map(({ name }) => name)];
   const merged = measures.flatMap(({ name, monoid }, i) => [
@@ -254,7 +260,7 @@ FROM (
       SELECT ${[...cell, ...merged].join(", ")}, max(_side = ${Side.speed}) AS _in_speed,
         max(_side = ${Side.batch}) AS _in_batch, max(_side = ${Side.repeats}) AS _repeated
       FROM (
-${sidesOf(context, step, repeats, logId).join("\nUNION ALL\n")}
+${sides.join("\nUNION ALL\n")}
       )
       GROUP BY ${cell.join(", ")}
     )
@@ -266,11 +272,12 @@ GROUP BY _day`;
 /** The rows of each side, as cells of the batch grain. */
 function sidesOf(
   context: RunContext,
-  step: PluginStep,
+  batchPlugin: BatchPlugin,
+  days: readonly string[],
   repeats: Repeats,
   logId: string,
 ): string[] {
-  const { tables } = step.plugin;
+  const { tables } = batchPlugin;
   const { plugin } = tables;
   const columns = [...plugin.keyColumns, ...plugin.measureColumns].map(({ name }) => name);
   const rows = (side: number, bucket: string, from: string) =>
@@ -280,12 +287,12 @@ function sidesOf(
     rows(
       Side.batch,
       "bucket",
-      `${tables.batch} WHERE level = ${BatchLevel.grain} AND run = {run:UInt64} ` +
+      `${tables.batch} WHERE ${dayRowsWhere(tables, BatchLevel.grain)} ` +
         "AND toDate(bucket) IN {days:Array(Date)}",
     ),
   ];
-  if (step.days.some((day) => repeats.unseenByDay.get(day))) {
-    const unseen = grainRowsSql(step.plugin, unseenEventsSql(context, step.days, repeats));
+  if (days.some((day) => repeats.unseenByDay.get(day))) {
+    const unseen = grainRowsSql(batchPlugin, unseenEventsSql(context, days, repeats));
     sides.push(rows(Side.repeats, "bucket", `(\n${unseen}\n)`));
   }
   return sides;

@@ -36,7 +36,7 @@ export class DriftDays {
     await this.#record(context, 0, uncompared("waiting"), { days, ...waiting });
   }
 
-  /** Says why days were not compared; `waiting` ones are recomputed and compared by a later run. */
+  /** Says why days were not compared; `waiting` ones are compared by a later run. */
   async notCompared(
     context: RunContext,
     days: readonly string[],

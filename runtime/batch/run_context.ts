@@ -45,6 +45,8 @@ export interface PluginStep {
   readonly full: boolean;
   /** Event days to recompute, ascending. */
   readonly days: readonly string[];
+  /** Other days, of runs that are published, which wait for their comparison; ascending. */
+  readonly waiting: readonly string[];
 }
 
 /** Options of every statement of a run: `run` and `cut` are bound, memory is bounded. */

@@ -10,7 +10,7 @@ import type { BatchPlugin, PluginStep } from "./run_context.ts";
 export interface Standing {
   readonly plugin: BatchPlugin;
   readonly pointer: Pointer;
-  /** Days of published runs to recompute with the others, so that they are compared at last. */
+  /** Days of published runs that can be compared now, and were not. */
   readonly waiting: readonly string[];
 }
 
@@ -99,10 +99,16 @@ export async function planSteps(
     const all = full || pointer.run === 0;
     const base = all ? {} : pointer.cut;
     const name = encodeFrontier(base);
-    const touched = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
-    daysByBase.set(name, touched);
-    const days = [...new Set([...touched, ...waiting])].sort();
-    steps.push({ plugin, base: pointer.run, baseFullRun: pointer.fullRun, full: all, days });
+    const days = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
+    daysByBase.set(name, days);
+    steps.push({
+      plugin,
+      base: pointer.run,
+      baseFullRun: pointer.fullRun,
+      full: all,
+      days,
+      waiting: [...new Set(waiting).difference(new Set(days))],
+    });
   }
   return steps;
 }

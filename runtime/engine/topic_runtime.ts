@@ -170,8 +170,8 @@ async function openOver(
     clock,
     horizon,
     currentLogId: () => log.id,
-    speedWholeFromMs: () => wholeFromMs(speed, tables),
-    speedWholeUntilMs: () => wholeUntilMs(speed, tables),
+    speedWholeFromMs: async (plugin) => await speed.wholeFromMs(plugin) ?? 0,
+    speedWholeUntilMs: (plugin) => speed.wholeUntilMs(plugin),
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });
@@ -265,23 +265,4 @@ async function firstRun(
     if (offsets.length === log.partitionCount() && offsets.every((offset) => offset > 0n)) return;
     await clock.sleep(LOOK_MS, signal);
   }
-}
-
-/** From when on the speed rows of all plugins are whole; 0 when all are. */
-async function wholeFromMs(
-  speed: LogSpeedLayer,
-  plugins: readonly PluginTables[],
-): Promise<number> {
-  const from = await Promise.all(plugins.map(({ plugin }) => speed.wholeFromMs(plugin.name)));
-  return Math.max(0, ...from.map((ms) => ms ?? 0));
-}
-
-/** Up to when they are; null for all times. */
-async function wholeUntilMs(
-  speed: LogSpeedLayer,
-  plugins: readonly PluginTables[],
-): Promise<number | null> {
-  const until = await Promise.all(plugins.map(({ plugin }) => speed.wholeUntilMs(plugin.name)));
-  const known = until.filter((ms) => ms !== null);
-  return known.length === 0 ? null : Math.min(...known);
 }

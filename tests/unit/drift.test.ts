@@ -158,7 +158,7 @@ describe("drift", () => {
     // Nothing is new and the speed layer still behind: no run is made.
     expect(await layer.run()).toBe(null);
     await world.speedReads(users);
-    expect((await layer.run())!.plugins[0]).toMatchObject({ days: 2, drift: 0 });
+    expect((await layer.run())!.plugins[0]).toMatchObject({ days: 0, drift: 0 });
     expect((await layer.drift())[0]).toMatchObject({
       drift: 0,
       waiting_days: 0,
