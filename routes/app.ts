@@ -60,7 +60,8 @@ export function createApp(
       const response = await ctx.next();
       if (!response.headers.get("content-type")?.startsWith("text/html")) return response;
       response.headers.set("cache-control", "no-store");
-      response.headers.set("referrer-policy", "no-referrer");
+      // Without any referrer, browsers send "null" as the origin of a form.
+      response.headers.set("referrer-policy", "same-origin");
       response.headers.set("x-content-type-options", "nosniff");
       return response;
     })

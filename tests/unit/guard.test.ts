@@ -113,6 +113,8 @@ describe("reading with a token", () => {
 
   it("lets a browser sign in by a form, and out again", async () => {
     const form = await ask("/sign-in?next=/runs");
+    // With no-referrer, browsers send "null" as the origin of a form.
+    expect(form.headers.get("referrer-policy")).toBe("same-origin");
     expect([form.status, await form.text()]).toEqual([
       200,
       expect.stringContaining('value="/runs"'),
