@@ -236,7 +236,8 @@ export class Generations {
         await makeRelations(warehouse, loaded, topic.log.id);
       }
       const before = metric.other?.tables.plugin ?? declared;
-      Object.assign(metric, { live: mine, other: null });
+      metric.live = mine;
+      metric.other = null;
       if (before !== null) await this.#dropUnused(before);
       return;
     }
@@ -254,9 +255,13 @@ export class Generations {
       // Code that is gone cannot be mended: the start does not fail for it, and its views stay.
       if (!(error instanceof UserError)) throw error;
     }
-    const before = metric.other?.tables.plugin ?? loaded.plugin;
-    Object.assign(metric, { live: row, other: { tables, speed } });
-    await this.#dropUnused(before);
+    // The plugin is there again; a later look of this process would else take the row anew.
+    const taken = row.retired === null ? row : { ...row, retired: null, seen: row.seen + 1 };
+    if (taken !== row) await writeLiveRows(warehouse, [taken]);
+    const before = metric.other?.tables.plugin ?? (metric.live && loaded.plugin);
+    metric.live = taken;
+    metric.other = { tables, speed };
+    if (before !== null) await this.#dropUnused(before);
   }
 
   /** The row by which the loaded generation answers. */

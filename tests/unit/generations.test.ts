@@ -118,6 +118,22 @@ describe("generations", () => {
     expect(await world.total(MERGED)).toBe(100);
   });
 
+  it("of a removed plugin that comes back changed: the old one answers again, by one row", async () => {
+    await startOld();
+    const retired = "fromUnixTimestamp64Milli(toInt64(1), 'UTC')";
+    await warehouse.command(
+      `INSERT INTO live_generations SELECT * REPLACE (seen + 1 AS seen, ${retired} AS retired)
+       FROM live_generations FINAL`,
+    );
+    const changed = await world.start(NEW, { start: 0n, frontier: 100n });
+    const rows = () => warehouse.query("SELECT seen, retired FROM live_generations FINAL");
+    const once = await rows();
+    await changed.generations.look();
+    expect(await rows()).toEqual(once);
+    expect(once).toMatchObject([{ retired: null }]);
+    expect([answering(changed), await world.total(MERGED)]).toEqual([OLD, 100]);
+  });
+
   it("makes the relations of a process that died between its row and them", async () => {
     await startOld();
     const dying = await world.start(NEW, { start: 0n, frontier: 200n });
