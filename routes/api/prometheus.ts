@@ -57,6 +57,7 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   addPlugins(add, status.plugins);
   addRuns(add, runs);
   addSql(add, status.sql);
+  addScrub(add, status.scrub);
   return new Response(String(exposition), { headers: { "content-type": PROMETHEUS_TYPE } });
 }
 
@@ -97,6 +98,21 @@ function addParts(add: Add, unreached: Status["unreached"]): void {
     "Since when the part does not answer, since 1970.",
     samples((since) => since),
   );
+}
+
+/** Nothing where there is no scrub. */
+function addScrub(add: Add, scrub: Status["scrub"]): void {
+  if (scrub === null) return;
+  add("twofold_scrub_checked_bytes", "gauge", "What this pass of the scrub has verified.", [
+    [{}, scrub.checked_bytes],
+  ]);
+  add("twofold_scrub_total_bytes", "gauge", "What a pass of the scrub verifies.", [
+    [{}, scrub.total_bytes],
+  ]);
+  if (scrub.finished === null) return;
+  add("twofold_scrub_finished_timestamp_seconds", "gauge", "End of the last whole scrub.", [
+    [{}, Date.parse(scrub.finished) / 1000],
+  ]);
 }
 
 function addPartitions(add: Add, topics: Status["topics"]): void {

@@ -97,6 +97,21 @@ describe("what watches the workers", () => {
     ]);
   });
 
+  it("the scrub is told while there is one", async () => {
+    const finished = "2026-01-01T00:00:10.000Z";
+    const scrub = { started: null, finished, checked_bytes: 5, total_bytes: 7 };
+    const status = () => Promise.resolve({ ...someStatus, scrub });
+    const response = await createApi(fakeServices({ status })).request("/metrics");
+    const lines = (await response.text()).split("\n").filter((line) =>
+      /^twofold_scrub_/.test(line)
+    );
+    expect(lines).toEqual([
+      "twofold_scrub_checked_bytes 5",
+      "twofold_scrub_total_bytes 7",
+      `twofold_scrub_finished_timestamp_seconds ${Date.parse(finished) / 1000}`,
+    ]);
+  });
+
   it("the dashboard and the alerts ask for metrics that there are", async () => {
     const names = await exposed();
     const dashboard = await read("tools/monitoring/grafana/dashboards/twofold.json");
