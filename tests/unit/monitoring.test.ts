@@ -16,7 +16,8 @@ const metricNames = (text: string) => [
 async function exposed(): Promise<string[]> {
   const [plugin] = someStatus.plugins;
   const failing = { ...plugin.batch, failing_since: someStatus.started, error: "broken" };
-  const plugins = [{ ...plugin, batch: failing }];
+  const not_compared = { reason: "speed_behind", message: "", since: someStatus.started } as const;
+  const plugins = [{ ...plugin, batch: failing, not_compared }];
   const status = () => Promise.resolve({ ...someStatus, plugins });
   const response = await createApi(fakeServices({ status })).request("/metrics");
   const types = (await response.text()).matchAll(/^# TYPE (\S+)/gm);
