@@ -9,6 +9,7 @@ export function DriftDays({ days, more }: {
   readonly more: boolean;
 }) {
   if (days.length === 0) return null;
+  const first = days.findIndex(({ accepted }) => accepted === null);
   return (
     <section aria-labelledby="drift">
       <h2 id="drift">Drift</h2>
@@ -16,7 +17,7 @@ export function DriftDays({ days, more }: {
         On these event days the speed layer and the batch layer give different values. A day leaves
         the list when a batch run finds both equal.
       </p>
-      {days.map((day, i) => <Day key={day.day} day={day} open={i === 0} />)}
+      {days.map((day, i) => <Day key={day.day} day={day} open={i === first} />)}
       {more && <p class="note">There are more days: see /api/v1/drift or `twofold drift`.</p>}
     </section>
   );

@@ -261,7 +261,7 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
     message:
       `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
       "`twofold drift`. Correct the batch SQL or the declaration, or run `twofold batch --full`; " +
-      "accept a known difference with `twofold drift accept`",
+      "accept a known difference with `twofold drift accept`.",
   });
 }
 
