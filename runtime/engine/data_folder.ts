@@ -3,8 +3,11 @@ import { join } from "node:path";
 import { syncFolder } from "../archive/durable_file.ts";
 import { ExternalError, UserError } from "../errors.ts";
 
-/** The format of a data folder that this version reads and writes. */
-export const DATA_FORMAT = 1;
+/**
+ * The format of a data folder that this version writes. It reads earlier ones, too. Since format 2,
+ * metadata of old batch runs is removed above a floor that earlier builds do not know.
+ */
+export const DATA_FORMAT = 2;
 
 /** What the owner of a data folder tells of itself. */
 export interface OwnerInfo {

@@ -88,7 +88,7 @@ describe("doctor", () => {
     await (await claimDirectory(own, { formatVersion: 1 })).release();
     expect((await found(own))?.found).toBe(`${own}, format 1, no process owns it`);
     expect(await found(own, Date.now() - 86_400_000)).toMatchObject({ state: "warn" });
-    await (await claimDirectory(newer, { formatVersion: 2 })).release();
+    await (await claimDirectory(newer, { formatVersion: 3 })).release();
     expect(await found(newer)).toMatchObject({
       state: "fail",
       advice: "use a newer version of Twofold",
