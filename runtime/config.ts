@@ -431,54 +431,18 @@ export function isLoopback(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(hostname);
 }
 
-const FILE_SUFFIX = "_FILE";
-
-/**
- * The environment with the secrets that are in files: `TWOFOLD_READ_TOKEN_FILE=/run/secrets/read`
- * gives `TWOFOLD_READ_TOKEN` the text of that file, without the spaces around it.
- *
- * @param read reads a text file.
- * @throws {UserError} naming the variable, when the file cannot be read or both variables are set.
- * @example
- * ```ts
- * import { withSecretFiles } from "./config.ts";
- * const env = await withSecretFiles(
- *   { TWOFOLD_READ_TOKEN_FILE: "/run/secrets/read" },
- *   () => Promise.resolve("a-token-of-some-length\n"),
- * );
- * if (env.TWOFOLD_READ_TOKEN !== "a-token-of-some-length") throw new Error("unexpected");
- * ```
- */
-export async function withSecretFiles(
-  env: NonNullable<ConfigInput["env"]>,
-  read: (path: string) => Promise<string>,
-): Promise<NonNullable<ConfigInput["env"]>> {
-  const found: Record<string, string> = {};
-  for (const { env: variable, type } of Object.values(settings) as Setting<unknown>[]) {
-    const path = type.isSecret ? env[variable + FILE_SUFFIX] : undefined;
-    if (!path) continue;
-    const field = variable + FILE_SUFFIX;
-    const fault = (what: string, cause?: unknown) =>
-      new UserError(`Cannot use ${field}: ${what}`, { field, cause });
-    if (env[variable]) throw fault(`${variable} is set too; set one of them`);
-    try {
-      found[variable] = (await read(path)).trim();
-    } catch (cause) {
-      throw fault(`the file "${path}" cannot be read`, cause);
-    }
-  }
-  return { ...env, ...found };
-}
-
 /** Variables that look like settings and are none: slips of the pen, worth a warning. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set<string>(
     (Object.values(settings) as Setting<unknown>[]).flatMap(({ env, type }) =>
-      type.isSecret ? [env, env + FILE_SUFFIX] : [env]
+      type.isSecret ? [env, env + SECRET_FILE] : [env]
     ),
   );
   return Object.keys(env).filter((name) => name.startsWith("TWOFOLD_") && !known.has(name)).sort();
 }
+
+/** Ends the name of a variable that holds the path of a secret's file. */
+export const SECRET_FILE = "_FILE";
 
 /** The settings as a Markdown table, for the docs: generated, so that it cannot be stale. */
 export function describeSettings(): string {

@@ -1,5 +1,6 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type Config, readConfig, unknownVariables, withSecretFiles } from "../config.ts";
+import { type Config, readConfig, unknownVariables } from "../config.ts";
+import { withSecretFiles } from "../secret_files.ts";
 import { NotFoundError, TwofoldError } from "../errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";

@@ -6,8 +6,8 @@ import {
   readConfig,
   settings,
   unknownVariables,
-  withSecretFiles,
 } from "../../runtime/config.ts";
+import { withSecretFiles } from "../../runtime/secret_files.ts";
 import { duration, schedule, size } from "../../runtime/setting_types.ts";
 
 const GIB = 2 ** 30;
