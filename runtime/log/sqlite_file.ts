@@ -1,9 +1,8 @@
-import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import { isDamage } from "./disk_fault.ts";
-import { WalSync } from "./wal_sync.ts";
+import { restoreLog, syncFolderOf, WalSync } from "./wal_sync.ts";
 
 /** The format that this version writes, in the file's `user_version`. */
 export const LOG_FORMAT = 1;
@@ -66,6 +65,7 @@ export function openLogFile(options: LogFileOptions): LogFile {
   const { path } = options;
   let database: DatabaseSync | undefined;
   try {
+    restoreLog(path);
     database = new DatabaseSync(path);
     configure(database, options.maxFileBytes);
     transact(database, () => {
@@ -126,9 +126,7 @@ function configure(database: DatabaseSync, maxFileBytes?: number): void {
 function writeAnew(database: DatabaseSync, path: string): void {
   const { busy } = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() as { busy: number };
   if (busy !== 0) throw new TwofoldError(`its write-ahead log cannot be moved into the file`);
-  if (path === ":memory:") return;
-  using folder = Deno.openSync(dirname(path));
-  folder.syncSync();
+  if (path !== ":memory:") syncFolderOf(path);
 }
 
 function migrate(database: DatabaseSync, options: LogFileOptions): void {

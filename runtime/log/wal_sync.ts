@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { closeAll } from "../close_all.ts";
 import { outOfRoom } from "./disk_fault.ts";
@@ -23,6 +24,7 @@ const CHECKPOINT_BYTES = 4 * 1024 * 1024;
  */
 export class WalSync {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #wal: Deno.FsFile | null;
   readonly #pages: Deno.FsFile | null;
   #running: Promise<void> | null = null;
@@ -34,6 +36,7 @@ export class WalSync {
   /** @param path of the database; without a write-ahead log on the disk nothing is synced. */
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
+    this.#path = path;
     this.#wal = openFile(`${path}-wal`);
     this.#pages = this.#wal && openFile(path);
     if (this.#pages === null) return;
@@ -92,13 +95,19 @@ export class WalSync {
     }
   }
 
-  /** Waits for what is under way, and closes the database. */
+  /**
+   * Waits for what is under way, and closes the database. SQLite then removes the write-ahead log,
+   * also where it copied its pages before a sync that failed: after a failure the log is kept.
+   */
   async close(): Promise<void> {
     await Promise.allSettled([this.#running, this.#next]);
+    const isKept = this.#failure !== null && this.#wal !== null;
+    if (isKept) keepLog(this.#path);
     await closeAll([
       // Closing the database is the last checkpoint, and SQLite's own.
       () => this.#database.prepare("PRAGMA synchronous = NORMAL").all(),
       () => this.#database.close(),
+      () => isKept && restoreLog(this.#path),
       // Not before: on Linux a process loses its locks on a file with the first descriptor it closes.
       () => this.#wal?.close(),
       () => this.#pages?.close(),
@@ -133,6 +142,36 @@ export class WalSync {
     }
     // A write may have failed meanwhile.
     this.assertWhole();
+  }
+}
+
+/** Gives the write-ahead log of a database a second name. */
+function keepLog(path: string): void {
+  restoreLog(path);
+  Deno.linkSync(`${path}-wal`, `${path}-wal-kept`);
+  syncFolderOf(path);
+}
+
+/** Brings a write-ahead log back that was kept, unless it is there. Called before a file is opened. */
+export function restoreLog(path: string): void {
+  if (!isThere(`${path}-wal-kept`)) return;
+  if (isThere(`${path}-wal`)) Deno.removeSync(`${path}-wal-kept`);
+  else Deno.renameSync(`${path}-wal-kept`, `${path}-wal`);
+  syncFolderOf(path);
+}
+
+/** Puts the names in a file's folder on the disk. */
+export function syncFolderOf(path: string): void {
+  using folder = Deno.openSync(dirname(path));
+  folder.syncSync();
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { makeMutant } from "../support/parity/engine_modules.ts";
 
 const SEEDS = Number(Deno.env.get("TWOFOLD_DISK_SEEDS") ?? 25);
+/** A failed sync of the file within a checkpoint, after which closing removed the log. */
+const HAVE_FOUND = [189];
 const support = new URL("../support/faulty_disk/", import.meta.url).pathname;
 const project = new URL("../../", import.meta.url);
 
@@ -62,7 +64,8 @@ describe("On a disk that fails some calls", () => {
   it.skipIf(compiler === null)(
     `log and object store keep what they acknowledged through a power cut${why}`,
     async () => {
-      const outcomes = await tryOut(Array.from({ length: SEEDS }, (_, seed) => seed));
+      const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
+      const outcomes = await tryOut([...seeds, ...HAVE_FOUND]);
       expect(outcomes.filter(({ found }) => found.length > 0)).toEqual([]);
       const failed = outcomes.filter(({ failures }) => failures > 0);
       expect(failed.length).toBeGreaterThan(SEEDS / 10);
