@@ -64,7 +64,10 @@ async function look() {
         answers.push(answer instanceof Error ? "refused" : answer.rows);
       }
     }
-    return { refused: null, report, answers };
+    const parts = await engine.warehouse.query(
+      "SELECT table, path FROM system.parts WHERE database = currentDatabase() AND active",
+    );
+    return { refused: null, report, answers, parts };
   } finally {
     await engine.close().catch(() => {});
   }
