@@ -49,6 +49,18 @@ export function objectStoreSuite(name: string, make: () => ObjectStoreFixture): 
         expect(await store.get("range")).toEqual(large.slice(5, 9));
       }));
 
+    it("stream() gives the same bytes, null for a name that is not there, and may be left early", () =>
+      withStore(async (store) => {
+        const large = new Uint8Array(1 << 20).map((_, i) => i * 31);
+        await store.put("a/large", large);
+        expect(await new Response(await store.stream("a/large")).bytes()).toEqual(large);
+        expect(await store.stream("a/none")).toBe(null);
+        expect(await store.stream("a")).toBe(null);
+        const reader = (await store.stream("a/large"))!.getReader();
+        expect((await reader.read()).value!.length).toBeGreaterThan(0);
+        await reader.cancel();
+      }));
+
     it("put() with ifAbsent lets exactly one of many win", () =>
       withStore(async (store) => {
         const won = await Promise.all(
