@@ -94,9 +94,11 @@ class LocalStore implements ObjectStore {
   async stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
     assertObjectName(name);
     try {
-      const path = join(this.#root, name);
+      const file = await Deno.open(join(this.#root, name));
+      if ((await file.stat()).isFile) return file.readable;
       // A folder can be opened, and fails at the first read only.
-      return await isFile(path) ? (await Deno.open(path)).readable : null;
+      file.close();
+      return null;
     } catch (cause) {
       if (isAbsence(cause)) return null;
       throw fileError(`get object "${name}"`, cause);
