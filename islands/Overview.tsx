@@ -91,8 +91,8 @@ export default function Overview(props: {
 }
 
 function ageOf(data: OverviewData, figures: Figures): number | null {
-  if (figures.watermark === null) return null;
-  return Math.max(Date.parse(data.at) - Date.parse(figures.watermark), 0) / 1000;
+  if (figures.newestEvent === null) return null;
+  return Math.max(Date.parse(data.at) - Date.parse(figures.newestEvent), 0) / 1000;
 }
 
 function sampled(before: readonly Sample[], data: OverviewData): Sample[] {
@@ -150,9 +150,9 @@ function Tiles({ data, figures, samples }: {
         )}
         <div>
           <dt>Newest event</dt>
-          <dd>{figures.watermark === null ? "–" : `${spanText(ageOf(data, figures))} ago`}</dd>
+          <dd>{figures.newestEvent === null ? "–" : `${spanText(ageOf(data, figures))} ago`}</dd>
           <dd class="more">
-            {figures.watermark === null ? "none yet" : (
+            {figures.newestEvent === null ? "none yet" : (
               <Sparkline
                 values={samples.map(({ age }) => age)}
                 label="Age of the newest event over the last minute"

@@ -95,7 +95,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         page="/plugins"
         what="Batch up to the cut, speed from there on: one number."
         main={{ name: "events counted", value: figure(f.events) }}
-        figures={[{ name: "Up to", value: instantText(f.watermark) }]}
+        figures={[{ name: "Up to", value: instantText(f.newestEvent) }]}
       />
     </ol>
   );

@@ -15,8 +15,8 @@ export interface Figures {
   readonly late: number;
   readonly repeats: number;
   readonly deadLetters: number;
-  /** Greatest event time, ISO 8601. */
-  readonly watermark: string | null;
+  /** Event time of the newest event that does not lie in the future, ISO 8601. */
+  readonly newestEvent: string | null;
   /** Newest run of any plugin. */
   readonly run: number | null;
   /** Greatest drift of any plugin. */
@@ -39,10 +39,19 @@ export function figuresOf(status: Status): Figures {
     late: sum((p) => p.late_events),
     repeats: sum((p) => p.repeats),
     deadLetters: sum((p) => p.dead_letters),
-    watermark: most(all.map((p) => p.watermark)),
+    newestEvent: most(all.map(newestEventOf)),
     run: most(status.plugins.map((plugin) => plugin.run)),
     drift: most(status.plugins.map((plugin) => plugin.drift)),
   };
+}
+
+/** Ticks move the watermark on beyond the last event; future events lie beyond the watermark. */
+function newestEventOf(
+  { watermark, last_event }: Status["topics"][number]["partitions"][number],
+): string | null {
+  return watermark !== null && last_event !== null && last_event < watermark
+    ? last_event
+    : watermark;
 }
 
 function most<T extends string | number>(values: readonly (T | null)[]): T | null {
