@@ -113,12 +113,12 @@ export const settings = {
     default: () => "./data",
     summary: "Folder of the log, the archive and the warehouse; one process owns it",
   }),
-  partitions: filled({
+  partitions: open({
     env: "TWOFOLD_PARTITIONS",
     flag: "partitions",
     type: whole({ min: 1, max: 256 }),
-    default: () => 4,
-    summary: "Partitions of a new log; a log may grow, never shrink",
+    defaultText: "4 for a new log; an existing log keeps its own",
+    summary: "Partitions of a new log. A greater number grows an embedded log, which never shrinks",
   }),
   blockSize: filled({
     env: "TWOFOLD_BLOCK_SIZE",

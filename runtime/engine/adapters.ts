@@ -5,6 +5,7 @@ import { openLocalStore } from "../archive/local_store.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { retry } from "../errors.ts";
+import { DEFAULT_PARTITIONS } from "../log/partitioner.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
 import type { ProblemSink } from "../problems.ts";
@@ -102,7 +103,8 @@ async function openWarehouse(config: Config): Promise<Warehouse> {
 type Logs = Pick<Adapters, "openLog" | "openMembership" | "takesTicks">;
 
 async function localLogs(config: Config, clock: Clock, problems: ProblemSink): Promise<Logs> {
-  const { dataDir, partitions, region } = config;
+  const { dataDir, region } = config;
+  const partitions = config.partitions ?? undefined;
   await makeFolders(dataDir, join(dataDir, "log"));
   return {
     openLog: (topic) => {
@@ -130,7 +132,7 @@ async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
         topic,
         prefix: kafkaPrefix,
         region: config.region,
-        createWith: { partitions: config.partitions },
+        createWith: { partitions: config.partitions ?? DEFAULT_PARTITIONS },
         compression: config.kafkaCompression,
         clock,
       }),

@@ -1,6 +1,9 @@
 const SEED = 0x9747b28c;
 const MIX = 0x5bd1e995;
 
+/** The partitions of a new log where no setting gives their number. */
+export const DEFAULT_PARTITIONS = 4;
+
 /**
  * The 32-bit hash that Kafka's Java client takes of a key.
  *

@@ -2,13 +2,13 @@ import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
 import { isDamage } from "./disk_fault.ts";
+import { DEFAULT_PARTITIONS } from "./partitioner.ts";
 import { restoreLog, syncFolderOf, WalSync } from "./wal_sync.ts";
 
 /** The format that this version writes, in the file's `user_version`. */
 export const LOG_FORMAT = 1;
 /** Marks a SQLite file as a log of Twofold (`application_id`): "2fld". */
 const APPLICATION_ID = 0x32666c64;
-const DEFAULT_PARTITIONS = 4;
 /** Larger than SQLite's own: a stored chunk is about a mebibyte. Measured: 1.4 times as fast. */
 const PAGE_BYTES = 16 * 1024;
 

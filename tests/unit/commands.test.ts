@@ -299,7 +299,7 @@ describe("status --config", () => {
     expect(code).toBe(0);
     expect(of("port")).toMatchObject({ value: "9000", source: "variable", flag: "--port" });
     expect(of("dataDir")).toMatchObject({ value: "d", source: "flag" });
-    expect(of("partitions")).toMatchObject({ value: "4", source: "default" });
+    expect(of("partitions")).toMatchObject({ value: null, source: "default" });
     expect(of("writeTokens")).toMatchObject({ value: "(secret)", source: "variable", flag: null });
     expect(world.configs).toEqual([]);
     const table = await run("status --config", fakeWorld({ env }));

@@ -30,7 +30,7 @@ describe("readConfig()", () => {
       port: 8000,
       hostname: "127.0.0.1",
       dataDir: "./data",
-      partitions: 4,
+      partitions: null,
       blockSize: 65536,
       blockSpanMs: 60_000,
       horizon: 1_048_576,
