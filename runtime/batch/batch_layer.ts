@@ -152,6 +152,7 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
     const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
+    if (this.#runners.length === 0) return null;
     // Pointers first: every published run then has a lower number than the one to be claimed.
     const standings = await this.#standings();
     const claim = await claimRun(this.#claims, archive, standings, full, clock.now());

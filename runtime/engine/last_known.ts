@@ -11,7 +11,13 @@ interface Question {
   known: unknown;
   /** What is under way, and since when. */
   asking: { readonly answer: Promise<void>; readonly sinceMs: number } | null;
-  fault: { readonly part: UnreachedPart["part"]; readonly sinceMs: number; error: string } | null;
+  fault: {
+    readonly part: UnreachedPart["part"];
+    readonly sinceMs: number;
+    readonly error: string;
+    /** Whether it did not answer in time, and has not refused. */
+    readonly late: boolean;
+  } | null;
 }
 
 /**
@@ -56,11 +62,17 @@ export class LastKnown {
     return state.known as T;
   }
 
-  /** The parts that did not answer when they were asked last. */
-  unreached(): UnreachedPart[] {
+  /**
+   * The parts that did not answer when they were asked last.
+   *
+   * @param lateForMs leaves out parts that have been late for less time: a busy part is slow now and
+   * then. Default 0.
+   */
+  unreached(lateForMs = 0): UnreachedPart[] {
     const parts = new Map<string, NonNullable<Question["fault"]>>();
+    const latestMs = this.#clock.now() - lateForMs;
     for (const { fault } of this.#questions.values()) {
-      if (fault === null) continue;
+      if (fault === null || (fault.late && fault.sinceMs > latestMs)) continue;
       const known = parts.get(fault.part);
       if (known === undefined || fault.sinceMs < known.sinceMs) parts.set(fault.part, fault);
     }
@@ -74,7 +86,9 @@ export class LastKnown {
     const asked = answer().then((known) => {
       state.known = known;
       state.fault = null;
-    }, (error) => this.#fail(part, state, error instanceof Error ? error.message : String(error)));
+    }, (error) => {
+      this.#fail(part, state, error instanceof Error ? error.message : String(error), false);
+    });
     return { sinceMs, answer: asked.finally(() => state.asking = null) };
   }
 
@@ -91,10 +105,10 @@ export class LastKnown {
     const outcome = await Promise.race([answer, late]);
     answered.abort(OVER);
     if (outcome !== "late") return;
-    this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`);
+    this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`, true);
   }
 
-  #fail(part: UnreachedPart["part"], state: Question, error: string): void {
-    state.fault = { part, sinceMs: state.fault?.sinceMs ?? this.#clock.now(), error };
+  #fail(part: UnreachedPart["part"], state: Question, error: string, late: boolean): void {
+    state.fault = { part, sinceMs: state.fault?.sinceMs ?? this.#clock.now(), error, late };
   }
 }

@@ -41,6 +41,9 @@ export interface StatusParts {
 /** Records that a plugin may lag behind the partition before it counts as catching up. */
 const CATCHING_UP_RECORDS = 100_000;
 
+/** How long a part may be late before it is a problem; one that refuses is a problem at once. */
+const LATE_MS = 5000;
+
 /** Reads the status of everything, as of now; of what is not reached, as it was. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
   const { topics, known, version, started, roles } = parts;
@@ -48,7 +51,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const plugins = [...seen.flatMap((topic) => topic.plugins), ...parts.refused.map(refusedStatus)];
   const unreached = known.unreached();
   parts.problems.observe("status", [
-    ...unreached.map(({ part, error }) => unreachedProblem(part, error)),
+    ...known.unreached(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
     ...seen.flatMap(({ partitions, plugins }, i) => problemsOf(topics[i], partitions, plugins)),
   ]);
   const problems = parts.problems.standing();
@@ -124,7 +127,7 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
 function lowest({ log }: TopicRuntime, cuts: readonly Cut[]): bigint[] {
   return Array.from({ length: log.partitionCount() }, (_, partition) => {
     const offsets = cuts.map((cut) => cut[log.id]?.[partition] ?? 0n);
-    return offsets.reduce((least, at) => at < least ? at : least);
+    return offsets.reduce((least, at) => at < least ? at : least, offsets[0] ?? 0n);
   });
 }
 

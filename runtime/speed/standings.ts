@@ -70,6 +70,7 @@ export class Standings {
   /** Looks how far every plugin is written: one statement. */
   async look(): Promise<void> {
     const { plugins, warehouse } = this.#options;
+    if (plugins.length === 0) return;
     const params: Record<string, bigint> = {};
     const selects = plugins.map((tables, i) => {
       const least = this.#leastBlock(tables.plugin.name);
@@ -93,7 +94,7 @@ export class Standings {
   async lookAtFirst(): Promise<void> {
     const { plugins, warehouse, clock } = this.#options;
     const nowMs = clock.now();
-    if (nowMs - this.#firstSeenMs < FRESH_MS) return;
+    if (plugins.length === 0 || nowMs - this.#firstSeenMs < FRESH_MS) return;
     const selects = plugins.map((tables) => this.#select(tables, "1"));
     for (const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "))) {
       const { open_block, frontier, first } = row;

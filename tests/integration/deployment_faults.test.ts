@@ -40,6 +40,8 @@ describe("a fault of the deployment", () => {
       "mistyped",
       example.replaceAll("completions", "mistyped").replace("FROM events", "FROM evnts"),
     );
+    const visits = await Deno.readTextFile(join(projectRoot, "examples", "page_visits.ts"));
+    await write("page_visits", visits.replace("FROM events", "FROM evnts"));
     ({ engine, dir, close } = await openTestEngine({
       root,
       env: { TWOFOLD_BATCH_SCHEDULE: NEVER },
@@ -64,7 +66,7 @@ describe("a fault of the deployment", () => {
   };
   const counted = async () =>
     (await engine.serving.query("completions", { layer: "batch", keys: {} })).rows;
-  const fullRun = () => ask("/api/v1/batch/runs?full=true", { method: "POST" });
+  const fullRun = () => ask(`/api/v1/batch/runs?full=true&topic=${TOPIC}`, { method: "POST" });
   const standing = async () =>
     (await engine.status()).problems.filter(({ code }) => code.startsWith("batch_"));
   /** The archive's files whose names match. */
@@ -97,10 +99,34 @@ describe("a fault of the deployment", () => {
     expect(plugins.map(({ plugin, state }) => [plugin, state])).toEqual([
       ["completions", "running"],
       ["mistyped", "refused"],
+      ["page_visits", "refused"],
     ]);
-    expect(problems).toMatchObject([{ code: "plugin_refused", plugin: "mistyped" }]);
+    expect(problems).toMatchObject([
+      { code: "plugin_refused", plugin: "mistyped" },
+      { code: "plugin_refused", plugin: "page_visits" },
+    ]);
     expect((await ask("/api/v1/plugins/mistyped")).body.status.state).toBe("refused");
     expect((await ask("/api/v1/metrics/completions")).body.problems).toEqual([]);
+  });
+
+  it("in the only plugin of a topic leaves the topic without one, and its events are kept", async () => {
+    const visit = `{"id":"a","at":"2024-03-01T23:59:59Z","visitor":1,"page":"/","mobile":true}`;
+    const body = new Blob([visit]).stream();
+    const { accepted } = await engine.ingest.ingest(body, "ndjson", "page-visits");
+    expect(accepted).toBe(1);
+    const log = engine.logs.get("page-visits")!;
+    for (let p = 0; p < log.partitionCount(); p++) await log.appendTick(p);
+    const { topics } = await eventually(
+      "all blocks archived",
+      () => engine.status(),
+      (status) =>
+        status.topics.find(({ topic }) => topic === "page-visits")!.partitions
+          .every(({ archived, log_end }) => archived === log_end),
+    );
+    const { partitions } = topics.find(({ topic }) => topic === "page-visits")!;
+    expect(partitions.map(({ error, cut }) => [error, cut]))
+      .toEqual(partitions.map(() => [null, "0"]));
+    expect(await engine.batch.get("page-visits")!.run({ full: true })).toBe(null);
   });
 
   it("in a claim is named by the run, the status and the answers until it is mended", async () => {
@@ -121,7 +147,7 @@ describe("a fault of the deployment", () => {
       /^twofold_batch_failing_since_seconds\{.*plugin="completions"\} 1\d{9}/m,
     );
     const codes = async () =>
-      (await engine.sql.query("SELECT code FROM twofold_problems ORDER BY code")).rows
+      (await engine.sql.query("SELECT DISTINCT code FROM twofold_problems ORDER BY code")).rows
         .map(({ code }) => code).join();
     const both = "batch_failing,plugin_refused";
     await eventually("the relation to have it", codes, (found) => found === both);

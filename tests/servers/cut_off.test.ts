@@ -32,8 +32,8 @@ async function tellsOf(worker: RunningProcess, part: string): Promise<void> {
   const { status, metrics, ready } = await eventually(
     `${part} not to be reached`,
     () => watched(worker),
-    ({ status, metrics }) =>
-      status.unreached.length > 0 &&
+    ({ status, metrics, ready }) =>
+      status.unreached.length > 0 && !status.ready && ready.status === 503 &&
       metrics.text.includes(`twofold_part_reached{part="${part}"} 0`),
   );
   expect(status.unreached.map((each) => each.part)).toEqual([part]);

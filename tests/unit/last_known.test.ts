@@ -18,9 +18,10 @@ describe("LastKnown", () => {
     expect(await known.ask("log", "end", fail("refused"), 0)).toBe(7);
     clock.advance(5000);
     expect(await known.ask("log", "end", fail("gone"), 0)).toBe(7);
-    expect(known.unreached()).toEqual([
+    const unreached = [
       { part: "log", since: new Date(START_MS + 2000).toISOString(), error: "gone" },
-    ]);
+    ];
+    expect([known.unreached(), known.unreached(60_000)]).toEqual([unreached, unreached]);
   });
 
   it("waits two seconds for one that hangs, asks it once, and takes its answer when it comes", async () => {
@@ -39,9 +40,12 @@ describe("LastKnown", () => {
       error: "no answer within 2 s",
     }];
     expect(known.unreached()).toEqual(unreached);
+    expect(known.unreached(5000)).toEqual([]);
     expect(await known.ask("archive", "how far", fail("not asked"), 1)).toBe(1);
     expect([asked, known.unreached()]).toEqual([1, unreached]);
     expect(clock.sleeping).toBe(0);
+    clock.advance(5000);
+    expect(known.unreached(5000)).toEqual(unreached);
     answer.resolve(5);
     expect(await known.ask("archive", "how far", fail("not asked"), 1)).toBe(5);
     expect(await known.ask("archive", "how far", () => Promise.resolve(6), 1)).toBe(6);
