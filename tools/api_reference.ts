@@ -27,7 +27,7 @@ interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly description?: string;
-  readonly security?: unknown;
+  readonly security: readonly Readonly<Record<string, unknown>>[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly description: string; readonly content: object };
   readonly responses: Readonly<
@@ -99,7 +99,7 @@ function section(operation: Operation & { readonly title: string }): string {
     [
       `${summary}.`,
       ...(description === undefined ? [] : [description]),
-      ...(security === undefined ? [] : ["Wants the write token where one is set."]),
+      ...tokenText(security),
     ].join(" "),
     ...(rows.length === 0 ? [] : [
       ["| parameter | in | wanted | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n"),
@@ -129,4 +129,15 @@ function fields({ properties = {} }: Schema): string {
     `| \`${name}\` | ${kind(schema)} | ${schema.description ?? schema.items?.description ?? ""} |`
   );
   return ["| field | is | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
+/** Which token an operation needs; every one that reads needs the read token, where one is set. */
+function tokenText(security: readonly Readonly<Record<string, unknown>>[]): string[] {
+  const takes = (token: string) => security.some((each) => Object.hasOwn(each, token));
+  if (!takes("writeToken")) return [];
+  return [
+    takes("readToken")
+      ? "Needs a read or a write token, where one is set."
+      : "Needs a write token, where one is set.",
+  ];
 }

@@ -94,9 +94,13 @@ export class Guard {
     return unauthorized("Send a read token as: Authorization: Bearer <token>");
   }
 
-  /** Refuses requests without a token that allows writing. */
-  writerFault(request: Request): Refusal | null {
-    if (this.#writers.length === 0) return null;
+  /**
+   * Refuses requests whose token does not allow what a route does. {@link readerFault} comes first.
+   * SQL costs more than other reads: where everybody may read, it needs the write token.
+   */
+  routeFault(request: Request, access: "read" | "sql" | "write"): Refusal | null {
+    const open = access === "read" || (access === "sql" && this.readsNeedToken);
+    if (open || this.#writers.length === 0) return null;
     if (includes(this.#writers, digest(bearerOf(request)))) return null;
     return unauthorized("Send a write token as: Authorization: Bearer <token>");
   }

@@ -51,7 +51,7 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
   const bodies = new Bodies(maxBodies);
   for (const route of routes) {
     app.on(route.method, honoPath(route.path), async (c) => {
-      const refusal = route.writes ? guard.writerFault(c.req.raw) : null;
+      const refusal = guard.routeFault(c.req.raw, route.access);
       if (refusal !== null) return refusalResponse(refusal, c.req.raw);
       const response = route.body === null
         ? await answer(c, route)

@@ -71,13 +71,17 @@ function schemaOf(schema: z.ZodType): Json {
 }
 
 async function operation(route: Route): Promise<Json> {
-  const { id, tag, summary, description, body, writes } = route;
+  const { id, tag, summary, description, body, access } = route;
   return {
     operationId: id,
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    security: [{}, writes ? { writeToken: [] } : { readToken: [] }],
+    security: [
+      {},
+      ...(access === "write" ? [] : [{ readToken: [] }]),
+      ...(access === "read" ? [] : [{ writeToken: [] }]),
+    ],
     parameters: [...await pathParameters(route), ...parameters(route)],
     ...(body === null ? {} : { requestBody: requestBody(route) }),
     responses: responses(route),

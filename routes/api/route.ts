@@ -46,8 +46,8 @@ export interface Route {
   /** Key columns, which are parameters too where a metric has them; the service validates them. */
   readonly keyParams: (() => readonly string[]) | null;
   readonly body: BodySpec | null;
-  /** Whether the write token is asked for, where one is set. */
-  readonly writes: boolean;
+  /** What a token has to allow, where one is set. `sql` reads, but costs more than other reads. */
+  readonly access: "read" | "sql" | "write";
   /** The longest that it may take, in milliseconds; null where it ends by itself. */
   readonly timeoutMs: number | null;
   /** `no-cache`: kept by clients, asked again with its ETag each time. */
@@ -70,7 +70,7 @@ type Optional = Partial<
     | "query"
     | "keyParams"
     | "body"
-    | "writes"
+    | "access"
     | "timeoutMs"
     | "cache"
     | "otherAnswers"
@@ -98,7 +98,7 @@ export function route<Answer>(spec: RouteSpec<Answer>): Route {
   const { at: _at, table, handle, ...rest } = spec;
   return {
     ...{ pathParams: {}, query: null, keyParams: null, body: null, faults: [] },
-    ...{ writes: false, timeoutMs: ANSWER_MS, cache: "no-store", otherAnswers: [] },
+    ...{ access: "read", timeoutMs: ANSWER_MS, cache: "no-store", otherAnswers: [] },
     ...rest,
     method,
     path,

@@ -71,7 +71,7 @@ function eventRoutes(services: Services, maxEventBytes: number): Route[] {
         summary: "One JSON object per line, a JSON array of them, CSV under a header, or ratings " +
           "as MovieLens has them; content-encoding may be gzip or zstd",
       },
-      writes: true,
+      access: "write",
       timeoutMs: null,
       answer: schemas.ingestAnswer,
       handle: (asked) => takeEvents(services, asked),
@@ -185,7 +185,7 @@ function batchRoutes(services: Services): Route[] {
         summary: "The same as an object; may be left out",
         schema: z.strictObject({ full: z.boolean().optional() }),
       },
-      writes: true,
+      access: "write",
       timeoutMs: null,
       answer: schemas.runAnswer,
       handle: (asked) => startRun(services, asked),
@@ -246,7 +246,7 @@ function driftRoutes(services: Services): Route[] {
         summary: "Which days, who and why",
         schema: schemas.driftAcceptance,
       },
-      writes: true,
+      access: "write",
       faults: [404],
       answer: schemas.driftAccepted,
       handle: (asked) => acceptDrift(services, asked),
@@ -285,7 +285,7 @@ function catalogRoutes(services: Services): Route[] {
         ...{ types: Object.keys(catalogFormats), maxBytes: 64 * MIB, required: true },
         summary: "Its rows as JSON objects or as CSV with a header (a list's texts have | between)",
       },
-      writes: true,
+      access: "write",
       timeoutMs: null,
       answer: schemas.catalogPut,
       handle: (asked) => putCatalog(services, asked),
@@ -316,7 +316,7 @@ function pluginRoutes({ plugins, status, prunePlugins }: Services): Route[] {
     route({
       ...{ id: "prunePlugins", at: "POST /api/v1/plugins/prune", tag },
       summary: "Removes tables and relations of removed plugins and of replaced generations",
-      writes: true,
+      access: "write",
       timeoutMs: null,
       answer: schemas.pruned,
       handle: async () => ({ removed: await prunePlugins() }),
@@ -332,8 +332,7 @@ function processRoutes(services: Services): Route[] {
       summary: "Runs one SELECT, EXPLAIN, SHOW or DESCRIBE",
       description:
         "Read-only, bounded in time, memory, rows and bytes; rows are sent as they are made. Plain " +
-        "text is the statement itself, JSON an object with it. It reads, but costs: so it wants " +
-        "the write token where one is set. CSV that lacks rows beyond the limit has the header " +
+        "text is the statement itself, JSON an object with it. CSV that lacks rows beyond the limit has the header " +
         `${TRUNCATED_HEADER}: true.`,
       body: {
         ...{ types: sqlTypes, maxBytes: 256 * KIB, required: true },
@@ -341,7 +340,7 @@ function processRoutes(services: Services): Route[] {
         schema: schemas.sqlQuestion,
       },
       query: schemas.sqlParameters,
-      writes: true,
+      access: "sql",
       timeoutMs: 60_000,
       answer: schemas.sqlAnswer,
       table: (answer) => answer,
@@ -357,7 +356,7 @@ function processRoutes(services: Services): Route[] {
           description: "Names, sizes and counts only; default false",
         }),
       }),
-      writes: true,
+      access: "write",
       timeoutMs: null,
       answer: schemas.verifyReport,
       handle: async ({ params, signal }) => {
@@ -375,7 +374,7 @@ function processRoutes(services: Services): Route[] {
         summary: "Which file, who and why",
         schema: schemas.damageAcceptance,
       },
-      writes: true,
+      access: "write",
       timeoutMs: null,
       faults: [404],
       answer: schemas.acceptedDamage,

@@ -153,6 +153,18 @@ describe("reading with a token", () => {
     expect((await signIn(reader, "/", "http://pages.example")).status).toBe(403);
   });
 
+  it("lets a session run SQL, which only reads", async () => {
+    const cookie = (await signIn(reader)).headers.get("set-cookie")!.split(";")[0];
+    const sql = { method: "POST", body: "SELECT 1" };
+    const headers = { "content-type": "text/plain" };
+    expect((await ask("/api/v1/sql", { ...sql, headers: { ...headers, cookie } })).status).toBe(
+      200,
+    );
+    expect((await ask("/api/v1/sql", { ...sql, headers })).status).toBe(401);
+    const open = door({ writeTokens: [writer] });
+    expect((await open("/api/v1/sql", { ...sql, headers })).status).toBe(401);
+  });
+
   it("does not let a session write", async () => {
     const cookie = (await signIn(writer)).headers.get("set-cookie")!.split(";")[0];
     const headers = { cookie, "content-type": "application/x-ndjson" };
@@ -176,7 +188,11 @@ describe("Guard without rules", () => {
   it("lets everybody read and write who names this machine", () => {
     const guard = new Guard();
     const request = new Request("http://localhost/api/v1/events", { method: "POST" });
-    expect([guard.siteFault(request), guard.readerFault(request), guard.writerFault(request)])
+    expect([
+      guard.siteFault(request),
+      guard.readerFault(request),
+      guard.routeFault(request, "write"),
+    ])
       .toEqual([null, null, null]);
   });
 });
