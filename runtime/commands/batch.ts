@@ -36,8 +36,12 @@ function runText(run: RunReport | null, world: World): string {
     driftText(plugin.drift, plugin.notCompared),
     grouped(plugin.unseenRepeats),
   ]);
-  const errors = run.plugins.filter(({ error }) => error !== "")
-    .map(({ plugin, error }) => paint(world.out, "red", `  ${plugin}: ${error}`) + "\n");
+  const failed = run.plugins.filter(({ error }) => error !== "");
+  // A damaged file fails many plugins with the same words.
+  const errors = [...Map.groupBy(failed, ({ error }) => error)].map(([error, parts]) => {
+    const plugins = parts.map(({ plugin }) => plugin).join(", ");
+    return paint(world.out, "red", `  ${plugins}: ${error}`) + "\n";
+  });
   return [
     paint(world.out, "bold", `Run ${run.run} of ${run.topic}, ${seconds.toFixed(2)} s`) + "\n",
     table(

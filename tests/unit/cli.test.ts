@@ -209,11 +209,12 @@ describe("batch", () => {
     expect((await run("batch", world)).out).toBe("Nothing is new since the last run.\n");
     const failing = fakeWorld();
     const { run: last } = failing.engine;
-    const plugins = [{ ...last!.plugins[0], status: "failed" as const, error: "no such column" }];
+    const failed = { ...last!.plugins[0], status: "failed" as const, error: "no such column" };
+    const plugins = [failed, { ...failed, plugin: "views" }];
     failing.engine.run = { ...last!, plugins };
     const { code, out } = await run("batch", failing);
     expect(code).toBe(1);
-    expect(out).toContain("ratings: no such column");
+    expect(out).toContain("  ratings, views: no such column\n");
   });
 });
 
