@@ -107,6 +107,24 @@ export class DamagedError extends ExternalError {
   }
 }
 
+/**
+ * The engine met stored data that it cannot read. Which object is damaged, if any, its words need not
+ * say: what read the data finds out, and throws a {@link DamagedError}.
+ *
+ * @example
+ * ```ts
+ * import { UnreadableError } from "./errors.ts";
+ * const error = new UnreadableError("Cannot query the warehouse: No more data to read");
+ * if (error.retriable || error.fault !== "external") throw new Error("unexpected");
+ * ```
+ */
+export class UnreadableError extends ExternalError {
+  override readonly name = "UnreadableError";
+  constructor(message: string, options: Omit<TwofoldErrorOptions, "fault" | "retriable"> = {}) {
+    super(message, { ...options, retriable: false });
+  }
+}
+
 /** An answer that exists but not yet: a frontier not reached, a backfill under way. */
 export class NotReadyError extends ExternalError {
   override readonly name = "NotReadyError";

@@ -321,12 +321,14 @@ export interface ArchiveReader {
    *
    * @param options.sizes false: files that this process has hashed are not looked at again. Called so
    * between statements, which may take long together while compaction replaces files.
+   * @param options.again true: files that this process has hashed are hashed again. Called so after a
+   * statement could not read them.
    * @returns the files that hold the days' rows.
    * @throws DamagedError naming an object that is missing or not as it was written.
    */
   check(
     days: readonly string[] | null,
-    options?: { readonly sizes?: boolean },
+    options?: { readonly sizes?: boolean; readonly again?: boolean },
   ): Promise<readonly ArchiveFile[]>;
   /**
    * The SQL relation of all archived records of the given days (all days when null): the schema's

@@ -67,10 +67,10 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
       const judge: Judge = (name, read) => checks.judging(name, read);
       return manifestsBetween({ topic: schema.topic, store, judge }, chain, base, cut);
     },
-    async check(days, { sizes = true } = {}) {
+    async check(days, options = {}) {
       await load();
       const files = checks.accepted.without(index.files(days));
-      await checks.check(files, { sizes });
+      await checks.check(files, options);
       return files;
     },
     relation(days) {

@@ -55,9 +55,14 @@ export class FileChecks {
    * Checks that files are there with their sizes, and hashes those that are new to this process.
    *
    * @param options.sizes false: only those that are new are looked at.
+   * @param options.again true: all count as new to this process.
    * @throws {DamagedError} naming the first file that is not right, after all were checked.
    */
-  async check(files: readonly StoredFile[], { sizes = true } = {}): Promise<void> {
+  async check(
+    files: readonly StoredFile[],
+    { sizes = true, again = false }: { readonly sizes?: boolean; readonly again?: boolean } = {},
+  ): Promise<void> {
+    if (again) { for (const { name } of files) this.#verified.delete(name); }
     const faults = sizes ? await this.checkSizes(files) : [];
     const known = new Set(faults.map(({ object }) => object));
     faults.push(...await this.hashNew(files.filter(({ name }) => !known.has(name))));

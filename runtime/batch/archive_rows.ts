@@ -1,3 +1,4 @@
+import { UnreadableError } from "../errors.ts";
 import type { ArchiveFile } from "../ports.ts";
 import type { RunContext } from "./run_context.ts";
 
@@ -25,6 +26,25 @@ export async function checkArchive(
  */
 export async function refreshArchive(context: RunContext, days: readonly string[]): Promise<void> {
   await context.archive.check(days, { sizes: false });
+}
+
+/**
+ * Runs statements over some days. When the engine cannot read what they read, the days' files are
+ * hashed again: this process may have hashed them before they were damaged.
+ *
+ * @throws DamagedError naming the file, where one is damaged; otherwise what `read` threw.
+ */
+export async function readingArchive<T>(
+  context: RunContext,
+  days: readonly string[],
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof UnreadableError) await context.archive.check(days, { again: true });
+    throw error;
+  }
 }
 
 /** The archive's rows of some event days. */

@@ -3,12 +3,120 @@ import type { Problem, ProblemSink } from "../problems.ts";
 import type { PluginRun } from "../services.ts";
 
 /**
- * The problems of one topic's batch layer. What failed stands as a problem until a run works, in
- * this process or in another one.
+ * The problems of one topic's batch layer. What failed stands as a problem until the same work is
+ * done, in this process or in another one. What a full run had to read, an incremental run over a
+ * few days does not read: only a full run clears the failure of a full run.
  */
 export class BatchHealth {
+  readonly #problems: ProblemSink;
+  /** Failures of runs over what is new. */
+  readonly #scheduled: Failures;
+  /** Failures of full runs that somebody asked for. */
+  readonly #full: Failures;
+
+  constructor(topic: string, problems: ProblemSink) {
+    this.#problems = problems;
+    this.#scheduled = new Failures(topic, problems, scheduledWords);
+    this.#full = new Failures(topic, problems, fullWords);
+  }
+
+  /** A run failed as a whole: no plugin could be computed. */
+  runFailed(full: boolean, error: unknown): void {
+    this.#of(full).runFailed(error);
+  }
+
+  /** Sets a problem of the batch layer that stood before the process was started again. */
+  recall(problem: Problem): void {
+    if (problem.code !== "batch_failing" && problem.code !== "batch_plugin_failing") return;
+    this.#of(problem.subject.endsWith(fullWords.suffix)).recall(problem);
+  }
+
+  /**
+   * A run found nothing new: the published runs of these plugins cover the archive, so whatever a
+   * scheduled run had failed to do is done. Nothing was read that a full run reads.
+   */
+  foundNothingNew(plugins: readonly string[]): void {
+    this.#scheduled.runWorked();
+    for (const plugin of plugins) this.#scheduled.partWorked(plugin);
+  }
+
+  /**
+   * The parts of a run ended. What failed all of them alike is one problem of the topic.
+   *
+   * @param full whether somebody asked for a full run. A plugin's first run is full unasked.
+   */
+  partsEnded(run: number, full: boolean, parts: readonly PluginRun[]): void {
+    const [first] = parts;
+    const alike = parts.length > 1 &&
+      parts.every(({ status, error }) => status === "failed" && error === first.error);
+    if (alike) return this.runFailed(full, first.error);
+    this.#scheduled.runWorked();
+    if (parts.every(({ mode }) => mode === "full")) this.#full.runWorked();
+    for (const part of parts) this.#partEnded(run, full, part);
+  }
+
+  /** One that another run has superseded changes nothing. */
+  #partEnded(run: number, full: boolean, { plugin, status, mode, error }: PluginRun): void {
+    if (status === "failed") return this.partFailed(run, full, plugin, error);
+    if (status !== "published") return;
+    this.#scheduled.partWorked(plugin);
+    if (mode === "full") this.#full.partWorked(plugin);
+    const subject = subjectOf(plugin);
+    if (error === "") return this.#problems.clear("batch_upkeep_failing", subject);
+    const message = `Run ${run} of plugin ${plugin} is published, but: ${sentence(error)}`;
+    this.#problems.set({ code: "batch_upkeep_failing", subject, message, plugin });
+  }
+
+  /** The newest published run of a plugin and the full one it builds on, of whichever process. */
+  seen(plugin: string, run: number, fullRun: number): void {
+    this.#scheduled.seen(plugin, run);
+    this.#full.seen(plugin, fullRun);
+  }
+
+  /** A plugin's part failed in the given run; null where it took no part in one. */
+  partFailed(run: number | null, full: boolean, plugin: string, error: unknown): void {
+    this.#of(full).partFailed(run, plugin, error);
+  }
+
+  #of(full: boolean): Failures {
+    return full ? this.#full : this.#scheduled;
+  }
+}
+
+/** How the failures of a kind of run are called. */
+interface Words {
+  /** Ends the subjects of their problems, so that those of two kinds stand side by side. */
+  readonly suffix: string;
+  /** What cannot be done, of a topic and of a plugin. */
+  readonly run: string;
+  readonly compute: string;
+  /** What follows when waiting helps. */
+  readonly passing: string;
+  /** What follows when it does not. */
+  readonly lasting: string;
+}
+
+const scheduledWords: Words = {
+  suffix: "",
+  run: "run the batch layer",
+  compute: "compute",
+  passing: "the next run tries again.",
+  lasting: "no new one succeeds until somebody mends this.",
+};
+
+const fullWords: Words = {
+  suffix: ", full run",
+  run: "run the batch layer in full",
+  compute: "recompute all of",
+  passing: "run `twofold batch --full` again.",
+  lasting: "repair this, then run `twofold batch --full` again.",
+};
+
+/** The failures of one kind of run: of the topic, and of each plugin. */
+class Failures {
   readonly #topic: string;
   readonly #problems: ProblemSink;
+  readonly #words: Words;
   /**
    * By plugin, the run that failed; a run of another process above it clears the problem. Null until
    * a published run was seen: then a later one counts.
@@ -17,83 +125,61 @@ export class BatchHealth {
   /** By plugin, the newest run that was seen published since the topic failed; null when it works. */
   #seenSinceFailure: Map<string, number> | null = null;
 
-  constructor(topic: string, problems: ProblemSink) {
+  constructor(topic: string, problems: ProblemSink, words: Words) {
     this.#topic = topic;
     this.#problems = problems;
+    this.#words = words;
   }
 
-  /** A run failed as a whole: no plugin could be computed. */
   runFailed(error: unknown): void {
+    const { run, suffix, passing, lasting } = this.#words;
+    const outlook = error instanceof TwofoldError && !error.retriable ? lasting : passing;
     this.#seenSinceFailure = new Map();
     this.#problems.set({
       code: "batch_failing",
-      subject: this.#topic,
-      message: `Cannot run the batch layer of ${this.#topic}: ${sentence(error)} ${outlook(error)}`,
+      subject: this.#topic + suffix,
+      message: `Cannot ${run} of ${this.#topic}: ${sentence(error)} ` +
+        `Published runs stay in place; ${outlook}`,
       topic: this.#topic,
     });
   }
 
-  /** Sets a problem of the batch layer that stood before the process was started again. */
   recall(problem: Problem): void {
-    if (problem.code === "batch_failing") this.#seenSinceFailure = new Map();
-    else if (problem.code !== "batch_plugin_failing") return;
-    if (problem.plugin !== undefined) this.#failedParts.set(problem.plugin, null);
+    if (problem.plugin === undefined) this.#seenSinceFailure = new Map();
+    else this.#failedParts.set(problem.plugin, null);
     this.#problems.set(problem);
   }
 
   /** A run got through everything that its plugins share. */
   runWorked(): void {
     this.#seenSinceFailure = null;
-    this.#problems.clear("batch_failing", this.#topic);
+    this.#problems.clear("batch_failing", this.#topic + this.#words.suffix);
   }
 
-  /** The parts of a run ended. What failed all of them alike is one problem of the topic. */
-  partsEnded(run: number, parts: readonly PluginRun[]): void {
-    const [first] = parts;
-    const alike = parts.length > 1 &&
-      parts.every(({ status, error }) => status === "failed" && error === first.error);
-    if (alike) return this.runFailed(first.error);
-    this.runWorked();
-    for (const part of parts) this.#partEnded(run, part);
-  }
-
-  /** One that another run has superseded changes nothing. */
-  #partEnded(run: number, { plugin, status, error }: PluginRun): void {
-    if (status === "failed") return this.partFailed(run, plugin, error);
-    if (status !== "published") return;
-    this.#clearPart(plugin);
-    const subject = subjectOf(plugin);
-    if (error === "") return this.#problems.clear("batch_upkeep_failing", subject);
-    const message = `Run ${run} of plugin ${plugin} is published, but: ${sentence(error)}`;
-    this.#problems.set({ code: "batch_upkeep_failing", subject, message, plugin });
-  }
-
-  /** The newest published run of a plugin, whichever process published it. */
   seen(plugin: string, run: number): void {
     const failed = this.#failedParts.get(plugin);
     if (failed === null) this.#failedParts.set(plugin, run);
-    else if (failed !== undefined && run > failed) this.#clearPart(plugin);
+    else if (failed !== undefined && run > failed) this.partWorked(plugin);
     const before = this.#seenSinceFailure?.get(plugin);
     if (before !== undefined && run > before) this.runWorked();
     else this.#seenSinceFailure?.set(plugin, run);
   }
 
-  /** A plugin's part failed in the given run; null where it took no part in one. */
   partFailed(run: number | null, plugin: string, error: unknown): void {
+    const { suffix, compute, passing } = this.#words;
     this.#failedParts.set(plugin, run);
-    const message = `The batch layer cannot compute plugin ${plugin}: ${sentence(error)} ` +
-      "The run published before stays in place; the next run tries again.";
     this.#problems.set({
       code: "batch_plugin_failing",
-      subject: subjectOf(plugin),
-      message,
+      subject: subjectOf(plugin) + suffix,
+      message: `The batch layer cannot ${compute} plugin ${plugin}: ${sentence(error)} ` +
+        `The run published before stays in place; ${passing}`,
       plugin,
     });
   }
 
-  #clearPart(plugin: string): void {
+  partWorked(plugin: string): void {
     this.#failedParts.delete(plugin);
-    this.#problems.clear("batch_plugin_failing", subjectOf(plugin));
+    this.#problems.clear("batch_plugin_failing", subjectOf(plugin) + this.#words.suffix);
   }
 }
 
@@ -101,9 +187,3 @@ const subjectOf = (plugin: string) => `plugin ${plugin}`;
 
 /** An error's words, ended as a sentence. */
 const sentence = (error: unknown) => wordsOf(error).replace(/\s*[.;]?\s*$/, ".");
-
-/** Whether waiting helps. */
-const outlook = (error: unknown) =>
-  error instanceof TwofoldError && !error.retriable
-    ? "Published runs stay in place; no new one succeeds until somebody mends this."
-    : "Published runs stay in place; the next run tries again.";

@@ -5,6 +5,7 @@ import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
 import type { Problem, ProblemSink } from "../problems.ts";
 import type { BatchLayer, BatchRun, PluginDrift } from "../services.ts";
 import { createBatchTable } from "../tables.ts";
+import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
 import { comparedDays, type SpeedFacts, speedReaches } from "./drift.ts";
@@ -47,10 +48,10 @@ export interface BatchLayerOptions {
 /** A batch layer that runs in this process. */
 export interface LocalBatchLayer extends BatchLayer {
   /**
-   * Notes the newest published run of a plugin, whichever process published it: what failed here
-   * before that run works again.
+   * Notes the newest published run of a plugin and the full run that it builds on, whichever process
+   * published them: what failed here before works again.
    */
-  published(plugin: string, run: number): void;
+  published(plugin: string, run: number, fullRun: number): void;
   /**
    * Sets again what had failed before the process was started again, as far as it concerns this topic
    * and its plugins: a restart mends nothing.
@@ -108,12 +109,13 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   run(options: { full?: boolean; signal?: AbortSignal } = {}): Promise<BatchRun | null> {
     const run = this.#queue.then(async () => {
-      options.signal?.throwIfAborted();
+      const { full = false, signal } = options;
+      signal?.throwIfAborted();
       this.#running++;
       try {
-        return await this.#run(options.full ?? false, options.signal);
+        return await this.#run(full, signal);
       } catch (error) {
-        if (!options.signal?.aborted) this.#health.runFailed(error);
+        if (!signal?.aborted) this.#health.runFailed(full, error);
         throw error;
       } finally {
         this.#running--;
@@ -124,8 +126,8 @@ class TopicBatchLayer implements LocalBatchLayer {
     return run;
   }
 
-  published(plugin: string, run: number): void {
-    this.#health.seen(plugin, run);
+  published(plugin: string, run: number, fullRun: number): void {
+    this.#health.seen(plugin, run, fullRun);
   }
 
   recall(problems: readonly Problem[]): void {
@@ -154,17 +156,17 @@ class TopicBatchLayer implements LocalBatchLayer {
     const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
     if (this.#runners.length === 0) return null;
     // Pointers first: every published run then has a lower number than the one to be claimed.
-    const standings = await this.#standings();
+    const standings = await this.#standings(full);
     const claim = await claimRun(this.#claims, archive, standings, full, clock.now());
     if (claim === null) {
-      this.#health.runWorked();
+      this.#health.foundNothingNew(standings.map(({ plugin }) => plugin.tables.plugin.name));
       return null;
     }
     const { run, cut } = claim;
     const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
     const steps = await planSteps(archive, standings, cut, full);
     const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
-    const parts = await this.#runSteps(context, steps, published);
+    const parts = await this.#runSteps(context, steps, published, full);
     // The run stands as it is; the status looks again.
     await this.drift().catch(() => {});
     signal?.throwIfAborted();
@@ -191,7 +193,7 @@ class TopicBatchLayer implements LocalBatchLayer {
    *
    * @throws what failed, when it failed for every plugin.
    */
-  async #standings(): Promise<Standing[]> {
+  async #standings(full: boolean): Promise<Standing[]> {
     const standings: Standing[] = [];
     const failed: { readonly plugin: string; readonly error: unknown }[] = [];
     for (const { plugin, publisher } of this.#runners) {
@@ -203,7 +205,7 @@ class TopicBatchLayer implements LocalBatchLayer {
       }
     }
     if (standings.length === 0 && failed.length > 0) throw failed[0].error;
-    for (const { plugin, error } of failed) this.#health.partFailed(null, plugin, error);
+    for (const { plugin, error } of failed) this.#health.partFailed(null, full, plugin, error);
     return await this.#withWaiting(standings);
   }
 
@@ -227,13 +229,16 @@ class TopicBatchLayer implements LocalBatchLayer {
     context: RunContext,
     steps: readonly PluginStep[],
     published: number,
+    full: boolean,
   ): Promise<PluginRunRecord[]> {
     await dropLeftovers(context, published);
     const parts: PluginRunRecord[] = [];
     try {
-      const repeats = await findRepeats(context, daysOf(steps)).catch(asError);
+      const days = daysOf(steps);
+      const repeats = await readingArchive(context, days, () => findRepeats(context, days))
+        .catch(asError);
       for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
-      if (!context.signal?.aborted) this.#health.partsEnded(context.run, parts);
+      if (!context.signal?.aborted) this.#health.partsEnded(context.run, full, parts);
     } finally {
       await dropScratch(context);
     }

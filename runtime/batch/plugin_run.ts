@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { NotComparedReason } from "../drift.ts";
 import { wordsOf } from "../errors.ts";
 import type { PluginRun } from "../services.ts";
+import { readingArchive } from "./archive_rows.ts";
 import { because, compareRun, type SpeedFacts } from "./drift.ts";
 import { DriftDays } from "./drift_days.ts";
 import { countRows, type Publisher } from "./published_run.ts";
@@ -75,7 +76,7 @@ export class PluginRunner {
     const { tables } = this.plugin;
     let rows: number;
     try {
-      await writeRows(context, step, repeats);
+      await readingArchive(context, step.days, () => writeRows(context, step, repeats));
       rows = await countRows(warehouse, tables, context.run, statement(context));
       context.signal?.throwIfAborted();
       if (step.days.length > 0) await this.#driftDays.expect(context, step.days);

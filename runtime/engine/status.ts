@@ -173,7 +173,7 @@ function pluginsOf(
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;
     const { run, published } = runs[i];
     const answering = generations.served(plugin.name);
-    if (run !== null) topic.batch.published(plugin.name, run.run);
+    if (run !== null) topic.batch.published(plugin.name, run.run, run.fullRun);
     const batch = batchOf(plugin.name, topic.schema.topic, published, problems);
     const running = batch.failing_since !== null
       ? "batch-failing"

@@ -1,6 +1,6 @@
 /** ClickHouse's errors in Twofold's terms. */
 import { ClickHouseError } from "@clickhouse/client";
-import { ExternalError, TwofoldError } from "../errors.ts";
+import { ExternalError, TwofoldError, UnreadableError } from "../errors.ts";
 
 /** Codes that tell of pressure or of a part of the cluster out of reach: later it may work. */
 const RETRIABLE = new Set([
@@ -22,17 +22,21 @@ const RETRIABLE = new Set([
   "999", // KEEPER_EXCEPTION
 ]);
 
-/** Codes of damaged data, and of what somebody has to mend in the deployment: tables, rights. */
-const LASTING = new Set([
+/** Codes of damaged data. */
+const UNREADABLE = new Set([
   "33", // CANNOT_READ_ALL_DATA
   "40", // CHECKSUM_DOESNT_MATCH
+  "117", // INCORRECT_DATA
+  "246", // CORRUPTED_DATA
+  "271", // CANNOT_DECOMPRESS
+]);
+
+/** Codes of what somebody has to repair in the deployment: tables, rights. */
+const LASTING = new Set([
   "60", // UNKNOWN_TABLE
   "81", // UNKNOWN_DATABASE
   "107", // FILE_DOESNT_EXIST
-  "117", // INCORRECT_DATA
   "192", // UNKNOWN_USER
-  "246", // CORRUPTED_DATA
-  "271", // CANNOT_DECOMPRESS
   "497", // ACCESS_DENIED
   "516", // AUTHENTICATION_FAILED
 ]);
@@ -62,8 +66,10 @@ export function toWarehouseError(action: string, cause: unknown): TwofoldError {
     const { code, type = "UNKNOWN" } = cause;
     const message = `Cannot ${action}: ${cause.message.trim()} (ClickHouse code ${code}, ${type})`;
     const retriable = RETRIABLE.has(code) && !TOO_MANY_PARTITIONS.test(cause.message);
-    const external = retriable || LASTING.has(code) || IN_FILE.test(cause.message);
-    return external
+    if (!retriable && (UNREADABLE.has(code) || IN_FILE.test(cause.message))) {
+      return new UnreadableError(message, { cause });
+    }
+    return retriable || LASTING.has(code)
       ? new ExternalError(message, { retriable, cause })
       : new TwofoldError(message, { cause });
   }

@@ -64,7 +64,7 @@ describe("A damaged archive", () => {
     const plugin = batchPlugin(ratings as never, batchSql, cases);
     const checks = () => new FileChecks({ topic, store, problems });
     return {
-      ...{ store, problems, clock, archive },
+      ...{ store, problems, clock, archive, checks },
       verification: () =>
         createVerification({
           topics: [{ topic, log, checks: checks(), tables: () => [] }],
@@ -78,7 +78,7 @@ describe("A damaged archive", () => {
         }).compactOnce(),
       files: await openArchiveReader({ schema: movieViewing, store, clock }).check(null),
       /** Runs the batch as a new process would; the ratings that are published then, or the error. */
-      run: async (over: Warehouse = warehouse) => {
+      run: async (over: Warehouse = warehouse, held = checks()) => {
         const layer = createBatchLayer({
           ...{
             schema: movieViewing,
@@ -88,7 +88,7 @@ describe("A damaged archive", () => {
             clock,
             horizon: 100,
           },
-          archive: openArchiveReader({ schema: movieViewing, store, clock, checks: checks() }),
+          archive: openArchiveReader({ schema: movieViewing, store, clock, checks: held }),
           settings: { memoryLimitBytes: 1e9 },
         });
         const error = await layer.run({ full: true }).then(
@@ -145,6 +145,26 @@ describe("A damaged archive", () => {
     expect(await run()).toEqual({ error: "", count: EVENTS });
     expect(subjects(problems)).toEqual([]);
     expect(await readBack()).toBe(EVENTS);
+  });
+
+  it("names a file that was damaged after this process had hashed it", async () => {
+    const { store, files, problems, run, checks } = await openWorld();
+    const process = checks();
+    expect(await run(warehouse, process)).toEqual({ error: "", count: EVENTS });
+    const right = await bytesOf(store, files[0]);
+    const damaged = right.slice().fill(0, right.length >> 2, right.length >> 1);
+    await store.put(files[0].name, damaged);
+    for (let i = 0; i < 2; i++) {
+      expect((await run(warehouse, process)).error).toMatch(
+        new RegExp(`^"${files[0].name}" is damaged: its bytes do not have the hash`),
+      );
+      expect(problems.standing().map(({ code, subject }) => [code, subject])).toEqual([
+        ["archive_damaged", files[0].name],
+      ]);
+    }
+    await store.put(files[0].name, right);
+    expect(await run(warehouse, process)).toEqual({ error: "", count: EVENTS });
+    expect(subjects(problems)).toEqual([]);
   });
 
   it("refuses a run when a manifest has a flipped bit", async () => {

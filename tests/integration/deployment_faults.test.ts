@@ -87,6 +87,7 @@ describe("a fault of the deployment", () => {
     await Deno.writeFile(file, bytes);
     expect((await fullRun()).body.run.plugins).toMatchObject([{ status: "published", error: "" }]);
     expect(await standing()).toEqual([]);
+    expect((await engine.status()).problems.map(({ code }) => code)).toEqual(["plugin_refused"]);
   };
 
   it("in a plugin's SQL leaves that plugin out, by name, and the others run", async () => {
@@ -167,7 +168,7 @@ describe("a fault of the deployment", () => {
     });
   });
 
-  it("in a Parquet page fails the run with the file's name, as one problem", async () => {
+  it("in a Parquet page fails the run, and the file is named until it is right again", async () => {
     const [file] = await filesOf(/\/events\/.*\.parquet$/);
     const zeros = (bytes: Uint8Array) => bytes.slice().fill(0, 4, bytes.length >> 1);
     await whileDamaged(file, zeros, async () => {
@@ -175,7 +176,15 @@ describe("a fault of the deployment", () => {
       await fullRun();
       const problems = await standing();
       expect(problems).toHaveLength(1);
-      expect(problems[0].message).toContain(basename(file));
+      expect(problems[0].message).toContain(`${basename(file)}" is damaged`);
+      expect(await engine.batch.get(TOPIC)!.run()).toBe(null);
+      expect(await standing()).toEqual(problems);
+      expect((await engine.status()).problems).toContainEqual(
+        expect.objectContaining({
+          code: "archive_damaged",
+          subject: expect.stringContaining(basename(file)),
+        }),
+      );
       expect((await engine.status()).plugins[0].run).toBe(before);
     });
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { TwofoldError } from "../../runtime/errors.ts";
+import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import type { ArchiveReader, Warehouse } from "../../runtime/ports.ts";
 import { type Problem, Problems } from "../../runtime/problems.ts";
 import {
@@ -178,10 +179,78 @@ describe("what fails in the batch layer", () => {
     const layer = world.layer([batchPlugin(usersPlugin, broken, 48)], { problems });
     await world.append(LOG, 0, [event]);
     const { run } = (await layer.run())!;
-    layer.published("users", run - 1);
-    layer.published("users", run);
+    layer.published("users", run - 1, 0);
+    layer.published("users", run, 0);
     expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
-    layer.published("users", run + 1);
+    layer.published("users", run + 1, 0);
+    expect(standing()).toEqual([]);
+  });
+
+  it.each(
+    [
+      [
+        "of one plugin",
+        [batchPlugin(usersPlugin, usersSql, 54)],
+        "batch_plugin_failing",
+        "plugin users",
+      ],
+      [
+        "of a topic",
+        [
+          batchPlugin(usersPlugin, usersSql, 55),
+          batchPlugin(totalsPlugin, totalsSql, 55),
+        ],
+        "batch_failing",
+        "plays.of-movies",
+      ],
+    ] as [string, BatchPlugin[], string, string][],
+  )("in a full run %s stands until a full run works", async (_, plugins, code, subject) => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    let relation: string | null = null;
+    const whole = world.archive();
+    const archive = { ...whole, relation: (days: string[]) => relation ?? whole.relation(days) };
+    const layer = world.layer(plugins, { problems, archive: archive as ArchiveReader });
+    await world.append(LOG, 0, [event]);
+    const first = (await layer.run())!;
+    relation = "nowhere";
+    await layer.run({ full: true });
+    relation = null;
+    const failed = [[code, `${subject}, full run`]];
+    expect(standing()).toEqual(failed);
+    expect(problems.standing()[0].message).toContain("run `twofold batch --full` again");
+    expect(await layer.run()).toBe(null);
+    expect(standing()).toEqual(failed);
+    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    const { run } = (await layer.run())!;
+    layer.published("users", run, first.run);
+    expect(standing()).toEqual(failed);
+    const restarted = registry(world);
+    const another = world.layer(plugins, { problems: restarted.problems });
+    another.recall(problems.standing());
+    expect(await another.run()).toBe(null);
+    expect(restarted.standing()).toEqual(failed);
+    await another.run({ full: true });
+    expect(restarted.standing()).toEqual([]);
+    layer.published("users", run, first.run);
+    expect(standing()).toEqual(failed);
+    layer.published("users", run + 1, run + 1);
+    expect(standing()).toEqual([]);
+  });
+
+  it("in a scheduled run stands until the archive is covered, by whichever process", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const users = batchPlugin(usersPlugin, usersSql, 56);
+    const faulty = { ...world.archive(), relation: () => "nowhere" };
+    const layer = world.layer([users], { problems, archive: faulty });
+    await world.append(LOG, 0, [event]);
+    for (let i = 0; i < 2; i++) {
+      await layer.run();
+      expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
+    }
+    await world.layer([users]).run();
+    expect(await layer.run()).toBe(null);
     expect(standing()).toEqual([]);
   });
 
