@@ -114,7 +114,7 @@ export class MetricSource {
       `Cannot merge metric "${plugin.name}": the events between the cut ` +
         `"${encodeFrontier(cut)}" and the start of the speed rows "${encodeFrontier(start)}" ` +
         `wait for a batch run`,
-      { topic: this.topic.schema.topic },
+      { topic: this.topic.schema.topic, field: "layer" },
     );
   }
 

@@ -1,10 +1,10 @@
 /** The serving layer: one number from two layers. */
 import type { Clock } from "../clock.ts";
-import { ExternalError, NotFoundError } from "../errors.ts";
+import { ExternalError, NotFoundError, NotReadyError } from "../errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../frontier.ts";
 import type { Warehouse } from "../ports.ts";
-import type { Problem } from "../problems.ts";
+import type { Problem, ProblemCode } from "../problems.ts";
 import type { FutureEvents, MetricAnswer, MetricQuery, Serving, SpeedLayer } from "../services.ts";
 import type { PluginTables } from "../tables.ts";
 import { LiveQuestions } from "./live.ts";
@@ -81,6 +81,9 @@ const unknownMetric = (name: string, known: readonly string[]) =>
     { field: "metric" },
   );
 
+/** Problems of the batch layer that a question for its rows tells. */
+const FAILING: ReadonlySet<ProblemCode> = new Set(["batch_failing", "batch_plugin_failing"]);
+
 /** Creates the serving layer over the tables of the given topics. */
 export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
@@ -111,8 +114,17 @@ export function createServing(options: ServingOptions): Serving {
   };
   const { concerning = () => [] } = options;
   const problemsOf = (name: string) => concerning(name, metricOf(name).topic);
+  // What waits for a run of a layer that fails does not come by waiting.
+  const explained = <Answer>(name: string, asked: Promise<Answer>) =>
+    asked.catch((error) => {
+      const failing = error instanceof NotReadyError && error.field === "layer"
+        ? problemsOf(name).find(({ code }) => FAILING.has(code))
+        : undefined;
+      if (failing === undefined) throw error;
+      throw new ExternalError(`${error.message}. ${failing.message}`, { retriable: false });
+    });
   const query = async (name: string, query: MetricQuery, signal?: AbortSignal) => {
-    const found = await metricOf(name).answer(query, signal);
+    const found = await explained(name, metricOf(name).answer(query, signal));
     const answer = { ...found, problems: problemsOf(name) };
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
@@ -132,7 +144,7 @@ export function createServing(options: ServingOptions): Serving {
     query,
     position,
     async series(name, query, signal) {
-      const answer = await metricOf(name).series(query, signal);
+      const answer = await explained(name, metricOf(name).series(query, signal));
       return { ...answer, problems: problemsOf(name) };
     },
     live: async (name, query, options) => {

@@ -201,6 +201,24 @@ describe("answers of small tables", () => {
     }
   });
 
+  it("is refused for good, with the reason, while the batch layer fails", async () => {
+    const failing = new ServingWorld(warehouse, {
+      concerning: () => [{
+        code: "batch_plugin_failing",
+        subject: "plugin ratings",
+        message: "Its SQL gives -1 for a count.",
+        since: "2024-01-01T00:00:00.000Z",
+        blocking: false,
+      }],
+    });
+    const error = await failing.serving.query("ratings", { layer: "batch", keys: {} })
+      .catch((error) => error);
+    expect([error.name, error.retriable]).toEqual(["ExternalError", false]);
+    expect(error.message).toMatch(
+      /waits for its first batch run\. Its SQL gives -1 for a count\.$/,
+    );
+  });
+
   it("are the speed rows alone before the first run", async () => {
     await world.events([{ partition: 0, offset: 0, at: "2024-01-01 00:00:00", user_id: 9 }]);
     await world.flush(user_stats, 0, 0, 1);
