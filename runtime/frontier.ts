@@ -59,7 +59,7 @@ export function beyond(target: Cut, covered: Cut): Cut {
  * ```
  */
 export function encodeFrontier(cut: Cut): string {
-  return Object.keys(cut).sort().map((log) => `${log}_${cut[log].join("_")}`).join("~");
+  return Object.keys(cut).sort().map((log) => [log, ...cut[log]].join("_")).join("~");
 }
 
 /**
