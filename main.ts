@@ -32,7 +32,7 @@ const world = processWorld({
       yield* checkServers(config, [...new Set(sources)], systemClock);
     },
   },
-  openEngine: (config, onProblem) => openEngine(config, { root, version, onProblem }),
+  openEngine: (config, options) => openEngine(config, { root, version, ...options }),
   async serve(services, config, report) {
     const develops = config.command === "dev" && !Deno.build.standalone;
     const pages = config.roles.includes("serve");

@@ -12,7 +12,7 @@ const STANDSTILL_MS = 10_000;
 
 /** Options of {@link openOwnFolder}. */
 export interface OwnFolderOptions {
-  /** Whether the layers run; false to look only. */
+  /** Whether the layers run; false to look only, which claims no generation. */
   readonly start: boolean;
   /** Told of faults that the engine survives. */
   readonly onProblem: OnProblem;
@@ -29,12 +29,17 @@ export async function openOwnFolder(
   { start, onProblem }: OwnFolderOptions,
 ): Promise<Target> {
   const { clock, stop } = world;
-  const engine = await world.openEngine(config, onProblem);
+  const engine = await world.openEngine(config, { onProblem, claims: start });
   if (start) engine.start();
   let behind = false;
   const settled = once(async () => {
-    if (recordsBehind(await engine.status(), config.blockSize) === 0) return;
-    if (!start) engine.start();
+    const status = await engine.status();
+    if (recordsBehind(status, config.blockSize) === 0) return;
+    if (!start) {
+      // Generations that do not answer are left to a process that claims them.
+      if (!status.plugins.some(({ generation, answering }) => generation === answering)) return;
+      engine.start();
+    }
     await caughtUp(() => engine.status(), config, world);
   });
   return {

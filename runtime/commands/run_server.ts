@@ -22,7 +22,9 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   const log = logLines(config, world.err, world.clock);
   const startedMs = world.clock.now();
   if (config.command === "dev") world.err.write(openingText(config, world));
-  const engine = await world.openEngine(config, (message, error) => log("warn", message, error));
+  const engine = await world.openEngine(config, {
+    onProblem: (message, error) => log("warn", message, error),
+  });
   let listener: Listener | null = null;
   const simulation = new AbortController();
   let simulated = Promise.resolve();

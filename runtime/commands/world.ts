@@ -54,9 +54,16 @@ export interface Inspect {
 /** Told of a fault that the process survives. */
 export type OnProblem = (message: string, error: unknown) => void;
 
+/** How a command opens the engine. */
+export interface OpenOptions {
+  readonly onProblem: OnProblem;
+  /** Whether the loaded code becomes the wanted generation of each metric. Default true. */
+  readonly claims?: boolean;
+}
+
 /** Everything outside the commands. */
 export interface World {
-  readonly openEngine: (config: Config, onProblem: OnProblem) => Promise<RunningEngine>;
+  readonly openEngine: (config: Config, options: OpenOptions) => Promise<RunningEngine>;
   /**
    * @param report called with each fault that an answer does not explain.
    * @throws ExternalError when the port is taken.

@@ -58,6 +58,11 @@ export interface EngineOptions {
   readonly version: string;
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /**
+   * Whether the loaded code becomes the wanted generation of each metric. Default true. False for a
+   * process that only looks: it changes nothing about what answers, even if it starts to catch up.
+   */
+  readonly claims?: boolean;
   /** Told of every fault that the engine survives. Default: nobody. */
   readonly onProblem?: (message: string, error: unknown) => void;
 }
@@ -105,7 +110,7 @@ async function openOver(
   claim: DirectoryClaim,
   opened: { close(): unknown }[],
 ): Promise<Engine> {
-  const { root, clock = systemClock, version } = options;
+  const { root, clock = systemClock, version, claims = true } = options;
   const onProblem = options.onProblem ?? (() => {});
   const problems = new Problems(clock, ({ message }, stands) => {
     onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
@@ -135,13 +140,15 @@ async function openOver(
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
-  const generations = new Generations({ topics, warehouse, store, clock, published, problems });
+  const generations = new Generations({
+    ...{ topics, warehouse, store, clock, published, problems, claims },
+  });
   await generations.open();
   const retirement = new Retirement({
     ...{ topics, refused, warehouse, store, clock, problems },
     keepMs: config.retiredRetentionMs,
   });
-  await retirement.look();
+  if (claims) await retirement.look();
   const problemTable = new ProblemTable({
     ...{ warehouse, clock, problems, process: claim.process },
     alone: config.clickhouseUrl === null,
@@ -172,7 +179,7 @@ async function openOver(
   });
   return assemble({
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
-    published,
+    ...{ published, claims },
     generations,
     retirement,
     verification,
@@ -197,6 +204,7 @@ function assertTopics({ kafkaBrokers, kafkaTicks }: Config, loaded: readonly Loa
 interface Parts extends Adapters {
   readonly topics: readonly TopicRuntime[];
   readonly published: PublishedRuns;
+  readonly claims: boolean;
   readonly generations: Generations;
   readonly retirement: Retirement;
   readonly clock: Clock;
@@ -304,8 +312,7 @@ function assemble(parts: Parts): Engine {
     start() {
       running = [
         ...topics.map((topic) => topic.run(stop.signal)),
-        generations.run(stop.signal),
-        parts.retirement.run(stop.signal),
+        ...(parts.claims ? [generations.run(stop.signal), parts.retirement.run(stop.signal)] : []),
         parts.verification.run(stop.signal),
         watch({ ...parts, status: services.status }, stop.signal),
       ];

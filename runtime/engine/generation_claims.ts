@@ -1,7 +1,7 @@
 /**
  * Which generation of a metric is wanted: the one of the newest claim. A process claims once, when it
  * starts, so an old and a new process side by side do not take turns, and going back to old code is
- * a new claim.
+ * a new claim. A process that only looks claims nothing.
  */
 import type { ObjectStore } from "../ports.ts";
 

@@ -30,6 +30,11 @@ export interface GenerationsOptions {
   readonly clock: Clock;
   readonly published: PublishedRuns;
   readonly problems: Problems;
+  /**
+   * Whether the process claims the generations that are loaded. Default true. One that only looks
+   * claims none, writes no live row, and answers from the generations that are live.
+   */
+  readonly claims?: boolean;
 }
 
 /** How often it is looked whether another generation is to answer, in milliseconds. */
@@ -42,7 +47,7 @@ interface Metric {
   readonly topic: TopicRuntime;
   /** The generation of the code that is loaded. */
   readonly loaded: PluginTables;
-  /** This process's claim; 0 before it has one. */
+  /** This process's claim, or the newest of all where it makes none; 0 before there is one. */
   claim: number;
   /** What answers; null while no generation ever was complete. */
   live: LiveRow | null;
@@ -68,11 +73,13 @@ interface Standing {
 /** The generations of all metrics of a process. */
 export class Generations {
   readonly #options: GenerationsOptions;
+  readonly #claims: boolean;
   readonly #metrics: ReadonlyMap<string, Metric>;
   #seenMs = -Infinity;
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
+    this.#claims = options.claims ?? true;
     const nothing = { claim: 0, live: null, other: null, rebuilding: null };
     this.#metrics = new Map(
       options.topics.flatMap((topic) =>
@@ -82,16 +89,18 @@ export class Generations {
   }
 
   /**
-   * Claims what is loaded, and finds out what answers meanwhile. Called once, before anything is
-   * asked.
+   * Claims the generations that are loaded, unless the process only looks, and finds those that
+   * answer meanwhile. Called once, before anything is asked.
    *
    * @throws UserError when the warehouse refuses the SQL of a relation.
    */
   async open(): Promise<void> {
     const { store, warehouse } = this.#options;
     await Promise.all([...this.#metrics].map(async ([name, metric]) => {
-      const { loaded: { generation }, topic: { schema } } = metric;
-      metric.claim = await claimGeneration(store, schema.topic, name, generation);
+      const { loaded: { generation }, topic: { schema: { topic } } } = metric;
+      metric.claim = this.#claims
+        ? await claimGeneration(store, topic, name, generation)
+        : (await newestClaim(store, topic, name))?.number ?? 0;
     }));
     const rows = await readLiveRows(warehouse);
     const relations = await tableNames(warehouse);
@@ -174,11 +183,14 @@ export class Generations {
     if (live?.generation === loaded.generation) return this.#settle(metric);
     await metric.other?.speed.look();
     if (live !== null && live.claim > claim) return this.#settle(metric);
+    const wanted = () => newestClaim(store, topic.schema.topic, name);
+    // No process builds a generation that nobody claimed.
+    if (!this.#claims && (await wanted())?.generation !== loaded.generation) return;
     const { share, waitsFor } = await this.#standing(metric);
     metric.rebuilding = Math.min(share, 0.99);
     if (waitsFor !== null) return this.#tellRebuilding(metric, waitsFor);
-    const newest = await newestClaim(store, topic.schema.topic, name);
-    if (newest?.number !== claim) {
+    if (!this.#claims) return this.#tellRebuilding(metric, "a process that runs");
+    if ((await wanted())?.number !== claim) {
       return this.#tellRebuilding(metric, "the generation that another process claimed since");
     }
     await this.#take(metric, this.#loadedRow(metric, clock.now()));
@@ -230,9 +242,9 @@ export class Generations {
     const declared = declaredPlugin(row.declaration);
     if (row.generation === loaded.generation) {
       metric.claim = Math.max(metric.claim, row.claim);
-      const mine = this.#loadedRow(metric, row.since);
+      const mine = this.#claims ? this.#loadedRow(metric, row.since) : row;
       if (metric.live?.claim !== mine.claim || row.retired !== null) {
-        await writeLiveRows(warehouse, [mine]);
+        await this.#write([mine]);
         await makeRelations(warehouse, loaded, topic.log.id);
       }
       const before = metric.other?.tables.plugin ?? declared;
@@ -257,7 +269,7 @@ export class Generations {
     }
     // The plugin is there again; a later look of this process would else take the row anew.
     const taken = row.retired === null ? row : { ...row, retired: null, seen: row.seen + 1 };
-    if (taken !== row) await writeLiveRows(warehouse, [taken]);
+    if (taken !== row) await this.#write([taken]);
     const before = metric.other?.tables.plugin ?? (metric.live && loaded.plugin);
     metric.live = taken;
     metric.other = { tables, speed };
@@ -284,7 +296,7 @@ export class Generations {
     const generation = await shownGeneration(warehouse, metric.loaded.plugin);
     if (generation === null) return undefined;
     const row = { ...this.#loadedRow(metric, clock.now()), claim: 0, generation };
-    await writeLiveRows(warehouse, [row]);
+    await this.#write([row]);
     return row;
   }
 
@@ -321,13 +333,16 @@ export class Generations {
 
   /** Says that the code of what answers is still there. */
   async #tellSeen(): Promise<void> {
-    const { warehouse, clock } = this.#options;
-    const seen = clock.now();
+    const seen = this.#options.clock.now();
     const rows = [...this.#metrics.values()].flatMap(({ live, loaded }) =>
       live?.generation === loaded.generation ? [{ ...live, seen }] : []
     );
-    await writeLiveRows(warehouse, rows);
+    await this.#write(rows);
     this.#seenMs = seen;
+  }
+
+  async #write(rows: readonly LiveRow[]): Promise<void> {
+    if (this.#claims) await writeLiveRows(this.#options.warehouse, rows);
   }
 }
 

@@ -76,6 +76,8 @@ export class Retirement {
 
   async #retire(keepMs: number): Promise<string[]> {
     const { warehouse, clock, refused } = this.#options;
+    const nowMs = clock.now();
+    const before = nowMs - keepMs;
     const rows = await readLiveRows(warehouse);
     const { tables, views } = await readStateTables(warehouse);
     const loaded = new Map(
@@ -87,7 +89,6 @@ export class Retirement {
     for (const name of new Set([...rows.keys(), ...tables.map(({ plugin }) => plugin)])) {
       const own = tables.filter(({ plugin }) => plugin === name);
       const row = rows.get(name);
-      const before = clock.now() - keepMs;
       const of = loaded.get(name);
       if (of !== undefined) {
         removed.push(...await this.#dropReplaced(own, row, of, before));
@@ -99,7 +100,7 @@ export class Retirement {
         if (!this.#hasOther(row)) await this.#refuse(name, shown, DOES_NOT_RUN, why);
         continue;
       }
-      removed.push(...await this.#retirePlugin(name, row, own, shown, before));
+      removed.push(...await this.#retirePlugin(name, row, own, shown, { nowMs, before }));
     }
     return removed;
   }
@@ -129,10 +130,9 @@ export class Retirement {
     known: LiveRow | undefined,
     tables: readonly StateTable[],
     views: readonly StateView[],
-    before: number,
+    { nowMs, before }: { readonly nowMs: number; readonly before: number },
   ): Promise<string[]> {
-    const { warehouse, clock } = this.#options;
-    const nowMs = clock.now();
+    const { warehouse } = this.#options;
     if (this.#hasOther(known)) return [];
     const row = known ?? { ...UNKNOWN, plugin, since: nowMs };
     const retired = row.retired ?? nowMs;

@@ -82,15 +82,20 @@ describe("a metric whose code changes", () => {
     await Deno.writeTextFile(join(at, "sql", "batch", "high.sql"), sqlText(least));
     return at;
   };
+  const flags = () => ({
+    ...{ data: join(dir, "data"), "block-size": "512", "batch-schedule": NEVER },
+    "block-span": "1s",
+  });
   const open = async (name: string, laterMs = 0) => {
-    const flags = { data: join(dir, "data"), "block-size": "512", "batch-schedule": NEVER };
-    const config = readConfig({
-      command: "start",
-      flags: { ...flags, "block-span": "1s", partitions: "2" },
-      env: {},
-    });
+    const given = { ...flags(), partitions: "2" };
+    const config = readConfig({ command: "start", flags: given, env: {} });
     const clock = { ...systemClock, now: () => systemClock.now() + laterMs };
     engine = await openEngine(config, { root: join(dir, name), version: "test", clock });
+  };
+  /** Opens as a command does that only looks and is not given the settings of the process. */
+  const look = async (name: string, horizon = "4096") => {
+    const config = readConfig({ command: "query", flags: { ...flags(), horizon }, env: {} });
+    engine = await openEngine(config, { root: join(dir, name), version: "test", claims: false });
   };
   const post = async (from: number, to: number) => {
     const body = notes(from, to).map((note) => JSON.stringify(note) + "\n").join("");
@@ -197,6 +202,17 @@ describe("a metric whose code changes", () => {
     await engine.close();
   });
 
+  it("is left as it is by a process that only looks, whatever its settings", async () => {
+    await look("over_five");
+    expect(engine.logs.get("notes")!.partitionCount()).toBe(2);
+    const now = await merged();
+    expect(now).toMatchObject({ total: 1680, generation: before, rebuilding: null, problems: [] });
+    expect(now.frozen_at).not.toBeNull();
+    const claims = await Array.fromAsync(engine.store.list("notes/generations/high/"));
+    expect(claims.length).toBe(3);
+    await engine.close();
+  });
+
   it("keeps its generation when only a relation has another name, and drops the old one", async () => {
     await open("over_five");
     const { generation } = await engine.serving.query("every", { keys: {} });
@@ -216,11 +232,12 @@ describe("a metric whose code changes", () => {
     return rows.map(({ name }) => name);
   };
 
-  it("loses the tables of a replaced generation by a prune, and no others", async () => {
+  it("loses the tables of generations that do not answer by a prune, and no others", async () => {
     const { generation } = await ask();
-    expect((await stateTables("high")).length).toBe(4);
+    // Of the code before, of the code now, and of the other horizon, whose tables are empty.
+    expect((await stateTables("high")).length).toBe(6);
     const removed = await engine.prunePlugins();
-    expect(removed.length).toBe(2);
+    expect(removed.filter((name) => name.includes("high")).length).toBe(4);
     expect(removed.every((name) => !name.includes(generation))).toBe(true);
     expect(await engine.prunePlugins()).toEqual([]);
     expect(await merged()).toMatchObject({ total: 1680, generation });
@@ -255,5 +272,15 @@ describe("a metric whose code changes", () => {
     expect(await stateTables("high")).toEqual([]);
     await expect(sql("merged_high")).rejects.toThrow(/Unknown table/);
     expect(await sql("merged_every")).toBe(4200);
+    await engine.close();
+  });
+
+  it("once removed, loses its tables at once by a prune without a start before it", async () => {
+    await open("renamed");
+    await engine.close();
+    await look("removed");
+    expect((await stateTables("high")).length).toBe(2);
+    expect(await engine.prunePlugins()).toContain("merged_high");
+    expect(await stateTables("high")).toEqual([]);
   });
 });

@@ -76,7 +76,7 @@ export class GenerationWorld {
   async start(
     generation: string,
     reach: Reach,
-    { shared = false } = {},
+    { shared = false, claims = true } = {},
   ): Promise<WorldProcess> {
     const tables = this.tables(generation);
     const { warehouse, store, clock } = this;
@@ -105,7 +105,7 @@ export class GenerationWorld {
     } as unknown as TopicRuntime;
     const published = new PublishedRuns({ warehouse, clock });
     process.generations = new this.#create({
-      ...{ topics: [topic], warehouse, store, clock, published, problems },
+      ...{ topics: [topic], warehouse, store, clock, published, problems, claims },
     });
     await process.generations.open();
     return process;

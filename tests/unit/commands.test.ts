@@ -90,6 +90,29 @@ describe("a command that looks", () => {
     expect((await run("query popular_movies")).world.engine.done).toEqual(["close"]);
   });
 
+  it("claims no generation, and leaves one that does not answer as it is", async () => {
+    const claims: unknown[] = [];
+    const engine = fakeWorld();
+    const world = {
+      ...engine,
+      openEngine: (_: unknown, options: { claims?: boolean }) => {
+        claims.push(options.claims);
+        return Promise.resolve(engine.engine);
+      },
+    };
+    const [topic] = fakeStatus.topics;
+    const partitions = [{ ...topic.partitions[0], lag_records: 7 }];
+    const plugins = fakeStatus.plugins.map((plugin) => ({ ...plugin, generation: "g2" }));
+    const status = { ...fakeStatus, topics: [{ ...topic, partitions }], plugins };
+    engine.engine.status = () => Promise.resolve(status);
+    await run("query popular_movies", world);
+    expect(engine.engine.done).toEqual(["close"]);
+    await run("status", world);
+    engine.engine.status = () => Promise.resolve(fakeStatus);
+    await run("batch", world);
+    expect(claims).toEqual([false, false, true]);
+  });
+
   it("tries again while a process says that it is not ready, and then gives up with 3", async () => {
     const engine = fakeWorld();
     let refusals = 2;

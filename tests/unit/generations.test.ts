@@ -145,6 +145,56 @@ describe("generations", () => {
     expect(await world.total(MERGED)).toBe(700);
   });
 
+  describe("in a process that only looks", () => {
+    const look = async (generation: string) => {
+      const reach = { start: 0n, frontier: 200n };
+      const process = await world.start(generation, reach, { claims: false });
+      await process.generations.look();
+      return process;
+    };
+    const stored = async () => ({
+      claims: [...world.store.objects.keys()],
+      rows: await warehouse.query("SELECT claim, generation, seen FROM live_generations"),
+    });
+
+    it("are neither claimed nor made to answer, however complete they are", async () => {
+      await startOld();
+      const before = await stored();
+      world.clock.advance(90_000);
+      await look(NEW);
+      await world.publish(NEW, 2, 700, 200);
+      const same = await look(OLD);
+      expect(same.generations.served("visits")).toMatchObject({ frozenAt: null, rebuilding: null });
+      const other = await look(NEW);
+      expect([answering(other), await world.total(MERGED)]).toEqual([OLD, 100]);
+      expect(other.generations.served("visits").frozenAt).toBe("2026-01-05T00:00:00.000Z");
+      expect([...same.problems.standing(), ...other.problems.standing()]).toEqual([]);
+      expect(await stored()).toEqual(before);
+    });
+
+    it("are reported as being built where another process claimed them", async () => {
+      await startOld();
+      await world.start(NEW, { start: 150n, frontier: 160n });
+      await world.publish(NEW, 2, 700, 200);
+      const before = await stored();
+      const { generations, problems } = await look(NEW);
+      expect(generations.served("visits")).toMatchObject({ rebuilding: 0.99 });
+      expect(generations.served("visits").tables.generation).toBe(OLD);
+      expect(problems.standing()).toMatchObject([{
+        code: "rebuilding",
+        message: expect.stringContaining("waits for a process that runs"),
+      }]);
+      expect(await stored()).toEqual(before);
+    });
+
+    it("of a build without rows answer without one", async () => {
+      await startOld();
+      await warehouse.command("TRUNCATE TABLE live_generations");
+      const process = await look(NEW);
+      expect([answering(process), (await stored()).rows]).toEqual([OLD, []]);
+    });
+  });
+
   it("a damaged claim is followed by a new one", async () => {
     const old = await startOld();
     world.store.objects.set("visits/generations/visits/0000000002.json", new Uint8Array());
