@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { ExternalError, retry } from "../errors.ts";
+import { ExternalError, retry, wordsOf } from "../errors.ts";
 import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";
@@ -30,7 +30,7 @@ export async function openTarget(
   if (await world.readOwner(config.dataDir) === null) {
     notice(paint(world.err, "dim", `No process runs on ${config.dataDir}: opening it here.`));
     const onProblem = (message: string, error: unknown) =>
-      notice(`${message}: ${error instanceof Error ? error.message : String(error)}`);
+      notice(error === undefined ? message : `${message}: ${wordsOf(error)}`);
     return await openOwnFolder(config, world, { start, onProblem });
   }
   return connect({ config, world, url: await listening(config, world), onOutage: notice });
