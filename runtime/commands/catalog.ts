@@ -88,7 +88,7 @@ export async function catalogPutCommand(
 ): Promise<number> {
   const format = putFormat(file, flags.format as keyof typeof FORMATS | undefined);
   const body = await inputStream(file, world);
-  const target = await openTarget(config, world, { start: false });
+  const target = await openTarget(config, world, { start: false, create: true });
   try {
     const put = await target.catalogs.put(name, body, FORMATS[format]);
     world.out.write(

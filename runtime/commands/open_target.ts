@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { ExternalError, retry, wordsOf } from "../errors.ts";
+import { ExternalError, retry, UserError, wordsOf } from "../errors.ts";
 import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";
@@ -13,6 +13,8 @@ const STARTING = { attempts: 60, firstDelayMs: 50, maxDelayMs: 1000 };
 export interface TargetOptions {
   /** Whether a folder opened here has its layers running. Default true. */
   readonly start?: boolean;
+  /** Whether a folder is made where there is none. Default: as `start`. */
+  readonly create?: boolean;
   /** Told what a person has to wait for. Default: written to `world.err`. */
   readonly notice?: (text: string) => void;
 }
@@ -20,20 +22,36 @@ export interface TargetOptions {
 /**
  * The running process where there is one, else the data folder itself.
  *
- * @throws ExternalError when a process owns the folder and does not listen.
+ * @throws ExternalError when a process owns the folder and does not listen; UserError when there is
+ * no folder and none is to be made.
  */
 export async function openTarget(
   config: Config,
   world: World,
-  { start = true, notice = (text) => world.err.write(`${text}\n`) }: TargetOptions = {},
+  options: TargetOptions = {},
 ): Promise<Target> {
+  const { start = true, create = start } = options;
+  const notice = options.notice ?? ((text) => world.err.write(`${text}\n`));
   if (await world.readOwner(config.dataDir) === null) {
+    if (!create) await assertFolder(config, world);
     notice(paint(world.err, "dim", `No process runs on ${config.dataDir}: opening it here.`));
     const onProblem = (message: string, error: unknown) =>
       notice(error === undefined ? message : `${message}: ${wordsOf(error)}`);
     return await openOwnFolder(config, world, { start, onProblem });
   }
   return connect({ config, world, url: await listening(config, world), onOutage: notice });
+}
+
+/** A slip of the pen would else open a new folder, in which there is nothing. */
+async function assertFolder(config: Config, world: World): Promise<void> {
+  const { dataDir, kafkaBrokers, s3Endpoint, clickhouseUrl } = config;
+  // What servers hold can be looked at from a machine that has never had the folder.
+  if (kafkaBrokers !== null || s3Endpoint !== null || clickhouseUrl !== null) return;
+  if (await world.hasFolder(dataDir)) return;
+  throw new UserError(
+    `There is no data folder "${dataDir}"; set --data or TWOFOLD_DATA to the folder of the data`,
+    { field: "data" },
+  );
 }
 
 /** Where the process listens, once it does. */

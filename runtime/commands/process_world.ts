@@ -17,6 +17,7 @@ export function processWorld(composition: Composition): World {
   return {
     ...composition,
     readOwner,
+    hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),
     readText: Deno.readTextFile,
     clock: systemClock,
     env: Deno.env.toObject(),
@@ -26,6 +27,9 @@ export function processWorld(composition: Composition): World {
     stop: stopSignal(),
   };
 }
+
+/** A path that cannot be looked at is opened, and that says why. */
+const isOther = (error: unknown) => !(error instanceof Deno.errors.NotFound);
 
 function terminalOf(stream: typeof Deno.stdout): Terminal {
   const encoder = new TextEncoder();

@@ -76,6 +76,8 @@ export interface World {
   /** @throws what reading a file throws. */
   readonly readText: (path: string) => Promise<string>;
   readonly readOwner: (dir: string) => Promise<Owner | null>;
+  /** Whether there is a folder, or anything else, at a path. */
+  readonly hasFolder: (dir: string) => Promise<boolean>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;
   readonly clock: Clock;

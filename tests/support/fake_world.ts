@@ -228,6 +228,7 @@ export function fakeWorld(
       async *servers() {},
     },
     readOwner: () => Promise.resolve(owner()),
+    hasFolder: () => Promise.resolve(true),
     env: {},
     readText: Deno.readTextFile,
     input: () => ReadableStream.from([]),

@@ -90,6 +90,26 @@ describe("a command that looks", () => {
     expect((await run("query popular_movies")).world.engine.done).toEqual(["close"]);
   });
 
+  const nowhere = (env = {}) => fakeWorld({ env, hasFolder: () => Promise.resolve(false) });
+  const looking = LOOKING.filter((args) => !args.startsWith("batch"));
+  it.each([...looking, "status", "verify", "plugins prune"])(
+    "`%s` makes no data folder where there is none, and says so",
+    async (args) => {
+      const { code, out, err, world } = await run(`${args} --data dtaa`, nowhere());
+      expect([code, out, world.configs]).toEqual([2, "", []]);
+      expect(err).toContain('There is no data folder "dtaa"');
+    },
+  );
+
+  it("needs no data folder where a server has the data; a command that writes makes one", async () => {
+    const onServer = nowhere({ TWOFOLD_KAFKA_BROKERS: "localhost:9092" });
+    expect((await run("status", onServer)).code).toBe(0);
+    expect((await run("batch", nowhere())).code).toBe(0);
+    const input = () => new Blob(["movie_id,title\n"]).stream();
+    const put = { ...nowhere(), input };
+    expect((await run("catalog put movies - --format csv", put)).code).toBe(0);
+  });
+
   it("claims no generation, and leaves one that does not answer as it is", async () => {
     const claims: unknown[] = [];
     const engine = fakeWorld();
