@@ -26,7 +26,7 @@ describe("holdBlockSize()", () => {
     const begun = sizes.find((other) => !refused.some(({ size }) => size === other));
     expect(error.message).toBe(
       `Cannot open "t": its log was begun with blocks of ${begun} offsets, got ${size}; ` +
-        `set TWOFOLD_BLOCK_SIZE=${begun}`,
+        `set TWOFOLD_BLOCK_SIZE=${begun} (recorded in "${blockSizeName("t", "log")}")`,
     );
   });
 
