@@ -68,8 +68,11 @@ export function reportText(report: VerifyReport, terminal: Terminal): string {
   const given = accepted.map(({ object, rows, reason, by, at }) =>
     `accepted ${plain(object)}, ${counted(rows, "row")}: ${plain(reason)} (${plain(by)}, ${at})\n`
   );
+  const well = fast
+    ? "names, sizes and counts are right; without --fast every byte is compared"
+    : "everything is what was written";
   const end = findings.length === 0
-    ? `${paint(terminal, "green", "ok")}  everything is what was written`
+    ? `${paint(terminal, "green", "ok")}  ${well}`
     : `${counted(findings.length, "finding")}`;
   return `Verified ${how}: ${what}\n${lines.join("")}${given.join("")}${end}\n`;
 }

@@ -88,7 +88,11 @@ async function defaultExport<T>(root: string, file: string): Promise<T | undefin
 async function loadPlugin(root: string, file: string): Promise<LoadedPlugin> {
   const plugin = await defaultExport<Plugin>(root, file);
   if (plugin?.measureColumns === undefined) {
-    throw faultOf(file, "its default export must be what definePlugin() returns");
+    throw faultOf(
+      file,
+      "its default export must be what definePlugin() returns; a file that is not a plugin needs a " +
+        `name of two parts, such as ${file.replace(".ts", ".shared.ts")}`,
+    );
   }
   const path = join(root, "plugins", file);
   const texts = {

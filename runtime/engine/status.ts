@@ -1,5 +1,5 @@
 import type { Role } from "../config.ts";
-import { notComparedWords } from "../drift.ts";
+import { type NotComparedReason, notComparedWords } from "../drift.ts";
 import type { Cut } from "../frontier.ts";
 import type { SqlConsole } from "../looking.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
@@ -197,7 +197,7 @@ function pluginsOf(
 
 function refusedStatus({ plugin, topic, message }: RefusedPlugin): PluginStatus {
   return {
-    ...notAsked(plugin),
+    ...notAsked(plugin, "nothing_published"),
     ...{ topic, generation: "", answering: "", rebuilding: null },
     ...{ state: "refused" as const, error: message, speed_rows: 0, run: null },
     batch: { published: null, failing_since: null, error: null },
@@ -223,11 +223,11 @@ function batchOf(
 }
 
 /** The drift of a plugin before the warehouse has answered once. */
-const notAsked = (plugin: string): PluginDrift => ({
+const notAsked = (plugin: string, reason: NotComparedReason = "not_read"): PluginDrift => ({
   ...{ plugin, drift: null, drifting_days: 0, accepted_days: 0, waiting_days: 0 },
   not_compared: {
-    reason: "not_read",
-    message: notComparedWords.not_read,
+    reason,
+    message: notComparedWords[reason],
     since: null,
   },
 });
