@@ -222,7 +222,7 @@ function addSql(add: Add, { stuck_total, ...states }: Status["sql"]): void {
 
 function addDrift(add: Add, plugins: Status["plugins"]): void {
   add(
-    "twofold_drift_days",
+    "twofold_drift_dates",
     "gauge",
     "Event days by state: drifting, accepted, waiting for their comparison.",
     plugins.flatMap(({ topic, plugin, drifting_days, accepted_days, waiting_days }) => [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { OwnServices } from "../support/own_services.ts";
 import { behindProxies } from "../support/server_proxies.ts";
-import { Cluster, statusOf, SteadyProducer } from "../support/workers.ts";
+import { Cluster, noProblem, statusOf, SteadyProducer } from "../support/workers.ts";
 
 const PARTITIONS = 3;
 /** Longer than several flushes, ticks and looks. */
@@ -77,7 +77,7 @@ describe("workers whose servers fail", () => {
       clickhouse.become("pass");
       const events = sent + await usual.stop();
       await cluster.expectExact(events);
-      expect((await statusOf(worker)).problems).toEqual([]);
+      await noProblem(worker);
       await cluster.stop();
     });
   });

@@ -283,6 +283,14 @@ export class SteadyProducer {
   }
 }
 
+/** Waits until no problem stands: one of the batch layer ends with the next run. */
+export async function noProblem(worker: RunningProcess): Promise<void> {
+  const problems = async () => (await statusOf(worker)).problems.map(({ message }) => message);
+  await eventually("no problem to stand", problems, (standing) => standing.length === 0, {
+    deadlineMs: 120_000,
+  });
+}
+
 /** What a process tells of itself. */
 export async function statusOf(worker: RunningProcess): Promise<Status> {
   const response = await fetch(new URL("/api/v1/status", await worker.url()), {

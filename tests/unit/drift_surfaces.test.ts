@@ -59,9 +59,9 @@ describe("drift", () => {
     const labels = `topic="movies",plugin="popular_movies"`;
     const seconds = Date.parse("2024-01-01T00:00:10Z") / 1000;
     expect(text).not.toContain("twofold_plugin_drift{");
-    expect(text).toContain(`twofold_drift_days{${labels},state="drifting"} 0\n`);
-    expect(text).toContain(`twofold_drift_days{${labels},state="accepted"} 2\n`);
-    expect(text).toContain(`twofold_drift_days{${labels},state="waiting"} 1\n`);
+    expect(text).toContain(`twofold_drift_dates{${labels},state="drifting"} 0\n`);
+    expect(text).toContain(`twofold_drift_dates{${labels},state="accepted"} 2\n`);
+    expect(text).toContain(`twofold_drift_dates{${labels},state="waiting"} 1\n`);
     expect(text).toContain(
       `twofold_drift_not_compared_since_seconds{${labels},reason="speed_behind"} ${seconds}\n`,
     );
