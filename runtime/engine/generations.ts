@@ -186,6 +186,8 @@ export class Generations {
     const wanted = () => newestClaim(store, topic.schema.topic, name);
     // No process builds a generation that nobody claimed.
     if (!this.#claims && (await wanted())?.generation !== loaded.generation) return;
+    // A group gives a new process its partitions after a while: that is a start and no problem.
+    if (live === null && !topic.speed.begun(name)) return;
     const { share, waitsFor } = await this.#standing(metric);
     metric.rebuilding = Math.min(share, 0.99);
     if (waitsFor !== null) return this.#tellRebuilding(metric, waitsFor);

@@ -50,6 +50,8 @@ export interface WorldProcess {
   readonly problems: Problems;
   /** Moves its speed rows. */
   reach: Reach;
+  /** Whether it knows from where on its rows go. */
+  begun: boolean;
 }
 
 /** One warehouse and one store for any number of processes. */
@@ -76,14 +78,16 @@ export class GenerationWorld {
   async start(
     generation: string,
     reach: Reach,
-    { shared = false, claims = true } = {},
+    { shared = false, claims = true, begun = true } = {},
   ): Promise<WorldProcess> {
     const tables = this.tables(generation);
     const { warehouse, store, clock } = this;
     await warehouse.command(createBatchTable(tables));
     await warehouse.command(createSpeedTable(tables, LOG));
     const problems = new Problems(clock);
-    const process = { problems, reach } as { -readonly [K in keyof WorldProcess]: WorldProcess[K] };
+    const process = { problems, reach, begun } as {
+      -readonly [K in keyof WorldProcess]: WorldProcess[K];
+    };
     const topic = {
       schema: visits.source,
       plugins: [tables],
@@ -97,7 +101,7 @@ export class GenerationWorld {
       },
       membership: { shared },
       speed: {
-        begun: () => true,
+        begun: () => process.begun,
         start: () => ({ [LOG]: [process.reach.start] }),
         frontier: () => ({ [LOG]: [process.reach.frontier] }),
       },

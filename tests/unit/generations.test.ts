@@ -30,6 +30,16 @@ describe("generations", () => {
     await expect(world.total(BATCH)).rejects.toThrow(/waits for the first batch run/);
   });
 
+  it("of a new metric: a process without partitions reports nothing before it has them", async () => {
+    const first = await world.start(OLD, { start: 100n, frontier: 200n }, { begun: false });
+    await first.generations.look();
+    expect(first.problems.standing()).toEqual([]);
+    await expect(world.total(MERGED)).rejects.toThrow(`relation ${MERGED} waits for generation`);
+    first.begun = true;
+    await first.generations.look();
+    expect(first.problems.standing()).toMatchObject([{ code: "rebuilding" }]);
+  });
+
   it("of a new metric: relations wait for the run that closes the gap, and then follow", async () => {
     const first = await world.start(OLD, { start: 100n, frontier: 200n });
     await world.flush(OLD, 40, 100, 200);
