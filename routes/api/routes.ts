@@ -400,7 +400,7 @@ function processRoutes(services: Services): Route[] {
     route({
       ...{ id: "getReadiness", at: "GET /readyz", tag },
       summary: "200 when every partition is read and every part reached, else 503 and why",
-      answer: z.object({ ready: z.literal(true), problems: z.array(schemas.standingProblem) }),
+      answer: schemas.readiness,
       async handle() {
         const { ready, problems } = await services.status();
         if (ready) return { ready, problems: [...problems] };

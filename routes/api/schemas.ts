@@ -293,6 +293,15 @@ export const plugin = named(
   }),
 );
 
+/** What a process that is ready answers. */
+export const readiness = named(
+  "Readiness",
+  z.object({
+    ready: z.literal(true),
+    problems: z.array(standingProblem).meta({ description: "Problems that do not block" }),
+  }),
+);
+
 /** All that the status tells. */
 export const status = named(
   "Status",
