@@ -87,7 +87,8 @@ describe("a fault of the deployment", () => {
     await Deno.writeFile(file, bytes);
     expect((await fullRun()).body.run.plugins).toMatchObject([{ status: "published", error: "" }]);
     expect(await standing()).toEqual([]);
-    expect((await engine.status()).problems.map(({ code }) => code)).toEqual(["plugin_refused"]);
+    expect([...new Set((await engine.status()).problems.map(({ code }) => code))])
+      .toEqual(["plugin_refused"]);
   };
 
   it("in a plugin's SQL leaves that plugin out, by name, and the others run", async () => {
