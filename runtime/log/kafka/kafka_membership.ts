@@ -18,6 +18,8 @@ const NOTHING: Share = { speed: [], archive: [], batch: false };
 /** A group only sees members that can do some of its work. */
 const SHARED_ROLES = ["speed", "archive", "batch"];
 const HEARTBEATS_PER_SESSION = 6;
+/** So long a broker that has just started may load its groups before that is a fault. */
+const LOADING_MS = 15_000;
 const COMMIT_MS = 5000, PAUSE_MS = 500, LEAVE_MS = 2000;
 
 /**
@@ -33,6 +35,8 @@ export class KafkaMembership implements Membership {
   #moved = Promise.withResolvers<void>();
   #memberId = "";
   #error: Error | null = null;
+  /** Since when no attempt to join has succeeded; null while one has. */
+  #failingSinceMs: number | null = null;
 
   constructor(options: KafkaMembershipOptions) {
     this.#options = options;
@@ -78,7 +82,11 @@ export class KafkaMembership implements Membership {
         await this.#session(signal, progress);
       } catch (error) {
         if (signal.aborted) return;
-        this.#error = kafkaError(`take part in group "${groupId}"`, error, {});
+        this.#failingSinceMs ??= clock.now();
+        const failingMs = clock.now() - this.#failingSinceMs;
+        if (!isLoading(error) || failingMs >= LOADING_MS) {
+          this.#error = kafkaError(`take part in group "${groupId}"`, error, {});
+        }
         await clock.sleep(PAUSE_MS, signal);
       }
     }
@@ -115,6 +123,7 @@ export class KafkaMembership implements Membership {
     );
     this.#memberId = memberId;
     this.#error = null;
+    this.#failingSinceMs = null;
     if (JSON.stringify(share) !== JSON.stringify(this.#share)) {
       this.#share = share;
       this.#assignment = assignmentOf(share);
@@ -157,3 +166,7 @@ export class KafkaMembership implements Membership {
 function assignmentOf({ speed, archive, batch }: Share): Assignment {
   return { speed: new Set(speed), archive: new Set(archive), batch };
 }
+
+/** Whether a broker has not read its groups yet, as in the first seconds after its start. */
+const isLoading = (error: unknown) =>
+  error instanceof Error && "type" in error && error.type === "GROUP_LOAD_IN_PROGRESS";
