@@ -283,8 +283,10 @@ export class SteadyProducer {
   }
 }
 
-/** Waits until no problem stands: one of the batch layer ends with the next run. */
+/** Waits until no problem stands: those of the batch layer end with a run, which is asked for. */
 export async function noProblem(worker: RunningProcess): Promise<void> {
+  const runs = new URL("/api/v1/batch/runs", await worker.url());
+  await (await fetch(runs, { method: "POST" })).body?.cancel();
   const problems = async () => (await statusOf(worker)).problems.map(({ message }) => message);
   await eventually("no problem to stand", problems, (standing) => standing.length === 0, {
     deadlineMs: 120_000,
