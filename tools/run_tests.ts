@@ -41,7 +41,9 @@ async function planOf(args: readonly string[]): Promise<Plan> {
     else if (flag === "--jobs") jobs = Math.max(1, Number(value) || 1);
     else if (flag === "--ignore") ignored = value.split(",");
     else if (!arg.startsWith("-") && await exists(arg)) paths.push(arg);
-    else flags.push(arg);
+    else if (/\.test\.tsx?$/.test(arg)) {
+      throw new Error(`Cannot run tests: there is no file "${arg}"`);
+    } else flags.push(arg);
   }
   const found = await Promise.all((paths.length === 0 ? ["tests"] : paths).map(testFiles));
   const files = [...new Set(found.flat())].sort(longFirst)
