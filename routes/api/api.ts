@@ -54,8 +54,8 @@ export function createApi(services: Services, options: ApiOptions = {}): Hono {
       const refusal = guard.routeFault(c.req.raw, route.access);
       if (refusal !== null) return refusalResponse(refusal, c.req.raw);
       const response = route.body === null
-        ? await answer(c, route)
-        : await bodies.during(() => answer(c, route));
+        ? await answer(c, route, guard)
+        : await bodies.during(() => answer(c, route, guard));
       if (response.ok || response.status === 304) {
         response.headers.set("cache-control", route.cache);
       }
@@ -105,7 +105,7 @@ const honoPath = (path: string) => path.replace(/\{(\w+)\}/g, ":$1");
 const noRoute = (c: Context) => new Problem("not-found", `There is no ${c.req.path.slice(0, 200)}`);
 
 /** Handles a request within the route's time. */
-async function answer(c: Context, route: Route): Promise<Response> {
+async function answer(c: Context, route: Route, guard: Guard): Promise<Response> {
   const params = queryParams(c, allowedParams(route));
   if (route.table !== null) delete params[FORMAT_PARAMETER];
   const left = c.req.raw.signal;
@@ -113,7 +113,9 @@ async function answer(c: Context, route: Route): Promise<Response> {
   const signal = time === null ? left : AbortSignal.any([left, time]);
   try {
     const { body } = route;
-    const value = await route.handle({ c, params, signal, maxBodyBytes: body?.maxBytes ?? 0 });
+    const mayRead = guard.mayRead(c.req.raw);
+    const maxBodyBytes = body?.maxBytes ?? 0;
+    const value = await route.handle({ c, params, signal, maxBodyBytes, mayRead });
     return answerOf(c, route, value);
   } catch (error) {
     if (time?.aborted !== true || left.aborted) throw error;

@@ -11,6 +11,8 @@ export interface Asked {
   /** Aborts when the client leaves, or when the route's time is up. */
   readonly signal: AbortSignal;
   readonly maxBodyBytes: number;
+  /** Whether the client may read everything, or only asks a probe that is answered to all. */
+  readonly mayRead: boolean;
 }
 
 /** A body that a route reads. */

@@ -9,9 +9,10 @@ import { acceptDrift, listDrift } from "./drift.ts";
 import { eventTypes, listEvents, takeEvents } from "./events.ts";
 import { liveMetric } from "./live.ts";
 import { openApi } from "./openapi.ts";
-import { Problem } from "./problem.ts";
 import { PROMETHEUS_TYPE, prometheusMetrics } from "./prometheus.ts";
 import { metricQuery, seriesQuery } from "./query_params.ts";
+import { Problem } from "./problem.ts";
+import { readiness } from "./readiness.ts";
 import { objectOf } from "./request_body.ts";
 import { type Asked, type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -400,17 +401,9 @@ function processRoutes(services: Services): Route[] {
     route({
       ...{ id: "getReadiness", at: "GET /readyz", tag },
       summary: "200 when every partition is read and every part reached, else 503 and why",
+      description: "Without a read token, where reading needs one, problems have no message.",
       answer: schemas.readiness,
-      async handle() {
-        const { ready, problems } = await services.status();
-        if (ready) return { ready, problems: [...problems] };
-        const blocking = problems.filter(({ blocking }) => blocking);
-        const words = blocking.map(({ message }) => message).join("; ");
-        throw new Problem("not-ready", words || "The process is still starting", {
-          headers: { "retry-after": "1" },
-          members: { problems },
-        });
-      },
+      handle: (asked) => readiness(services, asked),
     }),
     route({
       ...{ id: "getPrometheusMetrics", at: "GET /metrics", tag },

@@ -298,7 +298,9 @@ export const readiness = named(
   "Readiness",
   z.object({
     ready: z.literal(true),
-    problems: z.array(standingProblem).meta({ description: "Problems that do not block" }),
+    problems: z.array(standingProblem.partial({ message: true })).meta({
+      description: "Problems that do not block",
+    }),
   }),
 );
 

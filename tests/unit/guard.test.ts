@@ -4,7 +4,8 @@ import { createApp } from "../../routes/app.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { readConfig } from "../../runtime/config.ts";
-import { fakeServices } from "../support/fake_services.ts";
+import type { Services } from "../../runtime/services.ts";
+import { fakeServices, someStatus } from "../support/fake_services.ts";
 import { loadSite } from "../support/site.ts";
 
 const reader = "a-read-token-of-some-length";
@@ -13,8 +14,8 @@ const writer = "a-write-token-of-some-length";
 const site = await loadSite();
 
 /** Asks an app with the given rules, by the name `localhost:8000`. */
-function door(access: AccessRules) {
-  const app = createApp(fakeServices(), site, { access, report: () => {} });
+function door(access: AccessRules, over: Partial<Services> = {}) {
+  const app = createApp(fakeServices(over), site, { access, report: () => {} });
   return async (path: string, init: RequestInit = {}, host = "localhost:8000") =>
     await app.fetch(new Request(new URL(path, `http://${host}`), { redirect: "manual", ...init }));
 }
@@ -182,6 +183,30 @@ describe("reading with a token", () => {
     const answers = await Promise.all(paths.map((path) => probe(path)));
     expect(answers.map(({ status }) => status)).toEqual(wanted);
   });
+
+  it.each([true, false])(
+    "shows the messages of problems to readers alone (ready: %s)",
+    async (ready) => {
+      const { message, ...named } = {
+        ...{ code: "log_failed" as const, subject: "views", blocking: !ready },
+        ...{
+          message: "Cannot write /srv/data/log/views.sqlite",
+          since: "2025-01-01T00:00:00.000Z",
+        },
+      };
+      const status = () =>
+        Promise.resolve({ ...someStatus, ready, problems: [{ ...named, message }] });
+      const probe = door({ readTokens: [reader] }, { status });
+      const ask = async (init = {}) => await (await probe("/readyz", init)).text();
+      const stranger = await ask();
+      expect(stranger).not.toContain("/srv/data");
+      expect(JSON.parse(stranger).problems).toEqual([named]);
+      const known = JSON.parse(await ask(bearer(reader)));
+      expect(known.problems).toEqual([{ ...named, message }]);
+      if (ready) return;
+      expect([JSON.parse(stranger).detail, known.detail]).toEqual(["log_failed: views", message]);
+    },
+  );
 });
 
 describe("Guard without rules", () => {
