@@ -6,12 +6,12 @@
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { Archiver } from "../runtime/archive/archiver.ts";
 import { openLocalStore } from "../runtime/archive/local_store.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/std/clock.ts";
 import { BlockRows, rowsByDay } from "../runtime/archive/block_rows.ts";
 import { encodeEvents } from "../runtime/archive/parquet_block.ts";
 import { ThreadedEncoder } from "../runtime/archive/threaded_encoder.ts";
 import { createDecoder } from "../runtime/decode/decoder.ts";
-import { allocateColumns } from "../runtime/columns.ts";
+import { allocateColumns } from "../runtime/model/columns.ts";
 import { MemoryLog } from "../tests/support/memory_log.ts";
 
 const rows = Number(Deno.args[0] ?? 65_536);

@@ -5,9 +5,9 @@
  */
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { quick, title } from "./figures.ts";
-import { allocateColumns } from "../runtime/columns.ts";
+import { allocateColumns } from "../runtime/model/columns.ts";
 import { createDecoder } from "../runtime/decode/decoder.ts";
-import { type RecordChunk, RecordKind } from "../runtime/ports.ts";
+import { type RecordChunk, RecordKind } from "../runtime/ports/ports.ts";
 
 const EVENTS = 200_000;
 const CHUNK_RECORDS = 8192;

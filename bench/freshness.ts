@@ -1,5 +1,5 @@
 /** From "sent to Kafka" to "in an answer of the API", by events that are looked for one by one. */
-import { encodeFrontier } from "../runtime/frontier.ts";
+import { encodeFrontier } from "../runtime/model/frontier.ts";
 import { testKafka } from "../tests/support/kafka_topic.ts";
 import type { BenchCluster } from "./server_cluster.ts";
 import { sleep } from "./started_process.ts";

@@ -1,6 +1,6 @@
 /** Events on their way into Kafka: all at once, or at a steady rate by a process of its own. */
 import { CompressionTypes } from "kafkajs";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/std/clock.ts";
 import { createIngest } from "../runtime/engine/ingest.ts";
 import { openKafkaLog } from "../runtime/log/kafka/kafka_log.ts";
 import { feed } from "../runtime/sources/feed.ts";

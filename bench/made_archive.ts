@@ -1,12 +1,12 @@
 /** An archive of made-up events, written by SQL: a file per day, the blocks of four partitions. */
 import { createBatchLayer } from "../runtime/batch/batch_layer.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/std/clock.ts";
 import { clickHouseType, type Fields } from "../runtime/events.ts";
-import type { Cut } from "../runtime/frontier.ts";
-import type { ArchiveFile, ArchiveReader, Manifest, Warehouse } from "../runtime/ports.ts";
-import type { BatchLayer } from "../runtime/services.ts";
+import type { Cut } from "../runtime/model/frontier.ts";
+import type { ArchiveFile, ArchiveReader, Manifest, Warehouse } from "../runtime/ports/ports.ts";
+import type { BatchLayer } from "../runtime/ports/services.ts";
 import type { LoadedPlugin } from "../runtime/engine/load_plugins.ts";
-import type { PluginTables } from "../runtime/tables.ts";
+import type { PluginTables } from "../runtime/sql/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { memoryStore } from "../tests/support/batch_world.ts";
 import { quick } from "./figures.ts";

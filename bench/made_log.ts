@@ -1,15 +1,15 @@
 /** Logs and worlds of made-up events: the same events in every run. */
 import { join } from "node:path";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/std/clock.ts";
 import { createDecoder, DECODER_VERSION } from "../runtime/decode/decoder.ts";
 import { createIngest } from "../runtime/engine/ingest.ts";
 import { type LoadedPlugin, loadPlugins } from "../runtime/engine/load_plugins.ts";
 import { openSqliteLog } from "../runtime/log/sqlite_log.ts";
-import type { EventLog, Warehouse } from "../runtime/ports.ts";
+import type { EventLog, Warehouse } from "../runtime/ports/ports.ts";
 import { simulate } from "../runtime/sources/simulator.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../runtime/speed/speed_layer.ts";
-import { generationOf } from "../runtime/generation.ts";
-import { type PluginTables, tablesOf } from "../runtime/tables.ts";
+import { generationOf } from "../runtime/model/generation.ts";
+import { type PluginTables, tablesOf } from "../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../runtime/warehouse/migrations.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";

@@ -4,11 +4,11 @@
  *
  * Run: `deno run -A bench/queries.ts [--quick]`
  */
-import { systemClock } from "../runtime/clock.ts";
-import type { Warehouse } from "../runtime/ports.ts";
-import type { MetricQuery, SpeedLayer } from "../runtime/services.ts";
+import { systemClock } from "../runtime/std/clock.ts";
+import type { Warehouse } from "../runtime/ports/ports.ts";
+import type { MetricQuery, SpeedLayer } from "../runtime/ports/services.ts";
 import { createServing } from "../runtime/serving/serving.ts";
-import { createSpeedTable, type PluginTables } from "../runtime/tables.ts";
+import { createSpeedTable, type PluginTables } from "../runtime/sql/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { line, quantile, quick, title } from "./figures.ts";
 import * as made from "./made_archive.ts";

@@ -1,7 +1,7 @@
 /** Workers with the four plugins on real servers, with a topic and tables of their own. */
 import { join } from "node:path";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
-import { encodeFrontier } from "../runtime/frontier.ts";
+import { encodeFrontier } from "../runtime/model/frontier.ts";
 import { openServerWarehouse } from "../runtime/warehouse/server_warehouse.ts";
 import { makeTopic, testKafka } from "../tests/support/kafka_topic.ts";
 import { allServerSettings } from "../tests/support/server_settings.ts";

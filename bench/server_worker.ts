@@ -4,9 +4,9 @@
  * its time went in between.
  */
 import { createApp } from "../routes/app.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock } from "../runtime/std/clock.ts";
 import { listen } from "../runtime/commands/listen.ts";
-import { readConfig } from "../runtime/config.ts";
+import { readConfig } from "../runtime/settings/config.ts";
 import { openEngine } from "../runtime/engine/engine.ts";
 import { shareAnswers } from "../runtime/engine/shared_answers.ts";
 import { createInterface } from "node:readline";

@@ -4,9 +4,9 @@
  *
  * Run: `deno run -A bench/speed.ts [--quick]`
  */
-import { allocateColumns } from "../runtime/columns.ts";
+import { allocateColumns } from "../runtime/model/columns.ts";
 import { createDecoder } from "../runtime/decode/decoder.ts";
-import type { EventLog } from "../runtime/ports.ts";
+import type { EventLog } from "../runtime/ports/ports.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { line, medianOf, perSecond, quick, type Spent, spent, title } from "./figures.ts";
 import { benchWarehouse, endOf, madeLog, pluginTables, speedLayer } from "./made_log.ts";

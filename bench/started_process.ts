@@ -1,6 +1,6 @@
 /** The whole process, started from outside, with what is measured on it. */
 import { join } from "node:path";
-import type { Status } from "../runtime/services.ts";
+import type { Status } from "../runtime/ports/services.ts";
 import { root } from "./made_log.ts";
 
 const NDJSON = { "content-type": "application/x-ndjson" };

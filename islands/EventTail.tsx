@@ -1,6 +1,6 @@
 /** The newest records of the log, as they come. */
 import { useSignal } from "@preact/signals";
-import type { RecordView } from "../runtime/services.ts";
+import type { RecordView } from "../runtime/ports/services.ts";
 import { instantText } from "./(_parts)/figures.ts";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
 

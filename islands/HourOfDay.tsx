@@ -1,5 +1,5 @@
 /** The rhythm of a day: how much of a metric there is at each hour, over the time that is shown. */
-import type { SeriesAnswer } from "../runtime/services.ts";
+import type { SeriesAnswer } from "../runtime/ports/services.ts";
 import { Distribution } from "./(_parts)/Distribution.tsx";
 import { label } from "./(_parts)/figures.ts";
 import type { PluginIslandProps } from "./(_parts)/plugin_island.ts";

@@ -1,8 +1,8 @@
 /** A metric's rows, kept up to date by server-sent events. */
 import type { Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { Problem } from "../runtime/problems.ts";
-import type { MetricAnswer } from "../runtime/services.ts";
+import type { Problem } from "../runtime/model/problems.ts";
+import type { MetricAnswer } from "../runtime/ports/services.ts";
 import { type Again, getJson, onPulse, urlNow, useFollow } from "./(_parts)/poll.ts";
 import { type Row, Rows, type RowsProps } from "./(_parts)/Rows.tsx";
 

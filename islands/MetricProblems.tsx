@@ -1,6 +1,6 @@
 /** The problems of one metric, kept up to date by its live rows. */
 import type { Signal } from "@preact/signals";
-import type { Problem } from "../runtime/problems.ts";
+import type { Problem } from "../runtime/model/problems.ts";
 import { ProblemList } from "./(_parts)/ProblemList.tsx";
 
 /** The problems that the metric's answers carry. */

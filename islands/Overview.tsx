@@ -1,7 +1,7 @@
 /** The first page's figures, asked again every second. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { MetricAnswer, MetricInfo, Status } from "../runtime/services.ts";
+import type { MetricAnswer, MetricInfo, Status } from "../runtime/ports/services.ts";
 import { figure, type Figures, figuresOf, spanText } from "./(_parts)/figures.ts";
 import { Flow } from "./(_parts)/Flow.tsx";
 import { ProblemList } from "./(_parts)/ProblemList.tsx";

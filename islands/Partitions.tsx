@@ -1,7 +1,7 @@
 /** The partitions of the logs, asked again every second. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { Status } from "../runtime/services.ts";
+import type { Status } from "../runtime/ports/services.ts";
 import { figure, instantText } from "./(_parts)/figures.ts";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
 

@@ -1,7 +1,7 @@
 /** Starts a batch run, and tells how it went. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { BatchRun } from "../runtime/services.ts";
+import type { BatchRun } from "../runtime/ports/services.ts";
 import { withToken, WriteToken } from "./(_parts)/WriteToken.tsx";
 
 /** The buttons. */

@@ -2,7 +2,7 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import type { SeriesAnswer } from "../runtime/services.ts";
+import type { SeriesAnswer } from "../runtime/ports/services.ts";
 import { drawOptions, type Lines, linesOf, newSince } from "./(_parts)/chart.ts";
 import { figure, instantText, label, spanText } from "./(_parts)/figures.ts";
 import { type Again, getJson, onPulse } from "./(_parts)/poll.ts";

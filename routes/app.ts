@@ -2,7 +2,7 @@
 import { App, csp, staticFiles } from "fresh";
 import type { DevSite } from "fresh/dev";
 import { type BuildCache, setBuildCache } from "fresh/internal";
-import type { Services } from "../runtime/services.ts";
+import type { Services } from "../runtime/ports/services.ts";
 import type { State } from "./(_shared)/define.ts";
 import { type AccessRules, Guard, type Refusal } from "./(_shared)/guard.ts";
 import { type ApiOptions, createApi } from "./api/api.ts";

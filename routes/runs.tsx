@@ -3,7 +3,7 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { exactFigure, figure, instantText, spanText } from "../islands/(_parts)/figures.ts";
 import RunBatch from "../islands/RunBatch.tsx";
-import type { BatchRun } from "../runtime/services.ts";
+import type { BatchRun } from "../runtime/ports/services.ts";
 import { define, outcomeOf } from "./(_shared)/define.ts";
 
 const SHOWN = 50;

@@ -1,7 +1,7 @@
 /** The reference of the HTTP interface as Markdown, from the same document that the process serves. */
 import { openApi } from "../routes/api/openapi.ts";
 import { routesOf } from "../routes/api/routes.ts";
-import type { Services } from "../runtime/services.ts";
+import type { Services } from "../runtime/ports/services.ts";
 
 interface Parameter {
   readonly name: string;

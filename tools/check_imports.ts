@@ -12,8 +12,12 @@ interface Rule {
   readonly may: readonly RegExp[];
 }
 
-const contracts = /^runtime\/[a-z_]+\.ts$/;
 const builtIn = /^node:/;
+/** The contract of plugins, and the building blocks that every box may use. */
+const std = /^runtime\/std\//;
+const contract = /^runtime\/[a-z_]+\.ts$/;
+const model = /^runtime\/model\//;
+const shared = /^runtime\/([a-z_]+\.ts$|(std|model|ports|settings|sql)\/)/;
 
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
@@ -21,36 +25,39 @@ const rules: readonly Rule[] = [
     folder: /^((main|vitest\.config)\.ts|tests\/|bench\/|tools\/|examples\/)/,
     may: [/^(?!main\.ts)/],
   },
-  // A setting is checked by what later reads it.
-  { folder: /^runtime\/setting_types\.ts$/, may: [contracts, builtIn, /^croner$/] },
-  { folder: /^runtime\/[a-z_]+\.ts$/, may: [contracts, builtIn] },
+  { folder: std, may: [std, builtIn] },
+  { folder: contract, may: [contract] },
+  { folder: model, may: [model, contract, std, builtIn] },
+  { folder: /^runtime\/settings\//, may: [/^runtime\/settings\//, std, builtIn, /^croner$/] },
+  { folder: /^runtime\/ports\//, may: [/^runtime\/ports\//, model, contract, std] },
+  { folder: /^runtime\/sql\//, may: [/^runtime\/(sql|ports)\//, contract, std] },
   { folder: /^runtime\/engine\//, may: [/^runtime\/(?!commands\/)/, builtIn] },
   {
     folder: /^runtime\/commands\//,
-    may: [/^runtime\/(commands|sources|engine)\//, contracts, builtIn, /^string-width$/],
+    may: [/^runtime\/(commands|sources|engine)\//, shared, builtIn, /^string-width$/],
   },
   {
     folder: /^runtime\/sources\//,
-    may: [/^runtime\/(sources|decode)\//, contracts, builtIn, /^(fzstd|xxhash-wasm)$/],
+    may: [/^runtime\/(sources|decode)\//, shared, builtIn, /^(fzstd|xxhash-wasm)$/],
   },
   {
     folder: /^runtime\/warehouse\//,
-    may: [/^runtime\/warehouse\//, contracts, builtIn, /^@clickhouse\/client$/],
+    may: [/^runtime\/warehouse\//, shared, builtIn, /^@clickhouse\/client$/],
   },
   {
     folder: /^runtime\/archive\//,
-    may: [/^runtime\/archive\//, contracts, builtIn, /^hyparquet-writer/, /^minio$/],
+    may: [/^runtime\/archive\//, shared, builtIn, /^hyparquet-writer/, /^minio$/],
   },
   {
     folder: /^runtime\/log\//,
-    may: [/^runtime\/log\//, contracts, builtIn, /^(kafkajs|snappyjs)/],
+    may: [/^runtime\/log\//, shared, builtIn, /^(kafkajs|snappyjs)/],
   },
   {
     folder: /^runtime\/catalogs\//,
-    may: [/^runtime\/catalogs\//, contracts, builtIn, /^csv-parse/],
+    may: [/^runtime\/catalogs\//, shared, builtIn, /^csv-parse/],
   },
-  { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, contracts, builtIn, /^croner$/] },
-  { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, contracts, builtIn] },
+  { folder: /^runtime\/batch\//, may: [/^runtime\/batch\//, shared, builtIn, /^croner$/] },
+  { folder: /^runtime\/(\w+)\//, may: [/^runtime\/$1\//, shared, builtIn] },
   { folder: /^plugins\//, may: [/^(plugins|islands)\//, /^twofold$/] },
   // The catch-all route that mounts the API stands among its files.
   { folder: /^routes\/api\/\[/, may: [/^routes\/\(_shared\)\//] },
@@ -58,7 +65,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\/api\//,
     may: [
       /^routes\/(api\/|\(_shared\)\/guard\.ts)/,
-      /^runtime\/(services|errors|frontier|csv)\.ts$/,
+      /^runtime\/(ports\/services|model\/frontier|std\/(errors|csv))\.ts$/,
       /^(hono|zod)/,
       builtIn,
     ],
@@ -68,7 +75,7 @@ const rules: readonly Rule[] = [
     may: [
       /^node:crypto$/,
       /^(routes|islands)\//,
-      /^runtime\/(services|errors|frontier|csv)\.ts$/,
+      /^runtime\/(ports\/services|model\/frontier|std\/(errors|csv))\.ts$/,
       /^(fresh|preact|@preact\/signals)/,
     ],
   },

@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/command_line.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
-import { type Command, describeSettings } from "../runtime/config.ts";
+import { type Command, describeSettings } from "../runtime/settings/config.ts";
 import { apiReference } from "./api_reference.ts";
 
 /** The pages by their names. */

@@ -1,5 +1,5 @@
 /** What Twofold cannot vouch for, where a person looks. */
-import type { Problem } from "../../runtime/problems.ts";
+import type { Problem } from "../../runtime/model/problems.ts";
 import { instantText } from "./figures.ts";
 
 /** The problems as a list under a heading; hidden when there are none. */

@@ -1,6 +1,6 @@
 /** Rows of a metric as a table, with bars, and names in place of bare keys. */
 import type { ComponentChildren } from "preact";
-import type { AnswerColumn } from "../../runtime/services.ts";
+import type { AnswerColumn } from "../../runtime/ports/services.ts";
 import { cellText, isNumeric, label } from "./figures.ts";
 import { Bar } from "./Sparkline.tsx";
 

@@ -1,7 +1,7 @@
 /** How a time series is drawn. */
 import type { Signal } from "@preact/signals";
 import uPlot from "uplot";
-import type { SeriesAnswer } from "../../runtime/services.ts";
+import type { SeriesAnswer } from "../../runtime/ports/services.ts";
 import type { SeriesChartProps } from "../SeriesChart.tsx";
 import { label, shortFigure } from "./figures.ts";
 import { urlNow } from "./poll.ts";

@@ -1,5 +1,5 @@
 /** What a status says, added up, and figures as text. */
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 
 /** The figures of the whole, over all partitions. */
 export interface Figures {

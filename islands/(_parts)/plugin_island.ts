@@ -1,6 +1,6 @@
 /** What a plugin's own island is given by the metric's page. */
 import type { Signal } from "@preact/signals";
-import type { AnswerColumn, SeriesAnswer } from "../../runtime/services.ts";
+import type { AnswerColumn, SeriesAnswer } from "../../runtime/ports/services.ts";
 import type { Row } from "./Rows.tsx";
 
 /**

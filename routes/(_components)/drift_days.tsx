@@ -1,6 +1,6 @@
 /** The event days on which the speed and the batch layer of a metric differ. */
 import { exactFigure, figure, instantText } from "../../islands/(_parts)/figures.ts";
-import type { DriftCell, DriftDay } from "../../runtime/services.ts";
+import type { DriftCell, DriftDay } from "../../runtime/ports/services.ts";
 
 /** Days in a table, each with the first cells that differ; nothing where no day drifts. */
 export function DriftDays({ days, more }: {

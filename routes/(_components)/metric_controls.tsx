@@ -1,6 +1,6 @@
 /** What a metric's page can be asked: plain links and a form, so that a URL holds all of it. */
 import { label } from "../../islands/(_parts)/figures.ts";
-import type { MetricInfo } from "../../runtime/services.ts";
+import type { MetricInfo } from "../../runtime/ports/services.ts";
 import { linkWith, ranges, type View } from "../(_shared)/metric_view.ts";
 
 interface ControlsProps {

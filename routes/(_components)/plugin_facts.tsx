@@ -1,6 +1,6 @@
 /** How a plugin stands, and what its author wrote. */
 import { exactFigure, figure, instantText, spanText } from "../../islands/(_parts)/figures.ts";
-import type { MetricInfo, PluginStatus, PluginText } from "../../runtime/services.ts";
+import type { MetricInfo, PluginStatus, PluginText } from "../../runtime/ports/services.ts";
 
 /** The drift of a metric, or why there is none to tell. */
 export function driftText(state: PluginStatus | null): string {

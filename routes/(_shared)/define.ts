@@ -1,5 +1,5 @@
 import { createDefine } from "fresh";
-import type { Services } from "../../runtime/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import type { Guard } from "./guard.ts";
 
 /** What every route may use. */

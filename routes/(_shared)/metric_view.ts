@@ -11,7 +11,7 @@ import type {
   SeriesQuery,
   Services,
   Status,
-} from "../../runtime/services.ts";
+} from "../../runtime/ports/services.ts";
 import { type Outcome, outcomeOf } from "./define.ts";
 import { namesOf } from "./movie_example.ts";
 

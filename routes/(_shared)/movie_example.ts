@@ -1,5 +1,5 @@
 /** What of the movie example there is: its pages are left out where its plugins are. */
-import type { MetricAnswer, Services } from "../../runtime/services.ts";
+import type { MetricAnswer, Services } from "../../runtime/ports/services.ts";
 import type { Names } from "../../islands/(_parts)/Rows.tsx";
 
 /** Which pages there are. */

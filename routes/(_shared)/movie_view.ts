@@ -1,6 +1,11 @@
 /** What the pages of the movie example ask for. */
 import type { Names, Row } from "../../islands/(_parts)/Rows.tsx";
-import type { AnswerColumn, MetricInfo, SeriesAnswer, Services } from "../../runtime/services.ts";
+import type {
+  AnswerColumn,
+  MetricInfo,
+  SeriesAnswer,
+  Services,
+} from "../../runtime/ports/services.ts";
 import { type Outcome, outcomeOf } from "./define.ts";
 import { movieExample, namesOf } from "./movie_example.ts";
 

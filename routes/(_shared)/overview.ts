@@ -1,6 +1,6 @@
 /** What the first page shows, as of now. */
 import { MOST_USERS, type OverviewData, type TopRows } from "../../islands/Overview.tsx";
-import type { MetricInfo, Services } from "../../runtime/services.ts";
+import type { MetricInfo, Services } from "../../runtime/ports/services.ts";
 import { outcomeOf } from "./define.ts";
 import { movieExample, namesOf } from "./movie_example.ts";
 

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { moreRowsLine } from "../../runtime/csv.ts";
+import { moreRowsLine } from "../../runtime/std/csv.ts";
 import { csvOf } from "./csv.ts";
 import { Problem } from "./problem.ts";
 import type { Route } from "./route.ts";

@@ -1,7 +1,7 @@
 /** The HTTP interface, version 1, served from its table of routes. */
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
-import type { Services } from "../../runtime/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { Guard } from "../(_shared)/guard.ts";
 import { answerOf, FORMAT_PARAMETER } from "./answer.ts";
 import { COMPRESSED_FROM_BYTES } from "./head.ts";

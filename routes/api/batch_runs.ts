@@ -1,6 +1,6 @@
 /** Batch runs: their history, and starting one. */
-import { encodeFrontier } from "../../runtime/frontier.ts";
-import type { BatchLayer, BatchRun, Services } from "../../runtime/services.ts";
+import { encodeFrontier } from "../../runtime/model/frontier.ts";
+import type { BatchLayer, BatchRun, Services } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 import { wholeNumber } from "./query_params.ts";
 import { smallObject } from "./request_body.ts";

@@ -1,5 +1,5 @@
 /** Catalogs: the list, their rows, replacing one. */
-import type { Catalogs, Services } from "../../runtime/services.ts";
+import type { Catalogs, Services } from "../../runtime/ports/services.ts";
 import type { Asked } from "./route.ts";
 import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
 

@@ -1,5 +1,5 @@
 /** Rows as CSV, with a header. */
-import { csvLine } from "../../runtime/csv.ts";
+import { csvLine } from "../../runtime/std/csv.ts";
 
 /** Rows and their columns. */
 export interface Table {

@@ -1,6 +1,6 @@
 /** Dead letters: the list, and one with its bytes. */
 import { accepts } from "hono/accepts";
-import type { Services } from "../../runtime/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import type { Asked } from "./route.ts";
 
 /** The bytes of a record as they came. */

@@ -1,6 +1,6 @@
 /** The event days that drift, and accepting a difference. */
 import type { z } from "zod";
-import type { Services } from "../../runtime/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { objectOf } from "./request_body.ts";
 import type { Asked } from "./route.ts";
 import { driftAcceptance, type driftList } from "./schemas.ts";

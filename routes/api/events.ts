@@ -5,7 +5,7 @@ import {
   eventFormats,
   type Records,
   type Services,
-} from "../../runtime/services.ts";
+} from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
 import type { Asked } from "./route.ts";

@@ -1,5 +1,5 @@
 /** Server-sent events: a metric's rows that changed. */
-import type { LiveUpdate, Services } from "../../runtime/services.ts";
+import type { LiveUpdate, Services } from "../../runtime/ports/services.ts";
 import { jsonText } from "./answer.ts";
 import { Problem } from "./problem.ts";
 import { metricQuery } from "./query_params.ts";

@@ -9,7 +9,7 @@ import {
   TooLargeError,
   TwofoldError,
   UserError,
-} from "../../runtime/errors.ts";
+} from "../../runtime/std/errors.ts";
 
 /** The kinds of problem: their status, and a title that never changes. */
 export const kinds = {

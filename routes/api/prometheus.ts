@@ -1,5 +1,5 @@
 /** The status as Prometheus metrics, in the text format. */
-import type { BatchRun, Services } from "../../runtime/services.ts";
+import type { BatchRun, Services } from "../../runtime/ports/services.ts";
 
 /** What Prometheus asks for. */
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";

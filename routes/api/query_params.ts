@@ -1,6 +1,6 @@
 /** Query parameters: each at most once. */
 import type { Context } from "hono";
-import type { MetricQuery, SeriesQuery } from "../../runtime/services.ts";
+import type { MetricQuery, SeriesQuery } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 
 /**

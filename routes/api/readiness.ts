@@ -1,5 +1,5 @@
 /** Whether the process is ready, in as many words as the client may read. */
-import type { Services, Status } from "../../runtime/services.ts";
+import type { Services, Status } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 import type { Asked } from "./route.ts";
 

@@ -1,6 +1,6 @@
 /** Request bodies: their format, their size. */
 import type { z } from "zod";
-import type { BodyEncoding } from "../../runtime/services.ts";
+import type { BodyEncoding } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** The table of routes of the HTTP interface, version 1. */
 import { z } from "zod";
-import { eventFormats, type Services } from "../../runtime/services.ts";
+import { eventFormats, type Services } from "../../runtime/ports/services.ts";
 import { PROBLEMS_HEADER, TRUNCATED_HEADER } from "./answer.ts";
 import { listRuns, startRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";

@@ -1,6 +1,6 @@
 /** The shapes of questions and answers: types for the routes, and the OpenAPI document. */
 import { z } from "zod";
-import { type NotComparedReason, notComparedWords } from "../../runtime/services.ts";
+import { type NotComparedReason, notComparedWords } from "../../runtime/ports/services.ts";
 
 /** Texts that a person reads: what, with an example. */
 const text = (description: string, example?: string) =>

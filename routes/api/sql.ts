@@ -1,6 +1,6 @@
 /** Read-only SQL. */
-import { csvLine, moreRowsLine } from "../../runtime/csv.ts";
-import type { Services, SqlOptions, SqlRow, SqlRows } from "../../runtime/services.ts";
+import { csvLine, moreRowsLine } from "../../runtime/std/csv.ts";
+import type { Services, SqlOptions, SqlRow, SqlRows } from "../../runtime/ports/services.ts";
 import { formatOf, jsonText } from "./answer.ts";
 import { wholeNumber } from "./query_params.ts";
 import { mediaType, objectOf, smallText } from "./request_body.ts";

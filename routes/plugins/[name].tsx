@@ -4,7 +4,7 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import type { ComponentType } from "preact";
 import type { PluginIslandProps } from "../../islands/(_parts)/plugin_island.ts";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";

@@ -2,7 +2,7 @@
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure } from "../../islands/(_parts)/figures.ts";
-import type { PluginStatus } from "../../runtime/services.ts";
+import type { PluginStatus } from "../../runtime/ports/services.ts";
 import { driftText } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
 

@@ -1,6 +1,6 @@
-import { DamagedError } from "../errors.ts";
-import type { Manifest, ObjectStore, StoredFile } from "../ports.ts";
-import type { AcceptedDamage } from "../services.ts";
+import { DamagedError } from "../std/errors.ts";
+import type { Manifest, ObjectStore, StoredFile } from "../ports/ports.ts";
+import type { AcceptedDamage } from "../ports/services.ts";
 import { sha256 } from "./manifest.ts";
 
 /**

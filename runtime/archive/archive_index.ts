@@ -1,6 +1,6 @@
-import { DamagedError } from "../errors.ts";
-import type { Cut } from "../frontier.ts";
-import type { ArchiveFile, ObjectStore } from "../ports.ts";
+import { DamagedError } from "../std/errors.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { ArchiveFile, ObjectStore } from "../ports/ports.ts";
 import { type BlockRange, type ManifestKind, manifestName } from "./archive_names.ts";
 import type { FileChecks } from "./file_checks.ts";
 import { readManifest } from "./read_manifests.ts";

@@ -1,8 +1,8 @@
-import { type Clock, systemClock } from "../clock.ts";
-import { ExternalError, TwofoldError } from "../errors.ts";
+import { type Clock, systemClock } from "../std/clock.ts";
+import { ExternalError, TwofoldError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { Cut } from "../frontier.ts";
-import type { ArchiveReader, Manifest, ObjectStore } from "../ports.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { ArchiveReader, Manifest, ObjectStore } from "../ports/ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { ArchiveIndex } from "./archive_index.ts";
 import { relationSql } from "./archive_relation.ts";
@@ -32,7 +32,7 @@ export const RELATION_VALID_MS = 1_800_000;
  * ```ts
  * import { openArchiveReader } from "./archive_reader.ts";
  * import { defineSchema, instant, string } from "../events.ts";
- * import type { ObjectStore } from "../ports.ts";
+ * import type { ObjectStore } from "../ports/ports.ts";
  * const store = { async *list() {} } as unknown as ObjectStore;
  * const reader = openArchiveReader({
  *   store,

@@ -1,6 +1,6 @@
 /** The archive as SQL: its columns, and the relation that reads a list of files. */
 import { clickHouseType, type EventSchema } from "../events.ts";
-import type { ArchiveFile, ObjectStore } from "../ports.ts";
+import type { ArchiveFile, ObjectStore } from "../ports/ports.ts";
 
 /** Above so many days one `*` is cheaper than their names. */
 const MAX_NAMED_DAYS = 366;

@@ -1,6 +1,6 @@
-import { DamagedError, ExternalError } from "../errors.ts";
-import type { Cut } from "../frontier.ts";
-import type { Manifest, ObjectStore, StoredFile } from "../ports.ts";
+import { DamagedError, ExternalError } from "../std/errors.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { Manifest, ObjectStore, StoredFile } from "../ports/ports.ts";
 import {
   beforeManifest,
   type BlockRange,

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../ports.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import type { BlockRange, ManifestKind } from "./archive_names.ts";
 import type { ManifestChain } from "./manifest_chain.ts";
 import { listRanges } from "./read_manifests.ts";

@@ -1,7 +1,7 @@
-import type { Columns, DecodeFault } from "../columns.ts";
-import { ExternalError, LogGapError } from "../errors.ts";
+import type { Columns, DecodeFault } from "../model/columns.ts";
+import { ExternalError, LogGapError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports.ts";
+import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { archivedRanges, coveredFrom, rangesAt } from "./archived_ranges.ts";
 import { ArchivedSlice, type IdentityHash } from "./archived_slice.ts";
 import { beforeFile, filePrefix, type ManifestKind, manifestName } from "./archive_names.ts";
@@ -54,7 +54,7 @@ const letterColumns: readonly (readonly [string, string])[] = [
  * import { openArchivedRecords } from "./archived_records.ts";
  * import { hashIdentity } from "../decode/identity.ts";
  * import { defineSchema, instant, string } from "../events.ts";
- * import type { ObjectStore, Warehouse } from "../ports.ts";
+ * import type { ObjectStore, Warehouse } from "../ports/ports.ts";
  * const records = openArchivedRecords({
  *   schema: defineSchema({
  *     topic: "t", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",

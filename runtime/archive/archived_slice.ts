@@ -1,7 +1,7 @@
-import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
+import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
-import type { ArchivedTick } from "../ports.ts";
-import { concat } from "../row_binary.ts";
+import type { ArchivedTick } from "../ports/ports.ts";
+import { concat } from "../std/row_binary.ts";
 
 /**
  * Hashes an event's identity into four lanes: the id's bytes `[start, end)` of `view`, and the event

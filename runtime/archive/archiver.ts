@@ -1,11 +1,11 @@
-import { OVER } from "../abortable.ts";
-import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../blocks.ts";
-import type { Clock } from "../clock.ts";
-import { allocateColumns, type Columns } from "../columns.ts";
-import { LogGapError, retry, TwofoldError } from "../errors.ts";
+import { OVER } from "../std/abortable.ts";
+import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../model/blocks.ts";
+import type { Clock } from "../std/clock.ts";
+import { allocateColumns, type Columns } from "../model/columns.ts";
+import { LogGapError, retry, TwofoldError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { Cut } from "../frontier.ts";
-import { loopTurn } from "../loop_turn.ts";
+import type { Cut } from "../model/frontier.ts";
+import { loopTurn } from "../std/loop_turn.ts";
 import {
   type Assignment,
   type Decoder,
@@ -14,8 +14,8 @@ import {
   type ObjectStore,
   type RecordChunk,
   RecordKind,
-} from "../ports.ts";
-import { soleMember } from "../sole_member.ts";
+} from "../ports/ports.ts";
+import { soleMember } from "../ports/sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { type BlockRange, lostClaimName, manifestName } from "./archive_names.ts";
 import { encodePart, type PartEncoder } from "./encode_block.ts";

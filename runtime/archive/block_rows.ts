@@ -1,4 +1,4 @@
-import { type Columns, RowStatus } from "../columns.ts";
+import { type Columns, RowStatus } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
 import { copyBytes } from "./parquet_values.ts";
 

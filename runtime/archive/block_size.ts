@@ -1,5 +1,5 @@
-import { ExternalError, UserError } from "../errors.ts";
-import type { ObjectStore } from "../ports.ts";
+import { ExternalError, UserError } from "../std/errors.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import { blockSizeName } from "./archive_names.ts";
 
 /**

@@ -2,7 +2,7 @@
 import { addressAdvice } from "./s3_address.ts";
 import { createS3Client } from "./s3_client.ts";
 import { S3Store, type S3StoreOptions } from "./s3_store.ts";
-import { type Check, clockCheck, failed, fine } from "../check.ts";
+import { type Check, clockCheck, failed, fine } from "../ports/check.ts";
 
 const ANSWER_MS = 5000;
 

@@ -1,7 +1,7 @@
 /** One file of a compacted range: events of one day, written by the warehouse and read back. */
-import { TwofoldError } from "../errors.ts";
+import { TwofoldError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveFile, ObjectStore, Warehouse } from "../ports.ts";
+import type { ArchiveFile, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type BlockRange, compactedName, filePrefix } from "./archive_names.ts";
 import { eventColumns, isOneOf, structureOf } from "./archive_relation.ts";
 import { sha256Aside } from "./manifest.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
-import type { ObjectStore } from "../ports.ts";
+import type { Clock } from "../std/clock.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import { manifestName } from "./archive_names.ts";
 import { listRanges, readManifests } from "./read_manifests.ts";
 

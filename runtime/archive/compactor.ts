@@ -1,8 +1,8 @@
-import type { Clock } from "../clock.ts";
-import { ExternalError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { ExternalError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports.ts";
-import { type ProblemSink, repeated } from "../problems.ts";
+import type { ArchiveFile, Manifest, ObjectStore, Warehouse } from "../ports/ports.ts";
+import { type ProblemSink, repeated } from "../model/problems.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import {
   type BlockRange,

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { ExternalError, TwofoldError } from "../errors.ts";
+import { ExternalError, TwofoldError } from "../std/errors.ts";
 
 /**
  * Turns an error of the file system into one of ours. All are worth a retry (the disk may have room

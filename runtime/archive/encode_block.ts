@@ -1,4 +1,4 @@
-import type { ArchiveFile, StoredFile } from "../ports.ts";
+import type { ArchiveFile, StoredFile } from "../ports/ports.ts";
 import { type BlockRange, dayName, deadLettersName, eventsName } from "./archive_names.ts";
 import { type DeadLetter, type EventRows, rowsByDay } from "./block_rows.ts";
 import { sha256 } from "./manifest.ts";

@@ -2,8 +2,8 @@
  * The thread on which parts of blocks are encoded: nobody waits for it, so it gives way to the event
  * loop. Runs in the worker of `ThreadedEncoder`.
  */
-import { giveWay } from "../thread_priority.ts";
-import { answerCalls } from "../worker_thread.ts";
+import { giveWay } from "../std/thread_priority.ts";
+import { answerCalls } from "../std/worker_thread.ts";
 import { type EncodedPart, encodePart } from "./encode_block.ts";
 
 const methods = { encodePart };

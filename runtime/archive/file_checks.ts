@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { DamagedError } from "../errors.ts";
-import type { ObjectStore, StoredFile } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
-import type { AcceptedDamage } from "../services.ts";
+import { DamagedError } from "../std/errors.ts";
+import type { ObjectStore, StoredFile } from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
+import type { AcceptedDamage } from "../ports/services.ts";
 import { AcceptedFiles } from "./accepted_damage.ts";
 
 /** Options of {@link FileChecks}. */

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import { UserError } from "../errors.ts";
-import type { ObjectInfo, ObjectStore } from "../ports.ts";
+import { UserError } from "../std/errors.ts";
+import type { ObjectInfo, ObjectStore } from "../ports/ports.ts";
 import { fileError, makeFolders, removeUnlocked, syncFolder, writeLocked } from "./durable_file.ts";
 import { assertObjectGlob, assertObjectName, isNameSegment, sqlLiteral } from "./object_name.ts";
 

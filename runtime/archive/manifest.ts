@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { DamagedError, ExternalError } from "../errors.ts";
-import type { ArchivedTick, ArchiveFile, Manifest, StoredFile } from "../ports.ts";
+import { DamagedError, ExternalError } from "../std/errors.ts";
+import type { ArchivedTick, ArchiveFile, Manifest, StoredFile } from "../ports/ports.ts";
 import type { ManifestKind } from "./archive_names.ts";
 
 /** The SHA-256 of a file, in hexadecimal. */

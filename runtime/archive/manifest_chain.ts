@@ -1,5 +1,5 @@
-import type { Cut } from "../frontier.ts";
-import type { ObjectStore } from "../ports.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import {
   beforeManifest,
   type BlockRange,

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 const SEGMENT = /^[A-Za-z0-9._=-]+$/;
 const GLOB_SEGMENT = /^[A-Za-z0-9._=,{}*-]+$/;

@@ -1,6 +1,6 @@
-import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
+import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveFile, Manifest, StoredFile } from "../ports.ts";
+import type { ArchiveFile, Manifest, StoredFile } from "../ports/ports.ts";
 import type { BlockRange } from "./archive_names.ts";
 import { BlockRows, type DeadLetter, widened } from "./block_rows.ts";
 import type { BlockPart, EncodedPart } from "./encode_block.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import { LogFailedError } from "../errors.ts";
-import type { EventLog } from "../ports.ts";
+import type { Clock } from "../std/clock.ts";
+import { LogFailedError } from "../std/errors.ts";
+import type { EventLog } from "../ports/ports.ts";
 
 /** A block that is open at the end of its partition. */
 export interface OpenBlockInfo {

@@ -1,5 +1,5 @@
-import { ExternalError } from "../errors.ts";
-import type { ObjectStore } from "../ports.ts";
+import { ExternalError } from "../std/errors.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import type { BlockRange } from "./archive_names.ts";
 
 /** Where a range begins whose end is to be decided. */

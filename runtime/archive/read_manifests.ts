@@ -1,5 +1,5 @@
-import { DamagedError, ExternalError } from "../errors.ts";
-import type { Manifest, ObjectStore, StoredFile } from "../ports.ts";
+import { DamagedError, ExternalError } from "../std/errors.ts";
+import type { Manifest, ObjectStore, StoredFile } from "../ports/ports.ts";
 import {
   beforeManifest,
   type BlockRange,

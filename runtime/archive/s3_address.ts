@@ -1,5 +1,5 @@
 /** Where a bucket is reached: it is in the URL's path, or in the host's name. */
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /** A bucket's place. */
 export interface S3Address {

@@ -2,8 +2,8 @@
 import { Client, S3Error } from "minio";
 import * as http from "node:http";
 import * as https from "node:https";
-import { ExternalError, TwofoldError } from "../errors.ts";
-import { tlsAdvice } from "../tls_advice.ts";
+import { ExternalError, TwofoldError } from "../std/errors.ts";
+import { tlsAdvice } from "../settings/tls_advice.ts";
 import { bucketUrl, endpointOf, type S3Address } from "./s3_address.ts";
 
 /** How a bucket is reached. */

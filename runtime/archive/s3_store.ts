@@ -1,9 +1,9 @@
 import type { Client } from "minio";
 import { Buffer } from "node:buffer";
 import type { Agent } from "node:http";
-import type { Clock } from "../clock.ts";
-import { ExternalError, retry, TwofoldError, UserError } from "../errors.ts";
-import type { ObjectInfo, ObjectStore, Warehouse } from "../ports.ts";
+import type { Clock } from "../std/clock.ts";
+import { ExternalError, retry, TwofoldError, UserError } from "../std/errors.ts";
+import type { ObjectInfo, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { assertObjectGlob, assertObjectName, sqlLiteral } from "./object_name.ts";
 import { addressAdvice, bucketUrl } from "./s3_address.ts";
 import { createS3Client, type S3Access, s3Code, s3Error } from "./s3_client.ts";

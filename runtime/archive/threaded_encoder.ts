@@ -1,5 +1,5 @@
-import { ExternalError } from "../errors.ts";
-import { WorkerThread } from "../worker_thread.ts";
+import { ExternalError } from "../std/errors.ts";
+import { WorkerThread } from "../std/worker_thread.ts";
 import type { BlockPart, EncodedPart } from "./encode_block.ts";
 import type { EncoderMethods } from "./encoder_thread.ts";
 

@@ -1,5 +1,5 @@
-import { UnreadableError } from "../errors.ts";
-import type { ArchiveFile } from "../ports.ts";
+import { UnreadableError } from "../std/errors.ts";
+import type { ArchiveFile } from "../ports/ports.ts";
 import type { RunContext } from "./run_context.ts";
 
 /** Rows below the cut: the archive may hold later blocks, and a log that the cut does not know. */

@@ -1,6 +1,6 @@
-import { TwofoldError, wordsOf } from "../errors.ts";
-import type { Problem, ProblemSink } from "../problems.ts";
-import type { PluginRun } from "../services.ts";
+import { TwofoldError, wordsOf } from "../std/errors.ts";
+import type { Problem, ProblemSink } from "../model/problems.ts";
+import type { PluginRun } from "../ports/services.ts";
 
 /**
  * The problems of one topic's batch layer. What failed stands as a problem until the same work is

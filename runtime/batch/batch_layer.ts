@@ -1,10 +1,10 @@
-import type { Clock } from "../clock.ts";
-import { wordsOf } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { wordsOf } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import type { ArchiveReader, ObjectStore, Warehouse } from "../ports.ts";
-import type { Problem, ProblemSink } from "../problems.ts";
-import type { BatchLayer, BatchRun, PluginDrift } from "../services.ts";
-import { createBatchTable } from "../tables.ts";
+import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { Problem, ProblemSink } from "../model/problems.ts";
+import type { BatchLayer, BatchRun, PluginDrift } from "../ports/services.ts";
+import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";

@@ -1,14 +1,14 @@
 /** Looks for damage in what the batch layer has stored: claims, decisions, and published rows. */
-import { DamagedError } from "../errors.ts";
-import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
-import type { ObjectStore, Warehouse } from "../ports.ts";
+import { DamagedError } from "../std/errors.ts";
+import { type Cut, encodeFrontier, reaches } from "../model/frontier.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
   dayRowsWhere,
   type PluginTables,
   pointerSql,
-} from "../tables.ts";
+} from "../sql/tables.ts";
 import { decodeClaim, runName } from "./claims.ts";
 import { countRows, decodePublication, type Publication } from "./published_run.ts";
 

@@ -1,10 +1,10 @@
 /** Whether a plugin's batch SQL can run, found out before anything of it runs. */
-import { TwofoldError, UserError } from "../errors.ts";
+import { TwofoldError, UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { Plugin } from "../plugin.ts";
-import type { Warehouse } from "../ports.ts";
-import { isAllowedFunction } from "../sql_functions.ts";
-import { type StatementFacts, statementFacts } from "../statement_facts.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { isAllowedFunction } from "../sql/sql_functions.ts";
+import { type StatementFacts, statementFacts } from "../sql/statement_facts.ts";
 import { checkColumns, grainRowsSql } from "./events_sql.ts";
 
 /**

@@ -7,9 +7,9 @@
  * looking and claiming may find a removed number free; it reads the floor after its put, and a claim
  * below the floor is void.
  */
-import { DamagedError, ExternalError } from "../errors.ts";
-import type { Cut } from "../frontier.ts";
-import type { ObjectStore } from "../ports.ts";
+import { DamagedError, ExternalError } from "../std/errors.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import { removeBelow } from "./remove_below.ts";
 
 /** What is fixed about a run when its number is claimed. */

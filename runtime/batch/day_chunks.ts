@@ -3,7 +3,7 @@
  * bucket is at most a day), so days can be computed one after another: hash tables stay small enough
  * to be fast and to fit in memory, whatever the length of the history.
  */
-import type { ArchiveFile } from "../ports.ts";
+import type { ArchiveFile } from "../ports/ports.ts";
 
 /** Memory that the grouping of one event may take, in bytes, with its key and its set. */
 const BYTES_PER_ROW = 1024;

@@ -7,12 +7,12 @@
  * has to hold, where ⊕ merges states and the repeats are those that the speed layer could not see.
  * One scan of each side per chunk of days; {@link stateSql} says for each monoid how two states differ.
  */
-import { type NotCompared, type NotComparedReason, notComparedWords } from "../drift.ts";
-import { TwofoldError, wordsOf } from "../errors.ts";
-import { type Cut, reaches } from "../frontier.ts";
+import { type NotCompared, type NotComparedReason, notComparedWords } from "../model/drift.ts";
+import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { type Cut, reaches } from "../model/frontier.ts";
 import type { Plugin } from "../plugin.ts";
-import type { Warehouse } from "../ports.ts";
-import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../tables.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
 import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";

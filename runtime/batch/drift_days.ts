@@ -7,10 +7,10 @@
  * `4 × run` and `4 × run + 2`; an acceptance adds one. So an acceptance never hides what a later
  * comparison finds, and a slow process never what a newer run found.
  */
-import type { Clock } from "../clock.ts";
-import { type NotCompared, notComparedWords, type PluginDrift } from "../drift.ts";
-import type { QueryParams, Warehouse } from "../ports.ts";
-import { type PluginTables, tablesOf } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import { type NotCompared, notComparedWords, type PluginDrift } from "../model/drift.ts";
+import type { QueryParams, Warehouse } from "../ports/ports.ts";
+import { type PluginTables, tablesOf } from "../sql/tables.ts";
 import { type RunContext, statement } from "./run_context.ts";
 
 /** The ClickHouse type of the cells that are kept of a day. */

@@ -1,12 +1,18 @@
 /** The days that drift, as people look at them, and what an operator accepts. */
-import type { Clock } from "../clock.ts";
-import type { DriftAcceptance, DriftDay, DriftQuery, Drifts, NotComparedReason } from "../drift.ts";
-import { NotFoundError, UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import type {
+  DriftAcceptance,
+  DriftDay,
+  DriftQuery,
+  Drifts,
+  NotComparedReason,
+} from "../model/drift.ts";
+import { NotFoundError, UserError } from "../std/errors.ts";
 import { answeringTables } from "./drift_days.ts";
-import { decodeCursor, encodeCursor, isText, placesOf } from "../page_cursor.ts";
-import type { Warehouse } from "../ports.ts";
-import type { PluginTables } from "../tables.ts";
-import { pageLimit } from "../whole_number.ts";
+import { decodeCursor, encodeCursor, isText, placesOf } from "../std/page_cursor.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { PluginTables } from "../sql/tables.ts";
+import { pageLimit } from "../std/whole_number.ts";
 
 /** Options of {@link createDrifts}. */
 export interface DriftsOptions {

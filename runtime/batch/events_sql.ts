@@ -1,10 +1,10 @@
 /**
  * The `events` relation that a plugin's SQL reads, and the SQL around the plugin's SQL.
  */
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
-import type { StatementOptions, Warehouse } from "../ports.ts";
-import { BatchLevel, type PluginTables } from "../tables.ts";
+import type { StatementOptions, Warehouse } from "../ports/ports.ts";
+import { BatchLevel, type PluginTables } from "../sql/tables.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
 import { type Repeats, repeatsCondition } from "./repeats.ts";
 import type { BatchPlugin, RunContext } from "./run_context.ts";

@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.ts";
-import type { NotComparedReason } from "../drift.ts";
-import { wordsOf } from "../errors.ts";
-import type { PluginRun } from "../services.ts";
+import type { Clock } from "../std/clock.ts";
+import type { NotComparedReason } from "../model/drift.ts";
+import { wordsOf } from "../std/errors.ts";
+import type { PluginRun } from "../ports/services.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { because, compareRun, type SpeedFacts } from "./drift.ts";
 import { DriftDays } from "./drift_days.ts";

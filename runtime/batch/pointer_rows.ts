@@ -1,4 +1,4 @@
-import { BatchLevel } from "../tables.ts";
+import { BatchLevel } from "../sql/tables.ts";
 import type { Publication } from "./published_run.ts";
 
 /** Columns of {@link pointerRows}; the others of the batch table take their defaults. */

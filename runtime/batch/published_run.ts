@@ -3,11 +3,11 @@
  * nothing was; the pointer in the batch table then says so to readers. A process that dies between
  * the two leaves a decision without a pointer, and whoever comes next writes it: the rows are there.
  */
-import type { Clock } from "../clock.ts";
-import { DamagedError, retry } from "../errors.ts";
-import { type Cut, cutOfRow } from "../frontier.ts";
-import type { ObjectStore, StatementOptions, Warehouse } from "../ports.ts";
-import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import { DamagedError, retry } from "../std/errors.ts";
+import { type Cut, cutOfRow } from "../model/frontier.ts";
+import type { ObjectStore, StatementOptions, Warehouse } from "../ports/ports.ts";
+import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../sql/tables.ts";
 import { decodeCut, encodeCut, runName } from "./claims.ts";
 import { removeBelow } from "./remove_below.ts";
 import { pointerColumns, pointerRows } from "./pointer_rows.ts";

@@ -5,8 +5,8 @@
  * row raises the floor, with a row for each number below it that was never published, so that what
  * readers know of skipped runs stays the same.
  */
-import type { QueryParams, Warehouse } from "../ports.ts";
-import { BatchLevel, computedRows, type PluginTables } from "../tables.ts";
+import type { QueryParams, Warehouse } from "../ports/ports.ts";
+import { BatchLevel, computedRows, type PluginTables } from "../sql/tables.ts";
 import { floorRows, pointerColumns } from "./pointer_rows.ts";
 
 /** Options of {@link purge}. */

@@ -2,7 +2,7 @@
  * Bounds what runs leave behind beside their rows: claims, decisions and the history. Without it each
  * run would add to what the next one reads, for ever.
  */
-import type { Warehouse } from "../ports.ts";
+import type { Warehouse } from "../ports/ports.ts";
 import type { Claims } from "./claims.ts";
 import type { Publisher } from "./published_run.ts";
 

@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../ports.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 
 /** Objects removed by one call: a run never waits long for what many years have left. */
 const MAX_REMOVED = 10_000;

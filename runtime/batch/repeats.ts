@@ -7,7 +7,7 @@
  * the second compares the values themselves, but only of those rows. A hash that two identities
  * share costs a comparison and changes nothing.
  */
-import { TwofoldError } from "../errors.ts";
+import { TwofoldError } from "../std/errors.ts";
 import { archiveSql, belowCut, checkArchive, refreshArchive } from "./archive_rows.ts";
 import { countRowsByDay, dayChunks } from "./day_chunks.ts";
 import { type RunContext, statement } from "./run_context.ts";

@@ -1,7 +1,7 @@
 import type { EventSchema } from "../events.ts";
-import { type Cut } from "../frontier.ts";
-import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports.ts";
-import type { PluginTables } from "../tables.ts";
+import { type Cut } from "../model/frontier.ts";
+import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports/ports.ts";
+import type { PluginTables } from "../sql/tables.ts";
 
 /** A plugin as the batch layer computes it. */
 export interface BatchPlugin {

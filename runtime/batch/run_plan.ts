@@ -1,7 +1,7 @@
 /** What a run has to do: its number and cut, and per plugin the days to recompute. */
-import { ExternalError } from "../errors.ts";
-import { type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
-import type { ArchiveReader } from "../ports.ts";
+import { ExternalError } from "../std/errors.ts";
+import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
+import type { ArchiveReader } from "../ports/ports.ts";
 import type { Claim, Claims } from "./claims.ts";
 import type { Pointer } from "./published_run.ts";
 import type { BatchPlugin, PluginStep } from "./run_context.ts";

@@ -1,8 +1,8 @@
 /** The table `batch_runs`: what every run did for every plugin. */
-import { type NotComparedReason, notComparedWords } from "../drift.ts";
-import { type Cut, cutOfRow } from "../frontier.ts";
-import type { Warehouse } from "../ports.ts";
-import type { BatchRun, PluginRun } from "../services.ts";
+import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
+import { type Cut, cutOfRow } from "../model/frontier.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { BatchRun, PluginRun } from "../ports/services.ts";
 
 /** A plugin's part of a run with its times, in milliseconds since 1970 UTC. */
 export interface PluginRunRecord extends PluginRun {

@@ -1,6 +1,6 @@
 /** Writes a run's rows: grain rows by the plugin's SQL, day and all-time rows merged from them. */
 import type { Plugin } from "../plugin.ts";
-import { BatchLevel, dayRowsWhere, mergedMeasures } from "../tables.ts";
+import { BatchLevel, dayRowsWhere, mergedMeasures } from "../sql/tables.ts";
 import { checkArchive, refreshArchive } from "./archive_rows.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
 import { dayChunks } from "./day_chunks.ts";

@@ -1,6 +1,6 @@
 import { Cron } from "croner";
-import type { Clock } from "../clock.ts";
-import { UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { UserError } from "../std/errors.ts";
 /** When to run. */
 export interface Schedule {
   /**

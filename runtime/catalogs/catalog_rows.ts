@@ -1,7 +1,7 @@
 /** Rows of a catalog: read and validated from what people send, all of them or none. */
 import { parse } from "csv-parse/sync";
 import type { Catalog, CatalogField } from "../catalog.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /** A row: values by column. */
 export type CatalogRow = Readonly<Record<string, unknown>>;

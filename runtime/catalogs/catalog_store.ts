@@ -3,8 +3,8 @@
  * number stands. So the warehouse can be lost, and two processes that put at once cannot mix rows.
  */
 import { crc32 } from "node:zlib";
-import { DamagedError, ExternalError, wordsOf } from "../errors.ts";
-import type { ObjectStore } from "../ports.ts";
+import { DamagedError, ExternalError, wordsOf } from "../std/errors.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 import type { CatalogRow } from "./catalog_rows.ts";
 
 /** One version of a catalog. */

@@ -1,8 +1,8 @@
 /** A catalog in the warehouse, for SQL: a table per version and a view that shows the newest. */
 import { createHash } from "node:crypto";
 import { type Catalog, type CatalogField, catalogType } from "../catalog.ts";
-import type { Warehouse } from "../ports.ts";
-import { RowBinaryWriter } from "../row_binary.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { RowBinaryWriter } from "../std/row_binary.ts";
 import type { CatalogRow } from "./catalog_rows.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 

@@ -1,7 +1,7 @@
 /** The catalogs of a process: kept in memory, in the object store, and in the warehouse for SQL. */
 import type { Catalog } from "../catalog.ts";
-import { NotFoundError, UserError } from "../errors.ts";
-import type { Catalogs, MetricAnswer } from "../services.ts";
+import { NotFoundError, UserError } from "../std/errors.ts";
+import type { Catalogs, MetricAnswer } from "../ports/services.ts";
 import { type CatalogOptions, OpenCatalog } from "./open_catalog.ts";
 
 /** What {@link openCatalogs} takes. */

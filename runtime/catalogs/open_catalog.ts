@@ -1,7 +1,7 @@
 /** One catalog of a process: the version that stands, in memory and in the warehouse. */
 import type { Catalog, CatalogField } from "../catalog.ts";
-import type { Clock } from "../clock.ts";
-import { UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { UserError } from "../std/errors.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -9,18 +9,18 @@ import {
   placesOf,
   type Scalar,
   wholeUpTo,
-} from "../page_cursor.ts";
-import type { ObjectStore, Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
+} from "../std/page_cursor.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
 import type {
   AnswerColumn,
   CatalogInfo,
   CatalogPage,
   CatalogQuery,
   MetricAnswer,
-} from "../services.ts";
-import { Turns } from "../turns.ts";
-import { pageLimit } from "../whole_number.ts";
+} from "../ports/services.ts";
+import { Semaphore } from "../std/semaphore.ts";
+import { pageLimit } from "../std/whole_number.ts";
 import {
   type CatalogFormat,
   type CatalogRow,
@@ -56,7 +56,7 @@ export class OpenCatalog {
   readonly catalog: Catalog;
   readonly #options: CatalogOptions;
   /** Puts and refreshes go one after the other: what is older never replaces what is newer. */
-  readonly #alone = new Turns(1);
+  readonly #alone = new Semaphore(1);
   #version: CatalogVersion = noVersion;
   #byKey = new Map<unknown, CatalogRow>();
   #texts: string[] = [];

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../settings/config.ts";
 import { openTarget } from "./open_target.ts";
 import type { RunReport } from "./target.ts";
 import { table } from "./table.ts";

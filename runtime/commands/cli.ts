@@ -1,7 +1,7 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type Config, readConfig, unknownVariables } from "../config.ts";
-import { withSecretFiles } from "../secret_files.ts";
-import { NotFoundError, TwofoldError } from "../errors.ts";
+import { type Config, readConfig, unknownVariables } from "../settings/config.ts";
+import { withSecretFiles } from "../settings/secret_files.ts";
+import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";

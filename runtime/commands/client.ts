@@ -1,7 +1,7 @@
 /** Talks to the process that owns a data folder, and keeps to it when it restarts. */
-import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../errors.ts";
-import type { AcceptedDamage, IngestAnswer, VerifyReport } from "../services.ts";
-import type { Config } from "../config.ts";
+import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../std/errors.ts";
+import type { AcceptedDamage, IngestAnswer, VerifyReport } from "../ports/services.ts";
+import type { Config } from "../settings/config.ts";
 import {
   ANSWER_MS,
   type Call,

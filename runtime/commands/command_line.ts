@@ -1,7 +1,7 @@
 /** The commands with their options and examples, and how arguments are read. */
 import { parseArgs } from "node:util";
-import { type Command, type Setting, settings } from "../config.ts";
-import { UserError } from "../errors.ts";
+import { type Command, type Setting, settings } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
 import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { lookingCommands } from "./looking_commands.ts";

@@ -1,5 +1,5 @@
 /** What a command is, as far as reading, help, docs and completions need to know. */
-import type { Setting, settings } from "../config.ts";
+import type { Setting, settings } from "../settings/config.ts";
 
 /** An option that is no setting. */
 export interface Option {

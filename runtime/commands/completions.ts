@@ -1,5 +1,5 @@
 /** Completions for shells, written from the table of commands: they never start Twofold. */
-import type { Command } from "../config.ts";
+import type { Command } from "../settings/config.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
 import { choicesOf } from "./command_spec.ts";
 

@@ -1,5 +1,5 @@
 /** Which Deno is new enough. Earlier releases of 2.9 crash in native libraries. */
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 const WANTED = [2, 9, 6] as const;
 

@@ -1,5 +1,5 @@
-import type { ConfigInput } from "../config.ts";
-import type { Check } from "../check.ts";
+import type { ConfigInput } from "../settings/config.ts";
+import type { Check } from "../ports/check.ts";
 import { checksOf } from "./doctor_checks.ts";
 import { plain } from "./table.ts";
 import { paint } from "./text.ts";

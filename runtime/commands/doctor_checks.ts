@@ -5,9 +5,9 @@ import {
   readConfig,
   settings,
   unknownVariables,
-} from "../config.ts";
-import { settingSources } from "../setting_sources.ts";
-import { type Check, failed, fine } from "../check.ts";
+} from "../settings/config.ts";
+import { settingSources } from "../settings/setting_sources.ts";
+import { type Check, failed, fine } from "../ports/check.ts";
 import { connect } from "./client.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { folderChecks } from "./doctor_folder.ts";

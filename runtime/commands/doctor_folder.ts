@@ -1,11 +1,11 @@
 /** Whether the data folder can be used. */
 import { statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
 import { DATA_FORMAT, readInfo } from "../engine/data_folder.ts";
-import { type Check, failed, fine } from "../check.ts";
-import { wordsOf } from "../errors.ts";
+import { type Check, failed, fine } from "../ports/check.ts";
+import { wordsOf } from "../std/errors.ts";
 import type { Owner } from "./world.ts";
 
 const MIB = 2 ** 20;

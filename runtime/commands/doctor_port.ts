@@ -1,7 +1,7 @@
 /** Whether the port is free, or who answers there. */
-import type { Config } from "../config.ts";
-import { type Check, fine } from "../check.ts";
-import { wordsOf } from "../errors.ts";
+import type { Config } from "../settings/config.ts";
+import { type Check, fine } from "../ports/check.ts";
+import { wordsOf } from "../std/errors.ts";
 import type { Owner } from "./world.ts";
 
 const ANSWER_MS = 2000;

@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
-import type { AnswerColumn, DriftDay } from "../services.ts";
+import type { Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
+import type { AnswerColumn, DriftDay } from "../ports/services.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { counted, exact } from "./text.ts";

@@ -1,5 +1,5 @@
-import { UserError } from "../errors.ts";
-import type { Command } from "../config.ts";
+import { UserError } from "../std/errors.ts";
+import type { Command } from "../settings/config.ts";
 
 const MOST = 1e9;
 

@@ -1,5 +1,5 @@
-import type { Config } from "../config.ts";
-import type { RecordPage, RecordQuery, RecordView } from "../services.ts";
+import type { Config } from "../settings/config.ts";
+import type { RecordPage, RecordQuery, RecordView } from "../ports/services.ts";
 import { openTarget } from "./open_target.ts";
 import { Table } from "./table.ts";
 import type { Target } from "./target.ts";

@@ -1,6 +1,6 @@
 /** Help, from the table of commands. */
-import { type Command, defaultText, type Setting, settings } from "../config.ts";
-import { serverSettings } from "../server_settings.ts";
+import { type Command, defaultText, type Setting, settings } from "../settings/config.ts";
+import { serverSettings } from "../settings/server_settings.ts";
 import { argumentsOf } from "./command_spec.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
 

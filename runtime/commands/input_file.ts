@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
-import { UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { UserError } from "../std/errors.ts";
 import { decompress, encodingOf, SIGNATURE_BYTES } from "../sources/decompress.ts";
 import { HEAD_BYTES } from "../sources/source.ts";
 import type { World } from "./world.ts";

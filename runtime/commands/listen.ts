@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { ExternalError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { ExternalError } from "../std/errors.ts";
 import type { Listener } from "./world.ts";
 
 /** How long answers under way may go on when the process stops; a live stream never ends itself. */
@@ -13,8 +13,8 @@ const LAST_ANSWERS_MS = 2000;
  * @throws {ExternalError} when the port is taken or may not be used.
  * @example
  * ```ts
- * import { systemClock } from "../clock.ts";
- * import { readConfig } from "../config.ts";
+ * import { systemClock } from "../std/clock.ts";
+ * import { readConfig } from "../settings/config.ts";
  * import { listen } from "./listen.ts";
  * const config = readConfig({ command: "start", flags: { port: "0" } });
  * const listener = listen(() => new Response("hello"), config, systemClock);

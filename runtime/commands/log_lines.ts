@@ -1,5 +1,5 @@
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
 import { paint } from "./text.ts";
 import type { Terminal } from "./world.ts";
 

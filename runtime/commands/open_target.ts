@@ -1,5 +1,5 @@
-import type { Config } from "../config.ts";
-import { ExternalError, retry, UserError, wordsOf } from "../errors.ts";
+import type { Config } from "../settings/config.ts";
+import { ExternalError, retry, UserError, wordsOf } from "../std/errors.ts";
 import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";

@@ -1,8 +1,8 @@
-import { closeAll } from "../close_all.ts";
-import type { Config } from "../config.ts";
-import { retry } from "../errors.ts";
-import { encodeFrontier } from "../frontier.ts";
-import type { Services, Status } from "../services.ts";
+import { closeAll } from "../std/close_all.ts";
+import type { Config } from "../settings/config.ts";
+import { retry } from "../std/errors.ts";
+import { encodeFrontier } from "../model/frontier.ts";
+import type { Services, Status } from "../ports/services.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { OnProblem, World } from "./world.ts";
 

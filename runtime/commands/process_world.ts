@@ -1,5 +1,5 @@
 /** The world of a real process: its terminal, environment and signals. */
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../std/clock.ts";
 import { readOwner } from "../engine/data_folder.ts";
 import type { Terminal, World } from "./world.ts";
 

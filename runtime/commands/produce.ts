@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
 import { instantOf } from "../sources/event_times.ts";
 import { type LineRun, lineRuns } from "../sources/line_runs.ts";
 import { MOVIELENS_TOPIC } from "../sources/movielens_rows.ts";

@@ -1,4 +1,4 @@
-import { whole } from "../setting_types.ts";
+import { whole } from "../settings/setting_types.ts";
 import { simulatorDefaults } from "../sources/simulator.ts";
 
 /** Flags of produce: what stands for the value, what it means, and what it may be. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../std/clock.ts";
 import { elapsed, grouped, paint } from "./text.ts";
 import type { Terminal } from "./world.ts";
 

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import { recogniseTitles, textOf, titleRows } from "../sources/movie_titles.ts";
 import { openInput } from "./input_file.ts";
 import type { Target } from "./target.ts";

@@ -1,6 +1,6 @@
-import { type Config } from "../config.ts";
-import { UserError } from "../errors.ts";
-import type { MetricAnswer, MetricQuery } from "../services.ts";
+import { type Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
+import type { MetricAnswer, MetricQuery } from "../ports/services.ts";
 import type { GivenFlags } from "./command_line.ts";
 import { openTarget } from "./open_target.ts";
 import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";

@@ -9,7 +9,7 @@ import type {
   RecordView,
   SqlAnswer,
   Status,
-} from "../services.ts";
+} from "../ports/services.ts";
 import type { Questions } from "./target.ts";
 
 /** A request to the API. */

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../settings/config.ts";
 import { CHUNK_EVENTS, fileChunks } from "../sources/file_chunks.ts";
 import {
   checkFormat,

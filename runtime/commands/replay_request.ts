@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import type { FileFormat, Pace } from "../sources/source.ts";
 import { eventsPerSecond } from "./events_per_second.ts";
 

@@ -1,7 +1,7 @@
 /** Rows as a table for people, as JSON or as CSV. */
-import { csvLine, moreRowsLine } from "../csv.ts";
-import { UserError } from "../errors.ts";
-import type { AnswerColumn } from "../services.ts";
+import { csvLine, moreRowsLine } from "../std/csv.ts";
+import { UserError } from "../std/errors.ts";
+import type { AnswerColumn } from "../ports/services.ts";
 import { Table } from "./table.ts";
 import { grouped } from "./text.ts";
 import type { Terminal } from "./world.ts";

@@ -1,6 +1,6 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
-import type { Config } from "../config.ts";
-import { ExternalError } from "../errors.ts";
+import type { Config } from "../settings/config.ts";
+import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
 import { type Log, logLines } from "./log_lines.ts";
 import { grouped, paint } from "./text.ts";

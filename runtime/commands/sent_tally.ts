@@ -1,5 +1,5 @@
-import { type Cut, decodeFrontier, encodeFrontier, furthest } from "../frontier.ts";
-import type { IngestAnswer } from "../services.ts";
+import { type Cut, decodeFrontier, encodeFrontier, furthest } from "../model/frontier.ts";
+import type { IngestAnswer } from "../ports/services.ts";
 import type { SourceChunk, SourceFault } from "../sources/source.ts";
 import { counted, elapsed, grouped, paint } from "./text.ts";
 import type { Terminal } from "./world.ts";

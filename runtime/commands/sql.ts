@@ -1,5 +1,5 @@
-import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
+import type { Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { inputStream } from "./text_input.ts";

@@ -1,6 +1,6 @@
-import type { Config, ConfigInput } from "../config.ts";
-import type { PartitionStatus, PluginStatus, Status } from "../services.ts";
-import { settingSources } from "../setting_sources.ts";
+import type { Config, ConfigInput } from "../settings/config.ts";
+import type { PartitionStatus, PluginStatus, Status } from "../ports/services.ts";
+import { settingSources } from "../settings/setting_sources.ts";
 import { openTarget } from "./open_target.ts";
 import { table } from "./table.ts";
 import { driftText, grouped, paint } from "./text.ts";

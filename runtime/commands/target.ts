@@ -5,7 +5,7 @@ import type {
   Services,
   Serving,
   VerifyReport,
-} from "../services.ts";
+} from "../ports/services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };

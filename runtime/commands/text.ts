@@ -1,5 +1,5 @@
 /** How commands write numbers, tables and colours. */
-import type { NotCompared } from "../services.ts";
+import type { NotCompared } from "../ports/services.ts";
 import type { Terminal } from "./world.ts";
 
 const COLOURS = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import type { World } from "./world.ts";
 
 /**

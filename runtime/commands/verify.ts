@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
-import { TwofoldError, UserError, wordsOf } from "../errors.ts";
-import type { VerifyReport } from "../services.ts";
+import type { Config } from "../settings/config.ts";
+import { TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import type { VerifyReport } from "../ports/services.ts";
 import { openTarget } from "./open_target.ts";
 import { plain } from "./table.ts";
 import { counted, grouped, paint } from "./text.ts";

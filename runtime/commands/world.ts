@@ -1,8 +1,8 @@
 /** What the commands need of the world: given by `main.ts`, and by fakes in tests. */
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import type { Services } from "../services.ts";
-import type { Check } from "../check.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import type { Services } from "../ports/services.ts";
+import type { Check } from "../ports/check.ts";
 
 /** The engine as commands use it. */
 export interface RunningEngine extends Services {

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import { isSpace } from "./blank_lines.ts";
 import type { FramingScan, FramingSink } from "./line_splitter.ts";
 

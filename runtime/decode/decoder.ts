@@ -1,6 +1,6 @@
-import { type Columns, type DecodeFault, RowStatus } from "../columns.ts";
+import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema } from "../events.ts";
-import { type Decoder, type RecordChunk, RecordKind } from "../ports.ts";
+import { type Decoder, type RecordChunk, RecordKind } from "../ports/ports.ts";
 import { markBytes } from "./byte_order_mark.ts";
 import { FastScan } from "./fast_scan.ts";
 import { JsonFallback } from "./json_fallback.ts";
@@ -45,7 +45,7 @@ export interface DecoderOptions {
  *
  * @example
  * ```ts
- * import { allocateColumns } from "../columns.ts";
+ * import { allocateColumns } from "../model/columns.ts";
  * import { defineSchema, instant, string } from "../events.ts";
  * import { createDecoder } from "./decoder.ts";
  * import { RecordSplitter } from "./line_splitter.ts";

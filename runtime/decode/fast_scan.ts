@@ -1,4 +1,4 @@
-import type { Columns } from "../columns.ts";
+import type { Columns } from "../model/columns.ts";
 import type { EventSchema, FieldKind } from "../events.ts";
 import { unitBounds } from "./decimal.ts";
 import { hashIdentity } from "./identity.ts";

@@ -1,4 +1,4 @@
-import type { Columns, DecodeFault, FieldColumn } from "../columns.ts";
+import type { Columns, DecodeFault, FieldColumn } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
 import { roundDecimal, unitBounds } from "./decimal.ts";
 import { hashIdentity } from "./identity.ts";

@@ -1,4 +1,4 @@
-import type { RecordChunk } from "../ports.ts";
+import type { RecordChunk } from "../ports/ports.ts";
 import { ArrayFraming } from "./array_framing.ts";
 import { blankRun, isSpace } from "./blank_lines.ts";
 import { withoutMark } from "./byte_order_mark.ts";

@@ -2,14 +2,14 @@
 import { join } from "node:path";
 import { makeFolders } from "../archive/durable_file.ts";
 import { openLocalStore } from "../archive/local_store.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { retry } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { retry } from "../std/errors.ts";
 import { DEFAULT_PARTITIONS } from "../log/partitioner.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
-import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
-import { soleMember } from "../sole_member.ts";
+import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
+import { soleMember } from "../ports/sole_member.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
 

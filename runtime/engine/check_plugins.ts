@@ -1,8 +1,8 @@
 import { eventColumns } from "../archive/archive_relation.ts";
 import { checkBatchSql } from "../batch/check_sql.ts";
-import { UserError } from "../errors.ts";
-import type { Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
+import { UserError } from "../std/errors.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 
 /** A plugin that does not run because its batch SQL was refused. */

@@ -1,7 +1,7 @@
 /** Who owns a data folder: one process at a time, by a lock that the system drops with it. */
 import { join } from "node:path";
 import { syncFolder } from "../archive/durable_file.ts";
-import { ExternalError, UserError } from "../errors.ts";
+import { ExternalError, UserError } from "../std/errors.ts";
 
 /**
  * The format of a data folder that this version writes. It reads earlier ones, too. Since format 2,

@@ -3,7 +3,7 @@
  * starts, so an old and a new process side by side do not take turns, and going back to old code is
  * a new claim. A process that only looks claims nothing.
  */
-import type { ObjectStore } from "../ports.ts";
+import type { ObjectStore } from "../ports/ports.ts";
 
 /** A claim; the one with the greatest number is in force. */
 export interface GenerationClaim {

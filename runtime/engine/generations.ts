@@ -3,17 +3,17 @@
  * tables of the generation before, until the new one has published a run, has no gap between the
  * run's cut and its speed rows, and has come as far as the old one in every partition.
  */
-import type { Clock } from "../clock.ts";
-import { UserError, wordsOf } from "../errors.ts";
-import { type Cut, furthest, reaches } from "../frontier.ts";
-import { declarationText, declaredPlugin } from "../generation.ts";
+import type { Clock } from "../std/clock.ts";
+import { UserError, wordsOf } from "../std/errors.ts";
+import { type Cut, furthest, reaches } from "../model/frontier.ts";
+import { declarationText, declaredPlugin } from "../model/generation.ts";
 import type { Plugin } from "../plugin.ts";
-import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
-import type { Problems } from "../problems.ts";
+import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { Problems } from "../model/problems.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { ServedGeneration } from "../serving/serving.ts";
 import { openTableSpeed, type TableSpeed } from "../speed/table_speed.ts";
-import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
 import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
 import { shownGeneration } from "./shown_generation.ts";

@@ -1,12 +1,12 @@
-import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
+import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
 import { type Framing, splitStream } from "../decode/line_splitter.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import { encodeFrontier } from "../frontier.ts";
+import { encodeFrontier } from "../model/frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
-import type { EventLog, Frontier } from "../ports.ts";
-import type { EventFormat, Ingest, IngestAnswer } from "../services.ts";
+import type { EventLog, Frontier } from "../ports/ports.ts";
+import type { EventFormat, Ingest, IngestAnswer } from "../ports/services.ts";
 import { decompress } from "../sources/decompress.ts";
 import { MOVIELENS_TOPIC } from "../sources/movielens_rows.ts";
 import { type JsonBatch, RowBatches } from "./row_batches.ts";

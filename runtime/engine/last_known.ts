@@ -1,7 +1,7 @@
 /** What the parts of the engine last said, for a status that answers while one of them does not. */
-import { OVER } from "../abortable.ts";
-import type { Clock } from "../clock.ts";
-import type { UnreachedPart } from "../services.ts";
+import { OVER } from "../std/abortable.ts";
+import type { Clock } from "../std/clock.ts";
+import type { UnreachedPart } from "../ports/services.ts";
 
 /** For so long an answer is waited for, in milliseconds; Prometheus gives up after ten seconds. */
 const PATIENCE_MS = 2000;
@@ -26,7 +26,7 @@ interface Question {
  *
  * @example
  * ```ts
- * import { systemClock } from "../clock.ts";
+ * import { systemClock } from "../std/clock.ts";
  * import { LastKnown } from "./last_known.ts";
  * const known = new LastKnown(systemClock);
  * await known.ask("log", "end", () => Promise.resolve(7), 0);

@@ -1,5 +1,5 @@
 /** The table `live_generations`: which generation of each metric answers. */
-import type { Warehouse } from "../ports.ts";
+import type { Warehouse } from "../ports/ports.ts";
 
 /** The generation of a metric that answers. Times are milliseconds since 1970 UTC. */
 export interface LiveRow {

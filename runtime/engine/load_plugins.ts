@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { mergedRelation } from "../serving/relations.ts";
 import { moduleTexts } from "./module_texts.ts";

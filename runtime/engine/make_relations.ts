@@ -1,7 +1,7 @@
-import { TwofoldError, UserError } from "../errors.ts";
-import type { Warehouse } from "../ports.ts";
+import { TwofoldError, UserError } from "../std/errors.ts";
+import type { Warehouse } from "../ports/ports.ts";
 import { type RelationView, relationViews, viewOf } from "../serving/relations.ts";
-import type { PluginTables } from "../tables.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import { clickHouseCode } from "../warehouse/warehouse_error.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /** An import, export or dynamic import of a relative path that is written out; types are erased. */
 const RELATIVE_IMPORT =

@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import type { Warehouse } from "../ports.ts";
-import type { Problem, ProblemCode, Problems } from "../problems.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { Problem, ProblemCode, Problems } from "../model/problems.ts";
 
 /** A process with problems says so often that it still runs. */
 const REPORT_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Cut } from "../frontier.ts";
+import type { Cut } from "../model/frontier.ts";
 
 /** What a generation has of a log's records. */
 export interface Covered {

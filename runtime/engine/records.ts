@@ -1,13 +1,13 @@
 /** Looks into the logs: the newest records, and those behind a position. */
-import { allocateColumns, type Columns, RowStatus } from "../columns.ts";
+import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
-import { LogGapError, UserError } from "../errors.ts";
+import { LogGapError, UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import { decodeCursor, encodeCursor, wholeUpTo } from "../page_cursor.ts";
-import type { EventLog } from "../ports.ts";
-import type { RecordPage, RecordQuery, Records, RecordView } from "../services.ts";
+import { decodeCursor, encodeCursor, wholeUpTo } from "../std/page_cursor.ts";
+import type { EventLog } from "../ports/ports.ts";
+import type { RecordPage, RecordQuery, Records, RecordView } from "../ports/services.ts";
 import { createCursor } from "../speed/cursor.ts";
-import { pageLimit, wholeNumber } from "../whole_number.ts";
+import { pageLimit, wholeNumber } from "../std/whole_number.ts";
 
 /** A topic that can be looked into. */
 export interface RecordTopic {

@@ -1,11 +1,11 @@
 import type { Archiver } from "../archive/archiver.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { type Cut, cutOfRow } from "../frontier.ts";
-import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports.ts";
-import { type ProblemSink, repeated } from "../problems.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { type Cut, cutOfRow } from "../model/frontier.ts";
+import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports/ports.ts";
+import { type ProblemSink, repeated } from "../model/problems.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
-import { BatchLevel, type PluginTables } from "../tables.ts";
+import { BatchLevel, type PluginTables } from "../sql/tables.ts";
 
 /** What {@link Retention} needs. */
 export interface RetentionOptions {

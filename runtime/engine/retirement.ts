@@ -3,9 +3,9 @@
  * generations that others replaced. Relations of a removed plugin raise an error at once; tables and
  * relations go after a while, when nothing was written to them either.
  */
-import type { Clock } from "../clock.ts";
-import type { ObjectStore, Warehouse } from "../ports.ts";
-import { type ProblemSink, repeated } from "../problems.ts";
+import type { Clock } from "../std/clock.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
+import { type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
 import { newestClaim } from "./generation_claims.ts";

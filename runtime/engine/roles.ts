@@ -1,6 +1,6 @@
-import type { Role } from "../config.ts";
-import { NotFoundError } from "../errors.ts";
-import type { BatchLayer, Services } from "../services.ts";
+import type { Role } from "../settings/config.ts";
+import { NotFoundError } from "../std/errors.ts";
+import type { BatchLayer, Services } from "../ports/services.ts";
 
 /** The services of a process; those that its roles leave to other processes say so. */
 export function withinRoles(services: Services, roles: readonly Role[]): Services {

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "../decode/line_splitter.ts";
 import type { EventSchema } from "../events.ts";
-import type { EventFormat } from "../services.ts";
+import type { EventFormat } from "../ports/services.ts";
 import { CsvRows } from "../sources/csv_rows.ts";
 import { EventWriter } from "../sources/event_writer.ts";
 import { MovielensRows } from "../sources/movielens_rows.ts";

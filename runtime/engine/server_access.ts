@@ -1,8 +1,8 @@
 /** How servers are reached, by the settings. */
 import type { S3StoreOptions } from "../archive/s3_store.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
 import type { KafkaAccess, KafkaLogin, KafkaTls } from "../log/kafka/kafka_access.ts";
 import type { ServerWarehouseOptions } from "../warehouse/server_warehouse.ts";
 

@@ -1,9 +1,9 @@
 /** Looks at the servers that the settings name, as `start` would use them. */
 import { ArchiveChain } from "../archive/archive_chain.ts";
-import { type Check, failed } from "../check.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
-import { UserError } from "../errors.ts";
+import { type Check, failed } from "../ports/check.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { UserError } from "../std/errors.ts";
 import { hasLocalArchive, openStore } from "./adapters.ts";
 import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
 

@@ -1,7 +1,7 @@
 /** Answers of the services, shared by those who ask the same at nearly the same time. */
-import type { Clock } from "../clock.ts";
-import type { BatchLayer, Services } from "../services.ts";
-import { SharedCalls } from "../shared_calls.ts";
+import type { Clock } from "../std/clock.ts";
+import type { BatchLayer, Services } from "../ports/services.ts";
+import { SharedCalls } from "../std/shared_calls.ts";
 
 /** Of metrics, whose version is how far they are counted: nobody waits for what others keep asking. */
 const OF_METRICS = { freshMs: 2000, heldMs: 1000 };

@@ -1,6 +1,6 @@
 import type { Plugin } from "../plugin.ts";
-import type { Warehouse } from "../ports.ts";
-import { tablesOf } from "../tables.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { tablesOf } from "../sql/tables.ts";
 
 /**
  * The generation that the relations in the warehouse show, where no row in `live_generations` says

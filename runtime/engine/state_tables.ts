@@ -1,4 +1,4 @@
-import type { Warehouse } from "../ports.ts";
+import type { Warehouse } from "../ports/ports.ts";
 
 /** A batch or speed table of one generation. */
 export interface StateTable {

@@ -1,8 +1,8 @@
-import type { Role } from "../config.ts";
-import { type NotComparedReason, notComparedWords } from "../drift.ts";
-import type { Cut } from "../frontier.ts";
-import type { SqlConsole } from "../looking.ts";
-import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
+import type { Role } from "../settings/config.ts";
+import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { SqlConsole } from "../ports/inspection.ts";
+import type { ProblemCode, ProblemReport, Problems } from "../model/problems.ts";
 import type {
   BatchRun,
   PartitionStatus,
@@ -11,9 +11,9 @@ import type {
   PluginStatus,
   Status,
   Verification,
-} from "../services.ts";
+} from "../ports/services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
-import type { SharedCalls } from "../shared_calls.ts";
+import type { SharedCalls } from "../std/shared_calls.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
 import type { Generations } from "./generations.ts";

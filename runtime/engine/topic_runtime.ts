@@ -8,20 +8,26 @@ import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
-import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
 import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
 import { hashIdentity } from "../decode/identity.ts";
 import type { EventSchema } from "../events.ts";
-import type { Cut } from "../frontier.ts";
-import type { ArchiveReader, EventLog, Membership, ObjectStore, Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
+import type { Cut } from "../model/frontier.ts";
+import type {
+  ArchiveReader,
+  EventLog,
+  Membership,
+  ObjectStore,
+  Warehouse,
+} from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { LedgerFacts } from "../speed/ledger.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
-import { generationOf } from "../generation.ts";
-import { createBatchTable, type PluginTables, tablesOf } from "../tables.ts";
+import { generationOf } from "../model/generation.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
 

@@ -8,19 +8,19 @@ import {
   type RunObjects,
 } from "../batch/check_runs.ts";
 import { loadNewest, storedCatalogs } from "../catalogs/catalog_store.ts";
-import type { Clock } from "../clock.ts";
-import { DamagedError, NotFoundError, UserError, wordsOf } from "../errors.ts";
-import { loopTurn } from "../loop_turn.ts";
-import type { EventLog, ObjectStore, Warehouse } from "../ports.ts";
-import type { ProblemCode, ProblemReport, Problems } from "../problems.ts";
+import type { Clock } from "../std/clock.ts";
+import { DamagedError, NotFoundError, UserError, wordsOf } from "../std/errors.ts";
+import { loopTurn } from "../std/loop_turn.ts";
+import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { ProblemCode, ProblemReport, Problems } from "../model/problems.ts";
 import type {
   AcceptedDamage,
   Finding,
   ScrubStatus,
   Verification,
   VerifyReport,
-} from "../services.ts";
-import { type PluginTables, SpeedKind } from "../tables.ts";
+} from "../ports/services.ts";
+import { type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
 
 /** A topic as it is verified. */

@@ -1,6 +1,6 @@
 /** Looks for damage in ClickHouse's tables, by ClickHouse's own checksums. */
-import { DamagedError } from "../errors.ts";
-import type { StatementOptions, Warehouse } from "../ports.ts";
+import { DamagedError } from "../std/errors.ts";
+import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 
 /** A table that keeps rows. */
 export interface StoredTable {

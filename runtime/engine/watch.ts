@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../std/clock.ts";
 import type { ProblemTable } from "./problem_table.ts";
 
 /** How often problems that changed are written. */

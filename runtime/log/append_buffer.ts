@@ -1,4 +1,4 @@
-import type { RecordsToAppend } from "../ports.ts";
+import type { RecordsToAppend } from "../ports/ports.ts";
 
 /** Options of {@link AppendBuffer}. */
 export interface AppendBufferOptions {

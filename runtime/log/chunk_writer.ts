@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { RecordKind, type RecordsToAppend } from "../ports.ts";
+import { RecordKind, type RecordsToAppend } from "../ports/ports.ts";
 import { chunkChecksum, ChunkPacker } from "./chunk_codec.ts";
 import { partitionOf } from "./partitioner.ts";
 import type { PartitionState } from "./sqlite_file.ts";

@@ -1,4 +1,4 @@
-import type { RecordChunk } from "../ports.ts";
+import type { RecordChunk } from "../ports/ports.ts";
 import { type PackedValues } from "./chunk_codec.ts";
 
 /** A stored chunk, or what of it is read. */

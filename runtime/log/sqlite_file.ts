@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../errors.ts";
+import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
 import { isDamage } from "./disk_fault.ts";
 import { DEFAULT_PARTITIONS } from "./partitioner.ts";
 import { restoreLog, syncFolderOf, WalSync } from "./wal_sync.ts";

@@ -1,15 +1,15 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Clock } from "../clock.ts";
-import { closeAll } from "../close_all.ts";
-import { LogFailedError, LogGapError, TwofoldError, wordsOf } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { closeAll } from "../std/close_all.ts";
+import { LogFailedError, LogGapError, TwofoldError, wordsOf } from "../std/errors.ts";
 import {
   type EventLog,
   type Frontier,
   type ReadOptions,
   type RecordChunk,
   type RecordsToAppend,
-} from "../ports.ts";
+} from "../ports/ports.ts";
 import { ChunkWriter } from "./chunk_writer.ts";
 import { isDiskFault } from "./disk_fault.ts";
 import { ReadBuilder } from "./read_builder.ts";
@@ -52,7 +52,7 @@ const DEFAULT_READ_BYTES = 4 * 1024 * 1024;
  * more partitions than asked for; TypeError and RangeError for options that cannot be.
  * @example
  * ```ts
- * import { systemClock } from "../clock.ts";
+ * import { systemClock } from "../std/clock.ts";
  * import { AppendBuffer } from "./append_buffer.ts";
  * import { openSqliteLog } from "./sqlite_log.ts";
  * const log = openSqliteLog({ path: ":memory:", topic: "views", partitions: 1, clock: systemClock });

@@ -1,5 +1,5 @@
 /** A chunk as the log's file has it, checked. */
-import { DamagedError } from "../errors.ts";
+import { DamagedError } from "../std/errors.ts";
 import { chunkChecksum, unpackValues } from "./chunk_codec.ts";
 import type { StoredChunk } from "./read_builder.ts";
 

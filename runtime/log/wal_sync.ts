@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { closeAll } from "../close_all.ts";
+import { closeAll } from "../std/close_all.ts";
 import { outOfRoom } from "./disk_fault.ts";
 
 /** From this size on the write-ahead log is moved into the file. */

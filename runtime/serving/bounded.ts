@@ -1,6 +1,6 @@
 /** A bound in time that holds whatever the work does. */
-import { OVER } from "../abortable.ts";
-import type { Clock } from "../clock.ts";
+import { OVER } from "../std/abortable.ts";
+import type { Clock } from "../std/clock.ts";
 
 /** Options of {@link bounded}. */
 export interface BoundOptions {

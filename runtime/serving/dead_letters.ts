@@ -1,9 +1,9 @@
 /** The dead letters: records that could not be decoded, as the `dead_letters` table keeps them. */
-import { NotFoundError, UserError } from "../errors.ts";
-import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../page_cursor.ts";
-import type { QueryParams, Warehouse } from "../ports.ts";
-import type { DeadLetter, DeadLetterQuery, DeadLetters } from "../services.ts";
-import { pageLimit, wholeNumber } from "../whole_number.ts";
+import { NotFoundError, UserError } from "../std/errors.ts";
+import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../std/page_cursor.ts";
+import type { QueryParams, Warehouse } from "../ports/ports.ts";
+import type { DeadLetter, DeadLetterQuery, DeadLetters } from "../ports/services.ts";
+import { pageLimit, wholeNumber } from "../std/whole_number.ts";
 import { readInstant } from "./instant.ts";
 
 /** Characters of a record that a list shows. */

@@ -1,6 +1,6 @@
 /** Time limits of questions. */
-import { OVER } from "../abortable.ts";
-import type { Clock } from "../clock.ts";
+import { OVER } from "../std/abortable.ts";
+import type { Clock } from "../std/clock.ts";
 
 /** What {@link withDeadline} hands to its action. */
 export interface Deadline {

@@ -4,8 +4,8 @@
  * answers at once, and the busier it is the more keys one statement answers. Nobody is answered by a
  * statement that began before the question came.
  */
-import { abortable } from "../abortable.ts";
-import type { Turns } from "../turns.ts";
+import { abortable } from "../std/abortable.ts";
+import type { Semaphore } from "../std/semaphore.ts";
 
 /** The most keys of one statement. */
 const MAX_KEYS = 500;
@@ -30,13 +30,13 @@ interface Group<Key, Answer> {
 
 /** Loads answers by key; `Shape` is what questions must have in common to be answered together. */
 export class KeyLoader<Shape, Key, Answer> {
-  readonly #turns: Turns;
+  readonly #turns: Semaphore;
   readonly #load: LoadKeys<Shape, Key, Answer>;
   /** Groups that have not begun, by shape; the last one may still grow. */
   readonly #waiting = new Map<string, Group<Key, Answer>[]>();
 
   /** @param turns taken for each load: no more than they allow are under way. */
-  constructor(turns: Turns, load: LoadKeys<Shape, Key, Answer>) {
+  constructor(turns: Semaphore, load: LoadKeys<Shape, Key, Answer>) {
     this.#turns = turns;
     this.#load = load;
   }

@@ -9,9 +9,9 @@
  * before the statement is told as far as the versions among the rows go beyond it: had the statement
  * seen an event of the key at or above that, the event's row would have a greater version.
  */
-import { beyond, type Cut, furthest } from "../frontier.ts";
-import type { RecentRows, TimeRange } from "../recent.ts";
-import type { Layer } from "../services.ts";
+import { beyond, type Cut, furthest } from "../model/frontier.ts";
+import type { RecentRows, TimeRange } from "../model/recent.ts";
+import type { Layer } from "../ports/services.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import {
   batchPart,

@@ -6,10 +6,10 @@
  * change too. A reader has nothing but its last revision: what it missed is put together when it asks,
  * so one that never asks costs nothing.
  */
-import type { Clock } from "../clock.ts";
-import { BusyError } from "../errors.ts";
-import type { LiveUpdate, MetricAnswer, MetricQuery } from "../services.ts";
-import { Turns } from "../turns.ts";
+import type { Clock } from "../std/clock.ts";
+import { BusyError } from "../std/errors.ts";
+import type { LiveUpdate, MetricAnswer, MetricQuery } from "../ports/services.ts";
+import { Semaphore } from "../std/semaphore.ts";
 
 /** What is asked of a metric. */
 export interface LiveSource {
@@ -36,7 +36,7 @@ export class LiveQuestions {
   readonly #source: LiveSource;
   readonly #followed = new Map<string, Followed>();
   /** One question is asked again at a time. */
-  readonly #turns = new Turns(1);
+  readonly #turns = new Semaphore(1);
   #made = 0;
 
   constructor(clock: Clock, source: LiveSource) {
@@ -103,7 +103,7 @@ class Followed {
   constructor(
     readonly clock: Clock,
     readonly source: LiveSource,
-    readonly turns: Turns,
+    readonly turns: Semaphore,
     readonly metric: string,
     readonly query: MetricQuery,
     readonly tag: string,

@@ -2,11 +2,11 @@
  * One metric's questions. The pointer of the published run is read first and bound; then one
  * statement reads batch rows of that run and speed rows from its cut on.
  */
-import { NotReadyError, UserError } from "../errors.ts";
-import { beyond, type Cut, encodeFrontier, furthest, reaches } from "../frontier.ts";
-import type { MetricAnswer, MetricQuery, SeriesQuery } from "../services.ts";
+import { NotReadyError, UserError } from "../std/errors.ts";
+import { beyond, type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
+import type { MetricAnswer, MetricQuery, SeriesQuery } from "../ports/services.ts";
 import type { Plugin } from "../plugin.ts";
-import type { PluginTables } from "../tables.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { KeyLoader } from "./key_loader.ts";
 import { type Key, type KeyAnswer, KeyRows, type KeyShape } from "./key_rows.ts";

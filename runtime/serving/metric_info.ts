@@ -1,6 +1,6 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
 import { grainSeconds, type Plugin } from "../plugin.ts";
-import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../services.ts";
+import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../ports/services.ts";
 
 /** The layers, in the order in which they are told. */
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];

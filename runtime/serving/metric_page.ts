@@ -3,9 +3,9 @@
  * of a page, and the next page is what lies behind them. Rows that change between two pages move in
  * the order and may so be met twice or not at all; no other row is.
  */
-import { encodeCursor, type Scalar } from "../page_cursor.ts";
+import { encodeCursor, type Scalar } from "../std/page_cursor.ts";
 import type { Plugin } from "../plugin.ts";
-import type { QueryParams } from "../ports.ts";
+import type { QueryParams } from "../ports/ports.ts";
 import { answerColumns } from "./metric_info.ts";
 import { questionOf, type TypedQuery } from "./metric_query.ts";
 

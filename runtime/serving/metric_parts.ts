@@ -1,6 +1,6 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
 import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
-import type { QueryParams } from "../ports.ts";
+import type { QueryParams } from "../ports/ports.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -8,7 +8,7 @@ import {
   dayRowsWhere,
   type PluginTables,
   SpeedKind,
-} from "../tables.ts";
+} from "../sql/tables.ts";
 import { bucketSeconds } from "./metric_info.ts";
 import type { TypedBucket, TypedQuery } from "./metric_query.ts";
 

@@ -1,6 +1,6 @@
 /** A question as text, validated into a typed one: every fault names the field and what is allowed. */
-import { UserError } from "../errors.ts";
-import { type Cut, decodeFrontier } from "../frontier.ts";
+import { UserError } from "../std/errors.ts";
+import { type Cut, decodeFrontier } from "../model/frontier.ts";
 import type { KeyColumn, Plugin } from "../plugin.ts";
 import {
   decodeCursor,
@@ -9,9 +9,9 @@ import {
   placesOf,
   type Scalar,
   wholeUpTo,
-} from "../page_cursor.ts";
-import type { Bucket, Layer, MetricQuery } from "../services.ts";
-import { pageLimit } from "../whole_number.ts";
+} from "../std/page_cursor.ts";
+import type { Bucket, Layer, MetricQuery } from "../ports/services.ts";
+import { pageLimit } from "../std/whole_number.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
 

@@ -1,6 +1,6 @@
 /** Time series of one metric: where they lie, whose they are, and their points, in columns. */
-import { encodeFrontier, furthest } from "../frontier.ts";
-import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../services.ts";
+import { encodeFrontier, furthest } from "../model/frontier.ts";
+import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import { isoOfSeconds } from "./instant.ts";
 import { bucketSeconds } from "./metric_info.ts";
 import type { KeyValue } from "./metric_query.ts";

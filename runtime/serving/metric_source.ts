@@ -1,10 +1,10 @@
 /** What the questions to one metric have in common: its tables, the run to read, its statements. */
-import { ExternalError, NotReadyError } from "../errors.ts";
-import { type Cut, encodeFrontier, reaches } from "../frontier.ts";
-import type { RecentRows } from "../recent.ts";
-import type { AnsweringGeneration, Layer } from "../services.ts";
-import type { PluginTables } from "../tables.ts";
-import { Turns } from "../turns.ts";
+import { ExternalError, NotReadyError } from "../std/errors.ts";
+import { type Cut, encodeFrontier, reaches } from "../model/frontier.ts";
+import type { RecentRows } from "../model/recent.ts";
+import type { AnsweringGeneration, Layer } from "../ports/services.ts";
+import type { PluginTables } from "../sql/tables.ts";
+import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
 import type { MetricSql, MetricSqlInput } from "./metric_sql.ts";
 import { type Published, PublishedRuns } from "./published_runs.ts";
@@ -17,9 +17,9 @@ export const SPARE_FRONTIER_ROWS = 16;
 export interface SharedOptions extends ServingOptions {
   readonly published: PublishedRuns;
   /** Taken for each statement that answers a question. */
-  readonly turns: Turns;
+  readonly turns: Semaphore;
   /** Taken for each statement that answers questions for single keys. */
-  readonly keyTurns: Turns;
+  readonly keyTurns: Semaphore;
   /** Threads of a statement: all that run at once have the cores between them. */
   readonly threads: number;
 }
@@ -36,9 +36,9 @@ export function sharedOptions(options: ServingOptions): SharedOptions {
   return {
     ...options,
     published: options.published ?? new PublishedRuns({ warehouse, clock }),
-    turns: new Turns(statements),
+    turns: new Semaphore(statements),
     // The fewer, the more keys each of them answers.
-    keyTurns: new Turns(Math.ceil(statements / 2)),
+    keyTurns: new Semaphore(Math.ceil(statements / 2)),
     threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / statements)),
   };
 }

@@ -7,8 +7,8 @@
  * how far that partition's rows go.
  */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
-import type { QueryParams } from "../ports.ts";
-import { mergedMeasures, type PluginTables } from "../tables.ts";
+import type { QueryParams } from "../ports/ports.ts";
+import { mergedMeasures, type PluginTables } from "../sql/tables.ts";
 import type { OrderTerm } from "./metric_query.ts";
 import {
   batchPart,

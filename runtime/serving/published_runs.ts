@@ -1,9 +1,9 @@
 /** Which run of the batch layer to read: the newest published one, looked up once for many. */
-import type { Clock } from "../clock.ts";
-import { type Cut, cutOfRow } from "../frontier.ts";
-import type { Warehouse } from "../ports.ts";
-import { SharedCalls } from "../shared_calls.ts";
-import { type PluginTables, pointerSql } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import { type Cut, cutOfRow } from "../model/frontier.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { SharedCalls } from "../std/shared_calls.ts";
+import { type PluginTables, pointerSql } from "../sql/tables.ts";
 import type { PublishedRun } from "./metric_parts.ts";
 
 /** The published run of a plugin. */

@@ -12,7 +12,7 @@ import {
   pointerSql,
   type RunSql,
   SpeedKind,
-} from "../tables.ts";
+} from "../sql/tables.ts";
 
 /** A view and the statement that makes it. */
 export interface RelationView {

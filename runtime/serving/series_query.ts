@@ -1,8 +1,8 @@
 /** Questions for time series: validated, and how wide the buckets may be. */
 import type { Plugin } from "../plugin.ts";
-import type { Layer, SeriesQuery } from "../services.ts";
+import type { Layer, SeriesQuery } from "../ports/services.ts";
 import { bucketSeconds, stepSeconds } from "./metric_info.ts";
-import { wholeNumber } from "../whole_number.ts";
+import { wholeNumber } from "../std/whole_number.ts";
 import {
   actionOf,
   fault,

@@ -1,6 +1,6 @@
 /** The statements of a time series, made of the same parts as any other answer. */
 import type { Plugin } from "../plugin.ts";
-import { BatchLevel, boundRun, type PluginTables } from "../tables.ts";
+import { BatchLevel, boundRun, type PluginTables } from "../sql/tables.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import { type MetricSql, metricSql, type MetricSqlInput } from "./metric_sql.ts";
 import { cutParameters, fromCut } from "./metric_parts.ts";

@@ -1,12 +1,18 @@
 /** The serving layer: one number from two layers. */
-import type { Clock } from "../clock.ts";
-import { ExternalError, NotFoundError, NotReadyError } from "../errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { ExternalError, NotFoundError, NotReadyError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
-import { encodeFrontier } from "../frontier.ts";
-import type { Warehouse } from "../ports.ts";
-import type { Problem, ProblemCode } from "../problems.ts";
-import type { FutureEvents, MetricAnswer, MetricQuery, Serving, SpeedLayer } from "../services.ts";
-import type { PluginTables } from "../tables.ts";
+import { encodeFrontier } from "../model/frontier.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { Problem, ProblemCode } from "../model/problems.ts";
+import type {
+  FutureEvents,
+  MetricAnswer,
+  MetricQuery,
+  Serving,
+  SpeedLayer,
+} from "../ports/services.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import { LiveQuestions } from "./live.ts";
 import { Metric } from "./metric.ts";
 import { metricInfo } from "./metric_info.ts";

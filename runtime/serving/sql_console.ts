@@ -2,11 +2,18 @@
  * SQL by people: one statement that reads, within bounds. The engine's parser says what it calls and
  * reads, and only what is on a list passes; it runs in the engine's read-only mode all the same.
  */
-import type { Clock } from "../clock.ts";
-import { TwofoldError, UserError } from "../errors.ts";
-import type { SqlAnswer, SqlConsole, SqlEnd, SqlOptions, SqlRow, SqlRows } from "../looking.ts";
-import type { Warehouse } from "../ports.ts";
-import type { ProblemSink } from "../problems.ts";
+import type { Clock } from "../std/clock.ts";
+import { TwofoldError, UserError } from "../std/errors.ts";
+import type {
+  SqlAnswer,
+  SqlConsole,
+  SqlEnd,
+  SqlOptions,
+  SqlRow,
+  SqlRows,
+} from "../ports/inspection.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { ProblemSink } from "../model/problems.ts";
 import { type Bounded, bounded, BoundReached } from "./bounded.ts";
 import { runSql, type SqlItem, tooLarge } from "./sql_run.ts";
 import { SqlSlots } from "./sql_slots.ts";

@@ -1,7 +1,7 @@
 /** One statement of people's SQL, run: its columns, then its rows block by block. */
-import type { SqlEnd, SqlRow } from "../looking.ts";
-import type { StatementOptions, Warehouse } from "../ports.ts";
-import type { AnswerColumn } from "../services.ts";
+import type { SqlEnd, SqlRow } from "../ports/inspection.ts";
+import type { StatementOptions, Warehouse } from "../ports/ports.ts";
+import type { AnswerColumn } from "../ports/services.ts";
 import { exactRow } from "./exact_rows.ts";
 import { readStatement, refused } from "./sql_statement.ts";
 

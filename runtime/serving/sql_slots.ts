@@ -1,9 +1,9 @@
 /** Who may run a statement now, and which statements run on beyond their bound. */
-import type { Clock } from "../clock.ts";
-import { BusyError } from "../errors.ts";
-import type { SqlLoad } from "../looking.ts";
-import type { ProblemSink } from "../problems.ts";
-import { Turns } from "../turns.ts";
+import type { Clock } from "../std/clock.ts";
+import { BusyError } from "../std/errors.ts";
+import type { SqlLoad } from "../ports/inspection.ts";
+import type { ProblemSink } from "../model/problems.ts";
+import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
 
 /** Statements at once, and those that wait for their turn: the others are told to come back. */
@@ -36,7 +36,7 @@ export interface SqlSlot {
 /** Lets two statements run at once; one that is stuck makes room for another. */
 export class SqlSlots {
   readonly #options: SqlSlotsOptions;
-  readonly #turns = new Turns(AT_ONCE);
+  readonly #turns = new Semaphore(AT_ONCE);
   #running = 0;
   #waiting = 0;
   #stuck = 0;

@@ -1,8 +1,8 @@
 /** A statement of people's SQL: read by the engine's parser, and refused where it is not allowed. */
-import { UserError } from "../errors.ts";
-import type { Warehouse } from "../ports.ts";
-import { type StatementFacts, statementFacts } from "../statement_facts.ts";
-import { isAllowedFunction, isAllowedTableFunction } from "../sql_functions.ts";
+import { UserError } from "../std/errors.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import { type StatementFacts, statementFacts } from "../sql/statement_facts.ts";
+import { isAllowedFunction, isAllowedTableFunction } from "../sql/sql_functions.ts";
 
 /** A statement that may run. */
 export interface ReadStatement {

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import type { EventSchema, FieldKind } from "../events.ts";
 import { constant, type EventWriter } from "./event_writer.ts";
 import { quoted, type RowFault, type RowFormat } from "./row_format.ts";

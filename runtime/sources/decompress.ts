@@ -1,7 +1,7 @@
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { TooLargeError, UserError } from "../errors.ts";
-import type { BodyEncoding } from "../services.ts";
+import { TooLargeError, UserError } from "../std/errors.ts";
+import type { BodyEncoding } from "../ports/services.ts";
 import { countLines } from "./row_blocks.ts";
 import { zstd } from "./zstd.ts";
 

@@ -1,5 +1,5 @@
 import { parseInstant } from "../decode/instant.ts";
-import type { EventFormat } from "../services.ts";
+import type { EventFormat } from "../ports/services.ts";
 import { Cells } from "./csv_rows.ts";
 
 /** The event time of the row `bytes[start, end)` in milliseconds since 1970 UTC; null for none. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../std/clock.ts";
 import { simulate, type SimulatedChunk, type SimulatorOptions } from "./simulator.ts";
 
 /** Options of {@link feed}. */

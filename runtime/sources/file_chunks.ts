@@ -1,4 +1,4 @@
-import type { EventFormat } from "../services.ts";
+import type { EventFormat } from "../ports/services.ts";
 import { eventTimes } from "./event_times.ts";
 import { countLines, type RowBlock, rowBlocks } from "./row_blocks.ts";
 import type { SourceChunk } from "./source.ts";

@@ -1,5 +1,5 @@
 /** Titles of movies as MovieLens has them, as rows of the catalog of movies. */
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 import { Cells } from "./csv_rows.ts";
 import { constant } from "./event_writer.ts";
 

@@ -1,7 +1,7 @@
 /** What the file formats have in common: recognising them, and chunks on their way into the log. */
-import type { Clock } from "../clock.ts";
-import { UserError } from "../errors.ts";
-import { type EventFormat, eventFormats } from "../services.ts";
+import type { Clock } from "../std/clock.ts";
+import { UserError } from "../std/errors.ts";
+import { type EventFormat, eventFormats } from "../ports/services.ts";
 import { MOVIELENS_HEADER } from "./movielens_rows.ts";
 
 /** A line of a file that gave no event. */

@@ -1,4 +1,4 @@
-import type { Columns } from "../columns.ts";
+import type { Columns } from "../model/columns.ts";
 
 const decoder = new TextDecoder();
 

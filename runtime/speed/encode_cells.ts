@@ -1,7 +1,7 @@
 import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
-import { SpeedKind } from "../tables.ts";
+import { SpeedKind } from "../sql/tables.ts";
 import type { Cells } from "./cells.ts";
-import type { RowBinaryWriter } from "../row_binary.ts";
+import type { RowBinaryWriter } from "../std/row_binary.ts";
 
 /** Where a row stands: the first columns and the last of a speed table. */
 export interface RowPosition {

@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.ts";
-import type { EventLog, Warehouse } from "../ports.ts";
-import { concat } from "../row_binary.ts";
-import { type PluginTables, speedColumns } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import type { EventLog, Warehouse } from "../ports/ports.ts";
+import { concat } from "../std/row_binary.ts";
+import { type PluginTables, speedColumns } from "../sql/tables.ts";
 import { ledgerColumns, type LedgerFacts, type LedgerPartition, ledgerTable } from "./ledger.ts";
 import type { PartitionPipeline } from "./partition_pipeline.ts";
 import type { Flush, PluginPartition } from "./plugin_partition.ts";

@@ -1,8 +1,8 @@
 /** The thread of one plugin's functions. Runs in the worker of `Isolate`. */
-import type { Columns } from "../columns.ts";
+import type { Columns } from "../model/columns.ts";
 import type { Plugin } from "../plugin.ts";
-import { giveWay } from "../thread_priority.ts";
-import { answerCalls } from "../worker_thread.ts";
+import { giveWay } from "../std/thread_priority.ts";
+import { answerCalls } from "../std/worker_thread.ts";
 import { type PickedTexts, pickInto, type Picks } from "./picker.ts";
 
 /** The parts of columns that are other values with every chunk; the bytes where they moved. */

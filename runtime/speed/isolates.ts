@@ -1,10 +1,10 @@
 /** Threads of their own for plugins' functions, so that one that fails stops nothing but itself. */
-import { OVER } from "../abortable.ts";
-import type { Clock } from "../clock.ts";
-import type { Columns } from "../columns.ts";
-import { wordsOf } from "../errors.ts";
+import { OVER } from "../std/abortable.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Columns } from "../model/columns.ts";
+import { wordsOf } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
-import { WorkerThread } from "../worker_thread.ts";
+import { WorkerThread } from "../std/worker_thread.ts";
 import type { IsolateMethods } from "./isolate_thread.ts";
 import {
   allocatePicks,

@@ -1,4 +1,4 @@
-import { type Columns, RowStatus } from "../columns.ts";
+import { type Columns, RowStatus } from "../model/columns.ts";
 import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
 import type { Cells } from "./cells.ts";
 import { textAt } from "./cursor.ts";

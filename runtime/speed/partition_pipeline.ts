@@ -1,5 +1,5 @@
-import { BlockWalk } from "../blocks.ts";
-import { allocateColumns, type Columns, type DecodeFault, RowStatus } from "../columns.ts";
+import { BlockWalk } from "../model/blocks.ts";
+import { allocateColumns, type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema } from "../events.ts";
 import type { LedgerPartition } from "./ledger.ts";
 import type { PluginPartition } from "./plugin_partition.ts";

@@ -1,8 +1,8 @@
-import { abortable, OVER } from "../abortable.ts";
-import { allocateColumns, type Columns } from "../columns.ts";
-import { retry, TwofoldError } from "../errors.ts";
-import { loopTurn } from "../loop_turn.ts";
-import type { PluginTables } from "../tables.ts";
+import { abortable, OVER } from "../std/abortable.ts";
+import { allocateColumns, type Columns } from "../model/columns.ts";
+import { retry, TwofoldError } from "../std/errors.ts";
+import { loopTurn } from "../std/loop_turn.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import type { Flusher } from "./flusher.ts";
 import type { LedgerPartition } from "./ledger.ts";
 import { PartitionPipeline } from "./partition_pipeline.ts";

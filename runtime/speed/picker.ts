@@ -1,5 +1,5 @@
 /** A plugin's own functions over columns: which events count, and what their computed keys are. */
-import { type Columns, RowStatus } from "../columns.ts";
+import { type Columns, RowStatus } from "../model/columns.ts";
 import type { FieldKind } from "../events.ts";
 import { hasFunctions, type KeyColumn, type Plugin } from "../plugin.ts";
 import { createCursor } from "./cursor.ts";

@@ -1,12 +1,12 @@
-import type { BlockSegment } from "../blocks.ts";
-import type { Columns } from "../columns.ts";
+import type { BlockSegment } from "../model/blocks.ts";
+import type { Columns } from "../model/columns.ts";
 import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import { type OpenPicker, type PickedTexts, type Picker, pickHere } from "./picker.ts";
 import { type ClosedBlock, RecentBlocks } from "./recent_blocks.ts";
-import { RowBinaryWriter } from "../row_binary.ts";
+import { RowBinaryWriter } from "../std/row_binary.ts";
 
 /** Where a plugin's tables say that a partition resumes. */
 export interface ResumePoint {

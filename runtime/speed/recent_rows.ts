@@ -1,6 +1,6 @@
-import type { Cut } from "../frontier.ts";
+import type { Cut } from "../model/frontier.ts";
 import type { MeasureColumn, Plugin } from "../plugin.ts";
-import type { KeyMeasures, RecentRows, TimeRange } from "../recent.ts";
+import type { KeyMeasures, RecentRows, TimeRange } from "../model/recent.ts";
 import type { Cells } from "./cells.ts";
 import type { PluginPartition } from "./plugin_partition.ts";
 

@@ -1,6 +1,6 @@
-import { type Columns, type DecodeFault } from "../columns.ts";
-import { TwofoldError } from "../errors.ts";
-import type { ArchivedRecords, Decoder, EventLog, RecordChunk } from "../ports.ts";
+import { type Columns, type DecodeFault } from "../model/columns.ts";
+import { TwofoldError } from "../std/errors.ts";
+import type { ArchivedRecords, Decoder, EventLog, RecordChunk } from "../ports/ports.ts";
 
 /** Offsets `[from, to)` of a partition that are below the log's start. */
 export interface TrimmedRange {

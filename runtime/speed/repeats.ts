@@ -1,4 +1,4 @@
-import { type Columns, RowStatus } from "../columns.ts";
+import { type Columns, RowStatus } from "../model/columns.ts";
 
 /** Rows whose places in the table are read together. */
 const AHEAD_ROWS = 64;

@@ -1,11 +1,11 @@
-import type { ArchivedRecords, EventLog, Warehouse } from "../ports.ts";
-import { LogGapError } from "../errors.ts";
-import { createSpeedTable, type PluginTables, speedColumns, SpeedKind } from "../tables.ts";
+import type { ArchivedRecords, EventLog, Warehouse } from "../ports/ports.ts";
+import { LogGapError } from "../std/errors.ts";
+import { createSpeedTable, type PluginTables, speedColumns, SpeedKind } from "../sql/tables.ts";
 import { encodeFrontier } from "./encode_cells.ts";
 import type { LedgerHistory } from "./ledger.ts";
 import { createLedgerTable, type LedgerFacts, ledgerTable } from "./ledger.ts";
 import type { ResumePoint } from "./plugin_partition.ts";
-import { RowBinaryWriter } from "../row_binary.ts";
+import { RowBinaryWriter } from "../std/row_binary.ts";
 
 /** Where a plugin stands on one partition, as its table tells. */
 export interface PluginResume extends ResumePoint {

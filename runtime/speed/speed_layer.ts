@@ -1,11 +1,11 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../std/clock.ts";
 import type { EventSchema } from "../events.ts";
-import { type Cut, reaches } from "../frontier.ts";
-import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports.ts";
-import type { RecentRows } from "../recent.ts";
-import type { FutureEvents, SpeedLayer } from "../services.ts";
-import { soleMember } from "../sole_member.ts";
-import { type PluginTables, SpeedKind } from "../tables.ts";
+import { type Cut, reaches } from "../model/frontier.ts";
+import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports/ports.ts";
+import type { RecentRows } from "../model/recent.ts";
+import type { FutureEvents, SpeedLayer } from "../ports/services.ts";
+import { soleMember } from "../ports/sole_member.ts";
+import { type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { Flusher } from "./flusher.ts";
 import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../clock.ts";
-import type { EventLog, Warehouse } from "../ports.ts";
-import { createSpeedTable, type PluginTables, SpeedKind } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import type { EventLog, Warehouse } from "../ports/ports.ts";
+import { createSpeedTable, type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { createLedgerTable, type LedgerFacts, type LedgerHistory, ledgerTable } from "./ledger.ts";
 import { type PluginResume, readLedger } from "./resume.ts";
 

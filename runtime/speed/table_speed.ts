@@ -1,8 +1,8 @@
-import type { Clock } from "../clock.ts";
-import { type Cut, reaches } from "../frontier.ts";
-import type { EventLog, Warehouse } from "../ports.ts";
-import type { SpeedLayer } from "../services.ts";
-import type { PluginTables } from "../tables.ts";
+import type { Clock } from "../std/clock.ts";
+import { type Cut, reaches } from "../model/frontier.ts";
+import type { EventLog, Warehouse } from "../ports/ports.ts";
+import type { SpeedLayer } from "../ports/services.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import type { LedgerFacts } from "./ledger.ts";
 import { partitionsOf } from "./resume.ts";
 import { Standings } from "./standings.ts";

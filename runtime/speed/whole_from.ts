@@ -1,6 +1,6 @@
 /** From when on the rows of the speed layer are whole, where it does not begin with the log. */
-import type { Clock } from "../clock.ts";
-import type { ArchivedRecords, EventLog, Warehouse } from "../ports.ts";
+import type { Clock } from "../std/clock.ts";
+import type { ArchivedRecords, EventLog, Warehouse } from "../ports/ports.ts";
 import { type LedgerFacts, ledgerTable } from "./ledger.ts";
 
 /** What {@link WholeFrom} is asked of. */

@@ -1,7 +1,7 @@
 /** Whether the ClickHouse server is as Twofold needs it. */
-import type { ObjectStore, Warehouse } from "../ports.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { openServerWarehouse, type ServerWarehouseOptions } from "./server_warehouse.ts";
-import { type Check, clockCheck, doubtful, failed, fine } from "../check.ts";
+import { type Check, clockCheck, doubtful, failed, fine } from "../ports/check.ts";
 
 /** From here on an error in the middle of a result is told as one. */
 const TOLD_FROM = 25.11;

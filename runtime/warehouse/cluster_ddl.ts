@@ -5,7 +5,7 @@
  *
  * No cluster has run this yet: it is held by golden tests, and ClickHouse's parser takes it.
  */
-import { TwofoldError } from "../errors.ts";
+import { TwofoldError } from "../std/errors.ts";
 
 /** Where the tables are. */
 export interface ClusterTarget {

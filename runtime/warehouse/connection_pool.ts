@@ -1,7 +1,7 @@
 /** Connections of the embedded engine, lent to one statement at a time. */
 import type { EngineConnection } from "./engine_connection.ts";
-import { closeAll } from "../close_all.ts";
-import { Turns } from "../turns.ts";
+import { closeAll } from "../std/close_all.ts";
+import { Semaphore } from "../std/semaphore.ts";
 
 /** What a connection is set up for: its settings differ. */
 export type ConnectionKind = "statement" | "insert";
@@ -24,7 +24,7 @@ export interface Lease {
 export class ConnectionPool {
   readonly #open: (kind: ConnectionKind) => Promise<EngineConnection>;
   readonly #idle: Record<ConnectionKind, EngineConnection[]> = { statement: [], insert: [] };
-  readonly #turns: Readonly<Record<ConnectionKind, Turns>>;
+  readonly #turns: Readonly<Record<ConnectionKind, Semaphore>>;
 
   /**
    * @param sizes the most connections lent at once, by kind.
@@ -34,7 +34,10 @@ export class ConnectionPool {
     sizes: Readonly<Record<ConnectionKind, number>>,
     open: (kind: ConnectionKind) => Promise<EngineConnection>,
   ) {
-    this.#turns = { statement: new Turns(sizes.statement), insert: new Turns(sizes.insert) };
+    this.#turns = {
+      statement: new Semaphore(sizes.statement),
+      insert: new Semaphore(sizes.insert),
+    };
     this.#open = open;
   }
 

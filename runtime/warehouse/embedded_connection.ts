@@ -1,7 +1,7 @@
 /** The embedded engine behind the interface through which `@clickhouse/client` reaches a server. */
 import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
-import { closeAll } from "../close_all.ts";
+import { closeAll } from "../std/close_all.ts";
 import { formatParam } from "./bound_params.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
 import { EngineConnection, type EngineThread } from "./engine_connection.ts";

@@ -1,8 +1,8 @@
 /** Opens ClickHouse in the process. */
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { resolve } from "node:path";
-import { closeAll } from "../close_all.ts";
-import { UserError } from "../errors.ts";
+import { closeAll } from "../std/close_all.ts";
+import { UserError } from "../std/errors.ts";
 import { ClickHouseWarehouse, type OpenClient } from "./clickhouse_warehouse.ts";
 import { EmbeddedConnection } from "./embedded_connection.ts";
 import { EngineConnection, EngineThread } from "./engine_connection.ts";

@@ -1,7 +1,7 @@
 /** Connections of the engine in the process, called on a thread of its own. */
 import { parseError } from "@clickhouse/client";
-import { TwofoldError, UserError } from "../errors.ts";
-import { WorkerThread } from "../worker_thread.ts";
+import { TwofoldError, UserError } from "../std/errors.ts";
+import { WorkerThread } from "../std/worker_thread.ts";
 import type { EngineMethods } from "./engine_thread.ts";
 import type { NativeCursor, NativeResult, TextParams } from "./native_connection.ts";
 

@@ -5,8 +5,8 @@
  *
  * Runs in the worker of `EngineThread`.
  */
-import { giveWay } from "../thread_priority.ts";
-import { answerCalls } from "../worker_thread.ts";
+import { giveWay } from "../std/thread_priority.ts";
+import { answerCalls } from "../std/worker_thread.ts";
 import { loadLibchdb } from "./libchdb.ts";
 import { NativeConnection, type NativeCursor, type TextParams } from "./native_connection.ts";
 import { yieldThreads } from "./yield_threads.ts";

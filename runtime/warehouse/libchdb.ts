@@ -3,7 +3,7 @@
  * Only `native_connection.ts` calls it.
  */
 import { dirname, join } from "node:path";
-import { UserError } from "../errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
 const PACKAGES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** Brings the warehouse's tables to the form that this version knows. */
-import { UserError } from "../errors.ts";
-import type { Warehouse } from "../ports.ts";
+import { UserError } from "../std/errors.ts";
+import type { Warehouse } from "../ports/ports.ts";
 import { splitStatements } from "./sql_statements.ts";
 
 /** A file of `sql/migrations/`. */

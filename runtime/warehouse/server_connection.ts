@@ -2,11 +2,11 @@
 import { ClickHouseError, type createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
-import { closeAll } from "../close_all.ts";
+import { closeAll } from "../std/close_all.ts";
 import type { ClientConnection } from "./embedded_connection.ts";
 import { ServerStream } from "./server_stream.ts";
 import { type KillChannel, StatementKiller } from "./statement_killer.ts";
-import { Turns } from "../turns.ts";
+import { Semaphore } from "../std/semaphore.ts";
 
 type HttpClient = ReturnType<typeof createClient>;
 type Statement = Parameters<ClientConnection["query"]>[0];
@@ -28,7 +28,7 @@ const KILL_MS = 10_000;
  */
 export class ServerConnection implements ClientConnection {
   readonly #client: HttpClient;
-  readonly #turns: Turns;
+  readonly #turns: Semaphore;
   readonly #killer: StatementKiller;
   readonly #streams = new Set<Readable>();
 
@@ -39,7 +39,7 @@ export class ServerConnection implements ClientConnection {
    */
   constructor(client: HttpClient, killClient: HttpClient, connections: number) {
     this.#client = client;
-    this.#turns = new Turns(connections);
+    this.#turns = new Semaphore(connections);
     this.#killer = new StatementKiller(killChannel(killClient));
   }
 

@@ -1,9 +1,9 @@
 /** Opens a ClickHouse server. */
 import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
-import { ExternalError, UserError } from "../errors.ts";
-import { tlsAdvice } from "../tls_advice.ts";
-import type { StatementOptions } from "../ports.ts";
+import { ExternalError, UserError } from "../std/errors.ts";
+import { tlsAdvice } from "../settings/tls_advice.ts";
+import type { StatementOptions } from "../ports/ports.ts";
 import { ClickHouseWarehouse, type OpenClient } from "./clickhouse_warehouse.ts";
 import { clusterSettings, clusterStatements, type ClusterTarget } from "./cluster_ddl.ts";
 import { ServerConnection } from "./server_connection.ts";

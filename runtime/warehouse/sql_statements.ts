@@ -1,5 +1,5 @@
 /** Splits the text of an SQL file into statements. */
-import { sqlTokens } from "../sql_tokens.ts";
+import { sqlTokens } from "../sql/sql_tokens.ts";
 
 /**
  * The statements of a text, without comments around them and without the semicolon; empty ones are

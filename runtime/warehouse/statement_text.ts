@@ -1,5 +1,5 @@
 /** What the connection has to know of a statement's text. */
-import { sqlTokens } from "../sql_tokens.ts";
+import { sqlTokens } from "../sql/sql_tokens.ts";
 
 /**
  * Formats whose blocks, each formatted on its own, join to the whole. The others (a header, a

@@ -1,6 +1,6 @@
 /** ClickHouse's errors in Twofold's terms. */
 import { ClickHouseError } from "@clickhouse/client";
-import { ExternalError, TwofoldError, UnreadableError } from "../errors.ts";
+import { ExternalError, TwofoldError, UnreadableError } from "../std/errors.ts";
 
 /** Codes that tell of pressure or of a part of the cluster out of reach: later it may work. */
 const RETRIABLE = new Set([

@@ -1,4 +1,4 @@
-import { beNicer, threadId } from "../thread_priority.ts";
+import { beNicer, threadId } from "../std/thread_priority.ts";
 import type { NativeConnection } from "./native_connection.ts";
 
 /** Merges start with the first table that has any. */

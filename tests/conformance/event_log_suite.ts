@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
-import { LogGapError } from "../../runtime/errors.ts";
+import { LogGapError } from "../../runtime/std/errors.ts";
 import { partitionOf } from "../../runtime/log/partitioner.ts";
-import { type EventLog, RecordKind } from "../../runtime/ports.ts";
+import { type EventLog, RecordKind } from "../../runtime/ports/ports.ts";
 import { plain, readAll, readValues, records } from "../support/log_reading.ts";
 
 /** How the suite makes a log of one adapter. */

@@ -1,6 +1,6 @@
 import { describe, expect, fc, it } from "testing";
-import { UserError } from "../../runtime/errors.ts";
-import type { ObjectStore } from "../../runtime/ports.ts";
+import { UserError } from "../../runtime/std/errors.ts";
+import type { ObjectStore } from "../../runtime/ports/ports.ts";
 
 /** How the suite makes a store of one adapter. */
 export interface ObjectStoreFixture {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { warehouseConformance } from "./warehouse_suite.ts";
 

@@ -1,8 +1,8 @@
 /** What every warehouse has to do. */
 import { Buffer } from "node:buffer";
 import { describe, expect, it } from "testing";
-import type { QueryParams, Warehouse } from "../../runtime/ports.ts";
-import { TwofoldError } from "../../runtime/errors.ts";
+import type { QueryParams, Warehouse } from "../../runtime/ports/ports.ts";
+import { TwofoldError } from "../../runtime/std/errors.ts";
 import { clickHouseCode } from "../../runtime/warehouse/warehouse_error.ts";
 
 /** Opens a warehouse on a database of its own; `connections` is the most statements at once. */

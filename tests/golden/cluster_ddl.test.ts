@@ -3,8 +3,8 @@ import plugin from "../../plugins/ratings.ts";
 import { defineCatalog } from "../../runtime/catalog.ts";
 import { showVersion } from "../../runtime/catalogs/catalog_table.ts";
 import { string, uint32 } from "../../runtime/events.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
 
 const target = { cluster: "main", database: "movie_analytics" };

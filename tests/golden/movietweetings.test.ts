@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Layer, MetricAnswer } from "../../runtime/services.ts";
+import type { Layer, MetricAnswer } from "../../runtime/ports/services.ts";
 import { runCommand } from "../support/command.ts";
 import { LogTruth } from "../support/log_truth.ts";
 import { assertRatings, ratingsFile, reference } from "../support/movietweetings.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
-import type { ArchiveReader, ObjectStore, Warehouse } from "../../runtime/ports.ts";
+import type { ArchiveReader, ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { openArchiver, reading, readings } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";

@@ -5,7 +5,7 @@ import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { batchPlugin, openWarehouse, readPublished } from "../support/batch_world.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";

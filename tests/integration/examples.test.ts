@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type Engine } from "../../runtime/engine/engine.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { copy } from "../support/parity/copy_tree.ts";
 import { openTestEngine, projectRoot } from "../support/test_engine.ts";
 

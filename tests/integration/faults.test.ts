@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { movieEvents, take } from "../support/movie_events.ts";

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { systemClock } from "../../runtime/clock.ts";
-import { readConfig } from "../../runtime/config.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
-import { NotReadyError } from "../../runtime/errors.ts";
+import { NotReadyError } from "../../runtime/std/errors.ts";
 import { eventually } from "../support/eventually.ts";
 import { NEVER, root } from "../support/running_engine.ts";
 

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "testing";
 import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { RecordKind } from "../../runtime/ports.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
 import { crashValue } from "../support/crash_value.ts";
 import { type PlainRecord, readAll } from "../support/log_reading.ts";
 

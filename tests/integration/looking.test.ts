@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Engine } from "../../runtime/engine/engine.ts";
-import type { RecordQuery } from "../../runtime/services.ts";
+import type { RecordQuery } from "../../runtime/ports/services.ts";
 import { openTestEngine } from "../support/test_engine.ts";
 
 const stream = (text: string) => ReadableStream.from([new TextEncoder().encode(text)]);

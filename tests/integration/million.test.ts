@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { IngestAnswer } from "../../runtime/services.ts";
+import type { IngestAnswer } from "../../runtime/ports/services.ts";
 import { eventually } from "../support/eventually.ts";
 import { plain } from "../support/log_reading.ts";
 import { eventsIn } from "../support/parity_of_layers.ts";

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { readOwner } from "../../runtime/engine/data_folder.ts";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import { eventually } from "../support/eventually.ts";
 import { root } from "../support/running_engine.ts";
 

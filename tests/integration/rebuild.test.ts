@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import { runCommand } from "../support/command.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
 import { answersOf, eventsIn, expectParity } from "../support/parity_of_layers.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "testing";
-import type { IngestAnswer, Status } from "../../runtime/services.ts";
+import type { IngestAnswer, Status } from "../../runtime/ports/services.ts";
 import { simulate } from "../../runtime/sources/simulator.ts";
 import { RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";

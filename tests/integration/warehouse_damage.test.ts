@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join, relative } from "node:path";
 import process from "node:process";
-import type { VerifyReport } from "../../runtime/services.ts";
+import type { VerifyReport } from "../../runtime/ports/services.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { root } from "../support/running_engine.ts";
 

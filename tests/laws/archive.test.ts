@@ -3,7 +3,7 @@ import { sha256 } from "../../runtime/archive/manifest.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { PART_BYTES } from "../../runtime/archive/open_block.ts";
 import { ThreadedEncoder } from "../../runtime/archive/threaded_encoder.ts";
-import type { EventLog } from "../../runtime/ports.ts";
+import type { EventLog } from "../../runtime/ports/ports.ts";
 import { MemoryStore, openArchiver, parquetRows, readings } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { type Entry, entry, eventOf, instantText, place } from "../support/reading_entries.ts";

@@ -5,7 +5,7 @@ import {
   type Columns,
   type DecodeFault,
   RowStatus,
-} from "../../runtime/columns.ts";
+} from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
 import { RecordSource, type TrimmedRange } from "../../runtime/speed/record_source.ts";

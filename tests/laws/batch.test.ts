@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
-import { encodeFrontier, reaches } from "../../runtime/frontier.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import { encodeFrontier, reaches } from "../../runtime/model/frontier.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import {
   type ArchivedEvent,
   batchPlugin,

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
-import { RecordKind } from "../../runtime/ports.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
 import { reading } from "../support/archive_world.ts";
 import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import process from "node:process";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { DamageWorld, type Outcome } from "../support/damage_world.ts";
 import ratings from "../../plugins/ratings.ts";

@@ -1,6 +1,6 @@
 /** Cases of drift that hold here, and on each mutant that undoes a part of it do not. */
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { batchPlugin, openWarehouse, usersPlugin, usersSql } from "../support/batch_world.ts";
 import { at, type CreateBatchLayer, DriftWorld } from "../support/drift_world.ts";
 import { loadMutant, type Patch } from "../support/parity/engine_modules.ts";

@@ -3,8 +3,8 @@ import { describe, expect, fc, it } from "testing";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { partitionOf } from "../../runtime/log/partitioner.ts";
 import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
-import { LogGapError } from "../../runtime/errors.ts";
-import { type EventLog, RecordKind } from "../../runtime/ports.ts";
+import { LogGapError } from "../../runtime/std/errors.ts";
+import { type EventLog, RecordKind } from "../../runtime/ports/ports.ts";
 import { plain } from "../support/log_reading.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 

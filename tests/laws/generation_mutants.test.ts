@@ -1,8 +1,8 @@
 /** Cases of generations that hold here, and on each mutant that undoes a part of it do not. */
 import { afterAll, beforeEach, describe, expect, it } from "testing";
 import { Generations } from "../../runtime/engine/generations.ts";
-import { generationOf } from "../../runtime/generation.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import { generationOf } from "../../runtime/model/generation.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse, usersPlugin } from "../support/batch_world.ts";
 import { GenerationWorld, MERGED } from "../support/generation_world.ts";
 import { makeMutant, type Patch } from "../support/parity/engine_modules.ts";
@@ -19,7 +19,7 @@ const switchedBeforeItsRun: Patch = {
   replace: "",
 };
 const withoutItsHelpers: Patch = {
-  file: "runtime/generation.ts",
+  file: "runtime/model/generation.ts",
   find: `modules: hasFunctions(plugin) ? Object.entries(modules).sort(byName) : [],`,
   replace: `modules: [],`,
 };

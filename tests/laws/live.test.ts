@@ -1,5 +1,5 @@
 import { describe, expect, fc, it } from "testing";
-import type { LiveUpdate, MetricAnswer } from "../../runtime/services.ts";
+import type { LiveUpdate, MetricAnswer } from "../../runtime/ports/services.ts";
 import { LiveQuestions } from "../../runtime/serving/live.ts";
 import { HandClock } from "../support/serving_world.ts";
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { decimal, defineSchema, instant, integer, string, uint32 } from "../../runtime/events.ts";
 import { avg, count, definePlugin, max, mergeSql, min, sum, tumbling, uniq } from "twofold";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { type MeasureRow, mergerOf } from "../../runtime/serving/merged_values.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, fc, it } from "testing";
 import { type Framing, RecordSplitter } from "../../runtime/decode/line_splitter.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { space } from "../support/hostile_json.ts";
 
 const utf8 = new TextEncoder();

@@ -1,5 +1,5 @@
 import { describe, expect, fc, it } from "testing";
-import { allocateColumns, RowStatus } from "../../runtime/columns.ts";
+import { allocateColumns, RowStatus } from "../../runtime/model/columns.ts";
 import { defineSchema, instant, string } from "../../runtime/events.ts";
 import { RepeatIndex } from "../../runtime/speed/repeats.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { loadPlugins } from "../../runtime/engine/load_plugins.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
-import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
 import { readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import type { RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { ServerProxies } from "../support/server_proxies.ts";

@@ -1,6 +1,6 @@
 import { ConfigResourceTypes } from "kafkajs";
 import { describe, expect, it } from "testing";
-import type { Check } from "../../runtime/check.ts";
+import type { Check } from "../../runtime/ports/check.ts";
 import { runCommand } from "../support/command.ts";
 import { makeTopic, testKafka } from "../support/kafka_topic.ts";
 import { allServerSettings } from "../support/server_settings.ts";

@@ -1,8 +1,8 @@
 import { Partitioners } from "kafkajs";
 import { describe, expect, it } from "testing";
-import { LogGapError, UserError } from "../../runtime/errors.ts";
+import { LogGapError, UserError } from "../../runtime/std/errors.ts";
 import { partitionOf } from "../../runtime/log/partitioner.ts";
-import type { EventLog } from "../../runtime/ports.ts";
+import type { EventLog } from "../../runtime/ports/ports.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   kafkaAccess,

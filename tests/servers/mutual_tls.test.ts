@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Check } from "../../runtime/check.ts";
-import { systemClock } from "../../runtime/clock.ts";
-import { UserError } from "../../runtime/errors.ts";
+import type { Check } from "../../runtime/ports/check.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { clientCertificate } from "../../runtime/log/kafka/client_certificate.ts";
 import { openKafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
 import { run } from "../../tools/services/service.ts";

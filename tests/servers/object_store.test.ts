@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, request, type RequestListener } fro
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "testing";
 import { openS3Store, type S3Store } from "../../runtime/archive/s3_store.ts";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";
 import { objectStoreSuite } from "../conformance/object_store_suite.ts";
 import { openTestStore, s3Options } from "../support/s3_bucket.ts";

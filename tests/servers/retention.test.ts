@@ -1,6 +1,6 @@
 import { Partitioners } from "kafkajs";
 import { describe, expect, it } from "testing";
-import type { Check } from "../../runtime/check.ts";
+import type { Check } from "../../runtime/ports/check.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { testKafka } from "../support/kafka_topic.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import type { Check } from "../../runtime/check.ts";
-import type { MetricAnswer, Status } from "../../runtime/services.ts";
+import type { Check } from "../../runtime/ports/check.ts";
+import type { MetricAnswer, Status } from "../../runtime/ports/services.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { movieEvents, take } from "../support/movie_events.ts";

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { tokensOfEndpoint } from "../../runtime/log/kafka/bearer_tokens.ts";
 import type { KafkaAccess, KafkaLogin } from "../../runtime/log/kafka/kafka_access.ts";
 import { adviceOn } from "../../runtime/log/kafka/kafka_error.ts";
 import { openKafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
-import { Secret } from "../../runtime/setting_types.ts";
-import type { Check } from "../../runtime/check.ts";
+import { Secret } from "../../runtime/settings/setting_types.ts";
+import type { Check } from "../../runtime/ports/check.ts";
 import { runCommand } from "../support/command.ts";
 import { newTopic } from "../support/kafka_topic.ts";
 import { records } from "../support/log_reading.ts";

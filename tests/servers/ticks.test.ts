@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { takesTicks } from "../../runtime/log/kafka/made_topic.ts";
-import type { TickTopics } from "../../runtime/server_settings.ts";
+import type { TickTopics } from "../../runtime/settings/server_settings.ts";
 import { eventually } from "../support/eventually.ts";
 import { kafkaAccess, makeTopic, newTopic, openTestLog } from "../support/kafka_topic.ts";
 import { movieEvents, take } from "../support/movie_events.ts";

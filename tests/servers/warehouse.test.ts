@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { clickHouseCode } from "../../runtime/warehouse/warehouse_error.ts";
 import { warehouseConformance } from "../conformance/warehouse_suite.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";

@@ -1,9 +1,9 @@
 import { zstdDecompressSync } from "node:zlib";
 import { parquetReadObjects } from "hyparquet";
 import { Archiver, type ArchiverOptions } from "../../runtime/archive/archiver.ts";
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock } from "../../runtime/std/clock.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import { ExternalError } from "../../runtime/errors.ts";
+import { ExternalError } from "../../runtime/std/errors.ts";
 import {
   boolean,
   decimal,
@@ -14,7 +14,7 @@ import {
   string,
   uint32,
 } from "../../runtime/events.ts";
-import type { EventLog, ObjectInfo, ObjectStore } from "../../runtime/ports.ts";
+import type { EventLog, ObjectInfo, ObjectStore } from "../../runtime/ports/ports.ts";
 
 /** A schema with a field of every kind, plain and nullable. */
 export const readings = defineSchema({

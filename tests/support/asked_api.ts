@@ -1,6 +1,6 @@
 /** The API over services that only remember what they were asked. */
 import { type ApiOptions, createApi } from "../../routes/api/api.ts";
-import type { Services } from "../../runtime/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { fakeServices } from "./fake_services.ts";
 
 /** The app, whose faults are told to nobody. */

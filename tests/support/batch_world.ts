@@ -2,7 +2,7 @@
 import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
-import { type Cut, cutOfRow } from "../../runtime/frontier.ts";
+import { type Cut, cutOfRow } from "../../runtime/model/frontier.ts";
 import { avg, count, definePlugin, max, min, sum, tumbling, uniq } from "../../runtime/plugin.ts";
 import type {
   ArchiveReader,
@@ -10,8 +10,8 @@ import type {
   ObjectInfo,
   ObjectStore,
   Warehouse,
-} from "../../runtime/ports.ts";
-import { generationOf } from "../../runtime/generation.ts";
+} from "../../runtime/ports/ports.ts";
+import { generationOf } from "../../runtime/model/generation.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -20,7 +20,7 @@ import {
   type PluginTables,
   pointerSql,
   tablesOf,
-} from "../../runtime/tables.ts";
+} from "../../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../runtime/warehouse/migrations.ts";
 

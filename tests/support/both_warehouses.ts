@@ -1,5 +1,5 @@
 /** The embedded engine and `@clickhouse/client` over HTTP, on one folder in one process. */
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";
 import { openFront } from "./clickhouse_front.ts";

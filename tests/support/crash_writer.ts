@@ -2,7 +2,7 @@
  * A process to be killed: appends to a log without end and prints a line for every acknowledged
  * append: `partition nextOffset firstSequence count`. Arguments: path, first sequence number, seed.
  */
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
 import { crashValue } from "./crash_value.ts";

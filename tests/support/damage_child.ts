@@ -2,7 +2,7 @@
  * A process over a data folder: one engine opens one folder. `make DIR` fills it; `look DIR` verifies
  * it and asks it, and writes both as JSON.
  */
-import { readConfig } from "../../runtime/config.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
 import { eventually } from "./eventually.ts";
 import { movieEvents } from "./movie_events.ts";

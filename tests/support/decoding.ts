@@ -3,7 +3,7 @@ import {
   type Columns,
   type DecodeFault,
   RowStatus,
-} from "../../runtime/columns.ts";
+} from "../../runtime/model/columns.ts";
 import { createDecoder, type DecodeStats } from "../../runtime/decode/decoder.ts";
 import {
   boolean,
@@ -16,7 +16,7 @@ import {
   string,
   uint32,
 } from "../../runtime/events.ts";
-import { type RecordChunk, RecordKind } from "../../runtime/ports.ts";
+import { type RecordChunk, RecordKind } from "../../runtime/ports/ports.ts";
 
 /** A schema that has nothing to do with movies: every kind of field, awkward names and values. */
 export const sensorReading = defineSchema({

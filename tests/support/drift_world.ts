@@ -1,8 +1,8 @@
 /** A world in which a run can be compared: an archive, and a speed layer that has read it. */
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import type { BatchLayer, BatchRun } from "../../runtime/services.ts";
-import { createSpeedTable } from "../../runtime/tables.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import type { BatchLayer, BatchRun } from "../../runtime/ports/services.ts";
+import { createSpeedTable } from "../../runtime/sql/tables.ts";
 import { type ArchivedEvent, BatchWorld } from "./batch_world.ts";
 
 export const LOG = "local-1";

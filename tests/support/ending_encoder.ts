@@ -1,5 +1,5 @@
 /** An encoder's thread that ends while it encodes a part of the topic "ends". */
-import { answerCalls } from "../../runtime/worker_thread.ts";
+import { answerCalls } from "../../runtime/std/worker_thread.ts";
 
 answerCalls({
   encodePart(topic: string): unknown {

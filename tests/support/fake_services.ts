@@ -1,4 +1,4 @@
-import { NotFoundError } from "../../runtime/errors.ts";
+import { NotFoundError } from "../../runtime/std/errors.ts";
 import type {
   AnswerColumn,
   BatchRun,
@@ -16,7 +16,7 @@ import type {
   SqlConsole,
   SqlOptions,
   Status,
-} from "../../runtime/services.ts";
+} from "../../runtime/ports/services.ts";
 
 /** A metric's description. */
 export const moviesInfo: MetricInfo = {

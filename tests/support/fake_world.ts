@@ -1,8 +1,8 @@
 import { fakeServices, noDrift } from "./fake_services.ts";
-import type { Clock } from "../../runtime/clock.ts";
-import type { Config } from "../../runtime/config.ts";
+import type { Clock } from "../../runtime/std/clock.ts";
+import type { Config } from "../../runtime/settings/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
-import type { BatchRun, IngestAnswer, Status } from "../../runtime/services.ts";
+import type { BatchRun, IngestAnswer, Status } from "../../runtime/ports/services.ts";
 
 /** A terminal that keeps what is written. */
 export interface KeptTerminal extends Terminal {

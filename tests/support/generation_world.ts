@@ -3,8 +3,8 @@ import { Generations } from "../../runtime/engine/generations.ts";
 import type { TopicRuntime } from "../../runtime/engine/topic_runtime.ts";
 import { defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { count, definePlugin, tumbling } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import { Problems } from "../../runtime/problems.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { Problems } from "../../runtime/model/problems.ts";
 import { PublishedRuns } from "../../runtime/serving/published_runs.ts";
 import {
   BatchLevel,
@@ -13,7 +13,7 @@ import {
   type PluginTables,
   SpeedKind,
   tablesOf,
-} from "../../runtime/tables.ts";
+} from "../../runtime/sql/tables.ts";
 import { memoryStore } from "./batch_world.ts";
 import { ManualClock } from "./manual_clock.ts";
 

@@ -1,9 +1,9 @@
 /** Topics of the test cluster: each test has its own. */
 import { type ITopicConfig, Kafka } from "kafkajs";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { type KafkaAccess, kafkaConfig } from "../../runtime/log/kafka/kafka_access.ts";
 import { type KafkaLogOptions, openKafkaLog } from "../../runtime/log/kafka/kafka_log.ts";
-import type { EventLog } from "../../runtime/ports.ts";
+import type { EventLog } from "../../runtime/ports/ports.ts";
 import { serverSetting } from "./server_settings.ts";
 
 /** How the test cluster, or another one, is reached. */

@@ -1,5 +1,10 @@
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
-import type { EventLog, ReadOptions, RecordChunk, RecordsToAppend } from "../../runtime/ports.ts";
+import type {
+  EventLog,
+  ReadOptions,
+  RecordChunk,
+  RecordsToAppend,
+} from "../../runtime/ports/ports.ts";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();

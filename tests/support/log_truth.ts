@@ -1,6 +1,6 @@
 /** What a log holds, counted by offsets: what every answer up to a frontier has to come to. */
-import { decodeFrontier } from "../../runtime/frontier.ts";
-import { type EventLog, RecordKind } from "../../runtime/ports.ts";
+import { decodeFrontier } from "../../runtime/model/frontier.ts";
+import { type EventLog, RecordKind } from "../../runtime/ports/ports.ts";
 import { plain } from "./log_reading.ts";
 
 /** An event's identity, or null for what is no event. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock } from "../../runtime/std/clock.ts";
 
 /** A clock that a test moves by hand; whoever sleeps wakes when it has been moved far enough. */
 export class ManualClock implements Clock {

@@ -1,4 +1,4 @@
-import { ExternalError, LogGapError } from "../../runtime/errors.ts";
+import { ExternalError, LogGapError } from "../../runtime/std/errors.ts";
 import {
   type EventLog,
   type Frontier,
@@ -6,7 +6,7 @@ import {
   type RecordChunk,
   RecordKind,
   type RecordsToAppend,
-} from "../../runtime/ports.ts";
+} from "../../runtime/ports/ports.ts";
 import { partitionOf } from "../../runtime/log/partitioner.ts";
 import { WaitingReaders } from "../../runtime/log/waiting_readers.ts";
 

@@ -1,7 +1,7 @@
 /** A batch layer whose process is paused right before it decides something, while others go on. */
 import type { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
-import type { ObjectStore, Warehouse } from "../../runtime/ports.ts";
-import type { BatchRun } from "../../runtime/services.ts";
+import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
+import type { BatchRun } from "../../runtime/ports/services.ts";
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import { batchPlugin, BatchWorld, usersPlugin, usersSql } from "./batch_world.ts";
 

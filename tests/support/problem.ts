@@ -1,4 +1,4 @@
-import type { Problem } from "../../runtime/problems.ts";
+import type { Problem } from "../../runtime/model/problems.ts";
 
 /** A blocking problem with the given message. */
 export const problemOf = (message: string): Problem => ({

@@ -1,6 +1,6 @@
 /** What the archive's laws put into a log: readings, what is none, ticks and gaps. */
 import { fc } from "testing";
-import { RecordKind } from "../../runtime/ports.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
 import { reading } from "./archive_world.ts";
 import type { MemoryLog } from "./memory_log.ts";
 

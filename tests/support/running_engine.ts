@@ -1,11 +1,11 @@
 /** The real engine over a folder, with its real API, in this process. */
 import { join } from "node:path";
 import { createApp } from "../../routes/app.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { listen } from "../../runtime/commands/listen.ts";
-import { readConfig } from "../../runtime/config.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
-import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/services.ts";
+import type { BatchRun, IngestAnswer, MetricAnswer, Status } from "../../runtime/ports/services.ts";
 import { loadSite } from "./site.ts";
 import { eventually } from "./eventually.ts";
 

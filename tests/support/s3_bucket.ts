@@ -1,5 +1,5 @@
 /** Prefixes of the test server's bucket: each test has a store of its own. */
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { openS3Store, type S3Store, type S3StoreOptions } from "../../runtime/archive/s3_store.ts";
 import { serverSetting } from "./server_settings.ts";
 

@@ -7,11 +7,11 @@ import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import popularMovies from "../../plugins/popular_movies.ts";
 import ratings from "../../plugins/ratings.ts";
 import userStats from "../../plugins/user_stats.ts";
-import type { Clock } from "../../runtime/clock.ts";
-import { type Cut, reaches } from "../../runtime/frontier.ts";
+import type { Clock } from "../../runtime/std/clock.ts";
+import { type Cut, reaches } from "../../runtime/model/frontier.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import type { FutureEvents, Serving, SpeedLayer } from "../../runtime/services.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import type { FutureEvents, Serving, SpeedLayer } from "../../runtime/ports/services.ts";
 import { createServing, type ServingOptions } from "../../runtime/serving/serving.ts";
 import {
   BatchLevel,
@@ -20,7 +20,7 @@ import {
   mergedMeasures,
   type PluginTables,
   tablesOf,
-} from "../../runtime/tables.ts";
+} from "../../runtime/sql/tables.ts";
 
 export const logId = "local-1";
 export const blockSize = 256;

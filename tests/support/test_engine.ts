@@ -1,5 +1,5 @@
 import process from "node:process";
-import { readConfig } from "../../runtime/config.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
 
 /** The project's folder. */

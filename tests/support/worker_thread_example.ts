@@ -1,5 +1,5 @@
 /** A thread that {@link WorkerThread} is tried with. */
-import { answerCalls } from "../../runtime/worker_thread.ts";
+import { answerCalls } from "../../runtime/std/worker_thread.ts";
 
 const methods = {
   add: (a: number, b: number) => Promise.resolve(a + b),

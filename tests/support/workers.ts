@@ -1,9 +1,9 @@
 /** Several `start` processes that share a topic on real servers, and a producer that never rests. */
 import { expect } from "testing";
 import type { Kafka, Producer } from "kafkajs";
-import { readConfig } from "../../runtime/config.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
 import { groupIdOf } from "../../runtime/engine/server_access.ts";
-import type { Status } from "../../runtime/services.ts";
+import type { Status } from "../../runtime/ports/services.ts";
 import { RunningProcess } from "./command.ts";
 import { eventually } from "./eventually.ts";
 import { makeTopic, testKafka } from "./kafka_topic.ts";

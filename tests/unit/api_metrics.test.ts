@@ -5,7 +5,7 @@ import {
   NotReadyError,
   TwofoldError,
   UserError,
-} from "../../runtime/errors.ts";
+} from "../../runtime/std/errors.ts";
 import { api, appOver, failing } from "../support/asked_api.ts";
 import { fakeServices, moviesAnswer, moviesSeries } from "../support/fake_services.ts";
 

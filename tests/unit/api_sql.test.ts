@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApi } from "../../routes/api/api.ts";
-import { UserError } from "../../runtime/errors.ts";
-import type { SqlConsole, SqlEnd } from "../../runtime/services.ts";
+import { UserError } from "../../runtime/std/errors.ts";
+import type { SqlConsole, SqlEnd } from "../../runtime/ports/services.ts";
 import { api } from "../support/asked_api.ts";
 import { fakeServices, fakeSql, someSqlAnswer } from "../support/fake_services.ts";
 

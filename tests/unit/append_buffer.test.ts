@@ -1,6 +1,6 @@
 import { describe, expect, fc, it } from "testing";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
-import type { RecordsToAppend } from "../../runtime/ports.ts";
+import type { RecordsToAppend } from "../../runtime/ports/ports.ts";
 
 const encoder = new TextEncoder();
 

@@ -4,10 +4,15 @@ import { coveredFrom } from "../../runtime/archive/archived_ranges.ts";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { encodePart } from "../../runtime/archive/encode_block.ts";
 import { decodeManifest, encodeManifest, sha256, ticksOf } from "../../runtime/archive/manifest.ts";
-import { allocateColumns } from "../../runtime/columns.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
-import { DamagedError, ExternalError, LogGapError, TwofoldError } from "../../runtime/errors.ts";
-import { RecordKind, type Warehouse } from "../../runtime/ports.ts";
+import {
+  DamagedError,
+  ExternalError,
+  LogGapError,
+  TwofoldError,
+} from "../../runtime/std/errors.ts";
+import { RecordKind, type Warehouse } from "../../runtime/ports/ports.ts";
 import {
   MemoryStore,
   openArchiver,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
-import type { Manifest } from "../../runtime/ports.ts";
+import type { Manifest } from "../../runtime/ports/ports.ts";
 import { MemoryStore, openArchiver, reading, readings } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import { BatchLevel } from "../../runtime/tables.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { BatchLevel } from "../../runtime/sql/tables.ts";
 import {
   type ArchivedEvent,
   batchPlugin,

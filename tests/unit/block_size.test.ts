@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { holdBlockSize } from "../../runtime/archive/block_size.ts";
 import { blockSizeName } from "../../runtime/archive/archive_names.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
-import type { ObjectStore } from "../../runtime/ports.ts";
+import { ExternalError, UserError } from "../../runtime/std/errors.ts";
+import type { ObjectStore } from "../../runtime/ports/ports.ts";
 
 describe("holdBlockSize()", () => {
   let dir: string;

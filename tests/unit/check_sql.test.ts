@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { eventColumns } from "../../runtime/archive/archive_relation.ts";
 import { checkBatchSql } from "../../runtime/batch/check_sql.ts";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { loadPlugins } from "../../runtime/engine/load_plugins.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import {
   openWarehouse,
   totalsPlugin,

@@ -4,7 +4,7 @@ import { commands, readCommandLine } from "../../runtime/commands/command_line.t
 import { exitCodes, helpOf } from "../../runtime/commands/help.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped, nearest } from "../../runtime/commands/text.ts";
-import { ExternalError } from "../../runtime/errors.ts";
+import { ExternalError } from "../../runtime/std/errors.ts";
 import { fakeStatus, fakeWorld, hastyClock } from "../support/fake_world.ts";
 import { problemOf } from "../support/problem.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { closeAll } from "../../runtime/close_all.ts";
+import { closeAll } from "../../runtime/std/close_all.ts";
 
 describe("closeAll()", () => {
   const fails = (why: string) => () => Promise.reject(new Error(why));

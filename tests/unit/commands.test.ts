@@ -1,7 +1,12 @@
 import { describe, expect, it } from "testing";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
-import { NotReadyError } from "../../runtime/errors.ts";
-import type { MetricAnswer, MetricQuery, RecordPage, RecordQuery } from "../../runtime/services.ts";
+import { NotReadyError } from "../../runtime/std/errors.ts";
+import type {
+  MetricAnswer,
+  MetricQuery,
+  RecordPage,
+  RecordQuery,
+} from "../../runtime/ports/services.ts";
 import { moviesAnswer, someRecords } from "../support/fake_services.ts";
 import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
 import { servedWorld } from "../support/served_world.ts";

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { Problems } from "../../runtime/problems.ts";
+import { Problems } from "../../runtime/model/problems.ts";
 import { RELATION_VALID_MS } from "../../runtime/archive/archive_reader.ts";
-import type { Manifest } from "../../runtime/ports.ts";
+import type { Manifest } from "../../runtime/ports/ports.ts";
 import { reading } from "../support/archive_world.ts";
 import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { commands, flagsOf } from "../../runtime/commands/command_line.ts";
 import { completionsFor, type Shell } from "../../runtime/commands/completions.ts";
-import type { Command } from "../../runtime/config.ts";
+import type { Command } from "../../runtime/settings/config.ts";
 
 /** What bash offers behind these words; the last one is under the cursor. */
 async function offered(...words: string[]): Promise<string[]> {

@@ -6,9 +6,9 @@ import {
   readConfig,
   settings,
   unknownVariables,
-} from "../../runtime/config.ts";
-import { withSecretFiles } from "../../runtime/secret_files.ts";
-import { duration, schedule, size } from "../../runtime/setting_types.ts";
+} from "../../runtime/settings/config.ts";
+import { withSecretFiles } from "../../runtime/settings/secret_files.ts";
+import { duration, schedule, size } from "../../runtime/settings/setting_types.ts";
 
 const GIB = 2 ** 30;
 const token = "correct-horse-battery-staple";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { claimDirectory, readOwner, withFolderFaults } from "../../runtime/engine/data_folder.ts";
 
 let dir: string;

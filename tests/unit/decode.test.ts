@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
-import { allocateColumns, RowStatus } from "../../runtime/columns.ts";
+import { allocateColumns, RowStatus } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { parseInstant } from "../../runtime/decode/instant.ts";
 import type { EventSchema } from "../../runtime/events.ts";

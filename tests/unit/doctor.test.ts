@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { join } from "node:path";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import { claimDirectory } from "../../runtime/engine/data_folder.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
 import { servedWorld } from "../support/served_world.ts";
 import { problemOf } from "../support/problem.ts";

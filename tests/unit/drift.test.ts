@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createDrifts } from "../../runtime/batch/drifts.ts";
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import { Problems } from "../../runtime/problems.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { Problems } from "../../runtime/model/problems.ts";
 import {
   batchPlugin,
   ManualClock,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
-import type { PluginStatus, Services } from "../../runtime/services.ts";
+import type { PluginStatus, Services } from "../../runtime/ports/services.ts";
 import { api } from "../support/asked_api.ts";
 import { fakeServices, noDrift, someDriftDay, someStatus } from "../support/fake_services.ts";
 import { fakeWorld } from "../support/fake_world.ts";

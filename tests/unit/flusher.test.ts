@@ -4,12 +4,12 @@ import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import popularMovies from "../../plugins/popular_movies.ts";
 import userStats from "../../plugins/user_stats.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Flusher } from "../../runtime/speed/flusher.ts";
 import { LedgerPartition } from "../../runtime/speed/ledger.ts";
 import { PartitionPipeline } from "../../runtime/speed/partition_pipeline.ts";
 import { PluginPartition } from "../../runtime/speed/plugin_partition.ts";
-import { tablesOf } from "../../runtime/tables.ts";
+import { tablesOf } from "../../runtime/sql/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, fc, it } from "testing";
-import { decodeFrontier, encodeFrontier } from "../../runtime/frontier.ts";
+import { decodeFrontier, encodeFrontier } from "../../runtime/model/frontier.ts";
 
 describe("encodeFrontier()", () => {
   it("gives a text that decodeFrontier() reads, for any logs and partitions", () => {

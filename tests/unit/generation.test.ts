@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "testing";
 import { moduleTexts } from "../../runtime/engine/module_texts.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import {
   decimal,
   defineSchema,
@@ -11,7 +11,7 @@ import {
   string,
   uint32,
 } from "../../runtime/events.ts";
-import { generationOf } from "../../runtime/generation.ts";
+import { generationOf } from "../../runtime/model/generation.ts";
 import {
   avg,
   count,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { answering, BATCH, GenerationWorld, MERGED } from "../support/generation_world.ts";
 

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from "testing";
 import { type AccessRules, Guard } from "../../routes/(_shared)/guard.ts";
 import { createApp } from "../../routes/app.ts";
-import { systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { listen } from "../../runtime/commands/listen.ts";
-import { readConfig } from "../../runtime/config.ts";
-import type { Services } from "../../runtime/services.ts";
+import { readConfig } from "../../runtime/settings/config.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
 import { loadSite } from "../support/site.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { meanByHour } from "../../islands/HourOfDay.tsx";
-import type { SeriesAnswer } from "../../runtime/services.ts";
+import type { SeriesAnswer } from "../../runtime/ports/services.ts";
 
 const HOUR = 3600;
 

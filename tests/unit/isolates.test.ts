@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, fc, it } from "testing";
-import { allocateColumns } from "../../runtime/columns.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
 import { boolean, enumeration, type Field, string, uint32 } from "../../runtime/events.ts";
 import { definePlugin } from "../../runtime/plugin.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";

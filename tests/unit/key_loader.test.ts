@@ -1,9 +1,9 @@
 import { describe, expect, it } from "testing";
 import { KeyLoader } from "../../runtime/serving/key_loader.ts";
-import { Turns } from "../../runtime/turns.ts";
+import { Semaphore } from "../../runtime/std/semaphore.ts";
 
 /** Loads that end when the test says so; an answer is the key with the number of its load. */
-function loader(turns = new Turns(1)) {
+function loader(turns = new Semaphore(1)) {
   const loads: {
     readonly shape: string;
     readonly keys: readonly number[];
@@ -58,7 +58,7 @@ describe("KeyLoader", () => {
   });
 
   it("loads of two shapes run side by side as far as there are turns", async () => {
-    const { loads, keys } = loader(new Turns(2));
+    const { loads, keys } = loader(new Semaphore(2));
     void keys.get("a", 1, never);
     void keys.get("b", 1, never);
     void keys.get("c", 1, never);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "testing";
-import type { Cut } from "../../runtime/frontier.ts";
-import { tablesOf } from "../../runtime/tables.ts";
+import type { Cut } from "../../runtime/model/frontier.ts";
+import { tablesOf } from "../../runtime/sql/tables.ts";
 import ratings from "../../plugins/ratings.ts";
 import { KeyRows } from "../../runtime/serving/key_rows.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
-import type { RecentRows } from "../../runtime/recent.ts";
+import type { RecentRows } from "../../runtime/model/recent.ts";
 import type { MetricSource } from "../../runtime/serving/metric_source.ts";
 
 /** A metric whose published run the test sets, and whose batch rows are `run` ratings each. */

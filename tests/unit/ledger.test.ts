@@ -1,8 +1,8 @@
 import { describe, expect, it } from "testing";
-import { BlockWalk } from "../../runtime/blocks.ts";
-import { allocateColumns, RowStatus } from "../../runtime/columns.ts";
+import { BlockWalk } from "../../runtime/model/blocks.ts";
+import { allocateColumns, RowStatus } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import { RecordKind } from "../../runtime/ports.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
 import { LedgerPartition } from "../../runtime/speed/ledger.ts";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { MemoryLog } from "../support/memory_log.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
-import { BusyError } from "../../runtime/errors.ts";
-import type { LiveUpdate, MetricAnswer, MetricQuery } from "../../runtime/services.ts";
+import { BusyError } from "../../runtime/std/errors.ts";
+import type { LiveUpdate, MetricAnswer, MetricQuery } from "../../runtime/ports/services.ts";
 import { LiveQuestions } from "../../runtime/serving/live.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import { ExternalError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { fileError, writeLocked } from "../../runtime/archive/durable_file.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "testing";
-import { loopTurn } from "../../runtime/loop_turn.ts";
+import { loopTurn } from "../../runtime/std/loop_turn.ts";
 
 describe("loopTurn", () => {
   it("lets one step go on per turn of the event loop, in the order in which they asked", async () => {

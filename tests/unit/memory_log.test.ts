@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
-import { ExternalError, LogGapError } from "../../runtime/errors.ts";
-import { RecordKind } from "../../runtime/ports.ts";
+import { ExternalError, LogGapError } from "../../runtime/std/errors.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
 import { plain, records } from "../support/log_reading.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
-import type { Warehouse } from "../../runtime/ports.ts";
-import type { MetricQuery, SeriesQuery } from "../../runtime/services.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import type { MetricQuery, SeriesQuery } from "../../runtime/ports/services.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { served, ServingWorld } from "../support/serving_world.ts";
 

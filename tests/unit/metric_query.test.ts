@@ -1,9 +1,9 @@
 import { describe, expect, it } from "testing";
 import hourlyStats from "../../plugins/hourly_stats.ts";
 import ratings from "../../plugins/ratings.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
-import type { MetricQuery } from "../../runtime/services.ts";
+import type { MetricQuery } from "../../runtime/ports/services.ts";
 import { bucketsOf } from "../../runtime/serving/metric_info.ts";
 import { readMetricQuery } from "../../runtime/serving/metric_query.ts";
 

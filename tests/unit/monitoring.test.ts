@@ -2,7 +2,7 @@ import { describe, expect, it } from "testing";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { createApi } from "../../routes/api/api.ts";
-import { settings } from "../../runtime/config.ts";
+import { settings } from "../../runtime/settings/config.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
 
 const root = new URL("../../", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
-import { NotReadyError, UserError } from "../../runtime/errors.ts";
-import type { Services } from "../../runtime/services.ts";
+import { NotReadyError, UserError } from "../../runtime/std/errors.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { fakeServices, someStatus } from "../support/fake_services.ts";
 import { served } from "../support/served_head.ts";
 import { loadSite } from "../support/site.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
-import type { Problem } from "../../runtime/problems.ts";
-import type { MetricAnswer, PluginStatus, Services } from "../../runtime/services.ts";
+import type { Problem } from "../../runtime/model/problems.ts";
+import type { MetricAnswer, PluginStatus, Services } from "../../runtime/ports/services.ts";
 import { LiveQuestions } from "../../runtime/serving/live.ts";
 import { api } from "../support/asked_api.ts";
 import { fakeServices, moviesAnswer, moviesSeries, someStatus } from "../support/fake_services.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { type Problem, Problems } from "../../runtime/problems.ts";
+import { type Problem, Problems } from "../../runtime/model/problems.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const drift = (message: string) =>

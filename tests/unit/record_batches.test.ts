@@ -1,12 +1,12 @@
 import { Buffer } from "node:buffer";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "testing";
-import { TwofoldError } from "../../runtime/errors.ts";
+import { TwofoldError } from "../../runtime/std/errors.ts";
 import { decompress } from "../../runtime/log/kafka/codecs.ts";
 import { crc32c } from "../../runtime/log/kafka/crc32c.ts";
 import { FetchedRange } from "../../runtime/log/kafka/fetched_range.ts";
 import { readLz4Frame } from "../../runtime/log/kafka/lz4_frame.ts";
-import { type RecordChunk, RecordKind } from "../../runtime/ports.ts";
+import { type RecordChunk, RecordKind } from "../../runtime/ports/ports.ts";
 import { foreignBatches } from "../support/foreign_batches.ts";
 import { kafkaBatch, type KafkaRecord } from "../support/kafka_batch.ts";
 import { plain } from "../support/log_reading.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
-import { allocateColumns } from "../../runtime/columns.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { CsvFraming } from "../../runtime/decode/csv_framing.ts";
 import {
@@ -10,7 +10,7 @@ import {
   RecordSplitter,
   splitStream,
 } from "../../runtime/decode/line_splitter.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();

@@ -1,10 +1,10 @@
 import { describe, expect, fc, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { createRecords } from "../../runtime/engine/records.ts";
-import { LogGapError } from "../../runtime/errors.ts";
-import { encodeCursor } from "../../runtime/page_cursor.ts";
-import { RecordKind } from "../../runtime/ports.ts";
-import type { RecordQuery, RecordView } from "../../runtime/services.ts";
+import { LogGapError } from "../../runtime/std/errors.ts";
+import { encodeCursor } from "../../runtime/std/page_cursor.ts";
+import { RecordKind } from "../../runtime/ports/ports.ts";
+import type { RecordQuery, RecordView } from "../../runtime/ports/services.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 
 const event = (id: string) =>

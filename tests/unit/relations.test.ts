@@ -1,11 +1,11 @@
 import { ClickHouseError } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { makeRelations } from "../../runtime/engine/make_relations.ts";
-import { ExternalError, TwofoldError, UserError } from "../../runtime/errors.ts";
+import { ExternalError, TwofoldError, UserError } from "../../runtime/std/errors.ts";
 import { definePlugin } from "../../runtime/plugin.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
-import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { toWarehouseError } from "../../runtime/warehouse/warehouse_error.ts";
 import { usersPlugin } from "../support/batch_world.ts";

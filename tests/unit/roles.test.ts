@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { createApi } from "../../routes/api/api.ts";
-import { type ConfigError, readConfig } from "../../runtime/config.ts";
+import { type ConfigError, readConfig } from "../../runtime/settings/config.ts";
 import { withinRoles } from "../../runtime/engine/roles.ts";
 import { fakeServices } from "../support/fake_services.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import { Claims } from "../../runtime/batch/claims.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
 import {
   batchPlugin,
   BatchWorld,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { addressAdvice, bucketUrl } from "../../runtime/archive/s3_address.ts";
 import { createS3Client } from "../../runtime/archive/s3_client.ts";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 
 const bucket = "films";
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
-import { NotReadyError } from "../../runtime/errors.ts";
-import { decodeFrontier } from "../../runtime/frontier.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import type { MetricAnswer } from "../../runtime/services.ts";
+import { NotReadyError } from "../../runtime/std/errors.ts";
+import { decodeFrontier } from "../../runtime/model/frontier.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import type { MetricAnswer } from "../../runtime/ports/services.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { logId, served, ServingWorld } from "../support/serving_world.ts";
 

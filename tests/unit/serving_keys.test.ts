@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { boolean, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
-import { decodeFrontier } from "../../runtime/frontier.ts";
+import { decodeFrontier } from "../../runtime/model/frontier.ts";
 import { count, definePlugin, tumbling } from "../../runtime/plugin.ts";
-import type { StatementOptions, Warehouse } from "../../runtime/ports.ts";
-import type { MetricAnswer } from "../../runtime/services.ts";
+import type { StatementOptions, Warehouse } from "../../runtime/ports/ports.ts";
+import type { MetricAnswer } from "../../runtime/ports/services.ts";
 import { createServing } from "../../runtime/serving/serving.ts";
-import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/tables.ts";
+import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { FakeSpeed, HandClock, logId, served, ServingWorld } from "../support/serving_world.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { shareAnswers } from "../../runtime/engine/shared_answers.ts";
-import type { MetricQuery, Services } from "../../runtime/services.ts";
+import type { MetricQuery, Services } from "../../runtime/ports/services.ts";
 import { fakeServices, moviesAnswer, someStatus } from "../support/fake_services.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { SharedCalls } from "../../runtime/shared_calls.ts";
+import { SharedCalls } from "../../runtime/std/shared_calls.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const SHARED_MS = 200;

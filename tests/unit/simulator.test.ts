@@ -1,5 +1,5 @@
 import { describe, expect, fc, it } from "testing";
-import type { Clock } from "../../runtime/clock.ts";
+import type { Clock } from "../../runtime/std/clock.ts";
 import { exponential, random, zipf } from "../../runtime/sources/chance.ts";
 import { DueHeap } from "../../runtime/sources/due_heap.ts";
 import { feed } from "../../runtime/sources/feed.ts";

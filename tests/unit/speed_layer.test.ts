@@ -2,22 +2,22 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "testing";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { Archiver } from "../../runtime/archive/archiver.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
-import { allocateColumns } from "../../runtime/columns.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
-import { ExternalError } from "../../runtime/errors.ts";
+import { ExternalError } from "../../runtime/std/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import {
   type ArchivedRecords,
   type RecordChunk,
   RecordKind,
   type Warehouse,
-} from "../../runtime/ports.ts";
+} from "../../runtime/ports/ports.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { ledgerTable } from "../../runtime/speed/ledger.ts";
 import { resumePlugin } from "../../runtime/speed/resume.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
-import { SpeedKind, tablesOf } from "../../runtime/tables.ts";
+import { SpeedKind, tablesOf } from "../../runtime/sql/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { openLaboratory, plugins } from "../support/parity/law.ts";

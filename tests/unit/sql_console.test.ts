@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { systemClock } from "../../runtime/clock.ts";
-import { BusyError, UserError } from "../../runtime/errors.ts";
-import type { SqlAnswer } from "../../runtime/looking.ts";
-import type { Warehouse } from "../../runtime/ports.ts";
-import { Problems } from "../../runtime/problems.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
+import { BusyError, UserError } from "../../runtime/std/errors.ts";
+import type { SqlAnswer } from "../../runtime/ports/inspection.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { Problems } from "../../runtime/model/problems.ts";
 import { createSqlConsole, type SqlConsoleOptions } from "../../runtime/serving/sql_console.ts";
 import { type BothWarehouses, openBoth, ways } from "../support/both_warehouses.ts";
 import { HandClock } from "../support/serving_world.ts";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { UserError } from "../../runtime/errors.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import {
   allowedFunctions,
   isAllowedFunction,
   isAllowedTableFunction,
-} from "../../runtime/sql_functions.ts";
+} from "../../runtime/sql/sql_functions.ts";
 import { readStatement } from "../../runtime/serving/sql_statement.ts";
 import { type BothWarehouses, openBoth, ways } from "../support/both_warehouses.ts";
 

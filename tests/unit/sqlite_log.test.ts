@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import { DamagedError, ExternalError, UserError } from "../../runtime/errors.ts";
+import { DamagedError, ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { openSqliteLog, type SqliteLogOptions } from "../../runtime/log/sqlite_log.ts";
 import { readAll, readValues, records } from "../support/log_reading.ts";

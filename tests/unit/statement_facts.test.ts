@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { statementFacts } from "../../runtime/statement_facts.ts";
+import { statementFacts } from "../../runtime/sql/statement_facts.ts";
 import { type BothWarehouses, openBoth, ways } from "../support/both_warehouses.ts";
 
 let both: BothWarehouses;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { type Clock, systemClock } from "../../runtime/std/clock.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import type { EventLog, Warehouse } from "../../runtime/ports.ts";
+import type { EventLog, Warehouse } from "../../runtime/ports/ports.ts";
 import { openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
-import { tablesOf } from "../../runtime/tables.ts";
+import { tablesOf } from "../../runtime/sql/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { openLaboratory, plugins } from "../support/parity/law.ts";

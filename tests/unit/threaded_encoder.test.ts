@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { ThreadedEncoder } from "../../runtime/archive/threaded_encoder.ts";
-import { ExternalError } from "../../runtime/errors.ts";
+import { ExternalError } from "../../runtime/std/errors.ts";
 
 describe("ThreadedEncoder", () => {
   it("starts another thread for the next block, and says that the last may be tried again", async () => {

@@ -1,8 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "testing";
 import { createVerification } from "../../runtime/engine/verification.ts";
-import type { ObjectStore, Warehouse } from "../../runtime/ports.ts";
-import { Problems } from "../../runtime/problems.ts";
+import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
+import { Problems } from "../../runtime/model/problems.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { afterEach, beforeEach, describe, expect, it } from "testing";
-import { LogFailedError } from "../../runtime/errors.ts";
+import { LogFailedError } from "../../runtime/std/errors.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";
 import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
 import { failSyncs } from "../support/failing_sync.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "testing";
-import type { ArchivedRecords, EventLog, Warehouse } from "../../runtime/ports.ts";
+import type { ArchivedRecords, EventLog, Warehouse } from "../../runtime/ports/ports.ts";
 import { WholeFrom } from "../../runtime/speed/whole_from.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
-import { TwofoldError } from "../../runtime/errors.ts";
-import { WorkerThread } from "../../runtime/worker_thread.ts";
+import { TwofoldError } from "../../runtime/std/errors.ts";
+import { WorkerThread } from "../../runtime/std/worker_thread.ts";
 import type { ExampleMethods } from "../support/worker_thread_example.ts";
 
 const example = new URL("../support/worker_thread_example.ts", import.meta.url);

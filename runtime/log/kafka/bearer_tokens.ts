@@ -1,7 +1,7 @@
 /** The tokens by which a process logs in to Kafka where SASL's mechanism is OAUTHBEARER. */
-import type { Clock } from "../../clock.ts";
-import { ExternalError, UserError } from "../../errors.ts";
-import type { Secret } from "../../setting_types.ts";
+import type { Clock } from "../../std/clock.ts";
+import { ExternalError, UserError } from "../../std/errors.ts";
+import type { Secret } from "../../settings/setting_types.ts";
 import { REAUTHENTICATION_MS } from "./kafka_access.ts";
 
 /** Tells a token that is valid now; called for every connection, concurrently. */

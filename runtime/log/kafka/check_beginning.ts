@@ -1,6 +1,6 @@
 /** Whether the archive has what a topic no longer has. */
-import { type Check, doubtful, failed, fine } from "../../check.ts";
-import { wordsOf } from "../../errors.ts";
+import { type Check, doubtful, failed, fine } from "../../ports/check.ts";
+import { wordsOf } from "../../std/errors.ts";
 
 /** What {@link beginningCheck} compares the topic with. */
 export interface BeginningToCheck {

@@ -6,8 +6,8 @@ import { KafkaCluster } from "./kafka_cluster.ts";
 import { adviceOn, kafkaError } from "./kafka_error.ts";
 import { takesTicks } from "./made_topic.ts";
 import { KafkaCode, type TopicMetadata } from "./requests.ts";
-import type { TickTopics } from "../../server_settings.ts";
-import { type Check, doubtful, failed, fine } from "../../check.ts";
+import type { TickTopics } from "../../settings/server_settings.ts";
+import { type Check, doubtful, failed, fine } from "../../ports/check.ts";
 
 /** What {@link checkKafka} looks at. */
 export interface KafkaToCheck {

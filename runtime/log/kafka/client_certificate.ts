@@ -1,7 +1,7 @@
 /** The certificate that is shown to brokers, and its key. */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { UserError } from "../../errors.ts";
-import { Secret } from "../../setting_types.ts";
+import { UserError } from "../../std/errors.ts";
+import { Secret } from "../../settings/setting_types.ts";
 
 /** What a client shows to brokers that ask for a certificate (mutual TLS), PEM. */
 export interface ClientCertificate {

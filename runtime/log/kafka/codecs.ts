@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { gunzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CompressionCodecs } from "kafkajs";
 import snappy from "snappyjs";
-import { TwofoldError } from "../../errors.ts";
+import { TwofoldError } from "../../std/errors.ts";
 import { readLz4Frame } from "./lz4_frame.ts";
 
 /** How appended records may be compressed; what others append may be snappy and lz4 too. */

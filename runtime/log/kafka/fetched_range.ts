@@ -1,6 +1,6 @@
 /** What one fetch returned of a partition, handed out in chunks. */
 import type { Buffer } from "node:buffer";
-import { type RecordChunk, RecordKind } from "../../ports.ts";
+import { type RecordChunk, RecordKind } from "../../ports/ports.ts";
 import { type BatchRange, type BatchSource, readBatches, RecordWalk } from "./record_batches.ts";
 import type { AbortedTransaction } from "./requests.ts";
 

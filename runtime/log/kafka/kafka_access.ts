@@ -1,6 +1,6 @@
 /** How a Kafka cluster is reached. */
 import type { KafkaConfig, SASLOptions } from "kafkajs";
-import type { Secret } from "../../setting_types.ts";
+import type { Secret } from "../../settings/setting_types.ts";
 import type { BearerTokens } from "./bearer_tokens.ts";
 import type { ClientCertificate } from "./client_certificate.ts";
 import "./kafka_quiet.ts";

@@ -1,7 +1,7 @@
 /** Appends records, with one send under way at a time. */
 import { Buffer } from "node:buffer";
 import { Kafka, type Message, type Producer } from "kafkajs";
-import type { RecordsToAppend } from "../../ports.ts";
+import type { RecordsToAppend } from "../../ports/ports.ts";
 import { type CodecName, codecNumber, registerCodecs } from "./codecs.ts";
 import { TICK_HEADER } from "./fetched_range.ts";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";

@@ -1,7 +1,7 @@
 /** kafkajs's errors and Kafka's codes in Twofold's terms. */
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
-import { ExternalError, type LogPosition, TwofoldError } from "../../errors.ts";
-import { tlsAdvice } from "../../tls_advice.ts";
+import { ExternalError, type LogPosition, TwofoldError } from "../../std/errors.ts";
+import { tlsAdvice } from "../../settings/tls_advice.ts";
 
 /** What kafkajs tells of an error. */
 interface KafkaFault extends Error {

@@ -1,8 +1,14 @@
 /** A topic of a Kafka cluster behind the port. */
-import type { Clock } from "../../clock.ts";
-import { closeAll } from "../../close_all.ts";
-import { ExternalError, retry, TwofoldError, UserError } from "../../errors.ts";
-import type { EventLog, Frontier, ReadOptions, RecordChunk, RecordsToAppend } from "../../ports.ts";
+import type { Clock } from "../../std/clock.ts";
+import { closeAll } from "../../std/close_all.ts";
+import { ExternalError, retry, TwofoldError, UserError } from "../../std/errors.ts";
+import type {
+  EventLog,
+  Frontier,
+  ReadOptions,
+  RecordChunk,
+  RecordsToAppend,
+} from "../../ports/ports.ts";
 import type { CodecName } from "./codecs.ts";
 import type { KafkaAccess } from "./kafka_access.ts";
 import { KafkaAppender } from "./kafka_appender.ts";

@@ -1,6 +1,6 @@
 /** Sharing a topic's work by a consumer group. */
-import type { Clock } from "../../clock.ts";
-import type { Assignment, Membership } from "../../ports.ts";
+import type { Clock } from "../../std/clock.ts";
+import type { Assignment, Membership } from "../../ports/ports.ts";
 import { assign, type Share } from "./assign.ts";
 import { kafkaError } from "./kafka_error.ts";
 import { KafkaGroup, type KafkaGroupOptions } from "./kafka_group.ts";

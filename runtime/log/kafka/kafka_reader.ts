@@ -1,7 +1,7 @@
 /** Reads partitions by exact position, and waits at their ends. */
-import type { Clock } from "../../clock.ts";
-import { ExternalError, LogGapError, TwofoldError } from "../../errors.ts";
-import type { RecordChunk } from "../../ports.ts";
+import type { Clock } from "../../std/clock.ts";
+import { ExternalError, LogGapError, TwofoldError } from "../../std/errors.ts";
+import type { RecordChunk } from "../../ports/ports.ts";
 import { FetchedRange } from "./fetched_range.ts";
 import type { KafkaCluster } from "./kafka_cluster.ts";
 import { codeError, kafkaError } from "./kafka_error.ts";

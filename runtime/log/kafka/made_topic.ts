@@ -1,6 +1,6 @@
 /** The topics that Twofold made, and how any process knows them again. */
 import { ConfigResourceTypes, ConfigSource, Kafka } from "kafkajs";
-import type { TickTopics } from "../../server_settings.ts";
+import type { TickTopics } from "../../settings/server_settings.ts";
 import { type KafkaAccess, kafkaConfig } from "./kafka_access.ts";
 import { kafkaError } from "./kafka_error.ts";
 

@@ -4,7 +4,7 @@
  * @see https://kafka.apache.org/documentation/#recordbatch
  */
 import { Buffer } from "node:buffer";
-import { TwofoldError } from "../../errors.ts";
+import { TwofoldError } from "../../std/errors.ts";
 import { decompress } from "./codecs.ts";
 import { crc32c } from "./crc32c.ts";
 import type { AbortedTransaction } from "./requests.ts";

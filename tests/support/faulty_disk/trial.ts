@@ -7,7 +7,7 @@
  * per seed: what failed, and what was found wrong.
  */
 import { join } from "node:path";
-import type { EventLog, ObjectStore } from "../../../runtime/ports.ts";
+import type { EventLog, ObjectStore } from "../../../runtime/ports/ports.ts";
 import { random } from "../../../runtime/sources/chance.ts";
 import { readValues, records } from "../log_reading.ts";
 import { cutPower } from "./power_cut.ts";

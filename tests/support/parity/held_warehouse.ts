@@ -1,5 +1,5 @@
-import { ExternalError } from "../../../runtime/errors.ts";
-import type { StatementOptions, Warehouse } from "../../../runtime/ports.ts";
+import { ExternalError } from "../../../runtime/std/errors.ts";
+import type { StatementOptions, Warehouse } from "../../../runtime/ports/ports.ts";
 
 /** An insert that a process has sent and that has not arrived. */
 export interface HeldInsert {

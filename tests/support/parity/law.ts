@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fc } from "testing";
 import { loadPlugins } from "../../../runtime/engine/load_plugins.ts";
-import type { Warehouse } from "../../../runtime/ports.ts";
+import type { Warehouse } from "../../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../../runtime/warehouse/migrations.ts";
 import type { EngineModules } from "./engine_modules.ts";

@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import { openLocalStore } from "../../../runtime/archive/local_store.ts";
-import type { Cut } from "../../../runtime/frontier.ts";
-import { decodeFrontier } from "../../../runtime/frontier.ts";
+import type { Cut } from "../../../runtime/model/frontier.ts";
+import { decodeFrontier } from "../../../runtime/model/frontier.ts";
 import type { Plugin } from "../../../runtime/plugin.ts";
-import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports.ts";
-import type { BatchLayer, Serving, SpeedLayer } from "../../../runtime/services.ts";
-import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/tables.ts";
+import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports/ports.ts";
+import type { BatchLayer, Serving, SpeedLayer } from "../../../runtime/ports/services.ts";
+import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/sql/tables.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";
 import type { EngineModules } from "./engine_modules.ts";

@@ -2,7 +2,7 @@
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { bytesText, instantText } from "../../../../islands/(_parts)/figures.ts";
-import { UserError } from "../../../../runtime/errors.ts";
+import { UserError } from "../../../../runtime/std/errors.ts";
 import { define } from "../../../(_shared)/define.ts";
 
 /** Shown bytes at most; all of them are one link away. */

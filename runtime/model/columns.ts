@@ -1,4 +1,4 @@
-import type { EventSchema, Field } from "./events.ts";
+import type { EventSchema, Field } from "../events.ts";
 
 /** What a row of {@link Columns} is. */
 export const RowStatus = {
@@ -82,7 +82,7 @@ export interface DecodeFault {
  * @example
  * ```ts
  * import { allocateColumns } from "./columns.ts";
- * import { defineSchema, instant, string } from "./events.ts";
+ * import { defineSchema, instant, string } from "../events.ts";
  * const columns = allocateColumns(defineSchema({
  *   topic: "t", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
  *   fields: { id: string(), at: instant() },

@@ -1,7 +1,7 @@
 /**
  * Frontiers and cuts: how far something has come in every partition of every log of a topic.
  */
-import { UserError } from "./errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /**
  * By log identity, the next offset of each partition; a partition that is not there is at 0. A cut

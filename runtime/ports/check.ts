@@ -1,4 +1,4 @@
-import { wordsOf } from "./errors.ts";
+import { wordsOf } from "../std/errors.ts";
 
 /** What one check of doctor came to. */
 export interface Check {

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../std/clock.ts";
 import type { Assignment, EventLog, Membership } from "./ports.ts";
 
 /** How often a log is asked whether it has more partitions. */
@@ -9,7 +9,7 @@ const LOOK_MS = 5000;
  *
  * @example
  * ```ts
- * import { systemClock } from "./clock.ts";
+ * import { systemClock } from "../std/clock.ts";
  * import { soleMember } from "./sole_member.ts";
  * const { speed, batch } = soleMember({ partitionCount: () => 2 }, systemClock).assignment();
  * if (!(speed.has(0) && speed.has(1) && batch)) throw new Error("unexpected");

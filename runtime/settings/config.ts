@@ -1,6 +1,6 @@
 /** The settings: one table that drives reading, faults, defaults and docs. */
 import { totalmem } from "node:os";
-import { UserError } from "./errors.ts";
+import { UserError } from "../std/errors.ts";
 import { ROLES, serverFaults, serverSettings } from "./server_settings.ts";
 import {
   choice,

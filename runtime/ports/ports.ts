@@ -2,8 +2,8 @@
  * The ports: what the layers need of the world. Every adapter of a port passes the port's suite in
  * `tests/conformance/`; nothing above a port knows which adapter runs.
  */
-import type { Columns, DecodeFault } from "./columns.ts";
-import type { Cut } from "./frontier.ts";
+import type { Columns, DecodeFault } from "../model/columns.ts";
+import type { Cut } from "../model/frontier.ts";
 
 // ---------------------------------------------------------------------------------------------
 // The log

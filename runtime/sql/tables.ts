@@ -10,7 +10,7 @@
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
  */
-import { mergeSql, type Plugin } from "./plugin.ts";
+import { mergeSql, type Plugin } from "../plugin.ts";
 
 /** `kind` of a row of a speed table. */
 export const SpeedKind = { row: 0, frontier: 1 } as const;

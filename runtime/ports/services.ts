@@ -2,16 +2,25 @@
  * What the layers offer to routes and commands: questions and answers, runs, the status. The layers
  * implement these; whoever shows or asks needs nothing else.
  */
-import type { Cut } from "./frontier.ts";
-import type { RecentRows } from "./recent.ts";
-import type { PluginIsland } from "./plugin.ts";
-import type { Problem } from "./problems.ts";
-import type { Drifts, NotCompared, PluginDrift } from "./drift.ts";
-import type { Catalogs, DeadLetters, PluginText, Records, SqlConsole, SqlLoad } from "./looking.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { RecentRows } from "../model/recent.ts";
+import type { PluginIsland } from "../plugin.ts";
+import type { Problem } from "../model/problems.ts";
+import type { Drifts, NotCompared, PluginDrift } from "../model/drift.ts";
+import type {
+  AnswerColumn,
+  Catalogs,
+  DeadLetters,
+  PluginText,
+  Records,
+  SqlConsole,
+  SqlLoad,
+} from "./inspection.ts";
 
-export { notComparedWords } from "./drift.ts";
-export type * from "./drift.ts";
-export type * from "./looking.ts";
+export { notComparedWords } from "../model/drift.ts";
+export type * from "../model/drift.ts";
+export type * from "./inspection.ts";
+export type { Page } from "../std/page_cursor.ts";
 
 // ---------------------------------------------------------------------------------------------
 // The batch layer, as the API and the commands use it
@@ -230,13 +239,6 @@ export interface MetricAnswer extends AnsweringGeneration {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** Opaque: asks for the rows behind these; null when there are none. */
   readonly next: string | null;
-}
-
-/** A column of rows. */
-export interface AnswerColumn {
-  readonly name: string;
-  /** `instant`, `integer`, `decimal`, `number`, `list`, or the kind of a key's field. */
-  readonly type: string;
 }
 
 /** A question for a time series, as text, straight from a request. */

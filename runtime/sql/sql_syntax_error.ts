@@ -1,5 +1,5 @@
 /** Where the engine's parser stopped, in the text that its author sent. */
-import { wordsOf } from "./errors.ts";
+import { wordsOf } from "../std/errors.ts";
 
 const FAILED_AT = /failed at position (\d+)/;
 /** Characters of the text that are quoted in a message. */

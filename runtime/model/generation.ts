@@ -4,8 +4,8 @@
  * text that is only shown never makes a new one.
  */
 import { createHash } from "node:crypto";
-import type { EventSchema } from "./events.ts";
-import { hasFunctions, type Plugin } from "./plugin.ts";
+import type { EventSchema } from "../events.ts";
+import { hasFunctions, type Plugin } from "../plugin.ts";
 
 /** What the generation of a plugin covers beside its declaration. */
 export interface GenerationFacts {
@@ -30,8 +30,8 @@ export interface GenerationFacts {
  * @example
  * ```ts
  * import { generationOf } from "./generation.ts";
- * import { definePlugin, count, tumbling } from "./plugin.ts";
- * import { defineSchema, instant, string } from "./events.ts";
+ * import { definePlugin, count, tumbling } from "../plugin.ts";
+ * import { defineSchema, instant, string } from "../events.ts";
  * const source = defineSchema({
  *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
  *   fields: { id: string(), at: instant() },

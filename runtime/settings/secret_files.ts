@@ -1,6 +1,6 @@
 /** Secrets in files, as container platforms hand them over. */
 import { type ConfigInput, SECRET_FILE, type Setting, settings } from "./config.ts";
-import { UserError } from "./errors.ts";
+import { UserError } from "../std/errors.ts";
 
 /**
  * The environment with the secrets that are in files: `TWOFOLD_READ_TOKEN_FILE=/run/secrets/read`

@@ -4,7 +4,7 @@
  * and `EXPLAIN AST` gets that line. (`EXPLAIN AST` of the text itself would run a second statement
  * behind a semicolon.)
  */
-import type { StatementOptions, Warehouse } from "./ports.ts";
+import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { sqlTokens } from "./sql_tokens.ts";
 import { syntaxErrorOf } from "./sql_syntax_error.ts";
 
@@ -45,7 +45,7 @@ export interface StatementFacts {
  * @example
  * ```ts
  * import { statementFacts } from "./statement_facts.ts";
- * import { openEmbeddedWarehouse } from "./warehouse/embedded_warehouse.ts";
+ * import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
  * const dir = await Deno.makeTempDir();
  * const warehouse = await openEmbeddedWarehouse({ dir, database: "facts" });
  * const facts = await statementFacts(warehouse, "SELECT max(a) FROM events, numbers(3) -- three");

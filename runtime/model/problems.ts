@@ -3,8 +3,8 @@
  * finds a fault sets a problem; it clears the problem when the cause is gone, and for no other
  * reason. Status, answers, pages, `/metrics` and SQL read them here.
  */
-import type { Clock } from "./clock.ts";
-import { wordsOf } from "./errors.ts";
+import type { Clock } from "../std/clock.ts";
+import { wordsOf } from "../std/errors.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
 export type ProblemCode =
@@ -67,7 +67,7 @@ export type ProblemSink = Pick<Problems, "set" | "clear">;
  *
  * @example
  * ```ts
- * import { systemClock } from "./clock.ts";
+ * import { systemClock } from "../std/clock.ts";
  * import { Problems } from "./problems.ts";
  * const problems = new Problems(systemClock);
  * problems.set({ code: "drift", subject: "plugin ratings", message: "…", plugin: "ratings" });
@@ -180,7 +180,7 @@ export class Problems {
  * @param signal ends the work: that is no fault.
  * @example
  * ```ts
- * import { systemClock } from "./clock.ts";
+ * import { systemClock } from "../std/clock.ts";
  * import { Problems, repeated } from "./problems.ts";
  * const problems = new Problems(systemClock);
  * const report = { code: "compaction_failing", subject: "views" } as const;

@@ -1,8 +1,8 @@
-/** Who may run a statement now. */
+/** A bound on how many run at once. */
 import { TwofoldError } from "./errors.ts";
 
 /** Lets at most `size` run at once; who asks first is served first. */
-export class Turns {
+export class Semaphore {
   readonly #waiting: Array<{ start: () => void; fail: (error: unknown) => void }> = [];
   readonly #size: number;
   #taken = 0;

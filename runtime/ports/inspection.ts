@@ -2,13 +2,13 @@
  * What people look at beside the metrics: records, dead letters, catalogs, rows of their own SQL.
  * Routes and commands ask; nothing here changes what is counted.
  */
-import type { AnswerColumn } from "./services.ts";
+import type { Page } from "../std/page_cursor.ts";
 
-/** A part of a list, and where it goes on. */
-export interface Page<Item> {
-  readonly items: readonly Item[];
-  /** Opaque: asks for the items behind these; null when there are none. */
-  readonly next: string | null;
+/** A column of rows. */
+export interface AnswerColumn {
+  readonly name: string;
+  /** `instant`, `integer`, `decimal`, `number`, `list`, or the kind of a key's field. */
+  readonly type: string;
 }
 
 /** A record of a log as people look at it. */

@@ -2,7 +2,7 @@
  * Drift: by how much the speed layer and the published batch run differ over what both have seen.
  * Routes, commands and the status read these; the batch layer finds and keeps them.
  */
-import type { Page } from "./looking.ts";
+import type { Page } from "../std/page_cursor.ts";
 
 /** Why days could not be compared, in words, by code. */
 export const notComparedWords = {

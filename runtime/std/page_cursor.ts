@@ -2,6 +2,13 @@
 import { createHash } from "node:crypto";
 import { UserError } from "./errors.ts";
 
+/** A part of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Opaque: the cursor of the next page; null on the last one. */
+  readonly next: string | null;
+}
+
 /** A value of a position: JSON's scalars. */
 export type Scalar = string | number | boolean | null;
 
