@@ -1,4 +1,5 @@
 import type { Warehouse } from "../ports/ports.ts";
+import { onEveryServer } from "./warehouse_check.ts";
 
 /** A batch or speed table of one generation. */
 export interface StateTable {
@@ -24,7 +25,7 @@ const LOCAL = /_local$/;
 
 /** The batch and speed tables of all generations, and the views over them, as the warehouse has them. */
 export async function readStateTables(
-  warehouse: Pick<Warehouse, "query">,
+  warehouse: Pick<Warehouse, "query" | "database" | "cluster">,
 ): Promise<{ readonly tables: StateTable[]; readonly views: StateView[] }> {
   const rows = await warehouse.query<{ name: string; select: string; made: number }>(
     `SELECT name, as_select AS select, 1000 * toUnixTimestamp(metadata_modification_time) AS made
@@ -32,7 +33,9 @@ FROM system.tables WHERE database = currentDatabase() ORDER BY name`,
   );
   const parts = await warehouse.query<{ name: string; written: number }>(
     `SELECT table AS name, 1000 * toUnixTimestamp(max(modification_time)) AS written
-FROM system.parts WHERE database = currentDatabase() AND active GROUP BY table`,
+FROM ${onEveryServer(warehouse, "system.parts")}
+WHERE database = {database:String} AND active GROUP BY table`,
+    { params: { database: warehouse.database } },
   );
   const written = new Map(parts.map(({ name, written }) => [name, Number(written)]));
   const writtenOf = (name: string) =>

@@ -270,9 +270,7 @@ class DataVerification implements Scrubber {
 }
 
 const isOf = (object: string, { batch, speed }: PluginTables, { id }: EventLog) =>
-  [batch, speed(id)].some((name) =>
-    object === `table ${name}` || object.startsWith(`table ${name},`)
-  );
+  [batch, speed(id)].some((name) => new RegExp(`^table ${name}(_local)?(,|$)`).test(object));
 
 /** Up to where a speed table has counted a partition. */
 interface SpeedEnd {
@@ -361,7 +359,9 @@ async function unlessUnreadable(
     const words = wordsOf(error);
     // A retired generation was dropped meanwhile.
     if (words.includes("UNKNOWN_TABLE")) return [];
-    if (!/checksum|corrupt|CANNOT_READ|malformed|INCORRECT_DATA/i.test(words)) throw error;
+    if (!/checksum|corrupt|CANNOT_READ|FILE_DOESNT_EXIST|malformed|INCORRECT_DATA/i.test(words)) {
+      throw error;
+    }
     return [new DamagedError(object, words)];
   }
 }

@@ -201,6 +201,8 @@ export interface StatementOptions {
 export interface Warehouse {
   /** The database that unqualified names mean. */
   readonly database: string;
+  /** The cluster whose servers share the tables; null where one server holds all of them. */
+  readonly cluster: string | null;
   /**
    * Runs a SELECT and returns its rows as objects (JSONEachRow). 64-bit integers and decimals come
    * as numbers, DateTime as ISO 8601 text with Z.

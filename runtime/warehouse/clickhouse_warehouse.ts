@@ -7,6 +7,7 @@ import { closeAll } from "../std/close_all.ts";
 import { TwofoldError } from "../std/errors.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { bindDates } from "./bound_params.ts";
+import { clusterStatements } from "./cluster_ddl.ts";
 import { oneBlockSettings } from "./session_settings.ts";
 import { toWarehouseError } from "./warehouse_error.ts";
 
@@ -26,6 +27,7 @@ export type OpenClient = (connections: number) => ClickHouseClient;
  */
 export class ClickHouseWarehouse implements Warehouse {
   readonly database: string;
+  readonly cluster: string | null;
   readonly #client: ClickHouseClient;
   readonly #openClient: OpenClient;
   readonly #apart: Warehouse[] = [];
@@ -35,11 +37,18 @@ export class ClickHouseWarehouse implements Warehouse {
   /**
    * @param openClient opens a client with so many connections at most; the warehouse closes it.
    * @param connections of this warehouse.
+   * @param cluster on whose servers DDL runs. Default: one server.
    */
-  constructor(openClient: OpenClient, connections: number, database: string) {
+  constructor(
+    openClient: OpenClient,
+    connections: number,
+    database: string,
+    cluster: string | null = null,
+  ) {
     this.#openClient = openClient;
     this.#client = openClient(connections);
     this.database = database;
+    this.cluster = cluster;
   }
 
   async query<Row = Record<string, unknown>>(
@@ -66,8 +75,10 @@ export class ClickHouseWarehouse implements Warehouse {
   }
 
   async command(sql: string, options: StatementOptions = {}): Promise<void> {
+    const { cluster, database } = this;
+    const statements = cluster === null ? [sql] : clusterStatements(sql, { cluster, database });
     await this.#attempt("run a statement in the warehouse", options, async () => {
-      await this.#client.command(toStatement(sql, options));
+      for (const each of statements) await this.#client.command(toStatement(each, options));
     });
   }
 
@@ -86,7 +97,12 @@ export class ClickHouseWarehouse implements Warehouse {
   }
 
   apart(connections: number): Warehouse {
-    const other = new ClickHouseWarehouse(this.#openClient, connections, this.database);
+    const other = new ClickHouseWarehouse(
+      this.#openClient,
+      connections,
+      this.database,
+      this.cluster,
+    );
     this.#apart.push(other);
     return other;
   }

@@ -3,9 +3,8 @@ import { ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { ExternalError, UserError } from "../std/errors.ts";
 import { tlsAdvice } from "../settings/tls_advice.ts";
-import type { StatementOptions } from "../ports/ports.ts";
-import { ClickHouseWarehouse, type OpenClient } from "./clickhouse_warehouse.ts";
-import { clusterSettings, clusterStatements, type ClusterTarget } from "./cluster_ddl.ts";
+import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
+import { clusterSettings } from "./cluster_ddl.ts";
 import { ServerConnection } from "./server_connection.ts";
 import { newerSettings, sessionSettings } from "./session_settings.ts";
 import { toWarehouseError } from "./warehouse_error.ts";
@@ -82,25 +81,7 @@ export async function openServerWarehouse(
       ),
       log: { level: ClickHouseLogLevel.OFF },
     });
-  return cluster === undefined
-    ? new ClickHouseWarehouse(openClient, connections, database)
-    : new ClusterWarehouse(openClient, connections, { cluster, database });
-}
-
-/** A warehouse whose tables are on all servers of a cluster. */
-class ClusterWarehouse extends ClickHouseWarehouse {
-  readonly #target: ClusterTarget;
-
-  constructor(openClient: OpenClient, connections: number, target: ClusterTarget) {
-    super(openClient, connections, target.database);
-    this.#target = target;
-  }
-
-  override async command(sql: string, options?: StatementOptions): Promise<void> {
-    for (const statement of clusterStatements(sql, this.#target)) {
-      await super.command(statement, options);
-    }
-  }
+  return new ClickHouseWarehouse(openClient, connections, database, cluster);
 }
 
 const TLS_SETTINGS = { ca: "TWOFOLD_CLICKHOUSE_CA", address: "TWOFOLD_CLICKHOUSE_URL" };

@@ -253,6 +253,7 @@ describe("A damaged archive", () => {
 function methodsOf(warehouse: Warehouse): Warehouse {
   return {
     database: warehouse.database,
+    cluster: null,
     query: (...args) => warehouse.query(...args),
     stream: (...args) => warehouse.stream(...args),
     command: (...args) => warehouse.command(...args),

@@ -5,7 +5,8 @@
  * user, query ids, compressed bodies) and that we read what it answers (compressed results, error
  * codes, errors in the middle of a stream). The engine that runs the statements is ClickHouse's own.
  * What it does not prove: how a server behaves (its time-outs, its limits, its quotas, KILL QUERY by
- * id, which is translated here), and anything of a cluster.
+ * id, which is translated here), and a cluster: it may name one, whose only server it is, without
+ * Keeper, so without ON CLUSTER and replicated tables.
  */
 import { Buffer } from "node:buffer";
 import { pipeline, Readable, type Transform } from "node:stream";
@@ -29,6 +30,8 @@ export interface FrontOptions {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** The name of a cluster of this server alone. Default: none. */
+  readonly cluster?: string;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -62,7 +65,10 @@ const KILL = /^\s*KILL QUERY WHERE query_id = \{(\w+):String\}/;
 /** Opens the engine and listens on loopback. */
 export async function openFront(options: FrontOptions) {
   const front = new Front(loadLibchdb(), options);
-  const anchor = await NativeConnection.open(loadLibchdb(), options.dir, BASE_SETTINGS);
+  const settings = options.cluster === undefined
+    ? BASE_SETTINGS
+    : { ...BASE_SETTINGS, "config-file": await clusterFile(options.dir, options.cluster) };
+  const anchor = await NativeConnection.open(loadLibchdb(), options.dir, settings);
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: options.port, onListen: () => {} },
     (request) => front.answer(request),
@@ -75,6 +81,17 @@ export async function openFront(options: FrontOptions) {
       await anchor.close();
     },
   };
+}
+
+/** Nobody listens on the port: a server reads its own tables without it. */
+async function clusterFile(dir: string, cluster: string): Promise<string> {
+  const path = `${dir}_cluster.xml`;
+  await Deno.writeTextFile(
+    path,
+    `<clickhouse><tcp_port>9000</tcp_port><remote_servers><${cluster}><shard><replica>
+<host>127.0.0.1</host><port>9000</port></replica></shard></${cluster}></remote_servers></clickhouse>`,
+  );
+  return path;
 }
 
 class Front {
@@ -302,11 +319,16 @@ function withSummary(headers: Headers, result: NativeResult): Headers {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { port: { type: "string", default: "0" }, data: { type: "string" } },
+    options: {
+      port: { type: "string", default: "0" },
+      data: { type: "string" },
+      cluster: { type: "string" },
+    },
   });
   const front = await openFront({
     dir: values.data ?? await Deno.makeTempDir(),
     port: Number(values.port),
+    cluster: values.cluster,
     user: Deno.env.get("FRONT_USER") ?? "twofold",
     password: Deno.env.get("FRONT_PASSWORD") ?? "",
   });

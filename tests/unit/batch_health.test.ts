@@ -303,6 +303,7 @@ describe("what fails in the batch layer", () => {
     };
     const dropless: Warehouse = {
       database: warehouse.database,
+      cluster: null,
       stream: (...args) => warehouse.stream(...args),
       command: (...args) => warehouse.command(...args),
       insert: (...args) => warehouse.insert(...args),

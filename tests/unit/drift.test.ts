@@ -181,6 +181,7 @@ describe("drift", () => {
         dead ? Promise.reject(new Error("killed")) : call.apply(warehouse, args);
     const dying: Warehouse = {
       database: warehouse.database,
+      cluster: null,
       query: alive(warehouse.query) as Warehouse["query"],
       stream: alive(warehouse.stream),
       command: alive(warehouse.command),

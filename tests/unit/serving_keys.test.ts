@@ -22,6 +22,7 @@ let asked: string[] = [];
 function watched(): Warehouse {
   return {
     database: warehouse.database,
+    cluster: null,
     query: <Row>(sql: string, options?: StatementOptions) => {
       if (/GROUP BY frontier|\{any_/.test(sql)) asked.push(sql);
       return warehouse.query<Row>(sql, options);

@@ -15,9 +15,11 @@ export interface HeldInsert {
 export class HeldWarehouse implements Warehouse {
   readonly held: HeldInsert[] = [];
   readonly database: string;
+  readonly cluster: string | null;
 
   constructor(readonly warehouse: Warehouse) {
     this.database = warehouse.database;
+    this.cluster = warehouse.cluster;
   }
 
   query<Row>(sql: string, options?: StatementOptions): Promise<Row[]> {
