@@ -5,11 +5,14 @@
  *     deno run -A tools/run_tests.ts --junit=dist/junit.xml [PATH ...] [FLAG ...]
  *
  * Paths are test files and folders, default `tests`; `--ignore=A,B` leaves folders out, and `--jobs=N`
- * sets how many files run at a time. All other flags go to `deno test`. Exits with 1 when a file
- * failed.
+ * sets how many files run at a time. All other flags go to `deno test`. The variable TWOFOLD_TESTS
+ * names the tier (tests/support/tier.ts): in the tiers above `quick`, folders stand for those of
+ * their files that do more there. Prints one line per file, and all output of a file that failed,
+ * that ran alone, or that ran in CI. Exits with 1 when a file failed.
  */
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
+import { tier } from "../tests/support/tier.ts";
 import { countTests } from "./count_tests.ts";
 
 const root = join(import.meta.dirname!, "..");
@@ -53,24 +56,39 @@ async function planOf(args: readonly string[]): Promise<Plan> {
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 
-/** Files below a folder whose names end in `.test.ts` or `.test.tsx`; a file is itself. */
+/**
+ * Files below a folder whose names end in `.test.ts` or `.test.tsx`, and that belong to the tier; a
+ * file is itself.
+ */
 async function testFiles(path: string): Promise<string[]> {
   const name = relative(Deno.cwd(), path);
   if ((await Deno.stat(path)).isFile) return [name];
   const found: string[] = [];
   for await (const entry of Deno.readDir(path)) {
-    if (entry.isDirectory) found.push(...await testFiles(join(path, entry.name)));
-    else if (/\.test\.tsx?$/.test(entry.name)) found.push(join(name, entry.name));
+    const file = join(name, entry.name);
+    if (entry.isDirectory) found.push(...await testFiles(file));
+    else if (/\.test\.tsx?$/.test(file) && await isInTier(file)) found.push(file);
   }
   return found;
 }
 
-/** Folders whose files take longest: one that starts last would be waited for alone. */
-const slow = ["tests/laws/", "tests/integration/", "tests/golden/"];
+const isInTier = async (file: string) =>
+  tier === "quick" || (await Deno.readTextFile(file)).includes("/support/tier.ts");
+
+/** What takes longest, longest first: a file that starts last would be waited for alone. */
+const slow = [
+  "tests/golden/movietweetings",
+  "tests/laws/parity",
+  "tests/laws/mutants",
+  "tests/integration/readers",
+  "tests/integration/rebuild",
+  "tests/integration/",
+  "tests/laws/",
+];
 
 function longFirst(a: string, b: string): number {
   const rank = (file: string) => {
-    const at = slow.findIndex((folder) => file.startsWith(folder));
+    const at = slow.findIndex((name) => file.startsWith(name));
     return at === -1 ? slow.length : at;
   };
   return rank(a) - rank(b) || (a < b ? -1 : 1);
@@ -106,25 +124,42 @@ function suitesOf(junit: string, file: string, success: boolean): string {
 }
 
 const { files, junit, jobs, flags } = await planOf(Deno.args);
+const tellsAll = files.length === 1 || Boolean(Deno.env.get("CI"));
 const scratch = await Deno.makeTempDir({ prefix: "twofold-junit-" });
 const outcomes: Outcome[] = [];
+const running = new Set<string>();
 const queue = files.values();
+console.log(`Running ${files.length} test files (tier "${tier}"), ${jobs} at a time`);
 await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, async () => {
   for (const file of queue) {
+    running.add(file);
     const outcome = await run(file, flags, scratch);
+    running.delete(file);
     outcomes.push(outcome);
-    const state = outcome.passed ? "passed" : "FAILED";
-    console.log(outcome.output.trimEnd());
-    const done = `[${outcomes.length}/${files.length}]`;
-    console.log(`${done} ${file} ${state} (${outcome.seconds.toFixed(1)} s)\n`);
+    if (tellsAll || !outcome.passed) console.log(outcome.output.trimEnd());
+    console.log(line(outcome));
   }
 }));
 await Deno.remove(scratch, { recursive: true });
 const suites = outcomes.map((outcome) => outcome.suites).join("\n");
 await Deno.mkdir(join(root, "dist"), { recursive: true });
 await Deno.writeTextFile(junit, `<testsuites>\n${suites}\n</testsuites>\n`);
+const slowest = outcomes.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+console.log(
+  "Slowest:",
+  slowest.map(({ file, seconds }) => `${file} ${seconds.toFixed(0)} s`).join(", "),
+);
 const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.file);
 const counts = countTests(suites);
 if (failed.length > 0) console.log(`Failed: ${failed.join(", ")}`);
+if (counts.skipped > 0) console.log(`${counts.skipped} tests were skipped`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 Deno.exit(failed.length > 0 || files.length === 0 ? 1 : 0);
+
+/** How a file ended, how many are done, and which run. */
+function line({ file, passed, suites, seconds }: Outcome): string {
+  const done = `[${outcomes.length}/${files.length}]`;
+  const tests = passed ? `${countTests(suites).passed} passed` : "FAILED";
+  const others = running.size > 0 ? `; running ${[...running].join(", ")}` : "";
+  return `${done} ${file}: ${tests} (${seconds.toFixed(1)} s)${others}`;
+}

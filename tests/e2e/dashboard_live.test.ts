@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
 import { type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
+import { byTier } from "../support/tier.ts";
 
 /** How long five series are followed: memory that leaks shows after seconds, or after minutes. */
-const LIVE_SECONDS = Number(Deno.env.get("TWOFOLD_E2E_LIVE_SECONDS") ?? 20);
+const LIVE_SECONDS = byTier({ quick: 20, full: 20, long: 600 });
 /** How many rows a table is paged through; a million takes minutes to make. */
-const ROWS = Number(Deno.env.get("TWOFOLD_E2E_ROWS") ?? 20_000);
+const ROWS = byTier({ quick: 20_000, full: 20_000, long: 1_000_000 });
 const MOVIES = [1, 2, 3, 4, 5].map((movie) => 4_000_000_000 + movie);
 const MIB = 2 ** 20;
 

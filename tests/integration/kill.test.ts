@@ -1,4 +1,3 @@
-import process from "node:process";
 import { join } from "node:path";
 import { describe, expect, it } from "testing";
 import { type Random, random } from "../../runtime/sources/chance.ts";
@@ -8,10 +7,11 @@ import { LogTruth } from "../support/log_truth.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { eventsIn, expectParity } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
-/** Per seed; `deno task test:long` asks for 50 in all. */
-const SEEDS = [20130228, 20130720];
-const KILLS = Math.ceil(Number(process.env.TWOFOLD_KILLS ?? 8) / SEEDS.length);
+const SEEDS = byTier({ quick: [20130228], full: [20130228, 20130720], long: [20130228, 20130720] });
+/** Per seed. */
+const KILLS = byTier({ quick: 1, full: 4, long: 25 });
 
 const SETTINGS = {
   ...{ "block-span": "1s", "block-size": "2048", horizon: "65536", "flush-interval": "50ms" },
@@ -19,7 +19,8 @@ const SETTINGS = {
 const CLIENT_USERS = 10_000_000;
 const FILE_USERS = 20_000_000;
 const CHUNK = 40;
-const FILE_LINES = 300 * KILLS;
+/** The replay outlasts the kills. */
+const FILE_LINES = 300 * (KILLS + 2);
 const FILE_RATE = 200;
 /** A process ends by itself within this long. */
 const STOP_MS = 10_000;

@@ -5,6 +5,7 @@ import { systemClock } from "../../runtime/std/clock.ts";
 import { RecordKind } from "../../runtime/ports/ports.ts";
 import { crashValue } from "../support/crash_value.ts";
 import { type PlainRecord, readAll } from "../support/log_reading.ts";
+import { byTier } from "../support/tier.ts";
 
 const WRITER = new URL("../support/crash_writer.ts", import.meta.url).pathname;
 const ROUNDS = 3;
@@ -76,7 +77,7 @@ function expectWhole(partitions: PlainRecord[][]): void {
 }
 
 describe("SQLite log under kill -9", () => {
-  for (const seed of [1, 7, 2026]) {
+  for (const seed of byTier({ quick: [1], full: [1, 7, 2026], long: [1, 7, 2026, 2027, 2028] })) {
     it(`nothing acknowledged is lost, torn or overwritten (seed ${seed})`, async () => {
       const folder = await Deno.makeTempDir();
       const path = join(folder, "log.db");

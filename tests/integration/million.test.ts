@@ -4,15 +4,16 @@ import { eventually } from "../support/eventually.ts";
 import { plain } from "../support/log_reading.ts";
 import { eventsIn } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
-const LINES = 1_000_000;
-const BAD_LINE = 567_891;
+const LINES = byTier({ quick: 100_000, full: 1_000_000, long: 1_000_000 });
+const BAD_LINE = Math.floor(LINES * 0.567891);
 const BAD = '{"event_id":"broken","user_id":-7,"movie_id":';
 const LINES_PER_PIECE = 5000;
 const FIRST_MS = Date.parse("2026-06-01T00:00:00Z");
 const WAIT_MS = 120_000;
 
-/** A million lines, one of them broken off. */
+/** {@link LINES} lines, one of them broken off. */
 function* pieces(): Generator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
   for (let line = 1; line <= LINES;) {
@@ -29,7 +30,7 @@ function* pieces(): Generator<Uint8Array<ArrayBuffer>> {
   }
 }
 
-describe("a malformed line among a million", () => {
+describe(`a malformed line among ${LINES}`, () => {
   let dir: string;
   let engine: RunningEngine;
   beforeAll(async () => {

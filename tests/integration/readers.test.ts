@@ -1,12 +1,11 @@
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { LogTruth } from "../support/log_truth.ts";
 import { type MovieEvent, movieEvents, take } from "../support/movie_events.ts";
 import { expectParity } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
-/** `deno task test:long` asks for 200. */
-const RUNS = Number(process.env.TWOFOLD_RUNS ?? 40);
+const RUNS = byTier({ quick: 4, full: 40, long: 200 });
 const CHUNK = 20;
 /** Between two chunks: at most four hundred events a second. */
 const PAUSE_MS = 50;

@@ -1,10 +1,9 @@
 /**
- * One body of NDJSON with errors in it, streamed into a process: TWOFOLD_UPLOAD_GB of it (10⁹ bytes;
- * default 0.1). Every error is told, the rest is counted, and memory does not grow with the body.
+ * One body of NDJSON with errors in it, streamed into a process: 5 GB of it in the tier `long`.
+ * Every error is told, the rest is counted, and memory does not grow with the body.
  */
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { join } from "node:path";
-import process from "node:process";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "testing";
 import type { IngestAnswer, Status } from "../../runtime/ports/services.ts";
@@ -12,8 +11,9 @@ import { simulate } from "../../runtime/sources/simulator.ts";
 import { RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { NEVER } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
-const BODY_BYTES = Math.round(Number(process.env.TWOFOLD_UPLOAD_GB ?? 0.1) * 1e9);
+const BODY_BYTES = byTier({ quick: 2e7, full: 1e8, long: 5e9 });
 /**
  * The warehouse's limit of 256 MiB, its code and caches, 128 MiB of closed blocks for readers, the
  * columns, what waits on its way, and a heap per thread.

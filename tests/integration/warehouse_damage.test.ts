@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join, relative } from "node:path";
-import process from "node:process";
 import type { VerifyReport } from "../../runtime/ports/services.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { root } from "../support/running_engine.ts";
+import { byTier, firstSeed } from "../support/tier.ts";
 
-/** Seeds of the trial, each a process of some seconds; `test:long` sets more. */
-const SEEDS = Number(process.env.TWOFOLD_WAREHOUSE_SEEDS ?? 2);
-const FIRST = Number(process.env.TWOFOLD_DAMAGE_FIRST ?? 1);
+/** Each is a process of some seconds. */
+const SEEDS = byTier({ quick: 1, full: 3, long: 100 });
+const FIRST = firstSeed();
 
 interface Looked {
   readonly refused: string | null;

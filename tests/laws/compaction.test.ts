@@ -1,11 +1,10 @@
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { RecordKind } from "../../runtime/ports/ports.ts";
 import { reading } from "../support/archive_world.ts";
 import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
+import { byTier } from "../support/tier.ts";
 
-/** `deno task test:long` asks for more. */
-const runs = Math.ceil(Number(process.env.TWOFOLD_LAW_RUNS ?? 25) / 2);
+const runs = byTier({ quick: 3, full: 13, long: 100 });
 
 /** What comes next in the log. */
 type Entry =

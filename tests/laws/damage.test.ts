@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import process from "node:process";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { DamageWorld, type Outcome } from "../support/damage_world.ts";
+import { byTier, firstSeed } from "../support/tier.ts";
 import ratings from "../../plugins/ratings.ts";
 
-/** Seeds of the trial; `test:long` sets more. */
-const SEEDS = Number(process.env.TWOFOLD_DAMAGE_SEEDS ?? 25);
-const FIRST = Number(process.env.TWOFOLD_DAMAGE_FIRST ?? 1);
+const SEEDS = byTier({ quick: 6, full: 25, long: 500 });
+const FIRST = firstSeed();
 
 describe("damage", () => {
   let dir: string;

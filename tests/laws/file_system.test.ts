@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { makeMutant } from "../support/parity/engine_modules.ts";
+import { byTier } from "../support/tier.ts";
 
-const SEEDS = Number(Deno.env.get("TWOFOLD_DISK_SEEDS") ?? 25);
+const SEEDS = byTier({ quick: 25, full: 50, long: 500 });
 /** A failed sync of the file within a checkpoint, after which closing removed the log. */
 const HAVE_FOUND = [189];
 const support = new URL("../support/faulty_disk/", import.meta.url).pathname;

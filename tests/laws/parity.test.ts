@@ -1,10 +1,10 @@
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { loadEngine } from "../support/parity/engine_modules.ts";
 import { checkParity, openLaboratory, plugins, report } from "../support/parity/law.ts";
+import { byTier } from "../support/tier.ts";
 
-/** `deno task test:long` asks for more. */
-const runs = Number(process.env.TWOFOLD_LAW_RUNS ?? 25);
+/** Cases per plugin. */
+const runs = byTier({ quick: 3, full: 25, long: 200 });
 
 describe("law of parity: speed = batch = merged", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;

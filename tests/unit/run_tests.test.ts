@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { projectRoot } from "../support/test_engine.ts";
+
+describe("tools/run_tests.ts", () => {
+  let dir: string;
+  beforeAll(async () => {
+    dir = await Deno.makeTempDir({ prefix: "twofold-run-tests-" });
+    const tier = join(projectRoot, "tests/support/tier.ts");
+    await Deno.writeTextFile(
+      join(dir, "tiered.test.ts"),
+      `import { byTier } from "${tier}";
+       Deno.test("has " + byTier({ quick: 1, full: 2, long: 3 }) + " cases", () => {});`,
+    );
+    await Deno.writeTextFile(join(dir, "plain.test.ts"), `Deno.test("holds", () => {});`);
+    await Deno.writeTextFile(
+      join(dir, "broken.test.ts"),
+      `Deno.test("passes", () => {});
+       Deno.test("fails", () => { console.log("why it fails"); throw new Error("no"); });`,
+    );
+  });
+  afterAll(() => Deno.remove(dir, { recursive: true }));
+
+  /** Runs files of the folder, or all of it; returns the exit code, the output and the JUnit file. */
+  async function run(names: readonly string[], tier: string) {
+    const junit = join(dir, "junit.xml");
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-check", "-A", "tools/run_tests.ts", `--junit=${junit}`],
+        ...names.map((name) => join(dir, name)),
+      ],
+      cwd: projectRoot,
+      env: { TWOFOLD_TESTS: tier, NO_COLOR: "1", CI: "" },
+    }).output();
+    const out = new TextDecoder().decode(stdout);
+    return { code, out, lines: out.trimEnd().split("\n"), junit: await Deno.readTextFile(junit) };
+  }
+
+  it("runs every file of a folder in the tier `quick`, and fails when one of them failed", async () => {
+    const { code, out, lines } = await run([""], "quick");
+    expect(code).toBe(1);
+    expect(lines[0]).toMatch(/^Running 3 test files \(tier "quick"\), \d+ at a time$/);
+    expect(out).toMatch(/\[\d\/3\] \S+plain.test.ts: 1 passed \(\d+\.\d s\)/);
+    expect(out).toMatch(/\[\d\/3\] \S+broken.test.ts: FAILED/);
+    expect(out).toContain("why it fails");
+    expect(out).not.toContain("has 1 cases");
+    expect(lines.at(-2)).toMatch(/^Failed: \S+broken.test.ts$/);
+    expect(lines.at(-1)).toBe("3 passed, 1 failed");
+  });
+
+  it("runs only the files that do more in a higher tier", async () => {
+    const { code, lines, junit } = await run([""], "full");
+    expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
+    expect(junit).toContain('name="has 2 cases"');
+  });
+
+  it("runs a file that is named, whatever the tier", async () => {
+    const { code, lines } = await run(["plain.test.ts"], "long");
+    expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
+  });
+});
