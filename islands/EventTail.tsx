@@ -37,13 +37,13 @@ export default function EventTail(props: {
     <>
       <p class="controls" data-waiting={!alive.value}>
         <button type="button" onClick={() => paused.value = !paused.value}>
-          {paused.value ? "Go on" : "Pause"}
+          {paused.value ? "Resume" : "Pause"}
         </button>
       </p>
       {events.value.length === 0
-        ? <p class="note">No record yet.</p>
+        ? <p class="note">No records yet.</p>
         : (
-          <div class="scroll tail" tabIndex={0} role="region" aria-label="The newest records">
+          <div class="scroll tail" tabIndex={0} role="region" aria-label="Newest records">
             <table>
               <thead>
                 <tr>

@@ -13,12 +13,12 @@ export default function HourOfDay({ series }: PluginIslandProps) {
   const hours = meanByHour(series.value);
   return (
     <section aria-labelledby="hour-of-day">
-      <h2 id="hour-of-day">By hour of the day</h2>
+      <h2 id="hour-of-day">By hour of day</h2>
       {hours === null
-        ? <p class="note">Choose a whole day or more, in buckets of an hour at most.</p>
+        ? <p class="note">Select at least one day, with buckets of at most one hour.</p>
         : (
           <>
-            <Distribution title="By hour of the day" values={hours} />
+            <Distribution title="By hour of day" values={hours} />
             <p class="hint">
               {label(series.value.measure)} per hour, UTC, the mean of the days that are shown.
             </p>

@@ -47,13 +47,13 @@ export default function LiveRows(props: LiveRowsProps) {
   }, []);
   const state = {
     live: rowsBy === "page" ? "" : "Live",
-    lost: "No connection, trying again",
+    lost: "Disconnected, retrying …",
     waiting: "",
   };
   return (
     <>
       {rows.value.length === 0
-        ? <p class="note">Nothing to show for this question.</p>
+        ? <p class="note">No matching rows.</p>
         : <Rows {...props} columns={columns} rows={rows.value} />}
       <p class="live" data-connection={connection.value}>{state[connection.value]}</p>
     </>

@@ -67,13 +67,13 @@ export default function Overview(props: {
   return (
     <>
       {status === null
-        ? <p class="note fault" role="status">The status could not be read.</p>
+        ? <p class="note fault" role="status">The status is not available.</p>
         : <ProblemList problems={status.problems} />}
       {figures !== null && (
         <>
           <Tiles data={data.value} figures={figures} samples={samples.current} />
           <section aria-labelledby="flow">
-            <h2 id="flow">The way of the data</h2>
+            <h2 id="flow">Data flow</h2>
             <Flow figures={figures} rate={rate} lastRun={lastRun} />
             <NextStep empty={figures.records === 0} run={figures.run} />
           </section>
@@ -81,7 +81,7 @@ export default function Overview(props: {
       )}
       <section aria-labelledby="metrics">
         <h2 id="metrics" tabIndex={-1}>Metrics</h2>
-        <p class="hint">The first ten of all time, merged.</p>
+        <p class="hint">Top ten of all time, merged.</p>
         <div class="metrics">
           {tops.map((top) => <Top key={top.info.name} {...top} pages={props.pages} />)}
         </div>
@@ -118,13 +118,13 @@ function Tiles({ data, figures, samples }: {
   const { today, activeUsers } = data;
   const rates = samples.map(({ rate }) => rate);
   return (
-    <section aria-label="In short">
+    <section aria-label="Summary">
       <dl class="tiles">
         <div>
-          <dt>Events a second</dt>
+          <dt>Events per second</dt>
           <dd>{figure(rates.at(-1))}</dd>
           <dd class="more">
-            <Sparkline values={rates} label="Events a second over the last minute" />
+            <Sparkline values={rates} label="Events per second over the last minute" />
           </dd>
         </div>
         {today !== null && (
@@ -177,7 +177,7 @@ function Top({ info, answer, fault, names, pages }: TopRows & {
         <p>{info.summary}</p>
       </header>
       {fault !== null && <p class="note fault" role="status">{fault}</p>}
-      {answer?.rows.length === 0 && <p class="note">Nothing counted yet.</p>}
+      {answer?.rows.length === 0 && <p class="note">No data yet.</p>}
       {answer !== null && answer.rows.length > 0 && (
         <Rows
           columns={answer.columns}
@@ -197,7 +197,7 @@ function NextStep({ empty, run }: { readonly empty: boolean; readonly run: numbe
   if (empty) {
     return (
       <p class="note">
-        The log is empty. Let events flow with <code>deno task dev</code>, or replay a file:{" "}
+        The log is empty. Start <code>deno task dev</code> for sample events, or replay a file:{" "}
         <code>deno task replay ratings.dat --format movielens --rate max</code>
       </p>
     );
@@ -205,9 +205,8 @@ function NextStep({ empty, run }: { readonly empty: boolean; readonly run: numbe
   if (run !== null) return null;
   return (
     <p class="note">
-      No batch run yet: every number comes from the speed layer. Runs start by themselves, or now on
-      {" "}
-      <a href="/runs">the page of the batch runs</a>.
+      No batch run yet: every number comes from the speed layer. The first run starts by schedule,
+      or now on <a href="/runs">the page of the batch runs</a>.
     </p>
   );
 }

@@ -15,7 +15,7 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
     alive.value = true;
   }, []);
   const start = async (full: boolean) => {
-    state.value = { busy: true, text: full ? "Recomputing everything …" : "Running …" };
+    state.value = { busy: true, text: full ? "Recomputing all days …" : "Running …" };
     try {
       const query = new URLSearchParams({ topic: topic.value, full: String(full) });
       const response = await fetch(`/api/v1/batch/runs?${query}`, withToken({ method: "POST" }));
@@ -24,7 +24,7 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
       const run: BatchRun | null = answer.run;
       state.value = {
         busy: false,
-        text: run === null ? "Nothing is new." : `Run ${run.run} is done.`,
+        text: run === null ? "No new data." : `Run ${run.run} published.`,
       };
       if (run !== null) location.reload();
     } catch (error) {
@@ -46,7 +46,7 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
         Run now
       </button>
       <button type="button" disabled={busy} onClick={() => start(true)}>
-        Recompute everything
+        Recompute all days
       </button>
       <WriteToken />
       <p role="status">{text}</p>

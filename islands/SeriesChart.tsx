@@ -84,14 +84,14 @@ export default function SeriesChart(props: SeriesChartProps) {
         {!alive.value && <Sparkline values={lines.at(-1)?.values ?? []} label={props.title} />}
       </div>
       <figcaption>
-        {empty ? "Nothing in this time." : (
+        {empty ? "No data in this range." : (
           <>
             {label(props.shown.peek().measure)} per {spanText(bucketSeconds)}, times in UTC.
             {seam !== null && (
               <>
                 {" "}
                 The batch run covers everything up to{" "}
-                {instantOf(seam)}; what stands behind it comes from the speed layer.
+                {instantOf(seam)}; later events come from the speed layer.
               </>
             )}
           </>
@@ -109,7 +109,7 @@ function DataTable({ shown, title }: { readonly shown: Lines; readonly title: st
   const from = Math.max(time.length - MOST_ROWS, 0);
   return (
     <details class="data">
-      <summary>The same as a table</summary>
+      <summary>View as table</summary>
       <div class="scroll" tabIndex={0} role="region" aria-label={`${title} over time`}>
         <table>
           <thead>

@@ -60,7 +60,7 @@ export function fileRoutes(
   const routes = files.map(([file, module]) => routeOf(file, module));
   routes.sort((a, b) => weight(a.path) < weight(b.path) ? -1 : 1);
   const nothing: Handler<unknown, unknown> = ({ url }) => {
-    throw new HttpError(404, `There is no ${url.pathname}`);
+    throw new HttpError(404, `Not found: ${url.pathname}`);
   };
   return { routes, notFound: routeOf("_404", { handler: nothing }) };
 }

@@ -4,7 +4,7 @@ import { movieViewing } from "./movie_viewing.schema.ts";
 export default definePlugin({
   name: "rating_stars",
   version: 1,
-  summary: "Ratings per movie and whole stars, which 7.99 has seven of",
+  summary: "Ratings per movie and whole stars (7.99 counts as 7)",
   source: movieViewing,
   where: (event) => event.rating !== null,
   key: {

@@ -5,7 +5,7 @@ import { Head } from "fresh/runtime";
 export default function ErrorPage({ error }: PageProps) {
   const status = error instanceof HttpError ? error.status : 500;
   const missing = status === 404;
-  const title = missing ? "There is no such page" : "This page could not be made";
+  const title = missing ? "Page not found" : "This page failed to load";
   return (
     <>
       <Head>
@@ -16,10 +16,10 @@ export default function ErrorPage({ error }: PageProps) {
         <p>
           {error instanceof HttpError
             ? error.message
-            : "The server's log tells more. Load it again in a moment."}
+            : "See the server log for details, or reload the page."}
         </p>
         <p>
-          <a href="/">To the overview</a>
+          <a href="/">Overview</a>
         </p>
       </div>
     </>

@@ -36,7 +36,7 @@ export default define.layout(({ Component, state, url }) => {
     url.pathname === path || (path !== "/" && url.pathname.startsWith(`${path}/`));
   return (
     <>
-      <a class="skip" href="#main">Skip to the page</a>
+      <a class="skip" href="#main">Skip to content</a>
       <header class="top">
         <p class="wordmark">
           <a href="/">Twofold</a>

@@ -16,10 +16,10 @@ export default define.page<typeof handler>(({ data, state }) => (
       <title>Overview · Twofold</title>
     </Head>
     <div class="lead">
-      <h1>Fresh and exact, in one number</h1>
+      <h1>Overview</h1>
       <p>
-        Each metric is computed twice, at once from the log and exactly from the archive, and served
-        as one.
+        Each metric is computed by the speed layer from the log and by the batch layer from the
+        archive. Answers merge both.
       </p>
     </div>
     <Overview initial={data} pages={keyPages(state.services)} />

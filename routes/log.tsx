@@ -33,15 +33,15 @@ export default define.page<typeof handler>(({ data, url }) => {
       <div class="heading">
         <h1>Log</h1>
         <p>
-          Records in order, by partition. Late events count in the window of their own time, repeats
-          do not count.
+          Records by partition, in order. Late events count in the window of their event time;
+          repeats do not count.
         </p>
       </div>
       {status.fault !== null && <p class="note fault" role="status">{status.fault}</p>}
       {status.answer !== null && <Partitions status={status.answer} />}
       <section aria-labelledby="newest">
         <div class="row">
-          <h2 id="newest">The newest records</h2>
+          <h2 id="newest">Newest records</h2>
           <form method="get" action={url.pathname} class="controls">
             {topics.length > 1 && (
               <label>
@@ -64,7 +64,7 @@ export default define.page<typeof handler>(({ data, url }) => {
                 ))}
               </select>
             </label>
-            <button type="submit">Show</button>
+            <button type="submit">Apply</button>
           </form>
         </div>
         {records.fault !== null && <p class="note fault" role="status">{records.fault}</p>}

@@ -22,9 +22,8 @@ export default define.page<typeof handler>(({ data }) => {
       <div class="heading">
         <h1>API</h1>
         <p>
-          Version 1. Faults are problem details with the field at fault. The whole as a document:
-          {" "}
-          <a href="/api/v1/openapi.json">OpenAPI 3.1</a>.
+          Version 1. Errors are RFC 9457 problem details that name the invalid field. OpenAPI
+          document: <a href="/api/v1/openapi.json">OpenAPI 3.1</a>.
         </p>
       </div>
       <nav aria-label="Parts of the API" class="choices">

@@ -32,7 +32,7 @@ export default define.page<typeof handler>(({ data: { runs, fault, topics } }) =
     <RunBatch topics={topics} />
     {fault !== null && <p class="note fault" role="status">{fault}</p>}
     {fault === null && runs.length === 0 && (
-      <p class="note">No run yet. Runs start by themselves once blocks are archived.</p>
+      <p class="note">No runs yet. The first run starts once a block is archived.</p>
     )}
     {runs.map((run, i) => <Run key={`${run.topic} ${run.run}`} run={run} open={i === 0} />)}
   </>

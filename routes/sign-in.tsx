@@ -41,7 +41,7 @@ export default define.page<typeof handler>(({ data: { next, wrong } }) => (
     </Head>
     <div class="heading">
       <h1>Sign in</h1>
-      <p>This process answers only with a token. Ask whoever runs it for the read token.</p>
+      <p>Reading requires a token. Ask the operator for the read token.</p>
     </div>
     <form method="post" action="/sign-in" class="sign-in">
       <input type="hidden" name="next" value={next} />
@@ -49,7 +49,7 @@ export default define.page<typeof handler>(({ data: { next, wrong } }) => (
         Read token <input type="password" name="token" required autofocus autocomplete="off" />
       </label>
       <button type="submit" class="primary">Sign in</button>
-      {wrong && <p class="note fault" role="alert">This token is not valid.</p>}
+      {wrong && <p class="note fault" role="alert">Invalid token.</p>}
     </form>
   </>
 ));

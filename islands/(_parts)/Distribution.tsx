@@ -29,7 +29,7 @@ export function Distribution({ title, values }: {
         {values.map(({ name }) => <span key={name}>{name}</span>)}
       </div>
       <details class="data">
-        <summary>The same as a table</summary>
+        <summary>View as table</summary>
         <table>
           <caption class="unseen">{title}</caption>
           <tbody>

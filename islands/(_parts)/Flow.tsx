@@ -1,4 +1,4 @@
-/** The way of the data: one part per box of the architecture, with its figures. */
+/** Data flow: one part per box of the architecture, with its figures. */
 import { exactFigure, figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {
@@ -40,7 +40,7 @@ function Part(props: {
 /** The diagram. */
 export function Flow({ figures: f, rate, lastRun }: {
   readonly figures: Figures;
-  /** Events a second; null before it is known. */
+  /** Events per second; null before it is known. */
   readonly rate: number | null;
   readonly lastRun: string | null;
 }) {
@@ -50,7 +50,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         id="log"
         title="Log"
         page="/log"
-        what="Every event, in order, durable before it is acknowledged."
+        what="All events in order, durable before they are acknowledged."
         main={{ name: "events/s", value: figure(rate) }}
         figures={[
           { name: "Records", value: figure(f.records) },
@@ -62,7 +62,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         id="speed"
         title="Speed"
         page="/plugins"
-        what="Windows of event time, computed at once."
+        what="Event-time windows, computed as events arrive."
         main={{ name: "records behind", value: figure(f.lag) }}
         figures={[
           { name: "Frontier", value: figure(f.frontier) },
@@ -74,14 +74,14 @@ export function Flow({ figures: f, rate, lastRun }: {
         id="archive"
         title="Archive"
         page="/log"
-        what="Closed blocks as Parquet, kept for good."
+        what="Closed blocks as Parquet files, kept forever."
         main={{ name: "records archived", value: figure(f.archived) }}
       />
       <Part
         id="batch"
         title="Batch"
         page="/runs"
-        what="The same figures from all history, exactly."
+        what="Exact recomputation from the whole history."
         main={{ name: "last run", value: figure(f.run) }}
         figures={[
           { name: "Cut", value: figure(f.cut) },
@@ -93,7 +93,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         id="serving"
         title="Serving"
         page="/plugins"
-        what="Batch up to the cut, speed from there on: one number."
+        what="Batch up to the cut, speed after it: one answer."
         main={{ name: "events counted", value: figure(f.events) }}
         figures={[{ name: "Up to", value: instantText(f.newestEvent) }]}
       />

@@ -19,7 +19,7 @@ export function WriteToken() {
     <details class="token">
       <summary>Write token</summary>
       <label>
-        Asked for only where TWOFOLD_WRITE_TOKEN is set; kept until this tab is closed.{" "}
+        Required only if TWOFOLD_WRITE_TOKEN is set; kept until this tab closes.{" "}
         <input
           type="password"
           autocomplete="off"
@@ -29,7 +29,7 @@ export function WriteToken() {
           }}
         />
       </label>
-      <span role="status">{known.value ? "Used from now on." : ""}</span>
+      <span role="status">{known.value ? "Token saved." : ""}</span>
     </details>
   );
 }

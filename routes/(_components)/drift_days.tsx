@@ -18,7 +18,7 @@ export function DriftDays({ days, more }: {
         the list when a batch run finds both equal.
       </p>
       {days.map((day, i) => <Day key={day.day} day={day} open={i === first} />)}
-      {more && <p class="note">There are more days: see /api/v1/drift or `twofold drift`.</p>}
+      {more && <p class="note">More days: /api/v1/drift or `twofold drift`.</p>}
     </section>
   );
 }

@@ -41,7 +41,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
         <label>
           <span>Bucket</span>
           <select name="bucket">
-            <option value="">Fitting</option>
+            <option value="">Auto</option>
             {info.layers[view.layer].filter((bucket) => bucket !== "all" && bucket !== "window")
               .map(
                 (bucket) => (
@@ -67,10 +67,10 @@ export function MetricControls({ info, view, url }: ControlsProps) {
         <label>
           <span>Lines</span>
           <select name="top">
-            <option value="">All keys together</option>
+            <option value="">Total</option>
             {["3", "5", "10"].map((top) => (
               <option key={top} value={top} selected={view.top === top}>
-                The first {top} keys
+                Top {top}
               </option>
             ))}
           </select>
@@ -83,7 +83,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
           <span>To (UTC)</span>
           <input type="datetime-local" name="to" value={localValue(view, view.to)} />
         </label>
-        <button type="submit">Show</button>
+        <button type="submit">Apply</button>
       </form>
     </div>
   );

@@ -45,9 +45,9 @@ export function PluginTexts({ text }: { readonly text: PluginText }) {
   const { relations } = text;
   return (
     <section aria-labelledby="declared">
-      <h2 id="declared">As declared</h2>
+      <h2 id="declared">Definition</h2>
       <p class="hint">
-        The same as SQL: <code>{relations.merged}</code>, <code>{relations.batch}</code>,{" "}
+        SQL relations: <code>{relations.merged}</code>, <code>{relations.batch}</code>,{" "}
         <code>{relations.speed}</code>
       </p>
       <details class="source">

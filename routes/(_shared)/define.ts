@@ -24,8 +24,8 @@ export function faultText(error: unknown, signal: AbortSignal): string {
     return error.message;
   }
   return signal.aborted
-    ? "The warehouse took too long to answer. Load the page again in a moment."
-    : "The warehouse could not answer. The server's log tells more.";
+    ? "The warehouse did not answer in time. Reload the page to retry."
+    : "The warehouse cannot answer. See the server log for details.";
 }
 
 /** What a question came to: its answer, or why there is none. */

@@ -24,7 +24,7 @@ export async function openApi({ routes, version }: OpenApiInput): Promise<Json> 
     info: {
       title: "Twofold",
       version,
-      description: "Metrics that are both fresh and exact. Faults are problem details (RFC 9457).",
+      description: "Fresh and exact metrics. Errors are RFC 9457 problem details.",
     },
     servers: [{ url: "/" }],
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),

@@ -41,7 +41,7 @@ export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Ro
   ];
   const document: Route = route({
     ...{ id: "getOpenApi", at: "GET /api/v1/openapi.json", tag: "Process" },
-    summary: "This document",
+    summary: "Get this OpenAPI document",
     answer: z.record(z.string(), z.unknown()),
     cache: "no-cache",
     handle: async (): Promise<Record<string, unknown>> => {
@@ -57,20 +57,21 @@ function eventRoutes(services: Services, maxEventBytes: number): Route[] {
   return [
     route({
       ...{ id: "sendEvents", at: "POST /api/v1/events", tag },
-      summary: "Takes events in",
+      summary: "Ingest events",
       description:
-        "Answers once everything is durable. Sending an event again is harmless: it is " +
-        "its id and its instant, and counts once.",
+        "Answers when all events are durable. Retries are safe: an event with the same id and " +
+        "timestamp counts once.",
       query: z.object({
-        topic: z.string().optional().meta({ description: "Default the only one" }),
+        topic: z.string().optional().meta({ description: "Default: the only topic" }),
         format: z.enum(eventFormats).optional().meta({
-          description: "Default as content-type says; text/plain says none",
+          description: "Default: from content-type; required for text/plain",
         }),
       }),
       body: {
         ...{ types: Object.keys(eventTypes), maxBytes: maxEventBytes, required: true },
-        summary: "One JSON object per line, a JSON array of them, CSV under a header, or ratings " +
-          "as MovieLens has them; content-encoding may be gzip or zstd",
+        summary:
+          "One JSON object per line, a JSON array, CSV with a header, or MovieLens ratings; " +
+          "content-encoding may be gzip or zstd",
       },
       access: "write",
       timeoutMs: null,
@@ -79,7 +80,7 @@ function eventRoutes(services: Services, maxEventBytes: number): Route[] {
     }),
     route({
       ...{ id: "listEvents", at: "GET /api/v1/events", tag },
-      summary: "The newest records",
+      summary: "List the newest records",
       query: schemas.eventParameters,
       answer: schemas.eventList,
       handle: (asked) => listEvents(services, asked),
@@ -102,7 +103,7 @@ function metricRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listMetrics", at: "GET /api/v1/metrics", tag },
-      summary: "The metrics that there are",
+      summary: "List metrics",
       cache: "no-cache",
       answer: schemas.metricList,
       handle: () =>
@@ -112,10 +113,11 @@ function metricRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "getMetric", at: "GET /api/v1/metrics/{name}", tag, ...named },
-      summary: "A metric's rows",
-      description: "merged (default) is the published batch run and the speed layer from its cut " +
-        "on, both exact. A key column's name as a parameter asks for one key. problems lists what " +
-        `Twofold cannot vouch for in the answer; CSV has their codes in ${PROBLEMS_HEADER}.`,
+      summary: "List rows of a metric",
+      description:
+        "merged (default) combines the published batch run with the speed layer from its cut " +
+        "on. Filter by a key with the key column's name as a parameter. problems lists standing " +
+        `problems that affect the answer; for CSV their codes are in ${PROBLEMS_HEADER}.`,
       query: schemas.metricParameters,
       cache: "no-cache",
       answer: schemas.metricAnswer,
@@ -128,7 +130,7 @@ function metricRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "getSeries", at: "GET /api/v1/metrics/{name}/series", tag, ...named },
-      summary: "A metric over time, in columns",
+      summary: "Get a time series of a metric",
       query: schemas.seriesParameters,
       cache: "no-cache",
       answer: schemas.seriesAnswer,
@@ -140,13 +142,14 @@ function metricRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "followMetric", at: "GET /api/v1/metrics/{name}/live", tag, ...named },
-      summary: "A metric's rows as they change (server-sent events)",
-      description: "First a snapshot, then at most once a second the rows that changed and the " +
-        "keys (removed) of those that are gone, or neither where only the frontier moved; in the " +
-        "question's order after sorting. Goes on from Last-Event-ID where that is still known, else begins again with a snapshot.",
+      summary: "Follow the rows of a metric (server-sent events)",
+      description:
+        "Sends a snapshot, then at most once per second the changed rows and the keys of " +
+        "removed rows (removed); both are empty when only the frontier moved. Clients sort the rows. " +
+        "Resumes from Last-Event-ID while the server still knows it, otherwise sends a new snapshot.",
       query: schemas.metricParameters.omit({ wait_for: true, after: true }).extend({
         last_event_id: z.string().optional().meta({
-          description: "As the header Last-Event-ID, which wins",
+          description: "Same as the Last-Event-ID header, which takes precedence",
         }),
       }),
       timeoutMs: null,
@@ -163,7 +166,7 @@ function batchRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listBatchRuns", at: "GET /api/v1/batch/runs", tag },
-      summary: "The newest batch runs",
+      summary: "List the newest batch runs",
       query: z.object({
         limit: z.number().int().min(1).max(1000).optional().meta({ description: "Default 20" }),
         topic,
@@ -173,17 +176,18 @@ function batchRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "startBatchRun", at: "POST /api/v1/batch/runs", tag },
-      summary: "Runs the batch now",
-      description: "Answers when the run is done; it goes on when the client leaves.",
+      summary: "Run the batch layer now",
+      description:
+        "Answers when the run has finished. The run continues if the client disconnects.",
       query: z.object({
         full: z.enum(["true", "false"]).optional().meta({
-          description: "Recompute everything from the archive alone",
+          description: "Recompute all days from the archive",
         }),
         topic,
       }),
       body: {
         ...{ types: ["application/json"], maxBytes: 64 * KIB, required: false },
-        summary: "The same as an object; may be left out",
+        summary: "The same parameters as a JSON object; optional",
         schema: z.strictObject({ full: z.boolean().optional() }),
       },
       access: "write",
@@ -199,7 +203,7 @@ function deadLetterRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listDeadLetters", at: "GET /api/v1/dead-letters", tag },
-      summary: "Records that could not be decoded, the newest first",
+      summary: "List dead letters, newest first",
       query: schemas.deadLetterParameters,
       answer: schemas.deadLetterList,
       table: ({ dead_letters: rows }) => ({
@@ -211,7 +215,7 @@ function deadLetterRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },
-      summary: "One of them, with its bytes",
+      summary: "Get a dead letter with its bytes",
       pathParams: {
         topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },
         partition: { description: "Partition", max: 4_294_967_295 },
@@ -230,9 +234,10 @@ function driftRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listDrift", at: "GET /api/v1/drift", tag },
-      summary: "The event days on which the speed and the batch layer differ",
-      description: "By metric and day, accepted ones included, each with the first buckets and " +
-        "keys that differ. A day is gone from the list when a run has found it equal.",
+      summary: "List event days on which the speed and batch layers differ",
+      description:
+        "By metric and day, including accepted days, each with the first differing buckets and " +
+        "keys. A day leaves the list when a run finds both layers equal.",
       query: schemas.driftParameters,
       faults: [404],
       answer: schemas.driftList,
@@ -240,11 +245,11 @@ function driftRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "acceptDrift", at: "POST /api/v1/drift/accept", tag },
-      summary: "Accepts a known difference",
-      description: "It is no problem any more, until a run measures another difference of the day.",
+      summary: "Accept a known difference",
+      description: "Clears the problem until a run measures a different value for the day.",
       body: {
         ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
-        summary: "Which days, who and why",
+        summary: "Days, operator and reason",
         schema: schemas.driftAcceptance,
       },
       access: "write",
@@ -265,14 +270,14 @@ function catalogRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listCatalogs", at: "GET /api/v1/catalogs", tag },
-      summary: "The catalogs that there are",
+      summary: "List catalogs",
       cache: "no-cache",
       answer: schemas.catalogList,
       handle: (asked) => listCatalogs(services, asked),
     }),
     route({
       ...{ id: "getCatalog", at: "GET /api/v1/catalogs/{name}", tag, ...named },
-      summary: "A catalog's rows, by key",
+      summary: "List rows of a catalog, by key",
       query: schemas.catalogParameters,
       cache: "no-cache",
       answer: schemas.catalogPage,
@@ -281,7 +286,7 @@ function catalogRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "putCatalog", at: "PUT /api/v1/catalogs/{name}", tag, ...named },
-      summary: "Replaces a catalog, all of it or nothing",
+      summary: "Replace a catalog, atomically",
       body: {
         ...{ types: Object.keys(catalogFormats), maxBytes: 64 * MIB, required: true },
         summary: "Its rows as JSON objects or as CSV with a header (a list's texts have | between)",
@@ -300,7 +305,7 @@ function pluginRoutes({ plugins, status, prunePlugins }: Services): Route[] {
   return [
     route({
       ...{ id: "getPlugin", at: "GET /api/v1/plugins/{name}", tag },
-      summary: "A plugin: its state, its source, its SQL, its relations",
+      summary: "Get a plugin: state, source, SQL and relations",
       pathParams: { name: { description: "Name of the plugin", names } },
       faults: [404],
       answer: schemas.plugin,
@@ -316,7 +321,7 @@ function pluginRoutes({ plugins, status, prunePlugins }: Services): Route[] {
     }),
     route({
       ...{ id: "prunePlugins", at: "POST /api/v1/plugins/prune", tag },
-      summary: "Removes tables and relations of removed plugins and of replaced generations",
+      summary: "Drop tables and relations of removed plugins and replaced generations",
       access: "write",
       timeoutMs: null,
       answer: schemas.pruned,
@@ -330,10 +335,10 @@ function processRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "runSql", at: "POST /api/v1/sql", tag: "SQL" },
-      summary: "Runs one SELECT, EXPLAIN, SHOW or DESCRIBE",
+      summary: "Run one SELECT, EXPLAIN, SHOW or DESCRIBE statement",
       description:
-        "Read-only, bounded in time, memory, rows and bytes; rows are sent as they are made. Plain " +
-        "text is the statement itself, JSON an object with it. CSV that lacks rows beyond the limit has the header " +
+        "Read-only, bounded in time, memory, rows and bytes. Rows are streamed. The body is the " +
+        "statement as plain text, or a JSON object with it. CSV cut at the row limit has the header " +
         `${TRUNCATED_HEADER}: true.`,
       body: {
         ...{ types: sqlTypes, maxBytes: 256 * KIB, required: true },
@@ -349,9 +354,10 @@ function processRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "verify", at: "POST /api/v1/verify", tag },
-      summary: "Compares what is stored with what was written",
-      description: "Reads archive, log and tables, unless fast is set. Answers when it is done. " +
-        "What it finds becomes a problem of the process.",
+      summary: "Verify stored data against its checksums",
+      description:
+        "Reads archive, log and tables completely, unless fast is set. Answers when finished. " +
+        "Findings become problems of the process.",
       query: z.object({
         fast: z.enum(["true", "false"]).optional().meta({
           description: "Names, sizes and counts only; default false",
@@ -367,12 +373,13 @@ function processRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "acceptDamage", at: "POST /api/v1/verify/accept", tag },
-      summary: "Goes on without a damaged file of the archive",
-      description: "For good: its events count nowhere from the next run of their day on. The " +
-        "file must be damaged, and a manifest must list it.",
+      summary: "Give up a damaged archive file",
+      description:
+        "Permanent: its events are not counted from the next run of their day on. The file must " +
+        "be damaged and listed by a manifest.",
       body: {
         ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
-        summary: "Which file, who and why",
+        summary: "File, operator and reason",
         schema: schemas.damageAcceptance,
       },
       access: "write",
@@ -386,28 +393,30 @@ function processRoutes(services: Services): Route[] {
     }),
     route({
       ...{ id: "getStatus", at: "GET /api/v1/status", tag },
-      summary: "Partitions, plugins, problems",
-      description: "Answers within seconds whatever is not reached; unreached says what that is.",
+      summary: "Get the status: partitions, plugins and problems",
+      description:
+        "Answers within seconds even if a service is down; unreached lists such services.",
       answer: schemas.status,
       handle: async () =>
         structuredClone(await services.status()) as z.infer<typeof schemas.status>,
     }),
     route({
       ...{ id: "getHealth", at: "GET /healthz", tag },
-      summary: "200 as long as the process answers",
+      summary: "Liveness: 200 while the process answers",
       answer: z.object({ status: z.literal("ok") }),
       handle: () => ({ status: "ok" as const }),
     }),
     route({
       ...{ id: "getReadiness", at: "GET /readyz", tag },
-      summary: "200 when every partition is read and every part reached, else 503 and why",
+      summary:
+        "Readiness: 200 when all partitions are read and all services respond, otherwise 503 with reasons",
       description: "Without a read token, where reading needs one, problems have no message.",
       answer: schemas.readiness,
       handle: (asked) => readiness(services, asked),
     }),
     route({
       ...{ id: "getPrometheusMetrics", at: "GET /metrics", tag },
-      summary: "The status for Prometheus",
+      summary: "Metrics in Prometheus format",
       answer: null,
       otherAnswers: [PROMETHEUS_TYPE.split(";")[0]],
       handle: () => prometheusMetrics(services),

@@ -84,7 +84,7 @@ export const standingProblem = named(
 );
 
 const buckets = z.array(z.enum(["window", "minute", "hour", "day", "all"]));
-/** The metrics that there are. */
+/** List metrics. */
 export const metricList = named(
   "MetricList",
   z.object({

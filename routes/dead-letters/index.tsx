@@ -34,7 +34,7 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
           <input name="field" value={value("field")} placeholder="such as rating" />
         </label>
         <label>
-          <span>Reason has</span>
+          <span>Reason contains</span>
           <input name="reason" value={value("reason")} placeholder="such as at most" />
         </label>
         <label>
@@ -47,7 +47,7 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
       {fault !== null && <p class="note fault" role="status">{fault}</p>}
       {answer?.items.length === 0 && (
         <p class="note">
-          {filtered ? "None is like that." : "None: every record could be decoded."}
+          {filtered ? "No matching dead letters." : "No dead letters: every record was decoded."}
         </p>
       )}
       {answer !== null && answer.items.length > 0 && (
@@ -60,7 +60,7 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
                 <th scope="col">Field</th>
                 <th scope="col">Reason</th>
                 <th scope="col" class="number">Size</th>
-                <th scope="col">Begins with</th>
+                <th scope="col">Beginning</th>
               </tr>
             </thead>
             <tbody>

@@ -11,7 +11,7 @@ export const handler = define.handlers({
   async GET({ params: { id }, state: { services, signal } }) {
     const known = /^\d{1,10}$/.test(id) && Number(id) < 2 ** 32;
     if (!movieExample(services).movies || !known) {
-      throw new HttpError(404, `There is no movie ${id.slice(0, 80)}.`);
+      throw new HttpError(404, `Not a movie id: ${id.slice(0, 80)}.`);
     }
     const keys = { movie_id: String(Number(id)) };
     const [parts, stars, entry] = await Promise.all([
@@ -39,7 +39,7 @@ export default define.page<typeof handler>(({ data: { keys, parts, stars, entry 
         <h1>{title}</h1>
         <p>
           {entry === null
-            ? "The catalog has no title for it."
+            ? "Not in the catalog."
             : [entry.year, genres, `movie ${keys.movie_id}`].filter(Boolean).join(" · ")}
         </p>
       </div>
@@ -48,7 +48,7 @@ export default define.page<typeof handler>(({ data: { keys, parts, stars, entry 
         <section aria-labelledby="stars">
           <h2 id="stars">Ratings by whole stars</h2>
           {stars.fault !== null && <p class="note fault" role="status">{stars.fault}</p>}
-          {stars.answer?.length === 0 && <p class="note">No rating yet.</p>}
+          {stars.answer?.length === 0 && <p class="note">No ratings yet.</p>}
           {stars.answer !== null && stars.answer.length > 0 && (
             <Distribution title="Ratings by whole stars" values={stars.answer} />
           )}

@@ -12,7 +12,7 @@ import { hoursOfDay, LEAST_RATINGS, moviesOf } from "../(_shared)/movie_view.ts"
 export const handler = define.handlers({
   async GET({ url, state: { services, signal } }) {
     const { movies, events } = movieExample(services);
-    if (!movies) throw new HttpError(404, "There are no metrics of movies here.");
+    if (!movies) throw new HttpError(404, "No movie metrics are loaded.");
     const search = (url.searchParams.get("q") ?? "").trim().slice(0, 200);
     const [data, hours] = await Promise.all([
       moviesOf(services, search, signal),
@@ -34,8 +34,8 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <h1>Movies</h1>
         <form method="get" action={url.pathname} class="controls" role="search">
           <label>
-            <span class="unseen">Words of a title</span>
-            <input type="search" name="q" value={search} placeholder="Words of a title" />
+            <span class="unseen">Search titles</span>
+            <input type="search" name="q" value={search} placeholder="Search titles" />
           </label>
           <button type="submit">Find</button>
         </form>
@@ -50,7 +50,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           sort=""
           names={foundNames(found.answer?.rows ?? [])}
           pages={pages}
-          empty="No title has these words. Titles come by the catalog: deno task twofold catalog put."
+          empty="No matching title. Load titles with: deno task twofold catalog put."
         />
       )}
       <div class="metrics">
@@ -58,14 +58,14 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           {...{ names, pages, id: "popular", title: "Most popular", sort: "-view_count" }}
           hint="Views of all time, merged"
           table={data.popular}
-          empty="No view yet."
+          empty="No views yet."
         />
         <TableOf
           {...{ names, pages, id: "last-hour", title: "Views of the last hour" }}
           sort="-view_count"
           hint="From the speed layer"
           table={data.lastHour}
-          empty="No view within the last hour."
+          empty="No views in the last hour."
         />
         <TableOf
           {...{ names, pages, id: "top-rated", title: "Top rated", sort: "-avg_rating" }}
@@ -75,14 +75,14 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         />
         <TableOf
           {...{ names, pages, id: "recent", title: "Recent ratings", sort: "-window_start" }}
-          hint="The newest windows of the speed layer"
+          hint="Newest windows of the speed layer"
           table={data.recent}
-          empty="No rating in the windows that are kept."
+          empty="No ratings in the retained windows."
         />
       </div>
       {hours !== null && (
         <section aria-labelledby="hours">
-          <h2 id="hours">By hour of the day</h2>
+          <h2 id="hours">By hour of day</h2>
           <p class="hint">Events by hour (UTC), up to the cut of the batch layer</p>
           {hours.fault !== null && <p class="note fault" role="status">{hours.fault}</p>}
           {hours.answer?.length === 0 && <p class="note">No batch run yet.</p>}

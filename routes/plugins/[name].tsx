@@ -94,8 +94,8 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         )}
         {series.answer?.beyond != null && (
           <p class="note">
-            The topic holds {series.answer.beyond.future_events}{" "}
-            events ahead of their time; some lie beyond this chart.{" "}
+            The topic contains {series.answer.beyond.future_events}{" "}
+            future events; some are beyond this chart.{" "}
             <a href={linkWith(url, { range: null, to: series.answer.beyond.until })}>
               Show all up to {series.answer.beyond.until.slice(0, 10)}
             </a>
@@ -103,9 +103,9 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         )}
         {view.layer === "speed" && series.answer?.kept_from != null && (
           <p class="note">
-            The speed layer keeps windows whole from{" "}
+            Speed-layer windows are complete from{" "}
             {series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
-            on; what came before is the batch layer's.
+            on; earlier data comes from the batch layer.
           </p>
         )}
       </section>
@@ -130,7 +130,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
                 type="search"
                 name="q"
                 value={view.search}
-                placeholder="Find a key or a name"
+                placeholder="Search keys and names"
               />
             </label>
             <button type="submit">Find</button>

@@ -30,8 +30,7 @@ export default define.page<typeof handler>(({ data }) => (
     <div class="heading">
       <h1>Metrics</h1>
       <p>
-        One plugin each: a file in <code>plugins/</code>{" "}
-        declares the windows of the speed layer and the SQL of the batch layer.
+        One plugin per metric: a file in <code>plugins/</code> declares it for both layers.
       </p>
     </div>
     {data.refused.map(({ plugin, error }) => (
@@ -39,7 +38,7 @@ export default define.page<typeof handler>(({ data }) => (
     ))}
     {data.metrics.length + data.refused.length === 0 && (
       <p class="note">
-        There is no plugin. Put one into <code>plugins/</code> and start again.
+        No plugins. Add one to <code>plugins/</code> and restart.
       </p>
     )}
     <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">

@@ -11,7 +11,7 @@ export const handler = define.handlers({
   async GET(ctx) {
     const { services, signal } = ctx.state;
     if (!movieExample(services).users) {
-      throw new HttpError(404, "There is no metric of users here.");
+      throw new HttpError(404, "No user metrics are loaded.");
     }
     const id = ctx.url.searchParams.get("id") ?? "";
     if (/^\d{1,10}$/.test(id)) return ctx.redirect(`/users/${id}`);
@@ -37,10 +37,10 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <h1>Users</h1>
         <form method="get" action={url.pathname} class="controls" role="search">
           <label>
-            <span class="unseen">Number of a user</span>
-            <input name="id" inputMode="numeric" placeholder="Number of a user" />
+            <span class="unseen">User ID</span>
+            <input name="id" inputMode="numeric" placeholder="User ID" />
           </label>
-          <button type="submit">Show</button>
+          <button type="submit">Apply</button>
         </form>
         {data.wrong !== null && (
           <p class="note fault" role="status">
@@ -52,14 +52,14 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <TableOf
           {...{ pages, id: "top", title: "Most active", sort: "-total_events", table: data.top }}
           hint="Events of all time, merged"
-          empty="No event yet."
+          empty="No events yet."
         />
         <TableOf
           {...{ pages, id: "last-hour", title: "Most active in the last hour" }}
           sort="-total_events"
           table={data.lastHour}
           hint="From the speed layer"
-          empty="Nobody within the last hour."
+          empty="No users in the last hour."
         />
       </div>
     </>

@@ -30,7 +30,7 @@ export async function openCatalogs(options: CatalogsOptions): Promise<OpenCatalo
     const found = opened.get(name);
     if (found !== undefined) return found;
     const names = [...opened.keys()].join(", ") || "none";
-    const message = `There is no catalog ${JSON.stringify(name.slice(0, 80))}, wanted ${names}`;
+    const message = `Unknown catalog ${JSON.stringify(name.slice(0, 80))}, wanted ${names}`;
     if (field === "catalog") throw new NotFoundError(message, { field });
     throw new UserError(message, { field });
   };

@@ -133,7 +133,7 @@ function warnOfUnknownVariables({ command }: Config, world: World): void {
   if (command !== "dev" && command !== "start") return;
   for (const name of unknownVariables(world.env)) {
     world.err.write(
-      paint(world.err, "yellow", `There is no setting ${name}; see: twofold help ${command}`) +
+      paint(world.err, "yellow", `Unknown setting ${name}; see: twofold help ${command}`) +
         "\n",
     );
   }

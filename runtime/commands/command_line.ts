@@ -13,7 +13,7 @@ const allSettings = Object.keys(settings) as (keyof typeof settings)[];
 /** Every command. */
 export const commands: Readonly<Record<Command, CommandSpec>> = {
   dev: {
-    summary: "Runs everything for trying and developing, with made-up events",
+    summary: "Run all roles locally with sample events, for trying out and developing",
     settings: allSettings,
     options: [],
     examples: [
@@ -23,7 +23,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   start: {
-    summary: "Runs everything for real",
+    summary: "Run the server",
     settings: allSettings,
     options: [],
     examples: [
@@ -35,7 +35,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   replay: {
-    summary: "Sends the events of a file, or of standard input (-)",
+    summary: "Ingest events from a file or standard input (-)",
     arguments: ["FILE"],
     settings: ["dataDir"],
     options: [
@@ -64,8 +64,8 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
         summary: "Titles to put into the catalog movies first: movies.dat, movies.csv or u.item " +
           "as MovieLens has them, or the catalog's own columns as NDJSON or CSV",
       },
-      { flag: "topic", value: "TOPIC", summary: "Where they go; default: the only topic" },
-      { flag: "json", value: null, summary: "What came of it, for machines" },
+      { flag: "topic", value: "TOPIC", summary: "Target topic; default: the only topic" },
+      { flag: "json", value: null, summary: "Print the result as JSON" },
     ],
     examples: [
       ["replay ratings.dat --format movielens --rate max", "as fast as they are taken"],
@@ -81,7 +81,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   produce: {
-    summary: "Makes up events: into the log, a file, or standard output (-)",
+    summary: "Generate sample events into the log, a file or standard output (-)",
     optionalArgument: "FILE",
     settings: ["dataDir"],
     options: producerFlags.map(({ flag, value, summary }) => ({ flag, value, summary })),
@@ -96,11 +96,11 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   batch: {
-    summary: "Runs the batch layer once, now",
+    summary: "Run the batch layer once, now",
     settings: ["dataDir"],
     options: [
-      { flag: "full", value: null, summary: "Recompute everything from the archive alone" },
-      { flag: "json", value: null, summary: "The runs as one JSON document" },
+      { flag: "full", value: null, summary: "Recompute all days from the archive" },
+      { flag: "json", value: null, summary: "Print the runs as JSON" },
     ],
     examples: [
       ["batch", "what is new since the last run"],
@@ -108,21 +108,21 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   "plugins prune": {
-    summary: "Removes tables and relations of removed plugins and of replaced generations, now",
+    summary: "Drop tables and relations of removed plugins and replaced generations now",
     settings: ["dataDir"],
-    options: [{ flag: "json", value: null, summary: "The names as one JSON document" }],
+    options: [{ flag: "json", value: null, summary: "Print the names as JSON" }],
     examples: [["plugins prune", "without waiting for --retired-retention"]],
   },
   status: {
-    summary: "Shows partitions, plugins and problems",
+    summary: "Show status: partitions, plugins and problems",
     settings: ["dataDir"],
     options: [
       {
         flag: "config",
         value: null,
-        summary: "Instead: every setting, its value and where that comes from",
+        summary: "Print all settings, their values and their sources instead",
       },
-      { flag: "json", value: null, summary: "All of it as one JSON document" },
+      { flag: "json", value: null, summary: "Print the status as JSON" },
     ],
     examples: [
       ["status", "a table"],
@@ -132,11 +132,15 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   },
   ...lookingCommands,
   verify: {
-    summary: "Compares everything that is stored with what was written, and names what is damaged",
+    summary: "Verify all stored data against its checksums and list damage",
     settings: ["dataDir"],
     options: [
-      { flag: "fast", value: null, summary: "Names, sizes and counts only; default: every byte" },
-      { flag: "json", value: null, summary: "The report as one JSON document" },
+      {
+        flag: "fast",
+        value: null,
+        summary: "Check names, sizes and counts only; default: every byte",
+      },
+      { flag: "json", value: null, summary: "Print the report as JSON" },
     ],
     examples: [
       ["verify", "archive, log and tables, by the running process or in the data folder"],
@@ -144,13 +148,13 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   "verify accept": {
-    summary: "Goes on without a damaged file of the archive; its events count nowhere any more",
+    summary: "Give up a damaged archive file; its events are no longer counted",
     arguments: ["OBJECT"],
     settings: ["dataDir"],
     options: [
-      { flag: "reason", value: "TEXT", summary: "Why; recorded in the archive" },
-      { flag: "by", value: "NAME", summary: "Who; default: the user's name ($USER)" },
-      { flag: "json", value: null, summary: "What was accepted as one JSON document" },
+      { flag: "reason", value: "TEXT", summary: "Reason, recorded in the archive" },
+      { flag: "by", value: "NAME", summary: "Name of the operator; default $USER" },
+      { flag: "json", value: null, summary: "Print the accepted entry as JSON" },
     ],
     examples: [
       [
@@ -160,9 +164,9 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   doctor: {
-    summary: "Checks whether Twofold can run here, and says what to do where it cannot",
+    summary: "Check whether Twofold can run here and how to fix what is missing",
     settings: allSettings,
-    options: [{ flag: "json", value: null, summary: "The checks as one JSON document" }],
+    options: [{ flag: "json", value: null, summary: "Print the checks as JSON" }],
     examples: [
       ["doctor", "Deno, ClickHouse, data folder, settings, port, process, clock, plugins"],
       ["doctor --data /var/lib/twofold --json", "for a monitor: exit code 1 when a check fails"],
@@ -323,7 +327,7 @@ export function flagsOf(command: Command): Map<string, KnownFlag> {
     flags.set(flag, { value, summary, many: false, negatable: value === null, isSetting: true });
   }
   return flags.set("help", {
-    ...{ value: null, summary: "Shows this" },
+    ...{ value: null, summary: "Show this help" },
     ...{ many: false, negatable: false, isSetting: false },
   });
 }

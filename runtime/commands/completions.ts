@@ -47,7 +47,7 @@ function nodes(): Node[] {
   return [
     ...names.map(commandNode),
     ...nouns.map((noun) => ({ ...bare(noun, summaryOf(noun)), verbs: lastWords(noun) })),
-    { ...bare("help", "Shows flags and examples of a command"), verbs: top },
+    { ...bare("help", "Show flags and examples of a command"), verbs: top },
   ];
 }
 

@@ -28,7 +28,7 @@ function overview(): string {
     "Usage: twofold COMMAND [FLAGS]      (in a checkout: deno task twofold COMMAND [FLAGS])\n",
     section("Commands", [
       ...listed(Object.keys(commands) as Command[]),
-      ["help COMMAND", "Shows flags and examples of a command"],
+      ["help COMMAND", "Show flags and examples of a command"],
     ]),
     section("Exit codes", exitCodes.map(([code, meaning]) => [String(code), meaning])),
     "Settings can be given by TWOFOLD_* variables too; a flag wins. Colours are for terminals, and\n" +
@@ -94,7 +94,7 @@ function flagRows(command: Command): Row[] {
     ...[...own].map((flag): Row => [headOf(flag), flags.get(flag)!.summary]),
     ...given,
     ...(names.includes("kafkaBrokers") ? [SERVERS] : []),
-    ["--help", "Shows this"],
+    ["--help", "Show this help"],
   ];
 }
 

@@ -1,11 +1,11 @@
 /** The commands that look at what is there, or put a catalog. */
 import type { CommandSpec, Option } from "./command_spec.ts";
 
-const json: Option = { flag: "json", value: null, summary: "One JSON document, for machines" };
+const json: Option = { flag: "json", value: null, summary: "Print JSON" };
 const format: Option = {
   flag: "format",
   value: "table|json|csv",
-  summary: "How rows are written; default table",
+  summary: "Output format; default table",
 };
 const settings = ["dataDir"] as const;
 const topic = (summary: string): Option => ({ flag: "topic", value: "TOPIC", summary });
@@ -14,33 +14,37 @@ const limit = (summary: string): Option => ({ flag: "limit", value: "N", summary
 /** By name; a name of two words is a verb under a noun. */
 export const lookingCommands = {
   query: {
-    summary: "Shows the rows of a metric",
+    summary: "Show rows of a metric",
     arguments: ["METRIC"],
     settings,
     options: [
-      { flag: "layer", value: "merged|batch|speed", summary: "Whose answer; default merged" },
+      { flag: "layer", value: "merged|batch|speed", summary: "Layer to query; default merged" },
       {
         flag: "bucket",
         value: "all|day|hour|minute|window",
-        summary: "What a row covers; default all. The last two with --layer speed",
+        summary: "Time bucket of a row; default all. minute and window need --layer speed",
       },
-      { flag: "from", value: "INSTANT", summary: "From this event time on, ISO 8601" },
-      { flag: "to", value: "INSTANT", summary: "Up to this event time, exclusive" },
+      { flag: "from", value: "INSTANT", summary: "Start of event time, inclusive, ISO 8601" },
+      { flag: "to", value: "INSTANT", summary: "End of event time, exclusive" },
       {
         flag: "where",
         value: "KEY=VALUE",
-        summary: "Only that key; several for several columns",
+        summary: "Filter by a key column; repeat for several columns",
         many: true,
       },
       {
         flag: "order",
         value: "COLUMN",
-        summary: "Descending with a leading -; default: as the plugin sorts",
+        summary: "Sort column, descending with a leading -; default: the plugin's order",
       },
       limit("Rows, or with --all rows per page, 1 to 10,000; default 100"),
-      { flag: "all", value: null, summary: "All rows, page by page" },
-      { flag: "expand", value: "CATALOG", summary: "Adds a catalog's columns: movies" },
-      { flag: "wait-for", value: "FRONTIER", summary: "Waits until the answer covers it" },
+      { flag: "all", value: null, summary: "All rows, in pages" },
+      { flag: "expand", value: "CATALOG", summary: "Add the columns of a catalog, such as movies" },
+      {
+        flag: "wait-for",
+        value: "FRONTIER",
+        summary: "Wait until the answer covers this frontier",
+      },
       format,
       json,
     ],
@@ -55,14 +59,14 @@ export const lookingCommands = {
     ],
   },
   "events tail": {
-    summary: "Shows the newest events, as they are in the log",
+    summary: "Show the newest records of the log",
     settings,
     options: [
       topic("Of which topic; default: the only one"),
-      { flag: "partition", value: "N", summary: "Of one partition; default: of all" },
+      { flag: "partition", value: "N", summary: "Partition; default all" },
       limit("How many, 1 to 1,000; default 50"),
-      { flag: "follow", value: null, summary: "Goes on with what comes in, until Ctrl-C" },
-      { ...json, summary: "One JSON document per line and record" },
+      { flag: "follow", value: null, summary: "Keep printing new records until Ctrl-C" },
+      { ...json, summary: "Print one JSON document per record and line" },
     ],
     examples: [
       ["events tail", "the newest 50, oldest first"],
@@ -70,15 +74,15 @@ export const lookingCommands = {
     ],
   },
   "dead-letters": {
-    summary: "Lists the newest records that are no events, with the reason",
+    summary: "List the newest dead letters with their reasons",
     settings,
     options: [
       topic("Of one topic; default: of all"),
-      { flag: "partition", value: "N", summary: "Of one partition" },
-      { flag: "field", value: "FIELD", summary: "Where that field is at fault" },
-      { flag: "reason", value: "TEXT", summary: "Where the reason contains that" },
-      { flag: "from", value: "INSTANT", summary: "Appended from then on, ISO 8601" },
-      { flag: "to", value: "INSTANT", summary: "Appended before then" },
+      { flag: "partition", value: "N", summary: "Partition" },
+      { flag: "field", value: "FIELD", summary: "Field that failed" },
+      { flag: "reason", value: "TEXT", summary: "Text that the reason contains" },
+      { flag: "from", value: "INSTANT", summary: "Start of append time, inclusive, ISO 8601" },
+      { flag: "to", value: "INSTANT", summary: "End of append time, exclusive" },
       limit("How many, 1 to 1,000; default 50"),
       format,
       json,
@@ -89,12 +93,12 @@ export const lookingCommands = {
     ],
   },
   "dead-letters show": {
-    summary: "Shows one dead letter with its bytes",
+    summary: "Show a dead letter with its bytes",
     arguments: ["TOPIC/PARTITION/OFFSET"],
     settings,
     options: [
-      { flag: "raw", value: null, summary: "The bytes alone, as they came" },
-      { ...json, summary: "One JSON document, the bytes as base64" },
+      { flag: "raw", value: null, summary: "Print the original bytes only" },
+      { ...json, summary: "Print JSON, with the bytes in base64" },
     ],
     examples: [
       ["dead-letters show movie-viewing-events/0/17", "why, and what it was"],
@@ -102,14 +106,14 @@ export const lookingCommands = {
     ],
   },
   drift: {
-    summary: "Lists the event days on which the speed and the batch layer differ",
+    summary: "List event days on which the speed and batch layers differ",
     settings,
     options: [
-      { flag: "metric", value: "METRIC", summary: "Of one metric; default: of all" },
-      { flag: "all", value: null, summary: "All days, page by page" },
+      { flag: "metric", value: "METRIC", summary: "Metric; default all" },
+      { flag: "all", value: null, summary: "All days, in pages" },
       limit("Days, or with --all days per page, 1 to 1,000; default 100"),
       format,
-      { ...json, summary: "One JSON document, with the first cells that differ" },
+      { ...json, summary: "Print JSON, with the first differing cells" },
     ],
     examples: [
       ["drift", "of all metrics"],
@@ -117,13 +121,13 @@ export const lookingCommands = {
     ],
   },
   "drift accept": {
-    summary: "Accepts a known difference: it is no problem until a run measures another one",
+    summary: "Accept a known difference; a different value in a later run is a new problem",
     arguments: ["METRIC"],
     settings,
     options: [
-      { flag: "day", value: "DAY", summary: "One event day; default: every day that drifts" },
-      { flag: "reason", value: "TEXT", summary: "Why; recorded with the day" },
-      { flag: "by", value: "NAME", summary: "Who; default: the user's name ($USER)" },
+      { flag: "day", value: "DAY", summary: "Event day; default: every drifting day" },
+      { flag: "reason", value: "TEXT", summary: "Reason, recorded with the day" },
+      { flag: "by", value: "NAME", summary: "Name of the operator; default $USER" },
       json,
     ],
     examples: [
@@ -134,20 +138,20 @@ export const lookingCommands = {
     ],
   },
   catalog: {
-    summary: "Lists the catalogs, such as movies with their titles",
+    summary: "List catalogs",
     settings,
     options: [format, json],
     examples: [["catalog", "names, columns and sizes"]],
   },
   "catalog show": {
-    summary: "Shows entries of a catalog",
+    summary: "Show entries of a catalog",
     arguments: ["NAME"],
     settings,
     options: [
       { flag: "search", value: "WORDS", summary: "Entries that contain these words" },
-      { flag: "keys", value: "KEYS", summary: "These keys, with commas between" },
+      { flag: "keys", value: "KEYS", summary: "Keys, separated by commas" },
       limit("Entries, or with --all entries per page, 1 to 10,000; default 100"),
-      { flag: "all", value: null, summary: "All entries, page by page" },
+      { flag: "all", value: null, summary: "All entries, in pages" },
       format,
       json,
     ],
@@ -157,7 +161,7 @@ export const lookingCommands = {
     ],
   },
   "catalog put": {
-    summary: "Replaces a catalog by a file's rows, all of them or none",
+    summary: "Replace a catalog with the rows of a file, atomically",
     arguments: ["NAME", "FILE"],
     settings,
     options: [
@@ -178,7 +182,7 @@ export const lookingCommands = {
     ],
   },
   sql: {
-    summary: "Runs one SELECT, which can only read",
+    summary: "Run one read-only SELECT",
     arguments: ["SQL"],
     settings,
     options: [limit("The most rows, 1 to 1,000,000; default 1,000"), format, json],

@@ -6,9 +6,13 @@ export const producerFlags = [
   {
     flag: "rate",
     value: "N|max",
-    summary: "Lines per second; default 1000 into the log from now on, else max",
+    summary: "Lines per second; default 1000 into the log at the current time, otherwise max",
   },
-  { flag: "count", value: "N", summary: "Lines in all; a file needs it, else until stopped" },
+  {
+    flag: "count",
+    value: "N",
+    summary: "Total lines; required for a file, otherwise runs until stopped",
+  },
   {
     flag: "seed",
     value: "N",
@@ -34,8 +38,8 @@ export const producerFlags = [
   },
   { flag: "users", value: "N", summary: `Default ${simulatorDefaults.users}` },
   { flag: "movies", value: "N", summary: `Default ${simulatorDefaults.movies}` },
-  { flag: "topic", value: "TOPIC", summary: "Where they go; default movie-viewing-events" },
-  { flag: "json", value: null, summary: "What came of it, for machines" },
+  { flag: "topic", value: "TOPIC", summary: "Target topic; default movie-viewing-events" },
+  { flag: "json", value: null, summary: "Print the result as JSON" },
 ] as const;
 
 /** The whole numbers among them. */

@@ -104,88 +104,88 @@ export const settings = {
       /^(\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?|[\w.-]{1,253})$/,
     ),
     default: () => "127.0.0.1",
-    summary: "Address to listen on; one that other machines reach needs tokens",
+    summary: "Address to listen on. An address that other machines can reach requires tokens",
   }),
   dataDir: filled({
     env: "TWOFOLD_DATA",
     flag: "data",
     type: text("a folder's path", /^[^\0]+$/),
     default: () => "./data",
-    summary: "Folder of the log, the archive and the warehouse; one process owns it",
+    summary: "Data folder: log, archive and warehouse. Only one process may open it",
   }),
   partitions: open({
     env: "TWOFOLD_PARTITIONS",
     flag: "partitions",
     type: whole({ min: 1, max: 256 }),
     defaultText: "4 for a new log; an existing log keeps its own",
-    summary: "Partitions of a new log. A greater number grows an embedded log, which never shrinks",
+    summary:
+      "Partitions of a new log. A higher number adds partitions to an embedded log; it never shrinks",
   }),
   blockSize: filled({
     env: "TWOFOLD_BLOCK_SIZE",
     flag: "block-size",
     type: whole({ min: 256, max: 65536, powerOfTwo: true }),
     default: () => 65536,
-    summary:
-      "Offsets of a block: what is archived at once. A log keeps the one that it was begun with",
+    summary: "Offsets per block, the unit of archiving. Fixed when a log is created",
   }),
   blockSpanMs: filled({
     env: "TWOFOLD_BLOCK_SPAN",
     flag: "block-span",
     type: duration({ min: SECOND_MS, max: DAY_MS }),
     default: ({ command }) => command === "dev" ? 10 * SECOND_MS : MINUTE_MS,
-    summary: "How long a block with events stays open before a tick ends it",
+    summary: "Longest time a block with events stays open before a tick closes it",
   }),
   horizon: filled({
     env: "TWOFOLD_HORIZON",
     flag: "horizon",
     type: whole({ min: 256, max: 2 ** 26, powerOfTwo: true }),
     default: () => 2 ** 20,
-    summary: "How many offsets back the speed layer knows a repeat, per partition. Changing it " +
-      "starts new generations",
+    summary: "Dedup horizon of the speed layer, in offsets per partition. A change starts new " +
+      "generations",
   }),
   futureAfterMs: filled({
     env: "TWOFOLD_FUTURE_AFTER",
     flag: "future-after",
     type: duration({ min: SECOND_MS, max: 365 * DAY_MS }),
     default: () => HOUR_MS,
-    summary: "How far an event may lie ahead of its append time before it counts as a future " +
-      "event, which the watermark ignores. Changing it starts a new ledger",
+    summary: "An event further than this ahead of its append time is a future event, which the " +
+      "watermark ignores. A change starts a new ledger",
   }),
   flushIntervalMs: filled({
     env: "TWOFOLD_FLUSH_INTERVAL",
     flag: "flush-interval",
     type: duration({ min: 10, max: MINUTE_MS }),
     default: () => 500,
-    summary: "How often the speed layer writes what changed",
+    summary: "Interval at which the speed layer writes changed rows",
   }),
   speedMemoryBytes: filled({
     env: "TWOFOLD_SPEED_MEMORY",
     flag: "speed-memory",
     type: size({ min: 0, max: 1024 * GIB }),
     default: () => 128 * 2 ** 20,
-    summary: "Memory, per topic, for closed blocks that batch runs do not cover yet: single keys " +
-      "are answered from it",
+    summary: "Memory per topic for closed blocks that no batch run covers yet; answers about a " +
+      "single key come from it",
   }),
   batchSchedule: filled({
     env: "TWOFOLD_BATCH_SCHEDULE",
     flag: "batch-schedule",
     type: schedule,
     default: () => "* * * * *",
-    summary: "When batch runs start: minute hour day-of-month month day-of-week, UTC",
+    summary: "Start times of batch runs: minute hour day-of-month month day-of-week, UTC",
   }),
   batchRunsKept: filled({
     env: "TWOFOLD_BATCH_RUNS_KEPT",
     flag: "batch-runs-kept",
     type: whole({ min: 8, max: 100_000 }),
     default: () => 1000,
-    summary: "How many of the newest batch runs keep their claims and their history, per topic",
+    summary: "Batch runs whose claims and history are kept, per topic",
   }),
   scrubBytesPerSecond: filled({
     env: "TWOFOLD_SCRUB_RATE",
     flag: "scrub-rate",
     type: size({ min: 0, max: 4 * GIB }),
     default: () => 4 * 2 ** 20,
-    summary: "How many bytes of what is stored the scrub verifies per second; 0B: no scrub",
+    summary: "Bytes per second that the background scrub verifies; 0B disables it",
   }),
   memoryLimitBytes: filled({
     env: "TWOFOLD_MEMORY_LIMIT",
@@ -194,42 +194,41 @@ export const settings = {
     default: ({ machineMemoryBytes }) =>
       Math.max(256 * 2 ** 20, Math.min(4 * GIB, Math.floor(machineMemoryBytes / 2))),
     defaultText: "4GiB, or half of the machine's memory if that is less",
-    summary: "Memory that the warehouse may take; beyond it a batch run spills to disk",
+    summary: "Memory limit of the warehouse; batch runs spill to disk beyond it",
   }),
   hosts: filled({
     env: "TWOFOLD_HOSTS",
     flag: "hosts",
     type: hostNames,
     default: () => [],
-    summary: "Host names that clients use, beside this machine's own names and IP addresses. " +
-      "Requests for other names are refused",
+    summary: "Further host names that clients may use, beside this machine's own names and IP " +
+      "addresses. Requests for other names are refused",
   }),
   readTokens: open({
     env: "TWOFOLD_READ_TOKEN",
     flag: null,
     type: secrets,
-    summary: "Tokens that allow reading: programs send one as a bearer token, people sign in",
+    summary: "Tokens for reading: a bearer token for programs, a sign-in form for people",
   }),
   writeTokens: open({
     env: "TWOFOLD_WRITE_TOKEN",
     flag: null,
     type: secrets,
-    summary: "Tokens that allow writing, and reading: sent as a bearer token",
+    summary: "Tokens for writing and reading, sent as a bearer token",
   }),
   publicRead: filled({
     env: "TWOFOLD_PUBLIC_READ",
     flag: "public-read",
     type: onOff,
     default: () => false,
-    summary: "Whether everybody may read on an address that other machines reach",
+    summary: "Allow reading without a token on an address that other machines can reach",
   }),
   publicProbes: filled({
     env: "TWOFOLD_PUBLIC_PROBES",
     flag: "public-probes",
     type: choice("none", "health", "all"),
     default: () => "health" as const,
-    summary:
-      "What is answered without a read token: nothing, /healthz and /readyz, or also /metrics",
+    summary: "Endpoints open without a read token: none, /healthz and /readyz, or also /metrics",
   }),
   roles: filled({
     env: "TWOFOLD_ROLES",
@@ -237,22 +236,22 @@ export const settings = {
     type: some(...ROLES),
     default: () => ROLES,
     summary:
-      "What this process does of what several share: take events in, compute windows, archive, " +
-      "run the batch (with compaction and retention), answer questions",
+      "Roles of this process: ingest events, compute windows, archive, run the batch layer " +
+      "(with compaction and retention), serve queries",
   }),
   simulator: filled({
     env: "TWOFOLD_SIMULATOR",
     flag: "simulator",
     type: onOff,
     default: ({ command }) => command === "dev",
-    summary: "Whether made-up events flow in",
+    summary: "Generate sample events",
   }),
   simulatorRate: filled({
     env: "TWOFOLD_RATE",
     flag: "rate",
     type: whole({ min: 1, max: 1_000_000 }),
     default: () => 200,
-    summary: "Made-up events per second",
+    summary: "Sample events per second",
   }),
   lostRanges: filled({
     env: "TWOFOLD_LOST_RANGES",
@@ -260,56 +259,56 @@ export const settings = {
     type: choice("stop", "skip"),
     default: () => "stop" as const,
     summary:
-      "What the archive does where the log's retention removed what it had not taken in, as " +
-      "in a topic that is older than Twofold: stop the partition, or skip what is lost and tell it",
+      "If the log's retention has removed records before they were archived, as in a topic " +
+      "older than Twofold: stop the partition, or skip the lost range and report it",
   }),
   speedRetentionMs: filled({
     env: "TWOFOLD_SPEED_RETENTION",
     flag: "speed-retention",
     type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
     default: () => 24 * HOUR_MS,
-    summary: "How long the speed layer's rows are kept at least",
+    summary: "Shortest time that rows of the speed layer are kept",
   }),
   retiredRetentionMs: filled({
     env: "TWOFOLD_RETIRED_RETENTION",
     flag: "retired-retention",
     type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
     default: () => 24 * HOUR_MS,
-    summary: "How long tables of removed plugins and of replaced generations are kept",
+    summary: "Time that tables of removed plugins and replaced generations are kept",
   }),
   logRetentionMs: filled({
     env: "TWOFOLD_LOG_RETENTION",
     flag: "log-retention",
     type: duration({ min: MINUTE_MS, max: 3660 * DAY_MS }),
     default: () => 24 * HOUR_MS,
-    summary: "How long records are kept in the log at least; never less than until archived",
+    summary: "Shortest time that records stay in the log; they always stay until archived",
   }),
   region: filled({
     env: "TWOFOLD_REGION",
     flag: "region",
     type: text("1 to 31 lower-case letters, digits or dashes", /^[a-z0-9][a-z0-9-]{0,30}$/),
     default: () => "local",
-    summary: "Name of the region: part of the identity of a new log",
+    summary: "Name of the region, part of a new log's identity",
   }),
   libchdbPath: open({
     env: "TWOFOLD_LIBCHDB",
     flag: "libchdb",
     type: text("a file's path", /^[^\0]+$/),
-    summary: "Path of libchdb.so, where it is not the installed package's",
+    summary: "Path of libchdb.so, if not the installed package's",
   }),
   logLevel: filled({
     env: "TWOFOLD_LOG_LEVEL",
     flag: "log-level",
     type: choice("debug", "info", "warn", "error"),
     default: () => "info" as const,
-    summary: "The least level of what is logged",
+    summary: "Lowest level that is logged",
   }),
   logFormat: filled({
     env: "TWOFOLD_LOG_FORMAT",
     flag: "log-format",
     type: choice("text", "json"),
     default: () => "text" as const,
-    summary: "Log lines for people or for machines",
+    summary: "Format of log lines",
   }),
   ...serverSettings,
 };

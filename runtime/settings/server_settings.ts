@@ -51,109 +51,121 @@ export const serverSettings = {
   kafkaBrokers: open(
     "KAFKA_BROKERS",
     brokers,
-    "Brokers of Kafka; the log is there instead of a file",
+    "Kafka brokers; Kafka replaces the embedded log",
   ),
   kafkaPrefix: filled(
     "KAFKA_PREFIX",
     text("letters, digits, dots and dashes", /^[A-Za-z0-9._-]{0,100}$/),
     "",
-    "What stands before the topics' names in Kafka",
+    "Topic name prefix in Kafka",
   ),
   kafkaGroup: filled(
     "KAFKA_GROUP",
     text("letters, digits, dots and dashes", /^[A-Za-z0-9._-]{1,100}$/),
     "twofold",
-    "Consumer group of the processes that share the work; the names of database and topic follow it",
+    "Prefix of the consumer group; database and topic names are appended",
   ),
   kafkaSessionMs: filled(
     "KAFKA_SESSION",
     duration({ min: 6000, max: 300_000 }),
     10_000,
-    "How long a process may be silent before the others take its partitions",
+    "Session timeout: a process silent for longer loses its partitions to the others",
   ),
   kafkaTicks: filled(
     "KAFKA_TICKS",
     tickTopics,
     "made",
-    "Topics to which ticks are written: those that Twofold made, all, none, or the ones named. " +
-      "Without ticks a block ends by its size only",
+    "Topics to which ticks are written: those that Twofold created, all, none, or the topics " +
+      "listed. Without ticks a block closes by size only",
   ),
   kafkaCompression: filled(
     "KAFKA_COMPRESSION",
     choice("none", "gzip", "zstd"),
     "gzip",
-    "How records that come in by HTTP are compressed",
+    "Compression of records ingested over HTTP",
   ),
-  kafkaTls: filled("KAFKA_TLS", onOff, false, "Whether the brokers are reached by TLS"),
+  kafkaTls: filled("KAFKA_TLS", onOff, false, "Connect to the brokers with TLS"),
   kafkaCa: open(
     "KAFKA_CA",
     file,
-    "File of the authority that signed the brokers' and the token endpoint's, PEM",
+    "CA certificate for the brokers and the token endpoint, PEM file",
   ),
   kafkaCert: open(
     "KAFKA_CERT",
     file,
-    "File of the certificate that this process shows to the brokers (mutual TLS), PEM",
+    "Client certificate for mutual TLS with the brokers, PEM file",
   ),
-  kafkaKey: open("KAFKA_KEY", file, "File of its private key, PEM, without a passphrase"),
+  kafkaKey: open(
+    "KAFKA_KEY",
+    file,
+    "Private key of the client certificate, PEM file without a passphrase",
+  ),
   kafkaSasl: open(
     "KAFKA_SASL",
     choice("plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
-    "How to log in to the brokers",
+    "SASL mechanism for the brokers",
   ),
-  kafkaUser: open("KAFKA_USER", word, "User at the brokers; the client's id at a token endpoint"),
-  kafkaPassword: open("KAFKA_PASSWORD", password, "Its password, or the client's secret"),
+  kafkaUser: open("KAFKA_USER", word, "Kafka user, or the client id at a token endpoint"),
+  kafkaPassword: open(
+    "KAFKA_PASSWORD",
+    password,
+    "Kafka password, or the client secret at a token endpoint",
+  ),
   kafkaTokenUrl: open(
     "KAFKA_TOKEN_URL",
     tokenUrl,
-    "Endpoint that gives tokens for oauthbearer, by OAuth's client credentials",
+    "OAuth token endpoint for oauthbearer (client credentials grant)",
   ),
-  kafkaTokenScope: open("KAFKA_TOKEN_SCOPE", scope, "Scope of these tokens"),
+  kafkaTokenScope: open(
+    "KAFKA_TOKEN_SCOPE",
+    scope,
+    "OAuth scope requested from the token endpoint",
+  ),
   kafkaTokenFile: open(
     "KAFKA_TOKEN_FILE",
     file,
-    "File with the token for oauthbearer, read for every connection; in place of an endpoint",
+    "Token file for oauthbearer, read for every connection; instead of a token endpoint",
   ),
-  s3Endpoint: open("S3_ENDPOINT", url, "S3 store; the archive is there instead of a folder"),
+  s3Endpoint: open("S3_ENDPOINT", url, "S3 endpoint; the bucket replaces the local archive folder"),
   s3Bucket: open(
     "S3_BUCKET",
     text("a bucket's name", /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
-    "Its bucket, which has to be there",
+    "S3 bucket; must exist",
   ),
   s3Prefix: open(
     "S3_PREFIX",
     text("segments of letters, digits, . _ = - with / between", /^[\w.=-]+(\/[\w.=-]+)*$/),
-    "What stands before all names in the bucket",
+    "Prefix of all object names in the bucket",
   ),
-  s3Region: filled("S3_REGION", word, "us-east-1", "Its region"),
-  s3AccessKey: open("S3_ACCESS_KEY", word, "Its access key"),
-  s3SecretKey: open("S3_SECRET_KEY", password, "The secret of the access key"),
+  s3Region: filled("S3_REGION", word, "us-east-1", "S3 region"),
+  s3AccessKey: open("S3_ACCESS_KEY", word, "S3 access key"),
+  s3SecretKey: open("S3_SECRET_KEY", password, "S3 secret key"),
   s3PathStyle: filled(
     "S3_PATH_STYLE",
     onOff,
     true,
-    "Whether the bucket is in the URL's path, or else in the host's name (virtual-host addressing)",
+    "Path-style addressing (bucket in the URL path) instead of virtual-host addressing",
   ),
-  s3Ca: open("S3_CA", file, "File of the authority that signed the store's, PEM"),
+  s3Ca: open("S3_CA", file, "CA certificate for the S3 endpoint, PEM file"),
   clickhouseUrl: open(
     "CLICKHOUSE_URL",
     url,
-    "ClickHouse's HTTP interface; the warehouse is there instead of in the process",
+    "ClickHouse HTTP interface; the server replaces the embedded ClickHouse",
   ),
-  clickhouseUser: filled("CLICKHOUSE_USER", word, "default", "Its user"),
-  clickhousePassword: open("CLICKHOUSE_PASSWORD", password, "Its password"),
+  clickhouseUser: filled("CLICKHOUSE_USER", word, "default", "ClickHouse user"),
+  clickhousePassword: open("CLICKHOUSE_PASSWORD", password, "ClickHouse password"),
   clickhouseDatabase: filled(
     "CLICKHOUSE_DATABASE",
     name,
     "movie_analytics",
-    "Its database, made if absent",
+    "ClickHouse database, created if missing",
   ),
   clickhouseCluster: open(
     "CLICKHOUSE_CLUSTER",
     name,
-    "Cluster on which the tables are Replicated and Distributed. Unproven",
+    "Cluster name: tables become Replicated and Distributed. Untested on a real cluster",
   ),
-  clickhouseCa: open("CLICKHOUSE_CA", file, "File of the authority that signed the server's, PEM"),
+  clickhouseCa: open("CLICKHOUSE_CA", file, "CA certificate for ClickHouse, PEM file"),
 };
 
 /** What a process may do. */
@@ -164,12 +176,12 @@ type Name = keyof typeof serverSettings;
 /** What has to be given with what, and why. */
 const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
   ["s3Endpoint", ["s3Bucket", "s3AccessKey", "s3SecretKey"], "an S3 store needs it"],
-  ["kafkaCert", ["kafkaKey"], "a certificate is shown by whoever has its key"],
-  ["kafkaKey", ["kafkaCert"], "a key proves a certificate"],
-  ["kafkaTokenUrl", ["kafkaUser", "kafkaPassword"], "a token endpoint asks for it"],
-  ["kafkaTokenScope", ["kafkaTokenUrl"], "it is told there"],
+  ["kafkaCert", ["kafkaKey"], "a client certificate requires its private key"],
+  ["kafkaKey", ["kafkaCert"], "a private key requires its certificate"],
+  ["kafkaTokenUrl", ["kafkaUser", "kafkaPassword"], "the token endpoint requires it"],
+  ["kafkaTokenScope", ["kafkaTokenUrl"], "the token endpoint receives it"],
   ["clickhouseUrl", ["s3Endpoint"], "a ClickHouse server cannot read the archive in a folder"],
-  ["clickhouseCluster", ["clickhouseUrl"], "a cluster is reached by one of its servers"],
+  ["clickhouseCluster", ["clickhouseUrl"], "a cluster is reached through one of its servers"],
 ];
 
 /** Settings of servers that are of no use without others. */
@@ -187,7 +199,7 @@ function certificateFaults({ kafkaCert, kafkaTls }: Config): ConfigFault[] {
   if (kafkaCert === null || kafkaCert === undefined || kafkaTls !== false) return [];
   return [{
     setting: serverSettings.kafkaTls.env,
-    wanted: `true beside ${serverSettings.kafkaCert.env}, because only TLS shows a certificate`,
+    wanted: `true beside ${serverSettings.kafkaCert.env}, because client certificates require TLS`,
     got: "false",
   }];
 }
@@ -197,13 +209,13 @@ function loginFaults(config: Config): ConfigFault[] {
   const { kafkaSasl, kafkaTokenUrl, kafkaTokenFile } = config;
   if (kafkaSasl === null || kafkaSasl === undefined) return [];
   if (kafkaSasl !== "oauthbearer") {
-    return lacking(config, "kafkaSasl", ["kafkaUser", "kafkaPassword"], "logging in needs it");
+    return lacking(config, "kafkaSasl", ["kafkaUser", "kafkaPassword"], "SASL requires it");
   }
   if ((kafkaTokenUrl === null) !== (kafkaTokenFile === null)) return [];
   return [{
     setting: serverSettings.kafkaTokenUrl.env,
     wanted: `a value, or one of ${serverSettings.kafkaTokenFile.env}, because oauthbearer needs ` +
-      "tokens from one place",
+      "one source of tokens",
     got: kafkaTokenUrl === null ? "neither" : "both",
   }];
 }
@@ -214,8 +226,7 @@ function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault
   if (isShared || roles === undefined || roles.length === ROLES.length) return [];
   return [{
     setting: "TWOFOLD_ROLES",
-    wanted:
-      "all of them, because only with Kafka and a ClickHouse server there are other processes",
+    wanted: "all roles, because several processes need Kafka and a ClickHouse server",
     got: JSON.stringify(roles.join(",")),
   }];
 }

@@ -84,13 +84,13 @@ describe("a metric's page", () => {
   it("shows the seam between what the batch run covers and what came after", async () => {
     await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
       await page.locator(".uplot canvas").waitFor();
-      await page.getByText("what stands behind it comes from the speed layer").waitFor();
+      await page.getByText("later events come from the speed layer").waitFor();
       expect(await page.locator(".u-legend .u-label").allInnerTexts())
         .toEqual(["UTC", "Merged", "Batch part"]);
       await page.getByRole("link", { name: "Batch", exact: true }).click();
       await page.waitForURL(/layer=batch/);
       await page.locator(".uplot canvas").waitFor();
-      expect(await page.getByText("what stands behind it").count()).toBe(0);
+      expect(await page.getByText("later events come from").count()).toBe(0);
     });
   });
 
@@ -109,7 +109,7 @@ describe("a metric's page", () => {
       await page.getByLabel("To (UTC)").fill(`${day}T06:00`);
       await page.getByRole("button", { name: "Show", exact: true }).click();
       await page.waitForURL(/from=/);
-      await page.getByText("The same as a table").click();
+      await page.getByText("View as table").click();
       const starts = await page.locator(".data tbody th").allInnerTexts();
       expect(starts[0]).toMatch(new RegExp(`^${day} 0`));
       await page.goBack();
@@ -123,7 +123,7 @@ describe("a metric's page", () => {
     await on("/plugins/hourly_stats?range=24h&layer=merged", async (page) => {
       const part = page.locator("section[aria-labelledby=hour-of-day]");
       expect(await part.locator(".names span").count()).toBe(24);
-      await part.getByText("The same as a table").click();
+      await part.getByText("View as table").click();
       const hour = new Date().getUTCHours();
       const cell = part.locator("tbody tr", {
         has: page.getByRole("rowheader", { name: String(hour).padStart(2, "0"), exact: true }),
@@ -162,7 +162,7 @@ describe("a metric's page", () => {
   it("finds by words of a title and by a key, and says what is none", async () => {
     await on("/plugins/ratings?range=all", async (page) => {
       const find = async (text: string) => {
-        await page.getByPlaceholder("Find a key or a name").fill(text);
+        await page.getByPlaceholder("Search keys and names").fill(text);
         await page.getByRole("button", { name: "Find" }).click();
         await page.waitForURL(/q=/);
       };
@@ -172,7 +172,7 @@ describe("a metric's page", () => {
       expect(await page.locator(rows).last().innerText())
         .toContain("Man of Steel");
       await find("no title has these words");
-      await page.getByText("Nothing to show for this question.").waitFor();
+      await page.getByText("No matching rows.").waitFor();
     });
   });
 
@@ -202,7 +202,7 @@ describe("a metric's page", () => {
 describe("movies and users", () => {
   it("are found by a title and by a number", async () => {
     await on("/movies", async (page) => {
-      await page.getByPlaceholder("Words of a title").fill("man of steel");
+      await page.getByPlaceholder("Search titles").fill("man of steel");
       await page.getByRole("button", { name: "Find" }).click();
       await page.locator("[aria-labelledby=found]").getByRole("link", { name: "Man of Steel" })
         .first().click();
@@ -214,11 +214,11 @@ describe("movies and users", () => {
       expect(await page.getByRole("heading", { name: "Ratings by whole stars" }).count()).toBe(1);
     });
     await on("/users", async (page) => {
-      await page.getByPlaceholder("Number of a user").fill("none");
+      await page.getByPlaceholder("User ID").fill("none");
       await page.getByRole("button", { name: "Show" }).click();
       await page.getByText("A user is a whole number, got none.").waitFor();
       const user = world.beyondCut[0].user_id;
-      await page.getByPlaceholder("Number of a user").fill(String(user));
+      await page.getByPlaceholder("User ID").fill(String(user));
       await page.getByRole("button", { name: "Show" }).click();
       await page.waitForURL(`${world.url}/users/${user}`);
       expect(await page.locator("h1").innerText()).toBe(`User ${user}`);
@@ -235,8 +235,8 @@ describe("batch runs", () => {
       await page.getByRole("button", { name: "Run now" }).click();
       await page.locator(".run").nth(runs).waitFor();
       await page.getByRole("button", { name: "Run now" }).click();
-      await page.getByText("Nothing is new.").waitFor();
-      await page.getByRole("button", { name: "Recompute everything" }).click();
+      await page.getByText("No new data.").waitFor();
+      await page.getByRole("button", { name: "Recompute all days" }).click();
       await page.locator(".run").nth(runs + 1).waitFor();
       expect(await page.locator(".run[open] td").allInnerTexts()).toContain("full");
       expect(await page.locator(".run[open] [data-state=failed]").count()).toBe(0);
@@ -258,7 +258,7 @@ describe("the log and the dead letters", () => {
       await world.post(world.views(4_000_000_005, 40));
       await rises(page, end, before);
       expect(await record(4_000_000_004).count()).toBe(0);
-      await page.getByRole("button", { name: "Go on" }).click();
+      await page.getByRole("button", { name: "Resume" }).click();
       await record(4_000_000_005).first().waitFor();
       await page.locator("select[name=partition]").selectOption("1");
       await page.getByRole("button", { name: "Show" }).click();

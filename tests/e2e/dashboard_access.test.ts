@@ -95,10 +95,10 @@ describe("without JavaScript", () => {
       javaScriptEnabled: false,
     });
     expect(await page.locator("main > section table tbody tr").count()).toBeGreaterThan(20);
-    await page.getByText("The same as a table").click();
+    await page.getByText("View as table").click();
     expect(await page.locator(".data tbody tr").first().isVisible()).toBe(true);
     expect(await page.locator(".plot svg.sparkline").count()).toBe(1);
-    await page.getByPlaceholder("Find a key or a name").fill("steel");
+    await page.getByPlaceholder("Search keys and names").fill("steel");
     await page.getByRole("button", { name: "Find" }).click();
     await page.getByRole("link", { name: "Man of Steel" }).first().waitFor();
     await page.context().close();
@@ -109,7 +109,7 @@ describe("the keyboard", () => {
   it("reaches the page past its navigation, a table, and a metric", async () => {
     const { page } = await browser.open(`${world.url}/`);
     await page.keyboard.press("Tab");
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to the page");
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Skip to content");
     await page.keyboard.press("Enter");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
     const reached: string[] = [];

@@ -190,7 +190,7 @@ describe("dev and start", () => {
   it("warns of a variable that is no setting", async () => {
     const world = fakeWorld({ env: { TWOFOLD_PRT: "1" } });
     world.interrupt();
-    expect((await run("start", world)).err).toContain("There is no setting TWOFOLD_PRT");
+    expect((await run("start", world)).err).toContain("Unknown setting TWOFOLD_PRT");
   });
 });
 

@@ -72,15 +72,15 @@ describe("completions", () => {
 
   it("of zsh and fish have the lines that were tried in these shells", () => {
     const zsh = completionsFor("zsh"), fish = completionsFor("fish");
-    expect(zsh).toContain("'*--layer[Whose answer; default merged]:value:(merged batch speed)'");
+    expect(zsh).toContain("'*--layer[Layer to query; default merged]:value:(merged batch speed)'");
     expect(zsh).toContain("default\\: by the file'\\''s name]:value:(ndjson json csv)'");
     expect(zsh).toContain("'1:argument: ' '2:argument:_files' ;;");
     expect(zsh).toContain(":value:_files -/'");
     const at = "complete -c twofold -n '__twofold_is ";
-    expect(fish).toContain(`${at}\\'query\\'' -l layer -d 'Whose answer; default merged' -x -a`);
+    expect(fish).toContain(`${at}\\'query\\'' -l layer -d 'Layer to query; default merged' -x -a`);
     expect(fish).toContain(`${at}\\'catalog put\\'' -F\n`);
     expect(fish).toContain(
-      `${at}\\'catalog\\'' -a 'put' -d 'Replaces a catalog by a file\\'s rows,`,
+      `${at}\\'catalog\\'' -a 'put' -d 'Replace a catalog with the rows of a file,`,
     );
     expect(fish).toContain("-x -a '(__fish_complete_directories)'");
   });

@@ -150,7 +150,7 @@ describe("reading with a token", () => {
   it("refuses a wrong token, and a form from another site", async () => {
     const wrong = await signIn("wrong");
     expect([wrong.status, wrong.headers.get("set-cookie")]).toEqual([403, null]);
-    expect(await wrong.text()).toContain("This token is not valid.");
+    expect(await wrong.text()).toContain("Invalid token.");
     expect((await signIn(reader, "/", "http://pages.example")).status).toBe(403);
   });
 

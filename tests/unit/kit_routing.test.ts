@@ -286,7 +286,7 @@ describe("errors", () => {
     expect(await html(missing)).toBe("<main><section><div><p>not in a</p></div></section></main>");
     const nowhere = await ask("/nowhere<b>");
     expect(nowhere.status).toBe(404);
-    expect(await html(nowhere)).toContain("<h1>404 There is no /nowhere%3Cb%3E</h1>");
+    expect(await html(nowhere)).toContain("<h1>404 Not found: /nowhere%3Cb%3E</h1>");
     const own = serve({ ...modules, "_404": { default: say("not here") } });
     expect(await html(own("/nowhere"))).toContain("<p>not here</p>");
     expect(await html(own("/gone"))).toContain("410 gone");
@@ -299,7 +299,7 @@ describe("errors", () => {
       },
       "[x]/page": { default: say("in") },
     });
-    expect(await (await ask("/nowhere?")).text()).toBe("There is no /nowhere");
+    expect(await (await ask("/nowhere?")).text()).toBe("Not found: /nowhere");
     expect(await (await ask("/nowhere?x")).text()).toBe("mine");
   });
 

@@ -63,7 +63,7 @@ describe("every page", () => {
     for (const path of ["/nothing", "/plugins/none", "/movies", "/users/7"]) {
       const { text, status } = await page(path);
       expect([path, status]).toEqual([path, 404]);
-      expect(text).toContain("There is no such page");
+      expect(text).toContain("Page not found");
     }
   });
 });
@@ -100,7 +100,7 @@ describe("the first page", () => {
       status: () => Promise.reject(new Error("secret")),
       serving: { ...serving, query: () => Promise.reject(fault) },
     });
-    expect(text).toContain("The status could not be read.");
+    expect(text).toContain("The status is not available.");
     expect(text).toContain("a batch run is due");
     expect(text).not.toContain("secret");
   });

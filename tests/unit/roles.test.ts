@@ -36,7 +36,7 @@ describe("roles", () => {
       wanted: "some of ingest,speed,archive,batch,serve",
       got: '"serve,cook"',
     });
-    expect(faultOf({ roles: "serve" }, {})?.wanted).toContain("all of them");
+    expect(faultOf({ roles: "serve" }, {})?.wanted).toContain("all roles");
     expect(faultOf({ roles: "batch,serve,archive,speed,ingest" }, {})).toBe(null);
   });
 

@@ -52,17 +52,17 @@ export default define.page<typeof handler>(({ data, url }) => {
         ))}
       </dl>
       <section aria-labelledby="text">
-        <h2 id="text">As text</h2>
+        <h2 id="text">Text</h2>
         <pre tabIndex={0}><code>{new TextDecoder().decode(shown)}</code></pre>
       </section>
       <section aria-labelledby="bytes">
-        <h2 id="bytes">As bytes</h2>
+        <h2 id="bytes">Bytes</h2>
         <pre tabIndex={0}><code>{hexOf(shown)}</code></pre>
         {data.bytes.length > shown.length && (
-          <p class="note">The first {bytesText(SHOWN_BYTES)} of {bytesText(data.bytes.length)}.</p>
+          <p class="note">First {bytesText(SHOWN_BYTES)} of {bytesText(data.bytes.length)}.</p>
         )}
         <nav class="pager" aria-label="This dead letter">
-          <a href={`/api/v1${url.pathname}`}>As JSON, whole</a>
+          <a href={`/api/v1${url.pathname}`}>Full record as JSON</a>
         </nav>
       </section>
     </>
