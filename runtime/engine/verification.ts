@@ -20,7 +20,8 @@ import type {
   Verification,
   VerifyReport,
 } from "../ports/services.ts";
-import { type PluginTables, SpeedKind } from "../sql/tables.ts";
+import type { PluginTables } from "../sql/tables.ts";
+import { checkSpeed, type SpeedEnd, speedEnds } from "./speed_check.ts";
 import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
 
 /** A topic as it is verified. */
@@ -163,6 +164,8 @@ class DataVerification implements Scrubber {
       for (const table of tables()) {
         const check = () => checkPublished(warehouse, table, runs.decisions);
         published.push(...await unlessUnreadable(`table ${table.batch}`, check));
+        const own = `table ${table.speed(log.id)}`;
+        published.push(...await unlessUnreadable(own, () => checkSpeed(warehouse, table, log.id)));
         speed.push(...await speedEnds(warehouse, table, log.id));
       }
       findings.push(...this.#found("warehouse_damaged", `published of ${topic}`, published));
@@ -271,31 +274,6 @@ class DataVerification implements Scrubber {
 
 const isOf = (object: string, { batch, speed }: PluginTables, { id }: EventLog) =>
   [batch, speed(id)].some((name) => new RegExp(`^table ${name}(_local)?(,|$)`).test(object));
-
-/** Up to where a speed table has counted a partition. */
-interface SpeedEnd {
-  readonly table: string;
-  readonly partition: number;
-  readonly end: bigint;
-}
-
-async function speedEnds(
-  warehouse: Warehouse,
-  tables: PluginTables,
-  logId: string,
-): Promise<SpeedEnd[]> {
-  const table = tables.speed(logId);
-  const exists = await warehouse.query(
-    "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
-    { params: { table } },
-  );
-  if (exists.length === 0) return [];
-  const rows = await warehouse.query<{ partition: number; end: number | string }>(
-    `SELECT partition, max(version) AS end FROM ${table}
-WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
-  );
-  return rows.map(({ partition, end }) => ({ table, partition, end: BigInt(end) }));
-}
 
 /** A log that ends below what was archived or counted was cut, or replaced by an old copy. */
 async function shortLog(

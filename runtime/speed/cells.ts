@@ -53,6 +53,14 @@ export class Cells {
     return this.#dirtyCount;
   }
 
+  /** A measure column added up over all cells; of a sum, it fits into 53 bits as its cells do. */
+  sum(index: number): number {
+    const values = this.values[index];
+    let sum = 0;
+    for (let cell = 0; cell < this.#count; cell++) sum += values[cell];
+    return sum;
+  }
+
   /** A lane of a cell: 0 is the window's start, then the keys. */
   lane(cell: number, lane: number): number {
     return this.#lanes[cell * this.lanesPerCell + lane];

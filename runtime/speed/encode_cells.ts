@@ -43,14 +43,26 @@ function halves(value: bigint): [low: number, high: number] {
   return [Number(value & 0xffffffffn), Number(value >> 32n)];
 }
 
-/** Writes a block's frontier row: the reserved row that says how far the block's rows reach. */
-export function encodeFrontier(writer: RowBinaryWriter, plugin: Plugin, at: RowPosition): void {
+/**
+ * Writes a block's frontier row: the reserved row that says how far the block's rows reach, and what
+ * the sums among their measures add up to.
+ *
+ * @param cells of the block; null where it has none yet.
+ */
+export function encodeFrontier(
+  writer: RowBinaryWriter,
+  plugin: Plugin,
+  at: RowPosition,
+  cells: Cells | null,
+): void {
   writer.u8(SpeedKind.frontier);
   writer.u32(at.partition);
   writer.u64(at.block);
   writer.u32(0);
   for (const key of plugin.keyColumns) encodeKey(writer, key, null, 0);
-  for (const column of plugin.measureColumns) encodeNothing(writer, column);
+  plugin.measureColumns.forEach((column, index) =>
+    column.monoid === "sum" ? writer.i64(cells?.sum(index) ?? 0) : encodeNothing(writer, column)
+  );
   writer.u64(at.version);
 }
 
@@ -95,6 +107,5 @@ function encodeMeasure(
 
 function encodeNothing(writer: RowBinaryWriter, column: MeasureColumn): void {
   if (column.monoid === "union") return writer.varint(0);
-  if (column.monoid === "sum") return writer.i64(0);
   writer.u8(1);
 }

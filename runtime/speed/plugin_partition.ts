@@ -180,7 +180,7 @@ export class PluginPartition {
       const changed = cells.takeDirty();
       const at = { partition: this.partition, block: start, version: end ?? frontier };
       encodeCells(writer, this.plugin, cells, changed, at);
-      encodeFrontier(writer, this.plugin, at);
+      encodeFrontier(writer, this.plugin, at, cells);
       taken.push({ cells, changed });
       rowCount += changed.length + 1;
     }

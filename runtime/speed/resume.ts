@@ -53,7 +53,7 @@ export async function resumePlugin(
     }
     const block = await firstBlock(log, partition, facts, facts.archived);
     const writer = new RowBinaryWriter(256);
-    encodeFrontier(writer, tables.plugin, { partition, block, version: block });
+    encodeFrontier(writer, tables.plugin, { partition, block, version: block }, null);
     await warehouse.insert(
       `${table} (${speedColumns(tables.plugin).join(", ")})`,
       writer.finish(),

@@ -84,7 +84,7 @@ describe.each(["before_generations.tar.gz"])("the data folder %s", (name) => {
     expect(problems).toEqual([]);
   });
 
-  it("takes new events and publishes them", async () => {
+  it("takes new events, publishes them and finds no damage", async () => {
     const event = { user_id: 1, movie_id: 999_999, event_type: "view" };
     await engine.post([1, 2, 3].map((n) => ({
       ...{ ...event, event_id: `new-${n}`, timestamp: `2026-03-06T10:00:0${n}Z` },
@@ -95,5 +95,6 @@ describe.each(["before_generations.tar.gz"])("the data folder %s", (name) => {
       const { rows } = await engine.metric("popular_movies", { layer, movie_id: 999_999 });
       expect([layer, rows]).toEqual([layer, [views]]);
     }
+    expect((await engine.engine.verification.verify()).findings).toEqual([]);
   });
 });

@@ -77,8 +77,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: pluginPartition,
-        find: `encodeFrontier(writer, this.plugin, at);`,
-        replace: `encodeFrontier(frontierWriter, this.plugin, at);`,
+        find: `encodeFrontier(writer, this.plugin, at, cells);`,
+        replace: `encodeFrontier(frontierWriter, this.plugin, at, cells);`,
       },
       {
         file: pluginPartition,
