@@ -3,7 +3,7 @@ import type { BlockRange, ManifestKind } from "./archive_names.ts";
 import { ManifestChain } from "./manifest_chain.ts";
 
 /**
- * How far a topic is archived, and how far of that it is compacted. Manifests of blocks that are
+ * How far a topic is archived below a root, and how far of that it is compacted. Manifests of blocks that are
  * compacted need not be there any more: the chain of blocks goes on where the compacted one ends.
  */
 export class ArchiveChain {
@@ -12,12 +12,12 @@ export class ArchiveChain {
 
   /** @param onRange called with each range by which a partition has come further, in order. */
   constructor(
-    topic: string,
+    root: string,
     store: ObjectStore,
     onRange: (kind: ManifestKind, range: BlockRange) => void = () => {},
   ) {
     const chain = (kind: ManifestKind) =>
-      new ManifestChain(topic, store, kind, (range) => onRange(kind, range));
+      new ManifestChain(root, store, kind, (range) => onRange(kind, range));
     this.blocks = chain("manifests");
     this.compacted = chain("compacted_manifests");
   }

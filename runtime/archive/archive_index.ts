@@ -20,7 +20,7 @@ const FETCHES = 16;
  * that compaction has replaced nothing is kept. 100,000 files take about 40 MB.
  */
 export class ArchiveIndex {
-  readonly #topic: string;
+  readonly #root: string;
   readonly #store: ObjectStore;
   readonly #checks: FileChecks;
   /** Ranges that were noted and are not part of the index yet, in the order of their offsets. */
@@ -28,8 +28,8 @@ export class ArchiveIndex {
   #ranges: IndexedRange[] = [];
   #byDay: ReadonlyMap<string, readonly ArchiveFile[]> = new Map();
 
-  constructor(topic: string, store: ObjectStore, checks: FileChecks) {
-    this.#topic = topic;
+  constructor(root: string, store: ObjectStore, checks: FileChecks) {
+    this.#root = root;
     this.#store = store;
     this.#checks = checks;
   }
@@ -75,10 +75,10 @@ export class ArchiveIndex {
   }
 
   async #read(range: IndexedRange): Promise<void> {
-    const name = manifestName(this.#topic, range, range.kind);
+    const name = manifestName(this.#root, range, range.kind);
     range.files = await this.#checks.judging(
       name,
-      async () => (await readManifest(this.#store, this.#topic, range, range.kind)).files,
+      async () => (await readManifest(this.#store, this.#root, range, range.kind)).files,
     );
   }
 
@@ -89,7 +89,7 @@ export class ArchiveIndex {
       const { log, partition, kind, start, end, files } = range;
       const place = `${kind} ${log} ${partition}`;
       if (start < (ends.get(place) ?? 0n) && files!.length > 0) {
-        const name = manifestName(this.#topic, range, kind);
+        const name = manifestName(this.#root, range, kind);
         const error = new DamagedError(name, "its range overlaps that of the manifest before it");
         this.#checks.report(error);
         throw error;

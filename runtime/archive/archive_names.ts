@@ -1,4 +1,8 @@
-/** The names of the archive's objects. They follow from the block alone, so writing twice is harmless. */
+/**
+ * The names of the archive's objects. They follow from the block and its decoding alone, so writing
+ * twice is harmless. The objects of one decoding lie below its **root**: the topic for the first, and
+ * `<topic>/decoded/<number>_<hash>` for every other ({@link Decoding}).
+ */
 
 /** A block of one partition of one log: offsets `[start, end)`. */
 export interface BlockRange {
@@ -6,6 +10,21 @@ export interface BlockRange {
   readonly partition: number;
   readonly start: bigint;
   readonly end: bigint;
+}
+
+/** The root of the decoding of that id. */
+export function decodedRoot(topic: string, id: string): string {
+  return `${topic}/decoded/${id}`;
+}
+
+/** The id of the decoding of that root; undefined for the topic's first. */
+export function decodingIn(root: string): string | undefined {
+  return /\/decoded\/(.+)$/.exec(root)?.[1];
+}
+
+/** An object's name as the topic's first decoding would name it. */
+export function nameInFirst(name: string): string {
+  return name.replace(/^([^/]+)\/decoded\/[0-9]+_[0-9a-f]{8}\//, "$1/");
 }
 
 const MS_PER_DAY = 86_400_000;
@@ -41,23 +60,23 @@ export function dayName(day: number): string {
 }
 
 /** The file of a block's events of one day. */
-export function eventsName(topic: string, day: string, block: BlockRange): string {
-  return `${topic}/events/dt=${day}/${flatName(block)}`;
+export function eventsName(root: string, day: string, block: BlockRange): string {
+  return `${root}/events/dt=${day}/${flatName(block)}`;
 }
 
 /** The file of a compacted range's events of one day. */
-export function compactedName(topic: string, day: string, range: BlockRange): string {
-  return `${topic}/compacted/dt=${day}/${flatName(range)}`;
+export function compactedName(root: string, day: string, range: BlockRange): string {
+  return `${root}/compacted/dt=${day}/${flatName(range)}`;
 }
 
 /** Says where the compacted range that begins at `start` ends. */
 export function compactionClaimName(
-  topic: string,
+  root: string,
   log: string,
   partition: number,
   start: bigint,
 ): string {
-  return `${topic}/compaction_claims/${log}/${padPartition(partition)}/${padOffset(start)}.json`;
+  return `${root}/compaction_claims/${log}/${padPartition(partition)}/${padOffset(start)}.json`;
 }
 
 /** Says where what the log had lost ends before anything of the partition was archived. */
@@ -71,49 +90,49 @@ export function blockSizeName(topic: string, log: string): string {
 }
 
 /** The file of a block's dead letters; there is one only where the block has some. */
-export function deadLettersName(topic: string, block: BlockRange): string {
-  return `${topic}/dead_letters/${flatName(block)}`;
+export function deadLettersName(root: string, block: BlockRange): string {
+  return `${root}/dead_letters/${flatName(block)}`;
 }
 
-/** The folder of all manifests of a topic, with its "/". */
-export function manifestsFolder(topic: string, kind: ManifestKind = "manifests"): string {
-  return `${topic}/${kind}/`;
+/** The folder of all manifests of an archive, with its "/". */
+export function manifestsFolder(root: string, kind: ManifestKind = "manifests"): string {
+  return `${root}/${kind}/`;
 }
 
 /** The folder of one partition's manifests, with its "/". */
 export function partitionFolder(
-  topic: string,
+  root: string,
   log: string,
   partition: number,
   kind?: ManifestKind,
 ): string {
-  return `${manifestsFolder(topic, kind)}${log}/${padPartition(partition)}/`;
+  return `${manifestsFolder(root, kind)}${log}/${padPartition(partition)}/`;
 }
 
 /** The manifest of a block, or of a compacted range. */
-export function manifestName(topic: string, block: BlockRange, kind?: ManifestKind): string {
+export function manifestName(root: string, block: BlockRange, kind?: ManifestKind): string {
   const { log, partition, start, end } = block;
-  return `${beforeManifest(topic, log, partition, start, kind)}_${padOffset(end)}.json`;
+  return `${beforeManifest(root, log, partition, start, kind)}_${padOffset(end)}.json`;
 }
 
 /** A name that sorts before every manifest from `start` on, and behind those before. */
 export function beforeManifest(
-  topic: string,
+  root: string,
   log: string,
   partition: number,
   start: bigint,
   kind?: ManifestKind,
 ): string {
-  return partitionFolder(topic, log, partition, kind) + padOffset(start);
+  return partitionFolder(root, log, partition, kind) + padOffset(start);
 }
 
 /** The block of a manifest's name, or null when the name is not one. */
 export function parseManifestName(
-  topic: string,
+  root: string,
   name: string,
   kind?: ManifestKind,
 ): BlockRange | null {
-  const folder = manifestsFolder(topic, kind);
+  const folder = manifestsFolder(root, kind);
   if (!name.startsWith(folder)) return null;
   const match = /^([0-9a-z-]+)\/([0-9]{5,})\/([0-9]{20})_([0-9]{20})\.json$/.exec(
     name.slice(folder.length),

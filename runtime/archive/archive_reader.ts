@@ -12,6 +12,8 @@ import { type Judge, listRanges, readManifests, withoutHole } from "./read_manif
 /** Options of {@link openArchiveReader}. */
 export interface ArchiveReaderOptions {
   readonly schema: EventSchema;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
   readonly store: ObjectStore;
   /** Default {@link systemClock}. */
   readonly clock?: Clock;
@@ -45,10 +47,10 @@ export const RELATION_VALID_MS = 1_800_000;
  * ```
  */
 export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader {
-  const { schema, store, clock = systemClock } = options;
+  const { schema, root = schema.topic, store, clock = systemClock } = options;
   const checks = options.checks ?? new FileChecks({ topic: schema.topic, store });
-  const index = new ArchiveIndex(schema.topic, store, checks);
-  const chain = new ArchiveChain(schema.topic, store, (kind, range) => index.note(kind, range));
+  const index = new ArchiveIndex(root, store, checks);
+  const chain = new ArchiveChain(root, store, (kind, range) => index.note(kind, range));
   let loadedMs: number | null = null;
   // Callers that ask at once share one look.
   const look = shared(() => chain.look());
@@ -65,7 +67,7 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
     },
     manifests(base, cut) {
       const judge: Judge = (name, read) => checks.judging(name, read);
-      return manifestsBetween({ topic: schema.topic, store, judge }, chain, base, cut);
+      return manifestsBetween({ root, store, judge }, chain, base, cut);
     },
     async check(days, options = {}) {
       await load();
@@ -97,7 +99,7 @@ function shared(action: () => Promise<void>): () => Promise<void> {
 
 /** Where manifests are read. */
 interface Place {
-  readonly topic: string;
+  readonly root: string;
   readonly store: ObjectStore;
   readonly judge: Judge;
 }
@@ -135,7 +137,7 @@ async function* blocksBetween(
 ): AsyncGenerator<Manifest> {
   const blocks = await listRanges(store, { ...place, kind: "manifests" }, start, end);
   const whole = blocks.filter((block) => block.end <= end);
-  yield* readManifests(store, place.topic, whole, "manifests", judge);
+  yield* readManifests(store, place.root, whole, "manifests", judge);
 }
 
 /** Compacted ranges; of the first, only the blocks from `start` on if they are still there. */
@@ -144,7 +146,7 @@ async function* compactedBetween(
   start: bigint,
   end: bigint,
 ): AsyncGenerator<Manifest> {
-  const { topic } = place;
+  const { root } = place;
   const all = await listRanges(store, { ...place, kind: "compacted_manifests" }, 0n, end);
   const ranges = all.filter((range) => range.end > start);
   const [first] = ranges;
@@ -153,8 +155,8 @@ async function* compactedBetween(
     const blocks = withoutHole(listed, start);
     if (blocks.at(-1)?.end === first.end) {
       ranges.shift();
-      yield* readManifests(store, topic, blocks, "manifests", judge);
+      yield* readManifests(store, root, blocks, "manifests", judge);
     }
   }
-  yield* readManifests(store, topic, ranges, "compacted_manifests", judge);
+  yield* readManifests(store, root, ranges, "compacted_manifests", judge);
 }

@@ -11,6 +11,7 @@ import {
   parseFileName,
   parseManifestName,
 } from "./archive_names.ts";
+import { decodingFaults } from "./decoding.ts";
 import type { FileChecks } from "./file_checks.ts";
 import { ManifestChain } from "./manifest_chain.ts";
 import { readManifest } from "./read_manifests.ts";
@@ -29,6 +30,8 @@ export interface ArchiveScan {
 /** What {@link scanArchive} looks at. */
 export interface ArchiveScanOptions {
   readonly topic: string;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
   readonly store: ObjectStore;
   /** Damage of a manifest or a file becomes a problem there. */
   readonly checks: FileChecks;
@@ -43,7 +46,7 @@ const FETCHES = 16;
  * and overlap, each manifest, the names and sizes of the files, and the claims.
  */
 export async function scanArchive(options: ArchiveScanOptions): Promise<ArchiveScan> {
-  const { topic, store, checks, signal } = options;
+  const { topic, root = topic, store, checks, signal } = options;
   const faults: DamagedError[] = [];
   await checks.accepted.look().catch((error) => noted(faults, error));
   const cut: Record<string, bigint[]> = {};
@@ -59,15 +62,15 @@ export async function scanArchive(options: ArchiveScanOptions): Promise<ArchiveS
     signal?.throwIfAborted();
     await Promise.all(
       ranges.slice(first, first + FETCHES).map(async ({ kind, range }) => {
-        const name = manifestName(topic, range, kind);
+        const name = manifestName(root, range, kind);
         names.add(name);
-        const manifest = await checks.judging(name, () => readListed(store, topic, range, kind))
+        const manifest = await checks.judging(name, () => readListed(store, root, range, kind))
           .catch((error) => noted(faults, error));
         if (manifest === null) return;
         listed.push(...manifest.files, ...manifest.letters ?? []);
         // Blocks of earlier builds have one file of dead letters, of which only the name is known.
         const unlisted = manifest.letters === undefined && manifest.deadLetters > 0;
-        if (unlisted && kind === "manifests") letters.push(deadLettersName(topic, range));
+        if (unlisted && kind === "manifests") letters.push(deadLettersName(root, range));
       }),
     );
   }
@@ -81,15 +84,15 @@ export async function scanArchive(options: ArchiveScanOptions): Promise<ArchiveS
 
 async function readListed(
   store: ObjectStore,
-  topic: string,
+  root: string,
   range: BlockRange,
   kind: ManifestKind,
 ): Promise<Manifest> {
   try {
-    return await readManifest(store, topic, range, kind);
+    return await readManifest(store, root, range, kind);
   } catch (error) {
     if (error instanceof DamagedError || !(error instanceof ExternalError)) throw error;
-    throw new DamagedError(manifestName(topic, range, kind), "it cannot be read", { cause: error });
+    throw new DamagedError(manifestName(root, range, kind), "it cannot be read", { cause: error });
   }
 }
 
@@ -104,7 +107,7 @@ function noted(faults: DamagedError[], error: unknown): null {
  * hole, in `cut`.
  */
 async function rangesOf(
-  { topic, store }: ArchiveScanOptions,
+  { topic, root = topic, store }: ArchiveScanOptions,
   kind: ManifestKind,
   startOf: (range: BlockRange) => bigint,
   cut: Record<string, bigint[]>,
@@ -112,8 +115,8 @@ async function rangesOf(
 ): Promise<{ kind: ManifestKind; range: BlockRange }[]> {
   const found: { kind: ManifestKind; range: BlockRange }[] = [];
   const broken = new Set<string>();
-  for await (const { name } of store.list(manifestsFolder(topic, kind))) {
-    const range = parseManifestName(topic, name, kind);
+  for await (const { name } of store.list(manifestsFolder(root, kind))) {
+    const range = parseManifestName(root, name, kind);
     if (range === null || range.end <= startOf(range)) continue;
     const { log, partition, start, end } = range;
     const offsets = cut[log] ??= [];
@@ -123,7 +126,7 @@ async function rangesOf(
     const place = `${log} ${partition}`;
     if (start > position && !broken.has(place)) {
       broken.add(place);
-      const missing = `${beforeManifest(topic, log, partition, position, kind)}_*.json`;
+      const missing = `${beforeManifest(root, log, partition, position, kind)}_*.json`;
       faults.push(new DamagedError(missing, `it is missing: the next manifest begins at ${start}`));
     }
     if (end > position && !broken.has(place)) offsets[partition] = end;
@@ -132,12 +135,12 @@ async function rangesOf(
 }
 
 async function missingLetters(
-  { topic, store }: ArchiveScanOptions,
+  { topic, root = topic, store }: ArchiveScanOptions,
   wanted: readonly string[],
 ): Promise<DamagedError[]> {
   if (wanted.length === 0) return [];
   const found = new Set<string>();
-  for await (const { name } of store.list(`${topic}/dead_letters/`)) found.add(name);
+  for await (const { name } of store.list(`${root}/dead_letters/`)) found.add(name);
   return wanted.filter((name) => !found.has(name))
     .map((name) => new DamagedError(name, "it is missing, and a manifest counts its dead letters"));
 }
@@ -145,12 +148,12 @@ async function missingLetters(
 /** Whether compaction has replaced a block's file of events. */
 export async function isReplaced(
   store: ObjectStore,
-  topic: string,
+  root: string,
   name: string,
 ): Promise<boolean> {
-  const range = name.startsWith(`${topic}/events/`) ? parseFileName(name) : null;
+  const range = name.startsWith(`${root}/events/`) ? parseFileName(name) : null;
   if (range === null) return false;
-  const compacted = new ManifestChain(topic, store, "compacted_manifests");
+  const compacted = new ManifestChain(root, store, "compacted_manifests");
   return await compacted.position(range.log, range.partition) >= range.end;
 }
 
@@ -161,10 +164,13 @@ const CLAIMS = {
   block_sizes: /^\{"block_size":[0-9]{1,10}\}\n$/,
 };
 
-async function claimFaults({ topic, store, signal }: ArchiveScanOptions): Promise<DamagedError[]> {
-  const faults: DamagedError[] = [];
+async function claimFaults(
+  { topic, root = topic, store, signal }: ArchiveScanOptions,
+): Promise<DamagedError[]> {
+  const faults = await decodingFaults(store, topic);
   for (const [folder, pattern] of Object.entries(CLAIMS)) {
-    for await (const { name } of store.list(`${topic}/${folder}/`)) {
+    const of = folder === "compaction_claims" ? root : topic;
+    for await (const { name } of store.list(`${of}/${folder}/`)) {
       signal?.throwIfAborted();
       const bytes = await store.get(name);
       if (bytes !== null && pattern.test(new TextDecoder().decode(bytes))) continue;

@@ -10,7 +10,7 @@ export interface ArchivedRange extends BlockRange {
 
 /** One partition of the archive of one log. */
 export interface ArchivedPartition {
-  readonly topic: string;
+  readonly root: string;
   readonly log: string;
   readonly partition: number;
 }

@@ -5,7 +5,7 @@ import type { ArchivedRecords, Manifest, ObjectStore, Warehouse } from "../ports
 import { archivedRanges, coveredFrom, rangesAt } from "./archived_ranges.ts";
 import { ArchivedSlice, type IdentityHash } from "./archived_slice.ts";
 import { beforeFile, filePrefix, type ManifestKind, manifestName } from "./archive_names.ts";
-import { daysGlob, eventColumns, isOneOf, structureOf } from "./archive_relation.ts";
+import { eventColumns, filesSql, letterColumns } from "./archive_relation.ts";
 import { FileChecks } from "./file_checks.ts";
 import { ticksOf } from "./manifest.ts";
 import { ManifestChain } from "./manifest_chain.ts";
@@ -14,6 +14,10 @@ import { type Judge, readManifests } from "./read_manifests.ts";
 /** Options of {@link openArchivedRecords}. */
 export interface ArchivedRecordsOptions {
   readonly schema: EventSchema;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
+  /** By partition, up to where another decoding archived what the log may still hold. Default: 0. */
+  readonly takenOver?: readonly bigint[];
   readonly store: ObjectStore;
   /** Reads the Parquet files. */
   readonly warehouse: Warehouse;
@@ -21,6 +25,8 @@ export interface ArchivedRecordsOptions {
   readonly logId: string;
   /** As the decoder hashes. */
   readonly hashIdentity: IdentityHash;
+  /** Whether the records' own bytes are given, as far as the archive has them. Default false. */
+  readonly raw?: boolean;
   /** Offsets that are fetched at once. Default 65,536: as many as a block has at most. */
   readonly sliceOffsets?: number;
   /** Bytes of texts after which no further record is fetched at once. Default 32 MiB. */
@@ -35,15 +41,6 @@ const SLICE_BYTES = 32 * 2 ** 20;
 const SLICE_BLOCKS = 64;
 /** Slices that readers have begun and not ended, one of each reader. */
 const MAX_SLICES = 8;
-const letterColumns: readonly (readonly [string, string])[] = [
-  ["log", "String"],
-  ["partition", "UInt32"],
-  ["offset", "UInt64"],
-  ["append_time", "DateTime64(3, 'UTC')"],
-  ["field", "String"],
-  ["reason", "String"],
-  ["value", "String"],
-];
 
 /**
  * Opens the archive of one log for reading its records back. What the manifests cover is held, and
@@ -75,6 +72,7 @@ export function openArchivedRecords(options: ArchivedRecordsOptions): ArchivedRe
 
 class ArchiveOfLog implements ArchivedRecords {
   readonly #options: ArchivedRecordsOptions;
+  readonly #root: string;
   readonly #compacted: ManifestChain;
   readonly #checks: FileChecks;
   /** Begun slices by the partition and the position at which they go on. */
@@ -84,9 +82,14 @@ class ArchiveOfLog implements ArchivedRecords {
   constructor(options: ArchivedRecordsOptions) {
     const { schema: { topic }, store, checks } = options;
     this.#options = options;
+    this.#root = options.root ?? topic;
     this.#checks = checks ?? new FileChecks({ topic, store });
-    this.#compacted = new ManifestChain(topic, store, "compacted_manifests");
+    this.#compacted = new ManifestChain(this.#root, store, "compacted_manifests");
     this.#sliceBytes = options.sliceBytes ?? SLICE_BYTES;
+  }
+
+  decidesBelow(partition: number): bigint {
+    return this.#options.takenOver?.[partition] ?? 0n;
   }
 
   async heldFrom(partition: number, from: bigint, to: bigint): Promise<bigint> {
@@ -109,13 +112,13 @@ class ArchiveOfLog implements ArchivedRecords {
   }
 
   async lastEventMs(partition: number, end: bigint): Promise<number | null> {
-    const { schema: { topic }, store } = this.#options;
+    const { store } = this.#options;
     const ranges = await this.#ranges(partition, 0n, end);
     if (coveredFrom(ranges, 0n, end) > 0n) return null;
     let last = -1;
     for (const kind of ["compacted_manifests", "manifests"] as const) {
       const of = ranges.filter((range) => range.kind === kind);
-      for await (const { eventMs } of readManifests(store, topic, of, kind)) {
+      for await (const { eventMs } of readManifests(store, this.#root, of, kind)) {
         if (eventMs !== null && eventMs[1] > last) last = eventMs[1];
       }
     }
@@ -129,8 +132,8 @@ class ArchiveOfLog implements ArchivedRecords {
   }
 
   #ranges(partition: number, from: bigint, to: bigint) {
-    const { schema: { topic }, store, logId: log } = this.#options;
-    return archivedRanges(store, { topic, log, partition }, this.#compacted, from, to);
+    const { store, logId: log } = this.#options;
+    return archivedRanges(store, { root: this.#root, log, partition }, this.#compacted, from, to);
   }
 
   async #fetch(partition: number, from: bigint, to: bigint): Promise<ArchivedSlice> {
@@ -149,7 +152,7 @@ class ArchiveOfLog implements ArchivedRecords {
     const manifests: Manifest[] = [];
     const judge: Judge = (name, read) => this.#checks.judging(name, read);
     await this.#checks.accepted.look();
-    for await (const one of readManifests(store, schema.topic, group, last.kind, judge)) {
+    for await (const one of readManifests(store, this.#root, group, last.kind, judge)) {
       manifests.push(this.#checks.accepted.rest(one));
     }
     const files = manifests.flatMap(({ files, letters = [] }) => [...files, ...letters]);
@@ -157,12 +160,12 @@ class ArchiveOfLog implements ArchivedRecords {
     if (fault !== undefined) throw fault;
     const part = { partition, from, end, kind: last.kind, manifests };
     const [events, deadLetters] = [await this.#events(part), await this.#deadLetters(part)];
-    const ticks = ticksIn(schema.topic, part);
+    const ticks = ticksIn(this.#root, part);
     const mayLackEvents = events.length >= this.#sliceBytes;
     const mayLackLetters = deadLetters.length >= this.#sliceBytes;
     return new ArchivedSlice({
       ...{ schema, hashIdentity, partition, from, end, events, deadLetters, ticks },
-      ...{ mayLackEvents, mayLackLetters },
+      ...{ mayLackEvents, mayLackLetters, raw: this.#options.raw },
     });
   }
 
@@ -171,17 +174,13 @@ class ArchiveOfLog implements ArchivedRecords {
     const { schema, store, logId } = this.#options;
     const files = part.manifests.flatMap((manifest) => manifest.files);
     if (files.length === 0) return new Uint8Array();
-    const columns = eventColumns(schema);
-    const others = schema.fieldNames.filter((name) => name !== schema.eventTime);
-    const days = daysGlob([...new Set(files.map(({ day }) => day))]);
-    const folder = part.kind === "manifests" ? "events" : "compacted";
-    const glob = `${schema.topic}/${folder}/dt=${days}/` +
-      `${filePrefix(logId, part.partition)}*.parquet`;
+    const fields = schema.fieldNames.filter((name) => name !== schema.eventTime);
+    const texts = fields.filter((name) => schema.fields[name].kind === "string");
+    const own = this.#options.raw ? ["raw"] : [];
     return await this.#rows(part, {
-      from: store.tableFunction(glob, structureOf(columns)),
-      where: isOneOf(files),
-      columns: ["offset", "append_time", "event_time", ...others],
-      texts: others.filter((name) => schema.fields[name].kind === "string"),
+      from: filesSql(store, eventColumns(schema), files, filePrefix(logId, part.partition)),
+      columns: ["offset", "append_time", "event_time", ...fields, ...own],
+      texts: [...texts, ...own],
       rows: files.reduce((sum, { rows }) => sum + rows, 0),
       // Which the files tell without being read.
       counted: "count()",
@@ -191,20 +190,14 @@ class ArchiveOfLog implements ArchivedRecords {
 
   /** The dead letters of a part as RowBinary. They stay in the files of their blocks. */
   async #deadLetters(part: ArchivePart): Promise<Uint8Array> {
-    const { schema: { topic }, store, logId } = this.#options;
-    const { partition } = part;
+    const { store, logId } = this.#options;
     const manifests = part.manifests.filter(({ deadLetters }) => deadLetters > 0);
     if (manifests.length === 0) return new Uint8Array();
-    const glob = `${topic}/dead_letters/${filePrefix(logId, partition)}*.parquet`;
-    const within = ({ start, end }: Manifest) =>
-      `(_file >= '${beforeFile(logId, partition, start)}'
-    AND _file < '${beforeFile(logId, partition, end)}')`;
-    // Manifests of earlier builds do not list them.
-    const ofOne = (manifest: Manifest) =>
-      manifest.letters === undefined ? within(manifest) : isOneOf(manifest.letters);
+    const prefix = filePrefix(logId, part.partition);
+    const letters = [];
+    for (const manifest of manifests) letters.push(...await this.#lettersOf(manifest));
     return await this.#rows(part, {
-      from: store.tableFunction(glob, structureOf(letterColumns)),
-      where: `(${manifests.map(ofOne).join(" OR ")})`,
+      from: filesSql(store, letterColumns, letters, prefix),
       columns: ["offset", "append_time", "field", "reason", "value"],
       texts: ["reason", "value"],
       rows: manifests.reduce((sum, { deadLetters }) => sum + deadLetters, 0),
@@ -212,6 +205,23 @@ class ArchiveOfLog implements ArchivedRecords {
       counted: "uniqExact(offset)",
       what: "dead letters",
     });
+  }
+
+  /** The files of a range's dead letters; manifests of earlier builds do not list them. */
+  async #lettersOf(
+    { letters, partition, start, end }: Manifest,
+  ): Promise<readonly { readonly name: string }[]> {
+    if (letters !== undefined) return letters;
+    const { store, logId } = this.#options;
+    const folder = `${this.#root}/dead_letters/`;
+    const from = folder + beforeFile(logId, partition, start);
+    const to = folder + beforeFile(logId, partition, end);
+    const found = [];
+    for await (const file of store.list(folder, from)) {
+      if (file.name >= to) break;
+      found.push(file);
+    }
+    return found;
   }
 
   /**
@@ -222,7 +232,7 @@ class ArchiveOfLog implements ArchivedRecords {
   async #rows(part: ArchivePart, question: RowQuestion): Promise<Uint8Array> {
     const { schema, warehouse } = this.#options;
     const { partition, from, end } = part;
-    const source = `FROM ${question.from} WHERE ${question.where}`;
+    const source = `FROM ${question.from}`;
     const [{ rows }] = await warehouse.query<{ rows: number | string }>(
       `SELECT ${question.counted} AS rows ${source}`,
     );
@@ -241,7 +251,7 @@ class ArchiveOfLog implements ArchivedRecords {
     ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   ) - (${textBytes}) AS bytes_before
   FROM (
-    SELECT ${columns} ${source} AND offset >= {from:UInt64} AND offset < {end:UInt64}
+    SELECT ${columns} ${source} WHERE offset >= {from:UInt64} AND offset < {end:UInt64}
     ORDER BY offset LIMIT 1 BY offset
   )
 ) WHERE bytes_before < {most:UInt64} ORDER BY offset`,
@@ -262,9 +272,8 @@ interface ArchivePart {
 }
 
 interface RowQuestion {
-  /** The table function. */
+  /** The files as a table. */
   readonly from: string;
-  readonly where: string;
   readonly columns: readonly string[];
   /** Those of the columns whose values vary in length. */
   readonly texts: readonly string[];
@@ -274,8 +283,8 @@ interface RowQuestion {
   readonly what: string;
 }
 
-function ticksIn(topic: string, { manifests, kind, from, end }: ArchivePart) {
+function ticksIn(root: string, { manifests, kind, from, end }: ArchivePart) {
   return manifests
-    .flatMap((manifest) => ticksOf(manifest, kind, manifestName(topic, manifest, kind)))
+    .flatMap((manifest) => ticksOf(manifest, kind, manifestName(root, manifest, kind)))
     .filter(({ offset }) => offset >= from && offset < end);
 }

@@ -22,8 +22,16 @@ export interface SliceParts {
   readonly schema: EventSchema;
   readonly hashIdentity: IdentityHash;
   readonly partition: number;
-  /** RowBinary: offset, append time, event time, and the schema's other fields in their order. */
+  /**
+   * RowBinary: offset, append time, event time, the schema's other fields in their order, and `raw`
+   * where that is wanted.
+   */
   readonly events: Uint8Array;
+  /**
+   * Whether `raw` is there. Then the value of a row is what the archive holds of the record: the
+   * record's bytes where `unknown` is 1, else the bytes of its columns.
+   */
+  readonly raw?: boolean;
   /** RowBinary: offset, append time, field, reason, value. */
   readonly deadLetters: Uint8Array;
   readonly ticks: readonly ArchivedTick[];
@@ -131,6 +139,12 @@ export class ArchivedSlice {
     columns.eventNs[row] = Number(time % NS_PER_MS);
     let at = this.#event + 24;
     for (const name of this.#others) at = this.#fillField(columns, name, row, at);
+    if (this.#parts.raw) {
+      const raw = this.#textAt(at);
+      columns.unknown[row] = raw.end > raw.start ? 1 : 0;
+      columns.valueStart[row] = columns.unknown[row] === 1 ? raw.start : this.#event;
+      at = columns.valueEnd[row] = raw.end;
+    }
     this.#event = at;
     const { values, ends } = columns.fields[columns.schema.eventId];
     const [eventMs, eventNs] = [columns.eventMs[row], columns.eventNs[row]];

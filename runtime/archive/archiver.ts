@@ -17,16 +17,18 @@ import {
 } from "../ports/ports.ts";
 import { soleMember } from "../ports/sole_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
-import { type BlockRange, lostClaimName, manifestName } from "./archive_names.ts";
+import { type BlockRange, decodingIn, lostClaimName, manifestName } from "./archive_names.ts";
 import { encodePart, type PartEncoder } from "./encode_block.ts";
 import { encodeManifest } from "./manifest.ts";
-import { OpenBlock } from "./open_block.ts";
+import { addRows, OpenBlock } from "./open_block.ts";
 import type { OpenBlockInfo } from "./pacemaker.ts";
 import { claimRange } from "./range_claim.ts";
 
 /** Options of {@link Archiver}. */
 export interface ArchiverOptions {
   readonly schema: EventSchema;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
   readonly log: EventLog;
   readonly store: ObjectStore;
   readonly createDecoder: () => Decoder;
@@ -73,6 +75,7 @@ interface PartitionState {
  */
 export class Archiver {
   readonly #options: ArchiverOptions;
+  readonly #root: string;
   readonly #blockSize: number;
   readonly #decoder: Decoder;
   readonly #columns: Columns;
@@ -85,10 +88,11 @@ export class Archiver {
 
   constructor(options: ArchiverOptions) {
     this.#options = options;
+    this.#root = options.root ?? options.schema.topic;
     this.#blockSize = options.blockSize ?? DEFAULT_BLOCK_SIZE;
     this.#decoder = options.createDecoder();
     this.#columns = allocateColumns(options.schema, CHUNK_RECORDS);
-    this.#chain = new ArchiveChain(options.schema.topic, options.store);
+    this.#chain = new ArchiveChain(this.#root, options.store);
     this.#membership = options.membership ?? soleMember(options.log, options.clock);
   }
 
@@ -306,12 +310,9 @@ export class Archiver {
     const faults = this.#decoder.decode(chunk, columns);
     const isTick = (row: number) => chunk.kind[row] === RecordKind.tick;
     for (const segment of state.walk.segments(chunk, isTick)) {
-      const { firstRow, endRow, end } = segment;
-      let row = state.open.add(columns, firstRow, endRow, faults);
-      while (row < endRow) {
-        await this.#cut(partition, state.open, chunk.from + BigInt(chunk.offsetDelta[row]));
-        row = state.open.add(columns, row, endRow, faults);
-      }
+      const { end } = segment;
+      const cut = (end: bigint) => this.#cut(partition, state.open, end);
+      await addRows(state.open, columns, segment, faults, cut);
       if (end === null) continue;
       await this.#close(partition, state.open, end);
       state.archived = end;
@@ -323,8 +324,8 @@ export class Archiver {
 
   /** Stores the part at hand, before the block ends; without a manifest nobody reads it. */
   async #cut(partition: number, open: OpenBlock, end: bigint, options?: PutOptions): Promise<void> {
-    const { schema, store, log, encodePart: encode = encodePart } = this.#options;
-    const part = await encode(schema.topic, open.cut({ log: log.id, partition }, end));
+    const { store, log, encodePart: encode = encodePart } = this.#options;
+    const part = await encode(this.#root, open.cut({ log: log.id, partition }, end));
     for (const { name, bytes } of part.objects) await store.put(name, bytes, options);
     open.stored(part);
   }
@@ -336,10 +337,14 @@ export class Archiver {
     end: bigint,
     options?: PutOptions,
   ): Promise<void> {
-    const { schema, store, log } = this.#options;
+    const { store, log } = this.#options;
     await this.#cut(partition, open, end, options);
     const manifest = open.manifest({ log: log.id, partition }, end);
-    await store.put(manifestName(schema.topic, manifest), encodeManifest(manifest), options);
+    await store.put(
+      manifestName(this.#root, manifest),
+      encodeManifest({ ...manifest, decoding: decodingIn(this.#root) }),
+      options,
+    );
   }
 
   /** Resolves when there may be more to do. */

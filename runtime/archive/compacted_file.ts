@@ -3,12 +3,14 @@ import { TwofoldError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type BlockRange, compactedName, filePrefix } from "./archive_names.ts";
-import { eventColumns, isOneOf, structureOf } from "./archive_relation.ts";
+import { eventColumns, filesSql, structureOf } from "./archive_relation.ts";
 import { sha256Aside } from "./manifest.ts";
 
 /** What a compacted file is written with. */
 export interface CompactedFileParts {
   readonly schema: EventSchema;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
 }
@@ -41,11 +43,12 @@ export async function writeCompactedFile(
   files: readonly ArchiveFile[],
   signal?: AbortSignal,
 ): Promise<ArchiveFile> {
-  const { schema, store } = parts;
+  const { schema, root = schema.topic, store } = parts;
   const { topic } = schema;
-  const name = compactedName(topic, day, range);
+  const name = compactedName(root, day, range);
   const rows = files.reduce((sum, { rows }) => sum + rows, 0);
-  const source = sourceSql(parts, range, day, files);
+  const prefix = filePrefix(range.log, range.partition);
+  const source = filesSql(store, eventColumns(schema), files, prefix);
   const wanted = await digestOf(parts, source, signal);
   // Before anything is written: the block files of a range that another compactor has finished long
   // ago may be gone, and its file must not be touched.
@@ -68,18 +71,6 @@ const fault = (topic: string, range: BlockRange, day: string, wanted: string, go
   );
 
 const structure = (schema: EventSchema) => structureOf(eventColumns(schema));
-
-/** The rows of the given files, as a table. */
-function sourceSql(
-  { schema, store }: CompactedFileParts,
-  { log, partition }: BlockRange,
-  day: string,
-  files: readonly ArchiveFile[],
-): string {
-  const glob = `${schema.topic}/events/dt=${day}/${filePrefix(log, partition)}*.parquet`;
-  const from = store.tableFunction(glob, structure(schema));
-  return `(SELECT * FROM ${from} WHERE ${isOneOf(files)})`;
-}
 
 async function digestOf(
   { schema, warehouse }: CompactedFileParts,

@@ -5,7 +5,7 @@ import { listRanges, readManifests } from "./read_manifests.ts";
 
 /** Options of {@link CompactionGarbage}. */
 export interface CompactionGarbageOptions {
-  readonly topic: string;
+  readonly root: string;
   readonly store: ObjectStore;
   readonly clock: Clock;
   /** How long what was replaced is kept, in milliseconds. */
@@ -24,7 +24,8 @@ interface Known {
 
 /**
  * Removes the blocks that compaction has replaced, once every reader knows. What it knows is in
- * memory: after a restart it waits anew. Dead letters stay where they are.
+ * memory: after a restart it waits anew. Dead letters stay where they are, and so do files of an
+ * earlier decoding.
  */
 export class CompactionGarbage {
   readonly #options: CompactionGarbageOptions;
@@ -74,14 +75,16 @@ export class CompactionGarbage {
     below: bigint,
     signal?: AbortSignal,
   ): Promise<number> {
-    const { topic, store } = this.#options;
-    const ranges = await listRanges(store, { topic, log, partition, kind: "manifests" }, 0n, below);
+    const { root, store } = this.#options;
+    const ranges = await listRanges(store, { root, log, partition, kind: "manifests" }, 0n, below);
     const due = ranges.filter(({ end }) => end <= below);
     let removed = 0;
-    for await (const { files, start, end } of readManifests(store, topic, due, "manifests")) {
+    for await (const { files, start, end } of readManifests(store, root, due, "manifests")) {
       if (signal?.aborted) break;
-      for (const { name } of files) await store.remove(name);
-      await store.remove(manifestName(topic, { log, partition, start, end }));
+      for (const { name } of files) {
+        if (name.startsWith(`${root}/events/`)) await store.remove(name);
+      }
+      await store.remove(manifestName(root, { log, partition, start, end }));
       removed++;
     }
     return removed;

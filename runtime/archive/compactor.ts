@@ -7,11 +7,13 @@ import { ArchiveChain } from "./archive_chain.ts";
 import {
   type BlockRange,
   compactionClaimName,
+  decodingIn,
   manifestName,
   parseFileName,
 } from "./archive_names.ts";
 import { writeCompactedFile } from "./compacted_file.ts";
 import { CompactionGarbage } from "./compaction_garbage.ts";
+import { newestDecoding } from "./decoding.ts";
 import { FileChecks } from "./file_checks.ts";
 import { encodeManifest, ticksOf } from "./manifest.ts";
 import { claimRange, type RangeStart, readClaim } from "./range_claim.ts";
@@ -20,6 +22,8 @@ import { type Judge, listRanges, readManifests, withoutHole } from "./read_manif
 /** Options of {@link Compactor}. */
 export interface CompactorOptions {
   readonly schema: EventSchema;
+  /** The root of the decoding. Default: the topic, the root of the first one. */
+  readonly root?: string;
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
@@ -74,16 +78,19 @@ const MAX_MANIFESTS = 10_000;
  */
 export class Compactor {
   readonly #options: CompactorOptions;
+  readonly #root: string;
   readonly #chain: ArchiveChain;
   readonly #garbage: CompactionGarbage;
   readonly #checks: FileChecks;
 
   constructor(options: CompactorOptions) {
     const { schema, store, clock, graceMs = 3_600_000 } = options;
+    const { root = schema.topic } = options;
     this.#options = options;
+    this.#root = root;
     this.#checks = options.checks ?? new FileChecks({ topic: schema.topic, store });
-    this.#chain = new ArchiveChain(schema.topic, store);
-    this.#garbage = new CompactionGarbage({ topic: schema.topic, store, clock, graceMs });
+    this.#chain = new ArchiveChain(root, store);
+    this.#garbage = new CompactionGarbage({ root, store, clock, graceMs });
   }
 
   /**
@@ -121,7 +128,7 @@ export class Compactor {
 
   /** Compacts and removes what is due, once a minute until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, problems = nowhere, schema: { topic } } = this.#options;
+    const { clock, store, problems = nowhere, schema: { topic } } = this.#options;
     const { isOurTurn = () => true } = this.#options;
     const report = { code: "compaction_failing", subject: topic } as const;
     while (!signal.aborted) {
@@ -133,6 +140,9 @@ export class Compactor {
         continue;
       }
       const work = async () => {
+        // What another decoding takes over stays as it is.
+        const newest = await newestDecoding(store, topic);
+        if (newest !== null && newest.root !== this.#root) return;
         while (!signal.aborted && await this.compactOnce(signal) > 0);
         if (!signal.aborted) await this.collectGarbage(signal);
       };
@@ -147,12 +157,13 @@ export class Compactor {
 
   async #compactNext(log: string, partition: number, signal?: AbortSignal): Promise<boolean> {
     const { schema: { topic }, store, maxFileBytes = MAX_FILE_BYTES } = this.#options;
+    const root = this.#root;
     const start = await this.#chain.compacted.position(log, partition);
     const from = { log, partition, start };
-    const claim = compactionClaimName(topic, log, partition, start);
+    const claim = compactionClaimName(root, log, partition, start);
     const range = await readClaim(store, claim, from) ?? await this.#claim(claim, from);
     if (range === null) return false;
-    const place = { topic, log, partition, kind: "manifests" as const };
+    const place = { root, log, partition, kind: "manifests" as const };
     const names = withoutHole(await listRanges(store, place, start, range.end), start);
     const end = names.at(-1)?.end ?? start;
     if (end !== range.end) {
@@ -164,7 +175,7 @@ export class Compactor {
     const blocks: Manifest[] = [];
     await this.#checks.accepted.look();
     const judge: Judge = (name, read) => this.#checks.judging(name, read);
-    for await (const block of readManifests(store, topic, names, "manifests", judge)) {
+    for await (const block of readManifests(store, root, names, "manifests", judge)) {
       blocks.push(this.#checks.accepted.rest(block));
     }
     const sources = blocks.flatMap(({ files }) => files);
@@ -178,21 +189,22 @@ export class Compactor {
         files.push(await writeCompactedFile(this.#options, part, day, sources, signal));
       }
     }
-    const bytes = encodeManifest(merged(topic, range, blocks, files));
-    await store.put(manifestName(topic, range, "compacted_manifests"), bytes, { ifAbsent: true });
+    const bytes = encodeManifest(merged(root, range, blocks, files));
+    await store.put(manifestName(root, range, "compacted_manifests"), bytes, { ifAbsent: true });
     return true;
   }
 
   /** Claims whole blocks from `start` on, up to `maxRows` events; null while there are too few. */
   async #claim(claim: string, from: RangeStart): Promise<BlockRange | null> {
-    const { schema: { topic }, store, minManifests = 64, maxRows = 1_000_000 } = this.#options;
+    const { store, minManifests = 64, maxRows = 1_000_000 } = this.#options;
+    const root = this.#root;
     const { log, partition, start } = from;
-    const names = await listRanges(store, { topic, log, partition, kind: "manifests" }, start);
+    const names = await listRanges(store, { root, log, partition, kind: "manifests" }, start);
     const whole = withoutHole(names, start).slice(0, MAX_MANIFESTS);
     if (whole.length === 0 || whole.length < minManifests) return null;
     let end = start;
     let rows = 0;
-    for await (const block of readManifests(store, topic, whole, "manifests")) {
+    for await (const block of readManifests(store, root, whole, "manifests")) {
       rows += block.events;
       if (rows > maxRows && end > start) break;
       end = block.end;
@@ -241,7 +253,7 @@ function filesOfDay(
 
 /** The manifest of a range of blocks. */
 function merged(
-  topic: string,
+  root: string,
   { log, partition, start, end }: BlockRange,
   blocks: readonly Manifest[],
   files: readonly ArchiveFile[],
@@ -257,11 +269,12 @@ function merged(
     ];
   };
   return {
+    decoding: decodingIn(root),
     ...{ log, partition, start, end, files },
     ...{ records: sum("records"), events: sum("events"), deadLetters: sum("deadLetters") },
     ...{ eventMs: range("eventMs"), appendMs: range("appendMs") },
     // The bounds of the blocks go with their manifests: who reads records back needs them.
-    ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(topic, block))),
+    ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(root, block))),
     ...(blocks.every(({ letters }) => letters !== undefined)
       ? { letters: blocks.flatMap(({ letters }) => letters!) }
       : {}),

@@ -1,5 +1,12 @@
 import type { ArchiveFile, StoredFile } from "../ports/ports.ts";
-import { type BlockRange, dayName, deadLettersName, eventsName } from "./archive_names.ts";
+import {
+  type BlockRange,
+  compactedName,
+  dayName,
+  deadLettersName,
+  eventsName,
+  type ManifestKind,
+} from "./archive_names.ts";
 import { type DeadLetter, type EventRows, rowsByDay } from "./block_rows.ts";
 import { sha256 } from "./manifest.ts";
 import { encodeDeadLetters, encodeEvents } from "./parquet_block.ts";
@@ -13,6 +20,8 @@ export interface BlockPart {
   readonly range: BlockRange;
   readonly rows: EventRows;
   readonly deadLetters: readonly DeadLetter[];
+  /** Whether it is a part of a block or of a compacted range. */
+  readonly kind: ManifestKind;
 }
 
 /** An object of the archive. */
@@ -31,24 +40,25 @@ export interface EncodedPart {
   readonly letters: readonly StoredFile[];
 }
 
-/** Turns a part of a block into what it is in the archive. */
-export type PartEncoder = (topic: string, part: BlockPart) => EncodedPart | Promise<EncodedPart>;
+/** Turns a part of a block into what it is in the archive below a root. */
+export type PartEncoder = (root: string, part: BlockPart) => EncodedPart | Promise<EncodedPart>;
 
 /** A part as objects: a file per event day, and the dead letters. The same part gives the same bytes. */
-export function encodePart(topic: string, part: BlockPart): EncodedPart {
+export function encodePart(root: string, part: BlockPart): EncodedPart {
   const { range, rows, deadLetters } = part;
+  const nameOf = part.kind === "manifests" ? eventsName : compactedName;
   const objects: ArchiveObject[] = [];
   const files: ArchiveFile[] = [];
   for (const [dayNumber, order] of rowsByDay(rows)) {
     const day = dayName(dayNumber);
-    const name = eventsName(topic, day, range);
+    const name = nameOf(root, day, range);
     const bytes = encodeEvents(rows, order, range);
     objects.push({ name, bytes });
     files.push({ day, ...storedFile(name, order.length, bytes) });
   }
   const letters: StoredFile[] = [];
   if (deadLetters.length > 0) {
-    const name = deadLettersName(topic, range);
+    const name = deadLettersName(root, range);
     const bytes = encodeDeadLetters(deadLetters, range.start, range);
     objects.push({ name, bytes });
     letters.push(storedFile(name, deadLetters.length, bytes));

@@ -27,6 +27,7 @@ function membersOf(manifest: Manifest): Record<string, unknown> {
   const { log, partition, start, end, records, events, deadLetters } = manifest;
   return {
     version: 1,
+    decoding: manifest.decoding,
     ...{ log, partition, start: String(start), end: String(end) },
     ...{ records, events, deadLetters },
     eventMs: manifest.eventMs,
@@ -63,6 +64,7 @@ export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
   const version = read.count("version");
   if (version !== 1) throw read.fault("version", "1", version);
   const manifest: Manifest = {
+    ...(read.has("decoding") ? { decoding: read.text("decoding", /^[0-9]+_[0-9a-f]{8}$/) } : {}),
     log: read.text("log", /^[0-9a-z-]+$/),
     partition: read.count("partition"),
     start: read.offset("start"),

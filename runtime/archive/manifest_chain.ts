@@ -19,11 +19,11 @@ interface Chain {
 }
 
 /**
- * Follows the manifests of one kind of a topic: what it has listed once it does not list again. A
+ * Follows the manifests of one kind below a root: what it has listed once it does not list again. A
  * hole stops a partition until it is filled.
  */
 export class ManifestChain {
-  readonly #topic: string;
+  readonly #root: string;
   readonly #store: ObjectStore;
   readonly #kind: ManifestKind;
   readonly #onRange: (range: BlockRange) => void;
@@ -32,12 +32,12 @@ export class ManifestChain {
 
   /** @param onRange called with each range by which a partition has come further, in order. */
   constructor(
-    topic: string,
+    root: string,
     store: ObjectStore,
     kind: ManifestKind = "manifests",
     onRange: (range: BlockRange) => void = () => {},
   ) {
-    this.#topic = topic;
+    this.#root = root;
     this.#store = store;
     this.#kind = kind;
     this.#onRange = onRange;
@@ -64,12 +64,12 @@ export class ManifestChain {
     const chain = this.#chainOf(log, partition);
     if (position <= chain.position) return;
     chain.position = position;
-    chain.lastName = beforeManifest(this.#topic, log, partition, position, this.#kind);
+    chain.lastName = beforeManifest(this.#root, log, partition, position, this.#kind);
   }
 
   /** How far one partition has come, as of now. */
   async position(log: string, partition: number): Promise<bigint> {
-    const folder = partitionFolder(this.#topic, log, partition, this.#kind);
+    const folder = partitionFolder(this.#root, log, partition, this.#kind);
     const after = this.#chains.get(folder)?.lastName;
     for await (const { name } of this.#store.list(folder, after)) this.#follow(name);
     return this.#chains.get(folder)?.position ?? 0n;
@@ -91,7 +91,7 @@ export class ManifestChain {
 
   /** Lists on from `after` until the folder `until` (exclusive; null for the end). */
   async #list(after: string | undefined, until: string | null): Promise<void> {
-    const prefix = manifestsFolder(this.#topic, this.#kind);
+    const prefix = manifestsFolder(this.#root, this.#kind);
     for await (const { name } of this.#store.list(prefix, after)) {
       if (until !== null && name >= until) return;
       this.#follow(name);
@@ -99,7 +99,7 @@ export class ManifestChain {
   }
 
   #follow(name: string): void {
-    const block = parseManifestName(this.#topic, name, this.#kind);
+    const block = parseManifestName(this.#root, name, this.#kind);
     if (!block) return;
     const chain = this.#chainOf(block.log, block.partition);
     // A manifest that covers several blocks may start before the position.
@@ -110,7 +110,7 @@ export class ManifestChain {
   }
 
   #chainOf(log: string, partition: number): Chain {
-    const folder = partitionFolder(this.#topic, log, partition, this.#kind);
+    const folder = partitionFolder(this.#root, log, partition, this.#kind);
     let chain = this.#chains.get(folder);
     if (!chain) {
       chain = { log, partition, position: 0n, lastName: folder };

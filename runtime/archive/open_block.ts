@@ -1,7 +1,7 @@
 import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveFile, Manifest, StoredFile } from "../ports/ports.ts";
-import type { BlockRange } from "./archive_names.ts";
+import type { BlockRange, ManifestKind } from "./archive_names.ts";
 import { BlockRows, type DeadLetter, widened } from "./block_rows.ts";
 import type { BlockPart, EncodedPart } from "./encode_block.ts";
 
@@ -97,8 +97,13 @@ export class OpenBlock {
   }
 
   /** Ends the part at hand before the offset `end`, where another one begins. */
-  cut({ log, partition }: PartitionOf, end: bigint): BlockPart {
+  cut(
+    { log, partition }: PartitionOf,
+    end: bigint,
+    kind: ManifestKind = "manifests",
+  ): BlockPart {
     const part = {
+      kind,
       range: { log, partition, start: this.#rows.block, end },
       rows: this.#rows,
       deadLetters: this.#letters,
@@ -130,5 +135,31 @@ export class OpenBlock {
       files: this.#files,
       letters: this.#letterFiles,
     };
+  }
+}
+
+/** Rows `[firstRow, endRow)` of a chunk. */
+export interface RowRange {
+  readonly firstRow: number;
+  readonly endRow: number;
+}
+
+/**
+ * Adds rows to a block, part by part.
+ *
+ * @param faults of the whole chunk.
+ * @param cut called where the part at hand ends, with the offset before which it does: stores it.
+ */
+export async function addRows(
+  open: OpenBlock,
+  columns: Columns,
+  { firstRow, endRow }: RowRange,
+  faults: readonly DecodeFault[],
+  cut: (end: bigint) => Promise<void>,
+): Promise<void> {
+  let row = open.add(columns, firstRow, endRow, faults);
+  while (row < endRow) {
+    await cut(columns.from + BigInt(columns.offsetDelta[row]));
+    row = open.add(columns, row, endRow, faults);
   }
 }

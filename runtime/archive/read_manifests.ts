@@ -4,9 +4,11 @@ import {
   beforeManifest,
   type BlockRange,
   compactedName,
+  decodingIn,
   eventsName,
   type ManifestKind,
   manifestName,
+  nameInFirst,
   parseFileName,
   parseManifestName,
   partitionFolder,
@@ -18,7 +20,7 @@ const FETCHES = 16;
 
 /** The manifests of one kind of one partition. */
 export interface ManifestPlace {
-  readonly topic: string;
+  readonly root: string;
   readonly log: string;
   readonly partition: number;
   readonly kind: ManifestKind;
@@ -31,12 +33,12 @@ export async function listRanges(
   from: bigint,
   to?: bigint,
 ): Promise<BlockRange[]> {
-  const { topic, log, partition, kind } = place;
+  const { root, log, partition, kind } = place;
   const ranges: BlockRange[] = [];
-  const folder = partitionFolder(topic, log, partition, kind);
-  const after = beforeManifest(topic, log, partition, from, kind);
+  const folder = partitionFolder(root, log, partition, kind);
+  const after = beforeManifest(root, log, partition, from, kind);
   for await (const { name } of store.list(folder, after)) {
-    const range = parseManifestName(topic, name, kind);
+    const range = parseManifestName(root, name, kind);
     if (!range) continue;
     if (to !== undefined && range.start >= to) break;
     ranges.push(range);
@@ -64,7 +66,7 @@ export type Judge = <T>(name: string, read: () => Promise<T>) => Promise<T>;
  */
 export async function* readManifests(
   store: ObjectStore,
-  topic: string,
+  root: string,
   ranges: readonly BlockRange[],
   kind: ManifestKind,
   judge: Judge = (_name, read) => read(),
@@ -73,7 +75,7 @@ export async function* readManifests(
     const some = ranges.slice(first, first + FETCHES);
     yield* await Promise.all(
       some.map((range) =>
-        judge(manifestName(topic, range, kind), () => readManifest(store, topic, range, kind))
+        judge(manifestName(root, range, kind), () => readManifest(store, root, range, kind))
       ),
     );
   }
@@ -82,17 +84,17 @@ export async function* readManifests(
 /** Reads one manifest; see {@link readManifests}. */
 export async function readManifest(
   store: ObjectStore,
-  topic: string,
+  root: string,
   range: BlockRange,
   kind: ManifestKind,
 ): Promise<Manifest> {
-  const name = manifestName(topic, range, kind);
+  const name = manifestName(root, range, kind);
   const bytes = await store.get(name);
   if (bytes === null) {
     throw new ExternalError(`Cannot read manifest "${name}": it was listed and is not there`);
   }
   const manifest = decodeManifest(bytes, name);
-  const fault = faultOf(manifest, topic, range, kind);
+  const fault = faultOf(manifest, root, range, kind);
   if (fault !== null) throw new DamagedError(name, fault);
   return manifest;
 }
@@ -100,20 +102,23 @@ export async function readManifest(
 /** How a manifest contradicts its name or itself; null where it does not. */
 function faultOf(
   manifest: Manifest,
-  topic: string,
+  root: string,
   range: BlockRange,
   kind: ManifestKind,
 ): string | null {
   const { records, events, deadLetters, files, letters, ticks } = manifest;
-  if (manifestName(topic, manifest, kind) !== manifestName(topic, range, kind)) {
+  if (manifestName(root, manifest, kind) !== manifestName(root, range, kind)) {
     return "it describes another range than its name says";
   }
   const nameOf = kind === "manifests" ? eventsName : compactedName;
   const misnamed = files.find(({ name, day }) => {
     const part = parseFileName(name);
-    return part === null || name !== nameOf(topic, day, part) || !lies(part, range);
+    // What was taken over from an earlier decoding lies below that one's root.
+    const named = part !== null && nameInFirst(name) === nameInFirst(nameOf(root, day, part));
+    return !named || !lies(part, range);
   });
   if (misnamed !== undefined) return `it lists "${misnamed.name}", a file of another range or day`;
+  if (manifest.decoding !== decodingIn(root)) return "it belongs to the archive of another schema";
   const rows = sumOf(files);
   if (rows !== events) return `its files have ${rows} rows and it counts ${events} events`;
   if (letters !== undefined && sumOf(letters) !== deadLetters) {

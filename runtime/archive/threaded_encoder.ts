@@ -21,14 +21,13 @@ export class ThreadedEncoder {
    *
    * @throws ExternalError (retriable) when the thread ended, with another copy of the rows.
    */
-  async encode(topic: string, part: BlockPart): Promise<EncodedPart> {
+  async encode(root: string, part: BlockPart): Promise<EncodedPart> {
     const thread = this.#running();
     try {
-      return await thread.call("encodePart", [topic, part], memoryOf(part));
+      return await thread.call("encodePart", [root, part], memoryOf(part));
     } catch (cause) {
       if (thread.fault === null) throw cause;
-      throw new ExternalError(`Cannot encode a block of "${topic}": ${thread.fault.message}`, {
-        topic,
+      throw new ExternalError(`Cannot encode a block of "${root}": ${thread.fault.message}`, {
         cause,
       });
     }

@@ -8,7 +8,7 @@
  * below the floor is void.
  */
 import { DamagedError, ExternalError } from "../std/errors.ts";
-import type { Cut } from "../model/frontier.ts";
+import { type Cut, decodeCut } from "../model/frontier.ts";
 import type { ObjectStore } from "../ports/ports.ts";
 import { removeBelow } from "./remove_below.ts";
 
@@ -121,14 +121,4 @@ export function decodeClaim(name: string, bytes: Uint8Array): Claim {
       cause,
     });
   }
-}
-
-/** A cut as JSON, offsets as text. */
-export function encodeCut(cut: Cut): Record<string, string[]> {
-  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(String)]));
-}
-
-/** The cut of what {@link encodeCut} made. */
-export function decodeCut(cut: Readonly<Record<string, readonly string[]>>): Cut {
-  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(BigInt)]));
 }

@@ -5,10 +5,10 @@
  */
 import type { Clock } from "../std/clock.ts";
 import { DamagedError, retry } from "../std/errors.ts";
-import { type Cut, cutOfRow } from "../model/frontier.ts";
+import { type Cut, cutOfRow, decodeCut, encodeCut } from "../model/frontier.ts";
 import type { ObjectStore, StatementOptions, Warehouse } from "../ports/ports.ts";
 import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../sql/tables.ts";
-import { decodeCut, encodeCut, runName } from "./claims.ts";
+import { runName } from "./claims.ts";
 import { removeBelow } from "./remove_below.ts";
 import { pointerColumns, pointerRows } from "./pointer_rows.ts";
 

@@ -132,7 +132,7 @@ async function openOver(
   for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
     const own = accepted.filter(({ plugin }) => plugin.source === schema);
     const topic = await openTopic(schema, own, {
-      ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem },
+      ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem, claims },
     });
     opened.push(topic);
     topics.push(topic);
@@ -163,8 +163,9 @@ async function openOver(
   });
   const { roles } = config;
   const verification = createVerification({
-    topics: topics.map(({ schema, log, checks, plugins }) => ({
+    topics: topics.map(({ schema, log, checks, redecoder, plugins }) => ({
       ...{ topic: schema.topic, log, checks },
+      root: () => redecoder.completeRoot,
       tables: () => [
         ...new Map(
           [...plugins, ...plugins.map(({ plugin }) => generations.served(plugin.name).tables)]

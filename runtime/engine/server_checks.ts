@@ -1,5 +1,6 @@
 /** Looks at the servers that the settings name, as `start` would use them. */
 import { ArchiveChain } from "../archive/archive_chain.ts";
+import { completeDecoding, newestDecoding } from "../archive/decoding.ts";
 import { type Check, failed } from "../ports/check.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
@@ -64,7 +65,9 @@ async function archivedPositions(
   if (config.s3Endpoint === null && !await hasLocalArchive(config)) return partitions.map(() => 0n);
   const { store, closeStore } = await openStore(config, clock);
   try {
-    const chain = new ArchiveChain(topic, store);
+    const newest = await newestDecoding(store, topic);
+    const root = newest === null ? topic : (await completeDecoding(store, newest)).root;
+    const chain = new ArchiveChain(root, store);
     const log = kafkaLogId(config.region, topicId);
     return await Promise.all(partitions.map((partition) => chain.position(log, partition)));
   } finally {

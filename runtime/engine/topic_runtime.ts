@@ -3,7 +3,9 @@ import { openArchivedRecords } from "../archive/archived_records.ts";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
+import { openDecoding } from "../archive/decoding.ts";
 import { FileChecks } from "../archive/file_checks.ts";
+import { Redecoder } from "../archive/redecoder.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
@@ -13,6 +15,7 @@ import type { Config } from "../settings/config.ts";
 import { createDecoder, DECODER_VERSION } from "../decode/decoder.ts";
 import { hashIdentity } from "../decode/identity.ts";
 import type { EventSchema } from "../events.ts";
+import { NotReadyError } from "../std/errors.ts";
 import type { Cut } from "../model/frontier.ts";
 import type {
   ArchiveReader,
@@ -44,6 +47,8 @@ export interface TopicParts {
   readonly encoder: ThreadedEncoder;
   readonly isolates: Isolates;
   readonly problems: ProblemSink;
+  /** Whether the process may change which schema decodes the archive. */
+  readonly claims: boolean;
   /** Called with each fault that the layers survive, for the log. */
   readonly onProblem: (message: string, error: unknown) => void;
 }
@@ -60,6 +65,8 @@ export interface TopicRuntime {
   readonly archive: ArchiveReader;
   /** Which files of the archive were compared with their manifests. */
   readonly checks: FileChecks;
+  /** Has work after a change of the schema; until it is done no layer reads or writes. */
+  readonly redecoder: Redecoder;
   readonly pacemaker: Pacemaker;
   readonly batch: LocalBatchLayer;
   /** How far the log is archived, by whichever process. */
@@ -99,11 +106,38 @@ async function openOver(
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, onProblem } = parts;
   const { blockSize, horizon } = config;
+  const { topic } = schema;
   const checks = new FileChecks({ topic: schema.topic, store, problems: parts.problems });
   await holdBlockSize(store, schema.topic, log.id, blockSize);
+  const { claims } = parts;
+  const decoding = await openDecoding({ store, schema, decoderVersion: DECODER_VERSION, claims });
+  const { root } = decoding;
   const membership = parts.openMembership(log);
+  const redecoder = new Redecoder({
+    schema,
+    decoding,
+    store,
+    warehouse,
+    clock,
+    checks,
+    problems: parts.problems,
+    createDecoder: () => createDecoder(schema),
+    hashIdentity,
+    encodePart: (root, part) => parts.encoder.encode(root, part),
+    // Of all processes that archive, one archives this partition.
+    isOurTurn: () => membership.assignment().archive.has(0),
+  });
+  await redecoder.open();
+  const later = decoding.number === 0 ? {} : { decoding: decoding.id };
   const plugins = loaded.map(({ plugin, batchSql, modules }) => {
-    const facts = { batchSql, decoderVersion: DECODER_VERSION, blockSize, horizon, modules };
+    const facts = {
+      batchSql,
+      decoderVersion: DECODER_VERSION,
+      blockSize,
+      horizon,
+      modules,
+      ...later,
+    };
     return { batchSql, tables: tablesOf(plugin, generationOf(plugin, facts)) };
   });
   const tables = plugins.map((plugin) => plugin.tables);
@@ -116,12 +150,15 @@ async function openOver(
     horizon,
     lateAfterMs: LATE_AFTER_MS,
     futureAfterMs: config.futureAfterMs,
+    ...later,
   };
   const speed = await openSpeedLayer({
     schema,
     log,
     archived: openArchivedRecords({
       schema,
+      root,
+      takenOver: decoding.from[log.id],
       store,
       warehouse,
       logId: log.id,
@@ -139,10 +176,12 @@ async function openOver(
     openPicker: parts.isolates.openPicker,
     ledger,
     membership,
+    takesAtOnce: redecoder.isDone,
     onProblem,
   });
   const archiver = new Archiver({
     schema,
+    root,
     log,
     store,
     clock,
@@ -158,7 +197,7 @@ async function openOver(
       ),
     membership,
   });
-  if (!membership.shared) await archiver.resume();
+  if (!membership.shared && redecoder.isDone) await archiver.resume();
   const ticks = await parts.takesTicks(schema.topic);
   const pacemaker = new Pacemaker({
     log,
@@ -166,11 +205,14 @@ async function openOver(
     openBlocks: () => archiver.openBlocks(),
     blockSpanMs: config.blockSpanMs,
   });
-  const archive = openArchiveReader({ schema, store, clock, checks });
+  const archive = openArchiveReader({ schema, root, store, clock, checks });
   const batch = createBatchLayer({
     schema,
     plugins,
-    archive,
+    archive: {
+      ...archive,
+      frontier: () => redecoder.isDone ? archive.frontier() : Promise.reject(notComplete(topic)),
+    },
     store,
     warehouse,
     clock,
@@ -181,7 +223,6 @@ async function openOver(
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });
-  const { topic } = schema;
   const retention = new Retention({
     ...parts,
     topic,
@@ -195,6 +236,7 @@ async function openOver(
   const isOurTurn = () => membership.assignment().batch;
   const compactor = new Compactor({
     schema,
+    root,
     store,
     warehouse,
     clock,
@@ -213,6 +255,7 @@ async function openOver(
     archiver,
     archive,
     checks,
+    redecoder,
     pacemaker,
     batch,
     archived,
@@ -228,11 +271,12 @@ async function openOver(
       // What fails stands as a problem of the batch layer; when the archive cannot be asked for the
       // first run, the run itself fails by the same cause.
       const survived = () => {};
+      const leave = new AbortController();
+      const member = membership.run(leave.signal, () => speed.progress());
+      await redecoder.run(signal);
       const batchRuns = firstRun({ log, archived, isOurTurn, clock }, signal).catch(survived)
         .then(runInTurn).catch(survived)
         .then(() => runOnSchedule(runInTurn, config.batchSchedule, clock, signal, survived));
-      const leave = new AbortController();
-      const member = membership.run(leave.signal, () => speed.progress());
       await Promise.all([
         speed.run(signal),
         archiver.run(signal),
@@ -248,6 +292,13 @@ async function openOver(
     close: () => log.close(),
   };
 }
+
+const notComplete = (topic: string) =>
+  new NotReadyError(
+    `Cannot run the batch of ${topic}: its archive is being decoded again by the changed schema, ` +
+      "see the status; ask again when that is done",
+    { topic },
+  );
 
 const LOOK_MS = 500;
 

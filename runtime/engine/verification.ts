@@ -27,6 +27,8 @@ import { checkTable, detachedParts, type StoredTable, storedTables } from "./war
 /** A topic as it is verified. */
 export interface VerifiedTopic {
   readonly topic: string;
+  /** The root of the archive that is complete. Default: the topic, the root of its first decoding. */
+  readonly root?: () => string;
   readonly log: EventLog;
   readonly checks: FileChecks;
   /** Of the generations that answer, and of those that are being built. */
@@ -97,7 +99,7 @@ class DataVerification implements Scrubber {
   ): Promise<AcceptedDamage> {
     const { topics, store, clock } = this.#options;
     const of = topics.find(({ topic }) => object.startsWith(`${topic}/`));
-    const file = of && (await scanArchive({ topic: of.topic, store, checks: of.checks })).files
+    const file = of && (await scanArchive({ ...of, root: of.root?.(), store })).files
       .find(({ name }) => name === object);
     if (of === undefined || file === undefined) {
       throw new NotFoundError(
@@ -152,10 +154,10 @@ class DataVerification implements Scrubber {
     const { warehouse, topics, store, ownLogs } = this.#options;
     const findings: Finding[] = [];
     const scans: ArchiveScan[] = [];
-    for (const { topic, log, checks, tables } of topics) {
+    for (const { topic, root, log, checks, tables } of topics) {
       // Claims first: meanwhile the archive may only reach further.
       const runs = await readRunObjects(store, topic);
-      const scan = await scanArchive({ topic, store, checks, signal });
+      const scan = await scanArchive({ topic, root: root?.(), store, checks, signal });
       scans.push(scan);
       const structure = [...scan.faults, ...runs.faults, ...claimBeyond(runs, scan.cut)];
       findings.push(...this.#found("archive_damaged", `archive of ${topic}`, structure));
@@ -190,8 +192,8 @@ class DataVerification implements Scrubber {
     this.#scrub = { ...this.#scrub, total_bytes: report.bytes + sum(stored) };
     if (!fast) {
       for (const [i, { checks }] of topics.entries()) {
-        const { topic } = topics[i];
-        const replaced = (name: string) => isReplaced(store, topic, name);
+        const { topic, root = () => topic } = topics[i];
+        const replaced = (name: string) => isReplaced(store, root(), name);
         findings.push(
           ...await hashFaults(checks, scans[i], { onBytes: pace, isReplaced: replaced }, signal),
         );

@@ -87,3 +87,13 @@ export function decodeFrontier(text: string, field = "wait_for"): Cut {
 export function cutOfRow(map: Readonly<Record<string, readonly (number | string)[]>>): Cut {
   return Object.fromEntries(Object.entries(map).map(([log, at]) => [log, at.map(BigInt)]));
 }
+
+/** A cut as JSON, offsets as text. */
+export function encodeCut(cut: Cut): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(String)]));
+}
+
+/** The cut of what {@link encodeCut} made. */
+export function decodeCut(cut: Readonly<Record<string, readonly string[]>>): Cut {
+  return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(BigInt)]));
+}

@@ -6,12 +6,15 @@
 import { createHash } from "node:crypto";
 import type { EventSchema } from "../events.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
+import { meaningOf } from "./schema_meaning.ts";
 
 /** What the generation of a plugin covers beside its declaration. */
 export interface GenerationFacts {
   /** The text of the plugin's batch SQL. */
   readonly batchSql: string;
   readonly decoderVersion: number;
+  /** The archive's decoding, where it is not the topic's first: see `Decoding.id`. */
+  readonly decoding?: string;
   readonly blockSize: number;
   /** The repeat horizon, in offsets. */
   readonly horizon: number;
@@ -49,9 +52,9 @@ export interface GenerationFacts {
  * ```
  */
 export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
-  const { batchSql, decoderVersion, blockSize, horizon, modules = {} } = facts;
+  const { batchSql, decoderVersion, decoding, blockSize, horizon, modules = {} } = facts;
   const meaning = {
-    schema: meaningOf(plugin.source),
+    schema: hashedMeaning(plugin.source),
     keys: plugin.keyColumns.map((
       { name, sqlType, field, of },
     ) => [name, sqlType, field, textOf(of)]),
@@ -63,6 +66,7 @@ export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
     grain: plugin.batch.grain,
     batchSql: normalizedSql(batchSql),
     decoderVersion,
+    decoding,
     blockSize,
     horizon,
     modules: hasFunctions(plugin) ? Object.entries(modules).sort(byName) : [],
@@ -76,13 +80,13 @@ const textOf = (callback: Function | undefined) => callback && String(callback);
 
 const byName = ([a]: [string, unknown], [b]: [string, unknown]) => a < b ? -1 : 1;
 
-/** What decides how records are decoded. The partition key decides where a producer writes only. */
-function meaningOf({ topic, version, eventId, eventTime, fields }: EventSchema) {
-  const types = Object.entries(fields).sort(byName).map(([name, field]) => {
-    const { kind, nullable, maxBytes, values, scale, min, max } = field;
+/** As generations have always been hashed: a field as a list, without the names of its members. */
+function hashedMeaning(schema: EventSchema) {
+  const { fields, ...rest } = meaningOf(schema);
+  const types = fields.map(({ name, kind, nullable, maxBytes, values, scale, min, max }) => {
     return [name, kind, nullable, maxBytes, values, scale, min, max];
   });
-  return { topic, version, eventId, eventTime, types };
+  return { ...rest, types };
 }
 
 /** A string, a quoted name or a heredoc of ClickHouse; or a run of white space and comments. */

@@ -28,6 +28,7 @@ export type ProblemCode =
   | "plugin_failed"
   | "plugin_refused"
   | "rebuilding"
+  | "redecoding"
   | "removal_failing"
   | "scrub_failing"
   | "sql_statement_stuck"

@@ -253,6 +253,8 @@ export interface ArchiveFile extends StoredFile {
 
 /** What the archive holds of one closed block. Written last: progress is what manifests say. */
 export interface Manifest {
+  /** The id of the decoding whose archive it belongs to; left out for the topic's first. */
+  readonly decoding?: string;
   readonly log: string;
   readonly partition: number;
   /** Offsets covered, `[start, end)`; both are block bounds. */
@@ -284,6 +286,11 @@ export interface ArchivedTick {
 
 /** Gives back what the archive holds of one log, for who has to read below the log's start. */
 export interface ArchivedRecords {
+  /**
+   * The offset below which the archive is read even where the log has the records: another decoding
+   * archived them, and both layers take its values. 0 where the log is read as far as it goes.
+   */
+  decidesBelow(partition: number): bigint;
   /**
    * From where on the archive holds `[from, to)` up to its end without a hole: an offset of
    * `[from, to]`. Called once before {@link ArchivedRecords.read} goes there.

@@ -9,6 +9,8 @@ export interface LedgerFacts {
   readonly topic: string;
   readonly schemaVersion: number;
   readonly decoderVersion: number;
+  /** The archive's decoding, where it is not the topic's first: see `Decoding.id`. */
+  readonly decoding?: string;
   readonly blockSize: number;
   readonly horizon: number;
   /** An event is late when it happened more than this before the watermark, in milliseconds. */

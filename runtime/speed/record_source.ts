@@ -22,16 +22,17 @@ export interface SourceParts {
 }
 
 /**
- * Decoded records of one partition: from the log, and below the log's start from the archive, which
- * gives the same columns. The log takes over exactly at its start.
+ * Decoded records of one partition: from the log, and below the log's start, or below where the
+ * archive decides, from the archive, which gives the same columns. The log takes over exactly there.
  */
 export class RecordSource {
   readonly #parts: SourceParts;
   /** As of the last look; below it the archive is read. */
-  #logStart = 0n;
+  #logStart: bigint;
 
   constructor(parts: SourceParts) {
     this.#parts = parts;
+    this.#logStart = parts.archived?.decidesBelow(parts.partition) ?? 0n;
   }
 
   /** The lowest offset not below `from` from which on everything can be read. */
@@ -40,7 +41,7 @@ export class RecordSource {
     const { start } = await log.bounds(partition);
     if (from >= start) return from;
     const held = await archived?.heldFrom(partition, from, start) ?? start;
-    this.#logStart = start;
+    if (start > this.#logStart) this.#logStart = start;
     if (from < held) onTrimmed?.({ from, to: held, archived: false });
     if (held < start) onTrimmed?.({ from: held, to: start, archived: true });
     return held;

@@ -39,6 +39,11 @@ export interface SpeedLayerOptions {
   readonly ledger: LedgerFacts;
   /** Which partitions fall to this process. Default: all. */
   readonly membership?: Membership;
+  /**
+   * Whether partitions are taken when the layer is opened, and not only when it runs: what they start
+   * from is there. Default true.
+   */
+  readonly takesAtOnce?: boolean;
   /** Told of every fault that the layer survives, once per occurrence. */
   readonly onProblem: (message: string, error: unknown) => void;
 }
@@ -414,6 +419,7 @@ export async function openSpeedLayer(options: SpeedLayerOptions): Promise<LogSpe
   await standings.open();
   const layer = new LogSpeedLayer(options, standings);
   // What falls to this process whatever others do is at work as soon as the layer runs.
-  if (!options.membership?.shared) await layer.take(partitionsOf(options.log));
+  const { membership, takesAtOnce = true } = options;
+  if (!membership?.shared && takesAtOnce) await layer.take(partitionsOf(options.log));
   return layer;
 }

@@ -131,6 +131,7 @@ describe("generationOf() makes a new generation", () => {
     ["the batch SQL", generation({}, { batchSql: SQL.replace("count()", "sum(1)") })],
     ["a space in a literal of it", generation({}, { batchSql: SQL.replace("a  b", "a b") })],
     ["the decoder", generation({}, { decoderVersion: 2 })],
+    ["the decoding of the archive", generation({}, { decoding: "1_0f3a9c2e" })],
     ["the block size", generation({}, { blockSize: 1024 })],
     ["the horizon", generation({}, { horizon: 2048 })],
     ["the schema's version", withSchema({ version: 2 })],

@@ -1,0 +1,220 @@
+/**
+ * Decodings of an archive. A topic's first decoding is that of the schema and the decoder that it was
+ * begun with. Each change of what decides how records are decoded claims the next one, by a
+ * conditional put, and going back is one more claim. A decoding has files and manifests of its own,
+ * below its root. Below `from` it takes over what the decoding before archived; from there on it
+ * decodes the log itself.
+ */
+import { DamagedError, UserError } from "../std/errors.ts";
+import type { EventSchema } from "../events.ts";
+import { type Cut, decodeCut, encodeCut, reaches } from "../model/frontier.ts";
+import {
+  type FieldMeaning,
+  meaningOf,
+  type SchemaChange,
+  schemaChange,
+  type SchemaMeaning,
+} from "../model/schema_meaning.ts";
+import type { ObjectStore } from "../ports/ports.ts";
+import { ArchiveChain } from "./archive_chain.ts";
+import { decodedRoot } from "./archive_names.ts";
+import { sha256 } from "./manifest.ts";
+
+/** What is fixed about a decoding when its number is claimed. */
+interface Claim {
+  /** 0 is the first. */
+  readonly number: number;
+  readonly decoderVersion: number;
+  readonly schema: SchemaMeaning;
+  /** Fields that earlier schemas declared: their columns may be in archived files. */
+  readonly dropped: readonly FieldMeaning[];
+  /** The number of the decoding whose records are taken over; null for the first. */
+  readonly before: number | null;
+  /** Up to where they are taken over; block bounds. */
+  readonly from: Cut;
+  /** Up to where they are taken over as compacted ranges. */
+  readonly compacted: Cut;
+}
+
+/** A decoding that was claimed. */
+export interface Decoding extends Claim {
+  /** Names it, as in `1_0f3a9c2e`: its number and the hash of schema and decoder version. */
+  readonly id: string;
+  /** Where its files and manifests lie: see `archive_names.ts`. */
+  readonly root: string;
+}
+
+/** What {@link openDecoding} takes. */
+export interface DecodingOptions {
+  readonly store: ObjectStore;
+  readonly schema: EventSchema;
+  readonly decoderVersion: number;
+  /** Whether the process may claim. Default true; one that only looks takes the newest. */
+  readonly claims?: boolean;
+}
+
+const DIGITS = 10;
+const folderOf = (topic: string) => `${topic}/decodings/`;
+const nameOf = (topic: string, number: number) =>
+  `${folderOf(topic)}${String(number).padStart(DIGITS, "0")}.json`;
+const numberOf = (topic: string, name: string) =>
+  Number(name.slice(folderOf(topic).length).split(".")[0]);
+
+/**
+ * The decoding of a schema, claimed unless the newest one is it.
+ *
+ * @throws {UserError} when archived records cannot be read as the schema wants them.
+ * @throws {DamagedError} when a claim is not as it was written.
+ */
+export async function openDecoding(options: DecodingOptions): Promise<Decoding> {
+  const { store, schema, decoderVersion, claims = true } = options;
+  const { topic } = schema;
+  const meaning = meaningOf(schema);
+  const wanted = hashOf({ decoderVersion, schema: meaning });
+  for (;;) {
+    const newest = await newestDecoding(store, topic);
+    if (newest !== null && (!claims || hashOf(newest) === wanted)) return newest;
+    const claim = newest === null
+      ? firstClaim(meaning, decoderVersion)
+      : await following(store, newest, meaning, decoderVersion);
+    const name = nameOf(topic, claim.number);
+    if (!claims || await store.put(name, encodeClaim(claim), { ifAbsent: true })) {
+      return decodingOf(claim);
+    }
+  }
+}
+
+/** The newest decoding of a topic; null where none was claimed, as by builds before. */
+export async function newestDecoding(store: ObjectStore, topic: string): Promise<Decoding | null> {
+  let newest: string | null = null;
+  for await (const { name } of store.list(folderOf(topic))) newest = name;
+  if (newest === null) return null;
+  return await readDecoding(store, topic, numberOf(topic, newest));
+}
+
+/** Whether all that a decoding takes over has manifests of its own. */
+export async function isTakenOver(store: ObjectStore, { root, from }: Decoding): Promise<boolean> {
+  if (Object.keys(from).length === 0) return true;
+  const chain = new ArchiveChain(root, store);
+  await chain.look();
+  return reaches(chain.blocks.cut(), from);
+}
+
+/** The newest decoding, up to the given one, that has taken over all that it takes over. */
+export async function completeDecoding(store: ObjectStore, newest: Decoding): Promise<Decoding> {
+  let decoding = newest;
+  while (!await isTakenOver(store, decoding)) decoding = (await decodingBefore(store, decoding))!;
+  return decoding;
+}
+
+/** The decoding whose records one takes over. */
+export async function decodingBefore(
+  store: ObjectStore,
+  { schema: { topic }, before }: Decoding,
+): Promise<Decoding | null> {
+  return before === null ? null : await readDecoding(store, topic, before);
+}
+
+/** What a decoding changes about records that the one before decoded. */
+export function changeSince(before: Decoding, schema: SchemaMeaning): SchemaChange {
+  return schemaChange(before.schema, schema, before.dropped);
+}
+
+function firstClaim(schema: SchemaMeaning, decoderVersion: number): Claim {
+  const nothing = { dropped: [], before: null, from: {}, compacted: {} };
+  return { number: 0, decoderVersion, schema, ...nothing };
+}
+
+/** The claim that follows the newest decoding. */
+async function following(
+  store: ObjectStore,
+  newest: Decoding,
+  schema: SchemaMeaning,
+  decoderVersion: number,
+): Promise<Claim> {
+  // What was not taken over completely is taken over from where it lies.
+  const before = await completeDecoding(store, newest);
+  const chain = new ArchiveChain(before.root, store);
+  await chain.look();
+  const from = withoutZeros(chain.blocks.cut());
+  const { conflicts } = changeSince(before, schema);
+  if (conflicts.length > 0 && Object.keys(from).length > 0) {
+    throw new UserError(
+      `Cannot open topic "${schema.topic}": its schema does not fit what is archived: ` +
+        `${
+          conflicts.join("; ")
+        }. Undo this, and declare a nullable field with another name instead`,
+      { topic: schema.topic, field: "schema" },
+    );
+  }
+  const known = new Map([...before.dropped, ...before.schema.fields].map((of) => [of.name, of]));
+  for (const { name } of schema.fields) known.delete(name);
+  return {
+    number: newest.number + 1,
+    decoderVersion,
+    schema,
+    dropped: [...known.values()],
+    before: before.number,
+    from,
+    compacted: withoutZeros(chain.compacted.cut()),
+  };
+}
+
+const withoutZeros = (cut: Cut): Cut =>
+  Object.fromEntries(Object.entries(cut).filter(([, offsets]) => offsets.some((at) => at > 0n)));
+
+function hashOf({ schema, decoderVersion }: Pick<Claim, "schema" | "decoderVersion">): string {
+  return sha256(bytesOf({ schema, decoderVersion })).slice(0, 8);
+}
+
+function decodingOf(claim: Claim): Decoding {
+  const { number, schema: { topic } } = claim;
+  const id = `${number}_${hashOf(claim)}`;
+  return { ...claim, id, root: number === 0 ? topic : decodedRoot(topic, id) };
+}
+
+async function readDecoding(store: ObjectStore, topic: string, number: number): Promise<Decoding> {
+  const name = nameOf(topic, number);
+  const bytes = await store.get(name);
+  if (bytes === null) throw new DamagedError(name, "it is missing, and a later claim names it");
+  const decoding = decodingOf(decodeClaim(bytes, name));
+  if (nameOf(decoding.schema.topic, decoding.number) === name) return decoding;
+  throw new DamagedError(name, `it is the claim of decoding ${decoding.number}`);
+}
+
+/** The claims of a topic that are not as they were written. */
+export async function decodingFaults(store: ObjectStore, topic: string): Promise<DamagedError[]> {
+  const faults: DamagedError[] = [];
+  for await (const { name } of store.list(folderOf(topic))) {
+    await readDecoding(store, topic, numberOf(topic, name)).catch((error) => {
+      if (!(error instanceof DamagedError)) throw error;
+      faults.push(error);
+    });
+  }
+  return faults;
+}
+
+const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+
+/** A claim as JSON; the last member is the hash of all others. */
+function encodeClaim({ from, compacted, ...rest }: Claim): Uint8Array {
+  const members = { ...rest, from: encodeCut(from), compacted: encodeCut(compacted) };
+  return bytesOf({ ...members, checksum: sha256(bytesOf(members)) });
+}
+
+/**
+ * The claim of {@link encodeClaim}.
+ *
+ * @throws {DamagedError} when a byte of it was changed.
+ */
+function decodeClaim(bytes: Uint8Array, name: string): Claim {
+  const damaged = (cause?: unknown) =>
+    new DamagedError(name, "it does not have the checksum that it was written with", { cause });
+  try {
+    const { checksum, ...members } = JSON.parse(new TextDecoder().decode(bytes));
+    if (sha256(bytesOf(members)) !== checksum) throw damaged();
+    return { ...members, from: decodeCut(members.from), compacted: decodeCut(members.compacted) };
+  } catch (error) {
+    throw error instanceof DamagedError ? error : damaged(error);
+  }
+}
