@@ -13,6 +13,7 @@ import { readings } from "../support/archive_world.ts";
 import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
 import { rowOf } from "../support/decoding.ts";
 import { entry, place } from "../support/reading_entries.ts";
+import { byTier } from "../support/tier.ts";
 
 /** A record as the speed layer sees it. */
 type Seen = Record<string, unknown>;
@@ -121,7 +122,7 @@ describe("ArchivedRecords laws", () => {
           if (from < trimmed) expect(found.ends).toContain(trimmed);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: byTier({ quick: 10, full: 40, long: 400 }) },
     );
   });
 });

@@ -16,6 +16,7 @@ import {
   usersPlugin,
   usersSql,
 } from "../support/batch_world.ts";
+import { byTier } from "../support/tier.ts";
 
 const HORIZON = 3;
 const START = Date.parse("2013-07-20T00:00:00Z");
@@ -125,7 +126,7 @@ describe("laws of the batch layer", () => {
         expect(last!.plugins.map((part) => part.unseenRepeats)).toEqual([unseen, unseen]);
       },
     );
-    await fc.assert(law, { numRuns: 12 });
+    await fc.assert(law, { numRuns: byTier({ quick: 3, full: 12, long: 100 }) });
   });
 
   it("a reader never sees a mix of runs nor a total that goes down", async () => {
