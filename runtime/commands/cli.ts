@@ -12,7 +12,6 @@ import {
   settingFlags,
   UsageError,
 } from "./command_line.ts";
-import { completionsFor, type Shell } from "./completions.ts";
 import { deadLetterCommand, deadLettersCommand } from "./dead_letters.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -73,10 +72,6 @@ async function run(request: Request, world: World): Promise<number> {
 async function runRequest(request: RunRequest, world: World): Promise<number> {
   const { command, positionals: [first, second], flags } = request;
   const json = flags.json === true;
-  if (command === "completions") {
-    world.out.write(completionsFor(first as Shell));
-    return 0;
-  }
   const env = await withSecretFiles(world.env, world.readText);
   // doctor tells of settings that cannot be used itself.
   if (command === "doctor") {

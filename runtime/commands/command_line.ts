@@ -172,17 +172,6 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["doctor --data /var/lib/twofold --json", "for a monitor: exit code 1 when a check fails"],
     ],
   },
-  completions: {
-    summary: "Writes a shell's completions",
-    arguments: ["bash|zsh|fish"],
-    settings: [],
-    options: [],
-    examples: [
-      ["completions bash > /etc/bash_completion.d/twofold", "for all users of bash"],
-      ["completions zsh > ~/.zfunc/_twofold", "a folder of zsh's $fpath"],
-      ["completions fish > ~/.config/fish/completions/twofold.fish", "for fish"],
-    ],
-  },
 };
 
 /** Flags of a command line by their names without dashes. */

@@ -1,4 +1,4 @@
-/** What a command is, as far as reading, help, docs and completions need to know. */
+/** What a command is, as far as reading, help and docs need to know. */
 import type { Setting, settings } from "../settings/config.ts";
 
 /** An option that is no setting. */

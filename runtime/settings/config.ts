@@ -38,8 +38,7 @@ export type Command =
   | "drift"
   | "drift accept"
   | "sql"
-  | "doctor"
-  | "completions";
+  | "doctor";
 
 /** Something that a process may do. */
 export type Role = typeof ROLES[number];
