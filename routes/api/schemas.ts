@@ -80,6 +80,12 @@ export const standingProblem = named(
     blocking: z.boolean().meta({ description: "Whether /readyz answers 503 while it stands" }),
     plugin: text("The metric whose answers carry it", "ratings").optional(),
     topic: text("The topic whose metrics' answers carry it").optional(),
+    affects: z.array(z.object({
+      code: text("Kind of failure", "batch_failing"),
+      subject: text("What fails", "movie-viewing-events"),
+      plugin: text("The metric whose answers carry the problem too").optional(),
+      topic: text("The topic whose metrics' answers carry the problem too").optional(),
+    })).optional().meta({ description: "Work that fails because of it; absent where none does" }),
   }),
 );
 

@@ -29,8 +29,10 @@ export const handler = define.handlers({
     return page({
       ...{ info, view, drift, text: services.plugins.get(info.name) ?? null },
       state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
-      problems: (status?.problems ?? []).filter(({ plugin, topic }) =>
-        plugin === undefined ? topic === info.topic : plugin === info.name
+      problems: (status?.problems ?? []).filter((problem) =>
+        [problem, ...problem.affects ?? []].some(({ plugin, topic }) =>
+          plugin === undefined ? topic === info.topic : plugin === info.name
+        )
       ),
       shown: await readMetric(services, info, view, signal),
     });

@@ -2,7 +2,7 @@ import { OVER } from "../std/abortable.ts";
 import { BlockWalk, DEFAULT_BLOCK_SIZE } from "../model/blocks.ts";
 import type { Clock } from "../std/clock.ts";
 import { allocateColumns, type Columns } from "../model/columns.ts";
-import { LogGapError, retry, TwofoldError } from "../std/errors.ts";
+import { asError, LogGapError, retry, TwofoldError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { Cut } from "../model/frontier.ts";
 import { loopTurn } from "../std/loop_turn.ts";
@@ -197,7 +197,7 @@ export class Archiver {
     } catch (error) {
       // The walk may stand in the middle of a chunk: begin again where the manifests end.
       this.#partitions.delete(partition);
-      this.#errors.set(partition, error instanceof Error ? error : new Error(String(error)));
+      this.#errors.set(partition, asError(error));
       throw error;
     }
   }

@@ -11,7 +11,8 @@ export function fileError(action: string, cause: unknown): TwofoldError {
   const lasting = cause instanceof Deno.errors.PermissionDenied ||
     cause instanceof Deno.errors.NotCapable || cause instanceof Deno.errors.NotADirectory ||
     cause instanceof Deno.errors.IsADirectory;
-  return new ExternalError(`Cannot ${action}: ${message}`, { retriable: !lasting, cause });
+  const part = message.includes("(os error 28)") ? "disk" : "archive"; // ENOSPC
+  return new ExternalError(`Cannot ${action}: ${message}`, { retriable: !lasting, part, cause });
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock } from "../std/clock.ts";
-import { LogFailedError } from "../std/errors.ts";
+import { asError } from "../std/errors.ts";
 import type { EventLog } from "../ports/ports.ts";
 
 /** A block that is open at the end of its partition. */
@@ -72,9 +72,8 @@ export class Pacemaker {
         this.#error = null;
         ticks++;
       } catch (error) {
-        if (error instanceof LogFailedError) return ticks; // a problem of its own
         // The block is still open at the next beat, which tries again.
-        this.#error = error instanceof Error ? error : new Error(String(error));
+        this.#error = asError(error);
       }
     }
     return ticks;

@@ -38,6 +38,14 @@ const RETRIABLE = new Set([
   "XMinioStorageQuorum",
 ]);
 
+/** S3's codes for a bucket that no request reaches. */
+const NO_ACCESS = new Set([
+  "AccessDenied",
+  "InvalidAccessKeyId",
+  "NoSuchBucket",
+  "SignatureDoesNotMatch",
+]);
+
 /**
  * Makes a client that asks each request once.
  *
@@ -79,10 +87,9 @@ export function s3Error(action: string, cause: unknown): TwofoldError {
   const advice = tlsAdvice(text, { ca: "TWOFOLD_S3_CA", address: "TWOFOLD_S3_ENDPOINT" });
   const more = code === undefined ? "" : ` (S3 code ${code})`;
   const message = `Cannot ${action}: ${text}${more}${advice === null ? "" : `; ${advice}`}`;
-  return new ExternalError(message, {
-    cause,
-    retriable: code === undefined || RETRIABLE.has(code),
-  });
+  const retriable = code === undefined || RETRIABLE.has(code);
+  const part = retriable || NO_ACCESS.has(code) ? "archive" : undefined;
+  return new ExternalError(message, { cause, retriable, part });
 }
 
 /** S3's code of an error, or null where it has none. */

@@ -1,6 +1,7 @@
+import { type Cause, causeOf } from "../model/cause.ts";
+import type { ProblemReport, ProblemSink } from "../model/problems.ts";
 import { TwofoldError, wordsOf } from "../std/errors.ts";
-import type { Problem, ProblemSink } from "../model/problems.ts";
-import type { PluginRun } from "../ports/services.ts";
+import type { PluginRunRecord } from "./run_record.ts";
 
 /**
  * The problems of one topic's batch layer. What failed stands as a problem until the same work is
@@ -25,10 +26,10 @@ export class BatchHealth {
     this.#of(full).runFailed(error);
   }
 
-  /** Sets a problem of the batch layer that stood before the process was started again. */
-  recall(problem: Problem): void {
-    if (problem.code !== "batch_failing" && problem.code !== "batch_plugin_failing") return;
-    this.#of(problem.subject.endsWith(fullWords.suffix)).recall(problem);
+  /** Sets a failure of the batch layer again that stood before the process was started again. */
+  recall(failed: ProblemReport, cause?: Cause): void {
+    if (failed.code !== "batch_failing" && failed.code !== "batch_plugin_failing") return;
+    this.#of(failed.subject.endsWith(fullWords.suffix)).recall(failed, cause);
   }
 
   /**
@@ -45,26 +46,28 @@ export class BatchHealth {
    *
    * @param full whether somebody asked for a full run. A plugin's first run is full unasked.
    */
-  partsEnded(run: number, full: boolean, parts: readonly PluginRun[]): void {
+  partsEnded(run: number, full: boolean, parts: readonly PluginRunRecord[]): void {
     const [first] = parts;
+    const words = ({ error, fault }: PluginRunRecord) => causeOf(fault)?.subject ?? error;
     const alike = parts.length > 1 &&
-      parts.every(({ status, error }) => status === "failed" && error === first.error);
-    if (alike) return this.runFailed(full, first.error);
+      parts.every((part) => part.status === "failed" && words(part) === words(first));
+    if (alike) return this.runFailed(full, first.fault);
     this.#scheduled.runWorked();
     if (parts.every(({ mode }) => mode === "full")) this.#full.runWorked();
     for (const part of parts) this.#partEnded(run, full, part);
   }
 
   /** One that another run has superseded changes nothing. */
-  #partEnded(run: number, full: boolean, { plugin, status, mode, error }: PluginRun): void {
-    if (status === "failed") return this.partFailed(run, full, plugin, error);
+  #partEnded(run: number, full: boolean, part: PluginRunRecord): void {
+    const { plugin, status, mode, error, fault } = part;
+    if (status === "failed") return this.partFailed(run, full, plugin, fault);
     if (status !== "published") return;
     this.#scheduled.partWorked(plugin);
     if (mode === "full") this.#full.partWorked(plugin);
     const subject = subjectOf(plugin);
     if (error === "") return this.#problems.clear("batch_upkeep_failing", subject);
     const message = `Run ${run} of plugin ${plugin} is published, but: ${sentence(error)}`;
-    this.#problems.set({ code: "batch_upkeep_failing", subject, message, plugin });
+    this.#problems.set({ code: "batch_upkeep_failing", subject, message, plugin, error: fault });
   }
 
   /** The newest published run of a plugin and the full one it builds on, of whichever process. */
@@ -141,13 +144,14 @@ class Failures {
       message: `Cannot ${run} of ${this.#topic}: ${sentence(error)} ` +
         `Published runs stay in place; ${outlook}`,
       topic: this.#topic,
+      error,
     });
   }
 
-  recall(problem: Problem): void {
-    if (problem.plugin === undefined) this.#seenSinceFailure = new Map();
-    else this.#failedParts.set(problem.plugin, null);
-    this.#problems.set(problem);
+  recall(failed: ProblemReport, cause?: Cause): void {
+    if (failed.plugin === undefined) this.#seenSinceFailure = new Map();
+    else this.#failedParts.set(failed.plugin, null);
+    this.#problems.set(failed, cause);
   }
 
   /** A run got through everything that its plugins share. */
@@ -174,6 +178,7 @@ class Failures {
       message: `The batch layer cannot ${compute} plugin ${plugin}: ${sentence(error)} ` +
         `The run published before stays in place; ${passing}`,
       plugin,
+      error,
     });
   }
 

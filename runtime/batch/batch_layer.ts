@@ -1,8 +1,8 @@
 import type { Clock } from "../std/clock.ts";
-import { wordsOf } from "../std/errors.ts";
+import { asError, wordsOf } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
-import type { Problem, ProblemSink } from "../model/problems.ts";
+import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
 import type { BatchLayer, BatchRun, PluginDrift } from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
@@ -132,11 +132,17 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   recall(problems: readonly Problem[]): void {
     const { schema: { topic }, plugins } = this.#options;
+    const isOurs = (failed: ProblemReport) =>
+      failed.plugin === undefined
+        ? failed.topic === topic
+        : plugins.some(({ tables }) => tables.plugin.name === failed.plugin);
     for (const problem of problems) {
-      const ours = problem.plugin === undefined
-        ? problem.topic === topic
-        : plugins.some(({ tables }) => tables.plugin.name === problem.plugin);
-      if (ours) this.#health.recall(problem);
+      const { affects = [], since: _, ...own } = problem;
+      if (isOurs(own)) this.#health.recall(own);
+      for (const failed of affects) {
+        const report = { ...failed, message: problem.message };
+        if (isOurs(report)) this.#health.recall(report, problem);
+      }
     }
   }
 
@@ -183,7 +189,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     } catch (error) {
       const message = `Cannot remove the history of old batch runs; the next run tries again: ` +
         wordsOf(error);
-      problems?.set({ code: "history_purge_failing", subject: topic, message });
+      problems?.set({ code: "history_purge_failing", subject: topic, message, error });
     }
   }
 
@@ -249,9 +255,6 @@ class TopicBatchLayer implements LocalBatchLayer {
     return this.#runners.find((runner) => runner.plugin === step.plugin)!;
   }
 }
-
-/** A signal may abort with anything. */
-const asError = (error: unknown) => error instanceof Error ? error : new Error(String(error));
 
 /** The days that the steps together read. */
 function daysOf(steps: readonly PluginStep[]): string[] {

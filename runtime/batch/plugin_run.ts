@@ -1,7 +1,7 @@
 import type { Clock } from "../std/clock.ts";
 import type { NotComparedReason } from "../model/drift.ts";
+import { ownFault } from "../model/cause.ts";
 import { wordsOf } from "../std/errors.ts";
-import type { PluginRun } from "../ports/services.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { because, compareRun, type SpeedFacts } from "./drift.ts";
 import { DriftDays } from "./drift_days.ts";
@@ -16,7 +16,10 @@ import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
 const DEFAULT_MAX_QUERY_MS = 300_000;
 
 /** What a step came to, before it is timed and recorded. */
-type Outcome = Pick<PluginRun, "status" | "rows" | "drift" | "notCompared" | "error">;
+type Outcome = Pick<
+  PluginRunRecord,
+  "status" | "rows" | "drift" | "notCompared" | "error" | "fault"
+>;
 
 /** Runs one plugin's part of each run: what fails here fails this plugin alone. */
 export class PluginRunner {
@@ -107,14 +110,19 @@ export class PluginRunner {
     repeats: Repeats,
     rows: number,
   ): Promise<Outcome> {
+    const faults: unknown[] = [];
     const errors: string[] = [];
+    const survived = (words: string, error: unknown) => {
+      errors.push(words);
+      faults.push(error);
+    };
     const compared = await compareRun(context, step, repeats, this.#speed(), this.#driftDays)
       .catch((error) => {
-        errors.push(`Cannot keep the drift: ${wordsOf(error)}`);
+        survived(`Cannot keep the drift: ${wordsOf(error)}`, error);
         return uncompared("waiting");
       });
     const { notCompared } = compared;
-    if (notCompared?.reason === "comparison_failed") errors.push(notCompared.message);
+    if (notCompared?.reason === "comparison_failed") survived(notCompared.message, null);
     // Numbers between this run and its base were claimed by runs that may have left rows.
     const orphans = this.#orphans || context.run > step.base + 1;
     await purge(context.warehouse, this.plugin.tables, {
@@ -122,9 +130,12 @@ export class PluginRunner {
       maxQueryMs: context.settings.maxQueryMs ?? DEFAULT_MAX_QUERY_MS,
       orphans,
     }).then(() => this.#orphans = false).catch((error) =>
-      errors.push(`Cannot remove old rows: ${wordsOf(error)}`)
+      survived(`Cannot remove old rows: ${wordsOf(error)}`, error)
     );
-    return { status: "published", rows, ...compared, error: errors.join("; ") };
+    return {
+      ...{ status: "published", rows, ...compared, error: errors.join("; ") },
+      fault: ownFault(faults),
+    };
   }
 
   async #removeRows(context: RunContext): Promise<void> {
@@ -138,6 +149,7 @@ const failed = (error: unknown): Outcome => ({
   rows: 0,
   ...uncompared("run_failed"),
   error: wordsOf(error),
+  fault: error,
 });
 
 const uncompared = (reason: NotComparedReason) => ({ drift: null, notCompared: because(reason) });

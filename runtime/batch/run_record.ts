@@ -8,6 +8,8 @@ import type { BatchRun, PluginRun } from "../ports/services.ts";
 export interface PluginRunRecord extends PluginRun {
   readonly startedMs: number;
   readonly finishedMs: number;
+  /** What was caught, where {@link PluginRun.error} has words. */
+  readonly fault?: unknown;
 }
 
 /** Records a plugin's part of a run. */
@@ -103,7 +105,9 @@ export function toBatchRun(
     started: iso(Math.min(...parts.map((part) => part.startedMs))),
     finished: iso(Math.max(...parts.map((part) => part.finishedMs))),
     cut,
-    plugins: parts.map(({ startedMs: _started, finishedMs: _finished, ...part }) => part),
+    plugins: parts.map(({ startedMs: _started, finishedMs: _finished, fault: _fault, ...part }) =>
+      part
+    ),
   };
 }
 

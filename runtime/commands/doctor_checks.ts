@@ -12,6 +12,7 @@ import { connect } from "./client.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { folderChecks } from "./doctor_folder.ts";
 import { portCheck } from "./doctor_port.ts";
+import { problemText } from "./status.ts";
 import { counted, nearest } from "./text.ts";
 import type { Owner, World } from "./world.ts";
 
@@ -110,7 +111,7 @@ async function processCheck(owner: Owner, config: Config, world: World): Promise
     state: ready ? "warn" : "fail",
     found: [
       `${about} ${ready ? "has problems" : "is not ready"}`,
-      ...problems.map(({ since, message }) => `${message} (since ${since})`),
+      ...problems.map(problemText),
     ].join("\n"),
     advice: "docs/operations.md tells the ways out; its log tells more",
   };

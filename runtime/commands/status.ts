@@ -40,6 +40,12 @@ export function configCommand(
   return 0;
 }
 
+/** A problem and what it affects, in one line. */
+export function problemText({ message, since, affects = [] }: Status["problems"][number]): string {
+  const affected = affects.map(({ code, subject }) => `${code} (${subject})`).join(", ");
+  return `${message} (since ${since}${affected === "" ? "" : `; affects ${affected}`})`;
+}
+
 /** The status as tables. */
 export function statusText(status: Status, terminal: Terminal): string {
   const { version, started, ready, problems } = status;
@@ -51,7 +57,7 @@ export function statusText(status: Status, terminal: Terminal): string {
   const troubles = problems.length === 0
     ? ""
     : `\n${paint(terminal, "yellow", "Problems")}\n${
-      problems.map(({ since, message }) => `  ${message} (since ${since})\n`).join("")
+      problems.map((problem) => `  ${problemText(problem)}\n`).join("")
     }`;
   const scrub = `\n${scrubText(status)}\n`;
   const head = `Twofold ${version}, ${state}, since ${started}\n`;

@@ -6,7 +6,7 @@ import { createDrifts } from "../batch/drifts.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
-import { ExternalError, LogFailedError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Problems } from "../model/problems.ts";
 import type { BatchLayer, PluginText, Services } from "../ports/services.ts";
@@ -293,10 +293,9 @@ function assemble(parts: Parts): Engine {
           return answer;
         } catch (error) {
           const external = error instanceof TwofoldError && error.fault === "external";
-          // A log that failed has a problem of its own.
-          if (external && !(error instanceof LogFailedError)) {
+          if (external) {
             const message = `Cannot take events: ${wordsOf(error)}`;
-            problems.set({ code: "ingest_failing", subject: "ingest", message });
+            problems.set({ code: "ingest_failing", subject: "ingest", message, error });
           }
           throw error;
         }

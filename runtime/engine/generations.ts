@@ -134,6 +134,7 @@ export class Generations {
           subject: "generations",
           message: `Cannot find out which generation of each metric answers, and try again in a ` +
             `second: ${wordsOf(error)}`,
+          error,
         });
       }
     }

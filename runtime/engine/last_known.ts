@@ -1,5 +1,6 @@
 /** What the parts of the engine last said, for a status that answers while one of them does not. */
 import { OVER } from "../std/abortable.ts";
+import { wordsOf } from "../std/errors.ts";
 import type { Clock } from "../std/clock.ts";
 import type { UnreachedPart } from "../ports/services.ts";
 
@@ -14,7 +15,7 @@ interface Question {
   fault: {
     readonly part: UnreachedPart["part"];
     readonly sinceMs: number;
-    readonly error: string;
+    readonly error: unknown;
     /** Whether it did not answer in time, and has not refused. */
     readonly late: boolean;
   } | null;
@@ -62,13 +63,20 @@ export class LastKnown {
     return state.known as T;
   }
 
+  /** The parts that did not answer when they were asked last. */
+  unreached(): UnreachedPart[] {
+    return this.faults(0).map(({ part, sinceMs, error }) => {
+      return { part, since: new Date(sinceMs).toISOString(), error: wordsOf(error) };
+    });
+  }
+
   /**
-   * The parts that did not answer when they were asked last.
+   * Why parts did not answer, one fault per part.
    *
    * @param lateForMs leaves out parts that have been late for less time: a busy part is slow now and
-   * then. Default 0.
+   * then.
    */
-  unreached(lateForMs = 0): UnreachedPart[] {
+  faults(lateForMs: number): NonNullable<Question["fault"]>[] {
     const parts = new Map<string, NonNullable<Question["fault"]>>();
     const latestMs = this.#clock.now() - lateForMs;
     for (const { fault } of this.#questions.values()) {
@@ -76,9 +84,7 @@ export class LastKnown {
       const known = parts.get(fault.part);
       if (known === undefined || fault.sinceMs < known.sinceMs) parts.set(fault.part, fault);
     }
-    return [...parts.values()].map(({ part, sinceMs, error }) => {
-      return { part, since: new Date(sinceMs).toISOString(), error };
-    });
+    return [...parts.values()];
   }
 
   #begin(part: UnreachedPart["part"], state: Question, answer: () => Promise<unknown>) {
@@ -87,7 +93,7 @@ export class LastKnown {
       state.known = known;
       state.fault = null;
     }, (error) => {
-      this.#fail(part, state, error instanceof Error ? error.message : String(error), false);
+      this.#fail(part, state, error, false);
     });
     return { sinceMs, answer: asked.finally(() => state.asking = null) };
   }
@@ -108,7 +114,7 @@ export class LastKnown {
     this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`, true);
   }
 
-  #fail(part: UnreachedPart["part"], state: Question, error: string, late: boolean): void {
+  #fail(part: UnreachedPart["part"], state: Question, error: unknown, late: boolean): void {
     state.fault = { part, sinceMs: state.fault?.sinceMs ?? this.#clock.now(), error, late };
   }
 }

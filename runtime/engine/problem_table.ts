@@ -1,6 +1,6 @@
 import type { Clock } from "../std/clock.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { Problem, ProblemCode, Problems } from "../model/problems.ts";
+import type { Consequence, Problem, ProblemCode, Problems } from "../model/problems.ts";
 
 /** A process with problems says so often that it still runs. */
 const REPORT_MS = 60_000;
@@ -106,11 +106,11 @@ export class ProblemTable {
     const texts = (of: (problem: Problem) => string) => problems.map(of);
     await this.#options.warehouse.command(
       `INSERT INTO state_problems (process, seen, problems.since, problems.code, problems.subject,
-  problems.message, problems.blocking, problems.plugin, problems.topic, version)
+  problems.message, problems.blocking, problems.plugin, problems.topic, problems.affects, version)
 SELECT {process:String}, now64(3, 'UTC'),
   arrayMap(ms -> fromUnixTimestamp64Milli(ms, 'UTC'), {since:Array(Int64)}), {code:Array(String)},
   {subject:Array(String)}, {message:Array(String)}, {blocking:Array(Bool)}, {plugin:Array(String)},
-  {topic:Array(String)}, {version:UInt64}`,
+  {topic:Array(String)}, {affects:Array(String)}, {version:UInt64}`,
       {
         params: {
           process,
@@ -122,6 +122,7 @@ SELECT {process:String}, now64(3, 'UTC'),
           blocking: problems.map(({ blocking }) => blocking),
           plugin: texts(({ plugin }) => plugin ?? ""),
           topic: texts(({ topic }) => topic ?? ""),
+          affects: texts(({ affects = [] }) => JSON.stringify(affects)),
         },
         settings: { async_insert: 0, insert_deduplicate: 0 },
       },
@@ -132,7 +133,8 @@ SELECT {process:String}, now64(3, 'UTC'),
     const rows = await this.#options.warehouse.query<TableRow>(
       `SELECT process, version, seen, dateDiff('second', seen, now64(3, 'UTC')) AS silent_seconds, problems.since AS since,
   problems.code AS code, problems.subject AS subject, problems.message AS message,
-  problems.blocking AS blocking, problems.plugin AS plugin, problems.topic AS topic
+  problems.blocking AS blocking, problems.plugin AS plugin, problems.topic AS topic,
+  problems.affects AS affects
 FROM state_problems FINAL`,
     );
     return rows.map((row) => ({
@@ -148,6 +150,7 @@ FROM state_problems FINAL`,
         blocking: row.blocking[i],
         ...(row.plugin[i] === "" ? {} : { plugin: row.plugin[i] }),
         ...(row.topic[i] === "" ? {} : { topic: row.topic[i] }),
+        ...affectsOf(row.affects[i]),
       })),
     }));
   }
@@ -175,4 +178,11 @@ interface TableRow {
   readonly blocking: readonly boolean[];
   readonly plugin: readonly string[];
   readonly topic: readonly string[];
+  readonly affects: readonly string[];
+}
+
+/** Processes of an earlier build write none. */
+function affectsOf(json: string): Pick<Problem, "affects"> {
+  const affects: Consequence[] = JSON.parse(json || "[]");
+  return affects.length === 0 ? {} : { affects };
 }

@@ -2,7 +2,13 @@ import type { Role } from "../settings/config.ts";
 import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
 import type { Cut } from "../model/frontier.ts";
 import type { SqlConsole } from "../ports/inspection.ts";
-import type { ProblemCode, ProblemReport, Problems } from "../model/problems.ts";
+import { ownFault } from "../model/cause.ts";
+import {
+  failsBatch,
+  type ProblemCode,
+  type ProblemReport,
+  type Problems,
+} from "../model/problems.ts";
 import type {
   BatchRun,
   PartitionStatus,
@@ -13,6 +19,7 @@ import type {
   Verification,
 } from "../ports/services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
+import { wordsOf } from "../std/errors.ts";
 import type { SharedCalls } from "../std/shared_calls.ts";
 import type { RefusedPlugin } from "./check_plugins.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
@@ -51,8 +58,8 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const plugins = [...seen.flatMap((topic) => topic.plugins), ...parts.refused.map(refusedStatus)];
   const unreached = known.unreached();
   parts.problems.observe("status", [
-    ...known.unreached(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
-    ...seen.flatMap(({ partitions, plugins }, i) => problemsOf(topics[i], partitions, plugins)),
+    ...known.faults(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
+    ...seen.flatMap(({ partitions }, i) => problemsOf(topics[i], partitions)),
   ]);
   const problems = parts.problems.standing();
   const ready = problems.every(({ blocking }) => !blocking);
@@ -131,14 +138,18 @@ function lowest({ log }: TopicRuntime, cuts: readonly Cut[]): bigint[] {
   });
 }
 
+/** Why a partition stopped, or null while it goes on. */
+const faultOf = ({ speed, archiver }: TopicRuntime, partition: number): Error | null =>
+  speed.partition(partition).error ?? archiver.error(partition);
+
 function partitionsOf(
-  { speed, archiver }: TopicRuntime,
+  topic: TopicRuntime,
   bounds: readonly ({ start: bigint; end: bigint } | null)[],
   archived: readonly bigint[],
   cut: readonly bigint[],
 ): PartitionStatus[] {
   return bounds.map((known, partition) => {
-    const seen = speed.partition(partition);
+    const seen = topic.speed.partition(partition);
     const { start, end } = known ?? { start: 0n, end: seen.position };
     return {
       partition,
@@ -157,7 +168,7 @@ function partitionsOf(
       repeats: seen.repeats,
       dead_letters: seen.deadLetters,
       own: seen.own,
-      error: seen.error ?? archiver.error(partition)?.message ?? null,
+      error: faultOf(topic, partition)?.message ?? null,
     };
   });
 }
@@ -187,7 +198,7 @@ function pluginsOf(
       answering: answering.tables.generation,
       rebuilding: answering.rebuilding,
       state: error !== null ? "failed" : running,
-      error,
+      error: error?.message ?? null,
       speed_rows: rows,
       run: run?.run ?? null,
       batch,
@@ -204,9 +215,6 @@ function refusedStatus({ plugin, topic, message }: RefusedPlugin): PluginStatus 
   };
 }
 
-/** Problems that keep the batch layer from publishing a plugin. */
-const BATCH_FAILURES: ReadonlySet<ProblemCode> = new Set(["batch_failing", "batch_plugin_failing"]);
-
 function batchOf(
   plugin: string,
   topic: string,
@@ -214,7 +222,7 @@ function batchOf(
   problems: Problems,
 ): PluginBatchStatus {
   const failures = problems.concerning(plugin, topic)
-    .filter(({ code }) => BATCH_FAILURES.has(code));
+    .filter((problem) => failsBatch(problem, plugin, topic));
   return {
     published,
     failing_since: failures.map(({ since }) => since).sort()[0] ?? null,
@@ -232,11 +240,12 @@ const notAsked = (plugin: string, reason: NotComparedReason = "not_read"): Plugi
   },
 });
 
-const unreachedProblem = (part: string, error: string): ProblemReport => ({
+const unreachedProblem = (part: string, error: unknown): ProblemReport => ({
   code: "part_unreached",
   subject: part,
-  message: `Cannot read the ${part}: ${error}`,
+  message: `Cannot read the ${part}: ${wordsOf(error)}`,
   blocking: true,
+  error,
 });
 
 const isoOf = (ms: number) => ms < 0 ? null : new Date(ms).toISOString();
@@ -261,37 +270,42 @@ function futureEventsOf(
 }
 
 function problemsOf(
-  { schema: { topic }, pacemaker, speed, membership }: TopicRuntime,
+  runtime: TopicRuntime,
   partitions: readonly PartitionStatus[],
-  plugins: readonly PluginStatus[],
 ): ProblemReport[] {
+  const { schema: { topic }, plugins, pacemaker, speed, membership } = runtime;
   const reports: ProblemReport[] = [];
-  for (const { partition, error } of partitions) {
+  for (const { partition } of partitions) {
+    const error = faultOf(runtime, partition);
     if (error === null) continue;
     const subject = `${topic}, partition ${partition}`;
-    const message = `Partition ${partition} of ${topic} stopped: ${error}`;
-    reports.push({ code: "partition_stopped", subject, message, blocking: true, topic });
+    const message = `Partition ${partition} of ${topic} stopped: ${error.message}`;
+    reports.push({ code: "partition_stopped", subject, message, blocking: true, topic, error });
   }
   const ahead = futureEventsOf(topic, partitions);
   if (ahead !== null) reports.push(ahead);
-  for (const { plugin, error } of plugins) {
+  for (const { plugin: { name } } of plugins) {
+    const { error } = speed.plugin(name);
     if (error === null) continue;
-    const message = `Plugin ${plugin} failed: ${error}`;
-    reports.push({ code: "plugin_failed", subject: `plugin ${plugin}`, message, plugin });
+    const message = `Plugin ${name} failed: ${error.message}`;
+    const subject = `plugin ${name}`;
+    reports.push({ code: "plugin_failed", subject, message, plugin: name, error });
   }
+  const of = (code: ProblemCode, what: string, error: Error) => {
+    reports.push({ code, subject: topic, message: `${what}: ${error.message}`, topic, error });
+  };
   if (pacemaker.error !== null) {
-    const message = `Cannot write ticks to ${topic}: ${pacemaker.error.message}`;
-    reports.push({ code: "ticks_failing", subject: topic, message, topic });
+    of("ticks_failing", `Cannot write ticks to ${topic}`, pacemaker.error);
   }
   if (membership.error !== null) {
-    const message =
-      `Cannot take part in the consumer group of ${topic}: ${membership.error.message}`;
-    reports.push({ code: "group_membership", subject: topic, message, topic });
+    of("group_membership", `Cannot take part in the consumer group of ${topic}`, membership.error);
   }
   const flushFaults = speed.flushFaults();
   if (flushFaults.length > 0) {
-    const message = flushFaults.join("; ");
-    reports.push({ code: "flush_failing", subject: topic, message, topic });
+    const message = flushFaults.map(({ what, error }) => `Cannot flush ${what}: ${wordsOf(error)}`)
+      .join("; ");
+    const error = ownFault(flushFaults.map((fault) => fault.error));
+    reports.push({ code: "flush_failing", subject: topic, message, topic, error });
   }
   return reports;
 }

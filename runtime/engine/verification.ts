@@ -141,7 +141,7 @@ class DataVerification implements Scrubber {
           if (signal.aborted) return;
           this.#scrub = { ...this.#scrub, started: null };
           const message = `Stored data cannot be verified, it is tried again: ${wordsOf(error)}`;
-          problems.set({ code: "scrub_failing", subject: "scrub", message });
+          problems.set({ code: "scrub_failing", subject: "scrub", message, error });
         }
       }
       // What failed, and whose turn it is, is looked at again in a minute.

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
-import { isDamage } from "./disk_fault.ts";
+import { isDamage, outOfRoom } from "./disk_fault.ts";
 import { DEFAULT_PARTITIONS } from "./partitioner.ts";
 import { restoreLog, syncFolderOf, WalSync } from "./wal_sync.ts";
 
@@ -99,7 +99,10 @@ export function transact(database: DatabaseSync, action: () => void): void {
 export function sqliteError(action: string, topic: string, cause: unknown): TwofoldError {
   if (cause instanceof TwofoldError) return cause;
   const retriable = !isDamage(cause);
-  return new ExternalError(`Cannot ${action}: ${wordsOf(cause)}`, { topic, retriable, cause });
+  const part = outOfRoom(cause) ? "disk" : "log";
+  return new ExternalError(`Cannot ${action}: ${wordsOf(cause)}`, {
+    ...{ topic, retriable, part, cause },
+  });
 }
 
 function configure(database: DatabaseSync, maxFileBytes?: number): void {

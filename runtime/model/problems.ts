@@ -4,7 +4,8 @@
  * reason. Status, answers, pages, `/metrics` and SQL read them here.
  */
 import type { Clock } from "../std/clock.ts";
-import { wordsOf } from "../std/errors.ts";
+import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { type Cause, causeOf } from "./cause.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
 export type ProblemCode =
@@ -14,6 +15,7 @@ export type ProblemCode =
   | "batch_upkeep_failing"
   | "catalog_outdated"
   | "compaction_failing"
+  | "disk_full"
   | "drift"
   | "flush_failing"
   | "generations_unknown"
@@ -35,54 +37,86 @@ export type ProblemCode =
   | "ticks_failing"
   | "warehouse_damaged";
 
-/** What a box says of a fault. */
-export interface ProblemReport {
-  readonly code: ProblemCode;
+/** What a problem concerns. */
+interface Concern {
   /**
-   * What it concerns, such as `plugin ratings`, `movie-viewing-events, partition 3` or the name of a
-   * file. Code and subject together identify a problem.
+   * Such as `plugin ratings`, `movie-viewing-events, partition 3` or the name of a file. Code and
+   * subject together identify a problem.
    */
   readonly subject: string;
-  /** What is wrong and, where a person has to act, what to do. A full sentence or clause. */
-  readonly message: string;
-  /** Whether `/readyz` answers 503 while the problem stands. Default `false`. */
-  readonly blocking?: boolean;
+  readonly code: ProblemCode;
   /** The metric whose answers carry the problem. */
   readonly plugin?: string;
   /** Without {@link plugin}: the answers of every metric of this topic carry the problem. */
   readonly topic?: string;
 }
 
+/** What a box says of a fault. */
+export interface ProblemReport extends Concern {
+  /** What is wrong and, where a person has to act, what to do. A full sentence or clause. */
+  readonly message: string;
+  /** Whether `/readyz` answers 503 while the problem stands. Default `false`. */
+  readonly blocking?: boolean;
+  /**
+   * What was caught. Where a known damage or outage is behind it ({@link causeOf}), that is the
+   * problem, and this report is listed in its {@link Problem.affects}.
+   */
+  readonly error?: unknown;
+}
+
+/** Work that fails because of a problem. */
+export type Consequence = Concern;
+
 /** A problem that stands. */
-export interface Problem extends ProblemReport {
+export interface Problem extends Omit<ProblemReport, "error"> {
   /** When it was first seen, ISO 8601. */
   readonly since: string;
+  /** Also where something that it affects is blocking. */
   readonly blocking: boolean;
+  /** Work that fails because of it, each once. Absent where nothing does. */
+  readonly affects?: Consequence[];
 }
 
 /** Where boxes report problems. */
 export type ProblemSink = Pick<Problems, "set" | "clear">;
 
+/** A report as it is kept. */
+interface Kept {
+  readonly report: ProblemReport;
+  readonly since: string;
+  /** Null where the report is a problem of its own. */
+  readonly cause: Cause | null;
+}
+
 /**
- * The problems that stand in one process.
+ * The problems that stand in one process. One cause is one problem: reports with the same cause are
+ * listed with it. A cause that nobody reports itself stands as long as a report names it; one that
+ * somebody reports ends by {@link clear}, and the reports that name it end with it.
  *
  * @example
  * ```ts
+ * import { DamagedError } from "../std/errors.ts";
  * import { systemClock } from "../std/clock.ts";
  * import { Problems } from "./problems.ts";
  * const problems = new Problems(systemClock);
- * problems.set({ code: "drift", subject: "plugin ratings", message: "…", plugin: "ratings" });
- * if (problems.concerning("ratings", "views").length !== 1) throw new Error("unexpected");
- * problems.clear("drift", "plugin ratings");
+ * const error = new DamagedError("views/runs/0000000001.json", "it is not JSON");
+ * const message = "Cannot run the batch layer";
+ * problems.set({ code: "batch_failing", subject: "views", topic: "views", message, error });
+ * const [{ code, affects }] = problems.concerning("ratings", "views");
+ * if (code !== "archive_damaged" || affects?.length !== 1) throw new Error("unexpected");
+ * problems.clear("archive_damaged", error.object);
  * if (problems.standing().length !== 0) throw new Error("unexpected");
  * ```
  */
 export class Problems {
+  readonly #reports = new Map<string, Kept>();
   readonly #standing = new Map<string, Problem>();
   /** Identities by the source that observed them, see {@link observe}. */
   readonly #observed = new Map<string, ReadonlySet<string>>();
   /** By identity, when a problem began that stood before the process was started again. */
   readonly #earlier = new Map<string, string>();
+  /** Errors whose cause is gone: what still fails by them fails on its own. */
+  readonly #outlived = new WeakSet<Error>();
   #others: readonly Problem[] = [];
   #changes = 0;
   readonly #clock: Clock;
@@ -97,22 +131,18 @@ export class Problems {
     this.#onChange = onChange;
   }
 
-  /** Sets a problem, or updates the message of one that stands; `since` stays. */
-  set(report: ProblemReport): void {
-    const id = idOf(report.code, report.subject);
-    const before = this.#standing.get(id);
-    const since = before?.since ?? this.#earlier.get(id) ??
-      new Date(this.#clock.now()).toISOString();
-    const problem: Problem = { blocking: false, ...report, since };
-    this.#standing.set(id, problem);
-    if (before?.message === problem.message) return;
-    this.#changes++;
-    this.#onChange(problem, true);
+  /**
+   * Sets a problem, or updates the message of one that stands; `since` stays.
+   *
+   * @param cause of the report. Default: what its error says.
+   */
+  set(report: ProblemReport, cause?: Cause): void {
+    for (const id of this.#keep(report, cause)) this.#refresh(id);
   }
 
   /** Clears a problem whose cause is gone. Does nothing when it does not stand. */
   clear(code: ProblemCode, subject: string): void {
-    this.#remove(idOf(code, subject));
+    for (const id of this.#drop(idOf({ code, subject }))) this.#refresh(id);
   }
 
   /**
@@ -120,10 +150,14 @@ export class Problems {
    * before and no longer does. For sources that see all their faults at one look.
    */
   observe(source: string, reports: readonly ProblemReport[]): void {
-    const now = new Set(reports.map(({ code, subject }) => idOf(code, subject)));
-    for (const id of this.#observed.get(source) ?? []) if (!now.has(id)) this.#remove(id);
+    const now = new Set(reports.map(idOf));
+    const gone = [...this.#observed.get(source) ?? []].filter((id) => !now.has(id));
     this.#observed.set(source, now);
-    for (const report of reports) this.set(report);
+    const changed = [
+      ...gone.flatMap((id) => this.#drop(id)),
+      ...reports.flatMap((report) => this.#keep(report)),
+    ];
+    for (const id of new Set(changed)) this.#refresh(id);
   }
 
   /** The problems of this process, in the order in which they were first seen. */
@@ -136,22 +170,20 @@ export class Problems {
    * and of others.
    */
   concerning(plugin: string, topic: string): Problem[] {
-    const others = this.#others.filter(({ code, subject }) =>
-      !this.#standing.has(idOf(code, subject))
-    );
-    return [...this.standing(), ...others].filter((problem) =>
-      problem.plugin === undefined ? problem.topic === topic : problem.plugin === plugin
-    );
+    const own = this.standing().filter((problem) => concerns(problem, plugin, topic));
+    const ids = new Set(own.map(idOf));
+    const others = this.#others.filter((problem) => concerns(problem, plugin, topic));
+    return [...own, ...others.filter((problem) => !ids.has(idOf(problem)))];
   }
 
-  /** Moves whenever a problem of this process begins, ends or changes its message. */
+  /** Moves whenever a problem of this process begins, ends or changes. */
   get changes(): number {
     return this.#changes;
   }
 
   /** Notes the problems of other processes over the same tables. */
   seeOthers(problems: readonly Problem[]): void {
-    const byId = new Map(problems.map((problem) => [idOf(problem.code, problem.subject), problem]));
+    const byId = new Map(problems.map((problem) => [idOf(problem), problem]));
     this.#others = [...byId.values()];
   }
 
@@ -160,18 +192,101 @@ export class Problems {
    * then.
    */
   remember(problems: readonly Problem[]): void {
-    for (const { code, subject, since } of problems) this.#earlier.set(idOf(code, subject), since);
+    for (const problem of problems) {
+      for (const each of concernsOf(problem)) this.#earlier.set(idOf(each), problem.since);
+    }
   }
 
-  #remove(id: string): void {
-    const problem = this.#standing.get(id);
-    if (problem === undefined) return;
-    this.#standing.delete(id);
-    this.#earlier.delete(id);
+  /** @returns the identities of the problems that this may change. */
+  #keep({ error, ...report }: ProblemReport, given?: Cause): string[] {
+    const id = idOf(report);
+    const before = this.#reports.get(id);
+    const found = given ?? (this.#isOutlived(error) ? null : causeOf(error));
+    const cause = found === null || idOf(found) === id ? null : found;
+    const since = before?.since ?? this.#earlier.get(id) ??
+      new Date(this.#clock.now()).toISOString();
+    this.#reports.set(id, { report: { ...report, error }, since, cause });
+    return [before === undefined ? id : headOf(id, before), headOf(id, { cause })];
+  }
+
+  /** Removes a report, and where it is a cause, what it causes. */
+  #drop(id: string): string[] {
+    const gone = [...this.#reports].filter(([own, { cause }]) =>
+      own === id || cause !== null && idOf(cause) === id
+    );
+    for (const [own, { report: { error }, cause }] of gone) {
+      this.#reports.delete(own);
+      this.#earlier.delete(own);
+      if (own !== id && cause !== null && error instanceof Error) this.#outlived.add(error);
+    }
+    return gone.map(([own, kept]) => headOf(own, kept));
+  }
+
+  /** An outage that is over may be met again by the same error; what damage stopped stays stopped. */
+  #isOutlived(error: unknown): boolean {
+    return error instanceof Error && this.#outlived.has(error) &&
+      !(error instanceof TwofoldError && error.retriable);
+  }
+
+  #refresh(id: string): void {
+    const before = this.#standing.get(id);
+    const problem = this.#problemOf(id, before);
+    if (JSON.stringify(problem) === JSON.stringify(before)) return;
     this.#changes++;
-    this.#onChange(problem, false);
+    if (problem === undefined) {
+      this.#standing.delete(id);
+      this.#onChange(before!, false);
+      return;
+    }
+    this.#standing.set(id, problem);
+    if (before?.message !== problem.message) this.#onChange(problem, true);
+  }
+
+  /** A problem as the reports have it. What nobody reports itself keeps the first words about it. */
+  #problemOf(id: string, before: Problem | undefined): Problem | undefined {
+    const own = this.#reports.get(id);
+    const caused = [...this.#reports.values()].filter(({ cause }) =>
+      cause !== null && idOf(cause) === id
+    );
+    const [first] = own?.cause === null ? [own] : caused;
+    if (first === undefined) return undefined;
+    const { error: _, ...report } = first.report;
+    const { code, subject, message } = first.cause ?? report;
+    return {
+      ...first === own ? report : { code, subject, message: before?.message ?? message },
+      since: before?.since ?? this.#earlier.get(id) ?? first.since,
+      blocking: [first, ...caused].some(({ report: { blocking } }) => blocking === true),
+      ...caused.length === 0 ? {} : { affects: caused.map(({ report }) => concernOf(report)) },
+    };
   }
 }
+
+/** Whether answers of a metric carry a problem: it, or work that it makes fail, is the metric's. */
+export function concerns(problem: Problem, plugin: string, topic: string): boolean {
+  return concernsOf(problem).some((each) => isOf(each, plugin, topic));
+}
+
+/** Whether a problem keeps the batch layer from publishing a metric. */
+export function failsBatch(problem: Problem, plugin: string, topic: string): boolean {
+  return concernsOf(problem).some((each) =>
+    (each.code === "batch_failing" || each.code === "batch_plugin_failing") &&
+    isOf(each, plugin, topic)
+  );
+}
+
+const concernsOf = (problem: Problem): Concern[] => [problem, ...problem.affects ?? []];
+
+const isOf = (concern: Concern, plugin: string, topic: string) =>
+  concern.plugin === undefined ? concern.topic === topic : concern.plugin === plugin;
+
+const concernOf = ({ code, subject, plugin, topic }: Concern): Consequence => ({
+  ...{ code, subject },
+  ...plugin === undefined ? {} : { plugin },
+  ...topic === undefined ? {} : { topic },
+});
+
+/** The identity of the problem that a report with identity `id` belongs to. */
+const headOf = (id: string, { cause }: Pick<Kept, "cause">) => cause === null ? id : idOf(cause);
 
 /**
  * Does work that comes again and again: while it fails, the fault stands as a problem.
@@ -203,8 +318,8 @@ export async function repeated(
     problems.clear(report.code, report.subject);
   } catch (error) {
     if (signal?.aborted) return;
-    problems.set({ ...report, message: `Cannot ${action}: ${wordsOf(error)}` });
+    problems.set({ ...report, message: `Cannot ${action}: ${wordsOf(error)}`, error });
   }
 }
 
-const idOf = (code: ProblemCode, subject: string) => `${code} ${subject}`;
+const idOf = ({ code, subject }: Pick<Concern, "code" | "subject">) => `${code} ${subject}`;

@@ -4,7 +4,7 @@ import { ExternalError, NotFoundError, NotReadyError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { Problem, ProblemCode } from "../model/problems.ts";
+import { failsBatch, type Problem } from "../model/problems.ts";
 import type {
   FutureEvents,
   MetricAnswer,
@@ -87,9 +87,6 @@ const unknownMetric = (name: string, known: readonly string[]) =>
     { field: "metric" },
   );
 
-/** Problems of the batch layer that a question for its rows tells. */
-const FAILING: ReadonlySet<ProblemCode> = new Set(["batch_failing", "batch_plugin_failing"]);
-
 /** Creates the serving layer over the tables of the given topics. */
 export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
@@ -124,7 +121,7 @@ export function createServing(options: ServingOptions): Serving {
   const explained = <Answer>(name: string, asked: Promise<Answer>) =>
     asked.catch((error) => {
       const failing = error instanceof NotReadyError && error.field === "layer"
-        ? problemsOf(name).find(({ code }) => FAILING.has(code))
+        ? problemsOf(name).find((problem) => failsBatch(problem, name, metricOf(name).topic))
         : undefined;
       if (failing === undefined) throw error;
       throw new ExternalError(`${error.message}. ${failing.message}`, { retriable: false });

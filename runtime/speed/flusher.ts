@@ -39,6 +39,12 @@ interface Pace {
   flushing: Promise<void> | null;
 }
 
+/** A plugin or the ledger, with the partition, and why it cannot be flushed. */
+export interface FlushFault {
+  readonly what: string;
+  readonly error: unknown;
+}
+
 /**
  * Writes what changed to the tables. An insert costs much the same whatever is in it, so the
  * partitions that keep up are flushed together: one insert per plugin, which is one part of its
@@ -49,7 +55,7 @@ export class Flusher {
   readonly #tables: Map<string, PluginTables>;
   readonly #rows = new Map<string, number>();
   /** What cannot be flushed at the moment, and why. */
-  readonly #faults = new Map<string, string>();
+  readonly #faults = new Map<string, unknown>();
   /** By pipeline, as long as it runs. */
   readonly #paces = new Map<PartitionPipeline, Pace>();
 
@@ -63,9 +69,9 @@ export class Flusher {
     return this.#rows.get(plugin) ?? 0;
   }
 
-  /** What cannot be flushed at the moment, in words; empty when all is well. */
-  faults(): string[] {
-    return [...this.#faults].map(([what, why]) => `Cannot flush ${what}: ${why}`);
+  /** What cannot be flushed at the moment, and why; empty when all is well. */
+  faults(): FlushFault[] {
+    return [...this.#faults].map(([what, error]) => ({ what, error }));
   }
 
   /**
@@ -206,10 +212,9 @@ export class Flusher {
     try {
       await insert(taken.map(({ flush }) => flush));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
       for (const { flush, name } of taken) {
         flush.fail();
-        this.#faults.set(name, why);
+        this.#faults.set(name, error);
       }
       return false;
     }

@@ -1,6 +1,6 @@
 import { abortable, OVER } from "../std/abortable.ts";
 import { allocateColumns, type Columns } from "../model/columns.ts";
-import { retry, TwofoldError } from "../std/errors.ts";
+import { asError, retry, TwofoldError } from "../std/errors.ts";
 import { loopTurn } from "../std/loop_turn.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import type { Flusher } from "./flusher.ts";
@@ -17,7 +17,7 @@ interface PluginState {
   readonly tables: PluginTables;
   resume: PluginResume;
   at: PluginPartition;
-  error: string | null;
+  error: Error | null;
   restarts: number;
 }
 
@@ -45,7 +45,7 @@ export class PartitionRun {
   /** Those that run; a later one joins an earlier one that it meets. */
   readonly #pipelines = new Map<PartitionPipeline, RunningPipeline>();
   readonly #told = new Set<string>();
-  #error: string | null = null;
+  #error: Error | null = null;
 
   /** @param resume by plugin, in the order of the layer's plugins, where the tables stand. */
   constructor(
@@ -84,12 +84,12 @@ export class PartitionRun {
   }
 
   /** A plugin's fault, if it has one. */
-  pluginError(plugin: string): string | null {
+  pluginError(plugin: string): Error | null {
     return this.#plugins.get(plugin)!.error;
   }
 
   /** Why the partition stopped; null while it runs. */
-  get error(): string | null {
+  get error(): Error | null {
     return this.#error;
   }
 
@@ -171,7 +171,7 @@ export class PartitionRun {
   /** A fault of the partition itself: the others go on, readers see it. */
   #fail(error: unknown): void {
     const { log, onProblem } = this.#options;
-    this.#error = error instanceof Error ? error.message : String(error);
+    this.#error = asError(error);
     onProblem(`partition ${this.partition} of ${log.topic} stopped`, error);
   }
 
@@ -204,7 +204,7 @@ export class PartitionRun {
     const { partition } = this;
     const { name } = state.tables.plugin;
     if (signal.aborted) return;
-    state.error = error instanceof Error ? error.message : String(error);
+    state.error = asError(error);
     onProblem(`plugin ${name} failed on partition ${partition}`, error);
     const delayMs = Math.min(FIRST_RESTART_MS * 2 ** state.restarts++, LAST_RESTART_MS);
     await clock.sleep(delayMs, signal);

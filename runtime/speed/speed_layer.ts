@@ -6,7 +6,7 @@ import type { RecentRows } from "../model/recent.ts";
 import type { FutureEvents, SpeedLayer } from "../ports/services.ts";
 import { soleMember } from "../ports/sole_member.ts";
 import { type PluginTables, SpeedKind } from "../sql/tables.ts";
-import { Flusher } from "./flusher.ts";
+import { Flusher, type FlushFault } from "./flusher.ts";
 import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
 import type { OpenPicker } from "./picker.ts";
@@ -213,7 +213,7 @@ export class LogSpeedLayer implements SpeedLayer {
   partition(partition: number): LedgerTotals & {
     /** How far the ledger is written. */
     position: bigint;
-    error: string | null;
+    error: Error | null;
     /** Whether it falls to this process. */
     own: boolean;
   } {
@@ -228,7 +228,7 @@ export class LogSpeedLayer implements SpeedLayer {
   }
 
   /** A plugin's fault, if it has one, and the rows that it flushed since the start. */
-  plugin(name: string): { error: string | null; rows: number; lagRecords: number } {
+  plugin(name: string): { error: Error | null; rows: number; lagRecords: number } {
     const frontier = this.frontier(name)[this.#options.log.id];
     const lagRecords = frontier.reduce((lag, at, partition) => {
       const behind = this.partition(partition).position - at;
@@ -239,8 +239,8 @@ export class LogSpeedLayer implements SpeedLayer {
     return { error, rows: this.#flusher.rows(name), lagRecords };
   }
 
-  /** What cannot be flushed at the moment, in words. */
-  flushFaults(): string[] {
+  /** What cannot be flushed at the moment, and why. */
+  flushFaults(): FlushFault[] {
     return this.#flusher.faults();
   }
 

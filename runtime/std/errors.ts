@@ -8,6 +8,9 @@ export interface LogPosition {
   readonly offset?: bigint;
 }
 
+/** What Twofold cannot do without: the disk of its folder, and what may lie on servers. */
+export type Part = "archive" | "disk" | "log" | "warehouse";
+
 /** Options of {@link TwofoldError}. */
 export interface TwofoldErrorOptions extends LogPosition {
   /** Who can mend it. Default `"internal"`. */
@@ -16,6 +19,8 @@ export interface TwofoldErrorOptions extends LogPosition {
   readonly retriable?: boolean;
   /** The input field that is at fault, for problem details. */
   readonly field?: string;
+  /** What failed as a whole, so that everything that needs it fails as well. */
+  readonly part?: Part;
   readonly cause?: unknown;
 }
 
@@ -39,6 +44,7 @@ export class TwofoldError extends Error {
   readonly fault: Fault;
   readonly retriable: boolean;
   readonly field?: string;
+  readonly part?: Part;
   readonly topic?: string;
   readonly partition?: number;
   readonly offset?: bigint;
@@ -48,6 +54,7 @@ export class TwofoldError extends Error {
     this.fault = options.fault ?? "internal";
     this.retriable = options.retriable ?? false;
     this.field = options.field;
+    this.part = options.part;
     this.topic = options.topic;
     this.partition = options.partition;
     this.offset = options.offset;
@@ -201,6 +208,19 @@ export async function retry<T>(action: () => Promise<T>, options: RetryOptions):
       await sleep(delayMs * (1 - (chance?.() ?? 0) / 2));
     }
   }
+}
+
+/**
+ * What was thrown, as an error: anything may be.
+ *
+ * @example
+ * ```ts
+ * import { asError } from "./errors.ts";
+ * if (asError("disk full").message !== "disk full") throw new Error("unexpected");
+ * ```
+ */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Threads beside the event loop's: a call of one of their methods is a message, so is its answer. */
 import { setImmediate } from "node:timers";
 import { parentPort, Worker as LimitedWorker } from "node:worker_threads";
-import { TwofoldError } from "./errors.ts";
+import { asError, TwofoldError } from "./errors.ts";
 
 /** What a thread can be asked to do; arguments and results have to be cloneable. */
 // deno-lint-ignore no-explicit-any -- what the methods take is known where they are called
@@ -142,7 +142,7 @@ export function answerCalls(
       const value = await methods[method](...args);
       port.postMessage({ id, value }, transferred(value));
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      const { name, message } = asError(error);
       port.postMessage({ id, fault: { name, message } }, []);
     }
   };

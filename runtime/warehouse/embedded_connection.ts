@@ -2,6 +2,7 @@
 import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
 import { closeAll } from "../std/close_all.ts";
+import { asError } from "../std/errors.ts";
 import { formatParam } from "./bound_params.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
 import { EngineConnection, type EngineThread } from "./engine_connection.ts";
@@ -108,7 +109,7 @@ export class EmbeddedConnection implements ClientConnection {
       await this.command({ query: "SELECT 1" });
       return { success: true };
     } catch (error) {
-      return { success: false, error: error instanceof Error ? error : new Error(String(error)) };
+      return { success: false, error: asError(error) };
     }
   }
 

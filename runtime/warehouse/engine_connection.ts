@@ -1,6 +1,6 @@
 /** Connections of the engine in the process, called on a thread of its own. */
 import { parseError } from "@clickhouse/client";
-import { TwofoldError, UserError } from "../std/errors.ts";
+import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
 import type { EngineMethods } from "./engine_thread.ts";
 import type { NativeCursor, NativeResult, TextParams } from "./native_connection.ts";
@@ -35,9 +35,11 @@ export class EngineThread {
     } catch (error) {
       const { name, message } = error as Error;
       if (this.#thread.fault !== null) {
-        throw new TwofoldError(`${this.#thread.fault.message}; restart Twofold`, { cause: error });
+        throw new TwofoldError(`${this.#thread.fault.message}; restart Twofold`, {
+          ...{ part: "warehouse", cause: error },
+        });
       }
-      throw name === "EngineFault" ? parseError(message) : error;
+      throw name === "EngineFault" ? engineError(message) : error;
     }
   }
 
@@ -47,6 +49,14 @@ export class EngineThread {
     this.#thread.terminate();
     EngineThread.#shared = null;
   }
+}
+
+/** The engine writes to the disk of the data folder. */
+function engineError(message: string): Error {
+  const cause = parseError(message);
+  return /NOT_ENOUGH_SPACE|errno: 28\b/.test(message)
+    ? new ExternalError(`Cannot write to the warehouse: ${wordsOf(cause)}`, { part: "disk", cause })
+    : cause;
 }
 
 /** A connection; it runs one statement at a time, and its owner sees to that. */

@@ -22,6 +22,24 @@ const RETRIABLE = new Set([
   "999", // KEEPER_EXCEPTION
 ]);
 
+/** Codes by which every statement fails. */
+const UNREACHED = new Set([
+  "81", // UNKNOWN_DATABASE
+  "192", // UNKNOWN_USER
+  "202", // TOO_MANY_SIMULTANEOUS_QUERIES
+  "203", // NO_FREE_CONNECTION
+  "209", // SOCKET_TIMEOUT
+  "210", // NETWORK_ERROR
+  "225", // NO_ZOOKEEPER
+  "242", // TABLE_IS_READ_ONLY
+  "243", // NOT_ENOUGH_SPACE
+  "279", // ALL_CONNECTION_TRIES_FAILED
+  "285", // TOO_FEW_LIVE_REPLICAS
+  "516", // AUTHENTICATION_FAILED
+  "745", // SERVER_OVERLOADED
+  "999", // KEEPER_EXCEPTION
+]);
+
 /** Codes of damaged data. */
 const UNREADABLE = new Set([
   "33", // CANNOT_READ_ALL_DATA
@@ -70,13 +88,15 @@ export function toWarehouseError(action: string, cause: unknown): TwofoldError {
       return new UnreadableError(message, { cause });
     }
     return retriable || LASTING.has(code)
-      ? new ExternalError(message, { retriable, cause })
+      ? new ExternalError(message, {
+        ...{ retriable, cause, part: UNREACHED.has(code) ? "warehouse" : undefined },
+      })
       : new TwofoldError(message, { cause });
   }
   const text = cause instanceof Error ? cause.message : String(cause);
   const message = `Cannot ${action}: ${text}`;
   return isUnreachable(cause)
-    ? new ExternalError(message, { cause })
+    ? new ExternalError(message, { cause, part: "warehouse" })
     : new TwofoldError(message, { cause });
 }
 

@@ -152,8 +152,13 @@ describe("a full disk", () => {
         });
         expect((await fetch(new URL("/healthz", url))).status).toBe(200);
         expect(await counted()).toBeLessThanOrEqual(acknowledged);
-        expect((await status()).problems.map(({ message }) => message).join())
-          .toMatch(/Cannot take events.*full/);
+        const problems = await eventually(
+          "one problem, by which all else fails",
+          async () => (await status()).problems,
+          (all) => all.some(({ affects = [] }) => affects.length > 1),
+        );
+        expect(problems).toMatchObject([{ code: "disk_full", subject: "data folder" }]);
+        expect(problems[0].affects!.map(({ code }) => code)).toContain("ingest_failing");
 
         await Deno.remove(ballast);
         await eventually("events to be taken again", async () => {

@@ -7,7 +7,13 @@ export const projectRoot = new URL("../../", import.meta.url).pathname;
 
 /** An engine over a folder of its own, started; `close` also removes the folder. */
 export async function openTestEngine(
-  options: { root?: string; dir?: string; env?: Record<string, string> } = {},
+  options: {
+    root?: string;
+    dir?: string;
+    env?: Record<string, string>;
+    /** Told of each line that a process would log. */
+    onProblem?: (message: string) => void;
+  } = {},
 ): Promise<{ engine: Engine; dir: string; close: () => Promise<void> }> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "twofold-test-" });
   const libchdb = process.env.TWOFOLD_LIBCHDB;
@@ -16,7 +22,8 @@ export async function openTestEngine(
     flags: { data: dir },
     env: { ...(libchdb ? { TWOFOLD_LIBCHDB: libchdb } : {}), ...options.env },
   });
-  const engine = await openEngine(config, { root: options.root ?? projectRoot, version: "test" });
+  const { root = projectRoot, onProblem } = options;
+  const engine = await openEngine(config, { root, version: "test", onProblem });
   engine.start();
   return {
     engine,

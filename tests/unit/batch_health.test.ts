@@ -167,7 +167,11 @@ describe("what fails in the batch layer", () => {
     expect(run!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
       ["totals", "published"],
     ]);
-    expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
+    expect(standing()).toEqual([["archive_damaged", next]]);
+    expect(problems.concerning("totals", "elsewhere")).toEqual([]);
+    expect(problems.concerning("users", "elsewhere")).toMatchObject([
+      { affects: [{ code: "batch_plugin_failing", subject: "plugin users" }] },
+    ]);
     world.store.objects.delete(next);
     await layer.run();
     expect(standing()).toEqual([]);

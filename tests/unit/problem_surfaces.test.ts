@@ -71,6 +71,29 @@ describe("a problem that stands", () => {
     }
   });
 
+  it("shows what fails by it on the pages of all that fail, and in `twofold status`", async () => {
+    const affects = [
+      { code: "flush_failing" as const, subject: "views", topic: someStatus.topics[0].topic },
+      { code: "batch_plugin_failing" as const, subject: "plugin popular_movies" },
+    ];
+    const { plugin: _, ...unreached } = problem({ code: "part_unreached", affects });
+    const { serving } = fakeServices();
+    const services = {
+      ...troubled([unreached]),
+      serving: { ...serving, query: () => Promise.reject(new Error("broken")) },
+    };
+    const words = "flush_failing (views), batch_plugin_failing (plugin popular_movies)";
+    const app = createApp(fakeServices(services), await loadSite(), { report: () => {} });
+    for (const path of ["/", "/plugins/popular_movies"]) {
+      const text = await (await app.fetch(new Request(`http://localhost${path}`))).text();
+      expect(text).toContain(`Affects ${words}.`);
+    }
+    const world = fakeWorld();
+    Object.assign(world.engine, services);
+    await runCommandLine(["status"], world);
+    expect(world.out.text()).toContain(`; affects ${words})`);
+  });
+
   it("is on the list of metrics: why a plugin fails in the batch layer, or does not run", async () => {
     const [plugin] = someStatus.plugins;
     const error = "a page cannot be decoded";

@@ -87,6 +87,29 @@ describe.each(ways)("twofold_problems, %s", (way) => {
     expect(await relation()).toEqual([]);
   });
 
+  it("lists what a problem affects, and other processes and a restart read it back", async () => {
+    const { clock, open } = await start();
+    const [a, b] = [await open("a"), await open("b")];
+    const error = new ExternalError("refused", { part: "warehouse" });
+    a.problems.set({ ...stopped, error });
+    a.problems.set({ ...drift, error });
+    await a.table.sync();
+    const affects = [
+      { code: "partition_stopped", subject: stopped.subject },
+      { code: "drift", subject: drift.subject },
+    ];
+    const shown = await warehouse.query("SELECT code, subject, affects FROM twofold_problems");
+    expect(shown).toEqual([{ code: "part_unreached", subject: "warehouse", affects }]);
+    clock.advance(5000);
+    await b.table.sync();
+    expect(b.problems.concerning("ratings", "visits")).toEqual(a.problems.standing());
+    const { earlier, problems } = await open("a");
+    expect(earlier).toEqual(a.problems.standing());
+    clock.advance(60_000);
+    problems.set({ ...drift, error });
+    expect(problems.standing()[0].since).toBe(a.problems.standing()[0].since);
+  });
+
   it("writes only what changed, and once a minute while something stands", async () => {
     const { clock, open } = await start();
     const { problems, table } = await open("a", true);

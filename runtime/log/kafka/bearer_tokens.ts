@@ -81,7 +81,9 @@ async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; li
     });
     answer = await response.json();
   } catch (cause) {
-    throw new ExternalError(`${action}: ${innermost(cause as Error).message}`, { cause });
+    throw new ExternalError(`${action}: ${innermost(cause as Error).message}`, {
+      ...{ part: "log", cause },
+    });
   }
   const { access_token: token, expires_in: seconds, error } = answer;
   if (response.ok && typeof token === "string" && token !== "") {
@@ -91,7 +93,7 @@ async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; li
   throw new ExternalError(
     `${action}: status ${response.status}, ${why}; see TWOFOLD_KAFKA_USER and ` +
       "TWOFOLD_KAFKA_PASSWORD, which are the client's id and secret",
-    { retriable: response.status >= 500 || response.status === TOO_MANY_REQUESTS },
+    { part: "log", retriable: response.status >= 500 || response.status === TOO_MANY_REQUESTS },
   );
 }
 

@@ -40,7 +40,8 @@ export function kafkaError(action: string, error: unknown, position: LogPosition
   const message = `Cannot ${action}: ${fault.message}${type === undefined ? "" : ` (${type})`}`;
   const isFinal = type !== undefined && FINAL.has(type) ||
     inner.name === "KafkaJSSASLAuthenticationError";
-  return new ExternalError(message, { ...position, cause: error, retriable: !isFinal });
+  const part = isFinal ? undefined : "log";
+  return new ExternalError(message, { ...position, cause: error, retriable: !isFinal, part });
 }
 
 /** What to look at when a cluster is not reached, by what the error says. */
