@@ -2,29 +2,18 @@
  * The plugin contract: a metric declared once, registered for the speed and the batch layer.
  */
 import { clickHouseType, type EventOf, type EventSchema, type Field } from "./events.ts";
+import {
+  type DefinedMeasure,
+  finiteSql,
+  type Measure,
+  type MeasureColumn,
+  type ShownMeasure,
+  type StateOf,
+} from "./measures/measure.ts";
+import { measureKinds } from "./measures/measures.ts";
 
-/** How values of one column merge; each is a commutative monoid. */
-export type Monoid = "sum" | "min" | "max" | "union";
-
-/** What is accumulated per key and window. Made by {@link count}, {@link sum} and so on. */
-export interface Measure {
-  readonly kind: "count" | "sum" | "min" | "max" | "avg" | "uniq";
-  /** The schema field it reads; none for `count`. */
-  readonly field?: string;
-}
-
-/** How many events. */
-export const count = (): Measure => ({ kind: "count" });
-/** The exact sum of an integer or decimal field; nulls are left out. */
-export const sum = (field: string): Measure => ({ kind: "sum", field });
-/** The least value of a number field; null where there is none. */
-export const min = (field: string): Measure => ({ kind: "min", field });
-/** The greatest value of a number field; null where there is none. */
-export const max = (field: string): Measure => ({ kind: "max", field });
-/** The mean of the values that are there, else null; held as `<name>_sum` and `<name>_count`. */
-export const avg = (field: string): Measure => ({ kind: "avg", field });
-/** How many distinct values, exactly; held as the set. For uint32 fields. */
-export const uniq = (field: string): Measure => ({ kind: "uniq", field });
+export * from "./measures/measures.ts";
+export type { Measure, MeasureColumn } from "./measures/measure.ts";
 
 /** A tumbling window of event time. */
 export interface Window {
@@ -131,26 +120,10 @@ export interface KeyColumn {
   readonly of?: (event: Readonly<Record<string, unknown>>) => string | number | boolean;
 }
 
-/** A measure's column in the tables. `avg` has two. */
-export interface MeasureColumn {
-  readonly name: string;
-  readonly monoid: Monoid;
-  /** ClickHouse type in every table of the plugin. */
-  readonly sqlType: string;
-  /** What one event adds: 1 (`count`), 1 if the field has a value (`present`), or the value. */
-  readonly adds: "one" | "present" | "value";
-  /** The schema field read; none when `adds` is `one`. */
-  readonly field?: string;
-}
-
 /** A shown column: what the API and the relations give after the merge. */
-export interface ShownColumn {
-  readonly name: string;
-  /**
-   * SQL over the merged measure columns of a relation called `merged`, or the name of one. (A shown
-   * column may have a measure's name and another value.)
-   */
-  readonly sql: string;
+export interface ShownColumn extends Omit<ShownMeasure, "of"> {
+  /** The same in this process; null where it is derived. */
+  readonly of: ((stateOf: StateOf) => number | null) | null;
 }
 
 /** A validated plugin with everything that both layers derive from its declaration. */
@@ -209,11 +182,8 @@ export function definePlugin<const S extends EventSchema>(
   const keyColumns = Object.entries(plain.key).map(([key, from]) =>
     keyColumn(source, key, from, fault)
   );
-  const measureColumns = Object.entries(plain.measures).flatMap(([measure, m]) =>
-    columnsOf(source, measure, m, fault)
-  );
+  const { measureColumns, shownColumns } = columnsOfMeasures(plain);
   if (measureColumns.length === 0) throw fault("it needs at least one measure");
-  const shownColumns = shown(plain, measureColumns);
   const names = [...keyColumns, ...measureColumns].map((column) => column.name);
   for (const column of [...names, ...shownColumns.map((s) => s.name)]) {
     if (!/^[a-z][a-z0-9_]*$/.test(column)) throw fault(`column "${column}" must be snake_case`);
@@ -294,75 +264,62 @@ function keyType(name: string, type: Field, fault: Faulty): Pick<KeyColumn, "typ
   return { type, sqlType: clickHouseType(type) };
 }
 
-function columnsOf(
+/**
+ * The columns that follow from a plugin's measures. A stored declaration is data: this gives it the
+ * functions of its measures.
+ *
+ * @throws {TypeError} naming the plugin and the measure at fault.
+ * @example
+ * ```ts
+ * import { columnsOfMeasures, count } from "./plugin.ts";
+ * import { defineSchema, instant, string } from "./events.ts";
+ * const source = defineSchema({
+ *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
+ *   fields: { id: string(), at: instant() },
+ * });
+ * const measures = JSON.parse(JSON.stringify({ visits: count() }));
+ * const { measureColumns } = columnsOfMeasures({ name: "visits", source, measures });
+ * if (measureColumns[0].mergeSql("visits") !== "sum(visits)") throw new Error("unexpected");
+ * ```
+ */
+export function columnsOfMeasures(
+  { name, source, measures, derive = {} }: Pick<
+    PluginDeclaration,
+    "name" | "source" | "measures" | "derive"
+  >,
+): Pick<Plugin, "measureColumns" | "shownColumns"> {
+  const fault = (what: string) => new TypeError(`Cannot define plugin "${name}": ${what}`);
+  const defined = Object.entries(measures).map(([name, measure]) =>
+    definedMeasure(source, name, measure, fault)
+  );
+  const measureColumns = defined.flatMap(({ columns }) => columns);
+  const floats = new Map(
+    measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
+  );
+  const derived = Object.entries(derive).map(([name, sql]): ShownColumn => {
+    const asFloats = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => floats.get(word) ?? word);
+    return { name, type: "number", sql: finiteSql(asFloats), of: null };
+  });
+  return { measureColumns, shownColumns: [...defined.flatMap(({ shown }) => shown), ...derived] };
+}
+
+function definedMeasure(
   source: EventSchema,
   name: string,
   measure: Measure,
   fault: Faulty,
-): MeasureColumn[] {
-  if (measure.kind === "count") {
-    return [{ name, monoid: "sum", sqlType: "UInt64", adds: "one" }];
+): DefinedMeasure {
+  const { kind, field: fieldName = "" } = measure;
+  if (!Object.hasOwn(measureKinds, kind)) throw fault(`measure "${name}" has no kind "${kind}"`);
+  const { takes, define } = measureKinds[kind];
+  if (takes.length > 0 && !Object.hasOwn(source.fields, fieldName)) {
+    throw fault(`measure "${name}" names the field "${fieldName}", which is not declared`);
   }
-  if (!Object.hasOwn(source.fields, measure.field!)) {
-    throw fault(`measure "${name}" names the field "${measure.field}", which is not declared`);
-  }
-  const field = source.fields[measure.field!];
-  const number = ["uint32", "integer", "decimal"].includes(field.kind);
-  if (measure.kind === "uniq" ? field.kind !== "uint32" : !number) {
+  const field = source.fields[fieldName];
+  if (takes.length > 0 && !takes.includes(field.kind)) {
     throw fault(
-      `measure "${name}": ${measure.kind} does not take the ${field.kind} field "${measure.field}"`,
+      `measure "${name}": ${kind} does not take the ${field.kind} field "${fieldName}"`,
     );
   }
-  const wide = field.kind === "decimal" ? `Decimal(18, ${field.scale})` : "Int64";
-  const base = { adds: "value", field: measure.field } as const;
-  switch (measure.kind) {
-    case "sum":
-      return [{ ...base, name, monoid: "sum", sqlType: wide }];
-    case "min":
-    case "max":
-      return [{ ...base, name, monoid: measure.kind, sqlType: `Nullable(${wide})` }];
-    case "uniq":
-      return [{ ...base, name, monoid: "union", sqlType: "Array(UInt32)" }];
-    case "avg":
-      return [
-        { ...base, name: `${name}_sum`, monoid: "sum", sqlType: wide },
-        { ...base, name: `${name}_count`, monoid: "sum", sqlType: "UInt64", adds: "present" },
-      ];
-  }
-}
-
-function shown(plugin: PluginDeclaration, measureColumns: readonly MeasureColumn[]): ShownColumn[] {
-  const numbers = new Map(measureColumns.map(({ name, monoid }) => [
-    name,
-    `toFloat64(${monoid === "union" ? `length(merged.${name})` : `merged.${name}`})`,
-  ]));
-  const finite = (sql: string) => {
-    const asFloat = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => numbers.get(word) ?? word);
-    return `if(isFinite(${asFloat}), ${asFloat}, NULL)`;
-  };
-  const measures = Object.entries(plugin.measures).map(([name, measure]) => {
-    if (measure.kind === "uniq") return { name, sql: `length(merged.${name})` };
-    if (measure.kind === "avg") return { name, sql: finite(`${name}_sum / ${name}_count`) };
-    return { name, sql: name };
-  });
-  const derived = Object.entries(plugin.derive ?? {}).map(([name, sql]) => ({
-    name,
-    sql: finite(sql),
-  }));
-  return [...measures, ...derived];
-}
-
-/**
- * The SQL that merges a measure's column over rows.
- *
- * @example
- * ```ts
- * import { mergeSql } from "./plugin.ts";
- * const column = { name: "n", monoid: "sum", sqlType: "UInt64", adds: "one" } as const;
- * if (mergeSql(column) !== "sum(n)") throw new Error("unexpected");
- * ```
- */
-export function mergeSql(column: MeasureColumn): string {
-  const merge = { sum: "sum", min: "min", max: "max", union: "groupUniqArrayArray" }[column.monoid];
-  return `${merge}(${column.name})`;
+  return define({ name, measure, fieldName, field });
 }

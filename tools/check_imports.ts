@@ -16,8 +16,9 @@ const builtIn = /^node:/;
 /** The contract of plugins, and the building blocks that every box may use. */
 const std = /^runtime\/std\//;
 const contract = /^runtime\/[a-z_]+\.ts$/;
+const measures = /^runtime\/measures\//;
 const model = /^runtime\/model\//;
-const shared = /^runtime\/([a-z_]+\.ts$|(std|model|ports|settings|sql)\/)/;
+const shared = /^runtime\/([a-z_]+\.ts$|(std|measures|model|ports|settings|sql)\/)/;
 
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
@@ -26,8 +27,12 @@ const rules: readonly Rule[] = [
     may: [/^(?!main\.ts)/],
   },
   { folder: std, may: [std, builtIn] },
-  { folder: contract, may: [contract] },
-  { folder: model, may: [model, contract, std, builtIn] },
+  { folder: contract, may: [contract, measures] },
+  {
+    folder: measures,
+    may: [measures, /^runtime\/events\.ts$/, /^runtime\/model\/columns\.ts$/, std],
+  },
+  { folder: model, may: [model, measures, contract, std, builtIn] },
   { folder: /^runtime\/settings\//, may: [/^runtime\/settings\//, std, builtIn, /^croner$/] },
   { folder: /^runtime\/ports\//, may: [/^runtime\/ports\//, model, contract, std] },
   { folder: /^runtime\/sql\//, may: [/^runtime\/(sql|ports)\//, contract, std] },

@@ -125,7 +125,7 @@ interface Pointer {
 
 /** The sums of the additive measures by level, as texts. */
 function levelSumsSql(tables: PluginTables): string {
-  const sums = tables.plugin.measureColumns.filter(({ monoid }) => monoid === "sum")
+  const sums = tables.plugin.measureColumns.filter(({ additive }) => additive)
     .map(({ name }) => `sum(${name})`);
   const from = (rows: string) => `(SELECT toString(tuple(${sums.join(", ")})) FROM ${rows})`;
   const level = (name: "grain" | "day") =>

@@ -5,7 +5,7 @@
  *     speed = batch ⊕ repeats
  *
  * has to hold, where ⊕ merges states and the repeats are those that the speed layer could not see.
- * One scan of each side per chunk of days; {@link stateSql} says for each monoid how two states differ.
+ * One scan of each side per chunk of days; the measures say how two states differ.
  */
 import { type NotCompared, type NotComparedReason, notComparedWords } from "../model/drift.ts";
 import { TwofoldError, wordsOf } from "../std/errors.ts";
@@ -19,7 +19,6 @@ import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
 import { type Repeats, scratchTables } from "./repeats.ts";
 import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
-import { stateSql } from "./state_sql.ts";
 
 /** What drift needs to know of the speed layer. */
 export interface SpeedFacts {
@@ -228,18 +227,18 @@ const Side = { speed: 0, batch: 1, repeats: 2 } as const;
 function comparisonSql(plugin: Plugin, sides: readonly string[]): string {
   const measures = plugin.measureColumns;
   const cell = ["bucket", ...plugin.keyColumns.map(({ name }) => name)];
-  const merged = measures.flatMap(({ name, monoid }, i) => [
-    `${stateSql[monoid].mergeIf}(${name}, _side = ${Side.speed}) AS _speed_${i}`,
-    `${stateSql[monoid].mergeIf}(${name}, _side != ${Side.speed}) AS _batch_${i}`,
+  const merged = measures.flatMap((column, i) => [
+    `${column.mergeSql(column.name, `_side = ${Side.speed}`)} AS _speed_${i}`,
+    `${column.mergeSql(column.name, `_side != ${Side.speed}`)} AS _batch_${i}`,
   ]);
-  const differences = measures.map((m, i) =>
-    `${stateSql[m.monoid].difference(m, `_speed_${i}`, `_batch_${i}`)} AS _difference_${i}`
+  const differences = measures.map((column, i) =>
+    `${column.differenceSql(`_speed_${i}`, `_batch_${i}`)} AS _difference_${i}`
   );
-  const shown = measures.map(({ name, monoid }, i) => {
-    const text = stateSql[monoid].shown;
-    return `('${name}', ${text(`_speed_${i}`)}, ${text(`_batch_${i}`)}, _difference_${i})`;
+  const shown = measures.map((column, i) => {
+    const [speed, batch] = [`_speed_${i}`, `_batch_${i}`].map((state) => column.textSql(state));
+    return `('${column.name}', ${speed}, ${batch}, _difference_${i})`;
   });
-  const unproven = measures.filter(({ monoid }) => !stateSql[monoid].cancels).length;
+  const unproven = measures.filter(({ cancels }) => !cancels).length;
   const keyTexts = plugin.keyColumns.map(({ name }) => `toString(${name})`).join(", ");
   const presence = (side: string) => `if(${side}, 'present', 'missing')`;
   return `SELECT toDate(bucket) AS _day, countIf(_apart > 0), sum(_apart), sum(_repeated * ${unproven}),

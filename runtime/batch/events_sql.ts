@@ -2,6 +2,7 @@
  * The `events` relation that a plugin's SQL reads, and the SQL around the plugin's SQL.
  */
 import { UserError } from "../std/errors.ts";
+import { returned, type ReturnedType } from "../measures/measure.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { BatchLevel, type PluginTables } from "../sql/tables.ts";
@@ -64,32 +65,20 @@ interface WantedColumn {
   /** What goes into the table, before it is cast. */
   readonly value: string;
   readonly mayBeNull: boolean;
-  /** Which types it may have, in words and as ClickHouse names them. */
-  readonly type: { readonly words: string; readonly pattern: RegExp };
+  readonly returns: ReturnedType;
 }
-
-const NUMBER = String.raw`(Nullable\(|LowCardinality\()*(U?Int\d|Float|BFloat|Decimal|Bool)`;
-const TYPES = {
-  number: { words: "a number", pattern: new RegExp(`^${NUMBER}`) },
-  numbers: { words: "an array of numbers", pattern: new RegExp(String.raw`^Array\(${NUMBER}`) },
-  text: {
-    words: "a text",
-    pattern: /^(Nullable\(|LowCardinality\()*(String|FixedString|Enum)/,
-  },
-};
 
 function columnsOf({ keyColumns, measureColumns }: Plugin): WantedColumn[] {
   const keys = keyColumns.map(({ name, sqlType, type }): WantedColumn => {
     const isNumber = type.kind === "uint32" || type.kind === "boolean";
     const value = `assumeNotNull(returned.${name})`;
-    return { name, sqlType, value, mayBeNull: false, type: isNumber ? TYPES.number : TYPES.text };
+    const returns = isNumber ? returned.number : returned.text;
+    return { name, sqlType, value, mayBeNull: false, returns };
   });
-  const measures = measureColumns.map(({ name, sqlType, monoid }): WantedColumn => ({
-    ...{ name, sqlType, mayBeNull: true },
-    type: monoid === "union" ? TYPES.numbers : TYPES.number,
-    // A sum over no values is NULL in SQL and zero in the tables.
-    value: monoid === "sum" ? `ifNull(returned.${name}, 0)` : `returned.${name}`,
-  }));
+  const measures = measureColumns.map((column): WantedColumn => {
+    const { name, sqlType, returns } = column;
+    return { name, sqlType, value: column.storedSql(`returned.${name}`), mayBeNull: true, returns };
+  });
   return [...keys, ...measures];
 }
 
@@ -100,11 +89,11 @@ function columnsOf({ keyColumns, measureColumns }: Plugin): WantedColumn[] {
 function checksSql(plugin: Plugin): string {
   const failsIf = (condition: string, what: string) =>
     ` + throwIf(${condition}, ${text(`Batch SQL of plugin ${plugin.name}: ${what}`)})`;
-  return columnsOf(plugin).map(({ name, sqlType, value, mayBeNull, type }) => {
+  return columnsOf(plugin).map(({ name, sqlType, value, mayBeNull, returns }) => {
     const null_ = mayBeNull
       ? ""
       : failsIf(`isNull(returned.${name})`, `column ${name} must not be null`);
-    const inexact = type === TYPES.text ? "" : failsIf(
+    const inexact = !returns.exact ? "" : failsIf(
       `ifNull(CAST(${value}, ${text(sqlType)}) != ${value}, 0)`,
       `column ${name} has a value that ${sqlType} does not hold exactly`,
     );
@@ -173,12 +162,12 @@ ${plugin.batchSql.replace(/[;\s]+$/, "")}
     if (!wanted.includes(name)) throw fault(`column "${name}" is not declared`);
   }
   const types = new Map(described.map((column) => [column.name, column.type]));
-  for (const { name, type } of columnsOf(declared)) {
-    const returned = types.get(name)!;
-    if (!type.pattern.test(returned)) {
+  for (const { name, returns } of columnsOf(declared)) {
+    const got = types.get(name)!;
+    if (!returns.pattern.test(got)) {
       throw new UserError(
         `Cannot run the batch SQL of plugin "${declared.name}": column "${name}" must be ` +
-          `${type.words}, got ${returned}`,
+          `${returns.words}, got ${got}`,
       );
     }
   }

@@ -6,7 +6,6 @@ import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts"
 import { dayChunks } from "./day_chunks.ts";
 import type { Repeats } from "./repeats.ts";
 import { type PluginStep, type RunContext, statement } from "./run_context.ts";
-import { stateSql } from "./state_sql.ts";
 
 /** Writes all rows of one plugin. Nothing reads them before the run's pointer is there. */
 export async function writeRows(
@@ -85,8 +84,8 @@ function allTimeInsertSql(step: PluginStep): string {
     SELECT ${keys.join(", ")} FROM ${batch}
     WHERE ${recomputed} AND ((${own}) OR (${atBase}))
   )`;
-  const measures = plugin.measureColumns.map(({ name, monoid }) =>
-    `${stateSql[monoid].mergeIf}(t.${name}, live)`
+  const measures = plugin.measureColumns.map((column) =>
+    column.mergeSql(`t.${column.name}`, "live")
   );
   return `${allTimeInto(step)}
 SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${measures.join(", ")}, countIf(live)

@@ -46,7 +46,7 @@ export async function checkSpeed(
 }
 
 function brokenBlockSql({ plugin }: PluginTables, table: string): string {
-  const sums = plugin.measureColumns.filter(({ monoid }) => monoid === "sum");
+  const sums = plugin.measureColumns.filter(({ additive }) => additive);
   const of = (kind: number) => `[${sums.map(({ name }) => `sumIf(${name}, kind = ${kind})`)}]`;
   const { row, frontier } = SpeedKind;
   const differ = sums.length === 0 ? "0" : `arrayExists(n -> n != 0, told) AND told != held`;

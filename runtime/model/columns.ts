@@ -137,3 +137,11 @@ export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
     fields,
   };
 }
+
+const decoder = new TextDecoder();
+
+/** The text of a string field. Copied out first: decoders refuse shared memory. */
+export function textAt(columns: Columns, name: string, row: number): string {
+  const { values, ends } = columns.fields[name];
+  return decoder.decode(columns.bytes.slice(values[row], ends![row]));
+}

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { EventSchema } from "../events.ts";
-import { hasFunctions, type Plugin } from "../plugin.ts";
+import { columnsOfMeasures, hasFunctions, type Plugin } from "../plugin.ts";
 import { meaningOf } from "./schema_meaning.ts";
 
 /** What the generation of a plugin covers beside its declaration. */
@@ -58,9 +58,7 @@ export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
     keys: plugin.keyColumns.map((
       { name, sqlType, field, of },
     ) => [name, sqlType, field, textOf(of)]),
-    measures: plugin.measureColumns.map((
-      { name, monoid, sqlType, adds, field },
-    ) => [name, monoid, sqlType, adds, field]),
+    measures: plugin.measureColumns.map(({ name, meaning }) => [name, ...meaning]),
     where: textOf(plugin.where),
     windowSeconds: plugin.stream.window.sizeSeconds,
     grain: plugin.batch.grain,
@@ -107,8 +105,9 @@ export function normalizedSql(sql: string): string {
   return sql.replace(LITERAL_OR_BLANK, (_, literal?: string) => literal ?? " ").trim();
 }
 
-/** The form of {@link declarationText}; a text of another form is not read. */
-const DECLARATION_FORMAT = 1;
+/** The form of {@link declarationText}; a text of an unknown form is not read. */
+const DECLARATION_FORMAT = 2;
+const READ_FORMATS = [1, DECLARATION_FORMAT];
 
 /**
  * A declaration as a text, without its functions: enough to answer from the tables of its generation
@@ -119,10 +118,10 @@ export function declarationText(plugin: Plugin): string {
 }
 
 /**
- * The declaration of {@link declarationText}, without functions; null where the text has another
- * form, which another build wrote.
+ * The declaration of {@link declarationText}, without the plugin's own functions; null where another
+ * build wrote the text in another form.
  */
 export function declaredPlugin(text: string): Plugin | null {
-  const stored = text === "" ? {} : JSON.parse(text);
-  return stored.format === DECLARATION_FORMAT ? stored.plugin : null;
+  const { format, plugin } = text === "" ? {} : JSON.parse(text);
+  return READ_FORMATS.includes(format) ? { ...plugin, ...columnsOfMeasures(plugin) } : null;
 }

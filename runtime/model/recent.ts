@@ -6,7 +6,7 @@ export interface RecentRows {
   /** How far they go. */
   readonly frontier: Cut;
   /** The merged rows of one key whose windows start in a range; null where there are none. */
-  measures(key: readonly (string | number)[], range: TimeRange): KeyMeasures | null;
+  states(key: readonly (string | number)[], range: TimeRange): KeyStates | null;
 }
 
 /** `[from, to)` in seconds since 1970 UTC; null where open. */
@@ -15,5 +15,5 @@ export interface TimeRange {
   readonly to: number | null;
 }
 
-/** By measure column an integer of its scale, null where there is no value, or a set's members. */
-export type KeyMeasures = Readonly<Record<string, bigint | null | readonly number[]>>;
+/** A row's states by measure column; see `MeasureColumn`. */
+export type KeyStates = readonly unknown[];

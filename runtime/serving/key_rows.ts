@@ -10,7 +10,7 @@
  * seen an event of the key at or above that, the event's row would have a greater version.
  */
 import { beyond, type Cut, furthest } from "../model/frontier.ts";
-import type { RecentRows, TimeRange } from "../model/recent.ts";
+import type { KeyStates, RecentRows, TimeRange } from "../model/recent.ts";
 import type { Layer } from "../ports/services.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import {
@@ -21,7 +21,7 @@ import {
   speedVersions,
 } from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
-import type { MeasureRow, MergeRows } from "./merged_values.ts";
+import type { MergeRows } from "./merged_values.ts";
 import type { Published } from "./published_runs.ts";
 
 /** A value per key column. */
@@ -40,10 +40,10 @@ export interface KeyAnswer {
 }
 
 /** A row as `JSONEachRow` has it. */
-type Row = MeasureRow & Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;
 
 /** A version of a speed row. */
-interface Version extends Record<string, unknown> {
+interface Version extends Row {
   readonly partition: number;
   readonly block: string;
   readonly window_start: string;
@@ -69,7 +69,7 @@ export class KeyRows {
   readonly #source: MetricSource;
   readonly #merge: MergeRows;
   /** Batch rows by run, range and key, the longest unused first. */
-  readonly #kept = new Map<string, readonly Row[]>();
+  readonly #kept = new Map<string, readonly KeyStates[]>();
   #keptValues = 0;
   #keptRun: number | null = null;
   /** By layer, how far the speed rows of earlier answers were: no later one is behind them. */
@@ -119,13 +119,13 @@ export class KeyRows {
     };
   }
 
-  #answer(key: Key, rows: readonly MeasureRow[], cut: Cut, speed: Cut): KeyAnswer {
+  #answer(key: Key, rows: readonly KeyStates[], cut: Cut, speed: Cut): KeyAnswer {
     const shown = rows.length === 0 ? [] : [{ ...this.#keyOf(key), ...this.#merge(rows) }];
     return { rows: shown, cut, frontier: furthest(cut, speed) };
   }
 
   /** The batch rows of a key, if they are kept. */
-  #keptRows({ run }: Published, shape: KeyShape, key: Key): readonly Row[] | null {
+  #keptRows({ run }: Published, shape: KeyShape, key: Key): readonly KeyStates[] | null {
     if (shape.layer === "speed" || run === null) return [];
     const place = placeOf(run, shape, key);
     const kept = this.#kept.get(place);
@@ -146,12 +146,12 @@ export class KeyRows {
     published: Published,
     query: TypedQuery,
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, readonly Row[]>> {
+  ): Promise<ReadonlyMap<string, readonly KeyStates[]>> {
     const { run } = published;
     if (query.layer === "speed" || run === null) return new Map();
     if (run.run !== this.#keptRun) this.#forget(run.run);
     // Another run may be read at the same time, and what is kept may go while this one is.
-    const found = new Map<string, readonly Row[]>();
+    const found = new Map<string, readonly KeyStates[]>();
     const missing: Key[] = [];
     for (const key of query.anyOf!.keys) {
       const kept = this.#keptRows(published, query, key);
@@ -193,7 +193,7 @@ export class KeyRows {
     published: Published,
     query: TypedQuery,
     signal: AbortSignal,
-  ): Promise<{ rows: ReadonlyMap<string, readonly MeasureRow[]>; frontier: Cut }> {
+  ): Promise<{ rows: ReadonlyMap<string, readonly KeyStates[]>; frontier: Cut }> {
     const recent = this.#recent(published, query.layer);
     if (recent !== null) {
       const { frontier } = recent;
@@ -238,8 +238,15 @@ export class KeyRows {
     return { ...this.#source.inputs(published), query };
   }
 
-  #byKey(rows: Iterable<Row>): Map<string, Row[]> {
-    return Map.groupBy(rows, (row) => this.#nameOf(row));
+  /** The states of rows by key. */
+  #byKey(rows: Iterable<Row>): Map<string, KeyStates[]> {
+    const { measureColumns } = this.#source.tables.plugin;
+    const byKey = new Map<string, KeyStates[]>();
+    for (const [name, of] of Map.groupBy(rows, (row) => this.#nameOf(row))) {
+      const statesOf = (row: Row) => measureColumns.map((column) => column.read(row[column.name]));
+      byKey.set(name, of.map(statesOf));
+    }
+    return byKey;
   }
 
   /** The key's columns as `JSONEachRow` has them. */
@@ -263,38 +270,37 @@ export class KeyRows {
     this.#keptRun = run;
   }
 
-  #keep(place: string, rows: readonly Row[]): void {
-    if (!this.#kept.delete(place)) this.#keptValues += this.#valuesOf(rows);
+  #keep(place: string, rows: readonly KeyStates[]): void {
+    if (!this.#kept.delete(place)) this.#keptValues += valuesOf(rows);
     this.#kept.set(place, rows);
     if (this.#keptValues <= MAX_KEPT_VALUES) return;
     // Many at once: a map is walked past all that was deleted at its beginning.
     for (const [oldest, of] of this.#kept) {
       if (this.#keptValues <= MAX_KEPT_VALUES / 2) break;
       this.#kept.delete(oldest);
-      this.#keptValues -= this.#valuesOf(of);
+      this.#keptValues -= valuesOf(of);
     }
   }
+}
 
-  #valuesOf(rows: readonly Row[]): number {
-    const { measureColumns } = this.#source.tables.plugin;
-    const sets = measureColumns.filter(({ monoid }) => monoid === "union");
-    return rows.reduce(
-      (sum, row) => sets.reduce((n, { name }) => n + (row[name] as number[]).length, sum),
-      1 + rows.length * measureColumns.length,
-    );
-  }
+/** How many values some rows have; those of collections count one by one. */
+function valuesOf(rows: readonly KeyStates[]): number {
+  return rows.flat().reduce<number>(
+    (sum, state) => sum + (Array.isArray(state) ? Math.max(1, state.length) : 1),
+    1,
+  );
 }
 
 /** Rows as they are, with nothing beside them. */
 const PLAIN = { survivorsOnly: false, tells: "nothing" } as const;
 
 /** The speed rows of the batch layer. */
-const NOTHING: RecentRows = { frontier: {}, measures: () => null };
+const NOTHING: RecentRows = { frontier: {}, states: () => null };
 
 /** The rows of a key in memory: one, or none. */
-function recentRows(recent: RecentRows, range: TimeRange, key: Key): readonly MeasureRow[] {
-  const measures = recent.measures(key, range);
-  return measures === null ? [] : [measures];
+function recentRows(recent: RecentRows, range: TimeRange, key: Key): readonly KeyStates[] {
+  const states = recent.states(key, range);
+  return states === null ? [] : [states];
 }
 
 /** Where the batch rows of a key are kept. */

@@ -38,15 +38,8 @@ export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerCo
   return [
     ...timeColumns(bucket),
     ...plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
-    ...plugin.shownColumns.map(({ name }) => ({ name, type: shownType(plugin, name) })),
+    ...plugin.shownColumns.map(({ name, type }) => ({ name, type })),
   ];
-}
-
-function shownType(plugin: Plugin, name: string): string {
-  const measure = Object.hasOwn(plugin.measures, name) ? plugin.measures[name] : undefined;
-  if (measure === undefined || measure.kind === "avg") return "number";
-  if (measure.kind === "count" || measure.kind === "uniq") return "integer";
-  return plugin.source.fields[measure.field!].kind === "decimal" ? "decimal" : "integer";
 }
 
 /** Describes a metric. */

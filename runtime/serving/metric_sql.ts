@@ -39,13 +39,11 @@ export interface MetricSql {
 export function metricSql(input: MetricSqlInput): MetricSql {
   const { tables: { plugin }, query, frontierRows } = input;
   const ranking = plugin.measureColumns.filter((column) => orderReads(plugin, query.order, column));
-  const sets = plugin.measureColumns.some((column) =>
-    column.monoid === "union" && !ranking.includes(column)
-  );
+  const large = plugin.measureColumns.some((column) => column.large && !ranking.includes(column));
   const ordered = query.order.length > 0;
-  // Sets cost far more to merge than numbers: where the order does not need them, a first step
-  // ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
-  const ranked = sets && ordered;
+  // Large states cost far more to merge than numbers: where the order does not need them, a first
+  // step ranks without them and only the rows that survive merge theirs. As a scalar it runs once.
+  const ranked = large && ordered;
   const columns = identityColumns(plugin, query.bucket);
   const survivors = ranked
     ? `WITH (SELECT groupArray(${columns.length === 1 ? columns[0] : `(${columns.join(", ")})`})

@@ -1,6 +1,6 @@
-import type { MeasureColumn, Plugin } from "../plugin.ts";
+import type { CellStates } from "../measures/measure.ts";
+import type { Plugin } from "../plugin.ts";
 import { CellsByKey } from "./cells_by_key.ts";
-import { ValueSets } from "./value_sets.ts";
 
 /** About what a text key takes beside its letters, and a cell in {@link Cells.byKey}. */
 const TEXT_BYTES = 64;
@@ -16,13 +16,11 @@ export class Cells {
   /** Text of each text key number; empty for plugins without text keys. */
   readonly texts: string[] = [];
   readonly #textNumbers = new Map<string, number>();
-  readonly #columns: readonly MeasureColumn[];
   #count = 0;
   #lanes: Uint32Array;
   #slots: Uint32Array;
-  /** By measure column: sums start at 0; min and max at NaN; for unions the sets hold the values. */
-  values: Float64Array[];
-  readonly sets: (ValueSets | null)[];
+  /** By measure column. */
+  readonly states: readonly CellStates[];
   #dirtyMark: Uint8Array;
   #dirty: Uint32Array;
   #dirtyCount = 0;
@@ -31,13 +29,11 @@ export class Cells {
   /** @param like the block before: as many cells are made room for. Default: few. */
   constructor(plugin: Plugin, like?: Cells) {
     this.lanesPerCell = 1 + plugin.keyColumns.length;
-    this.#columns = plugin.measureColumns;
     const capacity = roomFor(like?.count ?? 0);
     this.#lanes = new Uint32Array(capacity * this.lanesPerCell);
     this.#slots = new Uint32Array(capacity * 2);
-    this.values = this.#columns.map((column) => fresh(column, capacity));
-    this.sets = this.#columns.map((column, i) =>
-      column.monoid === "union" ? new ValueSets(roomFor(like?.sets[i]?.count ?? 0)) : null
+    this.states = plugin.measureColumns.map((column, i) =>
+      column.allocate(capacity, like?.states[i])
     );
     this.#dirtyMark = new Uint8Array(capacity);
     this.#dirty = new Uint32Array(capacity);
@@ -51,14 +47,6 @@ export class Cells {
   /** Cells changed since {@link takeDirty}. */
   get dirtyCount(): number {
     return this.#dirtyCount;
-  }
-
-  /** A measure column added up over all cells; of a sum, it fits into 53 bits as its cells do. */
-  sum(index: number): number {
-    const values = this.values[index];
-    let sum = 0;
-    for (let cell = 0; cell < this.#count; cell++) sum += values[cell];
-    return sum;
   }
 
   /** A lane of a cell: 0 is the window's start, then the keys. */
@@ -95,14 +83,12 @@ export class Cells {
   seal(): number {
     const count = this.#count;
     this.#lanes = this.#lanes.slice(0, count * this.lanesPerCell);
-    this.values = this.values.map((values) => values.slice(0, count));
     this.#slots = new Uint32Array(0);
     this.#dirtyMark = new Uint8Array(0);
     this.#dirty = new Uint32Array(0);
-    const sets = this.sets.reduce((sum, set) => sum + (set?.seal(count) ?? 0), 0);
-    const values = this.values.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const states = this.states.reduce((sum, each) => sum + each.seal(count), 0);
     const texts = this.texts.reduce((sum, { length }) => sum + TEXT_BYTES + 2 * length, 0);
-    return this.#lanes.byteLength + values + sets + texts + BYTES_BY_KEY * count;
+    return this.#lanes.byteLength + states + texts + BYTES_BY_KEY * count;
   }
 
   /** The cell of the given lanes, made if it is not there, and marked as changed. */
@@ -161,14 +147,14 @@ export class Cells {
   #grow(): void {
     const width = this.lanesPerCell;
     const capacity = this.#slots.length;
-    const larger = <T extends Uint32Array | Uint8Array | Float64Array>(to: T, from: T): T => {
+    const larger = <T extends Uint32Array | Uint8Array>(to: T, from: T): T => {
       to.set(from);
       return to;
     };
     this.#lanes = larger(new Uint32Array(capacity * width), this.#lanes);
     this.#dirtyMark = larger(new Uint8Array(capacity), this.#dirtyMark);
     this.#dirty = larger(new Uint32Array(capacity), this.#dirty);
-    this.values = this.#columns.map((column, i) => larger(fresh(column, capacity), this.values[i]));
+    for (const states of this.states) states.grow(capacity);
     this.#slots = new Uint32Array(capacity * 2);
     const mask = this.#slots.length - 1;
     for (let cell = 0; cell < this.#count; cell++) {
@@ -187,9 +173,4 @@ export class Cells {
 /** A power of two, with some room to spare so that a block like the last one does not grow. */
 function roomFor(count: number): number {
   return Math.max(256, 2 ** Math.ceil(Math.log2(count * 1.1 + 1)));
-}
-
-function fresh(column: MeasureColumn, capacity: number): Float64Array {
-  const values = new Float64Array(column.monoid === "union" ? 0 : capacity);
-  return column.monoid === "sum" ? values : values.fill(NaN);
 }

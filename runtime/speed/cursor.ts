@@ -1,6 +1,4 @@
-import type { Columns } from "../model/columns.ts";
-
-const decoder = new TextDecoder();
+import { type Columns, textAt } from "../model/columns.ts";
 
 /** An event as plugin functions see it, moved from row to row. */
 export interface Cursor {
@@ -53,10 +51,4 @@ function bareReader(columns: Columns, name: string, cursor: { row: number }): ()
     default:
       return () => values[cursor.row];
   }
-}
-
-/** The text of a string field. Copied out first: decoders refuse shared memory. */
-export function textAt(columns: Columns, name: string, row: number): string {
-  const { values, ends } = columns.fields[name];
-  return decoder.decode(columns.bytes.slice(values[row], ends![row]));
 }

@@ -1,4 +1,4 @@
-import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
+import type { KeyColumn, Plugin } from "../plugin.ts";
 import { SpeedKind } from "../sql/tables.ts";
 import type { Cells } from "./cells.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
@@ -19,7 +19,8 @@ export function encodeCells(
   changed: Uint32Array,
   at: RowPosition,
 ): void {
-  const { keyColumns, measureColumns } = plugin;
+  const { keyColumns } = plugin;
+  const { states } = cells;
   const [blockLow, blockHigh] = halves(at.block);
   const [versionLow, versionHigh] = halves(at.version);
   for (let i = 0; i < changed.length; i++) {
@@ -31,9 +32,7 @@ export function encodeCells(
     for (let key = 0; key < keyColumns.length; key++) {
       encodeKey(writer, keyColumns[key], cells, cells.lane(cell, key + 1));
     }
-    for (let index = 0; index < measureColumns.length; index++) {
-      encodeMeasure(writer, measureColumns[index], cells, cell, index);
-    }
+    for (let i = 0; i < states.length; i++) states[i].write(writer, cell);
     writer.u64Halves(versionLow, versionHigh);
   }
 }
@@ -60,9 +59,10 @@ export function encodeFrontier(
   writer.u64(at.block);
   writer.u32(0);
   for (const key of plugin.keyColumns) encodeKey(writer, key, null, 0);
-  plugin.measureColumns.forEach((column, index) =>
-    column.monoid === "sum" ? writer.i64(cells?.sum(index) ?? 0) : encodeNothing(writer, column)
-  );
+  for (const [i, column] of plugin.measureColumns.entries()) {
+    const states = cells?.states[i] ?? column.allocate(0);
+    states.writeTotal(writer, cells?.count ?? 0);
+  }
   writer.u64(at.version);
 }
 
@@ -82,30 +82,4 @@ function encodeKey(
     default:
       return writer.u32(lane);
   }
-}
-
-function encodeMeasure(
-  writer: RowBinaryWriter,
-  column: MeasureColumn,
-  cells: Cells,
-  cell: number,
-  index: number,
-): void {
-  if (column.monoid === "union") {
-    const set = cells.sets[index]!;
-    const count = set.collect(cell);
-    writer.varint(count);
-    for (let i = 0; i < count; i++) writer.u32(set.collected[i]);
-    return;
-  }
-  const value = cells.values[index][cell];
-  if (column.monoid === "sum") return writer.i64(value);
-  if (Number.isNaN(value)) return writer.u8(1);
-  writer.u8(0);
-  writer.i64(value);
-}
-
-function encodeNothing(writer: RowBinaryWriter, column: MeasureColumn): void {
-  if (column.monoid === "union") return writer.varint(0);
-  writer.u8(1);
 }

@@ -1,7 +1,6 @@
-import { type Columns, RowStatus } from "../model/columns.ts";
-import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
+import { type Columns, RowStatus, textAt } from "../model/columns.ts";
+import type { KeyColumn, Plugin } from "../plugin.ts";
 import type { Cells } from "./cells.ts";
-import { textAt } from "./cursor.ts";
 import type { PickedTexts, Picks } from "./picker.ts";
 
 /** A plugin's loop over columns. This is the seam of the speed layer: columns in, cells changed. */
@@ -25,7 +24,7 @@ export function createKernel(plugin: Plugin, columns: Columns, picks: Picks): Ke
   const { status, repeat, eventMs } = columns;
   const sizeMs = plugin.stream.window.sizeSeconds * 1000;
   const keys = keyColumns.map((key, i) => keySource(key, columns, picks.keys[i]));
-  const add = plugin.measureColumns.map((column, i) => adder(column, i, columns));
+  const adders = plugin.measureColumns.map((column) => column.adder(columns));
   const probe = new Uint32Array(1 + keyColumns.length);
   /** The cell of each counted row, or −1. */
   const cellOf = new Int32Array(columns.capacity);
@@ -53,7 +52,9 @@ export function createKernel(plugin: Plugin, columns: Columns, picks: Picks): Ke
   return {
     apply(cells, firstRow, endRow, texts) {
       findCells(cells, firstRow, endRow, texts);
-      for (const addColumn of add) addColumn(cells, cellOf, firstRow, endRow);
+      for (let i = 0; i < adders.length; i++) {
+        adders[i].add(cells.states[i], cellOf, firstRow, endRow);
+      }
     },
   };
 }
@@ -72,61 +73,4 @@ function keySource({ field, type }: KeyColumn, columns: Columns, picked: Uint32A
   if (picked !== null) return source(picked, (row, texts) => texts[picked[row]]);
   const { values } = columns.fields[field!];
   return source(values as KeySource["numbers"], (row) => textAt(columns, field!, row));
-}
-
-type Adder = (cells: Cells, cellOf: Int32Array, firstRow: number, endRow: number) => void;
-
-/**
- * The accumulate step of one measure column: a tight loop over one field. Every step has a loop of
- * its own, because a function called per event costs more than the step.
- */
-function adder(column: MeasureColumn, index: number, columns: Columns): Adder {
-  if (column.adds === "one") {
-    return (cells, cellOf, firstRow, endRow) => {
-      const to = cells.values[index];
-      for (let row = firstRow; row < endRow; row++) if (cellOf[row] >= 0) to[cellOf[row]]++;
-    };
-  }
-  const { values, nulls = new Uint8Array(columns.capacity) } = columns.fields[column.field!];
-  if (column.adds === "present") {
-    return (cells, cellOf, firstRow, endRow) => {
-      const to = cells.values[index];
-      for (let row = firstRow; row < endRow; row++) {
-        if (cellOf[row] >= 0 && nulls[row] === 0) to[cellOf[row]]++;
-      }
-    };
-  }
-  switch (column.monoid) {
-    case "sum":
-      return (cells, cellOf, firstRow, endRow) => {
-        const to = cells.values[index];
-        for (let row = firstRow; row < endRow; row++) {
-          if (cellOf[row] >= 0 && nulls[row] === 0) to[cellOf[row]] += values[row];
-        }
-      };
-    case "min":
-      return (cells, cellOf, firstRow, endRow) => {
-        const to = cells.values[index];
-        for (let row = firstRow; row < endRow; row++) {
-          const cell = cellOf[row];
-          // Not (a < b): also true when the cell still holds NaN.
-          if (cell >= 0 && nulls[row] === 0 && !(to[cell] <= values[row])) to[cell] = values[row];
-        }
-      };
-    case "max":
-      return (cells, cellOf, firstRow, endRow) => {
-        const to = cells.values[index];
-        for (let row = firstRow; row < endRow; row++) {
-          const cell = cellOf[row];
-          if (cell >= 0 && nulls[row] === 0 && !(to[cell] >= values[row])) to[cell] = values[row];
-        }
-      };
-    case "union":
-      return (cells, cellOf, firstRow, endRow) => {
-        const set = cells.sets[index]!;
-        for (let row = firstRow; row < endRow; row++) {
-          if (cellOf[row] >= 0 && nulls[row] === 0) set.add(cellOf[row], values[row]);
-        }
-      };
-  }
 }

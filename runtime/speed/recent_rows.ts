@@ -1,6 +1,6 @@
 import type { Cut } from "../model/frontier.ts";
-import type { MeasureColumn, Plugin } from "../plugin.ts";
-import type { KeyMeasures, RecentRows, TimeRange } from "../model/recent.ts";
+import type { Plugin } from "../plugin.ts";
+import type { KeyStates, RecentRows, TimeRange } from "../model/recent.ts";
 import type { Cells } from "./cells.ts";
 import type { PluginPartition } from "./plugin_partition.ts";
 
@@ -44,7 +44,7 @@ class CellRows implements RecentRows {
     this.#cells = cells;
   }
 
-  measures(key: readonly KeyText[], { from, to }: TimeRange): KeyMeasures | null {
+  states(key: readonly KeyText[], { from, to }: TimeRange): KeyStates | null {
     const found = this.#cells.flatMap((cells) => {
       const lanes = lanesOf(this.#plugin, cells, key);
       if (lanes === null) return [];
@@ -55,17 +55,10 @@ class CellRows implements RecentRows {
       return of.length === 0 ? [] : [{ cells, of }];
     });
     if (found.length === 0) return null;
-    const { measureColumns } = this.#plugin;
-    return Object.fromEntries(
-      measureColumns.map((column, index) => [column.name, merged(column, index, found)]),
+    return this.#plugin.measureColumns.map((column, i) =>
+      column.merge(found.flatMap(({ cells, of }) => of.map((cell) => cells.states[i].of(cell))))
     );
   }
-}
-
-interface Found {
-  readonly cells: Cells;
-  /** Those of the key. */
-  readonly of: readonly number[];
 }
 
 /** A key as the cells of a block have it; null where none of them can have it. */
@@ -88,52 +81,4 @@ function lanesOf(
     lanes.push(lane);
   }
   return lanes;
-}
-
-function merged(
-  column: MeasureColumn,
-  index: number,
-  found: readonly Found[],
-): bigint | null | readonly number[] {
-  switch (column.monoid) {
-    case "union": {
-      const members = new Set<number>();
-      for (const { cells, of } of found) {
-        for (const cell of of) cells.sets[index]!.addTo(members, cell);
-      }
-      return [...members];
-    }
-    case "sum":
-      return sumOf(valuesOf(index, found));
-    default: {
-      let value: number | null = null;
-      for (const other of valuesOf(index, found)) {
-        if (Number.isNaN(other)) continue;
-        const better = value === null || (column.monoid === "min" ? other < value : other > value);
-        if (better) value = other;
-      }
-      return value === null ? null : BigInt(value);
-    }
-  }
-}
-
-function* valuesOf(index: number, found: readonly Found[]): Generator<number> {
-  for (const { cells, of } of found) {
-    for (const cell of of) yield cells.values[index][cell];
-  }
-}
-
-/** A sum of whole numbers, whatever its size. */
-function sumOf(values: Iterable<number>): bigint {
-  let whole = 0n;
-  let part = 0;
-  for (const value of values) {
-    const sum = part + value;
-    if (Number.isSafeInteger(sum)) part = sum;
-    else {
-      whole += BigInt(part);
-      part = value;
-    }
-  }
-  return whole + BigInt(part);
 }

@@ -10,7 +10,7 @@
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
  */
-import { mergeSql, type Plugin } from "../plugin.ts";
+import type { Plugin } from "../plugin.ts";
 
 /** `kind` of a row of a speed table. */
 export const SpeedKind = { row: 0, frontier: 1 } as const;
@@ -188,5 +188,6 @@ GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run
 
 /** The measure columns merged over rows, each under its own name. */
 export function mergedMeasures(plugin: Plugin): string {
-  return plugin.measureColumns.map((column) => `${mergeSql(column)} AS ${column.name}`).join(", ");
+  return plugin.measureColumns.map((column) => `${column.mergeSql(column.name)} AS ${column.name}`)
+    .join(", ");
 }

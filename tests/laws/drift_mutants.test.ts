@@ -11,8 +11,9 @@ async function driftAfter(
   serial: number,
   [right, wrong]: readonly [string, string],
   create?: CreateBatchLayer,
+  plugin = usersPlugin,
 ): Promise<number | null> {
-  const users = batchPlugin(usersPlugin, usersSql.replace(right, wrong), 200 + serial);
+  const users = batchPlugin(plugin, usersSql.replace(right, wrong), 200 + serial);
   const world = await DriftWorld.open(warehouse);
   const layer = world.layer([users], {}, create);
   await world.run(layer, [users], [
@@ -49,7 +50,7 @@ const mutants: readonly DriftMutant[] = [
     patch: {
       file: "runtime/batch/drift.ts",
       find: `const measures = plugin.measureColumns;`,
-      replace: `const measures = plugin.measureColumns.filter((m) => m.monoid !== "union");`,
+      replace: `const measures = plugin.measureColumns.filter((m) => !m.large);`,
     },
   },
   {
@@ -57,7 +58,7 @@ const mutants: readonly DriftMutant[] = [
     sql: ["groupUniqArray(movie_id)", "groupUniqArray(toUInt32(movie_id % 10))"],
     drift: 8,
     patch: {
-      file: "runtime/batch/state_sql.ts",
+      file: "runtime/measures/uniq.ts",
       find: "2 * length(arrayIntersect(${a}, ${b}))",
       replace: "2 * least(length(${a}), length(${b}))",
     },
@@ -69,7 +70,7 @@ const mutants: readonly DriftMutant[] = [
     patch: {
       file: "runtime/batch/drift.ts",
       find: `const measures = plugin.measureColumns;`,
-      replace: `const measures = plugin.measureColumns.filter((m) => m.monoid === "sum");`,
+      replace: `const measures = plugin.measureColumns.filter((m) => m.cancels);`,
     },
   },
 ];
@@ -83,9 +84,11 @@ describe("a case of drift fails on", () => {
 
   for (const [i, { name, sql, drift, patch }] of mutants.entries()) {
     it(name, async () => {
-      const { createBatchLayer } = await loadMutant(`drift-${i}`, [patch]);
+      const mutant = await loadMutant(`drift-${i}`, [patch]);
+      const plugin = { ...usersPlugin, ...mutant.columnsOfMeasures(usersPlugin) };
       expect(await driftAfter(warehouse, 2 * i, sql)).toBe(drift);
-      expect(await driftAfter(warehouse, 2 * i + 1, sql, createBatchLayer)).toBe(0);
+      expect(await driftAfter(warehouse, 2 * i + 1, sql, mutant.createBatchLayer, plugin))
+        .toBe(0);
     });
   }
 });

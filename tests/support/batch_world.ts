@@ -57,7 +57,7 @@ const shape = {
   stream: { window: tumbling("10s"), relation: { name: "stream" } },
 } as const;
 
-/** Every monoid, per user and hour. */
+/** A measure of every basic kind, per user and hour. */
 export const usersPlugin = definePlugin({
   ...shape,
   name: "users",
@@ -302,7 +302,7 @@ export async function readRun(
   const { run, full_run, skipped } = pointer;
   const params = { run, full_run, skipped };
   const keys = tables.plugin.keyColumns.map((key) => key.name);
-  const sets = tables.plugin.measureColumns.filter((m) => m.monoid === "union");
+  const sets = tables.plugin.measureColumns.filter((m) => m.sqlType.startsWith("Array("));
   const sorted = sets.map((m) => `arraySort(${m.name}) AS ${m.name}`).join(", ");
   const replace = sorted === "" ? "" : `REPLACE (${sorted})`;
   const level = (name: "grain" | "day") =>

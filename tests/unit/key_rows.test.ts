@@ -60,7 +60,7 @@ describe("KeyRows", () => {
     const { source, rows, count } = made();
     await count(7);
     expect(source.awaited).toEqual([{}]);
-    source.recent = () => ({ frontier: { log: [9n, 4n] }, measures: () => null });
+    source.recent = () => ({ frontier: { log: [9n, 4n] }, states: () => null });
     expect((await rows.atHand(shape, [7], signal))!.frontier).toEqual({ log: [9n, 4n] });
     // Memory loses a block: the first partition's cut is behind what was told, the second's too.
     source.recent = () => null;
@@ -114,8 +114,8 @@ describe("KeyRows", () => {
     await count(7);
     expect(await atHand()).toBe(undefined);
     const frontier = { log: [9n] };
-    const measures = { rating_count: 4n, rating_sum: 450n };
-    source.recent = () => ({ frontier, measures: () => measures });
+    const states = [4n, 450n];
+    source.recent = () => ({ frontier, states: () => states });
     expect(await atHand()).toBe(5);
     const answer = await rows.atHand(shape, [7], signal);
     expect(answer?.frontier).toEqual(frontier);
@@ -126,7 +126,7 @@ describe("KeyRows", () => {
       avg_rating: 1.1,
       rating_sum: 5.5,
     }]);
-    source.recent = () => ({ frontier, measures: () => null });
+    source.recent = () => ({ frontier, states: () => null });
     expect(await atHand()).toBe(1);
     source.run = 2;
     expect(await atHand()).toBe(undefined);

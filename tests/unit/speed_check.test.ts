@@ -126,7 +126,7 @@ VALUES (0, 1, 1, map('${log.id}', [${cut}]))`,
   it("compares no sums with rows of an earlier build, whose frontier rows have none", async () => {
     const { copy, name } = await copied();
     const old = `${name}_old`;
-    const sums = tables.plugin.measureColumns.filter(({ monoid }) => monoid === "sum");
+    const sums = tables.plugin.measureColumns.filter(({ additive }) => additive);
     const zeroed = sums.map(({ name }) =>
       `if(kind = ${SpeedKind.frontier}, 0, ${name}) AS ${name}`
     );

@@ -417,8 +417,8 @@ describe("the speed layer", () => {
     const memory = async (recentBytes?: number) => {
       const layer = await open(log, [users()], "remembered", undefined, recentBytes);
       const count = (cut: bigint) =>
-        layer.speed.recent(name, { [id]: [cut] })?.measures([1], { from: null, to: null })
-          ?.total_events;
+        layer.speed.recent(name, { [id]: [cut] })?.states([1], { from: null, to: null })
+          ?.[users().measureColumns.findIndex((column) => column.name === "total_events")];
       return { ...layer, count };
     };
     for (let i = 0; i < 40; i++) log.place(0, { value: view(i) });

@@ -25,6 +25,7 @@ export async function loadEngine(base: URL = root) {
     identity,
     batch,
     serving,
+    contract,
   ] = await Promise.all([
     at<typeof import("../../../runtime/decode/decoder.ts")>("runtime/decode/decoder.ts"),
     at<typeof import("../../../runtime/speed/flusher.ts")>("runtime/speed/flusher.ts"),
@@ -51,6 +52,7 @@ export async function loadEngine(base: URL = root) {
     at<typeof import("../../../runtime/decode/identity.ts")>("runtime/decode/identity.ts"),
     at<typeof import("../../../runtime/batch/batch_layer.ts")>("runtime/batch/batch_layer.ts"),
     at<typeof import("../../../runtime/serving/serving.ts")>("runtime/serving/serving.ts"),
+    at<typeof import("../../../runtime/plugin.ts")>("runtime/plugin.ts"),
   ]);
   return {
     ...decoder,
@@ -68,6 +70,7 @@ export async function loadEngine(base: URL = root) {
     ...identity,
     ...batch,
     ...serving,
+    columnsOfMeasures: contract.columnsOfMeasures,
   };
 }
 

@@ -1,5 +1,7 @@
 /** Values of a cell that are found by walking its list; a longer list is found by hash too. */
 const LISTED = 8;
+/** The least number of values that there is room for. */
+const LEAST_CAPACITY = 256;
 /** As many values are sorted by insertion: most sets are small. */
 const INSERTED = 24;
 
@@ -18,8 +20,9 @@ export class ValueSets {
   /** What {@link collect} collected. */
   collected: Uint32Array<ArrayBuffer> = new Uint32Array(64);
 
-  /** @param capacity values to make room for at first. Default 256. */
-  constructor(capacity = 256) {
+  /** @param expected how many values may come. Default: few. */
+  constructor(expected = 0) {
+    const capacity = Math.max(LEAST_CAPACITY, Math.ceil(expected * 1.1));
     this.#cells = new Uint32Array(capacity);
     this.#values = new Uint32Array(capacity);
     this.#next = new Uint32Array(capacity);
@@ -52,15 +55,17 @@ export class ValueSets {
     this.#place(this.#count);
   }
 
-  /** Adds a cell's values to a set. */
-  addTo(set: Set<number>, cell: number): void {
+  /** A cell's values, in any order. */
+  of(cell: number): number[] {
+    const values: number[] = [];
     for (let node = this.#heads[cell] ?? 0; node !== 0; node = this.#next[node - 1]) {
-      set.add(this.#values[node - 1]);
+      values.push(this.#values[node - 1]);
     }
+    return values;
   }
 
   /**
-   * Keeps no more than what reading takes: nothing may be added any more.
+   * Keeps only what {@link of} takes: nothing may be added any more.
    *
    * @param cells how many there are.
    * @returns how many bytes that is.

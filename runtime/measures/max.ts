@@ -1,0 +1,32 @@
+import { type Extreme, extremeColumn } from "./extreme_column.ts";
+import type { Measure, MeasureKind } from "./measure.ts";
+import { numberKinds, numbersOf, shownAsItIs } from "./numbers.ts";
+
+/** The greatest value of a number field; null where there is none. */
+export const max = (field: string): Measure => ({ kind: "max", field });
+
+const greatest: Extreme = {
+  name: "max",
+  better: (a, b) => a > b,
+  adder(columns, field) {
+    const { values: from, nulls } = numbersOf(columns, field);
+    return {
+      add({ values }, cellOf, firstRow, endRow) {
+        for (let row = firstRow; row < endRow; row++) {
+          const cell = cellOf[row];
+          if (cell < 0 || nulls[row] === 1) continue;
+          // Not a plain comparison: true also where the cell still holds NaN.
+          if (!(values[cell] >= from[row])) values[cell] = from[row];
+        }
+      },
+    };
+  },
+};
+
+export const maxKind: MeasureKind = {
+  takes: numberKinds,
+  define(declared) {
+    const column = extremeColumn(declared, greatest);
+    return { columns: [column], shown: [shownAsItIs(column)] };
+  },
+};

@@ -1,0 +1,172 @@
+/**
+ * The contract of measures. A measure is one object in a file of its own, and only that file knows
+ * how the measure works: the layers call what this module declares and never ask for its kind.
+ */
+import type { Columns } from "../model/columns.ts";
+import type { Field, FieldKind } from "../events.ts";
+import type { RowBinaryWriter } from "../std/row_binary.ts";
+
+/** A measure as a plugin declares it: plain data. Made by `count()`, `sum("field")` and so on. */
+export interface Measure {
+  /** The name of its {@link MeasureKind}. */
+  readonly kind: string;
+  /** The field that it reads; undefined for `count`. */
+  readonly field?: string;
+}
+
+/** One kind of measure. */
+export interface MeasureKind<M extends Measure = Measure> {
+  /** The kinds of field that it takes; empty where it reads no field. */
+  readonly takes: readonly FieldKind[];
+  /** What a declared measure keeps and shows. */
+  define(declared: DeclaredMeasure<M>): DefinedMeasure;
+}
+
+/** A measure with its name and the type of its field. */
+export interface DeclaredMeasure<M extends Measure = Measure> {
+  readonly name: string;
+  readonly measure: M;
+  /** The name and type of the field; undefined where the kind takes none. */
+  readonly fieldName: string;
+  readonly field: Field;
+}
+
+/** What a measure keeps in the tables, and what it shows of that. */
+export interface DefinedMeasure {
+  readonly columns: readonly MeasureColumn[];
+  readonly shown: readonly ShownMeasure[];
+}
+
+/**
+ * A column that a measure keeps in every table of its plugin: the states of a commutative monoid.
+ * `State` is a state in this process, `States` the states of a block's cells in the speed layer.
+ */
+export interface MeasureColumn<
+  State = unknown,
+  States extends CellStates<State> = CellStates<State>,
+> {
+  readonly name: string;
+  /** The ClickHouse type in every table of the plugin. */
+  readonly sqlType: string;
+  /** What decides its values besides its name, as JSON: part of the plugin's generation. */
+  readonly meaning: readonly unknown[];
+  /**
+   * Whether `a ⊕ c = b ⊕ c` proves `a = b`, as it does for sums. The least of some values stays the
+   * same when another one is lost.
+   */
+  readonly cancels: boolean;
+  /** Whether states are numbers that add up: a block's frontier row holds their total. */
+  readonly additive: boolean;
+  /** Whether states are collections, which cost far more to read and merge than numbers. */
+  readonly large: boolean;
+  /** What batch SQL has to return for it. */
+  readonly returns: ReturnedType;
+
+  /** Empty states for so many cells. @param like the states of the block before, as a hint. */
+  allocate(capacity: number, like?: States): States;
+  /** The loop that adds events to states. */
+  adder(columns: Columns): Adder<States>;
+
+  /** A state from a value of `JSONEachRow` whose 64-bit integers and decimals are quoted. */
+  read(value: unknown): State;
+  /** Merges states; of none it is the empty state. */
+  merge(states: readonly State[]): State;
+  /** A merged state as the number that {@link floatSql} gives; NaN where it has no value. */
+  toFloat(state: State): number;
+
+  /** The state of a group of `events`, or of those that meet a condition: generated batch SQL. */
+  buildSql(condition?: string): string;
+  /** The state to store for what batch SQL has returned, before it is cast to `sqlType`. */
+  storedSql(returned: string): string;
+  /** Merges the states of a group, or of its rows that meet a condition. */
+  mergeSql(state: string, condition?: string): string;
+  /**
+   * How far two merged states are apart: a Float64 that is 0 exactly where they are equal, above 0
+   * elsewhere and never NULL.
+   */
+  differenceSql(a: string, b: string): string;
+  /** A merged state as a String that a person reads. */
+  textSql(state: string): string;
+  /** A merged state as a Float64, for `derive`. */
+  floatSql(state: string): string;
+}
+
+/** The states of a block's cells, by cell. */
+export interface CellStates<State = unknown> {
+  /** Makes room for so many cells. */
+  grow(capacity: number): void;
+  /** The state of a cell. */
+  of(cell: number): State;
+  /** Writes the state of a cell in RowBinary. */
+  write(writer: RowBinaryWriter, cell: number): void;
+  /** Writes the total of the first cells where the column is additive, else the empty state. */
+  writeTotal(writer: RowBinaryWriter, cells: number): void;
+  /**
+   * Keeps only what reading takes: nothing may be added any more.
+   *
+   * @param cells how many there are.
+   * @returns how many bytes that is.
+   */
+  seal(cells: number): number;
+}
+
+/** A tight loop over one column: a function called per event costs more than the step itself. */
+export interface Adder<States> {
+  /**
+   * Adds the rows `[firstRow, endRow)`.
+   *
+   * @param cellOf the cell of each row, or −1 where the row does not count.
+   */
+  add(states: States, cellOf: Int32Array, firstRow: number, endRow: number): void;
+}
+
+/** A column of the answers. */
+export interface ShownMeasure {
+  readonly name: string;
+  /** Its type in answers. */
+  readonly type: "integer" | "decimal" | "number";
+  /** SQL over the merged columns of a relation called `merged`, or the name of one. */
+  readonly sql: string;
+  /** The same in this process. */
+  of(stateOf: StateOf): number | null;
+}
+
+/** Gives the merged state of a column. */
+export type StateOf = <State>(column: MeasureColumn<State>) => State;
+
+/** A type that a column of batch SQL may have. */
+export interface ReturnedType {
+  readonly words: string;
+  /** ClickHouse's names for it. */
+  readonly pattern: RegExp;
+  /** Whether values are compared with what the table holds of them. */
+  readonly exact: boolean;
+}
+
+const NUMBER = String.raw`(Nullable\(|LowCardinality\()*(U?Int\d|Float|BFloat|Decimal|Bool)`;
+const TEXT = String.raw`(Nullable\(|LowCardinality\()*(String|FixedString|Enum)`;
+
+/** The types that columns of batch SQL may have. */
+export const returned = {
+  number: { words: "a number", pattern: new RegExp(`^${NUMBER}`), exact: true },
+  text: { words: "a text", pattern: new RegExp(`^${TEXT}`), exact: false },
+  numbers: {
+    words: "an array of numbers",
+    pattern: new RegExp(String.raw`^Array\(${NUMBER}`),
+    exact: true,
+  },
+  texts: {
+    words: "an array of texts",
+    pattern: new RegExp(String.raw`^Array\(${TEXT}`),
+    exact: false,
+  },
+} as const satisfies Readonly<Record<string, ReturnedType>>;
+
+/** A call of an aggregate function, over all rows of a group or those that meet a condition. */
+export const aggregate = (name: string, argument: string, condition?: string): string =>
+  condition === undefined
+    ? `${name}(${argument})`
+    : `${name}If(${argument === "" ? condition : `${argument}, ${condition}`})`;
+
+/** A Float64 expression, or NULL where it is not finite. */
+export const finiteSql = (sql: string): string => `if(isFinite(${sql}), ${sql}, NULL)`;

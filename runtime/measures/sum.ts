@@ -1,0 +1,35 @@
+import { aggregate, type DeclaredMeasure, type Measure, type MeasureKind } from "./measure.ts";
+import { numberKinds, numbersOf, shownAsItIs, wideType } from "./numbers.ts";
+import { sumColumn } from "./sum_column.ts";
+
+/** The exact sum of a number field; nulls are left out. */
+export const sum = (field: string): Measure => ({ kind: "sum", field });
+
+export const sumKind: MeasureKind = {
+  takes: numberKinds,
+  define(declared) {
+    const total = totalOf(declared, declared.name);
+    return { columns: [total], shown: [shownAsItIs(total)] };
+  },
+};
+
+/** A column of the sum of a measure's field. */
+export function totalOf({ field, fieldName }: DeclaredMeasure, name: string) {
+  return sumColumn({
+    name,
+    sqlType: wideType(field),
+    adds: "value",
+    field: fieldName,
+    adder(columns) {
+      const { values: from, nulls } = numbersOf(columns, fieldName);
+      return {
+        add({ values }, cellOf, firstRow, endRow) {
+          for (let row = firstRow; row < endRow; row++) {
+            if (cellOf[row] >= 0 && nulls[row] === 0) values[cellOf[row]] += from[row];
+          }
+        },
+      };
+    },
+    buildSql: (condition) => aggregate("sum", fieldName, condition),
+  });
+}

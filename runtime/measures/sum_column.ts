@@ -1,0 +1,74 @@
+/** A column that adds whole numbers up: sums, and counts of events or of values. */
+import type { Columns } from "../model/columns.ts";
+import type { RowBinaryWriter } from "../std/row_binary.ts";
+import { type Adder, aggregate, type CellStates, type MeasureColumn, returned } from "./measure.ts";
+import { CellNumbers, distanceSql, scaledInteger, scaleOf, toFloat } from "./numbers.ts";
+
+/** What is particular to one column. */
+export interface SumColumnOptions {
+  readonly name: string;
+  readonly sqlType: string;
+  /** What an event adds: 1, 1 where the field has a value, or the value. */
+  readonly adds: "one" | "present" | "value";
+  readonly field?: string;
+  adder(columns: Columns): Adder<CellSums>;
+  buildSql(condition?: string): string;
+}
+
+/** A sum per cell: exact, because a block is small enough (see `MAX_MAGNITUDE`). */
+export class CellSums extends CellNumbers<number> implements CellStates<number> {
+  of(cell: number): number {
+    return this.values[cell];
+  }
+
+  write(writer: RowBinaryWriter, cell: number): void {
+    writer.i64(this.values[cell]);
+  }
+
+  /** It fits into 53 bits, as the sums of the cells do. */
+  writeTotal(writer: RowBinaryWriter, cells: number): void {
+    let total = 0;
+    for (let cell = 0; cell < cells; cell++) total += this.values[cell];
+    writer.i64(total);
+  }
+}
+
+/** Makes a column of sums, which are scaled integers. */
+export function sumColumn(
+  { name, sqlType, adds, field, adder, buildSql }: SumColumnOptions,
+): MeasureColumn<bigint | number, CellSums> {
+  const scale = scaleOf(sqlType);
+  return {
+    name,
+    sqlType,
+    meaning: ["sum", sqlType, adds, field],
+    cancels: true,
+    additive: true,
+    large: false,
+    returns: returned.number,
+    allocate: (capacity) => new CellSums(capacity, 0),
+    adder,
+    read: (value) => scaledInteger(String(value), scale),
+    merge: sumOf,
+    toFloat: (state) => toFloat(state, scale),
+    buildSql,
+    // A sum over no values is NULL in SQL and zero in the tables.
+    storedSql: (value) => `ifNull(${value}, 0)`,
+    mergeSql: (state, condition) => aggregate("sum", state, condition),
+    differenceSql: (a, b) => distanceSql(sqlType, a, b),
+    textSql: (state) => `toString(${state})`,
+    floatSql: (state) => `toFloat64(${state})`,
+  };
+}
+
+/** A sum of whole numbers of any size. Most of them are small: those are added as floats. */
+function sumOf(values: readonly (bigint | number)[]): bigint {
+  let whole = 0n;
+  let part = 0;
+  for (const value of values) {
+    const sum = typeof value === "bigint" ? NaN : part + value;
+    if (Number.isSafeInteger(sum)) part = sum;
+    else whole += BigInt(value);
+  }
+  return whole + BigInt(part);
+}
