@@ -5,6 +5,7 @@ import { columnsOfMeasures } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { MeasureLaw } from "../support/measure_law.ts";
+import { makeMutant } from "../support/parity/engine_modules.ts";
 
 const runs = Math.ceil(Number(process.env.TWOFOLD_LAW_RUNS ?? 25) / 2);
 const dir = Deno.makeTempDirSync({ prefix: "measures-" });
@@ -15,6 +16,32 @@ beforeAll(async () => {
 afterAll(async () => {
   await warehouse.close();
   await Deno.remove(dir, { recursive: true });
+});
+
+/** By measure, a line that makes it wrong. */
+const mutants: readonly (readonly [name: string, file: string, find: string, replace: string])[] = [
+  ["a count of null values", "avg.ts", "cellOf[row] >= 0 && nulls[row] === 0", "cellOf[row] >= 0"],
+  ["a least value of 0 where there is none", "extreme_column.ts", "`${of}OrNull`", "of"],
+  [
+    "a greatest value that is kept",
+    "max.ts",
+    "!(values[cell] >= from[row])",
+    "values[cell] !== values[cell]",
+  ],
+  ["codes of an enumeration from 0 on", "uniq.ts", "writer.u8(number + 1)", "writer.u8(number)"],
+  ["sets that are appended", "uniq.ts", "[...new Set(states.flat())]", "states.flat()"],
+  ["sums of the last part", "sum_column.ts", "whole += BigInt(value)", "whole = BigInt(value)"],
+];
+
+describe("the law of measures fails on", () => {
+  it.each(mutants)("%s", async (name, file, find, replace) => {
+    const patch = { file: `runtime/measures/${file}`, find, replace };
+    const base = await makeMutant(`measures-${name.replaceAll(" ", "-")}`, [patch]);
+    const at = (path: string) => import(new URL(`runtime/${path}`, base).href);
+    const modules = { ...await at("measures/measures.ts"), ...await at("plugin.ts") };
+    const law = new MeasureLaw(warehouse, modules);
+    await expect(law.check({ numRuns: 20, endOnFailure: true })).rejects.toThrow("Property failed");
+  });
 });
 
 describe("laws of measures", () => {
