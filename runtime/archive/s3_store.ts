@@ -153,10 +153,11 @@ export class S3Store implements ObjectStore {
   async stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
     assertObjectName(name);
     const { bucket } = this.#options;
-    return await this.#attempt(`get object "${name}"`, async () => {
+    const action = `get object "${name}"`;
+    return await this.#attempt(action, async () => {
       try {
         const stream = await this.#client.getObject(bucket, this.#prefix + name);
-        return ReadableStream.from(stream) as ReadableStream<Uint8Array>;
+        return ReadableStream.from(piecesOf(action, stream));
       } catch (error) {
         if (s3Code(error) === "NoSuchKey") return null;
         throw error;
@@ -236,6 +237,18 @@ export class S3Store implements ObjectStore {
         throw s3Error(action, cause);
       }
     }, { sleep: (ms) => sleep(ms), chance: Math.random });
+  }
+}
+
+/** A connection that breaks within an object is an outage, and the reader has a part of it already. */
+async function* piecesOf(
+  action: string,
+  stream: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw s3Error(action, cause);
   }
 }
 
