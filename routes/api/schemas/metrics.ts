@@ -1,0 +1,123 @@
+/** Metrics and their series. */
+import { z } from "zod";
+import {
+  columns,
+  count,
+  frontier,
+  instant,
+  layer,
+  named,
+  next,
+  parameter,
+  row,
+  standingProblem,
+  text,
+  whole,
+} from "./parts.ts";
+
+const buckets = z.array(z.enum(["window", "minute", "hour", "day", "all"]));
+
+/** List metrics. */
+export const metricList = named(
+  "MetricList",
+  z.object({
+    metrics: z.array(z.object({
+      name: text("Name", "popular_movies"),
+      version: count("Version of the plugin"),
+      summary: text("What it tells"),
+      topic: text("The topic it is made of"),
+      title: text("Title for people"),
+      chart: z.enum(["bar", "line"]).describe("How a time series of it is drawn"),
+      by: text("The key named in heading and caption of its page"),
+      sort: text("The usual order", "-view_count"),
+      window_seconds: count("Size of the speed layer's windows"),
+      grain: text("The finest bucket of the batch and merged layers", "hour"),
+      keys: columns,
+      measures: z.array(z.string()),
+      layers: z.object({ merged: buckets, batch: buckets, speed: buckets }),
+    })),
+  }),
+);
+
+const answered = {
+  metric: text("Name", "popular_movies"),
+  layer,
+  generation: text("The generation that the whole answer is of", "v1_0f3a9c2e"),
+  frozen_at: z.string().nullable().meta({
+    description: "When this generation was last computed: the answer stands still at its " +
+      "frontier; null while it is computed",
+  }),
+  rebuilding: z.number().min(0).max(1).nullable().meta({
+    description: "How much of the records the next generation has; null when none is being built",
+  }),
+  cut: text("Opaque: what the batch part covers"),
+  frontier,
+  kept_from: z.string().nullable().meta({
+    description: "speed only: windows before this are no longer kept whole; null when all are",
+  }),
+  kept_until: z.string().nullable().meta({
+    description: "speed only: windows from here on are not whole, because future events were " +
+      "removed; null where there is no such bound",
+  }),
+  problems: z.array(standingProblem).meta({
+    description: "What Twofold cannot vouch for in this answer; empty when all is well",
+  }),
+};
+
+/** A metric's rows. */
+export const metricAnswer = named(
+  "MetricAnswer",
+  z.object({ ...answered, columns, rows: z.array(row), next }),
+);
+
+/** A time series in columns. */
+export const seriesAnswer = named(
+  "SeriesAnswer",
+  z.object({
+    ...answered,
+    measure: text("The measure", "view_count"),
+    bucket_seconds: count("Distance of two points, in seconds"),
+    time: z.array(z.number().int()).meta({
+      description: "Starts of the buckets in seconds since 1970 UTC, without holes",
+    }),
+    beyond: z.object({
+      until: instant("When the last of the data ends: give it as `to` to see everything"),
+      future_events: count("Events of the topic further ahead of their append time than allowed"),
+    }).nullable().meta({ description: "Set where future events lie beyond the points" }),
+    series: z.array(z.object({
+      key: row.nullable().meta({ description: "The key; null for the series over all keys" }),
+      values: z.array(z.number().nullable()).meta({
+        description: "One per bucket; null where there is none",
+      }),
+    })),
+  }),
+);
+
+const range = {
+  from: parameter("Event times from here on: ISO 8601, on the layer's grain or window"),
+  to: parameter("Event times before this: ISO 8601, on the layer's grain or window"),
+};
+
+/** Parameters of a metric's rows; key columns may be added by name. */
+export const metricParameters = z.object({
+  layer: layer.optional().meta({ description: "Default merged" }),
+  ...range,
+  bucket: z.enum(["window", "minute", "hour", "day", "all"]).optional().meta({
+    description: "Default all; window and minute only by the speed layer, none below the grain",
+  }),
+  order: parameter("A column, descending with a leading -; default the metric's sort"),
+  limit: whole("Default 100", 1, 10_000),
+  after: parameter("next of the page before, of the same question"),
+  expand: parameter("Catalogs whose columns to add, with commas between", "movies"),
+  wait_for: parameter("A frontier: waits up to 10 s until the answer covers it, else 503"),
+});
+
+/** Parameters of a series; key columns may be added by name. */
+export const seriesParameters = z.object({
+  layer: layer.optional().meta({ description: "Default merged" }),
+  ...range,
+  bucket: parameter("Width such as 5minute, hour or 7day; default the finest that fits", "hour"),
+  measure: parameter("A measure; default the one that the metric is sorted by"),
+  max_points: whole("The most points; default 500", 1, 5000),
+  top: whole("One series for each of this many greatest keys", 1, 20),
+});
