@@ -1,0 +1,76 @@
+/** Routes of events and dead letters. */
+import { z } from "zod";
+import { eventFormats, type Services } from "../../runtime/ports/services.ts";
+import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
+import { eventTypes, listEvents, takeEvents } from "./events.ts";
+import { type Route, route } from "./route.ts";
+import * as schemas from "./schemas.ts";
+
+/** The routes tagged Events. */
+export function eventRoutes(services: Services, maxEventBytes: number): Route[] {
+  const tag = "Events";
+  return [
+    route({
+      ...{ id: "sendEvents", at: "POST /api/v1/events", tag },
+      summary: "Ingest events",
+      description:
+        "Answers when all events are durable. Retries are safe: an event with the same id and " +
+        "timestamp counts once.",
+      query: z.object({
+        topic: z.string().optional().meta({ description: "Default: the only topic" }),
+        format: z.enum(eventFormats).optional().meta({
+          description: "Default: from content-type; required for text/plain",
+        }),
+      }),
+      body: {
+        ...{ types: Object.keys(eventTypes), maxBytes: maxEventBytes, required: true },
+        summary:
+          "One JSON object per line, a JSON array, CSV with a header, or MovieLens ratings; " +
+          "content-encoding may be gzip or zstd",
+      },
+      access: "write",
+      timeoutMs: null,
+      answer: schemas.ingestAnswer,
+      handle: (asked) => takeEvents(services, asked),
+    }),
+    route({
+      ...{ id: "listEvents", at: "GET /api/v1/events", tag },
+      summary: "List the newest records",
+      query: schemas.eventParameters,
+      answer: schemas.eventList,
+      handle: (asked) => listEvents(services, asked),
+    }),
+  ];
+}
+
+/** The routes tagged Dead letters. */
+export function deadLetterRoutes(services: Services): Route[] {
+  const tag = "Dead letters";
+  return [
+    route({
+      ...{ id: "listDeadLetters", at: "GET /api/v1/dead-letters", tag },
+      summary: "List dead letters, newest first",
+      query: schemas.deadLetterParameters,
+      answer: schemas.deadLetterList,
+      table: ({ dead_letters: rows }) => ({
+        columns: Object.keys(schemas.deadLetterList.shape.dead_letters.element.shape)
+          .map((name) => ({ name })),
+        rows,
+      }),
+      handle: (asked) => listDeadLetters(services, asked),
+    }),
+    route({
+      ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },
+      summary: "Get a dead letter with its bytes",
+      pathParams: {
+        topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },
+        partition: { description: "Partition", max: 4_294_967_295 },
+        offset: { description: "Offset", max: Number.MAX_SAFE_INTEGER },
+      },
+      faults: [404],
+      answer: schemas.deadLetter,
+      otherAnswers: [BYTES_TYPE],
+      handle: (asked) => oneDeadLetter(services, asked),
+    }),
+  ];
+}
