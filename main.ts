@@ -11,7 +11,7 @@ import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/std/errors.ts";
 import { checkServers } from "./runtime/engine/server_checks.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
-import { loadPlugins } from "./runtime/engine/load_plugins.ts";
+import { inspectDeclarations } from "./runtime/engine/inspect_declarations.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
 import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
@@ -26,11 +26,8 @@ const world = processWorld({
       loadLibchdb(found);
       return found;
     },
-    plugins: async () => (await loadPlugins(root)).map(({ plugin }) => plugin.name),
-    async *servers(config) {
-      const sources = (await loadPlugins(root)).map(({ plugin }) => plugin.source.topic);
-      yield* checkServers(config, [...new Set(sources)], systemClock);
-    },
+    plugins: (library) => inspectDeclarations(root, library),
+    servers: (config, topics) => checkServers(config, topics, systemClock),
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),
   async serve(services, config, report) {

@@ -6,6 +6,7 @@ import {
   LogFailedError,
   NotFoundError,
   NotReadyError,
+  ProblemError,
   TooLargeError,
   TwofoldError,
   UserError,
@@ -75,6 +76,9 @@ export function problemOf(error: unknown): Problem {
     }
     if (error instanceof NotReadyError) {
       return new Problem("not-ready", message, { field, headers: RETRY_AFTER });
+    }
+    if (error instanceof ProblemError) {
+      return new Problem("unavailable", message, { field, members: { code: error.code } });
     }
     // The sender is told, because trying again does not help.
     if (error instanceof LogFailedError) return new Problem("unavailable", message);

@@ -46,7 +46,7 @@ function notShown(name: string, status: Status | null): HttpError {
   );
   return refused === undefined
     ? new HttpError(404, `There is no metric named ${name}.`)
-    : new HttpError(500, refused.error ?? "");
+    : new HttpError(503, refused.error ?? "");
 }
 
 export default define.page<typeof handler>(({ data, url, state }) => {

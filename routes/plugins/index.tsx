@@ -9,12 +9,17 @@ import { define } from "../(_shared)/define.ts";
 export const handler = define.handlers({
   async GET({ state: { services } }) {
     const status = await services.status().catch(() => null);
+    const infos = services.serving.metrics();
     return page({
-      metrics: services.serving.metrics().map((info) => ({
+      metrics: infos.map((info) => ({
         ...{ info, file: services.plugins.get(info.name)?.file ?? "" },
         state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
       })),
-      refused: status?.plugins.filter(({ state }) => state === "refused") ?? [],
+      silent: status?.plugins.filter(({ plugin, state }) =>
+        state === "refused" && infos.every(({ name }) =>
+          name !== plugin
+        )
+      ) ?? [],
     });
   },
 });
@@ -33,10 +38,10 @@ export default define.page<typeof handler>(({ data }) => (
         One plugin per metric: a file in <code>plugins/</code> declares it for both layers.
       </p>
     </div>
-    {data.refused.map(({ plugin, error }) => (
+    {data.silent.map(({ plugin, error }) => (
       <p key={plugin} class="note fault" role="status">{error}</p>
     ))}
-    {data.metrics.length + data.refused.length === 0 && (
+    {data.metrics.length + data.silent.length === 0 && (
       <p class="note">
         No plugins. Add one to <code>plugins/</code> and restart.
       </p>

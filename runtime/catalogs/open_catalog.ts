@@ -1,7 +1,7 @@
 /** One catalog of a process: the version that stands, in memory and in the warehouse. */
 import type { Catalog, CatalogField } from "../catalog.ts";
 import type { Clock } from "../std/clock.ts";
-import { UserError } from "../std/errors.ts";
+import { ProblemError, TwofoldError, UserError } from "../std/errors.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -11,7 +11,7 @@ import {
   wholeUpTo,
 } from "../std/page_cursor.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
-import type { ProblemSink } from "../model/problems.ts";
+import type { Problems } from "../model/problems.ts";
 import type {
   AnswerColumn,
   CatalogInfo,
@@ -42,8 +42,8 @@ export interface CatalogOptions {
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
   readonly clock: Clock;
-  /** Where rows that lack declared columns are reported. Default: nowhere. */
-  readonly problems?: ProblemSink;
+  /** Where damaged catalogs, and rows that lack declared columns, are reported. Default: nowhere. */
+  readonly problems?: Pick<Problems, "set" | "clear" | "standing">;
 }
 
 /** How old what is known of the store may be, in milliseconds: others may put, too. */
@@ -63,13 +63,18 @@ export class OpenCatalog {
   #seenMs = -Infinity;
   /** The number that the warehouse shows; -1 where it is not known. */
   #shown = -1;
+  /** Why the newest version cannot be used; null while it can. */
+  #damage: string | null = null;
 
   constructor(catalog: Catalog, options: CatalogOptions) {
     this.catalog = catalog;
     this.#options = options;
   }
 
-  /** Loads a newer version where there is one, unless it was looked for just now. */
+  /**
+   * Loads a newer version where there is one, unless it was looked for just now. One that is damaged,
+   * or that the warehouse refuses, is a problem, and the rows stay as they are.
+   */
   async refresh(): Promise<void> {
     if (this.#isFresh()) return;
     await this.#inTurn(async () => {
@@ -77,10 +82,25 @@ export class OpenCatalog {
       const { store, clock } = this.#options;
       const { name } = this.catalog;
       const askedMs = clock.now();
-      const isNew = await newestNumber(store, name) > this.#version.number;
-      await this.#use(isNew ? await loadNewest(store, name) : this.#version);
+      try {
+        const isNew = await newestNumber(store, name) > this.#version.number;
+        await this.#use(isNew ? await loadNewest(store, name) : this.#version);
+        this.#setDamage(null);
+      } catch (error) {
+        if (!(error instanceof TwofoldError) || error.retriable) throw error;
+        this.#setDamage(error);
+      }
       this.#seenMs = askedMs;
     });
+  }
+
+  #setDamage(error: TwofoldError | null): void {
+    const report = { code: "catalog_damaged", subject: `catalog ${this.catalog.name}` } as const;
+    this.#damage = error === null
+      ? null
+      : `Cannot load catalog ${this.catalog.name}: ${error.message}; or put the catalog again`;
+    if (this.#damage === null) this.#options.problems?.clear(report.code, report.subject);
+    else this.#options.problems?.set({ ...report, message: this.#damage });
   }
 
   /** Replaces all rows. @throws {UserError} where they are at fault: nothing has changed then. */
@@ -90,13 +110,14 @@ export class OpenCatalog {
       const { store, clock } = this.#options;
       const updated = new Date(clock.now()).toISOString();
       await this.#use(await storeVersion(store, this.catalog.name, rows, updated));
+      this.#setDamage(null);
     });
     return rows.length;
   }
 
   #isFresh(): boolean {
     const young = this.#options.clock.now() - this.#seenMs < FRESH_MS;
-    return young && this.#shown === this.#version.number;
+    return young && (this.#damage !== null || this.#shown === this.#version.number);
   }
 
   async #inTurn(action: () => Promise<void>): Promise<void> {
@@ -157,6 +178,7 @@ export class OpenCatalog {
   }
 
   page(query: CatalogQuery): CatalogPage {
+    if (this.#damage !== null) throw new ProblemError("catalog_damaged", this.#damage);
     const { key, name, columns } = this.catalog;
     const action = `Cannot read catalog "${name}"`;
     const limit = pageLimit(query.limit, { action, most: 10_000, otherwise: 100 });

@@ -1,5 +1,12 @@
 /** Talks to the process that owns a data folder, and keeps to it when it restarts. */
-import { ExternalError, NotFoundError, retry, TwofoldError, UserError } from "../std/errors.ts";
+import {
+  ExternalError,
+  NotFoundError,
+  ProblemError,
+  retry,
+  TwofoldError,
+  UserError,
+} from "../std/errors.ts";
 import type { AcceptedDamage, IngestAnswer, VerifyReport } from "../ports/services.ts";
 import type { Config } from "../settings/config.ts";
 import {
@@ -154,30 +161,30 @@ function faultOf(url: string, status: number, text: string): TwofoldError {
       `Not allowed: ${why}; set TWOFOLD_WRITE_TOKEN (or, to read only, TWOFOLD_READ_TOKEN) as the process has it`,
     );
   }
+  const code = membersOf(text).code;
+  if (typeof code === "string") return new ProblemError(code, detail ?? why);
   if ([408, 429, 502, 503, 504, 507].includes(status)) return new ExternalError(why);
   // What the data folder itself would have said.
   if (status === 404) return new NotFoundError(detail ?? why);
   if (status >= 400 && status < 500) return new UserError(detail ?? why);
-  if (isDeploymentFault(text)) return new ExternalError(detail ?? why, { retriable: false });
-  return new TwofoldError(why);
-}
-
-/** Whether the process said that its deployment has a fault. */
-function isDeploymentFault(text: string): boolean {
-  try {
-    return JSON.parse(text).type === "urn:twofold:problem:deployment-fault";
-  } catch {
-    return false;
+  if (membersOf(text).type === "urn:twofold:problem:deployment-fault") {
+    return new ExternalError(detail ?? why, { retriable: false });
   }
+  return new TwofoldError(why);
 }
 
 /** The detail of an RFC 9457 problem; null where it is none. */
 function detailOf(text: string): string | null {
+  const { detail, title } = membersOf(text);
+  const words = detail ?? title;
+  return typeof words === "string" ? words : null;
+}
+
+/** The members of a problem; none where the text is no JSON object. */
+function membersOf(text: string): Readonly<Record<string, unknown>> {
   try {
-    const { detail, title } = JSON.parse(text);
-    const words = detail ?? title;
-    return typeof words === "string" ? words : null;
+    return Object(JSON.parse(text));
   } catch {
-    return null;
+    return {};
   }
 }

@@ -14,7 +14,7 @@ import { folderChecks } from "./doctor_folder.ts";
 import { portCheck } from "./doctor_port.ts";
 import { problemText } from "./status.ts";
 import { counted, nearest } from "./text.ts";
-import type { Owner, World } from "./world.ts";
+import type { InspectedPlugins, Owner, World } from "./world.ts";
 
 /** A clock before this release is wrong; event times end in 2105. */
 const SANE_FROM = Date.UTC(2026, 0, 1), SANE_TO = Date.UTC(2105, 0, 1);
@@ -35,22 +35,25 @@ export async function* checksOf(
   const read = await attempt("settings", null, () => settingsCheck(given, env));
   yield read;
   const hasServer = Boolean(env[settings.clickhouseUrl.env]);
-  if (!hasServer) {
-    yield await attempt("clickhouse", "run `deno install`, or set --libchdb", () => {
-      const path = flags.libchdb ?? env[settings.libchdbPath.env];
-      return fine("clickhouse", inspect.library(path ? String(path) : null));
-    });
-  }
-  yield await attempt("plugins", "mend or remove that file", async () => {
-    const names = await inspect.plugins();
-    return fine("plugins", `${counted(names.length, "plugin")}: ${names.join(", ")}`);
+  let library: string | null = null;
+  const clickhouse = await attempt("clickhouse", "run `deno install`, or set --libchdb", () => {
+    const path = flags.libchdb ?? env[settings.libchdbPath.env];
+    library = inspect.library(path ? String(path) : null);
+    return fine("clickhouse", library);
+  });
+  if (!hasServer) yield clickhouse;
+  let topics: readonly string[] = [];
+  yield await attempt("plugins", "correct or remove these files", async () => {
+    const found = await inspect.plugins(library);
+    topics = found.topics;
+    return pluginsCheck(found, library !== null);
   });
   if (read.state === "fail") return;
   const config = readConfig(given);
   const owner = await world.readOwner(config.dataDir).catch(() => null);
   yield* folderChecks(config, owner, world.clock);
   yield await portCheck(config, owner);
-  yield* inspect.servers(config);
+  yield* inspect.servers(config, topics);
   if (owner === null) return;
   yield await attempt("process", "look at its log", () => processCheck(owner, config, world));
 }
@@ -65,6 +68,14 @@ async function attempt(
   } catch (error) {
     return failed(check, error, advice);
   }
+}
+
+function pluginsCheck({ plugins, faults }: InspectedPlugins, read: boolean): Check {
+  const run = `${counted(plugins.length, "plugin")}: ${plugins.join(", ")}`;
+  const unread = read ? "" : "; without ClickHouse's library their SQL was not read";
+  if (faults.length === 0) return fine("plugins", run + unread);
+  const found = [run + unread, ...faults].join("\n");
+  return { check: "plugins", state: "fail", found, advice: null };
 }
 
 function clockCheck({ clock }: World): Check {

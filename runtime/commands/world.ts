@@ -41,14 +41,32 @@ export interface Owner {
   readonly url: string | null;
 }
 
+/** What a check of the plugins found. */
+export interface InspectedPlugins {
+  /** Names of the plugins that run. */
+  readonly plugins: readonly string[];
+  /** Their topics. */
+  readonly topics: readonly string[];
+  /** Why each of the others, and each catalog that is not used, is refused. */
+  readonly faults: readonly string[];
+}
+
 /** Loads parts of the engine, to see whether they can be. */
 export interface Inspect {
   /** Loads ClickHouse's library. @returns its path. @throws UserError telling what is missing. */
   library(path: string | null): string;
-  /** Loads the plugins. @returns their names. @throws UserError naming the file at fault. */
-  plugins(): Promise<string[]>;
-  /** Looks at the servers that the settings name; nothing where they name none. */
-  servers(config: Config): AsyncIterable<Check>;
+  /**
+   * Checks the plugins and catalogs. @throws UserError when no plugin loads.
+   *
+   * @param library ClickHouse's; null to leave SQL unread.
+   */
+  plugins(library: string | null): Promise<InspectedPlugins>;
+  /**
+   * Looks at the servers that the settings name; nothing where they name none.
+   *
+   * @param topics of the plugins.
+   */
+  servers(config: Config, topics: readonly string[]): AsyncIterable<Check>;
 }
 
 /** Told of a fault that the process survives. */

@@ -1,50 +1,154 @@
 import { eventColumns } from "../archive/archive_relation.ts";
 import { checkBatchSql } from "../batch/check_sql.ts";
-import { UserError } from "../std/errors.ts";
+import { TwofoldError, wordsOf } from "../std/errors.ts";
+import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { ProblemSink } from "../model/problems.ts";
-import type { LoadedPlugin } from "./load_plugins.ts";
-
-/** A plugin that does not run because its batch SQL was refused. */
-export interface RefusedPlugin {
-  readonly plugin: string;
-  readonly topic: string;
-  /** Why, and what to do. */
-  readonly message: string;
-}
-
-/** Plugins that may run, and those that may not. */
-export interface CheckedPlugins {
-  readonly accepted: readonly LoadedPlugin[];
-  readonly refused: readonly RefusedPlugin[];
-}
+import type { ProblemReport } from "../model/problems.ts";
+import { derivedSql, relationNames, relationsSql } from "../serving/relations.ts";
+import {
+  type Declarations,
+  loadDeclarations,
+  type LoadedPlugin,
+  type RefusedFile,
+  type RefusedPlugin,
+} from "./load_plugins.ts";
 
 /**
- * Checks the batch SQL of all plugins. One whose SQL is refused does not run, neither in the batch
- * layer nor in the speed layer, and is a problem until the process starts with other SQL; the other
- * plugins run.
+ * Loads what a folder declares, and has the warehouse read the SQL of the plugins: of the batch
+ * layer, of derived columns and of relations. A plugin with a fault is refused by itself.
  *
+ * @param warehouse with the tables of the migrations.
+ * @throws {UserError} when there are plugins and none of them loads.
  * @throws {ExternalError} when the warehouse does not answer.
  */
-export async function checkPlugins(
+export async function checkedDeclarations(
+  root: string,
   warehouse: Pick<Warehouse, "query">,
-  loaded: readonly LoadedPlugin[],
-  problems: ProblemSink,
-): Promise<CheckedPlugins> {
-  const accepted: LoadedPlugin[] = [];
-  const refused: RefusedPlugin[] = [];
-  for (const one of loaded) {
-    const { plugin, batchSql } = one;
+): Promise<Declarations> {
+  const { plugins, refused, catalogs, refusedCatalogs } = await loadDeclarations(root);
+  const checked = await Promise.all(plugins.map(async (declared) => ({
+    declared,
+    faults: await sqlFaults(warehouse, declared),
+  })));
+  const names = catalogs.map(({ catalog }) => catalog.name);
+  const taken = await namesTaken(warehouse, names, "catalog");
+  return {
+    catalogs: catalogs.filter(({ catalog }) => !taken.includes(catalog.name)),
+    refusedCatalogs: [
+      ...refusedCatalogs,
+      ...catalogs.filter(({ catalog }) => taken.includes(catalog.name))
+        .map(({ catalog: { name }, file, source }) => ({
+          ...{ name, file, source, faults: [nameTaken(name)] },
+        })),
+    ],
+    plugins: checked.flatMap(({ declared, faults }) => faults.length === 0 ? declared : []),
+    refused: [
+      ...oneOfEachName(refused),
+      ...checked.filter(({ faults }) => faults.length > 0).map(({ declared, faults }) => {
+        const { plugin: { name }, file, source } = declared;
+        return { name, file, source, faults, declared };
+      }),
+    ],
+  };
+}
+
+/** Files that declare plugins of one name are one refused plugin. */
+const oneOfEachName = (refused: readonly RefusedPlugin[]): RefusedPlugin[] =>
+  [...Map.groupBy(refused, ({ name, declared }) => `${name} ${declared !== null}`).values()]
+    .map((these) => ({
+      ...these[0],
+      file: these.map(({ file }) => file).join(", "),
+      faults: [...new Set(these.flatMap(({ faults }) => faults))],
+    }));
+
+/** What a refused plugin is reported as, wherever it is reported. */
+export function refusedPlugin({ name, file, faults }: RefusedFile): ProblemReport {
+  return {
+    code: "plugin_refused",
+    subject: `plugin ${name}`,
+    message: `Plugin ${name} does not run: ${faults.join("; ")}. Correct ${file} and start again.`,
+    plugin: name,
+  };
+}
+
+/** What a refused catalog is reported as, wherever it is reported. */
+export function refusedCatalog({ name, file, faults }: RefusedFile): ProblemReport {
+  return {
+    code: "catalog_refused",
+    subject: `catalog ${name}`,
+    message: `Catalog ${name} is not used: ${faults.join("; ")}. Correct ${file} and start again.`,
+  };
+}
+
+async function sqlFaults(
+  warehouse: Pick<Warehouse, "query">,
+  { plugin, batchSql }: LoadedPlugin,
+): Promise<string[]> {
+  const faults: string[] = [];
+  const check = async (member: string, checking: () => Promise<unknown>) => {
     try {
-      await checkBatchSql(warehouse, { plugin, batchSql, columns: eventColumns(plugin.source) });
-      accepted.push(one);
+      await checking();
+      return true;
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      const { name, source: { topic } } = plugin;
-      const message = `Plugin ${name} does not run: ${error.message}. Mend it and start again.`;
-      refused.push({ plugin: name, topic, message });
-      problems.set({ code: "plugin_refused", subject: `plugin ${name}`, message, plugin: name });
+      if (!(error instanceof TwofoldError) || error.fault === "external") throw error;
+      faults.push(`${member}: ${engineWords(error)}`);
+      return false;
     }
+  };
+  const { sql } = plugin.batch;
+  await check(
+    sql.endsWith(".sql") ? `sql/${sql}` : "batch.sql",
+    () => checkBatchSql(warehouse, { plugin, batchSql, columns: eventColumns(plugin.source) }),
+  );
+  faults.push(...await relationNameFaults(warehouse, plugin));
+  const described = (text: string) => warehouse.query(`DESCRIBE TABLE (SELECT * FROM (${text}))`);
+  const wrong = new Set<string>();
+  for (const { member, sql } of derivedSql(plugin)) {
+    if (!await check(member, () => described(sql))) wrong.add(member);
   }
-  return { accepted, refused };
+  // Relations show derived columns: one that is wrong is reported once.
+  const shownColumns = plugin.shownColumns.map((column) =>
+    wrong.has(`derive.${column.name}`) ? { ...column, sql: "NULL" } : column
+  );
+  for (const { member, sql } of relationsSql({ ...plugin, shownColumns })) {
+    await check(member, () => described(sql));
+  }
+  return faults;
+}
+
+/** Names that are none, and those of tables and views of Twofold's own. */
+async function relationNameFaults(
+  warehouse: Pick<Warehouse, "query">,
+  plugin: Plugin,
+): Promise<string[]> {
+  const names = relationNames(plugin);
+  const taken = await namesTaken(warehouse, names, "state_(batch|speed)");
+  return names.flatMap((name) => {
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) return `relation "${name}": its name must be snake_case`;
+    return taken.includes(name) ? nameTaken(name) : [];
+  });
+}
+
+const nameTaken = (name: string) => `relation "${name}": another table or view has this name`;
+
+/** The names that tables have, or views over others than those of a kind. */
+async function namesTaken(
+  warehouse: Pick<Warehouse, "query">,
+  names: readonly string[],
+  kind: string,
+): Promise<string[]> {
+  const rows = await warehouse.query<{ name: string }>(
+    `SELECT name FROM system.tables WHERE database = currentDatabase()
+  AND name IN {names:Array(String)} AND NOT (engine = 'View' AND match(as_select, {own:String}))`,
+    { params: { names, own: `\\b${kind}_` } },
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** The engine's words without what was being done, and without the statement that Twofold made. */
+function engineWords(error: TwofoldError): string {
+  const words = wordsOf(error).replace(/^Cannot [^:]*: /, "").split("\n")[0];
+  const [hint = ""] = /Maybe you meant: \[[^\]]*\]/.exec(words) ?? [];
+  const [said, scope] = words.split(/ in scope /i);
+  return scope === undefined ? said : `${said}${hint === "" ? "" : `. ${hint}`}`;
 }

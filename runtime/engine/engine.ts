@@ -7,12 +7,13 @@ import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
 import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import type { Plugin } from "../plugin.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Problems } from "../model/problems.ts";
 import type { BatchLayer, PluginText, Services } from "../ports/services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
-import { mergedRelation } from "../serving/relations.ts";
+import { relationNames } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
@@ -24,14 +25,16 @@ import {
   type DirectoryClaim,
   withFolderFaults,
 } from "./data_folder.ts";
-import { checkPlugins, type RefusedPlugin } from "./check_plugins.ts";
+import { checkedDeclarations, refusedCatalog, refusedPlugin } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
 import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
-import { loadCatalogs, type LoadedPlugin, loadPlugins } from "./load_plugins.ts";
+import { readLiveRows } from "./live_rows.ts";
+import type { LoadedPlugin } from "./load_plugins.ts";
 import { ProblemTable } from "./problem_table.ts";
+import { type KnownRefused, knownRefused, schemasOf } from "./refused_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Retirement } from "./retirement.ts";
 import { withinRoles } from "./roles.ts";
@@ -84,9 +87,9 @@ export interface Engine extends Services {
 /**
  * Opens everything over one data folder: log, archive, warehouse and the layers over them.
  *
- * @throws UserError when the folder is owned by another process or of a newer format, or a plugin
- * cannot be loaded or its relations not be made; ExternalError when the disk or the engine fails. A
- * plugin whose batch SQL is refused does not run, and is a problem.
+ * @throws UserError when the folder is owned by another process or of a newer format, or no plugin
+ * can be loaded; ExternalError when the disk or the engine fails. A plugin or a catalog with a fault
+ * is a problem, and everything else runs.
  */
 export function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   return withFolderFaults(config.dataDir, () => openClaimed(config, options));
@@ -115,22 +118,26 @@ async function openOver(
   const problems = new Problems(clock, ({ message }, stands) => {
     onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
   });
-  const loaded = await loadPlugins(root);
-  assertTopics(config, loaded);
   const adapters = await openAdapters(config, clock, opened, problems);
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+  const declared = await checkedDeclarations(root, warehouse);
+  const { plugins: loaded } = declared;
+  const rows = await readLiveRows(warehouse);
+  const refused = knownRefused(declared, rows);
+  const schemas = schemasOf(loaded, refused, rows);
+  assertTopics(config, schemas.map(({ topic }) => topic), refused);
   const encoder = new ThreadedEncoder();
-  const modules = new Map(loaded.map(({ plugin, file }) => [
-    plugin.name,
+  const files = new Map(loaded.map(({ plugin, file }) => [plugin.name, file]));
+  const modules = new Map([...files].map(([name, file]) => [
+    name,
     pathToFileURL(join(root, file)).href,
   ]));
   const isolates = new Isolates({ clock, modules });
   opened.push(encoder, isolates);
   const topics: TopicRuntime[] = [];
-  const { accepted, refused } = await checkPlugins(warehouse, loaded, problems);
-  for (const schema of new Set(loaded.map(({ plugin }) => plugin.source))) {
-    const own = accepted.filter(({ plugin }) => plugin.source === schema);
+  for (const schema of schemas) {
+    const own = loaded.filter(({ plugin }) => plugin.source.topic === schema.topic);
     const topic = await openTopic(schema, own, {
       ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem, claims },
     });
@@ -140,12 +147,20 @@ async function openOver(
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
   const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
+  const topicOf = (name: string) => topics.find(({ schema }) => schema.topic === name);
   const generations = new Generations({
-    ...{ topics, warehouse, store, clock, published, problems, claims },
+    ...{ topics, files, warehouse, store, clock, published, problems, claims },
+    refused: new Map(refused.flatMap((one) => {
+      const topic = topicOf(one.topic);
+      return topic === undefined ? [] : [[one.name, topic]];
+    })),
   });
   await generations.open();
   const retirement = new Retirement({
-    ...{ topics, refused, warehouse, store, clock, problems },
+    ...{ topics, warehouse, store, clock, problems },
+    refused: new Map(refused.map((one) => [one.name, refusedPlugin(one).message])),
+    answers: (plugin) => generations.served(plugin) !== null,
+    unknown: refused.some(({ topic }) => topic === ""),
     keepMs: config.retiredRetentionMs,
   });
   if (claims) await retirement.look();
@@ -157,21 +172,21 @@ async function openOver(
   const earlier = await problemTable.earlier();
   problems.remember(earlier);
   for (const { batch } of topics) batch.recall(earlier);
+  for (const one of refused) problems.set(refusedPlugin(one));
+  for (const one of declared.refusedCatalogs) problems.set(refusedCatalog(one));
   const catalogs = await openCatalogs({
-    ...{ catalogs: await loadCatalogs(root), store, warehouse, clock },
-    problems,
+    ...{ store, warehouse, clock, problems },
+    catalogs: declared.catalogs.map(({ catalog }) => catalog),
+    refused: new Map(
+      declared.refusedCatalogs.map((one) => [one.name, refusedCatalog(one).message]),
+    ),
   });
   const { roles } = config;
   const verification = createVerification({
-    topics: topics.map(({ schema, log, checks, redecoder, plugins }) => ({
-      ...{ topic: schema.topic, log, checks },
-      root: () => redecoder.completeRoot,
-      tables: () => [
-        ...new Map(
-          [...plugins, ...plugins.map(({ plugin }) => generations.served(plugin.name).tables)]
-            .map((tables) => [tables.batch, tables]),
-        ).values(),
-      ],
+    topics: topics.map((topic) => ({
+      ...{ topic: topic.schema.topic, log: topic.log, checks: topic.checks },
+      root: () => topic.redecoder.completeRoot,
+      tables: () => generations.tablesOf(topic),
     })),
     ...{ store, warehouse, clock, problems },
     ownLogs: config.kafkaBrokers === null,
@@ -190,9 +205,14 @@ async function openOver(
 }
 
 /** A slip of the pen would leave a topic without ticks, and nobody would notice for long. */
-function assertTopics({ kafkaBrokers, kafkaTicks }: Config, loaded: readonly LoadedPlugin[]): void {
+function assertTopics(
+  { kafkaBrokers, kafkaTicks }: Config,
+  topics: readonly string[],
+  refused: readonly KnownRefused[],
+): void {
   if (kafkaBrokers === null || typeof kafkaTicks === "string") return;
-  const topics = [...new Set(loaded.map(({ plugin }) => plugin.source.topic))];
+  // A plugin that does not load may be the one that has the topic.
+  if (refused.some(({ topic }) => topic === "")) return;
   const unknown = kafkaTicks.find((topic) => !topics.includes(topic));
   if (unknown === undefined) return;
   throw new UserError(
@@ -216,7 +236,7 @@ interface Parts extends Adapters {
   readonly version: string;
   readonly catalogs: OpenCatalogs;
   readonly loaded: readonly LoadedPlugin[];
-  readonly refused: readonly RefusedPlugin[];
+  readonly refused: readonly KnownRefused[];
   readonly roles: readonly Role[];
   readonly verification: Scrubber;
 }
@@ -233,13 +253,15 @@ function assemble(parts: Parts): Engine {
   const serving = createServing({
     topics: topics.map((topic) => ({
       ...{ ...topic, logId: topic.log.id },
+      refused: parts.refused.filter((one) => one.topic === topic.schema.topic)
+        .map(({ name }) => name),
       runsEnded: () => topic.batch.ended,
       future: () => topic.speed.future(),
       served: (plugin: string) => generations.served(plugin),
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
-    refused: new Map(parts.refused.map(({ plugin, message }) => [plugin, message])),
+    refused: new Map(parts.refused.map((one) => [one.name, refusedPlugin(one).message])),
   });
   const sql = createSqlConsole({
     warehouse: warehouse.apart(SQL_CONNECTIONS),
@@ -261,7 +283,7 @@ function assemble(parts: Parts): Engine {
     drifts: createDrifts({
       warehouse,
       clock,
-      plugins: topics.flatMap((topic) => topic.plugins),
+      plugins: topics.flatMap((topic) => generations.tablesOf(topic)),
       onAccepted: async (accepted) =>
         await topics.find(({ plugins }) => plugins.some(({ plugin }) => plugin.name === accepted))
           ?.batch.drift(),
@@ -278,7 +300,15 @@ function assemble(parts: Parts): Engine {
           signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
         }),
     },
-    plugins: new Map(parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)])),
+    plugins: new Map([
+      ...parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)] as const),
+      ...parts.refused.map((one) =>
+        [
+          one.name,
+          refusedText(one, generations.served(one.name)?.tables.plugin ?? null),
+        ] as const
+      ),
+    ]),
     prunePlugins: () => parts.retirement.prune(),
     islands: new Map(
       parts.loaded.flatMap(({ plugin: { name, present: { island } } }) =>
@@ -353,12 +383,19 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
   };
 }
 
-function textOf({ plugin, file, source, batchSql }: LoadedPlugin): PluginText {
-  const { name, stream, batch } = plugin;
-  const relations = {
-    speed: stream.relation.name,
-    batch: batch.relation.name,
-    merged: mergedRelation(plugin).name,
-  };
-  return { plugin: name, file, source, batch_sql: batchSql, relations };
+const textOf = ({ plugin, file, source, batchSql }: LoadedPlugin): PluginText => ({
+  ...{ plugin: plugin.name, file, source, batch_sql: batchSql },
+  relations: relationsOf(plugin),
+});
+
+/** @param shown the declaration whose relations show rows. */
+function refusedText({ name, file, source, declared }: KnownRefused, shown: Plugin | null) {
+  const plugin = shown ?? declared?.plugin ?? null;
+  const relations = plugin === null ? { speed: "", batch: "", merged: "" } : relationsOf(plugin);
+  return { plugin: name, file, source, batch_sql: declared?.batchSql ?? "", relations };
+}
+
+function relationsOf(plugin: Plugin): PluginText["relations"] {
+  const [speed, batch, merged] = relationNames(plugin);
+  return { speed, batch, merged };
 }

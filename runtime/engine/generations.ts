@@ -18,13 +18,17 @@ import { mergedRelation, refusingView, relationNames } from "../serving/relation
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
 import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
-import { checkRelations, dropRelation, makeRelations } from "./make_relations.ts";
+import { dropRelation, makeRelations } from "./make_relations.ts";
 import { rebuiltShare } from "./rebuilt_share.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link Generations} need. */
 export interface GenerationsOptions {
   readonly topics: readonly TopicRuntime[];
+  /** Plugins that do not run and the topics that they are made of. Default: none. */
+  readonly refused?: ReadonlyMap<string, TopicRuntime>;
+  /** The files of the plugins that are loaded, by plugin. Default: unknown. */
+  readonly files?: ReadonlyMap<string, string>;
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -45,8 +49,8 @@ export const SEEN_MS = 60_000;
 /** A metric of this process. */
 interface Metric {
   readonly topic: TopicRuntime;
-  /** The generation of the code that is loaded. */
-  readonly loaded: PluginTables;
+  /** The generation of the code that is loaded; null where that code is refused. */
+  readonly loaded: PluginTables | null;
   /** This process's claim, or the newest of all where it makes none; 0 before there is one. */
   claim: number;
   /** What answers; null while no generation ever was complete. */
@@ -81,11 +85,14 @@ export class Generations {
     this.#options = options;
     this.#claims = options.claims ?? true;
     const nothing = { claim: 0, live: null, other: null, rebuilding: null };
-    this.#metrics = new Map(
-      options.topics.flatMap((topic) =>
-        topic.plugins.map((loaded) => [loaded.plugin.name, { topic, loaded, ...nothing }])
+    this.#metrics = new Map<string, Metric>([
+      ...options.topics.flatMap((topic) =>
+        topic.plugins.map((loaded) => [loaded.plugin.name, { topic, loaded, ...nothing }] as const)
       ),
-    );
+      ...[...options.refused ?? []].map(([name, topic]) =>
+        [name, { topic, loaded: null, ...nothing }] as const
+      ),
+    ]);
   }
 
   /**
@@ -97,9 +104,9 @@ export class Generations {
   async open(): Promise<void> {
     const { store, warehouse } = this.#options;
     await Promise.all([...this.#metrics].map(async ([name, metric]) => {
-      const { loaded: { generation }, topic: { schema: { topic } } } = metric;
-      metric.claim = this.#claims
-        ? await claimGeneration(store, topic, name, generation)
+      const { loaded, topic: { schema: { topic } } } = metric;
+      metric.claim = this.#claims && loaded !== null
+        ? await claimGeneration(store, topic, name, loaded.generation)
         : (await newestClaim(store, topic, name))?.number ?? 0;
     }));
     const rows = await readLiveRows(warehouse);
@@ -107,15 +114,12 @@ export class Generations {
     for (const [name, metric] of this.#metrics) {
       const known = rows.get(name);
       // A row that retired tables of an earlier build names no generation.
-      const row = known?.generation ? known : await this.#adopted(metric);
+      const row = known?.generation ? known : await this.#adopted(metric.loaded);
       if (row !== undefined) await this.#take(metric, row);
-      if (metric.live?.generation !== metric.loaded.generation) {
-        await checkRelations(warehouse, metric.loaded, metric.topic.log.id);
-      }
     }
     await this.look();
-    for (const metric of this.#metrics.values()) {
-      if (metric.live === null) await this.#refuseMerging(metric, relations);
+    for (const { topic, loaded, live } of this.#metrics.values()) {
+      if (live === null && loaded !== null) await this.#refuseMerging(topic, loaded, relations);
     }
   }
 
@@ -140,12 +144,20 @@ export class Generations {
     }
   }
 
-  /** The generation of a metric that answers now. */
-  served(name: string): ServedGeneration {
-    const metric = this.#metrics.get(name)!;
+  /** The generation of a metric that answers now; null where its code is refused and none did. */
+  served(name: string): ServedGeneration | null {
+    const metric = this.#metrics.get(name);
+    if (metric === undefined) return null;
     const { topic, loaded, other, rebuilding } = metric;
-    if (other === null) return { tables: loaded, speed: topic.speed, frozenAt: null, rebuilding };
-    return { ...other, frozenAt: this.#frozenAt(metric), rebuilding };
+    if (other !== null) return { ...other, frozenAt: this.#frozenAt(metric), rebuilding };
+    return loaded && { tables: loaded, speed: topic.speed, frozenAt: null, rebuilding };
+  }
+
+  /** The tables of a topic's metrics: of the code that is loaded, and of what answers. */
+  tablesOf(topic: TopicRuntime): PluginTables[] {
+    return [...this.#metrics.values()].filter((metric) => metric.topic === topic)
+      .flatMap(({ loaded, other }) => [loaded, other?.tables ?? null])
+      .filter((tables) => tables !== null);
   }
 
   /** Takes over what other processes made answer, and makes answer what is complete here. */
@@ -167,9 +179,9 @@ export class Generations {
   }
 
   /** Since when nobody computes what answers; null while somebody does. */
-  #frozenAt({ topic, live, claim }: Metric): string | null {
+  #frozenAt({ topic, loaded, live, claim }: Metric): string | null {
     // Another process computes what a newer claim than ours made answer.
-    if (live === null || live.claim > claim) return null;
+    if (live === null || (loaded !== null && live.claim > claim)) return null;
     const sinceMs = this.#options.clock.now() - live.seen;
     return topic.membership.shared && sinceMs < 2 * SEEN_MS
       ? null
@@ -180,32 +192,34 @@ export class Generations {
   async #advance(metric: Metric): Promise<void> {
     const { store, clock } = this.#options;
     const { loaded, topic, live, claim } = metric;
+    if (loaded === null) return await metric.other?.speed.look();
     const { name } = loaded.plugin;
-    if (live?.generation === loaded.generation) return this.#settle(metric);
+    if (live?.generation === loaded.generation) return this.#settle(metric, name);
     await metric.other?.speed.look();
-    if (live !== null && live.claim > claim) return this.#settle(metric);
+    if (live !== null && live.claim > claim) return this.#settle(metric, name);
     const wanted = () => newestClaim(store, topic.schema.topic, name);
     // No process builds a generation that nobody claimed.
     if (!this.#claims && (await wanted())?.generation !== loaded.generation) return;
     // A group gives a new process its partitions after a while: that is a start and no problem.
     if (live === null && !topic.speed.begun(name)) return;
-    const { share, waitsFor } = await this.#standing(metric);
+    const { share, waitsFor } = await this.#standing(metric, loaded);
     metric.rebuilding = Math.min(share, 0.99);
-    if (waitsFor !== null) return this.#tellRebuilding(metric, waitsFor);
-    if (!this.#claims) return this.#tellRebuilding(metric, "a process that runs");
+    if (waitsFor !== null) return this.#tellRebuilding(live, loaded, waitsFor);
+    if (!this.#claims) return this.#tellRebuilding(live, loaded, "a process that runs");
     if ((await wanted())?.number !== claim) {
-      return this.#tellRebuilding(metric, "the generation that another process claimed since");
+      const other = "the generation that another process claimed since";
+      return this.#tellRebuilding(live, loaded, other);
     }
-    await this.#take(metric, this.#loadedRow(metric, clock.now()));
-    this.#settle(metric);
+    await this.#take(metric, this.#loadedRow(loaded, claim, clock.now()));
+    this.#settle(metric, name);
   }
 
-  #settle(metric: Metric): void {
+  #settle(metric: Metric, name: string): void {
     metric.rebuilding = null;
-    this.#options.problems.clear("rebuilding", `plugin ${metric.loaded.plugin.name}`);
+    this.#options.problems.clear("rebuilding", `plugin ${name}`);
   }
 
-  async #standing({ topic, loaded, other }: Metric): Promise<Standing> {
+  async #standing({ topic, other }: Metric, loaded: PluginTables): Promise<Standing> {
     const { published } = this.#options;
     const { speed, log, batch } = topic;
     const { name } = loaded.plugin;
@@ -225,8 +239,11 @@ export class Generations {
     return { share, waitsFor: there ? null : "its speed rows to reach the others" };
   }
 
-  #tellRebuilding({ loaded, live }: Metric, waitsFor: string): void {
-    const { plugin: { name }, generation } = loaded;
+  #tellRebuilding(
+    live: LiveRow | null,
+    { plugin: { name }, generation }: PluginTables,
+    waitsFor: string,
+  ): void {
     this.#options.problems.set({
       code: "rebuilding",
       subject: `plugin ${name}`,
@@ -243,9 +260,9 @@ export class Generations {
     const { warehouse } = this.#options;
     const { loaded, topic } = metric;
     const declared = declaredPlugin(row.declaration);
-    if (row.generation === loaded.generation) {
+    if (loaded !== null && row.generation === loaded.generation) {
       metric.claim = Math.max(metric.claim, row.claim);
-      const mine = this.#claims ? this.#loadedRow(metric, row.since) : row;
+      const mine = this.#claims ? this.#loadedRow(loaded, metric.claim, row.since) : row;
       if (metric.live?.claim !== mine.claim || row.retired !== null) {
         await this.#write([mine]);
         await makeRelations(warehouse, loaded, topic.log.id);
@@ -273,20 +290,20 @@ export class Generations {
     // The plugin is there again; a later look of this process would else take the row anew.
     const taken = row.retired === null ? row : { ...row, retired: null, seen: row.seen + 1 };
     if (taken !== row) await this.#write([taken]);
-    const before = metric.other?.tables.plugin ?? (metric.live && loaded.plugin);
+    const before = metric.other?.tables.plugin ?? (metric.live && loaded?.plugin) ?? null;
     metric.live = taken;
     metric.other = { tables, speed };
     if (before !== null) await this.#dropUnused(before);
   }
 
   /** The row by which the loaded generation answers. */
-  #loadedRow({ loaded, topic, claim }: Metric, since: number): LiveRow {
+  #loadedRow({ plugin, generation }: PluginTables, claim: number, since: number): LiveRow {
     return {
-      topic: topic.schema.topic,
-      plugin: loaded.plugin.name,
+      topic: plugin.source.topic,
+      plugin: plugin.name,
       claim,
-      generation: loaded.generation,
-      declaration: declarationText(loaded.plugin),
+      generation,
+      declaration: declarationText(plugin, this.#options.files?.get(plugin.name)),
       since,
       seen: this.#options.clock.now(),
       retired: null,
@@ -294,11 +311,11 @@ export class Generations {
   }
 
   /** The row of what answered in a build that wrote none. */
-  async #adopted(metric: Metric): Promise<LiveRow | undefined> {
+  async #adopted(loaded: PluginTables | null): Promise<LiveRow | undefined> {
     const { warehouse, clock } = this.#options;
-    const generation = await shownGeneration(warehouse, metric.loaded.plugin);
-    if (generation === null) return undefined;
-    const row = { ...this.#loadedRow(metric, clock.now()), claim: 0, generation };
+    const generation = loaded && await shownGeneration(warehouse, loaded.plugin);
+    if (loaded === null || generation === null) return undefined;
+    const row = { ...this.#loadedRow(loaded, 0, clock.now()), generation };
     await this.#write([row]);
     return row;
   }
@@ -306,9 +323,8 @@ export class Generations {
   /** Removes relations that no metric declares any more. */
   async #dropUnused(before: Plugin): Promise<void> {
     const used = new Set(
-      [...this.#metrics.values()].flatMap(({ loaded, other }) =>
-        relationNames(other?.tables.plugin ?? loaded.plugin)
-      ),
+      [...this.#metrics.values()].map(({ loaded, other }) => other?.tables ?? loaded)
+        .flatMap((tables) => tables === null ? [] : relationNames(tables.plugin)),
     );
     for (const name of relationNames(before)) {
       if (!used.has(name)) await dropRelation(this.#options.warehouse, name);
@@ -316,7 +332,11 @@ export class Generations {
   }
 
   /** No generation is complete: the merged relation says so, unless one shows older tables. */
-  async #refuseMerging({ loaded, topic }: Metric, relations: ReadonlySet<string>): Promise<void> {
+  async #refuseMerging(
+    topic: TopicRuntime,
+    loaded: PluginTables,
+    relations: ReadonlySet<string>,
+  ): Promise<void> {
     const { plugin: { name }, generation } = loaded;
     const merged = mergedRelation(loaded.plugin).name;
     if (relations.has(merged)) return;
@@ -328,8 +348,12 @@ export class Generations {
         view.name !== merged ? view : refusingView(
           view.name,
           view.select,
-          `relation ${merged} waits for generation ${generation} of plugin ${name}: a batch run has ` +
-            `to cover the events below its speed rows`,
+          {
+            code: "rebuilding",
+            message:
+              `relation ${merged} waits for generation ${generation} of plugin ${name}: a batch ` +
+              "run must cover the events below its speed rows",
+          },
         ),
     );
   }
@@ -338,7 +362,7 @@ export class Generations {
   async #tellSeen(): Promise<void> {
     const seen = this.#options.clock.now();
     const rows = [...this.#metrics.values()].flatMap(({ live, loaded }) =>
-      live?.generation === loaded.generation ? [{ ...live, seen }] : []
+      live !== null && live.generation === loaded?.generation ? [{ ...live, seen }] : []
     );
     await this.#write(rows);
     this.#seenMs = seen;

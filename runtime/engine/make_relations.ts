@@ -1,12 +1,11 @@
 import { TwofoldError, UserError } from "../std/errors.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import { type RelationView, relationViews, viewOf } from "../serving/relations.ts";
+import { type RelationView, relationViews } from "../serving/relations.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { clickHouseCode } from "../warehouse/warehouse_error.ts";
 
 /**
- * Makes a plugin's relations, or makes them again as they are declared now. This is where the SQL of
- * `derive`, `by` and `columns` is read for the first time.
+ * Makes a plugin's relations, or makes them again as they are declared now.
  *
  * @param logId the log that the speed layer follows.
  * @param as makes another view of each one. Default: as it is.
@@ -25,28 +24,6 @@ export async function makeRelations(
       await warehouse.command(as(view).sql);
     } catch (error) {
       throw refusalOf(error, `relation "${name}" of plugin "${tables.plugin.name}"`);
-    }
-  }
-}
-
-/**
- * Has the warehouse read a plugin's relations without making them.
- *
- * @throws as {@link makeRelations} does.
- */
-export async function checkRelations(
-  warehouse: Pick<Warehouse, "command">,
-  tables: PluginTables,
-  logId: string,
-): Promise<void> {
-  const checked = (name: string) => `checked_${tables.generation}_${name}`;
-  try {
-    await makeRelations(warehouse, tables, logId, ({ name, select }) => {
-      return viewOf(checked(name), select);
-    });
-  } finally {
-    for (const { name } of relationViews(tables, logId)) {
-      await dropRelation(warehouse, checked(name));
     }
   }
 }

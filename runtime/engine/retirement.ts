@@ -7,7 +7,6 @@ import type { Clock } from "../std/clock.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
-import type { RefusedPlugin } from "./check_plugins.ts";
 import { newestClaim } from "./generation_claims.ts";
 import { SEEN_MS } from "./generations.ts";
 import { forgetLiveRow, type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
@@ -18,8 +17,14 @@ import type { TopicRuntime } from "./topic_runtime.ts";
 /** What {@link Retirement} needs. */
 export interface RetirementOptions {
   readonly topics: readonly TopicRuntime[];
-  /** Plugins that do not run until their SQL is mended: their tables stay. */
-  readonly refused: readonly RefusedPlugin[];
+  /** By plugin that does not run, the problem's message: its tables stay. */
+  readonly refused: ReadonlyMap<string, string>;
+  /** Whether a generation of a refused plugin answers. */
+  readonly answers: (plugin: string) => boolean;
+  /**
+   * Whether a file does not load and may declare a plugin of any name: then none counts as removed.
+   */
+  readonly unknown: boolean;
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -30,10 +35,6 @@ export interface RetirementOptions {
 }
 
 const LOOK_MS = 60_000;
-
-/** What the relations of a removed plugin, and of a refused one, say. */
-const WAS_REMOVED = "was removed";
-const DOES_NOT_RUN = "does not run";
 
 /** Retires what no metric of this process answers from. */
 export class Retirement {
@@ -75,7 +76,7 @@ export class Retirement {
   }
 
   async #retire(keepMs: number): Promise<string[]> {
-    const { warehouse, clock, refused } = this.#options;
+    const { warehouse, clock, refused, answers, unknown } = this.#options;
     const nowMs = clock.now();
     const before = nowMs - keepMs;
     const rows = await readLiveRows(warehouse);
@@ -95,11 +96,12 @@ export class Retirement {
         continue;
       }
       const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
-      if (refused.some(({ plugin }) => plugin === name)) {
-        const why = `${DOES_NOT_RUN}, because its SQL was refused; twofold_problems says why`;
-        if (!this.#hasOther(row)) await this.#refuse(name, shown, DOES_NOT_RUN, why);
+      const message = refused.get(name);
+      if (message !== undefined) {
+        if (!answers(name)) await this.#refuse(shown, "plugin_refused", message);
         continue;
       }
+      if (unknown) continue;
       removed.push(...await this.#retirePlugin(name, row, own, shown, { nowMs, before }));
     }
     return removed;
@@ -138,9 +140,10 @@ export class Retirement {
     const retired = row.retired ?? nowMs;
     if (row.retired === null) await writeLiveRows(warehouse, [{ ...row, seen: nowMs, retired }]);
     if (retired > before || tables.some(({ writtenMs }) => writtenMs > before)) {
-      const why = `${WAS_REMOVED}; its tables are kept for a while, in case that it comes back, ` +
-        "and go at once by: twofold plugins prune";
-      await this.#refuse(plugin, views, WAS_REMOVED, why);
+      const message =
+        `plugin ${plugin} was removed; its tables are kept for a while, in case it comes back, and ` +
+        "go at once by: twofold plugins prune";
+      await this.#refuse(views, "plugin_removed", message);
       return [];
     }
     const dropped = await this.#drop([...views, ...tables]);
@@ -155,17 +158,12 @@ export class Retirement {
     return shared && row !== undefined && clock.now() - row.seen < 2 * SEEN_MS;
   }
 
-  /** @param mark words of `why` by which a view is known to raise that error already. */
-  async #refuse(
-    plugin: string,
-    views: readonly StateView[],
-    mark: string,
-    why: string,
-  ): Promise<void> {
+  async #refuse(views: readonly StateView[], code: string, message: string): Promise<void> {
     for (const { name, select } of views) {
-      if (select.includes(mark)) continue;
-      const message = `relation ${name}: plugin ${plugin} ${why}`;
-      await this.#options.warehouse.command(refusingView(name, select, message).sql);
+      const refusal = { code, message: `relation ${name}: ${message}` };
+      const view = refusingView(name, select, refusal);
+      // One that raises this error already stays as it is.
+      if (view.select !== select) await this.#options.warehouse.command(view.sql);
     }
   }
 

@@ -21,10 +21,11 @@ import type {
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import { wordsOf } from "../std/errors.ts";
 import type { SharedCalls } from "../std/shared_calls.ts";
-import type { RefusedPlugin } from "./check_plugins.ts";
+import { refusedPlugin } from "./check_plugins.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
 import type { Generations } from "./generations.ts";
 import type { LastKnown } from "./last_known.ts";
+import type { RefusedPlugin } from "./load_plugins.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What the status is made of. */
@@ -55,7 +56,10 @@ const LATE_MS = 5000;
 export async function statusOf(parts: StatusParts): Promise<Status> {
   const { topics, known, version, started, roles } = parts;
   const seen = await Promise.all(topics.map((topic) => topicOf(topic, parts)));
-  const plugins = [...seen.flatMap((topic) => topic.plugins), ...parts.refused.map(refusedStatus)];
+  const plugins = [
+    ...seen.flatMap((topic) => topic.plugins),
+    ...parts.refused.map((one) => refusedStatus(one, parts)),
+  ];
   const unreached = known.unreached();
   parts.problems.observe("status", [
     ...known.faults(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
@@ -183,7 +187,7 @@ function pluginsOf(
     const { error, rows, lagRecords } = topic.speed.plugin(plugin.name);
     const catchingUp = lagRecords > CATCHING_UP_RECORDS;
     const { run, published } = runs[i];
-    const answering = generations.served(plugin.name);
+    const answering = generations.served(plugin.name)!;
     if (run !== null) topic.batch.published(plugin.name, run.run, run.fullRun);
     const batch = batchOf(plugin.name, topic.schema.topic, published, problems);
     const running = batch.failing_since !== null
@@ -206,11 +210,14 @@ function pluginsOf(
   });
 }
 
-function refusedStatus({ plugin, topic, message }: RefusedPlugin): PluginStatus {
+function refusedStatus(refused: RefusedPlugin, { generations }: StatusParts): PluginStatus {
+  const answering = generations.served(refused.name)?.tables;
   return {
-    ...notAsked(plugin, "nothing_published"),
-    ...{ topic, generation: "", answering: "", rebuilding: null },
-    ...{ state: "refused" as const, error: message, speed_rows: 0, run: null },
+    ...notAsked(refused.name, "nothing_published"),
+    topic: (answering ?? refused.declared)?.plugin.source.topic ?? "",
+    ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
+    ...{ state: "refused" as const, error: refusedPlugin(refused).message },
+    ...{ speed_rows: 0, run: null },
     batch: { published: null, failing_since: null, error: null },
   };
 }

@@ -112,9 +112,11 @@ const READ_FORMATS = [1, DECLARATION_FORMAT];
 /**
  * A declaration as a text, without its functions: enough to answer from the tables of its generation
  * when its code is gone.
+ *
+ * @param file where it is declared, so that a file that no longer loads is known by its plugin.
  */
-export function declarationText(plugin: Plugin): string {
-  return JSON.stringify({ format: DECLARATION_FORMAT, plugin });
+export function declarationText(plugin: Plugin, file?: string): string {
+  return JSON.stringify({ format: DECLARATION_FORMAT, file, plugin });
 }
 
 /**
@@ -122,6 +124,14 @@ export function declarationText(plugin: Plugin): string {
  * build wrote the text in another form.
  */
 export function declaredPlugin(text: string): Plugin | null {
-  const { format, plugin } = text === "" ? {} : JSON.parse(text);
-  return READ_FORMATS.includes(format) ? { ...plugin, ...columnsOfMeasures(plugin) } : null;
+  const plugin = stored(text)?.plugin ?? null;
+  return plugin && { ...plugin, ...columnsOfMeasures(plugin) };
+}
+
+/** The file that {@link declarationText} names; null where it names none. */
+export const declaringFile = (text: string): string | null => stored(text)?.file ?? null;
+
+function stored(text: string): { readonly plugin: Plugin; readonly file?: string } | null {
+  const read = text === "" ? {} : JSON.parse(text);
+  return READ_FORMATS.includes(read.format) ? read : null;
 }

@@ -187,10 +187,12 @@ export class Metric {
     const { generation, frozen_at, rebuilding } = this.#source.standing();
     if (frozen_at === null || reaches(frontier, target)) return;
     const { name } = this.#source.tables.plugin;
+    const why = rebuilding === null
+      ? "because its plugin does not run"
+      : `while the next generation is being built (${Math.floor(100 * rebuilding)} %)`;
     throw new NotReadyError(
       `Cannot answer metric "${name}" up to wait_for: generation ${generation} is frozen at its ` +
-        `frontier since ${frozen_at}, while the next generation is being built ` +
-        `(${Math.floor(100 * (rebuilding ?? 0))} %)`,
+        `frontier since ${frozen_at}, ${why}`,
       { field: "wait_for" },
     );
   }

@@ -64,15 +64,35 @@ export const viewOf = (name: string, select: string): RelationView => ({
   sql: `CREATE OR REPLACE VIEW ${name} AS\n${select}`,
 });
 
+/** Why a relation cannot show its rows. */
+export interface RelationRefusal {
+  /** The code of the problem: `rebuilding`, `plugin_refused` or `plugin_removed`. */
+  readonly code: string;
+  /** Begins with `relation` and its name. */
+  readonly message: string;
+}
+
+/** A refusal as the text of an error of the engine, which adds words of its own around it. */
+const refusalText = ({ code, message }: RelationRefusal) => quoted(`${message} [${code}]`);
+
+/** The refusal in the text of an engine's error; null where the error is another one. */
+export function relationRefusal(text: string): RelationRefusal | null {
+  const [, message, code] = /(relation \w+[ :].*?) \[([a-z_]+)\]/.exec(text) ?? [];
+  return message === undefined || !/code 395\b/.test(text) ? null : { code, message };
+}
+
 /**
  * A relation that has its columns and raises an error whenever it is read.
  *
- * @param select what it would show; of a refusing view's own select only the message is replaced.
- * @param message why it cannot, and what happens next.
+ * @param select what it would show; of a refusing view's own select only the error is replaced.
  */
-export function refusingView(name: string, select: string, message: string): RelationView {
+export function refusingView(
+  name: string,
+  select: string,
+  refusal: RelationRefusal,
+): RelationView {
   // A scalar is computed before any row is read: no rows would otherwise mean no error.
-  const refusing = `WITH (SELECT throwIf(1, ${quoted(message)})) AS refused`;
+  const refusing = `WITH (SELECT throwIf(1, ${refusalText(refusal)})) AS refused`;
   if (REFUSING.test(select)) return viewOf(name, select.replace(REFUSING, () => refusing));
   return viewOf(name, `${refusing}\nSELECT * FROM (\n${select}\n) WHERE refused = 0`);
 }
@@ -96,16 +116,64 @@ function scalarRun(tables: PluginTables, more = ""): string {
 
 function streamSql(tables: PluginTables, logId: string): string {
   const { plugin } = tables;
-  const { window, relation } = plugin.stream;
   const source = `SELECT window_start, ${
     [...names(plugin.keyColumns), ...names(plugin.measureColumns)].join(", ")
   }
 FROM ${tables.speed(logId)} FINAL WHERE kind = ${SpeedKind.row}`;
-  const time = [
-    "window_start AS window_start",
-    `window_start + ${window.sizeSeconds} AS window_end`,
+  return relationSql(plugin, plugin.stream.relation, source, ...windowColumns(plugin));
+}
+
+/** What the speed layer's relation groups by, and shows, beside what it declares. */
+function windowColumns({ stream: { window } }: Plugin): [string[], string[]] {
+  return [
+    ["window_start"],
+    ["window_start AS window_start", `window_start + ${window.sizeSeconds} AS window_end`],
   ];
-  return relationSql(plugin, relation, source, ["window_start"], time);
+}
+
+/** A part of a declaration, and SQL over no rows that the engine refuses where that part is wrong. */
+export interface DeclaredSql {
+  /** Such as `derive.error_share`. */
+  readonly member: string;
+  readonly sql: string;
+}
+
+/** The derived columns of a plugin, each by itself. */
+export function derivedSql(plugin: Plugin): DeclaredSql[] {
+  const merged = `SELECT ${mergedMeasures(plugin)} FROM (${noRows(plugin)})`;
+  return plugin.shownColumns.filter(({ name }) => Object.hasOwn(plugin.derive ?? {}, name))
+    .map(({ name, sql }) => ({
+      member: `derive.${name}`,
+      sql: `SELECT ${sql} AS ${name} FROM (${merged}) AS merged`,
+    }));
+}
+
+/** The relations of a plugin. */
+export function relationsSql(plugin: Plugin): DeclaredSql[] {
+  const rows = noRows(plugin);
+  const { stream, batch } = plugin;
+  return [
+    {
+      member: "stream.relation",
+      sql: relationSql(plugin, stream.relation, rows, ...windowColumns(plugin)),
+    },
+    { member: "batch.relation", sql: relationSql(plugin, batch.relation, rows) },
+    { member: "merged.relation", sql: relationSql(plugin, mergedRelation(plugin), rows) },
+  ];
+}
+
+/** No rows, with all columns from which relations are made. */
+function noRows({ keyColumns, measureColumns }: Plugin): string {
+  const time = "DateTime('UTC')";
+  const columns = [
+    { name: "window_start", sqlType: time },
+    { name: "bucket", sqlType: time },
+    ...keyColumns,
+    ...measureColumns,
+  ].map(({ name, sqlType }) =>
+    `CAST(defaultValueOfTypeName(${quoted(sqlType)}) AS ${sqlType}) AS ${name}`
+  );
+  return `SELECT * FROM (SELECT ${columns.join(", ")}) WHERE 0`;
 }
 
 function batchSql(tables: PluginTables): string {
@@ -113,7 +181,7 @@ function batchSql(tables: PluginTables): string {
   const { relation } = plugin.batch;
   const message = `relation ${relation.name} waits for the first batch run of generation ` +
     `${tables.generation} of plugin ${plugin.name}`;
-  const refuse = `, throwIf(max(run) = 0, ${quoted(message)})`;
+  const refuse = `, throwIf(max(run) = 0, ${refusalText({ code: "rebuilding", message })})`;
   return scalarRun(tables, refuse) + relationSql(plugin, relation, batchRows(tables, relation));
 }
 

@@ -1,6 +1,6 @@
 /** The serving layer: one number from two layers. */
 import type { Clock } from "../std/clock.ts";
-import { ExternalError, NotFoundError, NotReadyError } from "../std/errors.ts";
+import { ExternalError, NotFoundError, NotReadyError, ProblemError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
@@ -37,8 +37,13 @@ export interface ServedTopic {
   readonly logId: string;
   readonly plugins: readonly PluginTables[];
   readonly speed: SpeedLayer;
-  /** The generation of a plugin that answers now. Default: that of {@link plugins}. */
-  readonly served?: (plugin: string) => ServedGeneration;
+  /** Names of plugins whose code is refused. Default: none. */
+  readonly refused?: readonly string[];
+  /**
+   * The generation of a plugin that answers now; null where its code is refused and none did.
+   * Default: that of {@link plugins}.
+   */
+  readonly served?: (plugin: string) => ServedGeneration | null;
   /** The future events that lie beyond the watermarks; null for none. Default: none. */
   readonly future?: () => Promise<FutureEvents | null>;
   /** Moves when this process may have published a run. Default: never. */
@@ -66,7 +71,7 @@ export interface ServingOptions {
   readonly expand?: Expand;
   /** The problems that a metric's answers carry, by metric and topic. Default: there are none. */
   readonly concerning?: (metric: string, topic: string) => readonly Problem[];
-  /** Metrics that are not computed, and why. Default: there are none. */
+  /** By metric, why its code is refused. Default: there are none. */
   readonly refused?: ReadonlyMap<string, string>;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
@@ -92,7 +97,10 @@ export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
   const shared = sharedOptions(options);
   const topicOf = new Map(
-    topics.flatMap((topic) => topic.plugins.map(({ plugin }) => [plugin.name, topic] as const)),
+    topics.flatMap((topic) =>
+      [...topic.plugins.map(({ plugin }) => plugin.name), ...topic.refused ?? []]
+        .map((name) => [name, topic] as const)
+    ),
   );
   const metrics = new Map(
     topics.flatMap((topic) =>
@@ -101,19 +109,23 @@ export function createServing(options: ServingOptions): Serving {
       )
     ),
   );
-  const metricOf = (name: string) => {
+  /** Null where nothing answers. */
+  const answering = (name: string): Metric | null => {
     const topic = topicOf.get(name);
-    if (topic === undefined) {
-      const refused = options.refused?.get(name);
-      if (refused !== undefined) throw new ExternalError(refused, { retriable: false });
-      throw unknownMetric(name, [...metrics.keys()]);
-    }
-    const metric = metrics.get(name)!;
-    const served = topic.served?.(name);
-    if (served === undefined || metric.answersFrom(served)) return metric;
+    const metric = metrics.get(name) ?? null;
+    const served = topic?.served?.(name);
+    if (topic === undefined || served == null || metric?.answersFrom(served)) return metric;
     const other = new Metric(shared, { ...topic, speed: served.speed }, served.tables);
     metrics.set(name, other);
     return other;
+  };
+  const known = () => [...topicOf.keys()].flatMap((name) => answering(name) ?? []);
+  const metricOf = (name: string) => {
+    const metric = answering(name);
+    if (metric !== null) return metric;
+    const refused = options.refused?.get(name);
+    if (refused !== undefined) throw new ProblemError("plugin_refused", refused);
+    throw unknownMetric(name, known().map(({ plugin }) => plugin.name));
   };
   const { concerning = () => [] } = options;
   const problemsOf = (name: string) => concerning(name, metricOf(name).topic);
@@ -143,7 +155,7 @@ export function createServing(options: ServingOptions): Serving {
     position,
   });
   return {
-    metrics: () => [...topicOf.keys()].map((name) => metricInfo(metricOf(name).plugin)),
+    metrics: () => known().map(({ plugin }) => metricInfo(plugin)),
     query,
     position,
     async series(name, query, signal) {

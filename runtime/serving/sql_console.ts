@@ -3,7 +3,7 @@
  * reads, and only what is on a list passes; it runs in the engine's read-only mode all the same.
  */
 import type { Clock } from "../std/clock.ts";
-import { TwofoldError, UserError } from "../std/errors.ts";
+import { ProblemError, TwofoldError, UserError } from "../std/errors.ts";
 import type {
   SqlAnswer,
   SqlConsole,
@@ -15,6 +15,7 @@ import type {
 import type { Warehouse } from "../ports/ports.ts";
 import type { ProblemSink } from "../model/problems.ts";
 import { type Bounded, bounded, BoundReached } from "./bounded.ts";
+import { relationRefusal } from "./relations.ts";
 import { runSql, type SqlItem, tooLarge } from "./sql_run.ts";
 import { SqlSlots } from "./sql_slots.ts";
 import { refused } from "./sql_statement.ts";
@@ -206,6 +207,8 @@ const limits: readonly (readonly [RegExp, (bounds: Bounds) => string])[] = [
 function explained(error: unknown, bounds: Bounds): unknown {
   if (error instanceof BoundReached) return refused(tooLong(bounds));
   if (!(error instanceof TwofoldError) || error instanceof UserError) return error;
+  const refusal = relationRefusal(error.message);
+  if (refusal !== null) return new ProblemError(refusal.code, refusal.message, { cause: error });
   const limit = limits.find(([pattern]) => pattern.test(error.message));
   if (limit !== undefined) return refused(limit[1](bounds));
   // The engine's own words, without what was being done.

@@ -137,6 +137,27 @@ export class NotReadyError extends ExternalError {
   override readonly name = "NotReadyError";
 }
 
+/**
+ * What was asked is not answered because of a problem that somebody has to solve first.
+ *
+ * @example
+ * ```ts
+ * import { ProblemError } from "./errors.ts";
+ * const error = new ProblemError("plugin_refused", "Plugin ratings does not run");
+ * if (error.retriable || error.code !== "plugin_refused") throw new Error("unexpected");
+ * ```
+ */
+export class ProblemError extends ExternalError {
+  override readonly name = "ProblemError";
+  /** The code of the problem. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options: Omit<TwofoldErrorOptions, "fault"> = {}) {
+    super(message, { retriable: false, ...options });
+    this.code = code;
+  }
+}
+
 /** Too much is asked at once: the same question may be answered in a moment. */
 export class BusyError extends ExternalError {
   override readonly name = "BusyError";

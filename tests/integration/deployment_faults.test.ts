@@ -93,8 +93,8 @@ describe("a fault of the deployment", () => {
   it("in a plugin's SQL leaves that plugin out, by name, and the others run", async () => {
     expect((await counted()).length).toBe(1);
     const { status, body } = await ask("/api/v1/metrics/mistyped");
-    expect([status, body.type]).toEqual([500, FAULT]);
-    expect(body.detail).toContain('plugin "mistyped": it reads table evnts');
+    expect([status, body.code]).toEqual([503, "plugin_refused"]);
+    expect(body.detail).toContain("Plugin mistyped does not run: batch.sql: it reads table evnts");
     expect((await ask("/readyz")).status).toBe(200);
     const { plugins, problems } = await engine.status();
     expect(plugins.map(({ plugin, state }) => [plugin, state])).toEqual([

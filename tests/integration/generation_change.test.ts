@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { systemClock } from "../../runtime/std/clock.ts";
 import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
-import { NotReadyError } from "../../runtime/std/errors.ts";
+import { forgetLiveRow } from "../../runtime/engine/live_rows.ts";
+import { NotReadyError, ProblemError } from "../../runtime/std/errors.ts";
 import { eventually } from "../support/eventually.ts";
 import { NEVER, root } from "../support/running_engine.ts";
 
@@ -244,11 +245,37 @@ describe("a metric whose code changes", () => {
     await engine.close();
   });
 
-  it("keeps its tables while its batch SQL is refused", async () => {
+  it("goes on to answer by the code before, frozen, while its batch SQL is refused", async () => {
     await open("refused", 50 * 3_600_000);
-    expect((await engine.status()).problems).toMatchObject([{ code: "plugin_refused" }]);
+    const now = await merged();
+    expect(now).toMatchObject({ total: 1680, generation: before, rebuilding: null });
+    expect(now.frozen_at).not.toBeNull();
+    expect(now.problems).toMatchObject([{ code: "plugin_refused", plugin: "high" }]);
+    expect((await engine.status()).problems).toEqual(now.problems);
+    expect(await sql("merged_high")).toBe(1680);
     expect((await stateTables("high")).length).toBe(2);
-    await expect(sql("merged_high")).rejects.toThrow(/its SQL was refused/);
+    expect(await engine.prunePlugins()).toEqual([]);
+    await forgetLiveRow(engine.warehouse, "high");
+    await engine.close();
+  });
+
+  /** What the SQL console says of a relation. */
+  const refusal = async (relation: string) => {
+    const error = await engine.sql.query(`SELECT * FROM ${relation}`).then(() => null, (e) => e);
+    expect(error).toBeInstanceOf(ProblemError);
+    return { code: error.code, message: error.message };
+  };
+
+  it("has relations that say so where nothing says what answered before its SQL was", async () => {
+    await open("refused", 50 * 3_600_000);
+    const [{ message }] = (await engine.status()).problems;
+    expect(await refusal("merged_high")).toEqual({
+      code: "plugin_refused",
+      message: `relation merged_high: ${message}`,
+    });
+    const error = await ask().then(() => null, (error) => error);
+    expect([error.code, error.message]).toEqual(["plugin_refused", message]);
+    expect((await stateTables("high")).length).toBe(2);
     await engine.close();
   });
 
@@ -257,6 +284,12 @@ describe("a metric whose code changes", () => {
     for (const relation of ["merged_high", "batch_high"]) {
       await expect(sql(relation)).rejects.toThrow(/plugin high was removed; its tables are kept/);
     }
+    expect(await refusal("merged_high")).toEqual({
+      code: "plugin_removed",
+      message:
+        "relation merged_high: plugin high was removed; its tables are kept for a while, in " +
+        "case it comes back, and go at once by: twofold plugins prune",
+    });
     expect((await stateTables("high")).length).toBe(2);
     await engine.close();
     await open("renamed");

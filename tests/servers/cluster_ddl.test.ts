@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { loadPlugins } from "../../runtime/engine/load_plugins.ts";
+import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
 import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
@@ -18,7 +18,9 @@ describe("the cluster's form of every statement", () => {
       password: serverSetting("TWOFOLD_CLICKHOUSE_PASSWORD"),
       database: "cluster_forms",
     });
-    const plugins = (await loadPlugins(root)).map(({ plugin }) => tablesOf(plugin, "v1_0"));
+    const plugins = (await loadDeclarations(root)).plugins.map(({ plugin }) =>
+      tablesOf(plugin, "v1_0")
+    );
     const migrations = await readMigrations(`${root}/sql/migrations`);
     const statements = [
       ...migrations.flatMap(({ sql }) => splitStatements(sql)),

@@ -224,7 +224,8 @@ export function fakeWorld(
       }),
     inspect: {
       library: () => "/lib/libchdb.so",
-      plugins: () => Promise.resolve(["popular_movies", "ratings"]),
+      plugins: () =>
+        Promise.resolve({ plugins: ["popular_movies", "ratings"], topics: [], faults: [] }),
       async *servers() {},
     },
     readOwner: () => Promise.resolve(owner()),

@@ -146,4 +146,4 @@ export class GenerationWorld {
 
 /** The generation that answers in a process. */
 export const answering = ({ generations }: WorldProcess): string =>
-  generations.served("visits").tables.generation;
+  generations.served("visits")!.tables.generation;

@@ -3,6 +3,7 @@ import {
   DamagedError,
   ExternalError,
   NotReadyError,
+  ProblemError,
   TwofoldError,
   UserError,
 } from "../../runtime/std/errors.ts";
@@ -79,6 +80,14 @@ describe("GET /api/v1/metrics", () => {
       .ask("/api/v1/metrics/x");
     expect([status, body.type]).toEqual([500, "urn:twofold:problem:deployment-fault"]);
     expect(body.detail).toContain('"t/a.parquet" is damaged: cut');
+    expect(response.headers.has("retry-after")).toBe(false);
+  });
+
+  it("names the problem that keeps a metric from being answered", async () => {
+    const error = new ProblemError("plugin_refused", "Plugin x does not run");
+    const { status, body, response } = await api(failing(error)).ask("/api/v1/metrics/x");
+    expect([status, body.type]).toEqual([503, "urn:twofold:problem:unavailable"]);
+    expect([body.code, body.detail]).toEqual(["plugin_refused", "Plugin x does not run"]);
     expect(response.headers.has("retry-after")).toBe(false);
   });
 

@@ -195,6 +195,44 @@ describe("catalogs", () => {
     expect((await catalogs.get("movies", {})).items[0].title).toBe("Late");
     expect(await shown()).toEqual([{ title: "Late" }]);
   });
+
+  it("one whose newest version is damaged has no rows, is a problem, and is whole by a put", async () => {
+    await storeVersion(store, "movies", [{ movie_id: 1, title: "One", genres: [] }], "2026-01-01");
+    const [name] = await Array.fromAsync(store.list("catalogs/movies/"), ({ name }) => name);
+    const bytes = (await store.get(name))!;
+    const opened = async () => {
+      await store.remove(name);
+      await store.put(name, bytes.slice(0, -9));
+      return await open(movies);
+    };
+    const { catalogs, problems } = await opened();
+    const [problem] = problems.standing();
+    expect(problem).toMatchObject({ code: "catalog_damaged", subject: "catalog movies" });
+    expect(problem.message).toContain(`"${name}" is damaged`);
+    const expanded = await catalogs.expand(answer, "movies");
+    expect(expanded.rows).toEqual([{ movie_id: 1, title: null, genres: [] }]);
+    expect(expanded.problems).toEqual([problem]);
+    const error = await catalogs.get("movies", {}).then(() => null, (error) => error);
+    expect([error.code, error.message]).toEqual(["catalog_damaged", problem.message]);
+    expect(await catalogs.list()).toMatchObject([{ name: "movies", rows: 0 }]);
+    await catalogs.put("movies", titled("Two"), "ndjson");
+    expect(problems.standing()).toEqual([]);
+    const { rows, problems: none } = await catalogs.expand(answer, "movies");
+    expect([rows[0].title, none]).toEqual(["Two", []]);
+  });
+
+  it("one that is damaged while it is used keeps its rows, and says so", async () => {
+    const { catalogs, problems } = await open(movies);
+    await catalogs.put("movies", titled("One"), "ndjson");
+    await store.put("catalogs/movies/0000000002.ndjson", new TextEncoder().encode("{"));
+    clock.advance(2000);
+    const { rows, problems: own } = await catalogs.expand(answer, "movies");
+    expect([rows[0].title, own.map(({ code }) => code)]).toEqual(["One", ["catalog_damaged"]]);
+    await store.remove("catalogs/movies/0000000002.ndjson");
+    clock.advance(2000);
+    expect((await catalogs.expand(answer, "movies")).problems).toEqual([]);
+    expect(problems.standing()).toEqual([]);
+  });
 });
 
 describe("a declaration that changed", () => {

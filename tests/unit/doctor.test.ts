@@ -58,6 +58,21 @@ describe("doctor", () => {
     expect(of("port")?.state).toBe("ok");
   });
 
+  it("fails with every plugin that is refused, and counts those that run", async () => {
+    const inspect = {
+      library: () => "/lib/libchdb.so",
+      plugins: () =>
+        Promise.resolve({ plugins: ["a"], topics: ["t"], faults: ["Plugin b …", "Plugin c …"] }),
+      async *servers() {},
+    };
+    const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
+    expect(code).toBe(1);
+    expect(of("plugins")).toEqual({
+      ...{ check: "plugins", state: "fail", advice: null },
+      found: "1 plugin: a\nPlugin b …\nPlugin c …",
+    });
+  });
+
   it("tells all settings that cannot be used, and those that are none", async () => {
     const env = { TWOFOLD_PORT: "x", TWOFOLD_BLOCK_SIZE: "3" };
     const broken = await doctor(fakeWorld({ env }), "--data", dir);

@@ -62,7 +62,7 @@ describe("generations", () => {
     const process = await world.start(NEW, { start: 150n, frontier: 160n });
     const looked = async () => {
       await process.generations.look();
-      const { frozenAt, rebuilding } = process.generations.served("visits");
+      const { frozenAt, rebuilding } = process.generations.served("visits")!;
       const total = await world.total(MERGED);
       return { generation: answering(process), frozen: frozenAt !== null, rebuilding, total };
     };
@@ -177,7 +177,7 @@ describe("generations", () => {
       expect(same.generations.served("visits")).toMatchObject({ frozenAt: null, rebuilding: null });
       const other = await look(NEW);
       expect([answering(other), await world.total(MERGED)]).toEqual([OLD, 100]);
-      expect(other.generations.served("visits").frozenAt).toBe("2026-01-05T00:00:00.000Z");
+      expect(other.generations.served("visits")!.frozenAt).toBe("2026-01-05T00:00:00.000Z");
       expect([...same.problems.standing(), ...other.problems.standing()]).toEqual([]);
       expect(await stored()).toEqual(before);
     });
@@ -189,7 +189,7 @@ describe("generations", () => {
       const before = await stored();
       const { generations, problems } = await look(NEW);
       expect(generations.served("visits")).toMatchObject({ rebuilding: 0.99 });
-      expect(generations.served("visits").tables.generation).toBe(OLD);
+      expect(generations.served("visits")!.tables.generation).toBe(OLD);
       expect(problems.standing()).toMatchObject([{
         code: "rebuilding",
         message: expect.stringContaining("waits for a process that runs"),

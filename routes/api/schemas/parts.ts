@@ -62,6 +62,8 @@ export const problem = named(
     status: count("HTTP status"),
     detail: text("What was wanted and what came"),
     field: text("The parameter, header or field at fault", "limit").optional(),
+    code: text("The code of the problem that keeps it from being answered", "plugin_refused")
+      .optional(),
     instance: text("The path that was asked"),
   }),
 );

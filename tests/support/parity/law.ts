@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fc } from "testing";
-import { loadPlugins } from "../../../runtime/engine/load_plugins.ts";
+import { loadDeclarations } from "../../../runtime/engine/load_plugins.ts";
 import type { Warehouse } from "../../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../../runtime/warehouse/migrations.ts";
@@ -12,7 +12,7 @@ const root = new URL("../../../", import.meta.url).pathname;
 
 /** The example's plugins, by name. */
 export const plugins = new Map(
-  (await loadPlugins(root)).map((loaded) => [loaded.plugin.name, loaded]),
+  (await loadDeclarations(root)).plugins.map((loaded) => [loaded.plugin.name, loaded]),
 );
 
 /** A warehouse in a folder of its own, for all cases of one test file. */

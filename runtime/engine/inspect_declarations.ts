@@ -1,0 +1,60 @@
+/** What is wrong with the files of `plugins/`, found without a data folder. */
+import { join } from "node:path";
+import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
+import { migrate, readMigrations } from "../warehouse/migrations.ts";
+import { checkedDeclarations, refusedCatalog, refusedPlugin } from "./check_plugins.ts";
+import { type Declarations, loadDeclarations } from "./load_plugins.ts";
+
+/** What was found. */
+export interface Inspection {
+  /** Names of the plugins that run. */
+  readonly plugins: readonly string[];
+  /** Their topics. */
+  readonly topics: readonly string[];
+  /** The message of each plugin and catalog that is refused, as a start reports it. */
+  readonly faults: readonly string[];
+}
+
+/** The engine reads statements and keeps nothing. */
+const MEMORY_BYTES = 500_000_000;
+
+/**
+ * Checks a folder as a start does, with an engine of its own over a temporary folder.
+ *
+ * @param root the folder that holds `plugins/` and `sql/`.
+ * @param library ClickHouse's; null to leave SQL unread.
+ * @throws {UserError} when there are plugins and none of them loads.
+ */
+export async function inspectDeclarations(
+  root: string,
+  library: string | null,
+): Promise<Inspection> {
+  const declared = library === null
+    ? await loadDeclarations(root)
+    : await withEngine(root, library);
+  const { plugins, refused, refusedCatalogs } = declared;
+  return {
+    plugins: plugins.map(({ plugin }) => plugin.name),
+    topics: [...new Set(plugins.map(({ plugin }) => plugin.source.topic))],
+    faults: [...refused.map(refusedPlugin), ...refusedCatalogs.map(refusedCatalog)]
+      .map(({ message }) => message),
+  };
+}
+
+async function withEngine(root: string, libraryPath: string): Promise<Declarations> {
+  const dir = await Deno.makeTempDir({ prefix: "twofold-check-" });
+  try {
+    const warehouse = await openEmbeddedWarehouse({
+      ...{ dir: join(dir, "warehouse"), database: "checked", libraryPath },
+      memoryLimitBytes: MEMORY_BYTES,
+    });
+    try {
+      await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+      return await checkedDeclarations(root, warehouse);
+    } finally {
+      await warehouse.close();
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}

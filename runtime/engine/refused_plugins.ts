@@ -1,0 +1,56 @@
+/** What the warehouse knows of plugins whose code is refused: their names, topics and schemas. */
+import { basename } from "node:path";
+import type { EventSchema } from "../events.ts";
+import { declaredPlugin, declaringFile } from "../model/generation.ts";
+import type { LiveRow } from "./live_rows.ts";
+import type { Declarations, LoadedPlugin, RefusedPlugin } from "./load_plugins.ts";
+
+/** A refused plugin by the name that it has, or had when it ran. */
+export interface KnownRefused extends RefusedPlugin {
+  /** Empty where nothing says which topic it is made of. */
+  readonly topic: string;
+}
+
+/**
+ * Names the refused plugins. A file that does not load declares the plugin that it declared when it
+ * last ran, else one by the file's name; where another file declares that name by now, the whole name
+ * of the file stands for it.
+ *
+ * @param rows the generations that answer, by plugin.
+ */
+export function knownRefused(
+  { plugins, refused }: Pick<Declarations, "plugins" | "refused">,
+  rows: ReadonlyMap<string, LiveRow>,
+): KnownRefused[] {
+  const loaded = new Set(
+    [...plugins, ...refused.map((one) => one.declared)].map((one) => one?.plugin.name),
+  );
+  return refused.map((one) => {
+    if (one.declared !== null) return { ...one, topic: one.declared.plugin.source.topic };
+    const row = [...rows.values()].find((row) => declaringFile(row.declaration) === one.file) ??
+      rows.get(one.name);
+    if (row === undefined || loaded.has(row.plugin)) {
+      return { ...one, name: loaded.has(one.name) ? basename(one.file) : one.name, topic: "" };
+    }
+    return { ...one, name: row.plugin, topic: row.topic };
+  });
+}
+
+/**
+ * The schema of each topic. One that refused plugins alone are made of is the one that they declare,
+ * or declared when they last ran: its events are taken and kept.
+ */
+export function schemasOf(
+  plugins: readonly LoadedPlugin[],
+  refused: readonly KnownRefused[],
+  rows: ReadonlyMap<string, LiveRow>,
+): EventSchema[] {
+  const declared = [...plugins, ...refused.map((one) => one.declared)]
+    .flatMap((one) => one === null ? [] : one.plugin.source);
+  const stored = refused.flatMap(({ name }) => {
+    const row = rows.get(name);
+    return row === undefined ? [] : declaredPlugin(row.declaration)?.source ?? [];
+  });
+  return [...Map.groupBy([...declared, ...stored], ({ topic }) => topic).values()]
+    .map(([schema]) => schema);
+}
