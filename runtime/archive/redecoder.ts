@@ -231,15 +231,13 @@ AND partition = {partition:UInt32} AND offset IN {mended:Array(UInt64)}`,
   #report(fault?: string): void {
     const { problems, schema: { topic } } = this.#options;
     if (this.#isDone) return problems.clear("redecoding", topic);
-    const share = `${Math.floor(this.#share * 100)} %`;
     problems.set({
       code: "redecoding",
       subject: topic,
       topic,
-      message: `The archive of ${topic} is decoded again by its changed schema, ${share} is done` +
-        `${
-          fault === undefined ? "" : `; ${fault}`
-        }. Metrics answer as of before the change until then`,
+      message: `The archive of ${topic} is being decoded again by its changed schema` +
+        `${fault === undefined ? "" : `; ${fault}`}. Until it is complete, metrics answer as of ` +
+        "before the change; the status shows the share as `redecoding`",
     });
   }
 }

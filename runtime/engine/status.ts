@@ -81,7 +81,10 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
     sql: parts.sql.load,
     scrub: parts.verification.scrub(),
     topics: seen.map(({ partitions }, i) => ({
-      ...{ topic: topics[i].schema.topic, log: topics[i].log.id, partitions },
+      topic: topics[i].schema.topic,
+      log: topics[i].log.id,
+      redecoding: topics[i].redecoder.share,
+      partitions,
     })),
   };
 }

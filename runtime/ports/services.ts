@@ -449,6 +449,11 @@ export interface Status {
   readonly topics: readonly {
     readonly topic: string;
     readonly log: string;
+    /**
+     * After a change of the schema, the share of the archive that is decoded again, 0 to 1; null when
+     * all of it is.
+     */
+    readonly redecoding: number | null;
     readonly partitions: readonly PartitionStatus[];
   }[];
   readonly plugins: readonly PluginStatus[];

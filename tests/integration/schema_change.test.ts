@@ -147,7 +147,9 @@ describe("a schema that changes over archived events", () => {
 
     engine = await open("wide", "changed");
     expect(await ask(engine, "merged")).toEqual(before.map((row) => row.with(3, undefined)));
-    expect((await engine.status()).problems.map(({ code }) => code)).toContain("redecoding");
+    const { problems, topics } = await engine.status();
+    expect(problems.map(({ code }) => code)).toContain("redecoding");
+    expect(topics[0].redecoding).toBe(0);
     await expect(engine.batch.get("notes")!.run()).rejects.toThrow(/is being decoded again/);
     expect((await engine.verification.verify()).findings).toEqual([]);
     engine.start();
@@ -161,6 +163,7 @@ describe("a schema that changes over archived events", () => {
     }
     expect(await dropped(engine)).toEqual(wanted.letters);
     await eventually("no problem", () => engine.status(), ({ problems }) => problems.length === 0);
+    expect((await engine.status()).topics[0].redecoding).toBe(null);
     expect((await engine.verification.verify()).findings).toEqual([]);
     await engine.batch.get("notes")!.run({ full: true });
     expect(await ask(engine, "batch")).toEqual(wanted.answers);

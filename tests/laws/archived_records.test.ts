@@ -1,22 +1,14 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
-import {
-  allocateColumns,
-  type Columns,
-  type DecodeFault,
-  RowStatus,
-} from "../../runtime/model/columns.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
 import { RecordSource, type TrimmedRange } from "../../runtime/speed/record_source.ts";
 import { readings } from "../support/archive_world.ts";
+import { readAll } from "../support/archived_reading.ts";
 import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
-import { rowOf } from "../support/decoding.ts";
 import { entry, place } from "../support/reading_entries.ts";
 import { byTier } from "../support/tier.ts";
-
-/** A record as the speed layer sees it. */
-type Seen = Record<string, unknown>;
 
 const cases = fc.record({
   entries: fc.array(entry, { minLength: 5, maxLength: 60, size: "max" }),
@@ -48,35 +40,6 @@ function sourceOf(
     }),
     onTrimmed: (range) => told.push(range),
   });
-}
-
-/** All records from `from` on, and where each chunk ended. */
-async function readAll(source: RecordSource, from: bigint, columns: Columns) {
-  const records: Seen[] = [];
-  const ends: bigint[] = [];
-  for (let at = from;; at = columns.to) {
-    const faults = await source.read(at, columns);
-    if (columns.to === at) return { records, ends };
-    expect([columns.from, columns.partition]).toEqual([at, 0]);
-    for (let row = 0; row < columns.count; row++) records.push(seen(columns, row, faults));
-    ends.push(columns.to);
-  }
-}
-
-function seen(columns: Columns, row: number, faults: readonly DecodeFault[]): Seen {
-  const { value: _value, unknown: _unknown, ...rest } = rowOf(columns, row);
-  if (rest.status === RowStatus.tick) {
-    // Of a tick only the greatest append time of its block is known.
-    return { status: rest.status, offset: rest.offset };
-  }
-  if (rest.status === RowStatus.deadLetter) {
-    const { field, reason } = faults.find((fault) => fault.row === row)!;
-    const bytes = columns.bytes.slice(columns.valueStart[row], columns.valueEnd[row]);
-    return { ...rest, field, reason, bytes: [...bytes] };
-  }
-  const fields = Object.entries(rest.fields as Record<string, { isNull?: number }>)
-    .map(([name, field]) => [name, field.isNull === 1 ? null : field]);
-  return { ...rest, fields: Object.fromEntries(fields) };
 }
 
 describe("ArchivedRecords laws", () => {

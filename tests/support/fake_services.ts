@@ -116,6 +116,7 @@ export const someStatus: Status = {
   roles: ["ingest", "speed", "archive", "batch", "serve"],
   topics: [{
     ...{ topic: "movies", log: "local-1" },
+    redecoding: null,
     partitions: [{
       own: true,
       ...{ partition: 0, log_start: "0", log_end: "310", speed_frontier: "300" },

@@ -88,6 +88,7 @@ export const fakeStatus: Status = {
   topics: [{
     topic: "movie-viewing-events",
     log: "local-1",
+    redecoding: null,
     partitions: [{
       partition: 0,
       log_start: "0",

@@ -60,15 +60,21 @@ export const entry: fc.Arbitrary<Entry> = fc.oneof(
 /** Puts an entry at the end of partition 0; every third event has a field that is not declared. */
 export async function place(log: MemoryLog, entry: Entry, index: number): Promise<void> {
   log.nowMs += index % 7;
-  if (entry.kind === "event") {
-    log.place(0, { value: JSON.stringify(eventOf(entry, index)) });
-  } else if (entry.kind === "garbage") {
-    log.place(0, { value: entry.value });
+  if (entry.kind === "event" || entry.kind === "garbage") {
+    log.place(0, { value: valueOf(entry, index) });
   } else if (entry.kind === "tick") {
     log.place(0, { kind: RecordKind.tick });
   } else {
     log.skipTo(0, (await log.bounds(0)).end + BigInt(entry.offsets));
   }
+}
+
+/** The value of an entry's record. */
+export function valueOf(
+  entry: Entry & { kind: "event" | "garbage" },
+  index: number,
+): string | Uint8Array {
+  return entry.kind === "event" ? JSON.stringify(eventOf(entry, index)) : entry.value;
 }
 
 /** The event of an entry as an object. */

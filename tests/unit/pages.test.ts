@@ -20,7 +20,7 @@ async function page(path: string, over: Partial<Services> = {}) {
 
 const emptyStatus = {
   ...someStatus,
-  topics: [{ topic: "movies", log: "local-1", partitions: [] }],
+  topics: [{ topic: "movies", log: "local-1", redecoding: null, partitions: [] }],
   plugins: [],
 };
 

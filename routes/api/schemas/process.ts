@@ -115,6 +115,11 @@ export const status = named(
     topics: z.array(z.object({
       topic: z.string(),
       log: text("Identity of the log"),
+      redecoding: z.number().min(0).max(1).nullable().meta({
+        description:
+          "Share of the archive that is decoded again after a change of the schema; null " +
+          "when all of it is",
+      }),
       partitions: z.array(z.object({
         partition: count("Partition"),
         log_start: offset("First offset held"),
