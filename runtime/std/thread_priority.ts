@@ -1,19 +1,10 @@
 /** Who of the process's threads goes first where all want the processor. */
+import { getPriority, setPriority } from "node:os";
 
 /** Nice values by which a thread gives way: each step leaves it a third of the other's weight. */
 const STEP = 5;
-const PRIO_PROCESS = 0;
 /** The calling thread, by the kernel's terms. */
 const SELF = 0;
-
-const libc = {
-  getpriority: { parameters: ["i32", "u32"], result: "i32" },
-  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
-  gettid: { parameters: [], result: "i32" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-let opened: Deno.StaticForeignLibraryInterface<typeof libc> | undefined;
-const symbols = () => opened ??= Deno.dlopen("libc.so.6", libc).symbols;
 
 /**
  * Lets the calling thread, and all that it starts from now on, give way to the event loop. Threads
@@ -23,19 +14,24 @@ export function giveWay(): void {
   if (Deno.build.os === "linux") beNicer(SELF, 1);
 }
 
-/** The calling thread's number. */
-export function threadId(): number {
-  return symbols().gettid();
-}
-
 /**
  * Gives a thread so many steps more than the event loop's has; never fewer than it had.
  *
+ * @param thread its number in the kernel.
  * @returns whether it had fewer.
  */
 export function beNicer(thread: number, steps: number): boolean {
-  const { getpriority, setpriority } = symbols();
-  // The first thread of a process has the process's number.
-  const nice = getpriority(PRIO_PROCESS, Deno.pid) + steps * STEP;
-  return getpriority(PRIO_PROCESS, thread) < nice && setpriority(PRIO_PROCESS, thread, nice) === 0;
+  try {
+    // The first thread of a process has the process's number.
+    const nice = Math.min(getPriority(Deno.pid) + steps * STEP, LEAST);
+    if (getPriority(thread) >= nice) return false;
+    setPriority(thread, nice);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false; // the thread has ended
+  }
 }
+
+/** The kernel has no greater nice value. */
+const LEAST = 19;

@@ -162,7 +162,7 @@ async function createDatabase(
   });
   try {
     await anchor.run(`CREATE DATABASE IF NOT EXISTS ${database} ENGINE = Atomic`, "Null");
-    await anchor.yieldThreads();
+    await anchor.yieldThreads(library);
     return anchor;
   } catch (error) {
     await anchor.close();

@@ -101,8 +101,8 @@ export class EngineConnection {
   }
 
   /** Lets threads give way that run already, merges most; for the first connection of a process. */
-  async yieldThreads(): Promise<void> {
-    await this.#thread.call("yieldThreads", this.#connection);
+  async yieldThreads(library: string): Promise<void> {
+    await this.#thread.call("yieldThreads", this.#connection, library);
   }
 
   /** Runs a statement and returns its whole result. */

@@ -43,7 +43,8 @@ const methods = {
     const connection = await NativeConnection.open(loadLibchdb(library), dir, settings);
     return { connection: connections.add(connection), mark: connection.mark };
   },
-  yieldThreads: (connection: number) => yieldThreads(connections.get(connection)),
+  yieldThreads: (connection: number, library: string) =>
+    yieldThreads(connections.get(connection), loadLibchdb(library).gettid()),
   run: (connection: number, sql: string, format: string, params: TextParams) =>
     connections.get(connection).run(sql, format, params),
   insert: (connection: number, sql: string, format: string, bytes: Bytes[], params: TextParams) =>

@@ -3,7 +3,7 @@
  * Only `native_connection.ts` calls it.
  */
 import { dirname, join } from "node:path";
-import { UserError } from "../std/errors.ts";
+import { UserError, wordsOf } from "../std/errors.ts";
 
 /** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -12,7 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Names, lengths, values, lengths and count of the bound parameters. */
 const STATEMENT = [
-  "pointer",
+  "usize",
   "buffer",
   "usize",
   "buffer",
@@ -24,40 +24,55 @@ const STATEMENT = [
   "usize",
 ] as const;
 
+/**
+ * Addresses are numbers. Deno's own pointers need the permission to load any library, and so does
+ * opening libc: its functions are found through libchdb, which links it.
+ */
+const libc = {
+  /** Copies from an address. */
+  copy: { name: "memcpy", parameters: ["buffer", "usize", "usize"], result: "usize" },
+  /** With the same buffer twice and the length 0: its address. */
+  addressOf: { name: "memmove", parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  strlen: { parameters: ["usize"], result: "usize" },
+  dlopen: { parameters: ["buffer", "i32"], result: "usize" },
+  gettid: { parameters: [], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
 /** What may take long or wait for a lock runs outside the event loop's thread. */
 const symbols = {
+  ...libc,
   chdb_set_signal_handlers_enabled: { parameters: ["i32"], result: "void" },
-  chdb_connect: { parameters: ["i32", "buffer"], result: "pointer", nonblocking: true },
-  chdb_close_conn: { parameters: ["pointer"], result: "void", nonblocking: true },
-  chdb_query_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
-  chdb_stream_query_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
+  chdb_connect: { parameters: ["i32", "buffer"], result: "usize", nonblocking: true },
+  chdb_close_conn: { parameters: ["usize"], result: "void", nonblocking: true },
+  chdb_query_with_params_n: { parameters: STATEMENT, result: "usize", nonblocking: true },
+  chdb_stream_query_with_params_n: { parameters: STATEMENT, result: "usize", nonblocking: true },
   chdb_stream_fetch_result: {
-    parameters: ["pointer", "pointer"],
-    result: "pointer",
+    parameters: ["usize", "usize"],
+    result: "usize",
     nonblocking: true,
   },
   chdb_stream_cancel_query: {
-    parameters: ["pointer", "pointer"],
+    parameters: ["usize", "usize"],
     result: "void",
     nonblocking: true,
   },
-  chdb_destroy_query_result: { parameters: ["pointer"], result: "void" },
-  chdb_stream_insert_with_params_n: { parameters: STATEMENT, result: "pointer", nonblocking: true },
-  chdb_stream_insert_error: { parameters: ["pointer"], result: "pointer" },
+  chdb_destroy_query_result: { parameters: ["usize"], result: "void" },
+  chdb_stream_insert_with_params_n: { parameters: STATEMENT, result: "usize", nonblocking: true },
+  chdb_stream_insert_error: { parameters: ["usize"], result: "usize" },
   chdb_stream_append: {
-    parameters: ["pointer", "buffer", "usize"],
+    parameters: ["usize", "buffer", "usize"],
     result: "i32",
     nonblocking: true,
   },
-  chdb_stream_done: { parameters: ["pointer"], result: "pointer", nonblocking: true },
-  chdb_stream_cancel_insert: { parameters: ["pointer"], result: "void", nonblocking: true },
-  chdb_destroy_insert_stream: { parameters: ["pointer"], result: "void" },
-  chdb_result_buffer: { parameters: ["pointer"], result: "pointer" },
-  chdb_result_length: { parameters: ["pointer"], result: "usize" },
-  chdb_result_error: { parameters: ["pointer"], result: "pointer" },
-  chdb_result_rows_read: { parameters: ["pointer"], result: "u64" },
-  chdb_result_rows_written: { parameters: ["pointer"], result: "u64" },
-  chdb_result_elapsed: { parameters: ["pointer"], result: "f64" },
+  chdb_stream_done: { parameters: ["usize"], result: "usize", nonblocking: true },
+  chdb_stream_cancel_insert: { parameters: ["usize"], result: "void", nonblocking: true },
+  chdb_destroy_insert_stream: { parameters: ["usize"], result: "void" },
+  chdb_result_buffer: { parameters: ["usize"], result: "usize" },
+  chdb_result_length: { parameters: ["usize"], result: "usize" },
+  chdb_result_error: { parameters: ["usize"], result: "usize" },
+  chdb_result_rows_read: { parameters: ["usize"], result: "u64" },
+  chdb_result_rows_written: { parameters: ["usize"], result: "u64" },
+  chdb_result_elapsed: { parameters: ["usize"], result: "f64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The functions of the library. */
@@ -77,10 +92,10 @@ export function loadLibchdb(libraryPath: string = findLibrary()): Libchdb {
   if (known) return known;
   let library: Libchdb;
   try {
-    pinLibrary(libraryPath);
     library = Deno.dlopen(libraryPath, symbols).symbols;
+    pinLibrary(library, libraryPath);
   } catch (cause) {
-    throw new UserError(`Cannot load the ClickHouse library "${libraryPath}"`, {
+    throw new UserError(`Cannot load the ClickHouse library "${libraryPath}": ${wordsOf(cause)}`, {
       field: "libraryPath",
       cause,
     });
@@ -94,16 +109,33 @@ export function loadLibchdb(libraryPath: string = findLibrary()): Libchdb {
  * Keeps the library mapped until the process is gone. Deno unloads libraries when it ends, while
  * the engine's threads still run: about one exit in four was a segmentation fault.
  */
-function pinLibrary(libraryPath: string): void {
+function pinLibrary(library: Libchdb, libraryPath: string): void {
   const RTLD_NOW = 0x2, RTLD_NODELETE = 0x1000;
-  const libc = Deno.dlopen("libc.so.6", {
-    dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
-  });
   const path = new TextEncoder().encode(libraryPath + "\0");
-  if (!libc.symbols.dlopen(path, RTLD_NOW | RTLD_NODELETE)) {
-    throw new Error("dlopen failed: the file is missing or is not a library of this platform");
+  if (library.dlopen(path, RTLD_NOW | RTLD_NODELETE) === 0n) {
+    throw new Error("dlopen failed: the library cannot be kept");
   }
-  libc.close();
+}
+
+/** The text at an address, which ends with a zero byte. */
+export function textAt(library: Libchdb, address: bigint): string {
+  return new TextDecoder().decode(bytesAt(library, address, library.strlen(address)));
+}
+
+/** A copy of the bytes at an address. */
+export function bytesAt(
+  library: Libchdb,
+  address: bigint,
+  length: bigint,
+): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Number(length));
+  if (length > 0n) library.copy(bytes, address, length);
+  return bytes;
+}
+
+/** Where the memory of a buffer lies; valid as long as the buffer is referred to. */
+export function addressOf(library: Libchdb, { buffer }: Uint8Array<ArrayBuffer>): bigint {
+  return library.addressOf(buffer, buffer, 0n);
 }
 
 /**

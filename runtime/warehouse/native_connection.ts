@@ -1,8 +1,9 @@
 /** One connection of the engine in the process: what the C interface does, in promises. */
-import type { Libchdb } from "./libchdb.ts";
+import { addressOf, bytesAt, type Libchdb, textAt } from "./libchdb.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-type Pointer = Deno.PointerValue;
+/** Where something of the engine lies; 0 for nothing. */
+type Address = bigint;
 
 /** What the engine says of a statement that failed, in its own words. */
 export class EngineFault extends Error {
@@ -37,17 +38,17 @@ async function lend<T>(buffers: unknown, call: () => Promise<T>): Promise<T> {
 /** A connection; it runs one statement at a time, and its owner sees to that. */
 export class NativeConnection {
   readonly #chdb: Libchdb;
-  readonly #handle: Pointer;
-  readonly #connection: Pointer;
+  readonly #handle: Address;
+  readonly #connection: Address;
   #closing: Promise<void> | null = null;
 
   /** The text in `log_comment` by which its statement is found in `system.processes`. */
   readonly mark: string;
 
-  private constructor(chdb: Libchdb, handle: Pointer, mark: string) {
+  private constructor(chdb: Libchdb, handle: Address, mark: string) {
     this.#chdb = chdb;
     this.#handle = handle;
-    this.#connection = new Deno.UnsafePointerView(handle!).getPointer(0);
+    [this.#connection] = new BigUint64Array(bytesAt(chdb, handle, 8n).buffer);
     this.mark = mark;
   }
 
@@ -69,9 +70,9 @@ export class NativeConnection {
     const quiet = "--logger.console=0";
     const texts = ["twofold", `--path=${dir}`, quiet, `--log_comment=${mark}`];
     for (const [name, value] of Object.entries(settings)) texts.push(`--${name}=${value}`);
-    const args = texts.map(zeroTerminated), argv = addresses(args);
+    const args = texts.map(zeroTerminated), argv = addresses(chdb, args);
     const handle = await lend([args, argv], () => chdb.chdb_connect(args.length, argv));
-    if (!handle) throw new Error(`the engine refused "${dir}"`);
+    if (handle === 0n) throw new Error(`the engine refused "${dir}"`);
     return new NativeConnection(chdb, handle, mark);
   }
 
@@ -102,7 +103,7 @@ export class NativeConnection {
     const fetch = async () => {
       try {
         const block = await chdb.chdb_stream_fetch_result(connection, cursor);
-        const bytes = block ? this.#take(block).bytes : null;
+        const bytes = block === 0n ? null : this.#take(block).bytes;
         ended = !bytes?.length;
         return ended ? null : bytes;
       } catch (failure) {
@@ -133,7 +134,7 @@ export class NativeConnection {
     const stream = await this.#statement("chdb_stream_insert_with_params_n", sql, format, params);
     const throwIfFailed = () => {
       const text = chdb.chdb_stream_insert_error(stream);
-      if (text) throw new EngineFault(new Deno.UnsafePointerView(text).getCString());
+      if (text !== 0n) throw new EngineFault(textAt(chdb, text));
     };
     let finished = false;
     try {
@@ -166,12 +167,13 @@ export class NativeConnection {
     sql: string,
     format: string,
     params: TextParams,
-  ): Promise<Pointer> {
+  ): Promise<Address> {
     const given = Object.entries(params);
     const query = encoder.encode(sql), formatBytes = encoder.encode(format);
     const names = given.map(([name]) => zeroTerminated(name));
     const values = given.map(([, value]) => zeroTerminated(value));
-    const parts = [addresses(names), lengths(names), addresses(values), lengths(values)] as const;
+    const at = (buffers: readonly Bytes[]) => addresses(this.#chdb, buffers);
+    const parts = [at(names), lengths(names), at(values), lengths(values)] as const;
     return lend([query, formatBytes, names, values, parts], () =>
       this.#chdb[call](
         this.#connection,
@@ -185,18 +187,16 @@ export class NativeConnection {
   }
 
   /** Copies a result and frees it. */
-  #take(result: Pointer): NativeResult {
+  #take(result: Address): NativeResult {
     const chdb = this.#chdb;
-    if (!result) throw new Error("Cannot read a result: the engine returned none");
+    if (result === 0n) throw new Error("Cannot read a result: the engine returned none");
     try {
       const error = this.#errorOf(result);
       if (error) throw error;
-      const length = Number(chdb.chdb_result_length(result));
-      const buffer = length > 0 ? chdb.chdb_result_buffer(result) : null;
-      const bytes = new Uint8Array(buffer ? length : 0);
-      if (buffer) new Deno.UnsafePointerView(buffer).copyInto(bytes);
+      const buffer = chdb.chdb_result_buffer(result);
+      const length = buffer === 0n ? 0n : chdb.chdb_result_length(result);
       return {
-        bytes,
+        bytes: bytesAt(chdb, buffer, length),
         rowsRead: chdb.chdb_result_rows_read(result),
         rowsWritten: chdb.chdb_result_rows_written(result),
         elapsedSeconds: chdb.chdb_result_elapsed(result),
@@ -206,9 +206,9 @@ export class NativeConnection {
     }
   }
 
-  #errorOf(result: Pointer): Error | null {
+  #errorOf(result: Address): Error | null {
     const text = this.#chdb.chdb_result_error(result);
-    return text ? new EngineFault(new Deno.UnsafePointerView(text).getCString()) : null;
+    return text === 0n ? null : new EngineFault(textAt(this.#chdb, text));
   }
 }
 
@@ -224,11 +224,8 @@ function zeroTerminated(text: string): Bytes {
   return encoder.encode(text + "\0");
 }
 
-function addresses(buffers: readonly Bytes[]): BigUint64Array<ArrayBuffer> {
-  return BigUint64Array.from(
-    buffers,
-    (buffer) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)),
-  );
+function addresses(chdb: Libchdb, buffers: readonly Bytes[]): BigUint64Array<ArrayBuffer> {
+  return BigUint64Array.from(buffers, (buffer) => addressOf(chdb, buffer));
 }
 
 /** Lengths without the closing zero. */

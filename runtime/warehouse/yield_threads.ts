@@ -1,4 +1,4 @@
-import { beNicer, threadId } from "../std/thread_priority.ts";
+import { beNicer } from "../std/thread_priority.ts";
 import type { NativeConnection } from "./native_connection.ts";
 
 /** Merges start with the first table that has any. */
@@ -16,11 +16,11 @@ const MOST_COUNTS = 1000;
  * that, and honours it only with a right that the kernel does not ask for.
  *
  * @param connection the first one of the engine, before there are tables.
+ * @param caller the calling thread's number in the kernel.
  */
-export async function yieldThreads(connection: NativeConnection): Promise<void> {
+export async function yieldThreads(connection: NativeConnection, caller: number): Promise<void> {
   await connection.run(START_MERGES, "Null");
   const [[expected]] = await numbersOf(connection, MERGE_THREADS);
-  const caller = threadId();
   for (let count = 0, all = false; !all && count < MOST_COUNTS; count++) {
     // A statement starts threads itself: they are seen by the next one.
     const threads = (await numbersOf(connection, THREADS)).filter(([thread, merges]) =>

@@ -1,3 +1,4 @@
+import { getPriority } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
@@ -15,13 +16,7 @@ afterAll(async () => {
 
 /** The nice values of threads, each once. */
 function niceOf(threads: readonly number[]): number[] {
-  const PRIO_PROCESS = 0;
-  const libc = Deno.dlopen("libc.so.6", {
-    getpriority: { parameters: ["i32", "u32"], result: "i32" },
-  });
-  const values = threads.map((id) => libc.symbols.getpriority(PRIO_PROCESS, id));
-  libc.close();
-  return [...new Set(values)];
+  return [...new Set(threads.map((id) => getPriority(id)))];
 }
 
 async function threadsOf(...names: string[]): Promise<number[]> {
