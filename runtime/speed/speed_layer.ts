@@ -5,9 +5,10 @@ import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "
 import type { RecentRows } from "../model/recent.ts";
 import type { FutureEvents, SpeedLayer } from "../ports/services.ts";
 import { soleMember } from "../ports/sole_member.ts";
-import { type PluginTables, SpeedKind } from "../sql/tables.ts";
+import type { PluginTables } from "../sql/tables.ts";
+import { expireBlocks } from "./expire_blocks.ts";
 import { Flusher, type FlushFault } from "./flusher.ts";
-import { type LedgerFacts, LedgerPartition, ledgerTable, type LedgerTotals } from "./ledger.ts";
+import { type LedgerFacts, LedgerPartition, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
 import type { OpenPicker } from "./picker.ts";
 import { RecentBlocks } from "./recent_blocks.ts";
@@ -53,8 +54,6 @@ const LOOK_MS = 1000;
 /** The same while somebody waits for them. */
 const AWAITED_LOOK_MS = 150;
 const RETRY_MS = 1000;
-/** Readers elsewhere know the first block as of this long ago at most. */
-const TOLD_MS = 5000;
 
 /** What the ledger tells of a partition that nobody has counted. */
 const NOTHING: LedgerTotals = {
@@ -262,57 +261,15 @@ export class LogSpeedLayer implements SpeedLayer {
     return needed > 0n ? needed : 0n;
   }
 
-  /**
-   * Removes speed rows by whole blocks, whichever process wrote them: those below `cut` (the cut
-   * before the published one, per plugin) whose records the log took before `beforeMs`.
-   */
+  /** {@link expireBlocks} of all plugins, from memory and from the tables. */
   async expire(cuts: ReadonlyMap<string, Cut>, beforeMs: number): Promise<void> {
-    const { warehouse, log, ledger, plugins } = this.#options;
-    for (const tables of plugins) {
-      const { name } = tables.plugin;
-      const cut = cuts.get(name)?.[log.id];
-      if (cut === undefined) continue;
+    const { log, plugins } = this.#options;
+    for (const { plugin: { name } } of plugins) {
+      const cut = cuts.get(name)?.[log.id] ?? [];
       for (const [partition, run] of this.#runs) run.forgetBelow(name, cut[partition] ?? 0n);
-      const rows = await warehouse.query<{ partition: number; kept: number | null }>(
-        `SELECT partition, minIf(block, last_append_ms >= {before:Int64}) AS young,
-           countIf(last_append_ms >= {before:Int64}) AS young_count,
-           max(block) AS newest, if(young_count > 0, least(young, newest), newest) AS kept
-         FROM ${ledgerTable(ledger, log.id)} FINAL
-         WHERE block <= arrayElement({cut:Array(UInt64)}, partition + 1) GROUP BY partition`,
-        { params: { cut, before: beforeMs } },
-      );
-      const below = partitionsOf(log).map(() => 0n);
-      for (const { partition, kept } of rows) {
-        const block = BigInt(kept ?? 0);
-        if (block > this.#standings.of(name, partition).first) below[partition] = block;
-      }
-      if (below.some((block) => block > 0n)) await this.#removeBelow(tables, below);
     }
-  }
-
-  /**
-   * Removes the blocks below `below`, by partition. First tells readers, then removes: an answer
-   * never claims windows that are going.
-   */
-  async #removeBelow(tables: PluginTables, below: readonly bigint[]): Promise<void> {
-    const { warehouse, log, clock } = this.#options;
-    const { name } = tables.plugin;
-    const remove = (where: string) =>
-      warehouse.command(
-        `DELETE FROM ${tables.speed(log.id)}
-         WHERE block < arrayElement({below:Array(UInt64)}, partition + 1)${where}`,
-        { params: { below } },
-      );
-    for (const [partition, first] of below.entries()) {
-      if (first === 0n) continue;
-      this.#standings.note(name, partition, { ...this.#standings.of(name, partition), first });
-    }
-    if (this.#membership.shared) {
-      // Without its frontier row a block is no longer told of in any process.
-      await remove(` AND kind = ${SpeedKind.frontier}`);
-      await clock.sleep(TOLD_MS);
-    }
-    await remove("");
+    const { shared } = this.#membership;
+    await expireBlocks({ ...this.#options, standings: this.#standings, shared }, cuts, beforeMs);
   }
 
   #firstBlocks(plugin: string): bigint[] {

@@ -134,7 +134,9 @@ describe("the speed layer", () => {
     await settle(speed, clock, log, views());
     expect(await counted(views(), "throwing", log)).toBe(40);
     expect(await counted(throwing, "throwing", log)).toBe(0);
-    expect(speed.plugin("user_stats").error ?? told[0]).toMatch(/cannot look|user_stats failed/);
+    expect(String(speed.plugin("user_stats").error ?? told[0])).toMatch(
+      /cannot look|user_stats failed/,
+    );
     broken = false;
     await settle(speed, clock, log, throwing);
     expect(await counted(throwing, "throwing", log)).toBe(40);
@@ -190,8 +192,10 @@ describe("the speed layer", () => {
     log.truncate(0, 10n);
     const second = await open(log, [views()], "restored");
     await second.close();
-    expect(second.speed.partition(0).error).toMatch(/ends at offset 10, below the frontier 40/);
-    expect(second.speed.partition(0).error).toMatch(/Raise the plugins' version/);
+    expect(String(second.speed.partition(0).error)).toMatch(
+      /ends at offset 10, below the frontier 40/,
+    );
+    expect(String(second.speed.partition(0).error)).toMatch(/Raise the plugins' version/);
   });
 
   describe("where the log's retention ran past it", () => {
