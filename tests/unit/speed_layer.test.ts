@@ -298,7 +298,7 @@ describe("the speed layer", () => {
       await log.trim(0, end + 2n);
       const second = await open(log, [views()], "lost", archived);
       await second.close();
-      expect(second.speed.partition(0).error).toBe(
+      expect(second.speed.partition(0).error?.message).toBe(
         "Cannot resume partition 0 of movie-viewing-events: the log begins at offset 34, above the " +
           "open block 16: retention ran past it, and the archive does not hold [16, 34). Bring its " +
           "files back, or raise the plugins' version to start anew",
