@@ -83,6 +83,10 @@ const slow = [
   "tests/integration/readers",
   "tests/integration/rebuild",
   "tests/integration/",
+  "tests/servers/cut_off",
+  "tests/servers/workers",
+  "tests/servers/faults",
+  "tests/servers/slow_and_full",
   "tests/laws/",
 ];
 

@@ -9,16 +9,14 @@ export async function answersOf(
   layer: "merged" | "batch" | "speed",
 ): Promise<Record<string, unknown>> {
   const answers: Record<string, unknown> = {};
-  for (const { name } of engine.engine.serving.metrics()) {
+  for (const { name, keys: [{ name: key }] } of engine.engine.serving.metrics()) {
     for (const bucket of ["hour", "day", "all"]) {
-      const ends = [];
-      for (const order of ["", "-"]) {
-        const [{ name: key }] = engine.engine.serving.metrics()
-          .find((metric) => metric.name === name)!.keys;
-        const params = { layer, bucket, order: order + key, limit: LIMIT };
-        ends.push((await engine.metric(name, params)).rows);
-      }
-      answers[`${name} by ${bucket}`] = ends;
+      const rowsBy = async (order: string) =>
+        (await engine.metric(name, { layer, bucket, order, limit: LIMIT })).rows;
+      const rows = await rowsBy(key);
+      // More rows than one answer gives are read from the other end, too.
+      const others = rows.length < LIMIT ? [] : await rowsBy(`-${key}`);
+      answers[`${name} by ${bucket}`] = [rows, others];
     }
   }
   return answers;
