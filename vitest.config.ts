@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     include: [
       "tests/unit/{api,config,decode,hour_of_day,identity,live,plugin,record_splitter}.test.{ts,tsx}",
-      "tests/unit/{relations,shared_calls,testing}.test.ts",
+      "tests/unit/{instant,relations,shared_calls,testing}.test.ts",
       "tests/laws/{decode,merged_values,record_splitter}.test.ts",
       "tests/golden/cluster_ddl.test.ts",
     ],

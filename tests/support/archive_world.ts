@@ -2,6 +2,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { parquetReadObjects } from "hyparquet";
 import { Archiver, type ArchiverOptions } from "../../runtime/archive/archiver.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
+import { decodeManifest } from "../../runtime/archive/manifest.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import {
@@ -15,6 +16,7 @@ import {
   uint32,
 } from "../../runtime/events.ts";
 import type { EventLog, ObjectInfo, ObjectStore } from "../../runtime/ports/ports.ts";
+import { MemoryLog } from "./memory_log.ts";
 
 /** A schema with a field of every kind, plain and nullable. */
 export const readings = defineSchema({
@@ -178,4 +180,25 @@ export async function parquetRows(
       timestampFromNanoseconds: (ns: bigint) => ns,
     },
   });
+}
+
+/** The file of the first ten offsets. */
+export const block0 = "memory-1_00000_00000000000000000000_00000000000000000010.parquet";
+/** The manifest of the first ten offsets. */
+export const manifest0 =
+  "readings/manifests/memory-1/00000/00000000000000000000_00000000000000000010.json";
+
+/** An empty log of readings. */
+export function newLog(partitions = 1): MemoryLog {
+  return new MemoryLog({ topic: "readings", partitions, nowMs: 5000 });
+}
+
+/** Appends a reading; returns its offset. */
+export function place(log: MemoryLog, fields: Record<string, unknown> = {}, partition = 0): bigint {
+  return log.place(partition, { value: JSON.stringify(reading(fields)) });
+}
+
+/** A manifest of a store. */
+export async function manifestOf(store: MemoryStore, name: string) {
+  return decodeManifest((await store.get(name))!, name);
 }

@@ -1,3 +1,5 @@
+import { expect } from "testing";
+import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import {
   allocateColumns,
   type Columns,
@@ -120,4 +122,29 @@ export function rowOf(columns: Columns, row: number): Row {
     identity: [...columns.identity.subarray(row * 4, row * 4 + 4)],
     fields,
   };
+}
+
+/** A valid movie event, with fields replaced by raw JSON; `undefined` leaves one out. */
+export function movie(raw: Record<string, string | undefined> = {}): string {
+  const fields: Record<string, string | undefined> = {
+    event_id: '"e-1"',
+    user_id: "7",
+    movie_id: "4294967295",
+    event_type: '"pause"',
+    timestamp: '"2024-02-29T12:34:56.789Z"',
+    duration: "1.5",
+    rating: "null",
+    ...raw,
+  };
+  const members = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return `{${members.map(([name, value]) => `"${name}":${value}`).join(",")}}`;
+}
+
+/** Decodes one value both ways, which must agree. */
+export function decodeOne(value: string | Uint8Array, schema: EventSchema = movieViewing) {
+  const reference = decodeRows(schema, [value], { fastPath: false });
+  const { rows, faults, stats } = decodeRows(schema, [value]);
+  expect(rows).toEqual(reference.rows);
+  expect(faults).toEqual(reference.faults);
+  return { row: rows[0], fault: faults[0], fast: stats.fastRecords === 1 };
 }

@@ -1,43 +1,25 @@
 import { describe, expect, it } from "testing";
 import type { BlockRange } from "../../runtime/archive/archive_names.ts";
-import { coveredFrom } from "../../runtime/archive/archived_ranges.ts";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
-import { encodePart } from "../../runtime/archive/encode_block.ts";
-import { decodeManifest, encodeManifest, sha256, ticksOf } from "../../runtime/archive/manifest.ts";
+import { sha256 } from "../../runtime/archive/manifest.ts";
 import { allocateColumns } from "../../runtime/model/columns.ts";
 import { hashIdentity } from "../../runtime/decode/identity.ts";
-import {
-  DamagedError,
-  ExternalError,
-  LogGapError,
-  TwofoldError,
-} from "../../runtime/std/errors.ts";
+import { ExternalError, LogGapError, TwofoldError } from "../../runtime/std/errors.ts";
 import { RecordKind, type Warehouse } from "../../runtime/ports/ports.ts";
 import {
+  block0,
+  manifest0,
+  manifestOf,
   MemoryStore,
+  newLog,
   openArchiver,
   parquetRows,
+  place,
   reading,
   readings,
   StandingClock,
 } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
-
-const block0 = "memory-1_00000_00000000000000000000_00000000000000000010.parquet";
-const manifest0 =
-  "readings/manifests/memory-1/00000/00000000000000000000_00000000000000000010.json";
-
-function newLog(partitions = 1): MemoryLog {
-  return new MemoryLog({ topic: "readings", partitions, nowMs: 5000 });
-}
-
-function place(log: MemoryLog, fields: Record<string, unknown> = {}, partition = 0): bigint {
-  return log.place(partition, { value: JSON.stringify(reading(fields)) });
-}
-
-async function manifestOf(store: MemoryStore, name: string) {
-  return decodeManifest((await store.get(name))!, name);
-}
 
 describe("Archiver", () => {
   it("writes a file per event day, rows by event time, and the manifest last", async () => {
@@ -149,83 +131,6 @@ describe("Archiver", () => {
     const rows = await parquetRows(store.objects.get(store.puts[0])!);
     expect(rows.map(({ raw }) => JSON.parse(String(raw)).colour[0]).join("")).toBe("0123456789");
     expect(rows.map(({ note }) => note)).toEqual(Array(10).fill(null));
-  });
-
-  describe("parts of a block", () => {
-    const PART = 1_000_000;
-    const texts = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + i % 26));
-    /** A hundred records of 100 kB each, of two days, every fifth of them no event. */
-    const fat = () => {
-      const log = newLog();
-      for (const [i, letter] of texts.entries()) {
-        const colour = letter.repeat(100_000);
-        if (i % 5 === 4) log.place(0, { value: colour });
-        else place(log, { id: `r-${i}`, at: `2013-07-2${i % 2}T00:00:00Z`, colour });
-      }
-      return log;
-    };
-
-    it("bound what an open block holds, in a topic without ticks and in a backlog", async () => {
-      const store = new MemoryStore();
-      let [held, most, parts] = [0, 0, 0];
-      const archiver = openArchiver(fat(), store, {
-        blockSize: 100,
-        partBytes: PART,
-        encodePart: (topic, part) => {
-          const letters = part.deadLetters.reduce((sum, { value }) => sum + value.length, 0);
-          held = part.rows.bytes.length + letters;
-          most = Math.max(most, held);
-          parts++;
-          return encodePart(topic, part);
-        },
-      });
-      expect(await archiver.archiveClosed(0)).toBe(100n);
-      // What it holds doubles as it grows, and a text may be held twice: by itself and in `raw`.
-      expect(most).toBeLessThan(4 * PART);
-      expect(parts).toBe(12);
-    });
-
-    it("are files of their own offsets, which one manifest lists", async () => {
-      const store = new MemoryStore();
-      const log = fat();
-      await openArchiver(log, store, { blockSize: 100, partBytes: PART }).archiveClosed(0);
-      const manifests = store.names("readings/manifests/");
-      expect(manifests.length).toBe(1);
-      expect(store.puts.at(-1)).toBe(manifests[0]);
-      const manifest = await manifestOf(store, manifests[0]);
-      expect(manifest).toMatchObject({ start: 0n, end: 100n, records: 100, events: 80 });
-      expect(manifest.deadLetters).toBe(20);
-      const found: unknown[] = [];
-      for (const { name, day, rows } of manifest.files) {
-        const [start, end] = name.slice(-49, -8).split("_").map(BigInt);
-        const read = await parquetRows(store.objects.get(name)!);
-        expect(read.length).toBe(rows);
-        for (const { offset, raw } of read) {
-          expect(offset as bigint >= start && offset as bigint < end).toBe(true);
-          expect(name).toContain(day);
-          found.push([Number(offset), JSON.parse(String(raw)).colour[0]]);
-        }
-      }
-      for (const name of store.names("readings/dead_letters/")) {
-        for (const { offset, value } of await parquetRows(store.objects.get(name)!)) {
-          found.push([Number(offset), String(value)[0]]);
-        }
-      }
-      const byOffset = (a: unknown, b: unknown) => (a as number[])[0] - (b as number[])[0];
-      expect(found.sort(byOffset)).toEqual([...texts.entries()]);
-    });
-
-    it("change no byte of a block that is one part", async () => {
-      const [log, large, small] = [newLog(), new MemoryStore(), new MemoryStore()];
-      for (let i = 0; i < 10; i++) place(log, { at: `2013-07-2${i}T00:00:00Z`, colour: "red" });
-      const input = 10 * JSON.stringify(reading({ colour: "red" })).length;
-      await openArchiver(log, large).archiveClosed(0);
-      await openArchiver(log, small, { partBytes: input }).archiveClosed(0);
-      expect([...small.objects]).toEqual([...large.objects]);
-      const cut = new MemoryStore();
-      await openArchiver(log, cut, { partBytes: input - 1 }).archiveClosed(0);
-      expect(cut.names().filter((name) => large.objects.has(name))).toEqual([manifest0]);
-    });
   });
 
   it("repairs a block whose files were written and whose manifest was not", async () => {
@@ -427,79 +332,5 @@ describe("Archiver", () => {
     stop.abort();
     await running;
     expect(archiver.error(0)).toBe(null);
-  });
-});
-
-describe("coveredFrom()", () => {
-  const block = (start: bigint, end: bigint) => ({ log: "a", partition: 0, start, end });
-
-  it("tells from where on ranges reach the end without a hole", () => {
-    expect(coveredFrom([block(0n, 4n), block(4n, 9n)], 2n, 8n)).toBe(2n);
-    expect(coveredFrom([block(0n, 4n), block(5n, 7n), block(7n, 8n)], 2n, 8n)).toBe(5n);
-    expect(coveredFrom([block(3n, 8n)], 2n, 8n)).toBe(3n);
-  });
-
-  it("tells the end where they do not reach it", () => {
-    expect(coveredFrom([block(0n, 4n), block(4n, 7n)], 2n, 8n)).toBe(8n);
-    expect(coveredFrom([], 2n, 8n)).toBe(8n);
-  });
-});
-
-describe("decodeManifest()", () => {
-  const manifest = {
-    ...{ log: "memory-1", partition: 3, start: 0n, end: 2n ** 60n },
-    ...{ records: 2, events: 1, deadLetters: 1, eventMs: null, appendMs: [1, 2] as const },
-    files: [{ name: "a/b", day: "2013-07-20", rows: 1, sizeBytes: 9, sha256: "0".repeat(64) }],
-  };
-
-  it("gives back what encodeManifest() took", () => {
-    expect(decodeManifest(encodeManifest(manifest), "m")).toEqual(manifest);
-    const compacted = { ...manifest, ticks: [{ offset: 2n ** 60n, appendMs: 7 }] };
-    expect(decodeManifest(encodeManifest(compacted), "m")).toEqual(compacted);
-  });
-
-  it("tells the ticks: a block's is its last record, those of a compacted range are listed", () => {
-    const block = { ...manifest, records: 3, events: 1, deadLetters: 1, end: 9n };
-    const tick = { offset: 8n, appendMs: manifest.appendMs[1] };
-    expect(ticksOf(block, "manifests", "m")).toEqual([tick]);
-    expect(ticksOf({ ...block, records: 2 }, "manifests", "m")).toEqual([]);
-    const ticks = [{ offset: 3n, appendMs: 5 }];
-    expect(ticksOf({ ...block, ticks }, "compacted_manifests", "m")).toEqual(ticks);
-    // Where an earlier build compacted, block bounds are not known any more.
-    expect(() => ticksOf(block, "compacted_manifests", "m")).toThrow(
-      'Cannot read records back by manifest "m": it must tell where its 1 ticks lie',
-    );
-  });
-
-  it("names the member that is wrong", () => {
-    const text = new TextDecoder().decode(encodeManifest(manifest));
-    const broken = (from: string, to: string) => () =>
-      decodeManifest(new TextEncoder().encode(text.replace(from, to)), "m");
-    expect(broken('"records": 2', '"records": -2')).toThrow(
-      '"m" is damaged: records must be a whole number, got -2',
-    );
-    expect(broken('"start": "0"', '"start": 0')).toThrow("start must be");
-    expect(broken('"version": 1', '"version": 2')).toThrow("version must be 1, got 2");
-    expect(broken("2013-07-20", "x")).toThrow("day must be");
-    expect(broken("{", '{ "ticks": [3],')).toThrow("ticks must be a list of offsets and times");
-    expect(broken("{", "")).toThrow("it is not JSON");
-  });
-
-  it("finds every flipped bit", () => {
-    const bytes = encodeManifest({ ...manifest, ticks: [{ offset: 5n, appendMs: 7 }] });
-    for (let bit = 0; bit < bytes.length * 8; bit++) {
-      const flipped = bytes.slice();
-      flipped[bit >> 3] ^= 1 << (bit & 7);
-      expect(() => decodeManifest(flipped, "m")).toThrow(DamagedError);
-    }
-  });
-
-  it("reads a manifest of an earlier build, which has no checksum", () => {
-    const text = new TextDecoder().decode(encodeManifest(manifest));
-    const earlier = text.replace(/,\n {2}"checksum": ".*"/, "");
-    expect(earlier).not.toContain("checksum");
-    const decode = (text: string) => decodeManifest(new TextEncoder().encode(text), "m");
-    expect(decode(earlier)).toEqual(manifest);
-    expect(() => decode(text.replace("checksum", "cheksum"))).toThrow(DamagedError);
   });
 });
