@@ -11,7 +11,13 @@ import { newestClaim } from "./generation_claims.ts";
 import { SEEN_MS } from "./generations.ts";
 import { forgetLiveRow, type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { dropRelation } from "./make_relations.ts";
-import { readStateTables, type StateTable, type StateView } from "./state_tables.ts";
+import { ledgerPrefix, ledgerTable } from "../speed/ledger.ts";
+import {
+  type LedgerTable,
+  readStateTables,
+  type StateTable,
+  type StateView,
+} from "./state_tables.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link Retirement} needs. */
@@ -80,7 +86,7 @@ export class Retirement {
     const nowMs = clock.now();
     const before = nowMs - keepMs;
     const rows = await readLiveRows(warehouse);
-    const { tables, views } = await readStateTables(warehouse);
+    const { tables, views, ledgers } = await readStateTables(warehouse);
     const loaded = new Map(
       this.#options.topics.flatMap((topic) =>
         topic.plugins.map((of) => [of.plugin.name, { topic, generation: of.generation }] as const)
@@ -104,7 +110,28 @@ export class Retirement {
       if (unknown) continue;
       removed.push(...await this.#retirePlugin(name, row, own, shown, { nowMs, before }));
     }
+    if (!unknown) removed.push(...await this.#dropLedgers(ledgers, rows, before));
     return removed;
+  }
+
+  /** Removes ledgers of other settings, logs and topics that no process writes. */
+  async #dropLedgers(
+    ledgers: readonly LedgerTable[],
+    rows: ReadonlyMap<string, LiveRow>,
+    before: number,
+  ): Promise<string[]> {
+    const { clock, topics } = this.#options;
+    const own = new Set(topics.map(({ ledger, log }) => ledgerTable(ledger, log.id)));
+    const shared = topics.some(({ membership }) => membership.shared);
+    const idle = shared ? Math.min(before, clock.now() - 2 * SEEN_MS) : before;
+    const ours = new Set(topics.map(({ schema }) => schema.topic));
+    const others = [...rows.values()].filter((row) => !ours.has(row.topic) && this.#hasOther(row))
+      .map(({ topic }) => ledgerPrefix(topic));
+    return await this.#drop(
+      ledgers.filter(({ name, writtenMs }) =>
+        !own.has(name) && writtenMs <= idle && !others.some((prefix) => name.startsWith(prefix))
+      ),
+    );
   }
 
   /** Removes tables of generations that are neither loaded, nor answer, nor are wanted. */

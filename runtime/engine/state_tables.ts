@@ -1,13 +1,17 @@
 import type { Warehouse } from "../ports/ports.ts";
 import { onEveryServer } from "./warehouse_check.ts";
 
-/** A batch or speed table of one generation. */
-export interface StateTable {
+/** A ledger of one topic, log and settings. */
+export interface LedgerTable {
   readonly name: string;
-  readonly plugin: string;
-  readonly generation: string;
   /** When it was made or last written, in milliseconds since 1970 UTC. */
   readonly writtenMs: number;
+}
+
+/** A batch or speed table of one generation. */
+export interface StateTable extends LedgerTable {
+  readonly plugin: string;
+  readonly generation: string;
 }
 
 /** A view that reads such tables. */
@@ -20,13 +24,18 @@ export interface StateView {
 
 const BATCH = /^state_batch_([a-z0-9_]+)_(v\d+_[0-9a-f]{8})$/;
 const SPEED = /^state_speed_([a-z0-9_]+?)_(v\d+_[0-9a-f]{8})_\w+$/;
+const LEDGER = /^state_ledger_/;
 /** On a cluster, the part of a table that a server holds; it goes with the table. */
 const LOCAL = /_local$/;
 
-/** The batch and speed tables of all generations, and the views over them, as the warehouse has them. */
+/** All tables of generations, the views over them, and all ledgers, as the warehouse has them. */
 export async function readStateTables(
   warehouse: Pick<Warehouse, "query" | "database" | "cluster">,
-): Promise<{ readonly tables: StateTable[]; readonly views: StateView[] }> {
+): Promise<{
+  readonly tables: StateTable[];
+  readonly views: StateView[];
+  readonly ledgers: LedgerTable[];
+}> {
   const rows = await warehouse.query<{ name: string; select: string; made: number }>(
     `SELECT name, as_select AS select, 1000 * toUnixTimestamp(metadata_modification_time) AS made
 FROM system.tables WHERE database = currentDatabase() ORDER BY name`,
@@ -38,16 +47,17 @@ WHERE database = {database:String} AND active GROUP BY table`,
     { params: { database: warehouse.database } },
   );
   const written = new Map(parts.map(({ name, written }) => [name, Number(written)]));
-  const writtenOf = (name: string) =>
-    Math.max(written.get(name) ?? 0, written.get(`${name}_local`) ?? 0);
-  const tables = rows.flatMap(({ name, made }) => {
-    const [, plugin, generation] = BATCH.exec(name) ?? SPEED.exec(name) ?? [];
-    if (plugin === undefined || LOCAL.test(name)) return [];
-    return { name, plugin, generation, writtenMs: Math.max(Number(made), writtenOf(name)) };
+  const all = rows.filter(({ name }) => !LOCAL.test(name)).map(({ name, made }) => {
+    const times = [name, `${name}_local`].map((each) => written.get(each) ?? 0);
+    return { name, writtenMs: Math.max(Number(made), ...times) };
+  });
+  const tables = all.flatMap((table) => {
+    const [, plugin, generation] = BATCH.exec(table.name) ?? SPEED.exec(table.name) ?? [];
+    return plugin === undefined ? [] : { ...table, plugin, generation };
   });
   const views = rows.flatMap(({ name, select }) => {
     const read = select.match(/\bstate_(?:batch|speed)_\w+/g);
     return read === null ? [] : { name, select, tables: new Set<string>(read) };
   });
-  return { tables, views };
+  return { tables, views, ledgers: all.filter(({ name }) => LEDGER.test(name)) };
 }

@@ -29,8 +29,11 @@ const LEDGER_FORMAT = 2;
 export function ledgerTable(facts: LedgerFacts, logId: string): string {
   const hash = createHash("sha256").update(JSON.stringify({ format: LEDGER_FORMAT, ...facts }))
     .digest("hex").slice(0, 8);
-  return `state_ledger_${facts.topic.replace(/[.-]/g, "_")}_${hash}_${logId.replaceAll("-", "_")}`;
+  return `${ledgerPrefix(facts.topic)}${hash}_${logId.replaceAll("-", "_")}`;
 }
+
+/** How the names of a topic's ledgers begin; those of another topic may begin so, too. */
+export const ledgerPrefix = (topic: string) => `state_ledger_${topic.replace(/[.-]/g, "_")}_`;
 
 /** Columns of the ledger in the order of its RowBinary rows. */
 export const ledgerColumns =

@@ -226,18 +226,30 @@ describe("a metric whose code changes", () => {
     await expect(sql("batch_every")).rejects.toThrow(/batch_every/);
   });
 
-  const stateTables = async (plugin: string) => {
+  const tablesLike = async (pattern: string) => {
     const rows = await engine.warehouse.query<{ name: string }>(
-      `SELECT name FROM system.tables WHERE name LIKE 'state%${plugin}_v%' ORDER BY name`,
+      "SELECT name FROM system.tables WHERE name LIKE {pattern:String} ORDER BY name",
+      { params: { pattern } },
     );
     return rows.map(({ name }) => name);
   };
+  const stateTables = (plugin: string) => tablesLike(`state%${plugin}_v%`);
+  const ledgerTables = () => tablesLike("state\\_ledger\\_%");
 
   it("loses the tables of generations that do not answer by a prune, and no others", async () => {
     const { generation } = await ask();
     // Of the code before, of the code now, and of the other horizon, whose tables are empty.
     expect((await stateTables("high")).length).toBe(6);
+    const ledgers = await ledgerTables();
+    expect(ledgers.length).toBeGreaterThan(1);
     const removed = await engine.prunePlugins();
+    const left = await ledgerTables();
+    expect(left.length).toBe(engine.logs.size);
+    expect(removed.filter((name) => name.startsWith("state_ledger_")))
+      .toEqual(ledgers.filter((name) => !left.includes(name)));
+    const { problems, topics } = await engine.status();
+    expect([problems, topics[0].partitions.map(({ error }) => error)])
+      .toEqual([[], topics[0].partitions.map(() => null)]);
     expect(removed.filter((name) => name.includes("high")).length).toBe(4);
     expect(removed.every((name) => !name.includes(generation))).toBe(true);
     expect(await engine.prunePlugins()).toEqual([]);
