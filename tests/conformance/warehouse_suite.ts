@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { describe, expect, it } from "testing";
 import type { QueryParams, Warehouse } from "../../runtime/ports/ports.ts";
 import { TwofoldError } from "../../runtime/std/errors.ts";
+import { failure, statementsAtOnce } from "./warehouse_statements_suite.ts";
 import { clickHouseCode } from "../../runtime/warehouse/warehouse_error.ts";
 
 /** Opens a warehouse on a database of its own; `connections` is the most statements at once. */
@@ -10,9 +11,6 @@ export type OpenWarehouse = (
   database: string,
   options?: { readonly connections?: number },
 ) => Promise<Warehouse>;
-
-/** A SELECT that runs until it is ended. */
-const ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 7";
 
 /** Runs the suite for one adapter; `name` is what the tests are listed under. */
 export function warehouseConformance(name: string, open: OpenWarehouse): void {
@@ -168,130 +166,7 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
     }, { connections: 1 });
   });
 
-  describe(`${name}: statements at once`, () => {
-    test("statements run side by side and each gets its own answer", async (warehouse) => {
-      const numbers = Array.from({ length: 20 }, (_, i) => i);
-      const answers = await Promise.all(
-        numbers.map((n) =>
-          warehouse.query("SELECT {n:UInt8} AS n, sleep(0.01)", { params: { n } })
-        ),
-      );
-      expect(answers.map(([row]) => row.n)).toEqual(numbers);
-    });
-    test("an aborted query ends in the engine and frees its connection", async (warehouse) => {
-      const reason = new Error("no longer wanted");
-      for (const kind of ["query", "command"] as const) {
-        const abort = new AbortController();
-        const settings = { log_comment: `endless ${kind}` };
-        const running = failure(warehouse[kind](ENDLESS, { signal: abort.signal, settings }));
-        while (await countRunning(warehouse, settings.log_comment) === 0);
-        abort.abort(reason);
-        expect(await running).toBe(reason);
-        while (await countRunning(warehouse, settings.log_comment) > 0);
-      }
-    }, { connections: 2 });
-    test("a query may be aborted at any moment", async (warehouse) => {
-      for (let turns = 0; turns < 12; turns++) {
-        const abort = new AbortController();
-        const running = failure(warehouse.query(ENDLESS, { signal: abort.signal }));
-        for (let turn = 0; turn < turns; turn++) await new Promise((go) => setImmediate(go));
-        abort.abort();
-        expect(await running).toBe(abort.signal.reason);
-      }
-      expect(await warehouse.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
-    }, { connections: 1 });
-    test("an aborted stream fails with the reason and frees its connection", async (warehouse) => {
-      const abort = new AbortController();
-      const sql = "SELECT number FROM numbers(1e12)";
-      const stream = await warehouse.stream(sql, "RowBinary", { signal: abort.signal });
-      const reader = stream.getReader();
-      await reader.read();
-      abort.abort();
-      const error = await failure((async () => {
-        while (!(await reader.read()).done);
-      })());
-      expect(error).toBe(abort.signal.reason);
-      expect(await warehouse.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
-    }, { connections: 1 });
-    test("an aborted insert stores all or nothing and frees its connection", async (warehouse) => {
-      await warehouse.command("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n");
-      const size = 300_000, rows = new Uint8Array(8 * size);
-      for (let turns = 0; turns < 30; turns += 3) {
-        const abort = new AbortController();
-        const inserting = warehouse.insert("t (n)", rows, { signal: abort.signal });
-        const outcome = inserting.catch((error) => error);
-        for (let turn = 0; turn < turns; turn++) await new Promise((go) => setImmediate(go));
-        abort.abort();
-        expect([undefined, abort.signal.reason]).toContain(await outcome);
-        const [{ n }] = await warehouse.query<{ n: number }>("SELECT count() AS n FROM t");
-        expect(n % size).toBe(0);
-      }
-      await warehouse.insert("t (n)", rows.subarray(0, 8));
-    }, { connections: 1 });
-    test("an aborted statement that waits for a connection never runs", async (warehouse) => {
-      const first = new AbortController(), second = new AbortController();
-      const running = failure(warehouse.query(ENDLESS, { signal: first.signal }));
-      const waiting = failure(
-        warehouse.command("CREATE TABLE never (x UInt8) ENGINE = Memory", {
-          signal: second.signal,
-        }),
-      );
-      second.abort();
-      expect(await waiting).toBe(second.signal.reason);
-      first.abort();
-      await running;
-      expect(await warehouse.query("EXISTS never")).toEqual([{ result: 0 }]);
-    }, { connections: 1 });
-    test("apart(): statements of the one do not wait for those of the other", async (warehouse) => {
-      const other = warehouse.apart(1);
-      const stop = new AbortController();
-      const running = [warehouse, other].map((each) =>
-        failure(each.query(ENDLESS, { signal: stop.signal }))
-      );
-      const third = warehouse.apart(1);
-      expect(third.database).toBe(warehouse.database);
-      expect(await third.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
-      stop.abort();
-      await Promise.all(running);
-      await warehouse.close();
-      for (const each of [other, third]) {
-        expect((await failure(each.query("SELECT 1"))).message).toContain(
-          "the warehouse is closed",
-        );
-      }
-    }, { connections: 1 });
-    test("settings of a statement do not reach the next one", async (warehouse) => {
-      const read = "SELECT getSetting('max_block_size') AS size";
-      const [{ size }] = await warehouse.query(read);
-      const settings = { max_block_size: 77 };
-      expect(await warehouse.query(read, { settings })).toEqual([{ size: 77 }]);
-      await warehouse.command("SELECT 1", { settings });
-      await failure(warehouse.query("SELECT nope", { settings }));
-      for await (const _ of await warehouse.stream("SELECT 1", "CSV", { settings }));
-      await warehouse.command("CREATE TABLE t (x UInt8) ENGINE = Memory");
-      await warehouse.insert("t (x)", new Uint8Array(1), { settings });
-      await warehouse.command(`${read} SETTINGS max_block_size = 78`);
-      await warehouse.command("SET max_block_size = 79");
-      expect(await warehouse.query(read)).toEqual([{ size }]);
-    }, { connections: 1 });
-    test("close() waits for a large result and cancels a stream nobody reads", async (warehouse) => {
-      const stream = await warehouse.stream("SELECT number FROM numbers(1e12)", "RowBinary");
-      const reading = warehouse.query("SELECT number FROM numbers(200000)");
-      await warehouse.close();
-      expect((await reading).length).toBe(200_000);
-      const error = await failure((async () => {
-        for await (const _ of stream);
-      })());
-      expect(error.message).toMatch(/closed/);
-    });
-    test("close() waits for a statement under way and refuses others", async (warehouse) => {
-      const running = warehouse.query("SELECT 7 AS x, sleep(0.1)");
-      const closed = warehouse.close();
-      expect((await running)[0].x).toBe(7);
-      await closed;
-      expect((await failure(warehouse.query("SELECT 1"))).message).toMatch(/closed/);
-    });
-  });
+  statementsAtOnce(name, test);
 
   describe(`${name}: inserts`, () => {
     const TABLE = "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n";
@@ -402,24 +277,6 @@ export function warehouseConformance(name: string, open: OpenWarehouse): void {
       expect(error).toMatchObject({ retriable: false });
     });
   });
-}
-
-/** What a promise rejects with. */
-async function failure(promise: Promise<unknown>): Promise<Error> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("wanted a rejection, got a result");
-}
-
-async function countRunning(warehouse: Warehouse, comment: string): Promise<number> {
-  const [{ n }] = await warehouse.query<{ n: number }>(
-    "SELECT count() AS n FROM system.processes WHERE startsWith(Settings['log_comment'], {c:String})",
-    { params: { c: comment } },
-  );
-  return n;
 }
 
 /** A String in RowBinary. */
