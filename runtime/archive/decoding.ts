@@ -26,6 +26,11 @@ interface Claim {
   readonly number: number;
   readonly decoderVersion: number;
   readonly schema: SchemaMeaning;
+  /**
+   * Whether the archive was begun by a build that claimed nothing: then the schema is that of the
+   * first claim, and what decoded the records before may have been another.
+   */
+  readonly assumed?: boolean;
   /** Fields that earlier schemas declared: their columns may be in archived files. */
   readonly dropped: readonly FieldMeaning[];
   /** The number of the decoding whose records are taken over; null for the first. */
@@ -75,7 +80,7 @@ export async function openDecoding(options: DecodingOptions): Promise<Decoding> 
     const newest = await newestDecoding(store, topic);
     if (newest !== null && (!claims || hashOf(newest) === wanted)) return newest;
     const claim = newest === null
-      ? firstClaim(meaning, decoderVersion)
+      ? await firstClaim(store, meaning, decoderVersion)
       : await following(store, newest, meaning, decoderVersion);
     const name = nameOf(topic, claim.number);
     if (!claims || await store.put(name, encodeClaim(claim), { ifAbsent: true })) {
@@ -117,12 +122,22 @@ export async function decodingBefore(
 
 /** What a decoding changes about records that the one before decoded. */
 export function changeSince(before: Decoding, schema: SchemaMeaning): SchemaChange {
-  return schemaChange(before.schema, schema, before.dropped);
+  const change = schemaChange(before.schema, schema, before.dropped);
+  if (!before.assumed) return change;
+  const names = schema.fields.map(({ name }) => name);
+  return { ...change, widened: names, added: names };
 }
 
-function firstClaim(schema: SchemaMeaning, decoderVersion: number): Claim {
+async function firstClaim(
+  store: ObjectStore,
+  schema: SchemaMeaning,
+  decoderVersion: number,
+): Promise<Claim> {
+  const chain = new ArchiveChain(schema.topic, store);
+  await chain.look();
+  const assumed = Object.keys(withoutZeros(chain.blocks.cut())).length > 0;
   const nothing = { dropped: [], before: null, from: {}, compacted: {} };
-  return { number: 0, decoderVersion, schema, ...nothing };
+  return { number: 0, decoderVersion, schema, ...(assumed ? { assumed } : {}), ...nothing };
 }
 
 /** The claim that follows the newest decoding. */

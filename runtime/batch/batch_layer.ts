@@ -269,8 +269,9 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
     ...{ code: "drift", subject, plugin },
     message:
       `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
-      "`twofold drift`. Correct the batch SQL or the declaration, or run `twofold batch --full`; " +
-      "accept a known difference with `twofold drift accept`.",
+      "`twofold drift`. Correct the batch SQL or the declaration, or run `twofold batch --full`; where " +
+      "an earlier build archived events before the schema declared what they carry, raise the " +
+      "schema's `version`; accept a known difference with `twofold drift accept`.",
   });
 }
 

@@ -121,7 +121,9 @@ async function caughtUp(
 
 function recordsBehind({ topics }: Status, blockSize: number): number {
   let behind = 0;
-  for (const { partitions } of topics) {
+  for (const { partitions, redecoding } of topics) {
+    // A fraction that shrinks: no layer starts before.
+    if (redecoding !== null) behind += 1 - redecoding;
     for (const { lag_records, log_end, archived } of partitions) {
       const open = Number(BigInt(log_end) - BigInt(archived));
       behind += lag_records + (open >= blockSize ? open : 0);

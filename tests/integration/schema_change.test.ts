@@ -153,6 +153,9 @@ describe("a schema that changes over archived events", () => {
     await expect(engine.batch.get("notes")!.run()).rejects.toThrow(/is being decoded again/);
     expect((await engine.verification.verify()).findings).toEqual([]);
     engine.start();
+    await close();
+    engine = await open("wide", "changed");
+    engine.start();
     await post(engine, 1200, 1500);
     await archived(engine);
     await engine.batch.get("notes")!.run();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { allocateColumns } from "../../runtime/model/columns.ts";
+import { defineSchema } from "../../runtime/events.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { RecordSource } from "../../runtime/speed/record_source.ts";
 import { readMigrations } from "../../runtime/warehouse/migrations.ts";
@@ -31,6 +32,8 @@ const cases = fc.record({
   after: puts,
   compactions: fc.record({ before: compactions, after: compactions }),
   kills,
+  /** Whether an earlier build began the archive, which claimed no decoding. */
+  unclaimed: fc.boolean(),
   /** A change on the way: decoded again completely, left unfinished, or none. */
   between: fc.constantFrom("complete", "unfinished", "none"),
   sizes,
@@ -38,6 +41,9 @@ const cases = fc.record({
   /** Where the log begins at the end, in hundredths of what is archived. */
   trimmed: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100 })),
 });
+
+/** The same schema, by which the archive of an earlier build is decoded again. */
+const raised = defineSchema({ ...readings, version: readings.version + 1 });
 
 const LONG = JSON.stringify({ id: "long", note: "x".repeat(1 << 20) });
 
@@ -88,7 +94,7 @@ describe("a schema that changes", () => {
         const world = await openWorld();
         world.sizes = of.sizes;
         const changing = new SchemaChangeWorld(world);
-        await changing.open(narrow);
+        await changing.open(narrow, !of.unclaimed);
         place(world, of.before);
         await changing.archive();
         for (const removes of of.compactions.before) await changing.compact(removes);
@@ -97,6 +103,7 @@ describe("a schema that changes", () => {
           await changing.redecode(of.between === "unfinished" ? 3 : Infinity);
         }
         await changing.open(readings);
+        if (of.unclaimed) await changing.open(raised);
         for (const after of of.kills) await changing.redecode(after);
         await changing.redecode();
         place(world, of.after);

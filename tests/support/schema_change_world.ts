@@ -61,11 +61,11 @@ export class SchemaChangeWorld {
     this.problems = new Problems(world.clock);
   }
 
-  /** Starts a process with a schema. */
-  async open(schema: EventSchema): Promise<Decoding> {
+  /** Starts a process with a schema; one of an earlier build claims nothing. */
+  async open(schema: EventSchema, claims = true): Promise<Decoding> {
     this.#schema = schema;
     const { inner: store } = this.world;
-    return this.#decoding = await openDecoding({ store, schema, decoderVersion: 1 });
+    return this.#decoding = await openDecoding({ store, schema, decoderVersion: 1, claims });
   }
 
   get root(): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "testing";
 import {
+  changeSince,
   completeDecoding,
   decodingFaults,
   newestDecoding,
@@ -42,6 +43,17 @@ describe("openDecoding()", () => {
     expect(next).toMatchObject({ number: 1, before: 0, from: { "log-a": [0n, 10n] } });
     expect(await newestDecoding(store, topic)).toEqual(next);
     expect((await completeDecoding(store, next)).number).toBe(0);
+  });
+
+  it("assumes a schema for what an earlier build archived, and looks at all of it at the next change", async () => {
+    const store = new MemoryStore();
+    await archiveSome(store);
+    const first = await open(store, readings);
+    expect(first).toMatchObject({ number: 0, root: topic, assumed: true });
+    const next = await open(store, defineSchema({ ...readings, version: 2 }));
+    const { widened, added } = changeSince(first, next.schema);
+    expect([widened, added].map((names) => names.length)).toEqual([13, 13]);
+    expect(changeSince(next, next.schema)).toEqual({ widened: [], added: [], conflicts: [] });
   });
 
   it("takes over from the last complete one, where the one before is not", async () => {

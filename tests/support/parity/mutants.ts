@@ -170,8 +170,8 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
     patches: [{
       file: "runtime/archive/archived_records.ts",
-      find: `const ticks = ticksIn(schema.topic, part);`,
-      replace: `const ticks = ticksIn(schema.topic, part).slice(0, 0);`,
+      find: `const ticks = ticksIn(this.#root, part);`,
+      replace: `const ticks = ticksIn(this.#root, part).slice(0, 0);`,
     }],
   },
   {
