@@ -292,7 +292,7 @@ export function columnsOfMeasures(
   const defined = Object.entries(measures).map(([name, measure]) =>
     definedMeasure(source, name, measure, fault)
   );
-  const measureColumns = defined.flatMap(({ columns }) => columns);
+  const measureColumns = distinct(defined.flatMap(({ columns }) => columns));
   const floats = new Map(
     measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
   );
@@ -301,6 +301,12 @@ export function columnsOfMeasures(
     return { name, type: "number", sql: finiteSql(asFloats), of: null };
   });
   return { measureColumns, shownColumns: [...defined.flatMap(({ shown }) => shown), ...derived] };
+}
+
+/** Measures may share a column: then it is kept once. */
+function distinct(columns: readonly MeasureColumn[]): readonly MeasureColumn[] {
+  const named = (column: MeasureColumn) => JSON.stringify([column.name, ...column.meaning]);
+  return [...new Map(columns.map((column) => [named(column), column])).values()];
 }
 
 function definedMeasure(

@@ -47,9 +47,10 @@ export async function checkSpeed(
 
 function brokenBlockSql({ plugin }: PluginTables, table: string): string {
   const sums = plugin.measureColumns.filter(({ additive }) => additive);
-  const of = (kind: number) => `[${sums.map(({ name }) => `sumIf(${name}, kind = ${kind})`)}]`;
+  const of = (kind: number) =>
+    `[${sums.map(({ name }) => `toString(sumIf(${name}, kind = ${kind}))`)}]`;
   const { row, frontier } = SpeedKind;
-  const differ = sums.length === 0 ? "0" : `arrayExists(n -> n != 0, told) AND told != held`;
+  const differ = sums.length === 0 ? "0" : `arrayExists(n -> n != '0', told) AND told != held`;
   return `SELECT partition, block, reached, following FROM (
   SELECT partition, block, countIf(kind = ${frontier}) AS flushes,
     maxIf(version, kind = ${frontier}) AS reached, ${of(row)} AS held, ${of(frontier)} AS told,

@@ -1,25 +1,35 @@
 /** All kinds of measure. A new one is a file of its own, with its line in each of the two lists. */
 import { avgKind } from "./avg.ts";
 import { countKind } from "./count.ts";
+import { histogramKind } from "./histogram.ts";
 import { maxKind } from "./max.ts";
 import type { MeasureKind } from "./measure.ts";
 import { minKind } from "./min.ts";
+import { quantileKind } from "./quantile.ts";
 import { sumKind } from "./sum.ts";
 import { uniqKind } from "./uniq.ts";
+import { stddevKind, varianceKind } from "./variance.ts";
 
 export { avg } from "./avg.ts";
 export { count } from "./count.ts";
+export { histogram } from "./histogram.ts";
 export { max } from "./max.ts";
 export { min } from "./min.ts";
+export { quantile, quantiles } from "./quantile.ts";
 export { sum } from "./sum.ts";
 export { uniq } from "./uniq.ts";
+export { stddev, variance } from "./variance.ts";
 
 /** By name. */
 export const measureKinds: Readonly<Record<string, MeasureKind>> = {
   avg: avgKind,
   count: countKind,
+  histogram: histogramKind,
   max: maxKind,
   min: minKind,
+  quantile: quantileKind,
+  stddev: stddevKind,
   sum: sumKind,
   uniq: uniqKind,
+  variance: varianceKind,
 };

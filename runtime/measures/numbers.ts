@@ -10,6 +10,13 @@ export const numberKinds = ["uint32", "integer", "decimal"] as const;
 export const wideType = ({ kind, scale }: Field): string =>
   kind === "decimal" ? `Decimal(18, ${scale})` : "Int64";
 
+/** The factor from a field's values to scaled integers. */
+export const unitOf = ({ scale = 0 }: Field): number => 10 ** scale;
+
+/** A field's value as a scaled integer, NULL where it is null. */
+export const scaledSql = (name: string, field: Field): string =>
+  field.kind === "decimal" ? `toInt64(${name} * ${unitOf(field)})` : `toInt64(${name})`;
+
 /** A number per cell. */
 export abstract class CellNumbers<State> implements Pick<CellStates<State>, "grow" | "seal"> {
   values: Float64Array;

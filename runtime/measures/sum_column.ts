@@ -4,14 +4,19 @@ import type { RowBinaryWriter } from "../std/row_binary.ts";
 import { type Adder, aggregate, type CellStates, type MeasureColumn, returned } from "./measure.ts";
 import { CellNumbers, distanceSql, scaledInteger, scaleOf, toFloat } from "./numbers.ts";
 
+/** A sum per cell, as the speed layer holds it. */
+type SumStates = CellStates<bigint | number>;
+
 /** What is particular to one column. */
-export interface SumColumnOptions {
+export interface SumColumnOptions<States extends SumStates> {
   readonly name: string;
   readonly sqlType: string;
-  /** What an event adds: 1, 1 where the field has a value, or the value. */
-  readonly adds: "one" | "present" | "value";
+  /** What an event adds, such as `one` or `value`: part of the generation. */
+  readonly adds: string;
   readonly field?: string;
-  adder(columns: Columns): Adder<CellSums>;
+  /** Default: {@link CellSums}. */
+  allocate?(capacity: number): States;
+  adder(columns: Columns): Adder<States>;
   buildSql(condition?: string): string;
 }
 
@@ -34,9 +39,9 @@ export class CellSums extends CellNumbers<number> implements CellStates<number> 
 }
 
 /** Makes a column of sums, which are scaled integers. */
-export function sumColumn(
-  { name, sqlType, adds, field, adder, buildSql }: SumColumnOptions,
-): MeasureColumn<bigint | number, CellSums> {
+export function sumColumn<States extends SumStates = CellSums>(
+  { name, sqlType, adds, field, allocate, adder, buildSql }: SumColumnOptions<States>,
+): MeasureColumn<bigint | number, States> {
   const scale = scaleOf(sqlType);
   return {
     name,
@@ -46,7 +51,7 @@ export function sumColumn(
     additive: true,
     large: false,
     returns: returned.number,
-    allocate: (capacity) => new CellSums(capacity, 0),
+    allocate: allocate ?? ((capacity) => new CellSums(capacity, 0) as SumStates as States),
     adder,
     read: (value) => scaledInteger(String(value), scale),
     merge: sumOf,

@@ -84,7 +84,8 @@ class CellSets implements CellStates<readonly Member[]> {
   grow(): void {}
 
   of(cell: number): readonly Member[] {
-    return this.sets.of(cell).map(this.#element.memberOf ?? ((number) => this.#members[number]));
+    const { memberOf = (number: number) => this.#members[number] } = this.#element;
+    return this.sets.members(cell).map((member) => memberOf(this.sets.valueOf(member)));
   }
 
   write(writer: RowBinaryWriter, cell: number): void {

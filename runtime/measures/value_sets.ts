@@ -34,8 +34,12 @@ export class ValueSets {
     return this.#count;
   }
 
-  /** Adds a value to a cell's set. */
-  add(cell: number, value: number): void {
+  /**
+   * Adds a value to a cell's set.
+   *
+   * @returns its number among the members of all sets.
+   */
+  add(cell: number, value: number): number {
     while (cell >= this.#heads.length) this.#heads = doubled(this.#heads);
     const values = this.#values;
     const next = this.#next;
@@ -43,29 +47,38 @@ export class ValueSets {
     let node = head;
     let walked = 0;
     for (; node !== 0 && walked < LISTED; walked++) {
-      if (values[node - 1] === value) return;
+      if (values[node - 1] === value) return node - 1;
       node = next[node - 1];
     }
     if (walked < LISTED) return this.#append(cell, value);
     if (node === 0) {
       // The list becomes a long one: from now on all of it is in the table.
       for (let own = head; own !== 0; own = this.#next[own - 1]) this.#place(own);
-    } else if (this.#has(cell, value)) return;
+    } else {
+      const known = this.#find(cell, value);
+      if (known >= 0) return known;
+    }
     this.#append(cell, value);
     this.#place(this.#count);
+    return this.#count - 1;
   }
 
-  /** A cell's values, in any order. */
-  of(cell: number): number[] {
-    const values: number[] = [];
+  /** The members of a cell's set, in any order. */
+  members(cell: number): number[] {
+    const members: number[] = [];
     for (let node = this.#heads[cell] ?? 0; node !== 0; node = this.#next[node - 1]) {
-      values.push(this.#values[node - 1]);
+      members.push(node - 1);
     }
-    return values;
+    return members;
+  }
+
+  /** The value of a member. */
+  valueOf(member: number): number {
+    return this.#values[member];
   }
 
   /**
-   * Keeps only what {@link of} takes: nothing may be added any more.
+   * Keeps only what {@link members} takes: nothing may be added any more.
    *
    * @param cells how many there are.
    * @returns how many bytes that is.
@@ -94,7 +107,7 @@ export class ValueSets {
     return count;
   }
 
-  #append(cell: number, value: number): void {
+  #append(cell: number, value: number): number {
     if (this.#count === this.#values.length) {
       this.#cells = doubled(this.#cells);
       this.#values = doubled(this.#values);
@@ -105,16 +118,18 @@ export class ValueSets {
     this.#values[node] = value;
     this.#next[node] = this.#heads[cell];
     this.#heads[cell] = node + 1;
+    return node;
   }
 
-  #has(cell: number, value: number): boolean {
+  /** The member of a value that is in the table, or -1. */
+  #find(cell: number, value: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let at = hashOf(cell, value) & mask; slots[at] !== 0; at = (at + 1) & mask) {
       const node = slots[at] - 1;
-      if (this.#values[node] === value && this.#cells[node] === cell) return true;
+      if (this.#values[node] === value && this.#cells[node] === cell) return node;
     }
-    return false;
+    return -1;
   }
 
   /** Puts a node (its number + 1) into the table. */

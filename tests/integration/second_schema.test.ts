@@ -28,7 +28,7 @@ export const payments = defineSchema({
 `;
 
 const PLUGIN = `
-import { avg, count, definePlugin, max, min, string, sum, tumbling, uniq } from "twofold";
+import { avg, count, definePlugin, max, min, quantile, string, sum, tumbling, uniq } from "twofold";
 import { payments } from "./payments.schema.ts";
 
 const size = (amount: number) => amount < 0 ? "back" : amount < 20 ? "small" : "large";
@@ -52,6 +52,8 @@ export default definePlugin({
     most: max("points"),
     mean_points: avg("points"),
     tills: uniq("till"),
+    methods: uniq("method"),
+    median: quantile("amount", 0.5),
   },
   derive: { mean: "total / payments" },
   stream: { window: tumbling("5m"), relation: { name: "stream_takings" } },
@@ -60,7 +62,10 @@ export default definePlugin({
         multiIf(amount < 0, 'back', amount < 20, 'small', 'large') AS size,
         count() AS payments, sum(amount) AS total, min(amount) AS least, max(points) AS most,
         sum(points) AS mean_points_sum, count(points) AS mean_points_count,
-        groupUniqArray(till) AS tills
+        groupUniqArray(till) AS tills, groupUniqArray(method) AS methods,
+        sumMap(map(toInt32(sign(amount) * bitShiftRight(
+          reinterpret(toFloat64(abs(toInt64(amount * 100))), 'UInt64'), 46
+        )), toUInt64(1))) AS amount_quantiles
       FROM events WHERE till != 13 GROUP BY bucket, account, method, refund, size\`,
     grain: "hour",
     relation: { name: "batch_takings" },
@@ -86,12 +91,12 @@ const asEvents = () =>
 
 const COLUMNS = [
   ...["account", "method", "refund", "size", "payments", "total", "least", "most", "mean_points"],
-  ...["tills", "mean"],
+  ...["tills", "methods", "median", "mean"],
 ];
 const WANTED = [
-  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 6.5],
-  ["b", "cash", false, "large", 1, 99999.99, 99999.99, 1000, 1000, 1, 99999.99],
-  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, -20],
+  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 1, 8.75, 6.5],
+  ["b", "cash", false, "large", 1, 99999.99, 99999.99, 1000, 1000, 1, 1, 100270.07, 99999.99],
+  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, 1, -20.07, -20],
 ].map((row) => Object.fromEntries(row.map((value, i) => [COLUMNS[i], value])));
 
 describe("a second schema, beside the movies, by files in plugins/ alone", () => {

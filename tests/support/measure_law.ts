@@ -36,6 +36,7 @@ const source = defineSchema({
     height: integer({ min: -(2 ** 37), max: 2 ** 37, nullable: true }),
     stars: integer({ min: -3, max: 10 }),
     size: decimal({ scale: 3, min: -1e8, max: 1e8, nullable: true }),
+    rating: decimal({ scale: 2, min: -1, max: 10, nullable: true }),
     kind: enumeration(["a", "it's", "zoë"], { nullable: true }),
     page: string({ nullable: true }),
   },
@@ -52,10 +53,17 @@ const STRUCTURE = "block UInt8, key UInt8, " +
 const declared: Readonly<Record<string, (field: string) => readonly Measure[]>> = {
   avg: (field) => [{ kind: "avg", field }],
   count: () => [{ kind: "count" }],
+  histogram: (field) => [{ kind: "histogram", field, bounds: [-1, 0, 2.5, 10] }],
   max: (field) => [{ kind: "max", field }],
   min: (field) => [{ kind: "min", field }],
+  quantile: (field) => [
+    ...[0, 0.5, 1].map((q) => ({ kind: "quantile", field, q })),
+    { kind: "quantile", field, q: [0.25, 0.999] },
+  ],
+  stddev: (field) => [{ kind: "stddev", field }],
   sum: (field) => [{ kind: "sum", field }],
   uniq: (field) => [{ kind: "uniq", field }],
+  variance: (field) => [{ kind: "variance", field }],
 };
 
 /** The modules that the law is about: the project's, or a mutant's. */
@@ -107,6 +115,7 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
       height: nullable(oneOf([-(2 ** 37), 2 ** 37, 0], fc.integer({ min: -1e10, max: 1e10 }))),
       stars: fc.integer({ min: -3, max: 10 }),
       size: nullable(oneOf([-1e11, 1e11, 0, -1], fc.integer({ min: -1e11, max: 1e11 }))),
+      rating: nullable(fc.integer({ min: -100, max: 1000 })),
       kind: nullable(fc.nat(2)),
       page: nullable(oneOf(["", "naïve/☃", "it's"], fc.string({ maxLength: 4 }))),
     }),

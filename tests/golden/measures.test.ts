@@ -1,0 +1,128 @@
+/** Measures over real ratings, as the speed layer computes them, against ClickHouse's own functions. */
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { defineSchema, instant, integer, string, uint32 } from "../../runtime/events.ts";
+import type { StateOf } from "../../runtime/measures/measure.ts";
+import { allocateColumns } from "../../runtime/model/columns.ts";
+import {
+  columnsOfMeasures,
+  histogram,
+  type Measure,
+  quantiles,
+  stddev,
+  variance,
+} from "../../runtime/plugin.ts";
+import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { assertRatings, ratingsFile } from "../support/movietweetings.ts";
+
+const source = defineSchema({
+  topic: "ratings",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
+  partitionKey: "user",
+  fields: {
+    id: string(),
+    at: instant(),
+    user: uint32(),
+    movie: uint32(),
+    rating: integer({ min: 0, max: 10 }),
+    seconds: integer({ min: 0, max: 2 ** 32 }),
+  },
+});
+
+const BLOCK = 10_000;
+const QS = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1];
+
+const dir = Deno.makeTempDirSync({ prefix: "golden-measures-" });
+let warehouse: Warehouse;
+let rows: readonly (readonly number[])[];
+
+beforeAll(async () => {
+  await assertRatings();
+  const lines = (await Deno.readTextFile(ratingsFile)).trim().split("\n");
+  rows = lines.map((line) => line.split("::").map(Number));
+  warehouse = await openEmbeddedWarehouse({ dir, database: "golden", memoryLimitBytes: 1e9 });
+  await warehouse.command(
+    "CREATE TABLE ratings (user UInt32, movie UInt32, rating Int64, seconds Int64) ENGINE = Memory",
+  );
+  await warehouse.command(
+    `INSERT INTO ratings SELECT * FROM
+format(CSV, 'user UInt32, movie UInt32, rating Int64, seconds Int64', {data:String})`,
+    { params: { data: rows.join("\n") } },
+  );
+});
+afterAll(async () => {
+  await warehouse.close();
+  await Deno.remove(dir, { recursive: true });
+});
+
+/** What measures show after all ratings, counted in blocks and merged. */
+function shownOf(measures: Readonly<Record<string, Measure>>): Record<string, number | null> {
+  const { measureColumns, shownColumns } = columnsOfMeasures({ name: "golden", source, measures });
+  const columns = allocateColumns(source, BLOCK);
+  const adders = measureColumns.map((column) => column.adder(columns));
+  const cellOf = new Int32Array(BLOCK);
+  const blocks: unknown[][] = [];
+  for (let first = 0; first < rows.length; first += BLOCK) {
+    const block = rows.slice(first, first + BLOCK);
+    for (const [i, name] of ["user", "movie", "rating", "seconds"].entries()) {
+      block.forEach((row, at) => columns.fields[name].values[at] = row[i]);
+    }
+    blocks.push(measureColumns.map((column, i) => {
+      const states = column.allocate(1);
+      adders[i].add(states, cellOf, 0, block.length);
+      return states.of(0);
+    }));
+  }
+  const merged = new Map<string, unknown>(
+    measureColumns.map((column, i) => [column.name, column.merge(blocks.map((of) => of[i]))]),
+  );
+  const stateOf: StateOf = <State>({ name }: { name: string }) => merged.get(name) as State;
+  return Object.fromEntries(shownColumns.map(({ name, of }) => [name, of!(stateOf)]));
+}
+
+const oneRow = async (columns: string) =>
+  (await warehouse.query(`SELECT ${columns} FROM ratings`))[0];
+
+describe("measures over real ratings", () => {
+  it("quantiles of a small range are those of quantileExact", async () => {
+    const wanted = await oneRow(
+      QS.map((q, i) => `toFloat64(quantileExact(${q})(rating)) AS q${i}`).join(", "),
+    );
+    expect(Object.values(shownOf({ of: quantiles("rating", QS) }))).toEqual(Object.values(wanted));
+  });
+
+  it.each(["user", "movie", "rating", "seconds"])(
+    "variance and stddev of %s are those of varPop and stddevPop",
+    async (field) => {
+      const wanted = await oneRow(`varPop(${field}) AS variance, stddevPop(${field}) AS deviation`);
+      const found = shownOf({ variance: variance(field), deviation: stddev(field) });
+      for (const [name, value] of Object.entries(wanted)) {
+        // ClickHouse sums floats up: its last digits depend on the order.
+        expect(Math.abs(found[name]! / Number(value) - 1)).toBeLessThan(1e-9);
+      }
+    },
+  );
+
+  it("a histogram counts what lies between its bounds", async () => {
+    const wanted = await oneRow(
+      `countIf(rating < 5) AS of_0, countIf(rating >= 5 AND rating < 7.5) AS of_1,
+countIf(rating >= 7.5 AND rating < 10) AS of_2, countIf(rating >= 10) AS of_3`,
+    );
+    expect(shownOf({ of: histogram("rating", [5, 7.5, 10]) })).toEqual(wanted);
+  });
+
+  it.each(["user", "movie", "seconds"])("quantiles of %s are at most 1 % off", async (field) => {
+    const wanted = Object.values(
+      await oneRow(
+        QS.map((q, i) => `toFloat64(quantileExact(${q})(${field})) AS q${i}`).join(", "),
+      ),
+    ) as number[];
+    const found = Object.values(shownOf({ of: quantiles(field, QS) })) as number[];
+    const errors = found.map((value, i) => Math.abs(value - wanted[i]) / wanted[i]);
+    expect(errors.length).toBe(QS.length);
+    expect(Math.max(...errors)).toBeLessThanOrEqual(0.01);
+  });
+});
