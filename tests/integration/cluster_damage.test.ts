@@ -28,11 +28,19 @@ describe("damage on a cluster", () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-cluster-" });
     front = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-check", "-A", join(root, "tests/support/clickhouse_front.ts")],
-        ...["--data", join(dir, "data"), "--cluster", "one"],
+        "run",
+        "--no-check",
+        "-A",
+        join(root, "tests/support/clickhouse_front.ts"),
+        "--data",
+        join(dir, "data"),
+        "--cluster",
+        "one",
       ],
       env: { FRONT_USER: "u", FRONT_PASSWORD: "p" },
-      ...{ stdin: "null", stdout: "piped", stderr: "null" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
     }).spawn();
     const reader = front.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const url = (await reader.read()).value!.trim();
@@ -69,13 +77,20 @@ ENGINE = Distributed(one, movies, ${TABLE}_local, partition)`,
     const problems = new Problems(clock);
     const store = { async *list() {} } as unknown as ObjectStore;
     const topic = {
-      ...{ topic: "t", log: { id: "log", topic: "t" } as EventLog },
+      topic: "t",
+      log: { id: "log", topic: "t" } as EventLog,
       checks: new FileChecks({ topic: "t", store }),
       tables: () => [tablesOf(ratings, "v1_0123abcd")],
     };
     const verification = createVerification({
-      ...{ topics: [topic], store, warehouse: cluster, clock, problems, ownLogs: false },
-      ...{ scrubBytesPerSecond: 0, isOurTurn: () => true },
+      topics: [topic],
+      store,
+      warehouse: cluster,
+      clock,
+      problems,
+      ownLogs: false,
+      scrubBytesPerSecond: 0,
+      isOurTurn: () => true,
     });
     return { ...await verification.verify(), problems: problems.standing() };
   };

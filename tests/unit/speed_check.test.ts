@@ -31,11 +31,23 @@ describe("checkSpeed()", () => {
     const clock = new ManualClock(Date.UTC(2024, 2, 2));
     await warehouse.command(createBatchTable(tables));
     const speed = await openSpeedLayer({
-      ...{ schema: tables.plugin.source, log, plugins: [tables], warehouse, createDecoder, clock },
-      ...{ blockSize: BLOCK_SIZE, horizon: BLOCK_SIZE, flushIntervalMs: 10 },
+      schema: tables.plugin.source,
+      log,
+      plugins: [tables],
+      warehouse,
+      createDecoder,
+      clock,
+      blockSize: BLOCK_SIZE,
+      horizon: BLOCK_SIZE,
+      flushIntervalMs: 10,
       ledger: {
-        ...{ topic: log.topic, schemaVersion: 1, decoderVersion: 1, blockSize: BLOCK_SIZE },
-        ...{ horizon: BLOCK_SIZE, lateAfterMs: 10_000, futureAfterMs: 3_600_000 },
+        topic: log.topic,
+        schemaVersion: 1,
+        decoderVersion: 1,
+        blockSize: BLOCK_SIZE,
+        horizon: BLOCK_SIZE,
+        lateAfterMs: 10_000,
+        futureAfterMs: 3_600_000,
       },
       onProblem: () => {},
     });
@@ -47,8 +59,11 @@ describe("checkSpeed()", () => {
       const count = 4 + Math.floor(chance() * BLOCK_SIZE);
       for (let i = 0; i < count; i++) {
         const event = {
-          ...{ event_id: `${flush}_${i}`, user_id: Math.floor(chance() * 50), movie_id: 1 },
-          ...{ event_type: "view", timestamp: "2024-03-01T00:00:00Z" },
+          event_id: `${flush}_${i}`,
+          user_id: Math.floor(chance() * 50),
+          movie_id: 1,
+          event_type: "view",
+          timestamp: "2024-03-01T00:00:00Z",
         };
         log.place(0, { offset: log.endOf(0), value: JSON.stringify(event) });
       }

@@ -5,28 +5,23 @@ import type { Cut } from "../../../runtime/model/frontier.ts";
 import { decodeFrontier } from "../../../runtime/model/frontier.ts";
 import type { Plugin } from "../../../runtime/plugin.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports/ports.ts";
-import type { BatchLayer, Serving, SpeedLayer } from "../../../runtime/ports/services.ts";
+import type { BatchLayer, Serving } from "../../../runtime/ports/services.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/sql/tables.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";
 import type { EngineModules } from "./engine_modules.ts";
 import { type Event, type Put, textOf } from "./events.ts";
-import { type HeldInsert, HeldWarehouse } from "./held_warehouse.ts";
+import type { HeldInsert } from "./held_warehouse.ts";
+import {
+  BLOCK_SIZE,
+  HORIZON,
+  ledgerFacts,
+  settle,
+  speedLayerOf,
+  type SpeedProcess,
+  startProcess,
+} from "./speed_process.ts";
 import { answered, type Counted, difference, expected } from "./model.ts";
-
-/** Small enough that a few dozen records make many blocks and evict many repeats. */
-export const BLOCK_SIZE = 16;
-export const HORIZON = 16;
-const LATE_AFTER_MS = 10_000;
-const FUTURE_AFTER_MS = 3_600_000;
-
-/** A speed process: pipelines over all partitions, and a warehouse that holds its inserts. */
-interface Process {
-  readonly warehouse: HeldWarehouse;
-  readonly pipelines: InstanceType<EngineModules["PartitionPipeline"]>[];
-  readonly flusher: InstanceType<EngineModules["Flusher"]>;
-  readonly flusherClock: ManualClock;
-}
 
 /** What a world is made of. */
 export interface WorldOptions {
@@ -55,7 +50,7 @@ export class World {
   readonly #clock = new ManualClock(1_709_200_000_000);
   readonly #store: ObjectStore;
   readonly #events: { id: number; offset: bigint; event: Event }[][];
-  #processes: Process[] = [];
+  #processes: SpeedProcess[] = [];
   #zombies: HeldInsert[] = [];
   #serial = 0;
   /** Of a process that knows what the tables say. */
@@ -89,7 +84,8 @@ export class World {
 
   #serve(process?: number): Serving {
     const { engine, plugin, warehouse } = this.#options;
-    const speed = this.#speedLayer(process);
+    const at = process === undefined ? null : () => this.#processes[process];
+    const speed = speedLayerOf({ engine, plugin, log: this.log }, at);
     return engine.createServing({
       topics: [{
         ...{ schema: plugin.source, logId: this.log.id },
@@ -383,95 +379,12 @@ export class World {
     return null;
   }
 
-  async #start(): Promise<Process> {
-    const { engine, plugin, warehouse } = this.#options;
-    const facts = { blockSize: BLOCK_SIZE, horizon: HORIZON };
-    const points = await engine.resumePlugin(warehouse, this.tables, this.log, facts);
-    const histories = await engine.resumeLedger(warehouse, this.#ledgerFacts(), this.log);
-    const archived = engine.openArchivedRecords({
-      ...{ schema: plugin.source, store: this.#store, warehouse, logId: this.log.id },
-      hashIdentity: engine.hashIdentity,
-    });
-    const held = new HeldWarehouse(warehouse);
-    const memory = new engine.RecentBlocks(this.#options.recentBytes);
-    const pipelines = points.map((point, partition) => {
-      const history = histories[partition];
-      const { block } = history.resume;
-      return new engine.PartitionPipeline({
-        ...facts,
-        log: this.log,
-        archived,
-        schema: plugin.source,
-        partition,
-        decoder: engine.createDecoder(plugin.source),
-        start: point.block < block ? point.block : block,
-        plugins: (columns) => [
-          new engine.PluginPartition(plugin, partition, point, columns, memory),
-        ],
-        ledger: new engine.LedgerPartition(partition, this.log, this.#ledgerFacts(), history),
-        onPluginFault: (_plugin, error) => {
-          throw error;
-        },
-      });
-    });
-    const flusherClock = new ManualClock();
-    const flusher = new engine.Flusher({
-      ...{ warehouse: held, log: this.log, plugins: [this.tables], clock: flusherClock },
-      ...{ ledger: this.#ledgerFacts(), flushIntervalMs: 1 },
-      onAcknowledged: () => {},
-    });
-    return { warehouse: held, pipelines, flusher, flusherClock };
-  }
-
-  /**
-   * A speed layer that knows only what the tables say, as a serving-only process would, and what a
-   * process has in memory, if one is given.
-   */
-  #speedLayer(process?: number): SpeedLayer {
-    const { engine, plugin } = this.#options;
-    const nothing: Cut = {};
-    return {
-      recent: (_plugin, cut) => {
-        if (process === undefined) return null;
-        const at = this.#processes[process].pipelines.map(({ plugins }) => plugins[0]);
-        return engine.readRecent(plugin, this.log.id, cut[this.log.id] ?? [], at);
-      },
-      frontier: () => nothing,
-      start: () => nothing,
-      wholeFrom: () => Promise.resolve(null),
-      wholeUntil: () => Promise.resolve(null),
-      reached: () => Promise.resolve(),
-    };
-  }
-
-  #ledgerFacts() {
-    return {
-      topic: this.log.topic,
-      schemaVersion: 1,
-      decoderVersion: 1,
-      blockSize: BLOCK_SIZE,
-      horizon: HORIZON,
-      lateAfterMs: LATE_AFTER_MS,
-      futureAfterMs: FUTURE_AFTER_MS,
-    };
+  async #start(): Promise<SpeedProcess> {
+    const { tables, log } = this;
+    return await startProcess({ ...this.#options, tables, log, store: this.#store });
   }
 
   #ledgerTable(): string {
-    return this.#options.engine.ledgerTable(this.#ledgerFacts(), this.log.id);
+    return this.#options.engine.ledgerTable(ledgerFacts(this.log), this.log.id);
   }
-}
-
-async function settle(
-  held: HeldInsert[],
-  which: number,
-  how: "known" | "unknown" | "refused",
-): Promise<boolean> {
-  if (held.length === 0) return false;
-  const [insert] = held.splice(which % held.length, 1);
-  if (how === "known") await insert.deliver();
-  else if (how === "unknown") await insert.deliverUnknown();
-  else insert.refuse();
-  // The sender's continuation runs before anything else happens.
-  await setImmediate();
-  return true;
 }
