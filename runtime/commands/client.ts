@@ -120,7 +120,7 @@ function caller(options: ClientOptions): Caller {
 }
 
 async function callOnce<Answer>(
-  { method, path, type, body, timeoutMs, signal: given }: Call,
+  { method, path, type, body, timeoutMs, streamed = false, signal: given }: Call,
   { dataDir, readTokens, writeTokens }: Config,
   { readOwner }: Pick<World, "readOwner">,
 ): Promise<Answer> {
@@ -136,6 +136,7 @@ async function callOnce<Answer>(
   let text: string;
   try {
     response = await fetch(new URL(path, url), { method, headers, body, signal });
+    if (response.ok && streamed) return response.body as Answer;
     text = await response.text();
   } catch (cause) {
     given?.throwIfAborted();
@@ -145,9 +146,6 @@ async function callOnce<Answer>(
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // An answer that failed on its way ends with the reason.
-    const [, reason] = /\],"error":("(?:[^"\\]|\\.)*")$/.exec(text) ?? [];
-    if (reason !== undefined) throw new UserError(JSON.parse(reason));
     throw new ExternalError(`Cannot read the answer of ${url}: wanted JSON`, { cause });
   }
 }

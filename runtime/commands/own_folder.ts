@@ -89,7 +89,7 @@ function whenSettled(
       list: (...args) => settled().then(() => deadLetters.list(...args)),
       one: (...args) => settled().then(() => deadLetters.one(...args)),
     },
-    sql: { query: (...args) => settled().then(() => sql.query(...args)) },
+    sql: { open: (...args) => settled().then(() => sql.open(...args)) },
   };
 }
 

@@ -7,9 +7,9 @@ import type {
   DriftDay,
   MetricAnswer,
   RecordView,
-  SqlAnswer,
   Status,
 } from "../ports/services.ts";
+import { streamedRows } from "./streamed_rows.ts";
 import type { Questions } from "./target.ts";
 
 /** A request to the API. */
@@ -18,8 +18,10 @@ export interface Call {
   readonly path: string;
   readonly type?: string;
   readonly body?: BodyInit;
-  /** The longest wait for an answer in milliseconds; none for a batch run. */
+  /** The longest wait for an answer in milliseconds. Default: the process ends it itself. */
   readonly timeoutMs?: number;
+  /** Whether the answer is the body as it comes, a stream of bytes. Default: parsed JSON. */
+  readonly streamed?: boolean;
   /** Gives up before that. */
   readonly signal?: AbortSignal;
 }
@@ -102,11 +104,13 @@ export function remoteQuestions(call: Caller): Questions {
         }),
     },
     sql: {
-      query: (sql, { limit, signal } = {}) =>
-        call<SqlAnswer>({
-          ...{ method: "POST", path: "/api/v1/sql", type: "application/json", signal },
-          ...{ body: JSON.stringify({ sql, limit }), timeoutMs: ANSWER_MS },
-        }),
+      open: async (sql, { limit, signal } = {}) =>
+        await streamedRows(
+          await call<ReadableStream<Uint8Array<ArrayBuffer>>>({
+            ...{ method: "POST", path: "/api/v1/sql", type: "application/json", signal },
+            ...{ body: JSON.stringify({ sql, limit }), streamed: true },
+          }),
+        ),
     },
   };
 }

@@ -82,11 +82,17 @@ export class RowWriter {
    * Ends the document; for a table without rows that is all it says.
    *
    * @param more where there are more rows: which flags show them. A table and CSV say so.
+   * @param after json only: what stands behind the rows.
    */
-  end(more: string | null = null): void {
+  end(more: string | null = null, after: object = {}): void {
     const { format, terminal, notices } = this.#options;
-    if (format === "json") terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : "\n"}]}\n`);
-    else if (this.#rows === 0) {
+    if (format === "json") {
+      const fields = Object.entries(after).map(([key, value]) =>
+        `,\n${JSON.stringify(key)}:${JSON.stringify(value)}`
+      );
+      const newline = this.#rows === 0 ? "" : "\n";
+      terminal.write(`${this.#opening()}${newline}]${fields.join("")}}\n`);
+    } else if (this.#rows === 0) {
       terminal.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
     }
     if (more === null || format === "json") return;

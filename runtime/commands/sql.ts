@@ -19,15 +19,20 @@ export async function sqlCommand(
     : statement;
   const target = await openTarget(config, world, { start: false });
   try {
-    const answer = await target.sql.query(sql, { limit, signal: world.stop });
-    const { columns, rows, ...beside } = answer;
+    const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });
     const writer = new RowWriter({
       ...{ columns, format, terminal: world.out, notices: world.err },
-      beside: { columns, ...beside },
+      beside: { columns },
     });
-    writer.write(rows);
-    writer.end(answer.truncated ? "--limit shows more of them" : null);
-    return 0;
+    while (true) {
+      const block = await blocks.next();
+      if (block.done) {
+        writer.end(block.value.truncated ? "--limit shows more of them" : null, block.value);
+        return 0;
+      }
+      writer.write(block.value);
+      if (world.out.closed) await blocks.return({ truncated: true, next: null, seconds: 0 });
+    }
   } finally {
     await target.close();
   }

@@ -13,7 +13,7 @@ export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
 /** What a command may ask: the same whether a process answers or the data folder. */
 export interface Questions
   extends Pick<Services, "records" | "deadLetters" | "drifts" | "catalogs" | "status"> {
-  readonly sql: Pick<Services["sql"], "query">;
+  readonly sql: Pick<Services["sql"], "open">;
   readonly query: Serving["query"];
 }
 

@@ -7,7 +7,7 @@ import type {
   RecordPage,
   RecordQuery,
 } from "../../runtime/ports/services.ts";
-import { moviesAnswer, someRecords } from "../support/fake_services.ts";
+import { fakeSql, moviesAnswer, someRecords } from "../support/fake_services.ts";
 import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
 import { servedWorld } from "../support/served_world.ts";
 
@@ -324,11 +324,11 @@ describe("sql", () => {
     });
     const asked: unknown[] = [];
     Object.assign(world.engine.sql, {
-      query: (sql: string, { limit }: { limit?: number }) => {
+      open: (sql: string, { limit }: { limit?: number }) => {
         asked.push([sql, limit]);
         const columns = [{ name: "n", type: "UInt64" }, { name: "t", type: "Nullable(String)" }];
         const rows = [{ n: 12, t: null }, { n: 7, t: "a" }];
-        return Promise.resolve({ columns, rows, truncated: true, seconds: 0 });
+        return fakeSql({ columns, rows, truncated: true, next: null, seconds: 0 }).open(sql);
       },
     });
     const { code, out, err } = await run("sql - --limit 2", world);
