@@ -9,8 +9,9 @@ const DAY = 24 * HOUR;
 
 /** Bars, one for each hour of the day. */
 export default function HourOfDay({ series }: PluginIslandProps) {
-  if (series === null) return null;
-  const hours = meanByHour(series.value);
+  const shown = series.value;
+  if (shown === null) return null;
+  const hours = meanByHour(shown);
   return (
     <section aria-labelledby="hour-of-day">
       <h2 id="hour-of-day">By hour of day</h2>
@@ -20,7 +21,7 @@ export default function HourOfDay({ series }: PluginIslandProps) {
           <>
             <Distribution title="By hour of day" values={hours} />
             <p class="hint">
-              {label(series.value.measure)} per hour, UTC, the mean of the days that are shown.
+              {label(shown.measure)} per hour, UTC, mean of the days shown.
             </p>
           </>
         )}

@@ -1,9 +1,9 @@
-/** The problems of one metric, kept up to date by its live rows. */
+/** The problems of one metric, kept up to date. */
 import type { Signal } from "@preact/signals";
-import type { Problem } from "../runtime/model/problems.ts";
+import type { MetricData } from "./(_parts)/metric_data.ts";
 import { ProblemList } from "./(_parts)/ProblemList.tsx";
 
 /** The problems that the metric's answers carry. */
-export default function MetricProblems({ shown }: { readonly shown: Signal<readonly Problem[]> }) {
-  return <ProblemList problems={shown.value} />;
+export default function MetricProblems({ data }: { readonly data: Signal<MetricData> }) {
+  return <ProblemList problems={data.value.problems} />;
 }

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { MetricAnswer, MetricInfo, Status } from "../runtime/ports/services.ts";
-import { figure, type Figures, figuresOf, spanText } from "./(_parts)/figures.ts";
+import { figure, type Figures, figuresOf, instantText, spanText } from "./(_parts)/figures.ts";
 import { Flow } from "./(_parts)/Flow.tsx";
 import { ProblemList } from "./(_parts)/ProblemList.tsx";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
@@ -56,22 +56,28 @@ export default function Overview(props: {
 }) {
   const data = useSignal(props.initial);
   const samples = useRef<Sample[]>([]);
-  usePoll(EVERY_MS, async (signal) => {
+  const connection = usePoll(EVERY_MS, async (signal) => {
     const next = await getJson<OverviewData>("/overview.json", signal);
     samples.current = sampled(samples.current, next);
     data.value = next;
   });
   const { status, lastRun, tops } = data.value;
   const figures = status === null ? null : figuresOf(status);
-  const rate = samples.current.at(-1)?.rate ?? null;
+  const lost = connection.value === "lost";
+  const rate = lost ? null : samples.current.at(-1)?.rate ?? null;
   return (
-    <>
+    <div data-stale={lost ? "yes" : undefined}>
+      {lost && (
+        <p class="note fault" role="status">
+          Disconnected, retrying …, as of {instantText(data.value.at)}
+        </p>
+      )}
       {status === null
         ? <p class="note fault" role="status">The status is not available.</p>
         : <ProblemList problems={status.problems} />}
       {figures !== null && (
         <>
-          <Tiles data={data.value} figures={figures} samples={samples.current} />
+          <Tiles data={data.value} figures={figures} rate={rate} samples={samples.current} />
           <section aria-labelledby="flow">
             <h2 id="flow">Data flow</h2>
             <Flow figures={figures} rate={rate} lastRun={lastRun} />
@@ -86,7 +92,7 @@ export default function Overview(props: {
           {tops.map((top) => <Top key={top.info.name} {...top} pages={props.pages} />)}
         </div>
       </section>
-    </>
+    </div>
   );
 }
 
@@ -110,9 +116,11 @@ function sampled(before: readonly Sample[], data: OverviewData): Sample[] {
   return [...before, sample].slice(-KEPT_SAMPLES);
 }
 
-function Tiles({ data, figures, samples }: {
+function Tiles({ data, figures, rate, samples }: {
   readonly data: OverviewData;
   readonly figures: Figures;
+  /** Events per second; null before it is known and while the server is gone. */
+  readonly rate: number | null;
   readonly samples: readonly Sample[];
 }) {
   const { today, activeUsers } = data;
@@ -122,7 +130,7 @@ function Tiles({ data, figures, samples }: {
       <dl class="tiles">
         <div>
           <dt>Events per second</dt>
-          <dd>{figure(rates.at(-1))}</dd>
+          <dd>{figure(rate)}</dd>
           <dd class="more">
             <Sparkline values={rates} label="Events per second over the last minute" />
           </dd>

@@ -1,105 +1,123 @@
-/** A metric over time: a line per key, or one whose batch part and speed part show the seam. */
+/** A metric over time: a line per key, or the total with its batch part. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import type { SeriesAnswer } from "../runtime/ports/services.ts";
-import { drawOptions, type Lines, linesOf, newSince } from "./(_parts)/chart.ts";
+import { colourSlots, drawOptions, type Lines, linesOf, rangeOf } from "./(_parts)/chart.ts";
+import { Fault } from "./(_parts)/Fault.tsx";
 import { figure, instantText, label, spanText } from "./(_parts)/figures.ts";
-import { type Again, getJson, onPulse } from "./(_parts)/poll.ts";
-import type { Names } from "./(_parts)/Rows.tsx";
+import type { ChartData } from "./(_parts)/metric_data.ts";
 import { Sparkline } from "./(_parts)/Sparkline.tsx";
 
 /** What {@link SeriesChart} takes. */
 export interface SeriesChartProps {
-  /** What is shown, also to others of the page; the newest answer once the chart is alive. */
-  readonly shown: Signal<SeriesAnswer>;
-  /** The batch layer's part of the same buckets; null where the seam is not shown. */
-  readonly batch: SeriesAnswer | null;
-  /** Where the same is asked again. */
-  readonly again: Again;
+  readonly data: Signal<ChartData>;
+  readonly stale: Signal<boolean>;
   readonly chart: "bar" | "line";
   readonly title: string;
-  readonly names: Names;
-  /** Moves when the metric has changed. */
-  readonly pulse: Signal<number>;
 }
 
 const MOST_ROWS = 200;
 
 /** The chart, with its data as a table too. */
-export default function SeriesChart(props: SeriesChartProps) {
-  const shown = useSignal<Lines>(linesOf(props.shown.peek(), props.batch, props));
+export default function SeriesChart({ data, stale, chart, title }: SeriesChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const alive = useSignal(false);
-  useEffect(() => {
-    const element = frame.current!;
-    let plot: uPlot | null = null;
-    const draw = () => {
-      const { time, lines } = shown.value;
-      const data = [time, ...lines.map(({ values }) => values)] as unknown as uPlot.AlignedData;
-      const known = plot !== null && plot.series.length === lines.length + 1;
-      if (known) return plot!.setData(data);
-      plot?.destroy();
-      plot = new uPlot(drawOptions(element, shown), data, element);
-    };
-    const anew = () => {
-      plot?.destroy();
-      plot = null;
-      draw();
-    };
-    alive.value = true;
-    draw();
-    const stopShowing = shown.subscribe(draw);
-    const resized = new ResizeObserver(() =>
-      plot?.setSize({ width: element.clientWidth, height: element.clientHeight })
-    );
-    resized.observe(element);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", anew);
-    addEventListener("themechange", anew);
-    const stopAsking = onPulse(props.pulse, async () => {
-      const [answer, batch] = await Promise.all([
-        getJson<SeriesAnswer>(newSince(props, "shown")),
-        props.batch === null ? null : getJson<SeriesAnswer>(newSince(props, "batch")),
-      ]);
-      return () => {
-        props.shown.value = answer;
-        shown.value = linesOf(answer, batch, props);
-      };
-    });
-    return () => {
-      stopShowing();
-      stopAsking();
-      resized.disconnect();
-      dark.removeEventListener("change", anew);
-      removeEventListener("themechange", anew);
-      plot?.destroy();
-    };
-  }, []);
-  const { lines, bucketSeconds, seam } = shown.value;
-  const empty = lines.every(({ values }) => values.every((value) => value === null));
+  // A key keeps its colour for as long as it is shown.
+  const slots = useRef<ReadonlyMap<string, number>>(new Map());
+  const { series } = data.value;
+  slots.current = colourSlots(slots.current, series.answer);
+  const shown = linesOf(data.value, chart, slots.current);
+  useEffect(() => drawn(frame.current!, data, chart, slots, () => alive.value = true), []);
+  const empty = shown === null ||
+    shown.lines.every(({ values }) => values.every((value) => value === null));
   return (
-    <figure class="chart" data-empty={empty ? "yes" : undefined}>
+    <figure
+      class="chart"
+      data-empty={empty ? "yes" : undefined}
+      data-stale={stale.value || series.fault !== null ? "yes" : undefined}
+    >
+      <Fault part={series} />
       <div class="plot" ref={frame} aria-hidden="true">
-        {!alive.value && <Sparkline values={lines.at(-1)?.values ?? []} label={props.title} />}
+        {!alive.value && <Sparkline values={shown?.lines.at(-1)?.values ?? []} label={title} />}
       </div>
-      <figcaption>
-        {empty ? "No data in this range." : (
-          <>
-            {label(props.shown.peek().measure)} per {spanText(bucketSeconds)}, times in UTC.
-            {seam !== null && (
-              <>
-                {" "}
-                The batch run covers everything up to{" "}
-                {instantOf(seam)}; later events come from the speed layer.
-              </>
-            )}
-          </>
-        )}
-      </figcaption>
-      {!empty && <DataTable shown={shown.value} title={props.title} />}
+      {shown !== null && (
+        <figcaption>
+          {empty ? "No data in this range." : <Caption shown={shown} />}
+        </figcaption>
+      )}
+      {shown !== null && !empty && <DataTable shown={shown} title={title} />}
     </figure>
   );
+}
+
+function Caption({ shown: { measure, bucketSeconds, seam } }: { readonly shown: Lines }) {
+  return (
+    <>
+      {label(measure)} per {spanText(bucketSeconds)}, times in UTC.
+      {seam !== null && (
+        <>
+          {" "}
+          Before {instantOf(seam)}{" "}
+          all values are batch results; from there on, later events come from the speed layer.
+        </>
+      )}
+    </>
+  );
+}
+
+/** Draws the data, and draws it again whenever it, the size or the theme changes. Returns the end. */
+function drawn(
+  element: HTMLElement,
+  data: Signal<ChartData>,
+  chart: SeriesChartProps["chart"],
+  slots: { current: ReadonlyMap<string, number> },
+  onDrawn: () => void,
+): () => void {
+  let plot: uPlot | null = null;
+  let drawnLines = "";
+  let full: readonly [number, number] = [0, 0];
+  const draw = () => {
+    slots.current = colourSlots(slots.current, data.peek().series.answer);
+    const lines = linesOf(data.peek(), chart, slots.current);
+    if (lines === null) return;
+    onDrawn();
+    const values = [lines.time, ...lines.lines.map(({ values }) => values)];
+    const aligned = values as unknown as uPlot.AlignedData;
+    const { min, max } = plot?.scales.x ?? {};
+    const zoomed = plot !== null && (min !== full[0] || max !== full[1]);
+    // Labels and colours belong to a plot: other lines are another plot.
+    const asked = JSON.stringify(lines.lines.map(({ label, colour }) => [label, colour]));
+    if (plot === null || asked !== drawnLines) {
+      plot?.destroy();
+      plot = new uPlot(
+        drawOptions(element, () => linesOf(data.peek(), chart, slots.current)!),
+        aligned,
+        element,
+      );
+      drawnLines = asked;
+    } else plot.setData(aligned, !zoomed);
+    full = rangeOf(lines);
+    if (zoomed) plot.setScale("x", { min: min!, max: max! });
+  };
+  const anew = () => {
+    drawnLines = "";
+    draw();
+  };
+  const stop = data.subscribe(draw);
+  const resized = new ResizeObserver(() =>
+    plot?.setSize({ width: element.clientWidth, height: element.clientHeight })
+  );
+  resized.observe(element);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", anew);
+  addEventListener("themechange", anew);
+  return () => {
+    stop();
+    resized.disconnect();
+    dark.removeEventListener("change", anew);
+    removeEventListener("themechange", anew);
+    plot?.destroy();
+  };
 }
 
 const instantOf = (seconds: number) => instantText(new Date(seconds * 1000).toISOString());

@@ -1,10 +1,8 @@
 /** How a time series is drawn. */
-import type { Signal } from "@preact/signals";
 import uPlot from "uplot";
 import type { SeriesAnswer } from "../../runtime/ports/services.ts";
-import type { SeriesChartProps } from "../SeriesChart.tsx";
 import { label, shortFigure } from "./figures.ts";
-import { urlNow } from "./poll.ts";
+import type { ChartData } from "./metric_data.ts";
 import type { Names } from "./Rows.tsx";
 
 /** What a chart shows. */
@@ -12,34 +10,62 @@ export interface Lines {
   /** Starts of the buckets, seconds since 1970 UTC. */
   readonly time: readonly number[];
   readonly bucketSeconds: number;
-  readonly lines: readonly {
-    readonly label: string;
-    readonly values: readonly (number | null)[];
-    /** A colour's name in the style sheet. */
-    readonly colour: string;
-    readonly filled: boolean;
-  }[];
+  readonly measure: string;
+  readonly lines: readonly Line[];
   readonly bars: boolean;
-  /** The first bucket that the batch run does not hold whole; null where it is not shown. */
+  /** The first bucket with events beyond the batch run; null where it is not shown. */
   readonly seam: number | null;
 }
 
-/** The lines of an answer: one per key, or the merged whole before its batch part. */
+/** One line or one set of bars. */
+export interface Line {
+  readonly label: string;
+  readonly values: readonly (number | null)[];
+  /** A colour's name in the style sheet. */
+  readonly colour: string;
+  readonly filled: boolean;
+}
+
+const COLOURS = 6;
+
+/**
+ * A colour for each key, by {@link keyText}: the one that it had before, else the first that is free.
+ *
+ * @param before the colours of the answer before.
+ */
+export function colourSlots(
+  before: ReadonlyMap<string, number>,
+  answer: SeriesAnswer | null,
+): ReadonlyMap<string, number> {
+  const keys = (answer?.series ?? []).flatMap(({ key }) => key === null ? [] : [keyText(key)]);
+  const slots = new Map(keys.flatMap((key) => before.has(key) ? [[key, before.get(key)!]] : []));
+  for (const key of keys.filter((key) => !slots.has(key))) {
+    const taken = new Set(slots.values());
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    slots.set(key, slot);
+  }
+  return slots;
+}
+
+/** A key as text: its values, by column. */
+const keyText = (key: Readonly<Record<string, unknown>>) => JSON.stringify(key);
+
+/** The lines of the data: one per key, or the total before its batch part; null without an answer. */
 export function linesOf(
-  answer: SeriesAnswer,
-  batch: SeriesAnswer | null,
-  { names, chart }: Pick<SeriesChartProps, "names" | "chart">,
-): Lines {
+  { series: { answer }, batch, names }: ChartData,
+  chart: "bar" | "line",
+  slots: ReadonlyMap<string, number>,
+): Lines | null {
+  if (answer === null) return null;
   const { time, series, bucket_seconds: bucketSeconds, measure, layer } = answer;
-  const shared = { time, bucketSeconds, seam: null, bars: chart === "bar" };
+  const shared = { time, bucketSeconds, measure, seam: null, bars: chart === "bar" };
   if (series.some(({ key }) => key !== null)) {
-    const lines = series.map(({ key, values }, i) => ({
-      ...{
-        label: keyLabel(key ?? {}, names),
-        values,
-        colour: `--line-${i % 6 + 1}`,
-        filled: false,
-      },
+    const lines = series.map(({ key, values }): Line => ({
+      label: keyLabel(key ?? {}, names),
+      values,
+      colour: `--line-${(slots.get(keyText(key ?? {})) ?? 0) % COLOURS + 1}`,
+      filled: false,
     }));
     return { ...shared, lines, bars: false };
   }
@@ -66,17 +92,9 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
     .join(", ");
 }
 
-/** The question for the newest points: of the layer that the page shows, or of the batch layer. */
-export function newSince(
-  { again, shown }: SeriesChartProps,
-  layer: "shown" | "batch",
-): string {
-  const asked = urlNow(again);
-  if (layer === "batch") asked.searchParams.set("layer", "batch");
-  // Both layers in the buckets that are shown; an empty answer has none yet.
-  const { time, bucket_seconds } = shown.peek();
-  if (time.length > 0) asked.searchParams.set("bucket", `${bucket_seconds}second`);
-  return asked.href;
+/** The time axis: all buckets, each of which has its whole width. */
+export function rangeOf({ time, bucketSeconds }: Lines): [from: number, to: number] {
+  return [time[0] ?? 0, (time.at(-1) ?? 0) + bucketSeconds];
 }
 
 /** Reads a colour of the style sheet as it stands now, as `rgb(…)`. */
@@ -94,14 +112,18 @@ function colourReader(element: HTMLElement): (name: string) => string {
 const FILL = 0.16;
 const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FILL})`);
 
-/** Options of the drawing, in the colours that the page has now. */
-export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.Options {
+/**
+ * Options of a plot, in the colours that the page has now.
+ *
+ * @param shown the lines as they are when it is asked.
+ */
+export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Options {
   const colour = colourReader(element);
   const font = `12px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
   const grid = { stroke: colour("--line"), width: 1 };
   const ink = colour("--ink");
-  const { lines, bars } = shown.value;
+  const { lines, bars } = shown();
   return {
     ...{ width: element.clientWidth, height: element.clientHeight },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
@@ -128,12 +150,17 @@ export function drawOptions(element: HTMLElement, shown: Signal<Lines>): uPlot.O
       { ...axis, grid, size: 48, values: (_plot, values) => values.map(shortFigure) },
     ],
     scales: {
-      // A bar stands on its whole bucket.
-      x: { range: (_plot, from, to) => [from, to + (bars ? shown.value.bucketSeconds : 0)] },
+      x: { range: (_plot, from, to) => zoomOf(shown(), from, to) },
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    hooks: { draw: [(plot) => drawSeam(plot, shown.value.seam, ink)] },
+    hooks: { draw: [(plot) => drawSeam(plot, shown().seam, ink)] },
   };
+}
+
+/** The part of the time axis that was selected, or all of it: uPlot asks for the bounds of the data. */
+function zoomOf(lines: Lines, from: number, to: number): [number, number] {
+  const all = from === lines.time[0] && to === lines.time.at(-1);
+  return all ? rangeOf(lines) : [from, to];
 }
 
 /** The values between two gaps: no line leads to them, so that only a point shows them. */
@@ -171,6 +198,6 @@ function drawSeam(plot: uPlot, seam: number | null, colour: string): void {
   ctx.stroke();
   const onLeft = x > left + width / 2;
   ctx.textAlign = onLeft ? "right" : "left";
-  ctx.fillText("cut", x + (onLeft ? -6 : 6) * devicePixelRatio, top + 12 * devicePixelRatio);
+  ctx.fillText("+ speed", x + (onLeft ? -6 : 6) * devicePixelRatio, top + 12 * devicePixelRatio);
   ctx.restore();
 }

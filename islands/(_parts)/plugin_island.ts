@@ -16,8 +16,8 @@ import type { Row } from "./Rows.tsx";
  */
 export interface PluginIslandProps {
   readonly metric: string;
-  /** The metric over the time that is shown; null where that was refused. */
-  readonly series: Signal<SeriesAnswer> | null;
+  /** The metric over the range that is shown; null until it could be read. */
+  readonly series: Signal<SeriesAnswer | null>;
   readonly columns: readonly AnswerColumn[];
   /** The page of rows that is shown. */
   readonly rows: Signal<readonly Row[]>;

@@ -1,4 +1,4 @@
-/** Asking and following while a page is seen, and going on by itself when the server comes back. */
+/** Polling and following while a page is visible, with retries until the server is back. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
@@ -42,57 +42,6 @@ export async function getJson<Answer>(url: string, signal?: AbortSignal): Promis
   if (response.ok) return await response.json();
   const problem = await response.json().catch(() => null);
   throw new Error(problem?.detail ?? `The server answered ${response.status}`);
-}
-
-/** A question that is asked again and again. */
-export interface Again {
-  /** Without `from` and `to` where {@link Again.spanSeconds} stands for them. */
-  readonly url: string;
-  /** How far it reaches back from now, in seconds; null: as the URL says. */
-  readonly spanSeconds: number | null;
-  /** What `from` and `to` are multiples of, in seconds. */
-  readonly stepSeconds: number;
-}
-
-/** The question as it is asked now. */
-export function urlNow({ url, spanSeconds, stepSeconds }: Again): URL {
-  const asked = new URL(url, location.href);
-  if (spanSeconds === null) return asked;
-  const nowSeconds = Date.now() / 1000;
-  const rounded = (seconds: number) => Math.floor(seconds / stepSeconds) * stepSeconds;
-  const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
-  asked.searchParams.set("from", iso(rounded(nowSeconds - spanSeconds)));
-  asked.searchParams.set("to", iso(rounded(nowSeconds) + stepSeconds));
-  return asked;
-}
-
-const PULSE_MS = 1000;
-
-/**
- * Calls `ask` when `pulse` has moved, one at a time and at most once a second, and what it gave when
- * it is still wanted. What fails is left to the next pulse: who follows tells of a lost connection.
- *
- * @returns what ends it.
- */
-export function onPulse(pulse: Signal<number>, ask: () => Promise<() => void>): () => void {
-  let [asking, behind, ended] = [false, false, false];
-  const asked = async () => {
-    if (asking) return void (behind = true);
-    asking = true;
-    const show = await ask().catch(() => null);
-    if (!ended) show?.();
-    setTimeout(() => {
-      asking = false;
-      if (behind && !ended) void asked();
-      behind = false;
-    }, PULSE_MS);
-  };
-  const first = pulse.peek();
-  const stop = pulse.subscribe((count) => count !== first && void asked());
-  return () => {
-    ended = true;
-    stop();
-  };
 }
 
 /**

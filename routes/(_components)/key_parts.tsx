@@ -36,17 +36,14 @@ export function KeyParts({ parts, keys }: {
           {fault !== null && <p class="note fault" role="status">{fault}</p>}
           {series !== null && (
             <SeriesChart
-              shown={signal(series)}
+              data={signal({
+                series: { answer: series, fault: null, at: "" },
+                batch: null,
+                names: {},
+              })}
+              stale={signal(false)}
               chart={chart}
-              batch={null}
-              again={{
-                url: `/api/v1/metrics/${metric}/series?${new URLSearchParams(keys)}`,
-                spanSeconds: null,
-                stepSeconds: 1,
-              }}
               title={title}
-              names={{}}
-              pulse={signal(0)}
             />
           )}
         </section>

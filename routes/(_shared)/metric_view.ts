@@ -1,7 +1,6 @@
-/** What a metric's page shows, as its URL says. */
-import type { Again } from "../../islands/(_parts)/poll.ts";
-import type { Names } from "../../islands/(_parts)/Rows.tsx";
-import type { LiveRowsProps } from "../../islands/LiveRows.tsx";
+/** The data of a metric's page, for the page and for its updates. */
+import { HttpError } from "fresh";
+import type { MetricData, Part } from "../../islands/(_parts)/metric_data.ts";
 import type {
   Layer,
   MetricAnswer,
@@ -12,7 +11,7 @@ import type {
   Services,
   Status,
 } from "../../runtime/ports/services.ts";
-import { type Outcome, outcomeOf } from "./define.ts";
+import { outcomeOf } from "./define.ts";
 import { namesOf } from "./movie_example.ts";
 
 /** Spans back from now, in seconds. */
@@ -34,10 +33,12 @@ const FINE_SECONDS = 21_600;
 const DAY_MS = 86_400_000;
 const PAGE_ROWS = 25;
 const MOST_POINTS = 400;
-/** The most entries of a catalog that a search asks for. */
+/** The most catalog entries that a search matches. */
 const MOST_FOUND = 25;
+/** The most matches that have a line in the chart. */
+const MOST_FOUND_LINES = 6;
 
-/** A metric's question, read from a URL. Whatever it leaves out is chosen to fit. */
+/** A metric's question, read from a URL, with defaults for what it leaves out. */
 export interface View {
   readonly range: string;
   readonly layer: Layer;
@@ -58,19 +59,32 @@ export interface View {
 
 const grains: Readonly<Record<string, number>> = { hour: 3600, day: 86_400 };
 
-/** Reads a view. What it cannot take is left to the service, which says what is wrong. */
+const layers = ["merged", "batch", "speed"] as const;
+
+/**
+ * Reads a view. Columns, buckets and numbers are left to the service, which says what is wrong.
+ *
+ * @throws {HttpError} 400 for an unknown range or layer.
+ */
 export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status | null): View {
   const text = (name: string) => (params.get(name) ?? "").slice(0, 500);
+  const oneOf = <T extends string>(name: string, values: readonly T[]): T | null => {
+    if (text(name) === "") return null;
+    const found = values.find((value) => value === text(name));
+    if (found !== undefined) return found;
+    const wanted = values.join(", ");
+    throw new HttpError(400, `${name} must be one of ${wanted}, got ${JSON.stringify(text(name))}`);
+  };
   const custom = text("from") !== "" || text("to") !== "";
-  const asked = text("range");
+  const asked = oneOf("range", [...Object.keys(ranges), "all", "custom"]);
   const range = custom
     ? "custom"
-    : asked === "all" || Object.hasOwn(ranges, asked)
-    ? asked
-    : defaultRange(info, status);
+    : asked === null || asked === "custom"
+    ? defaultRange(info, status)
+    : asked;
   const span = ranges[range]?.seconds ?? null;
-  const chosen = (["merged", "batch", "speed"] as const).find((each) => each === text("layer"));
-  const layer = chosen ?? (span !== null && span <= FINE_SECONDS ? "speed" : "merged");
+  const layer = oneOf("layer", layers) ??
+    (span !== null && span <= FINE_SECONDS ? "speed" : "merged");
   const stepSeconds = layer === "speed" ? info.window_seconds : grains[info.grain] ?? 3600;
   const rounded = (ms: number) =>
     new Date(Math.floor(ms / 1000 / stepSeconds) * stepSeconds * 1000).toISOString();
@@ -92,6 +106,18 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   };
 }
 
+/** Which range the rows really cover, where the layer's grain is coarse for the range; else null. */
+export function coverageOf(info: MetricInfo, view: View): string | null {
+  const { spanSeconds, stepSeconds, layer, from, to } = view;
+  if (spanSeconds === null || from === null || to === null || stepSeconds * 50 < spanSeconds) {
+    return null;
+  }
+  if (layer === "speed") return null;
+  const text = (iso: string) => iso.slice(0, 16).replace("T", " ");
+  return `The ${layer} layer answers in units of one ${info.grain}: chart and rows cover ` +
+    `${text(from)} to ${text(to)} UTC. The speed layer covers exactly ${ranges[view.range].title}.`;
+}
+
 /** An hour where events are new; everything where they are not. */
 function defaultRange(info: MetricInfo, status: Status | null): string {
   const partitions = status?.topics.find(({ topic }) => topic === info.topic)?.partitions ?? [];
@@ -99,92 +125,93 @@ function defaultRange(info: MetricInfo, status: Status | null): string {
   return Date.now() - newest < DAY_MS ? "1h" : "all";
 }
 
-/** What the page shows. */
-export interface MetricView {
-  readonly series: Outcome<SeriesAnswer>;
-  /** The batch layer's part, for the seam; null where there is none to show. */
-  readonly batch: SeriesAnswer | null;
-  readonly rows: Outcome<MetricAnswer>;
-  readonly names: Names;
-  readonly seriesAgain: Again;
-  readonly rowsAgain: Again;
-  /** What the rows' live question is; null where there are no rows. */
-  readonly liveUrl: string | null;
-  /** How the rows follow it. */
-  readonly rowsBy: LiveRowsProps["rowsBy"];
-  readonly limit: number;
-}
-
-/** Asks all that a view needs. */
+/** Reads the data of a view. A part that fails has a fault, and takes no other part with it. */
 export async function readMetric(
   services: Services,
   info: MetricInfo,
   view: View,
+  status: Status | null,
   signal: AbortSignal,
-): Promise<MetricView> {
-  const keys = await foundKeys(services, info, view.search, signal);
-  const series = await readSeries(services, info, view, keys, signal);
-  const rows = await outcomeOf(readRows(services, info, view, keys, signal), signal);
-  const shown = [
+): Promise<MetricData> {
+  const at = new Date().toISOString();
+  const found = await outcomeOf(foundKeys(services, info, view.search, signal), signal);
+  const keys = found.answer ?? null;
+  const part = async <Answer>(asked: () => Promise<Answer>): Promise<Part<Answer>> => {
+    if (found.fault !== null) return { answer: null, fault: found.fault, at };
+    return { ...await outcomeOf(asked(), signal), at };
+  };
+  const rows = await part(() => readRows(services, info, view, keys, signal));
+  const charted = keys === null || keys.length === 1 ? keys : keysOf(info, rows.answer);
+  const series = await part(() => readSeries(services, info, view, charted, signal));
+  const named = [
     ...(rows.answer === null ? [] : [rows.answer]),
     {
       columns: [],
-      rows: series.series.answer?.series.flatMap(({ key }) => key === null ? [] : [key]) ?? [],
+      rows: series.answer?.all.series.flatMap(({ key }) => key === null ? [] : [key]) ?? [],
     },
   ];
-  const names = await namesOf(services, shown, signal).catch(() => ({}));
-  const single = keys !== null && keys.length === 1;
-  const metricUrl = `/api/v1/metrics/${info.name}`;
-  const { keys: _keys, after: _after, from, to, ...shared } = rowQueryOf(view);
-  const asked = { ...shared, ...(single ? keys[0] : {}) };
-  const { spanSeconds, stepSeconds } = view;
-  const rowsBy = view.after !== "" || (keys !== null && !single)
-    ? "page"
-    : spanSeconds === null
-    ? "changes"
-    : "again";
-  // The end of a span moves on: only its beginning is fixed, and what is followed tells no more
-  // than that there is news.
-  const followed = rowsBy === "changes"
-    ? { ...asked, from, to }
-    : { layer: view.layer, from, limit: "1" };
   return {
-    ...{ ...series, rows, names, rowsBy, limit: PAGE_ROWS },
-    liveUrl: rows.answer === null ? null : `${metricUrl}/live?${paramsOf(followed)}`,
-    rowsAgain: { url: `${metricUrl}?${paramsOf(asked)}`, spanSeconds, stepSeconds },
+    at,
+    series: { ...series, answer: series.answer?.all ?? null },
+    batch: series.answer?.batch ?? null,
+    rows,
+    names: await namesOf(services, named, signal).catch(() => ({})),
+    state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
+    problems: rows.answer?.problems ??
+      (status?.problems ?? []).filter((problem) =>
+        [problem, ...problem.affects ?? []].some(({ plugin, topic }) =>
+          plugin === undefined ? topic === info.topic : plugin === info.name
+        )
+      ),
+    matches: keys?.length ?? null,
   };
 }
 
+/** The series over all keys or of the found keys, and the batch layer's part of the former. */
 async function readSeries(
   { serving }: Services,
   info: MetricInfo,
   view: View,
   keys: Keys,
   signal: AbortSignal,
-) {
-  const single = keys?.length === 1 ? keys[0] : {};
+): Promise<{ all: SeriesAnswer; batch: SeriesAnswer | null }> {
   const question: SeriesQuery = {
     ...definedOf({ layer: view.layer, from: view.from, to: view.to, bucket: view.bucket }),
-    ...definedOf({ measure: view.measure, top: view.top }),
-    ...{ max_points: String(MOST_POINTS), keys: single },
+    ...definedOf({ measure: view.measure, top: keys === null ? view.top : "" }),
+    ...{ max_points: String(MOST_POINTS), keys: keys?.[0] ?? {} },
   };
-  const series = await outcomeOf(serving.series(info.name, question, signal), signal);
-  const { keys: _keys, from, to, ...shared } = question;
-  const asked = view.spanSeconds === null ? { ...shared, from, to } : shared;
-  const showsSeam = view.layer === "merged" && view.top === "" &&
-    series.answer !== null && series.answer.time.length > 0;
-  const batch = showsSeam
-    ? await serving.series(info.name, {
+  const all = await serving.series(info.name, question, signal);
+  if (keys !== null && keys.length !== 1) return { all: await each(all, keys), batch: null };
+  if (view.layer !== "merged" || question.top !== undefined || all.time.length === 0) {
+    return { all, batch: null };
+  }
+  const batch = await serving.series(info.name, { ...sameBuckets(all), layer: "batch" }, signal);
+  return { all, batch };
+
+  function sameBuckets({ time, bucket_seconds }: SeriesAnswer): SeriesQuery {
+    return {
       ...question,
-      layer: "batch",
-      from: isoOf(series.answer!.time[0]),
-      to: isoOf(series.answer!.time.at(-1)! + series.answer!.bucket_seconds),
-      bucket: `${series.answer!.bucket_seconds}second`,
-    }, signal).catch(() => null)
-    : null;
-  const url = `/api/v1/metrics/${info.name}/series?${paramsOf({ ...asked, ...single })}`;
-  const { spanSeconds, stepSeconds } = view;
-  return { series, batch, seriesAgain: { url, spanSeconds, stepSeconds } };
+      from: isoOf(time[0]),
+      to: isoOf(time.at(-1)! + bucket_seconds),
+      bucket: `${bucket_seconds}second`,
+    };
+  }
+
+  /** A line for each key, in the buckets of the whole. */
+  async function each(first: SeriesAnswer, keys: KeyFilters): Promise<SeriesAnswer> {
+    if (keys.length === 0 || first.time.length === 0) return { ...first, series: [] };
+    const lines = await Promise.all(
+      keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
+        const { series: [line] } = await serving.series(
+          info.name,
+          { ...sameBuckets(first), keys: key },
+          signal,
+        );
+        return { key, values: line?.values ?? first.time.map(() => null) };
+      }),
+    );
+    return { ...first, series: lines };
+  }
 }
 
 const isoOf = (seconds: number) => new Date(seconds * 1000).toISOString();
@@ -213,11 +240,32 @@ async function readRows(
   const answers = await Promise.all(
     keys.map((each) => serving.query(info.name, { ...question, keys: each }, signal)),
   );
-  return { ...answers[0], rows: answers.flatMap(({ rows }) => rows), next: null };
+  const rows = answers.flatMap(({ rows }) => [...rows]).sort(byColumn(view.order));
+  return { ...answers[0], rows, next: null };
 }
 
+/** Orders rows by a column, nulls last. */
+function byColumn(order: string) {
+  const column = order.replace(/^-/, "");
+  const direction = order.startsWith("-") ? -1 : 1;
+  return (a: MetricAnswer["rows"][number], b: MetricAnswer["rows"][number]) => {
+    const [x, y] = [a[column] ?? null, b[column] ?? null];
+    if (x === y) return 0;
+    if (x === null || y === null) return x === null ? 1 : -1;
+    return x < y ? -direction : direction;
+  };
+}
+
+type KeyFilters = readonly Readonly<Record<string, string>>[];
+
 /** Key filters that a search stands for; null where nothing is searched for. */
-type Keys = readonly Readonly<Record<string, string>>[] | null;
+type Keys = KeyFilters | null;
+
+/** The keys of rows, as filters. */
+const keysOf = ({ keys }: MetricInfo, answer: MetricAnswer | null): KeyFilters =>
+  (answer?.rows ?? []).map((row) =>
+    Object.fromEntries(keys.map(({ name }) => [name, String(row[name])]))
+  );
 
 /** A key itself, or the keys of the entries of a catalog that have the words. */
 async function foundKeys(
@@ -247,8 +295,15 @@ function definedOf(
   ) as Record<string, string>;
 }
 
-const paramsOf = (given: Readonly<Record<string, unknown>>) =>
-  new URLSearchParams(definedOf(given));
+/** The question that a page follows to learn of changes, and where it then reads its data. */
+export function urlsOf(info: MetricInfo, view: View, url: URL): { live: string; data: string } {
+  const followed = definedOf({ layer: view.layer, from: view.from, limit: "1" });
+  const shown = linkWith(url, { range: view.range, layer: view.layer });
+  return {
+    live: `/api/v1/metrics/${info.name}/live?${new URLSearchParams(followed)}`,
+    data: `${url.pathname}/data${new URL(shown, url).search}`,
+  };
+}
 
 /** A link to the same page with some of its parameters changed; null takes one away. */
 export function linkWith(url: URL, changes: Readonly<Record<string, string | null>>): string {

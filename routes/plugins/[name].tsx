@@ -4,15 +4,25 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import type { ComponentType } from "preact";
 import type { PluginIslandProps } from "../../islands/(_parts)/plugin_island.ts";
-import type { Status } from "../../runtime/ports/services.ts";
+import type { MetricData } from "../../islands/(_parts)/metric_data.ts";
+import type { MetricInfo, Status } from "../../runtime/ports/services.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
+import MetricFacts from "../../islands/MetricFacts.tsx";
+import MetricFeed from "../../islands/MetricFeed.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import { DriftDays } from "../(_components)/drift_days.tsx";
 import { MetricControls } from "../(_components)/metric_controls.tsx";
-import { PluginFacts, PluginTexts } from "../(_components)/plugin_facts.tsx";
+import { PluginTexts } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
-import { linkWith, readMetric, viewOf } from "../(_shared)/metric_view.ts";
+import {
+  coverageOf,
+  linkWith,
+  readMetric,
+  urlsOf,
+  type View,
+  viewOf,
+} from "../(_shared)/metric_view.ts";
 import { keyPages } from "../(_shared)/movie_example.ts";
 
 /** Days that drift. */
@@ -28,13 +38,7 @@ export const handler = define.handlers({
     const view = viewOf(url.searchParams, info, status);
     return page({
       ...{ info, view, drift, text: services.plugins.get(info.name) ?? null },
-      state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
-      problems: (status?.problems ?? []).filter((problem) =>
-        [problem, ...problem.affects ?? []].some(({ plugin, topic }) =>
-          plugin === undefined ? topic === info.topic : plugin === info.name
-        )
-      ),
-      shown: await readMetric(services, info, view, signal),
+      shown: await readMetric(services, info, view, status, signal),
     });
   },
 });
@@ -45,28 +49,26 @@ function notShown(name: string, status: Status | null): HttpError {
     plugin === name && state === "refused"
   );
   return refused === undefined
-    ? new HttpError(404, `There is no metric named ${name}.`)
+    ? new HttpError(404, `Unknown metric ${name}.`)
     : new HttpError(503, refused.error ?? "");
 }
 
 export default define.page<typeof handler>(({ data, url, state }) => {
   const { info, view, shown, text } = data;
-  const { series, rows } = shown;
-  const pulse = signal(0);
-  const shownSeries = series.answer === null ? null : signal(series.answer);
-  const shownRows = signal(rows.answer?.rows ?? []);
-  const problems = signal(rows.answer?.problems ?? data.problems);
+  const metric = signal(shown);
+  const series = signal(shown.series.answer);
+  const rows = signal(shown.rows.answer?.rows ?? []);
+  const stale = signal(false);
+  const urls = urlsOf(info, view, url);
+  const coverage = coverageOf(info, view);
   const Island = state.services.islands.get(info.name) as
     | ComponentType<PluginIslandProps>
     | undefined;
-  const sortLinks = Object.fromEntries((rows.answer?.columns ?? []).map(({ name }) => [
+  const columns = shown.rows.answer?.columns ?? [];
+  const sortLinks = Object.fromEntries(columns.map(({ name }) => [
     name,
     linkWith(url, { order: view.order === `-${name}` ? name : `-${name}`, after: null }),
   ]));
-  const csv = new URLSearchParams({ layer: view.layer, order: view.order, format: "csv" });
-  csv.set("limit", "10000");
-  if (view.from !== null) csv.set("from", view.from);
-  if (view.to !== null) csv.set("to", view.to);
   return (
     <>
       <Head>
@@ -76,49 +78,40 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <h1>{info.title}</h1>
         <p>{info.summary}</p>
       </div>
-      <MetricProblems shown={problems} />
-      <PluginFacts info={info} state={data.state} />
+      <MetricProblems data={metric} />
+      <MetricFacts info={info} data={metric} />
       <DriftDays days={data.drift?.items ?? []} more={data.drift?.next != null} />
       <MetricControls info={info} view={view} url={url} />
+      <MetricFeed
+        data={metric}
+        series={series}
+        rows={rows}
+        stale={stale}
+        liveUrl={urls.live}
+        dataUrl={urls.data}
+      />
+      {coverage !== null && <p class="note">{coverage}</p>}
       <section aria-labelledby="over-time">
         <h2 id="over-time">Over time</h2>
-        {series.fault !== null && <p class="note fault" role="status">{series.fault}</p>}
-        {shownSeries !== null && (
-          <SeriesChart
-            shown={shownSeries}
-            chart={info.chart}
-            batch={shown.batch}
-            again={shown.seriesAgain}
-            title={info.title}
-            names={shown.names}
-            pulse={pulse}
-          />
-        )}
-        {series.answer?.beyond != null && (
+        <SeriesChart data={metric} stale={stale} chart={info.chart} title={info.title} />
+        {shown.series.answer?.beyond != null && (
           <p class="note">
-            The topic contains {series.answer.beyond.future_events}{" "}
+            The topic contains {shown.series.answer.beyond.future_events}{" "}
             future events; some are beyond this chart.{" "}
-            <a href={linkWith(url, { range: null, to: series.answer.beyond.until })}>
-              Show all up to {series.answer.beyond.until.slice(0, 10)}
+            <a href={linkWith(url, { range: null, to: shown.series.answer.beyond.until })}>
+              Show all up to {shown.series.answer.beyond.until.slice(0, 10)}
             </a>
           </p>
         )}
-        {view.layer === "speed" && series.answer?.kept_from != null && (
+        {view.layer === "speed" && shown.series.answer?.kept_from != null && (
           <p class="note">
             Speed-layer windows are complete from{" "}
-            {series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
+            {shown.series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
             on; earlier data comes from the batch layer.
           </p>
         )}
       </section>
-      {Island && (
-        <Island
-          metric={info.name}
-          series={shownSeries}
-          columns={rows.answer?.columns ?? []}
-          rows={shownRows}
-        />
-      )}
+      {Island && <Island metric={info.name} series={series} columns={columns} rows={rows} />}
       <section aria-labelledby="by-key">
         <div class="row">
           <h2 id="by-key">By {info.by.replaceAll("_", " ")}</h2>
@@ -138,33 +131,40 @@ export default define.page<typeof handler>(({ data, url, state }) => {
             <button type="submit">Find</button>
           </form>
         </div>
-        {rows.fault !== null && <p class="note fault" role="status">{rows.fault}</p>}
-        {rows.answer !== null && (
-          <LiveRows
-            columns={rows.answer.columns}
-            shown={shownRows}
-            problems={problems}
-            sort={view.order}
-            caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
-            names={shown.names}
-            pages={keyPages(state.services)}
-            sortLinks={sortLinks}
-            url={shown.liveUrl}
-            rowsBy={shown.rowsBy}
-            again={shown.rowsAgain}
-            limit={shown.limit}
-            pulse={pulse}
-          />
-        )}
+        <LiveRows
+          data={metric}
+          stale={stale}
+          sort={view.order}
+          caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
+          pages={keyPages(state.services)}
+          sortLinks={sortLinks}
+        />
         <nav class="pager" aria-label="Pages of rows">
           {view.after !== "" && <a href={linkWith(url, { after: null })}>First page</a>}
-          {rows.answer?.next != null && (
-            <a href={linkWith(url, { after: rows.answer.next })} rel="next">Next page</a>
+          {shown.rows.answer?.next != null && (
+            <a href={linkWith(url, { after: shown.rows.answer.next })} rel="next">Next page</a>
           )}
-          <a href={`/api/v1/metrics/${info.name}?${csv}`} download={`${info.name}.csv`}>CSV</a>
+          <CsvLink info={info} view={view} shown={shown} />
         </nav>
       </section>
       {text !== null && <PluginTexts text={text} />}
     </>
   );
 });
+
+/** All rows of the range as CSV; a search by words finds several keys, which the API takes singly. */
+function CsvLink({ info, view, shown }: {
+  readonly info: MetricInfo;
+  readonly view: View;
+  readonly shown: MetricData;
+}) {
+  const [key] = info.keys;
+  const found = shown.matches === null ? {} : shown.rows.answer?.rows[0];
+  if (shown.matches !== null && (shown.matches !== 1 || found === undefined)) return null;
+  const params = new URLSearchParams({ layer: view.layer, order: view.order, format: "csv" });
+  params.set("limit", "10000");
+  if (view.from !== null) params.set("from", view.from);
+  if (view.to !== null) params.set("to", view.to);
+  if (shown.matches === 1) params.set(key.name, String(found![key.name]));
+  return <a href={`/api/v1/metrics/${info.name}?${params}`} download={`${info.name}.csv`}>CSV</a>;
+}

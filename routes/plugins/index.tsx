@@ -3,7 +3,7 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure } from "../../islands/(_parts)/figures.ts";
 import type { PluginStatus } from "../../runtime/ports/services.ts";
-import { driftText } from "../(_components)/plugin_facts.tsx";
+import { driftText } from "../../islands/(_parts)/drift_text.ts";
 import { define } from "../(_shared)/define.ts";
 
 export const handler = define.handlers({

@@ -76,7 +76,7 @@ function measureOf(plugin: Plugin, text: string | undefined): string {
 }
 
 function widthOf(plugin: Plugin, layer: Layer, text: string): number {
-  const match = /^([1-9]\d{0,4})?(second|minute|hour|day)$/.exec(text);
+  const match = /^([1-9]\d{0,9})?(second|minute|hour|day)$/.exec(text);
   const width = match === null ? 0 : Number(match[1] ?? 1) * units[match[2]];
   const step = stepSeconds(plugin, layer);
   if (width > 0 && width % step === 0) return width;

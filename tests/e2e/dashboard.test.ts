@@ -25,7 +25,7 @@ async function on(
   expected: readonly string[] = [],
 ): Promise<void> {
   const { page, faults } = await browser.open(world.url + path);
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(40_000);
   try {
     await look(page);
     expect(faults).toEqual(expected);
@@ -82,6 +82,7 @@ describe("the first page", () => {
 
 describe("a metric's page", () => {
   it("shows the seam between what the batch run covers and what came after", async () => {
+    await world.post(world.views(4_000_000_010, 1));
     await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
       await page.locator(".uplot canvas").waitFor();
       await page.getByText("later events come from the speed layer").waitFor();
@@ -99,7 +100,7 @@ describe("a metric's page", () => {
       await page.getByRole("link", { name: "24 h" }).click();
       await page.waitForURL(/range=24h/);
       await page.getByLabel("Lines").selectOption("3");
-      await page.getByRole("button", { name: "Show", exact: true }).click();
+      await page.getByRole("button", { name: "Apply", exact: true }).click();
       await page.waitForURL(/top=3/);
       await page.locator(".u-legend .u-series").nth(2).waitFor();
       expect(await page.locator(".u-legend .u-label").allInnerTexts())
@@ -107,7 +108,7 @@ describe("a metric's page", () => {
       const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
       await page.getByLabel("From (UTC)").fill(`${day}T00:00`);
       await page.getByLabel("To (UTC)").fill(`${day}T06:00`);
-      await page.getByRole("button", { name: "Show", exact: true }).click();
+      await page.getByRole("button", { name: "Apply", exact: true }).click();
       await page.waitForURL(/from=/);
       await page.getByText("View as table").click();
       const starts = await page.locator(".data tbody th").allInnerTexts();
@@ -132,7 +133,7 @@ describe("a metric's page", () => {
       await world.post(world.views(1, 500));
       await eventually("the hour's bar moves", () => cell.innerText(), (now) => now !== before);
       await page.getByRole("link", { name: "1 h" }).click();
-      await part.getByText("Choose a whole day or more").waitFor();
+      await part.getByText("Select at least one day").waitFor();
     });
   });
 
@@ -188,6 +189,99 @@ describe("a metric's page", () => {
     });
   });
 
+  it("keeps each line's key, colour and values together when the top keys change", async () => {
+    await on("/plugins/popular_movies?range=1h&layer=speed&top=3", async (page) => {
+      const legend = () =>
+        page.locator(".u-legend .u-series").evaluateAll((all) =>
+          all.slice(1).map((each) => ({
+            label: each.querySelector(".u-label")!.textContent,
+            colour: (each.querySelector(".u-marker") as HTMLElement).style.borderColor,
+          }))
+        );
+      await page.locator(".u-legend .u-series").nth(1).waitFor();
+      const before = await legend();
+      await world.post(world.views(4_000_000_011, 20_000));
+      await page.locator(".u-legend .u-label", { hasText: "4000000011" }).waitFor();
+      const after = await legend();
+      for (const { label, colour } of before) {
+        const again = after.find((line) => line.label === label);
+        if (again !== undefined) expect(again.colour).toBe(colour);
+      }
+      expect(new Set(after.map(({ colour }) => colour)).size).toBe(after.length);
+      await page.getByText("View as table").click();
+      const heads = await page.locator(".data thead th.number").allInnerTexts();
+      expect(heads).toEqual(after.map(({ label }) => label));
+      const sum = () =>
+        page.locator(".data tbody tr").evaluateAll((rows, column) =>
+          rows.reduce((sum, row) => {
+            const text = row.querySelectorAll("td")[column].textContent ?? "";
+            return sum + Number(text.replaceAll(/\D/g, ""));
+          }, 0), heads.indexOf("4000000011"));
+      await eventually("all views are in that line", sum, (views) => views === 20_000);
+    });
+  });
+
+  it("keeps a selected part of the time axis when new values come", async () => {
+    await on("/plugins/popular_movies?range=24h&layer=merged", async (page) => {
+      await page.locator(".u-over").scrollIntoViewIfNeeded();
+      const box = (await page.locator(".u-over").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2, { steps: 5 });
+      await page.mouse.up();
+      /** A number that follows from the picture. */
+      const axis = () =>
+        page.locator(".uplot canvas").evaluate((canvas) =>
+          [...(canvas as HTMLCanvasElement).toDataURL()].reduce(
+            (sum, char) => (sum * 31 + char.charCodeAt(0)) % 1_000_000_007,
+            0,
+          )
+        );
+      const zoomed = await axis();
+      await world.post(world.views(4_000_000_012, 9000));
+      await page.locator(`${rows}:has-text("4000000012")`).waitFor();
+      await eventually("the chart shows the new values", axis, (now) => now !== zoomed);
+      // A double click shows all of it again: so it was a part until then.
+      const part = await axis();
+      await page.locator(".u-over").dblclick();
+      await eventually("the whole range is back", axis, (now) => now !== part);
+    });
+  });
+
+  it("says which range a layer covers that is coarser than what was chosen", async () => {
+    await on("/plugins/popular_movies?range=5m&layer=merged", async (page) => {
+      await page.getByText("The merged layer answers in units of one hour").waitFor();
+    });
+    await on("/plugins/popular_movies?range=7d&layer=merged", async (page) => {
+      await page.locator(".uplot canvas").waitFor();
+      expect(await page.getByText("answers in units of").count()).toBe(0);
+    });
+  });
+
+  it("refuses a range and a layer that it does not know", async () => {
+    for (const query of ["range=fortnight", "layer=middle"]) {
+      const response = await fetch(`${world.url}/plugins/ratings?${query}`);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain("must be one of");
+    }
+  });
+
+  it("shows chart and rows of the keys that a search found", async () => {
+    await on("/plugins/ratings?range=all&layer=merged&q=man%20of", async (page) => {
+      await page.locator(".u-legend .u-series").nth(2).waitFor();
+      const labels = (await page.locator(".u-legend .u-label").allInnerTexts()).slice(1);
+      const names = await page.locator(`${rows} td:first-child`).allInnerTexts();
+      const counts = (await page.locator(`${rows} td.number`).evaluateAll((cells) =>
+        cells.map((cell) =>
+          (cell as HTMLElement).innerText
+        )
+      )).filter((_, i) => i % 3 === 0).map((text) => Number(text.replaceAll(/\D/g, "")));
+      expect(labels.length).toBeGreaterThan(1);
+      expect(names).toEqual(expect.arrayContaining(labels));
+      expect(counts).toEqual(counts.toSorted((a, b) => b - a));
+    });
+  });
+
   it("tells its declaration and its SQL", async () => {
     await on("/plugins/ratings", async (page) => {
       await page.getByText("plugins/ratings.ts").click();
@@ -215,11 +309,11 @@ describe("movies and users", () => {
     });
     await on("/users", async (page) => {
       await page.getByPlaceholder("User ID").fill("none");
-      await page.getByRole("button", { name: "Show" }).click();
+      await page.getByRole("button", { name: "Apply" }).click();
       await page.getByText("A user is a whole number, got none.").waitFor();
       const user = world.beyondCut[0].user_id;
       await page.getByPlaceholder("User ID").fill(String(user));
-      await page.getByRole("button", { name: "Show" }).click();
+      await page.getByRole("button", { name: "Apply" }).click();
       await page.waitForURL(`${world.url}/users/${user}`);
       expect(await page.locator("h1").innerText()).toBe(`User ${user}`);
     });
@@ -261,7 +355,7 @@ describe("the log and the dead letters", () => {
       await page.getByRole("button", { name: "Resume" }).click();
       await record(4_000_000_005).first().waitFor();
       await page.locator("select[name=partition]").selectOption("1");
-      await page.getByRole("button", { name: "Show" }).click();
+      await page.getByRole("button", { name: "Apply" }).click();
       await page.waitForURL(/partition=1/);
       const partitions = await page.locator(".tail tbody td:first-child").allInnerTexts();
       expect(new Set(partitions)).toEqual(new Set(["1"]));
@@ -333,6 +427,8 @@ describe("an open page", () => {
     await page.evaluate(() => Object.assign(globalThis, { sameDocument: true }));
     await world.stop();
     await page.getByText("No connection").waitFor();
+    await page.getByText("Disconnected, retrying …, as of").waitFor();
+    expect(await page.locator(flow("log")).innerText()).toBe("–");
     await world.start();
     await page.locator(".state[data-ready=yes]").waitFor();
     const before = await numberIn(page, flow("serving"));

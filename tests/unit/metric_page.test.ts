@@ -160,6 +160,13 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
       .rejects.toMatchObject({ field: "bucket", message: expect.stringContaining("at least") });
   });
 
+  it("takes a width in seconds, whatever its unit in the answer", async () => {
+    const { bucket_seconds } = await series("hourly_stats", { bucket: "7day" });
+    const again = await series("hourly_stats", { bucket: `${bucket_seconds}second` });
+    expect(again.bucket_seconds).toBe(604_800);
+    expect(again.time).toEqual((await series("hourly_stats", { bucket: "7day" })).time);
+  });
+
   it("keeps to the range asked for", async () => {
     const range = { from: "2024-03-01T06:00Z", to: "2024-03-01T09:00Z" };
     const { time, series: [all] } = await series("popular_movies", { ...range, bucket: "hour" });

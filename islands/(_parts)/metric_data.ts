@@ -1,0 +1,55 @@
+/** The data of a metric's page, read at one moment. */
+import type { Problem } from "../../runtime/model/problems.ts";
+import type { MetricAnswer, PluginStatus, SeriesAnswer } from "../../runtime/ports/services.ts";
+import type { Names } from "./Rows.tsx";
+
+/** An answer, the fault of the newest attempt, or both: then the answer is an earlier one. */
+export interface Part<Answer> {
+  readonly answer: Answer | null;
+  readonly fault: string | null;
+  /** When the answer was read, ISO 8601. */
+  readonly at: string;
+}
+
+/** What a chart draws. */
+export type ChartData = Pick<MetricData, "series" | "batch" | "names">;
+
+/** What a metric's page shows. */
+export interface MetricData {
+  /** When it was read, ISO 8601, by the server's clock. */
+  readonly at: string;
+  readonly series: Part<SeriesAnswer>;
+  /** The batch layer's part of the same buckets; null where batch and speed are not told apart. */
+  readonly batch: SeriesAnswer | null;
+  readonly rows: Part<MetricAnswer>;
+  readonly names: Names;
+  readonly state: PluginStatus | null;
+  readonly problems: readonly Problem[];
+  /** How many keys a search found; null without a search. */
+  readonly matches: number | null;
+}
+
+/** The newest data, in which a part that failed keeps its last answer. */
+export function updated(before: MetricData, next: MetricData): MetricData {
+  return {
+    ...next,
+    series: kept(before.series, next.series),
+    batch: next.series.answer === null ? before.batch : next.batch,
+    rows: kept(before.rows, next.rows),
+    names: next.rows.answer === null || next.series.answer === null
+      ? merged(before.names, next.names)
+      : next.names,
+    state: next.state ?? before.state,
+  };
+}
+
+function kept<Answer>(before: Part<Answer>, next: Part<Answer>): Part<Answer> {
+  return next.answer === null ? { ...before, fault: next.fault } : next;
+}
+
+function merged(before: Names, next: Names): Names {
+  const columns = new Set([...Object.keys(before), ...Object.keys(next)]);
+  return Object.fromEntries(
+    [...columns].map((column) => [column, { ...before[column], ...next[column] }]),
+  );
+}

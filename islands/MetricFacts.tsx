@@ -1,0 +1,37 @@
+/** The state of a metric, kept up to date. */
+import type { Signal } from "@preact/signals";
+import type { MetricInfo } from "../runtime/ports/services.ts";
+import { driftText } from "./(_parts)/drift_text.ts";
+import { figure, instantText, spanText } from "./(_parts)/figures.ts";
+import type { MetricData } from "./(_parts)/metric_data.ts";
+
+/** State, version, windows, run and drift in one line. */
+export default function MetricFacts({ info, data }: {
+  readonly info: MetricInfo;
+  readonly data: Signal<MetricData>;
+}) {
+  const { state } = data.value;
+  const facts: [string, string][] = [
+    ["State", state === null ? "unknown" : state.state],
+    ["Version", `${info.version}`],
+    ["Windows", spanText(info.window_seconds)],
+    ["Grain", info.grain],
+    ["Batch run", figure(state?.run)],
+    ["Published", instantText(state?.batch.published)],
+    ["Drift", driftText(state)],
+    ["Rows flushed", figure(state?.speed_rows)],
+  ];
+  return (
+    <>
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd data-state={name === "State" ? value : undefined}>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {state?.error != null && <p class="note fault" role="status">{state.error}</p>}
+    </>
+  );
+}
