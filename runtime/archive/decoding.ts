@@ -120,6 +120,16 @@ export async function decodingBefore(
   return before === null ? null : await readDecoding(store, topic, before);
 }
 
+/** The roots of the decodings before one, the oldest first. */
+export async function rootsBefore(store: ObjectStore, decoding: Decoding): Promise<string[]> {
+  const { schema: { topic } } = decoding;
+  const roots: string[] = [];
+  for (let number = 0; number < decoding.number; number++) {
+    roots.push((await readDecoding(store, topic, number)).root);
+  }
+  return roots;
+}
+
 /** What a decoding changes about records that the one before decoded. */
 export function changeSince(before: Decoding, schema: SchemaMeaning): SchemaChange {
   const change = schemaChange(before.schema, schema, before.dropped);

@@ -3,6 +3,7 @@ import { openArchivedRecords } from "../archive/archived_records.ts";
 import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
+import { DecodedGarbage } from "../archive/decoded_garbage.ts";
 import { openDecoding } from "../archive/decoding.ts";
 import { FileChecks } from "../archive/file_checks.ts";
 import { Redecoder } from "../archive/redecoder.ts";
@@ -24,7 +25,7 @@ import type {
   ObjectStore,
   Warehouse,
 } from "../ports/ports.ts";
-import type { ProblemSink } from "../model/problems.ts";
+import { type ProblemSink, repeated } from "../model/problems.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { LedgerFacts } from "../speed/ledger.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
@@ -244,6 +245,17 @@ async function openOver(
     isOurTurn,
     problems: parts.problems,
   });
+  const garbage = new DecodedGarbage(store, decoding);
+  const collectGarbage = async (signal: AbortSignal) => {
+    const report = { code: "removal_failing", subject: `replaced files of ${topic}` } as const;
+    while (!signal.aborted) {
+      if (isOurTurn()) {
+        const action = `remove files of ${topic} that were decoded again`;
+        await repeated(parts.problems, report, action, () => garbage.collect(signal), signal);
+      }
+      await clock.sleep(Math.max(config.retiredRetentionMs, HOUR_MS), signal);
+    }
+  };
   const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {
     schema,
@@ -284,6 +296,7 @@ async function openOver(
         batchRuns,
         retention.run(signal),
         compactor.run(signal),
+        ...(decoding.number > 0 ? [collectGarbage(signal)] : []),
       ]);
       // Who goes on with the partitions finds all of it flushed.
       leave.abort();
@@ -301,6 +314,7 @@ const notComplete = (topic: string) =>
   );
 
 const LOOK_MS = 500;
+const HOUR_MS = 3_600_000;
 
 /**
  * Resolves as soon as anything is archived, so that what was archived before a restart, or a new

@@ -34,6 +34,8 @@ const cases = fc.record({
   kills,
   /** Whether an earlier build began the archive, which claimed no decoding. */
   unclaimed: fc.boolean(),
+  /** Whether what the decodings before left is removed at the end. */
+  collects: fc.boolean(),
   /** A change on the way: decoded again completely, left unfinished, or none. */
   between: fc.constantFrom("complete", "unfinished", "none"),
   sizes,
@@ -109,6 +111,7 @@ describe("a schema that changes", () => {
         place(world, of.after);
         await changing.archive();
         for (const removes of of.compactions.after) await changing.compact(removes);
+        if (of.collects) await changing.collect();
 
         const always = new SchemaChangeWorld(await openWorld());
         Object.assign(always.world, { log: world.log });

@@ -3,6 +3,7 @@ import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { scanArchive } from "../../runtime/archive/archive_scan.ts";
 import { Compactor } from "../../runtime/archive/compactor.ts";
+import { DecodedGarbage } from "../../runtime/archive/decoded_garbage.ts";
 import { type Decoding, openDecoding } from "../../runtime/archive/decoding.ts";
 import { encodePart } from "../../runtime/archive/encode_block.ts";
 import { FileChecks } from "../../runtime/archive/file_checks.ts";
@@ -143,6 +144,13 @@ export class SchemaChangeWorld {
       ...sizes,
     });
     return new RecordSource({ log, partition, archived, decoder: createDecoder(this.#schema) });
+  }
+
+  /** Removes what the decodings before this one left: two looks have to find it. */
+  async collect(): Promise<number> {
+    const garbage = new DecodedGarbage(this.world.inner, this.#decoding!);
+    const first = await garbage.collect();
+    return first + await garbage.collect();
   }
 
   /** What a verification finds. */
