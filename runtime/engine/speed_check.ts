@@ -46,14 +46,16 @@ export async function checkSpeed(
 }
 
 function brokenBlockSql({ plugin }: PluginTables, table: string): string {
-  const sums = plugin.measureColumns.filter(({ additive }) => additive);
-  const of = (kind: number) =>
-    `[${sums.map(({ name }) => `toString(sumIf(${name}, kind = ${kind}))`)}]`;
   const { row, frontier } = SpeedKind;
-  const differ = sums.length === 0 ? "0" : `arrayExists(n -> n != '0', told) AND told != held`;
+  const sums = plugin.measureColumns.filter(({ additive }) => additive).map(({ name }) => name);
+  const ofBlock = sums.map((name, i) =>
+    `sumIf(${name}, kind = ${row}) AS held${i}, sumIf(${name}, kind = ${frontier}) AS told${i},`
+  );
+  const any = (of: (i: number) => string) => sums.map((_, i) => of(i)).join(" OR ") || "0";
+  const differ = `(${any((i) => `told${i} != 0`)}) AND (${any((i) => `told${i} != held${i}`)})`;
   return `SELECT partition, block, reached, following FROM (
   SELECT partition, block, countIf(kind = ${frontier}) AS flushes,
-    maxIf(version, kind = ${frontier}) AS reached, ${of(row)} AS held, ${of(frontier)} AS told,
+    maxIf(version, kind = ${frontier}) AS reached, ${ofBlock.join(" ")}
     leadInFrame(block) OVER (PARTITION BY partition ORDER BY block
       ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS following
   FROM ${table} FINAL WHERE block >= arrayElement({cut:Array(UInt64)}, partition + 1)

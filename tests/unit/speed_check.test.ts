@@ -4,8 +4,19 @@ import { checkSpeed } from "../../runtime/engine/speed_check.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
+import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
+import {
+  count,
+  definePlugin,
+  max,
+  type Measure,
+  sum,
+  tumbling,
+  variance,
+} from "../../runtime/plugin.ts";
 import {
   createBatchTable,
+  createSpeedTable,
   type PluginTables,
   SpeedKind,
   tablesOf,
@@ -150,5 +161,40 @@ VALUES (0, 1, 1, map('${log.id}', [${cut}]))`,
       `INSERT INTO ${old} SELECT * REPLACE (${zeroed.join(", ")}) FROM ${name}`,
     );
     expect(await faultsOf({ ...copy, speed: () => old })).toEqual([]);
+  });
+
+  const mixtures: readonly [string, Readonly<Record<string, Measure>>][] = [
+    ["sums of several types", {
+      n: count(),
+      movies: sum("movie_id"),
+      stars: sum("rating"),
+      spread: variance("rating"),
+    }],
+    ["no sums", { highest: max("rating") }],
+  ];
+  it.each(mixtures)("checks tables of %s", async (_, measures) => {
+    const plugin = definePlugin({
+      name: "mixed",
+      version: 1,
+      summary: "",
+      source: movieViewing,
+      key: { user_id: "user_id" },
+      measures,
+      stream: { window: tumbling("10s"), relation: { name: "stream_mixed" } },
+      batch: { sql: "batch/mixed.sql", grain: "hour", relation: { name: "batch_mixed" } },
+      present: { title: "", chart: "bar", by: "user_id", sort: "user_id" },
+    });
+    const mixed = tablesOf(plugin as never, `check${++copies}`);
+    await warehouse.command(createBatchTable(mixed));
+    await warehouse.command(createSpeedTable(mixed, log.id));
+    const frontiers = (versions: string) =>
+      warehouse.command(
+        `INSERT INTO ${mixed.speed(log.id)} (kind, partition, block, version) VALUES ${versions}`,
+      );
+    await frontiers(`(${SpeedKind.frontier}, 0, 0, 16), (${SpeedKind.frontier}, 0, 16, 20)`);
+    expect(await faultsOf(mixed)).toEqual([]);
+    await frontiers(`(${SpeedKind.frontier}, 0, 32, 40)`);
+    const [{ damage }] = await faultsOf(mixed);
+    expect(damage).toContain("block 16 up to offset 20, of the next one from offset 32 on");
   });
 });
