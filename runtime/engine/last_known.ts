@@ -115,6 +115,9 @@ export class LastKnown {
   }
 
   #fail(part: UnreachedPart["part"], state: Question, error: unknown, late: boolean): void {
-    state.fault = { part, sinceMs: state.fault?.sinceMs ?? this.#clock.now(), error, late };
+    const known = state.fault;
+    // One outage has many words (refused, reset, cut): the first ones stay.
+    if (known !== null && known.late === late) return;
+    state.fault = { part, sinceMs: known?.sinceMs ?? this.#clock.now(), error, late };
   }
 }

@@ -7,7 +7,7 @@ const fail = (text: string) => () => Promise.reject(new Error(text));
 const later = () => Promise.withResolvers<number>();
 
 describe("LastKnown", () => {
-  it("gives what a part said last, and since when it has not answered", async () => {
+  it("gives what a part said last, since when it has not answered, and why at first", async () => {
     const clock = new ManualClock(START_MS);
     const known = new LastKnown(clock);
     expect(await known.ask("log", "end", fail("refused"), 0)).toBe(0);
@@ -19,10 +19,10 @@ describe("LastKnown", () => {
     clock.advance(5000);
     expect(await known.ask("log", "end", fail("gone"), 0)).toBe(7);
     const unreached = [
-      { part: "log", since: new Date(START_MS + 2000).toISOString(), error: "gone" },
+      { part: "log", since: new Date(START_MS + 2000).toISOString(), error: "refused" },
     ];
     expect(known.unreached()).toEqual(unreached);
-    expect(known.faults(60_000)).toMatchObject([{ part: "log", error: new Error("gone") }]);
+    expect(known.faults(60_000)).toMatchObject([{ part: "log", error: new Error("refused") }]);
   });
 
   it("waits two seconds for one that hangs, asks it once, and takes its answer when it comes", async () => {
