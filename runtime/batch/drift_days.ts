@@ -8,7 +8,12 @@
  * comparison finds, and a slow process never what a newer run found.
  */
 import type { Clock } from "../std/clock.ts";
-import { type NotCompared, notComparedWords, type PluginDrift } from "../model/drift.ts";
+import {
+  type NotCompared,
+  type NotComparedSince,
+  notComparedWords,
+  type PluginDrift,
+} from "../model/drift.ts";
 import type { QueryParams, Warehouse } from "../ports/ports.ts";
 import { type PluginTables, tablesOf } from "../sql/tables.ts";
 import { type RunContext, statement } from "./run_context.ts";
@@ -128,6 +133,23 @@ GROUP BY plugin, generation`,
     const row = rows.find((row) => row.plugin === plugin.name && row.generation === generation);
     return [batch, row?.days ?? []];
   }));
+}
+
+/** Why days of runs up to the given one wait for their comparison; null where none does. */
+export async function waitingSince(
+  warehouse: Pick<Warehouse, "query">,
+  { plugin, generation }: PluginTables,
+  run: number,
+  signal?: AbortSignal,
+): Promise<NotComparedSince | null> {
+  const [found] = await warehouse.query<NotComparedSince>(
+    `SELECT reason, message, since FROM drift_days FINAL
+WHERE topic = {topic:String} AND plugin = {plugin:String} AND generation = {generation:String}
+  AND state = 'waiting' AND run <= {run:UInt64}
+ORDER BY since, day LIMIT 1`,
+    { params: { topic: plugin.source.topic, plugin: plugin.name, generation, run }, signal },
+  );
+  return found ?? null;
 }
 
 /**

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
+import { waitingSince } from "../batch/drift_days.ts";
 import { createDrifts } from "../batch/drifts.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
@@ -146,7 +147,10 @@ async function openOver(
   }
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
-  const published = new PublishedRuns({ warehouse, clock, maxAgeMs });
+  const published = new PublishedRuns({
+    ...{ warehouse, clock, maxAgeMs },
+    waiting: (...asked) => waitingSince(warehouse, ...asked),
+  });
   const topicOf = (name: string) => topics.find(({ schema }) => schema.topic === name);
   const generations = new Generations({
     ...{ topics, files, warehouse, store, clock, published, problems, claims },

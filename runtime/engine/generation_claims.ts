@@ -1,15 +1,16 @@
 /**
- * Which generation of a metric is wanted: the one of the newest claim. A process claims once, when it
- * starts, so an old and a new process side by side do not take turns, and going back to old code is
- * a new claim. A process that only looks claims nothing.
+ * Which generation of a metric is wanted: the one of the newest claim, or none where the newest claim
+ * is of a process that starts without the plugin. A process claims once, when it starts, so an old
+ * and a new process side by side do not take turns, and going back to old code is a new claim. A
+ * process that only looks claims nothing.
  */
 import type { ObjectStore } from "../ports/ports.ts";
 
 /** A claim; the one with the greatest number is in force. */
 export interface GenerationClaim {
   readonly number: number;
-  /** Null where the object cannot be read as a claim. */
-  readonly generation: string | null;
+  /** Null where the plugin was removed; undefined where the object cannot be read as a claim. */
+  readonly generation: string | null | undefined;
 }
 
 const DIGITS = 10;
@@ -31,17 +32,18 @@ export async function newestClaim(
 /**
  * Makes a generation the wanted one, unless it is.
  *
+ * @param generation null where the plugin was removed.
  * @returns the number of its claim.
  */
 export async function claimGeneration(
   store: Pick<ObjectStore, "list" | "get" | "put">,
   topic: string,
   plugin: string,
-  generation: string,
+  generation: string | null,
 ): Promise<number> {
   for (;;) {
     const newest = await newestClaim(store, topic, plugin);
-    if (newest?.generation === generation) return newest.number;
+    if (newest !== null && newest.generation === generation) return newest.number;
     const number = (newest?.number ?? 0) + 1;
     const name = `${folderOf(topic, plugin)}${String(number).padStart(DIGITS, "0")}.json`;
     const bytes = new TextEncoder().encode(JSON.stringify({ generation }));
@@ -52,10 +54,10 @@ export async function claimGeneration(
 const folderOf = (topic: string, plugin: string) => `${topic}/generations/${plugin}/`;
 
 /** A damaged claim names no generation, so whoever starts next makes a new one. */
-function generationIn(bytes: Uint8Array | null): string | null {
+function generationIn(bytes: Uint8Array | null): GenerationClaim["generation"] {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes ?? new Uint8Array())).generation ?? null;
+    return JSON.parse(new TextDecoder().decode(bytes ?? new Uint8Array())).generation;
   } catch {
-    return null;
+    return undefined;
   }
 }

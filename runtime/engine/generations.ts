@@ -115,7 +115,12 @@ export class Generations {
       const known = rows.get(name);
       // A row that retired tables of an earlier build names no generation.
       const row = known?.generation ? known : await this.#adopted(metric.loaded);
-      if (row !== undefined) await this.#take(metric, row);
+      if (row === undefined) continue;
+      // A refused plugin is there again: no generation of its own says so.
+      if (metric.loaded === null && row.retired !== null && this.#claims) {
+        metric.claim = await claimGeneration(store, row.topic, name, row.generation);
+      }
+      await this.#take(metric, row);
     }
     await this.look();
     for (const { topic, loaded, live } of this.#metrics.values()) {
@@ -172,6 +177,11 @@ export class Generations {
   }
 
   async #lookAt(metric: Metric, row: LiveRow | undefined): Promise<void> {
+    // A process that started later has no such plugin: it is in force, and this one only computes.
+    if (row !== undefined && row.retired !== null && row.claim > metric.claim) {
+      metric.live = row;
+      return;
+    }
     if (row !== undefined && (row.claim !== metric.live?.claim || row.retired !== null)) {
       await this.#take(metric, row);
     } else metric.live = row ?? metric.live;
@@ -362,7 +372,9 @@ export class Generations {
   async #tellSeen(): Promise<void> {
     const seen = this.#options.clock.now();
     const rows = [...this.#metrics.values()].flatMap(({ live, loaded }) =>
-      live !== null && live.generation === loaded?.generation ? [{ ...live, seen }] : []
+      live !== null && live.retired === null && live.generation === loaded?.generation
+        ? [{ ...live, seen }]
+        : []
     );
     await this.#write(rows);
     this.#seenMs = seen;

@@ -7,7 +7,7 @@ import type { Clock } from "../std/clock.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
-import { newestClaim } from "./generation_claims.ts";
+import { claimGeneration, newestClaim } from "./generation_claims.ts";
 import { SEEN_MS } from "./generations.ts";
 import { forgetLiveRow, type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { dropRelation } from "./make_relations.ts";
@@ -45,6 +45,8 @@ const LOOK_MS = 60_000;
 /** Retires what no metric of this process answers from. */
 export class Retirement {
   readonly #options: RetirementOptions;
+  /** Whether the process has looked, which it does when it starts. */
+  #started = false;
 
   constructor(options: RetirementOptions) {
     this.#options = options;
@@ -67,9 +69,14 @@ export class Retirement {
     }
   }
 
-  /** Has relations of removed plugins raise an error, and removes what was kept for long enough. */
+  /**
+   * Has relations of removed plugins raise an error, and removes what was kept for long enough. The
+   * first look is that of a process that starts: it claims that the plugins it lacks are removed.
+   */
   async look(): Promise<void> {
-    await this.#retire(this.#options.keepMs);
+    const starts = !this.#started;
+    this.#started = true;
+    await this.#retire(this.#options.keepMs, starts);
   }
 
   /**
@@ -78,10 +85,10 @@ export class Retirement {
    * @returns the names of the tables and relations that were removed, sorted.
    */
   async prune(): Promise<string[]> {
-    return (await this.#retire(0)).sort();
+    return (await this.#retire(0, false)).sort();
   }
 
-  async #retire(keepMs: number): Promise<string[]> {
+  async #retire(keepMs: number, starts: boolean): Promise<string[]> {
     const { warehouse, clock, refused, answers, unknown } = this.#options;
     const nowMs = clock.now();
     const before = nowMs - keepMs;
@@ -108,7 +115,10 @@ export class Retirement {
         continue;
       }
       if (unknown) continue;
-      removed.push(...await this.#retirePlugin(name, row, own, shown, { nowMs, before }));
+      const retiring = row ?? { ...UNKNOWN, plugin: name, since: nowMs };
+      const claim = await this.#removal(retiring, starts);
+      if (claim === null) continue;
+      removed.push(...await this.#retirePlugin(retiring, claim, own, shown, { nowMs, before }));
     }
     if (!unknown) removed.push(...await this.#dropLedgers(ledgers, rows, before));
     return removed;
@@ -122,8 +132,7 @@ export class Retirement {
   ): Promise<string[]> {
     const { clock, topics } = this.#options;
     const own = new Set(topics.map(({ ledger, log }) => ledgerTable(ledger, log.id)));
-    const shared = topics.some(({ membership }) => membership.shared);
-    const idle = shared ? Math.min(before, clock.now() - 2 * SEEN_MS) : before;
+    const idle = this.#shared ? Math.min(before, clock.now() - 2 * SEEN_MS) : before;
     const ours = new Set(topics.map(({ schema }) => schema.topic));
     const others = [...rows.values()].filter((row) => !ours.has(row.topic) && this.#hasOther(row))
       .map(({ topic }) => ledgerPrefix(topic));
@@ -154,18 +163,48 @@ export class Retirement {
     );
   }
 
+  /**
+   * The claim by which a plugin counts as removed; null where another process wants it. The newest
+   * claim decides, so processes with the plugin and without it do not take turns.
+   *
+   * @param starts whether this process starts: then it makes the claim.
+   */
+  async #removal(row: LiveRow, starts: boolean): Promise<number | null> {
+    const { topic, plugin, generation } = row;
+    const { store } = this.#options;
+    // Builds that made no claims left tables behind, and no topic.
+    if (topic === "") return 0;
+    const newest = await newestClaim(store, topic, plugin);
+    if (newest?.generation === null) return newest.number;
+    // A process that builds another generation is not seen before that answers.
+    const abandoned = newest?.generation === generation && !this.#hasOther(row);
+    return starts || !this.#shared || abandoned
+      ? await claimGeneration(store, topic, plugin, null)
+      : null;
+  }
+
+  get #shared(): boolean {
+    return this.#options.topics.some(({ membership }) => membership.shared);
+  }
+
+  /** Whether another process runs the plugin. */
+  #hasOther({ seen }: LiveRow): boolean {
+    return this.#shared && this.#options.clock.now() - seen < 2 * SEEN_MS;
+  }
+
   async #retirePlugin(
-    plugin: string,
-    known: LiveRow | undefined,
+    row: LiveRow,
+    claim: number,
     tables: readonly StateTable[],
     views: readonly StateView[],
     { nowMs, before }: { readonly nowMs: number; readonly before: number },
   ): Promise<string[]> {
     const { warehouse } = this.#options;
-    if (this.#hasOther(known)) return [];
-    const row = known ?? { ...UNKNOWN, plugin, since: nowMs };
+    const { plugin } = row;
     const retired = row.retired ?? nowMs;
-    if (row.retired === null) await writeLiveRows(warehouse, [{ ...row, seen: nowMs, retired }]);
+    if (row.retired === null || row.claim < claim) {
+      await writeLiveRows(warehouse, [{ ...row, claim, seen: nowMs, retired }]);
+    }
     if (retired > before || tables.some(({ writtenMs }) => writtenMs > before)) {
       const message =
         `plugin ${plugin} was removed; its tables are kept for a while, in case it comes back, and ` +
@@ -176,13 +215,6 @@ export class Retirement {
     const dropped = await this.#drop([...views, ...tables]);
     await forgetLiveRow(warehouse, plugin);
     return dropped;
-  }
-
-  /** Whether another process runs the plugin. */
-  #hasOther(row: LiveRow | undefined): boolean {
-    const { clock, topics } = this.#options;
-    const shared = topics.some(({ membership }) => membership.shared);
-    return shared && row !== undefined && clock.now() - row.seen < 2 * SEEN_MS;
   }
 
   async #refuse(views: readonly StateView[], code: string, message: string): Promise<void> {

@@ -27,6 +27,11 @@ export interface NotCompared {
   readonly message: string;
 }
 
+/** Why something is not compared, and since when: ISO 8601; null where nothing was published. */
+export interface NotComparedSince extends NotCompared {
+  readonly since: string | null;
+}
+
 /** How one plugin's layers compare, over all days that its generation remembers. */
 export interface PluginDrift {
   readonly plugin: string;
@@ -42,7 +47,7 @@ export interface PluginDrift {
   /** Days that the next run compares again. */
   readonly waiting_days: number;
   /** Why the newest published run could not be compared, and since when (ISO 8601); null if it was. */
-  readonly not_compared: (NotCompared & { readonly since: string | null }) | null;
+  readonly not_compared: NotComparedSince | null;
 }
 
 /** A measure of a cell in which the layers differ. */

@@ -6,7 +6,7 @@ import type { Cut } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
 import type { PluginIsland } from "../plugin.ts";
 import type { Problem } from "../model/problems.ts";
-import type { Drifts, NotCompared, PluginDrift } from "../model/drift.ts";
+import type { Drifts, NotCompared, NotComparedSince, PluginDrift } from "../model/drift.ts";
 import type {
   AnswerColumn,
   Catalogs,
@@ -233,6 +233,11 @@ export interface MetricAnswer extends AnsweringGeneration {
   readonly kept_from: string | null;
   /** speed only: windows from here on are not whole, where future events were removed; else null. */
   readonly kept_until: string | null;
+  /**
+   * Why days of the published run behind the answer have not been compared with the speed layer yet,
+   * and since when; null where they have, and for layer speed.
+   */
+  readonly not_compared: NotComparedSince | null;
   /** What Twofold cannot vouch for in this answer; empty when all is well. */
   readonly problems: readonly Problem[];
   readonly columns: readonly AnswerColumn[];
@@ -276,6 +281,11 @@ export interface SeriesAnswer extends AnsweringGeneration {
   readonly kept_from: string | null;
   /** speed only: windows from here on are not whole, where future events were removed; else null. */
   readonly kept_until: string | null;
+  /**
+   * Why days of the published run behind the answer have not been compared with the speed layer yet,
+   * and since when; null where they have, and for layer speed.
+   */
+  readonly not_compared: NotComparedSince | null;
   /** What Twofold cannot vouch for in this answer; empty when all is well. */
   readonly problems: readonly Problem[];
   readonly measure: string;

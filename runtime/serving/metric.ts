@@ -113,6 +113,7 @@ export class Metric {
       frontier: encodeFrontier(frontier),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
       kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
+      not_compared: await this.#source.notCompared(layer, signal),
       columns: answerColumns(plugin, query.bucket),
       rows,
       next,

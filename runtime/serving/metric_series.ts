@@ -63,6 +63,7 @@ export class MetricSeries {
       frontier: encodeFrontier(furthest(cut, this.#source.frontierOf(found))),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
       kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
+      not_compared: await this.#source.notCompared(layer, signal),
       measure,
       bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,
       time: range === null

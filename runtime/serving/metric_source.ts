@@ -2,7 +2,7 @@
 import { ExternalError, NotReadyError } from "../std/errors.ts";
 import { type Cut, encodeFrontier, reaches } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
-import type { AnsweringGeneration, Layer } from "../ports/services.ts";
+import type { AnsweringGeneration, Layer, NotComparedSince } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
@@ -74,6 +74,13 @@ export class MetricSource {
   /** The newest published run. */
   async published(signal?: AbortSignal): Promise<Published> {
     return await this.options.published.of(this.tables, this.topic.runsEnded?.() ?? 0, signal);
+  }
+
+  /** See `MetricAnswer.not_compared`; asked after the answer is read. */
+  async notCompared(layer: Layer, signal?: AbortSignal): Promise<NotComparedSince | null> {
+    const { options: { published }, topic, tables } = this;
+    if (layer === "speed") return null;
+    return await published.notCompared(tables, topic.runsEnded?.() ?? 0, signal);
   }
 
   /** Which generation answers, and whether it stands still or is about to be replaced. */

@@ -17,7 +17,12 @@ import {
 import { memoryStore } from "./batch_world.ts";
 import { ManualClock } from "./manual_clock.ts";
 
-const LOG = "log-1";
+export const LOG = "log-1";
+/** What the ledger of its topic is made with. */
+export const LEDGER = {
+  ...{ topic: "visits", schemaVersion: 1, decoderVersion: 1, blockSize: 100, horizon: 1 },
+  lateAfterMs: 0,
+};
 /** The relation that shows the merged layer. */
 export const MERGED = "merged_visits";
 export const BATCH = "batch_visits";
@@ -95,10 +100,7 @@ export class GenerationWorld {
         ...{ id: LOG, topic: "visits", partitionCount: () => 1 },
         bounds: () => Promise.resolve({ start: 0n, end: this.end }),
       },
-      ledger: {
-        ...{ topic: "visits", schemaVersion: 1, decoderVersion: 1, blockSize: 100, horizon: 1 },
-        lateAfterMs: 0,
-      },
+      ledger: LEDGER,
       membership: { shared },
       speed: {
         begun: () => process.begun,

@@ -74,6 +74,7 @@ const answer: MetricAnswer = {
     rebuilding: null,
     kept_from: null,
     kept_until: null,
+    not_compared: null,
     next: null,
   },
   columns: [{ name: "movie_id", type: "uint32" }],

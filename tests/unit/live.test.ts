@@ -31,6 +31,7 @@ class Source {
         rebuilding: null,
         kept_from: null,
         kept_until: null,
+        not_compared: null,
         next: null,
       },
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],

@@ -8,6 +8,7 @@ import {
   layer,
   named,
   next,
+  notComparedSince,
   parameter,
   row,
   standingProblem,
@@ -58,6 +59,10 @@ const answered = {
   kept_until: z.string().nullable().meta({
     description: "speed only: windows from here on are not whole, because future events were " +
       "removed; null where there is no such bound",
+  }),
+  not_compared: notComparedSince.nullable().meta({
+    description: "Why days of the published run have not been compared with the speed layer yet; " +
+      "null where they have, and for layer speed",
   }),
   problems: z.array(standingProblem).meta({
     description: "What Twofold cannot vouch for in this answer; empty when all is well",

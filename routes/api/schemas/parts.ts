@@ -90,3 +90,10 @@ export const standingProblem = named(
 
 export const notComparedReason = z.enum(Object.keys(notComparedWords) as NotComparedReason[])
   .meta({ description: "Why speed and batch layer could not be compared" });
+
+/** Why something is not compared, and since when. */
+export const notComparedSince = z.object({
+  reason: notComparedReason,
+  message: text("The reason in words"),
+  since: z.string().nullable().meta({ description: "Since when, ISO 8601" }),
+});

@@ -1,14 +1,6 @@
 /** Plugins, the status of the process, and the verification of what is stored. */
 import { z } from "zod";
-import {
-  count,
-  instant,
-  named,
-  notComparedReason,
-  offset,
-  standingProblem,
-  text,
-} from "./parts.ts";
+import { count, instant, named, notComparedSince, offset, standingProblem, text } from "./parts.ts";
 
 /** What a prune removed. */
 export const pruned = named(
@@ -42,11 +34,9 @@ export const pluginStatus = named(
     drifting_days: count("Event days whose drift stands"),
     accepted_days: count("Event days whose drift was accepted"),
     waiting_days: count("Event days that the next run compares again"),
-    not_compared: z.object({
-      reason: notComparedReason,
-      message: text("The reason in words"),
-      since: z.string().nullable().meta({ description: "Since when, ISO 8601" }),
-    }).nullable().meta({ description: "Why the newest published run could not be compared" }),
+    not_compared: notComparedSince.nullable().meta({
+      description: "Why the newest published run could not be compared",
+    }),
     batch: z.object({
       published: z.string().nullable().meta({
         description: "When the newest run was published (ISO 8601, UTC); null before the first",
