@@ -98,8 +98,9 @@ const FAULTS_OF_SERVER: ReadonlySet<ProblemKind> = new Set([
   "unavailable",
 ]);
 
-/** Whether a problem is worth a line in the server's log. */
-export const isFaultOfServer = ({ kind }: Problem) => FAULTS_OF_SERVER.has(kind);
+/** Whether a problem is worth a line in the server's log; a problem that stands has its own. */
+export const isFaultOfServer = ({ kind, members }: Problem) =>
+  FAULTS_OF_SERVER.has(kind) && members.code === undefined;
 
 /** A problem as a response. */
 export function problemResponse(c: Context, problem: Problem): Response {

@@ -85,7 +85,10 @@ describe("GET /api/v1/metrics", () => {
 
   it("names the problem that keeps a metric from being answered", async () => {
     const error = new ProblemError("plugin_refused", "Plugin x does not run");
-    const { status, body, response } = await api(failing(error)).ask("/api/v1/metrics/x");
+    const reported: unknown[] = [];
+    const { ask } = api(failing(error), { report: (fault) => reported.push(fault) });
+    const { status, body, response } = await ask("/api/v1/metrics/x");
+    expect(reported).toEqual([]);
     expect([status, body.type]).toEqual([503, "urn:twofold:problem:unavailable"]);
     expect([body.code, body.detail]).toEqual(["plugin_refused", "Plugin x does not run"]);
     expect(response.headers.has("retry-after")).toBe(false);
