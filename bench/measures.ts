@@ -6,7 +6,7 @@
  */
 import { allocateColumns, type Columns } from "../runtime/model/columns.ts";
 import { decimal, defineSchema, enumeration, instant, string, uint32 } from "../runtime/events.ts";
-import { avg, count, definePlugin, max, type Measure, min, sum, tumbling, uniq } from "twofold";
+import { avg, count, definePlugin, max, min, type PluginDeclaration, sum, uniq } from "twofold";
 import { RowBinaryWriter } from "../runtime/std/row_binary.ts";
 import { Cells } from "../runtime/speed/cells.ts";
 import { encodeCells } from "../runtime/speed/encode_cells.ts";
@@ -37,13 +37,15 @@ const source = defineSchema({
   },
 });
 
-const measures: Readonly<Record<string, Measure>> = {
-  "count": count(),
-  "sum": sum("stars"),
-  "min": min("stars"),
-  "max": max("stars"),
-  "avg": avg("stars"),
-  "uniq of uint32": uniq("movie"),
+type Measures = PluginDeclaration<typeof source>["measures"];
+
+const measures: Readonly<Record<string, Measures>> = {
+  "count": () => ({ m: count() }),
+  "sum": ({ stars }) => ({ m: sum(stars) }),
+  "min": ({ stars }) => ({ m: min(stars) }),
+  "max": ({ stars }) => ({ m: max(stars) }),
+  "avg": ({ stars }) => ({ m: avg(stars) }),
+  "uniq of uint32": ({ movie }) => ({ m: uniq(movie) }),
 };
 
 function filled(): Columns {
@@ -62,24 +64,15 @@ function filled(): Columns {
   return columns;
 }
 
-function run(measure: Measure, columns: Columns): void {
-  const plugin = definePlugin({
-    name: "bench",
-    version: 1,
-    summary: "",
-    source,
-    key: { user: "user" },
-    measures: { m: measure },
-    stream: { window: tumbling("10s"), relation: { name: "stream" } },
-    batch: { sql: "SELECT 1", grain: "hour", relation: { name: "batch" } },
-    present: { title: "", chart: "bar", by: "user", sort: "-m" },
-  });
+function run(measures: Measures, columns: Columns): void {
+  const key: PluginDeclaration<typeof source>["key"] = ({ user }) => ({ user });
+  const plugin = definePlugin(source, { name: "bench", summary: "", key, measures });
   const kernel = createKernel(plugin, columns, allocatePicks(plugin, CHUNK));
   const at = { partition: 0, block: 0n, version: 1n };
   let cells: Cells | undefined;
   for (let block = 0; block < BLOCKS; block++) {
     cells = new Cells(plugin, cells);
-    for (let i = 0; i < CHUNKS_OF_A_BLOCK; i++) kernel.apply(cells, 0, CHUNK, []);
+    for (let i = 0; i < CHUNKS_OF_A_BLOCK; i++) kernel.apply(cells, 0, CHUNK);
     encodeCells(new RowBinaryWriter(), plugin, cells, cells.takeDirty(), at);
   }
 }

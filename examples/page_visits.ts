@@ -14,6 +14,7 @@ import {
   tumbling,
   uint32,
   uniq,
+  when,
 } from "twofold";
 
 /** One visit of one page of a web site. */
@@ -37,28 +38,17 @@ export const pageVisits = defineSchema({
   },
 });
 
-export default definePlugin({
+export default definePlugin(pageVisits, {
   name: "page_visits",
-  version: 1,
   summary: "Visits, visitors and the mean time per page",
-  source: pageVisits,
-  key: {
-    page: "page",
-    // A computed key: whatever a pure function makes of the event.
-    device: { type: string(), of: (visit) => visit.mobile ? "mobile" : "desktop" },
-  },
-  measures: { visits: count(), visitors: uniq("visitor"), seconds: avg("seconds") },
-  derive: { visits_per_visitor: "visits / visitors" },
-  stream: { window: tumbling("1m"), relation: { name: "stream_page_visits" } },
-  batch: {
-    sql: `
-      SELECT toStartOfDay(event_time) AS bucket, page, if(mobile, 'mobile', 'desktop') AS device,
-             count() AS visits, groupUniqArray(visitor) AS visitors,
-             sum(seconds) AS seconds_sum, count(seconds) AS seconds_count
-      FROM events
-      GROUP BY bucket, page, device`,
-    grain: "day",
-    relation: { name: "batch_page_visits" },
-  },
-  present: { title: "Pages", chart: "bar", by: "page", sort: "-visits" },
+  key: ({ page, mobile }) => ({ page, device: when(mobile, "mobile").otherwise("desktop") }),
+  measures: ({ visitor, seconds }) => ({
+    visits: count(),
+    visitors: uniq(visitor),
+    seconds: avg(seconds),
+  }),
+  derive: ({ visits, visitors }) => ({ visits_per_visitor: visits.per(visitors) }),
+  stream: { window: tumbling("1m") },
+  batch: { grain: "day" },
+  present: { title: "Pages" },
 });

@@ -133,11 +133,11 @@ export function integer<N extends boolean = false>(
 }
 
 /** One of a fixed list of texts. */
-export function enumeration<N extends boolean = false>(
-  values: readonly string[],
+export function enumeration<const V extends readonly string[], N extends boolean = false>(
+  values: V,
   options: FieldOptions<N> = {},
-): FieldOf<"enumeration", N> {
-  return field("enumeration", { values, ...options });
+): FieldOf<"enumeration", N> & { readonly values: V } {
+  return { ...field("enumeration", options), values };
 }
 
 /**

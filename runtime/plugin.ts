@@ -1,7 +1,10 @@
 /**
  * The plugin contract: a metric declared once, registered for the speed and the batch layer.
  */
-import { clickHouseType, type EventOf, type EventSchema, type Field } from "./events.ts";
+import type { Derived } from "./declaration/derived.ts";
+import type { EventSchema, Field } from "./events.ts";
+import type { Expression } from "./expressions/expression.ts";
+import type { BooleanExpression, FieldsOf, KeyExpression } from "./expressions/typed.ts";
 import {
   type DefinedMeasure,
   finiteSql,
@@ -13,6 +16,7 @@ import {
 import { measureKinds } from "./measures/measures.ts";
 
 export * from "./measures/measures.ts";
+export type { Derived } from "./declaration/derived.ts";
 export type { Measure, MeasureColumn } from "./measures/measure.ts";
 
 /** A tumbling window of event time. */
@@ -53,50 +57,67 @@ export interface Relation {
   readonly columns?: Readonly<Record<string, string>>;
 }
 
-/** A key column that a function computes, for what is not a field as it is. */
-export interface ComputedKey<S extends EventSchema> {
-  readonly type: Field;
-  readonly of: (event: EventOf<S>) => string | number | boolean;
-}
-
-/** What {@link definePlugin} takes. */
-export interface PluginDeclaration<S extends EventSchema = EventSchema> {
+/** What {@link definePlugin} takes: `K`, `M` and `D` name the keys, measures and derived columns. */
+export interface PluginDeclaration<
+  S extends EventSchema = EventSchema,
+  K extends string = string,
+  M extends string = string,
+  D extends string = string,
+> {
   /** snake_case; the metric's name in the API. */
   readonly name: string;
-  /** Raised when the meaning changes: answers of two versions never mix. */
-  readonly version: number;
+  /** Raised when the meaning changes: answers of two versions never mix. Default 1. */
+  readonly version?: number;
   readonly summary: string;
-  readonly source: S;
-  /** Which events count; pure. Default: all. */
-  readonly where?: (event: EventOf<S>) => boolean;
-  /** Key columns by name: a field's name, or a function with a type. */
-  readonly key: Readonly<Record<string, (keyof S["fields"] & string) | ComputedKey<S>>>;
-  readonly measures: Readonly<Record<string, Measure>>;
+  /** Which events count: those for which it is true. Default: all. */
+  readonly where?: (fields: FieldsOf<S>) => BooleanExpression;
+  /** Key columns by name. Default: none, one row for all events. */
+  readonly key?: (fields: FieldsOf<S>) => { readonly [Name in K]: KeyExpression };
+  readonly measures: (fields: FieldsOf<S>) => { readonly [Name in M]: Measure };
+  /** What is computed from the measures, as they are shown, after the merge. */
+  readonly derive?: (
+    measures: { readonly [Name in NoInfer<Shown<M>>]: Derived },
+  ) => { readonly [Name in D]: Derived };
+  readonly stream?: {
+    /** Default 10 s. */
+    readonly window?: Window;
+    /** Default `stream_<name>`. */
+    readonly relation?: Partial<Relation>;
+  };
+  readonly batch?: {
+    /**
+     * A path below `sql/`, or the SQL itself, which reads `events`; see docs/plugins.md. Default: made
+     * from `where`, `key` and `measures`.
+     */
+    readonly sql?: string;
+    /** Default `hour`. */
+    readonly grain?: Grain;
+    /** Default `batch_<name>`. */
+    readonly relation?: Partial<Relation>;
+  };
+  /** The merged view. Default `merged_<name>`. */
+  readonly merged?: { readonly relation?: Partial<Relation> };
+  readonly present?: Presentation<NoInfer<K>, NoInfer<K | Shown<M> | D>>;
+}
+
+/** What may be shown of measures: some have columns such as `<measure>_p50`. */
+type Shown<M extends string> = M | `${M}_${string}`;
+
+/** How a metric is shown; all of it has defaults. */
+export interface Presentation<Key extends string, Column extends string> {
+  /** Default: the name. */
+  readonly title?: string;
+  /** How a time series of the metric is drawn; one of several keys is always lines. Default `bar`. */
+  readonly chart?: "bar" | "line";
   /**
-   * Shown after the merge, as SQL over the measures' columns, each a Float64 (a `uniq` is its number
-   * of distinct values); null where it is not finite.
+   * The key named in heading and caption of the metric's page: `movie_id` gives "By movie id".
+   * Default: the first.
    */
-  readonly derive?: Readonly<Record<string, string>>;
-  readonly stream: { readonly window: Window; readonly relation: Relation };
-  readonly batch: {
-    /** A path below `sql/`, or the SQL itself: reads `events`; see docs/plugins.md. */
-    readonly sql: string;
-    readonly grain: Grain;
-    readonly relation: Relation;
-  };
-  /** The merged view. Default `merged_<name>` with the plugin's keys. */
-  readonly merged?: { readonly relation: Relation };
-  readonly present: {
-    readonly title: string;
-    /** How a time series of the metric is drawn; one of several keys is always lines. */
-    readonly chart: "bar" | "line";
-    /** The key named in heading and caption of the metric's page: `movie_id` gives "By movie id". */
-    readonly by: string;
-    /** A shown column, descending with a leading `-`. */
-    readonly sort: string;
-    /** A component of `islands/` that stands on the metric's page, too; see docs/plugins.md. */
-    readonly island?: PluginIsland;
-  };
+  readonly by?: Key;
+  /** A key or shown column, descending with a leading `-`. Default: the first measure, descending. */
+  readonly sort?: Column | `-${Column}`;
+  /** A component of `islands/` that stands on the metric's page, too; see docs/plugins.md. */
+  readonly island?: PluginIsland;
 }
 
 /** A component; what it is given is the page's matter. */
@@ -114,10 +135,8 @@ export interface KeyColumn {
   readonly type: Field;
   /** ClickHouse type in every table of the plugin. */
   readonly sqlType: string;
-  /** Set when the key is a field of the schema as it is. */
-  readonly field?: string;
-  /** Set when the key is computed. */
-  readonly of?: (event: Readonly<Record<string, unknown>>) => string | number | boolean;
+  /** The column that it reads: a field of the schema, or a computed one. */
+  readonly field: string;
 }
 
 /** A shown column: what the API and the relations give after the merge. */
@@ -126,149 +145,66 @@ export interface ShownColumn extends Omit<ShownMeasure, "of"> {
   readonly of: ((stateOf: StateOf) => number | null) | null;
 }
 
+/** A column that an expression gives. */
+export interface ComputedColumn {
+  readonly type: Field;
+  /** Null in a stored declaration. */
+  readonly expression: Expression | null;
+}
+
 /** A validated plugin with everything that both layers derive from its declaration. */
-export interface Plugin extends Omit<PluginDeclaration, "where" | "key"> {
-  readonly where?: (event: Readonly<Record<string, unknown>>) => boolean;
-  readonly key: PluginDeclaration["key"];
+export interface Plugin {
+  readonly name: string;
+  readonly version: number;
+  readonly summary: string;
+  readonly source: EventSchema;
+  readonly where?: Expression;
+  /** The columns that keys and measures read beside the schema's fields, by the expressions' texts. */
+  readonly computed: Readonly<Record<string, ComputedColumn>>;
   readonly keyColumns: readonly KeyColumn[];
+  readonly measures: Readonly<Record<string, Measure>>;
+  /** Derived columns as SQL over the measures' columns and the measures as they are shown. */
+  readonly derive: Readonly<Record<string, string>>;
   readonly measureColumns: readonly MeasureColumn[];
   readonly shownColumns: readonly ShownColumn[];
+  readonly stream: { readonly window: Window; readonly relation: Relation };
+  readonly batch: { readonly sql: string; readonly grain: Grain; readonly relation: Relation };
+  readonly merged: { readonly relation: Relation };
+  readonly present: {
+    readonly title: string;
+    readonly chart: "bar" | "line";
+    readonly by: string;
+    readonly sort: string;
+    readonly island?: PluginIsland;
+  };
 }
 
 /**
- * Declares a metric. The module has it as its default export and no side effects.
- *
- * @throws {TypeError} naming the plugin and what is wrong with it.
- * @example
- * ```ts
- * import { count, definePlugin, tumbling } from "./plugin.ts";
- * import { defineSchema, instant, string, uint32 } from "./events.ts";
- * const visits = defineSchema({
- *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "page",
- *   fields: { id: string(), at: instant(), page: uint32() },
- * });
- * const plugin = definePlugin({
- *   name: "visits", version: 1, summary: "Visits per page", source: visits,
- *   key: { page: "page" },
- *   measures: { visit_count: count() },
- *   stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
- *   batch: {
- *     sql: "SELECT toStartOfHour(event_time) AS bucket, page, count() AS visit_count " +
- *       "FROM events GROUP BY bucket, page",
- *     grain: "hour",
- *     relation: { name: "batch_visits" },
- *   },
- *   present: { title: "Visits", chart: "bar", by: "page", sort: "-visit_count" },
- * });
- * if (plugin.measureColumns[0].sqlType !== "UInt64") throw new Error("unexpected");
- * ```
- */
-export function definePlugin<const S extends EventSchema>(
-  declaration: PluginDeclaration<S>,
-): Plugin {
-  const plain = declaration as unknown as PluginDeclaration;
-  const { name, version, source, stream, batch } = plain;
-  const fault = (what: string) => new TypeError(`Cannot define plugin "${name}": ${what}`);
-  if (!/^[a-z][a-z0-9_]{0,59}$/.test(name)) throw fault("name must be snake_case");
-  if (!Number.isSafeInteger(version) || version < 1) {
-    throw fault(`version must be 1 or more, got ${version}`);
-  }
-  const grain = grainSeconds[batch.grain];
-  if (grain === undefined) throw fault(`batch.grain must be hour or day, got "${batch.grain}"`);
-  const { sizeSeconds } = stream.window;
-  if (grain % sizeSeconds !== 0) {
-    throw fault(`stream.window must divide the grain of ${grain} s, got ${sizeSeconds} s`);
-  }
-  const keyColumns = Object.entries(plain.key).map(([key, from]) =>
-    keyColumn(source, key, from, fault)
-  );
-  const { measureColumns, shownColumns } = columnsOfMeasures(plain);
-  if (measureColumns.length === 0) throw fault("it needs at least one measure");
-  const names = [...keyColumns, ...measureColumns].map((column) => column.name);
-  for (const column of [...names, ...shownColumns.map((s) => s.name)]) {
-    if (!/^[a-z][a-z0-9_]*$/.test(column)) throw fault(`column "${column}" must be snake_case`);
-    if (reserved.has(column)) throw fault(`column "${column}" has a reserved name`);
-  }
-  if (new Set(names).size !== names.length) {
-    throw fault(`two columns have one name: ${names.join(", ")}`);
-  }
-  checkPresent(plain, keyColumns.map((k) => k.name), shownColumns.map((s) => s.name), fault);
-  return Object.freeze({ ...plain, keyColumns, measureColumns, shownColumns } as Plugin);
-}
-
-/**
- * Whether a plugin has functions of the event: a `where`, or a computed key.
+ * Whether functions of the event are part of a plugin; see `compute()`.
  *
  * @example
  * ```ts
  * import { hasFunctions, type Plugin } from "./plugin.ts";
- * const plugin = { keyColumns: [], where: () => true } as unknown as Plugin;
- * if (!hasFunctions(plugin)) throw new Error("unexpected");
+ * if (hasFunctions({ computed: {} } as Plugin)) throw new Error("unexpected");
  * ```
  */
-export function hasFunctions({ where, keyColumns }: Plugin): boolean {
-  return where !== undefined || keyColumns.some((key) => key.of !== undefined);
+export function hasFunctions({ where, computed }: Plugin): boolean {
+  return [where, ...Object.values(computed).map(({ expression }) => expression)]
+    .some((expression) => expression?.hasFunction);
 }
 
-/** Names that the tables use beside a plugin's own columns. */
-const reserved = new Set([
-  ...["kind", "partition", "block", "window_start", "window_end", "version", "run", "level", "day"],
-  ...["bucket", "cut", "full_run", "day_rows", "events", "log", "frontier"],
-]);
-
-const keyKinds = ["uint32", "enumeration", "string", "boolean"];
-
-const charts: readonly string[] = ["bar", "line"] satisfies PluginDeclaration["present"]["chart"][];
-
-type Faulty = (what: string) => TypeError;
-
-function checkPresent(
-  { present: { chart, by, sort } }: PluginDeclaration,
-  keys: readonly string[],
-  shown: readonly string[],
-  fault: Faulty,
-): void {
-  if (!charts.includes(chart)) {
-    throw fault(`present.chart must be ${charts.join(" or ")}, got "${chart}"`);
-  }
-  // Without keys there is one row, and nothing that it could be by.
-  if (keys.length > 0 && !keys.includes(by)) {
-    throw fault(`present.by must be one of ${keys.join(", ")}, got "${by}"`);
-  }
-  const sortable = [...keys, ...shown];
-  if (!sortable.includes(sort.replace(/^-/, ""))) {
-    throw fault(`present.sort must be one of ${sortable.join(", ")}, got "${sort}"`);
-  }
-}
-
-function keyColumn(
-  source: EventSchema,
-  name: string,
-  from: string | ComputedKey<EventSchema>,
-  fault: Faulty,
-): KeyColumn {
-  if (typeof from !== "string") {
-    return { name, ...keyType(name, from.type, fault), of: from.of as KeyColumn["of"] };
-  }
-  if (!Object.hasOwn(source.fields, from)) {
-    throw fault(`key "${name}" names the field "${from}", which is not declared`);
-  }
-  return { name, ...keyType(name, source.fields[from], fault), field: from };
-}
-
-function keyType(name: string, type: Field, fault: Faulty): Pick<KeyColumn, "type" | "sqlType"> {
-  if (type.nullable || !keyKinds.includes(type.kind)) {
-    const kinds = `${keyKinds.slice(0, -1).join(", ")} or ${keyKinds.at(-1)}`;
-    throw fault(`key "${name}" must be a ${kinds} that is not nullable`);
-  }
-  return { type, sqlType: clickHouseType(type) };
-}
+/** Parameters of the API beside keys: a key of the same name could not be filtered by. */
+export const parameters = {
+  rows: ["layer", "from", "to", "bucket", "order", "limit", "after", "expand", "wait_for"],
+  series: ["layer", "from", "to", "bucket", "measure", "max_points", "top"],
+} as const;
 
 /**
  * The columns that follow from a plugin's measures. A stored declaration is data: this gives it the
  * functions of its measures.
  *
- * @throws {TypeError} naming the plugin and the measure at fault.
+ * @param sqlOf the SQL of a column in batch SQL. Default: its name.
+ * @throws {TypeError} naming the measure at fault.
  * @example
  * ```ts
  * import { columnsOfMeasures, count } from "./plugin.ts";
@@ -278,24 +214,30 @@ function keyType(name: string, type: Field, fault: Faulty): Pick<KeyColumn, "typ
  *   fields: { id: string(), at: instant() },
  * });
  * const measures = JSON.parse(JSON.stringify({ visits: count() }));
- * const { measureColumns } = columnsOfMeasures({ name: "visits", source, measures });
+ * const { measureColumns } = columnsOfMeasures({ source, measures });
  * if (measureColumns[0].mergeSql("visits") !== "sum(visits)") throw new Error("unexpected");
  * ```
  */
 export function columnsOfMeasures(
-  { name, source, measures, derive = {} }: Pick<
-    PluginDeclaration,
-    "name" | "source" | "measures" | "derive"
-  >,
+  plugin: Pick<Plugin, "source" | "measures"> & Partial<Pick<Plugin, "computed" | "derive">>,
+  sqlOf: (column: string) => string = (column) => column,
 ): Pick<Plugin, "measureColumns" | "shownColumns"> {
-  const fault = (what: string) => new TypeError(`Cannot define plugin "${name}": ${what}`);
+  const { source, computed = {}, measures, derive = {} } = plugin;
+  const typeOf = (column: string): Field | undefined =>
+    Object.hasOwn(computed, column)
+      ? computed[column].type
+      : Object.hasOwn(source.fields, column)
+      ? source.fields[column]
+      : undefined;
   const defined = Object.entries(measures).map(([name, measure]) =>
-    definedMeasure(source, name, measure, fault)
+    definedMeasure(name, measure, typeOf, sqlOf)
   );
   const measureColumns = distinct(defined.flatMap(({ columns }) => columns));
-  const floats = new Map(
-    measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
-  );
+  // A mean is no column, and yet a number that others can be derived from.
+  const floats = new Map([
+    ...defined.flatMap(({ shown }) => shown).map(({ name, sql }) => [name, `toFloat64(${sql})`]),
+    ...measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
+  ] as [string, string][]);
   const derived = Object.entries(derive).map(([name, sql]): ShownColumn => {
     const asFloats = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => floats.get(word) ?? word);
     return { name, type: "number", sql: finiteSql(asFloats), of: null };
@@ -310,22 +252,21 @@ function distinct(columns: readonly MeasureColumn[]): readonly MeasureColumn[] {
 }
 
 function definedMeasure(
-  source: EventSchema,
   name: string,
   measure: Measure,
-  fault: Faulty,
+  typeOf: (column: string) => Field | undefined,
+  sqlOf: (column: string) => string,
 ): DefinedMeasure {
   const { kind, field: fieldName = "" } = measure;
-  if (!Object.hasOwn(measureKinds, kind)) throw fault(`measure "${name}" has no kind "${kind}"`);
+  const fault = (what: string) => new TypeError(`measure "${name}": ${kind} ${what}`);
+  if (!Object.hasOwn(measureKinds, kind)) throw fault("is no kind of measure");
   const { takes, define } = measureKinds[kind];
-  if (takes.length > 0 && !Object.hasOwn(source.fields, fieldName)) {
-    throw fault(`measure "${name}" names the field "${fieldName}", which is not declared`);
+  const field = typeOf(fieldName);
+  if (takes.length > 0 && field === undefined) {
+    throw fault(`reads the field "${fieldName}", which is not declared`);
   }
-  const field = source.fields[fieldName];
-  if (takes.length > 0 && !takes.includes(field.kind)) {
-    throw fault(
-      `measure "${name}": ${kind} does not take the ${field.kind} field "${fieldName}"`,
-    );
+  if (takes.length > 0 && !takes.includes(field!.kind)) {
+    throw fault(`takes ${takes.join(", ")}, got the ${field!.kind} "${fieldName}"`);
   }
-  return define({ name, measure, fieldName, field });
+  return define({ name, measure, fieldName, fieldSql: sqlOf(fieldName), field: field! });
 }

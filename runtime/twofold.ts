@@ -1,4 +1,6 @@
 /** What plugins import as "twofold": the schema and plugin contracts, nothing else. */
 export * from "./catalog.ts";
+export * from "./define_plugin.ts";
 export * from "./events.ts";
+export * from "./expressions/mod.ts";
 export * from "./plugin.ts";

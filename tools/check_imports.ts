@@ -15,10 +15,10 @@ interface Rule {
 const builtIn = /^node:/;
 /** The contract of plugins, and the building blocks that every box may use. */
 const std = /^runtime\/std\//;
-const contract = /^runtime\/[a-z_]+\.ts$/;
+const contract = /^runtime\/([a-z_]+\.ts$|(expressions|declaration)\/)/;
 const measures = /^runtime\/measures\//;
 const model = /^runtime\/model\//;
-const shared = /^runtime\/([a-z_]+\.ts$|(std|measures|model|ports|settings|sql)\/)/;
+const shared = /^runtime\/([a-z_]+\.ts$|(expressions|std|measures|model|ports|settings|sql)\/)/;
 
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
@@ -27,10 +27,10 @@ const rules: readonly Rule[] = [
     may: [/^(?!main\.ts)/],
   },
   { folder: std, may: [std, builtIn] },
-  { folder: contract, may: [contract, measures] },
+  { folder: contract, may: [contract, measures, std] },
   {
     folder: measures,
-    may: [measures, /^runtime\/events\.ts$/, /^runtime\/model\/columns\.ts$/, std],
+    may: [measures, /^runtime\/(events\.ts$|expressions\/)/, /^runtime\/model\/columns\.ts$/, std],
   },
   { folder: model, may: [model, measures, contract, std, builtIn] },
   { folder: /^runtime\/settings\//, may: [/^runtime\/settings\//, std, builtIn, /^croner$/] },

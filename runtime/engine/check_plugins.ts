@@ -116,17 +116,14 @@ async function sqlFaults(
   return faults;
 }
 
-/** Names that are none, and those of tables and views of Twofold's own. */
+/** Names of tables and views of Twofold's own. */
 async function relationNameFaults(
   warehouse: Pick<Warehouse, "query">,
   plugin: Plugin,
 ): Promise<string[]> {
   const names = relationNames(plugin);
   const taken = await namesTaken(warehouse, names, "state_(batch|speed)");
-  return names.flatMap((name) => {
-    if (!/^[a-z][a-z0-9_]*$/.test(name)) return `relation "${name}": its name must be snake_case`;
-    return taken.includes(name) ? nameTaken(name) : [];
-  });
+  return names.filter((name) => taken.includes(name)).map(nameTaken);
 }
 
 const nameTaken = (name: string) => `relation "${name}": another table or view has this name`;

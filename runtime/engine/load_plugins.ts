@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { Catalog } from "../catalog.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
+import { DeclarationError } from "../declaration/faults.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { relationNames } from "../serving/relations.ts";
 import { moduleTexts } from "./module_texts.ts";
@@ -128,7 +129,8 @@ async function loadFiles<T>(
         const value = await read(root, file, source, await defaultExport(root, file, clock));
         return { file, source, value, faults: [] };
       } catch (error) {
-        return { file, source, value: null, faults: [faultWords(root, file, error)] };
+        const faults = error instanceof DeclarationError ? [...error.faults] : null;
+        return { file, source, value: null, faults: faults ?? [faultWords(root, file, error)] };
       }
     }),
   );

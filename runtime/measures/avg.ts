@@ -1,16 +1,18 @@
+import type { NumberExpression } from "../expressions/typed.ts";
 import {
   aggregate,
   type DeclaredMeasure,
   finiteSql,
   type Measure,
   type MeasureKind,
+  measureOf,
 } from "./measure.ts";
 import { numberKinds, numbersOf } from "./numbers.ts";
 import { totalOf } from "./sum.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** The mean of the values that are there, else null; held as `<name>_sum` and `<name>_count`. */
-export const avg = (field: string): Measure => ({ kind: "avg", field });
+export const avg = (input: NumberExpression): Measure => measureOf("avg", input);
 
 export const avgKind: MeasureKind = {
   takes: numberKinds,
@@ -35,7 +37,7 @@ export const avgKind: MeasureKind = {
 };
 
 /** A column of how many values a measure's field has. */
-export function presentOf({ fieldName }: DeclaredMeasure, name: string) {
+export function presentOf({ fieldName, fieldSql }: DeclaredMeasure, name: string) {
   return sumColumn({
     name,
     sqlType: "UInt64",
@@ -51,6 +53,6 @@ export function presentOf({ fieldName }: DeclaredMeasure, name: string) {
         },
       };
     },
-    buildSql: (condition) => aggregate("count", fieldName, condition),
+    buildSql: (condition) => aggregate("count", fieldSql, condition),
   });
 }

@@ -89,12 +89,12 @@ function layoutOf(field: Field) {
 
 /** Makes a column of the buckets of a measure's field. */
 export function bucketColumn(
-  { field, fieldName }: DeclaredMeasure,
+  { field, fieldName, fieldSql }: DeclaredMeasure,
   name: string,
 ): BucketColumn {
   const { layout, unit } = layoutOf(field);
-  const scaled = scaledSql(`assumeNotNull(${fieldName})`, field);
-  const present = `isNotNull(${fieldName})`;
+  const scaled = scaledSql(`assumeNotNull(${fieldSql})`, field);
+  const present = `isNotNull(${fieldSql})`;
   return {
     name,
     sqlType: "Map(Int32, UInt64)",

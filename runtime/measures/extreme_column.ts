@@ -40,7 +40,7 @@ export class CellExtremes extends CellNumbers<bigint | null> implements CellStat
 
 /** Makes a column of extremes, which are scaled integers. */
 export function extremeColumn(
-  { name, field, fieldName }: DeclaredMeasure,
+  { name, field, fieldName, fieldSql }: DeclaredMeasure,
   { name: of, better, adder }: Extreme,
 ): MeasureColumn<bigint | null, CellExtremes> {
   const sqlType = `Nullable(${wideType(field)})`;
@@ -60,7 +60,7 @@ export function extremeColumn(
       states.reduce((a, b) => a === null || (b !== null && better(b, a)) ? b : a, null),
     toFloat: (state) => state === null ? NaN : toFloat(state, scale),
     // Of no values it is NULL, also where the field may not be.
-    buildSql: (condition) => aggregate(`${of}OrNull`, fieldName, condition),
+    buildSql: (condition) => aggregate(`${of}OrNull`, fieldSql, condition),
     storedSql: (value) => value,
     mergeSql: (state, condition) => aggregate(of, state, condition),
     // A value and no value are 1 apart.

@@ -1,4 +1,11 @@
-import { aggregate, type DeclaredMeasure, type Measure, type MeasureKind } from "./measure.ts";
+import type { NumberExpression } from "../expressions/typed.ts";
+import {
+  aggregate,
+  type DeclaredMeasure,
+  type Measure,
+  type MeasureKind,
+  measureOf,
+} from "./measure.ts";
 import { numberKinds, numbersOf, scaledSql, shownAsItIs, unitOf } from "./numbers.ts";
 import { sumColumn } from "./sum_column.ts";
 
@@ -20,10 +27,12 @@ const MAX_BOUNDS = 64;
  * @example
  * ```ts
  * import { histogram } from "./histogram.ts";
- * if (histogram("seconds", [1, 10, 60]).bounds.length !== 3) throw new Error("unexpected");
+ * import { Expression } from "../expressions/expression.ts";
+ * const seconds = Expression.field("seconds", { kind: "uint32", nullable: false }) as never;
+ * if (histogram(seconds, [1, 10, 60]).bounds.length !== 3) throw new Error("unexpected");
  * ```
  */
-export function histogram(field: string, bounds: readonly number[]): HistogramMeasure {
+export function histogram(input: NumberExpression, bounds: readonly number[]): HistogramMeasure {
   const ascending = bounds.every((bound, i) =>
     Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1])
   );
@@ -33,7 +42,7 @@ export function histogram(field: string, bounds: readonly number[]): HistogramMe
         `[${bounds.join(", ")}]`,
     );
   }
-  return { kind: "histogram", field, bounds };
+  return { ...measureOf("histogram", input), bounds };
 }
 
 export const histogramKind: MeasureKind<HistogramMeasure> = {
@@ -52,12 +61,12 @@ export const histogramKind: MeasureKind<HistogramMeasure> = {
 
 /** A column of how many scaled integers lie in `[from, to)`. */
 function countBetween(
-  { name, field, fieldName }: DeclaredMeasure,
+  { name, field, fieldName, fieldSql }: DeclaredMeasure,
   index: number,
   from: number,
   to: number,
 ) {
-  const value = scaledSql(fieldName, field);
+  const value = scaledSql(fieldSql, field);
   const limits = [
     ...(from === -Infinity ? [] : [`${value} >= ${from}`]),
     ...(to === Infinity ? [] : [`${value} < ${to}`]),

@@ -1,9 +1,10 @@
+import type { NumberExpression } from "../expressions/typed.ts";
 import { type Extreme, extremeColumn } from "./extreme_column.ts";
-import type { Measure, MeasureKind } from "./measure.ts";
+import { type Measure, type MeasureKind, measureOf } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs } from "./numbers.ts";
 
 /** The greatest value of a number field; null where there is none. */
-export const max = (field: string): Measure => ({ kind: "max", field });
+export const max = (input: NumberExpression): Measure => measureOf("max", input);
 
 const greatest: Extreme = {
   name: "max",

@@ -4,14 +4,24 @@
  */
 import type { Columns } from "../model/columns.ts";
 import type { Field, FieldKind } from "../events.ts";
+import type { Expression } from "../expressions/expression.ts";
+import type { AnyExpression } from "../expressions/typed.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
 
-/** A measure as a plugin declares it: plain data. Made by `count()`, `sum("field")` and so on. */
+/** A measure as a plugin declares it. Made by `count()`, `sum(field)` and so on. */
 export interface Measure {
   /** The name of its {@link MeasureKind}. */
   readonly kind: string;
-  /** The field that it reads; undefined for `count`. */
+  /** The column that it reads, of a field or of an expression; undefined for `count`. */
   readonly field?: string;
+  /** What gives the column; left out once the plugin is defined: then it is plain data. */
+  readonly input?: Expression;
+}
+
+/** A measure of what an expression gives. */
+export function measureOf(kind: string, given: AnyExpression): Measure {
+  const input = given as unknown as Expression;
+  return { kind, field: input?.text, input };
 }
 
 /** One kind of measure. */
@@ -29,6 +39,8 @@ export interface DeclaredMeasure<M extends Measure = Measure> {
   /** The name and type of the field; undefined where the kind takes none. */
   readonly fieldName: string;
   readonly field: Field;
+  /** The field in batch SQL. */
+  readonly fieldSql: string;
 }
 
 /** What a measure keeps in the tables, and what it shows of that. */

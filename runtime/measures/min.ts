@@ -1,9 +1,10 @@
+import type { NumberExpression } from "../expressions/typed.ts";
 import { type Extreme, extremeColumn } from "./extreme_column.ts";
-import type { Measure, MeasureKind } from "./measure.ts";
+import { type Measure, type MeasureKind, measureOf } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs } from "./numbers.ts";
 
 /** The least value of a number field; null where there is none. */
-export const min = (field: string): Measure => ({ kind: "min", field });
+export const min = (input: NumberExpression): Measure => measureOf("min", input);
 
 const least: Extreme = {
   name: "min",

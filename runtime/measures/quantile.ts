@@ -1,5 +1,12 @@
 import { BucketColumn, bucketColumn } from "./bucket_column.ts";
-import type { Measure, MeasureKind, ShownMeasure } from "./measure.ts";
+import type { NumberExpression } from "../expressions/typed.ts";
+import {
+  type DeclaredMeasure,
+  type Measure,
+  type MeasureKind,
+  measureOf,
+  type ShownMeasure,
+} from "./measure.ts";
 import { numberKinds } from "./numbers.ts";
 
 /** A measure of one quantile, or of several. */
@@ -21,12 +28,14 @@ export interface QuantileMeasure extends Measure {
  * @example
  * ```ts
  * import { quantile } from "./quantile.ts";
- * if (quantile("duration", 0.95).field !== "duration") throw new Error("unexpected");
+ * import { Expression } from "../expressions/expression.ts";
+ * const duration = Expression.field("duration", { kind: "uint32", nullable: false }) as never;
+ * if (quantile(duration, 0.95).field !== "duration") throw new Error("unexpected");
  * ```
  */
-export function quantile(field: string, q: number): QuantileMeasure {
+export function quantile(input: NumberExpression, q: number): QuantileMeasure {
   checkShares("quantile", [q]);
-  return { kind: "quantile", field, q };
+  return { ...measureOf("quantile", input), q };
 }
 
 /**
@@ -35,9 +44,9 @@ export function quantile(field: string, q: number): QuantileMeasure {
  *
  * @throws {RangeError} where one of them lies outside of 0 to 1, or where there is none.
  */
-export function quantiles(field: string, qs: readonly number[]): QuantileMeasure {
+export function quantiles(input: NumberExpression, qs: readonly number[]): QuantileMeasure {
   checkShares("quantiles", qs);
-  return { kind: "quantile", field, q: qs };
+  return { ...measureOf("quantile", input), q: qs };
 }
 
 function checkShares(what: string, qs: readonly number[]): void {
@@ -52,7 +61,7 @@ export const quantileKind: MeasureKind<QuantileMeasure> = {
   takes: numberKinds,
   define(declared) {
     const { name, measure: { q } } = declared;
-    const column = bucketColumn(declared, `${declared.fieldName}_quantiles`);
+    const column = bucketColumn(declared, `${stateName(declared)}_quantiles`);
     const shown = typeof q === "number"
       ? [shownAt(column, name, q)]
       : q.map((each) => shownAt(column, `${name}_p${percentOf(each)}`, each));
@@ -83,3 +92,7 @@ function shownAt(column: BucketColumn, name: string, q: number): ShownMeasure {
     },
   };
 }
+
+/** Quantiles of a field share a state; an expression that is no field has no name that could be a column's. */
+const stateName = ({ name, fieldName }: DeclaredMeasure) =>
+  /^[a-z][a-z0-9_]*$/.test(fieldName) ? fieldName : name;

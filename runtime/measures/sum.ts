@@ -1,9 +1,16 @@
-import { aggregate, type DeclaredMeasure, type Measure, type MeasureKind } from "./measure.ts";
+import type { NumberExpression } from "../expressions/typed.ts";
+import {
+  aggregate,
+  type DeclaredMeasure,
+  type Measure,
+  type MeasureKind,
+  measureOf,
+} from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs, wideType } from "./numbers.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** The exact sum of a number field; nulls are left out. */
-export const sum = (field: string): Measure => ({ kind: "sum", field });
+export const sum = (input: NumberExpression): Measure => measureOf("sum", input);
 
 export const sumKind: MeasureKind = {
   takes: numberKinds,
@@ -14,7 +21,7 @@ export const sumKind: MeasureKind = {
 };
 
 /** A column of the sum of a measure's field. */
-export function totalOf({ field, fieldName }: DeclaredMeasure, name: string) {
+export function totalOf({ field, fieldName, fieldSql }: DeclaredMeasure, name: string) {
   return sumColumn({
     name,
     sqlType: wideType(field),
@@ -30,6 +37,6 @@ export function totalOf({ field, fieldName }: DeclaredMeasure, name: string) {
         },
       };
     },
-    buildSql: (condition) => aggregate("sum", fieldName, condition),
+    buildSql: (condition) => aggregate("sum", fieldSql, condition),
   });
 }

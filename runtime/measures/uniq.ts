@@ -1,3 +1,8 @@
+import type {
+  EnumerationExpression,
+  NumberExpression,
+  TextExpression,
+} from "../expressions/typed.ts";
 import { type Columns, textAt } from "../model/columns.ts";
 import { clickHouseType, type Field } from "../events.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
@@ -5,21 +10,26 @@ import {
   type Adder,
   aggregate,
   type CellStates,
+  type DeclaredMeasure,
   type Measure,
   type MeasureColumn,
   type MeasureKind,
+  measureOf,
   returned,
 } from "./measure.ts";
 import { numbersOf } from "./numbers.ts";
 import { ValueSets } from "./value_sets.ts";
 
 /** How many distinct values a field has, exactly; held as the set of them. */
-export const uniq = (field: string): Measure => ({ kind: "uniq", field });
+export const uniq = (
+  input: NumberExpression | TextExpression | EnumerationExpression<readonly string[]>,
+): Measure => measureOf("uniq", input);
 
 export const uniqKind: MeasureKind = {
   takes: ["uint32", "integer", "enumeration", "string"],
-  define({ name, field, fieldName }) {
-    const set = setColumn(name, fieldName, field);
+  define(declared) {
+    const { name } = declared;
+    const set = setColumn(declared);
     return {
       columns: [set],
       shown: [{
@@ -109,9 +119,7 @@ class CellSets implements CellStates<readonly Member[]> {
 }
 
 function setColumn(
-  name: string,
-  fieldName: string,
-  field: Field,
+  { name, field, fieldName, fieldSql }: DeclaredMeasure,
 ): MeasureColumn<readonly Member[], CellSets> {
   const element = elements[field.kind](field);
   const sqlType = `Array(${clickHouseType({ ...field, nullable: false })})`;
@@ -129,7 +137,7 @@ function setColumn(
     read: (value) => isText ? value as string[] : (value as (number | string)[]).map(Number),
     merge: (states) => [...new Set(states.flat())],
     toFloat: (state) => state.length,
-    buildSql: (condition) => aggregate("groupUniqArray", fieldName, condition),
+    buildSql: (condition) => aggregate("groupUniqArray", fieldSql, condition),
     storedSql: (value) => value,
     mergeSql: (state, condition) => aggregate("groupUniqArrayArray", state, condition),
     // The elements that only one of them has.

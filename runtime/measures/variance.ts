@@ -1,5 +1,6 @@
 import type { Columns } from "../model/columns.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
+import type { NumberExpression } from "../expressions/typed.ts";
 import { presentOf } from "./avg.ts";
 import {
   type Adder,
@@ -10,6 +11,7 @@ import {
   finiteSql,
   type Measure,
   type MeasureKind,
+  measureOf,
   type StateOf,
 } from "./measure.ts";
 import { numberKinds, numbersOf, scaledSql, unitOf } from "./numbers.ts";
@@ -20,10 +22,10 @@ import { sumColumn } from "./sum_column.ts";
  * The population variance of the present values, else null. Count, sum and sum of squares are exact,
  * and so is the numerator; only the last divisions round.
  */
-export const variance = (field: string): Measure => ({ kind: "variance", field });
+export const variance = (input: NumberExpression): Measure => measureOf("variance", input);
 
 /** The square root of the {@link variance}. */
-export const stddev = (field: string): Measure => ({ kind: "stddev", field });
+export const stddev = (input: NumberExpression): Measure => measureOf("stddev", input);
 
 export const varianceKind: MeasureKind = {
   takes: numberKinds,
@@ -82,8 +84,8 @@ function exactFloatSql(value: string): string {
 }
 
 /** A column of the sum of the squared scaled integers of a measure's field. */
-function squaresOf({ fieldName, field }: DeclaredMeasure, name: string) {
-  const value = `toInt128(${scaledSql(fieldName, field)})`;
+function squaresOf({ fieldName, fieldSql, field }: DeclaredMeasure, name: string) {
+  const value = `toInt128(${scaledSql(fieldSql, field)})`;
   return sumColumn({
     name,
     sqlType: "Int128",

@@ -15,11 +15,14 @@ export interface FieldColumn {
   readonly field: Field;
   /**
    * uint32: the number. enumeration: position in `values`. boolean: 0 or 1. decimal and integer:
-   * the scaled whole number. string: where the text starts in `Columns.bytes`.
+   * the scaled whole number. string: where the text starts in `Columns.bytes`; of a computed text
+   * its position in `texts`.
    */
   readonly values: Uint32Array | Uint8Array | Float64Array;
   /** string: where the text ends (exclusive) in `Columns.bytes`. */
   readonly ends?: Uint32Array;
+  /** Computed strings: the texts of the chunk. */
+  texts?: readonly string[];
   /** nullable fields: 1 where the value is null or absent. */
   readonly nulls?: Uint8Array;
 }
@@ -140,8 +143,9 @@ export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
 
 const decoder = new TextDecoder();
 
-/** The text of a string field. Copied out first: decoders refuse shared memory. */
+/** The text of a string column. Copied out first: decoders refuse shared memory. */
 export function textAt(columns: Columns, name: string, row: number): string {
-  const { values, ends } = columns.fields[name];
+  const { values, ends, texts } = columns.fields[name];
+  if (texts !== undefined) return texts[values[row]];
   return decoder.decode(columns.bytes.slice(values[row], ends![row]));
 }

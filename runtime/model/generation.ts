@@ -33,17 +33,15 @@ export interface GenerationFacts {
  * @example
  * ```ts
  * import { generationOf } from "./generation.ts";
- * import { definePlugin, count, tumbling } from "../plugin.ts";
+ * import { definePlugin } from "../define_plugin.ts";
+ * import { count } from "../plugin.ts";
  * import { defineSchema, instant, string } from "../events.ts";
  * const source = defineSchema({
  *   topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at", partitionKey: "id",
  *   fields: { id: string(), at: instant() },
  * });
- * const visits = (title: string) => definePlugin({
- *   name: "visits", version: 1, summary: "", source, key: {}, measures: { n: count() },
- *   stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
- *   batch: { sql: "…", grain: "hour", relation: { name: "batch_visits" } },
- *   present: { title, chart: "bar", by: "", sort: "-n" },
+ * const visits = (title: string) => definePlugin(source, {
+ *   name: "visits", summary: "", measures: () => ({ n: count() }), present: { title },
  * });
  * const facts = { batchSql: "SELECT 1", decoderVersion: 1, blockSize: 512, horizon: 1024 };
  * if (generationOf(visits("Visits"), facts) !== generationOf(visits("All visits"), facts)) {
@@ -55,11 +53,10 @@ export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
   const { batchSql, decoderVersion, decoding, blockSize, horizon, modules = {} } = facts;
   const meaning = {
     schema: hashedMeaning(plugin.source),
-    keys: plugin.keyColumns.map((
-      { name, sqlType, field, of },
-    ) => [name, sqlType, field, textOf(of)]),
+    // The texts of expressions say all that decides their values.
+    keys: plugin.keyColumns.map(({ name, sqlType, field }) => [name, sqlType, field, null]),
     measures: plugin.measureColumns.map(({ name, meaning }) => [name, ...meaning]),
-    where: textOf(plugin.where),
+    where: plugin.where?.text,
     windowSeconds: plugin.stream.window.sizeSeconds,
     grain: plugin.batch.grain,
     batchSql: normalizedSql(batchSql),
@@ -72,9 +69,6 @@ export function generationOf(plugin: Plugin, facts: GenerationFacts): string {
   const hash = createHash("sha256").update(JSON.stringify(meaning)).digest("hex");
   return `v${plugin.version}_${hash.slice(0, 8)}`;
 }
-
-// deno-lint-ignore ban-types -- any function: only its text is read.
-const textOf = (callback: Function | undefined) => callback && String(callback);
 
 const byName = ([a]: [string, unknown], [b]: [string, unknown]) => a < b ? -1 : 1;
 

@@ -21,8 +21,16 @@ export type MergeRows = (rows: readonly KeyStates[]) => ShownValues;
 export function mergerOf({ measureColumns, shownColumns, derive }: Plugin): MergeRows | null {
   const byName = new Map(measureColumns.map((column) => [column.name, column]));
   const shown: (readonly [name: string, of: (stateOf: StateOf) => number | null])[] = [];
+  const shownOf = new Map(shownColumns.map(({ name, of }) => [name, of]));
+  const numberOf = (name: string, stateOf: StateOf): number => {
+    const column = byName.get(name);
+    return column === undefined
+      ? shownOf.get(name)!(stateOf) ?? NaN
+      : column.toFloat(stateOf(column));
+  };
+  const names = [...byName.keys(), ...shownColumns.flatMap(({ name, of }) => of ? name : [])];
   for (const { name, of } of shownColumns) {
-    const compute = of ?? derivedFrom(derive![name], byName);
+    const compute = of ?? derivedFrom(derive[name], new Set(names), numberOf);
     if (compute === null) return null;
     shown.push([name, compute]);
   }
@@ -37,12 +45,13 @@ export function mergerOf({ measureColumns, shownColumns, derive }: Plugin): Merg
 
 function derivedFrom(
   sql: string,
-  byName: ReadonlyMap<string, MeasureColumn>,
+  names: ReadonlySet<string>,
+  numberOf: (name: string, stateOf: StateOf) => number,
 ): ((stateOf: StateOf) => number | null) | null {
-  const compute = readArithmetic(sql, new Set(byName.keys()));
+  const compute = readArithmetic(sql, names);
   if (compute === null) return null;
   return (stateOf) => {
-    const value = compute((name) => byName.get(name)!.toFloat(stateOf(byName.get(name)!)));
+    const value = compute((name) => numberOf(name, stateOf));
     return Number.isFinite(value) ? value : null;
   };
 }

@@ -1,7 +1,7 @@
 /** A question as text, validated into a typed one: every fault names the field and what is allowed. */
 import { UserError } from "../std/errors.ts";
 import { type Cut, decodeFrontier } from "../model/frontier.ts";
-import type { KeyColumn, Plugin } from "../plugin.ts";
+import { type KeyColumn, parameters, type Plugin } from "../plugin.ts";
 import {
   decodeCursor,
   type Fits,
@@ -51,9 +51,6 @@ export interface TypedQuery {
   readonly waitFor: Cut | null;
 }
 
-const ownFields = [
-  ...["layer", "from", "to", "bucket", "order", "limit", "after", "expand", "wait_for"],
-];
 const DEFAULT_LIMIT = 100;
 
 /**
@@ -190,7 +187,7 @@ export function keysOf(plugin: Plugin, keys: Readonly<Record<string, string>>): 
   return Object.entries(keys).map(([name, text]) => {
     const column = plugin.keyColumns.find((key) => key.name === name);
     if (column === undefined) {
-      const allowed = [...ownFields, ...plugin.keyColumns.map((key) => key.name)];
+      const allowed = [...parameters.rows, ...plugin.keyColumns.map((key) => key.name)];
       throw new UserError(
         `Cannot query metric "${plugin.name}": unknown parameter ${quoted(name)}, allowed are ${
           allowed.join(", ")

@@ -6,13 +6,7 @@ import { wordsOf } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
 import type { IsolateMethods } from "./isolate_thread.ts";
-import {
-  allocatePicks,
-  type OpenPicker,
-  type PickedTexts,
-  type Picker,
-  pickHere,
-} from "./picker.ts";
+import { allocatePicks, type OpenPicker, type Picker, pickHere, takeTexts } from "./picker.ts";
 
 /** For so long functions may look at the records of a chunk, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -96,7 +90,7 @@ class IsolatedPicker implements Picker {
     isolate.threadFor(this).catch(() => {});
   }
 
-  async pick(firstRow: number, endRow: number): Promise<PickedTexts> {
+  async pick(firstRow: number, endRow: number): Promise<void> {
     const thread = await this.#isolate.threadFor(this);
     const { count, partition, from, to, bytes } = this.columns;
     const shared = this.#bytes.of(bytes);
@@ -106,7 +100,7 @@ class IsolatedPicker implements Picker {
     const head = { count, partition, from, to, ...news };
     const over = this.#isolate.watch(endRow - firstRow);
     try {
-      return await thread.call("pick", [this.id, head, firstRow, endRow]);
+      takeTexts(this.picks, await thread.call("pick", [this.id, head, firstRow, endRow]));
     } finally {
       over();
     }

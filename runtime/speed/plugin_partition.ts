@@ -4,7 +4,7 @@ import type { Plugin } from "../plugin.ts";
 import { Cells } from "./cells.ts";
 import { encodeCells, encodeFrontier } from "./encode_cells.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
-import { type OpenPicker, type PickedTexts, type Picker, pickHere } from "./picker.ts";
+import { type OpenPicker, type Picker, pickHere } from "./picker.ts";
 import { type ClosedBlock, RecentBlocks } from "./recent_blocks.ts";
 import { RowBinaryWriter } from "../std/row_binary.ts";
 
@@ -45,8 +45,6 @@ export class PluginPartition {
   readonly #openPicker: OpenPicker;
   #picker: Picker;
   #kernel: Kernel;
-  /** What was picked of the chunk at hand. */
-  #texts: PickedTexts = [];
   /** Oldest first; only the last may be open. */
   readonly #blocks: Block[];
   readonly #memory: RecentBlocks;
@@ -135,7 +133,7 @@ export class PluginPartition {
   }
 
   /**
-   * Lets the plugin's own functions look at a chunk, before its segments are added.
+   * Evaluates the plugin's expressions over a chunk, before its segments are added.
    *
    * @throws what they throw; TwofoldError when they were stopped.
    */
@@ -143,7 +141,7 @@ export class PluginPartition {
     const own = segments.filter(({ block }) => block >= this.resume.block);
     if (own.length === 0) return;
     const [{ firstRow }, { endRow }] = [own[0], own[own.length - 1]];
-    if (firstRow < endRow) this.#texts = await this.#picker.pick(firstRow, endRow);
+    if (firstRow < endRow) await this.#picker.pick(firstRow, endRow);
   }
 
   /** Adds the rows of one block segment. Segments come in order. */
@@ -153,7 +151,7 @@ export class PluginPartition {
     if (block.start !== segment.block) {
       throw new RangeError(`Cannot add block ${segment.block}: block ${block.start} is open`);
     }
-    this.#kernel.apply(block.cells, segment.firstRow, segment.endRow, this.#texts);
+    this.#kernel.apply(block.cells, segment.firstRow, segment.endRow);
     if (segment.end === null) return;
     this.#position = segment.end;
     block.end = segment.end;

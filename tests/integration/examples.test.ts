@@ -88,7 +88,10 @@ describe("an example with a fault", () => {
     const example = await Deno.readTextFile(join(projectRoot, "examples", "completions.ts"));
     await Deno.writeTextFile(
       join(faulty, "plugins", "completions.ts"),
-      example.replace("measures: {", `derive: { share: "nope / completion_count" },\n  $&`),
+      example.replace(
+        "measures: (",
+        `derive: (m) => ({ share: m.nope.per(m.completion_count) }),\n  $&`,
+      ),
     );
   });
   afterAll(clear);
@@ -101,17 +104,25 @@ describe("an example with a fault", () => {
     return error.message;
   }
 
-  it("in its SQL ends the start with the plugin's name and what is wrong", async () => {
-    expect(await fault()).toMatch(
-      /^Cannot make relation "stream_completions" of plugin "completions": .*`nope`/,
+  it("in its declaration ends the start with the file's name and what is wrong", async () => {
+    expect(await fault()).toBe(
+      'Cannot load any plugin: plugins/completions.ts: derive "share": there is no measure "nope"',
     );
   });
 
   it("whose relation has another one's name ends the start, and overwrites nothing", async () => {
+    await Deno.remove(join(faulty, "plugins", "completions.ts"));
     const example = await Deno.readTextFile(join(projectRoot, "examples", "completions.ts"));
-    const other = example.replace('name: "completions"', 'name: "others"')
-      .replace('"stream_completions"', '"stream_others"');
-    await Deno.writeTextFile(join(faulty, "plugins", "others.ts"), other);
-    expect(await fault()).toBe('Cannot load plugins: two relations are named "batch_completions"');
+    await Deno.writeTextFile(join(faulty, "plugins", "one.ts"), example);
+    const other = example.replace(
+      'name: "completions"',
+      'name: "others", batch: { relation: { name: "batch_completions" } }',
+    );
+    await Deno.writeTextFile(join(faulty, "plugins", "two.ts"), other);
+    const twice = 'relation "batch_completions" is declared twice, in plugins/one.ts and ' +
+      "plugins/two.ts";
+    expect(await fault()).toBe(
+      `Cannot load any plugin: plugins/one.ts: ${twice}. plugins/two.ts: ${twice}`,
+    );
   });
 });

@@ -18,37 +18,29 @@ export const notes = defineSchema({
 `;
 
 const HIGH = `
-import { count, definePlugin, tumbling } from "twofold";
+import { boolean, compute, count, definePlugin, type EventOf } from "twofold";
 import { notes } from "./notes.schema.ts";
 import { least } from "./lib/limits.ts";
 
-export default definePlugin({
-  name: "high", version: 1, summary: "High notes by value", source: notes,
-  where: (note) => note.value > least,
-  key: { value: "value" },
-  measures: { n: count() },
-  stream: { window: tumbling("10s"), relation: { name: "stream_high" } },
-  batch: { sql: "batch/high.sql", grain: "hour", relation: { name: "batch_high" } },
-  present: { title: "High", chart: "bar", by: "value", sort: "-n" },
+export default definePlugin(notes, {
+  name: "high", summary: "High notes by value",
+  where: () => compute(boolean(), (note: EventOf<typeof notes>) => note.value > least, { sql: "" }),
+  key: ({ value }) => ({ value }),
+  measures: () => ({ n: count() }),
+  batch: { sql: "batch/high.sql" },
 });
 `;
 
 /** A plugin without functions: its text is no part of its generation. */
 const everyText = (relation: string) => `
-import { count, definePlugin, tumbling } from "twofold";
+import { count, definePlugin } from "twofold";
 import { notes } from "./notes.schema.ts";
 
-export default definePlugin({
-  name: "every", version: 1, summary: "Notes by value", source: notes,
-  key: { value: "value" },
-  measures: { n: count() },
-  stream: { window: tumbling("10s"), relation: { name: "stream_every" } },
-  batch: {
-    sql: "SELECT toStartOfHour(event_time) AS bucket, value, count() AS n FROM events GROUP BY ALL",
-    grain: "hour",
-    relation: { name: "${relation}" },
-  },
-  present: { title: "Every", chart: "bar", by: "value", sort: "-n" },
+export default definePlugin(notes, {
+  name: "every", summary: "Notes by value",
+  key: ({ value }) => ({ value }),
+  measures: () => ({ n: count() }),
+  batch: { relation: { name: "${relation}" } },
 });
 `;
 

@@ -15,7 +15,7 @@ const FAULTS = {
 
 /** A plugin that counts every event, unless it misbehaves at the event of user 3. */
 const pluginText = (name: string, fault: string, flag: string) => `
-import { count, definePlugin, tumbling } from "twofold";
+import { boolean, compute, count, definePlugin, type EventOf } from "twofold";
 import { movieViewing } from "./movie_viewing.schema.ts";
 
 const broken = () => {
@@ -26,25 +26,17 @@ const broken = () => {
   }
 };
 
-export default definePlugin({
+const seen = (event: EventOf<typeof movieViewing>) => {
+  if (event.user_id === 3 && broken()) { ${fault} }
+  return true;
+};
+
+export default definePlugin(movieViewing, {
   name: "${name}",
-  version: 1,
   summary: "Events by type",
-  source: movieViewing,
-  where: (event) => {
-    if (event.user_id === 3 && broken()) { ${fault} }
-    return true;
-  },
-  key: { event_type: "event_type" },
-  measures: { events_seen: count() },
-  stream: { window: tumbling("10s"), relation: { name: "stream_${name}" } },
-  batch: {
-    sql: "SELECT toStartOfHour(event_time) AS bucket, event_type, count() AS events_seen " +
-      "FROM events GROUP BY bucket, event_type",
-    grain: "hour",
-    relation: { name: "batch_${name}" },
-  },
-  present: { title: "Seen", chart: "bar", by: "event_type", sort: "-events_seen" },
+  where: () => compute(boolean(), seen, { sql: "true" }),
+  key: ({ event_type }) => ({ event_type }),
+  measures: () => ({ events_seen: count() }),
 });
 `;
 

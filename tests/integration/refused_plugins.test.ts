@@ -23,7 +23,9 @@ const broken: Readonly<Record<string, readonly [text: string, fault: RegExp]>> =
   ],
   thrown: [`throw "words alone";`, /does not run: words alone\./],
   nothing: [
-    pluginText("nothing", { "source: notes": "source: (null as never as { s: typeof notes }).s" }),
+    pluginText("nothing", {
+      "definePlugin(notes": "definePlugin((null as never as { s: typeof notes }).s",
+    }),
     /Cannot read properties of null \(reading 's'\) \(plugins\/nothing\.ts:\d+:\d+\)/,
   ],
   declared: [pluginText("declared", { "version: 1": "version: 0" }), /version must be 1 or more/],
@@ -32,12 +34,12 @@ const broken: Readonly<Record<string, readonly [text: string, fault: RegExp]>> =
     /batch\.sql: it reads table evnts/,
   ],
   fileless: [
-    pluginText("fileless", { 'sql: "SELECT': 'sql: "batch/no.sql", nosql: "SELECT' }),
+    pluginText("fileless", { 'sql: "SELECT': 'sql: "batch/no.sql" ?? "SELECT' }),
     /batch\.sql names sql\/batch\/no\.sql, which cannot be read/,
   ],
   derived: [
-    pluginText("derived", { "total / n": "totl / n" }),
-    /derive\.mean: Unknown expression or function identifier `totl`\. Maybe you meant: \['total'\]/,
+    pluginText("derived", { "{ total, n }": "{ totl: total, n }" }),
+    /derive "mean": there is no measure "totl"; did you mean "total"\?/,
   ],
   columned: [
     pluginText("columned", { '"batch_columned"': '"batch_columned", columns: { x: "nope" }' }),
@@ -49,7 +51,7 @@ const broken: Readonly<Record<string, readonly [text: string, fault: RegExp]>> =
   ],
   spaced: [
     pluginText("spaced", { '"batch_spaced"': '"batch spaced"' }),
-    /relation "batch spaced": its name must be snake_case/,
+    /batch\.relation\.name must be snake_case, got "batch spaced"/,
   ],
   taken: [
     pluginText("taken", { '"batch_taken"': '"live_generations"' }),

@@ -6,21 +6,13 @@ import { eventually } from "../support/eventually.ts";
 import { NEVER, root } from "../support/running_engine.ts";
 
 const PLUGIN = `
-import { count, definePlugin, sum, tumbling } from "twofold";
+import { count, definePlugin, sum } from "twofold";
 import { notes } from "./notes.schema.ts";
 
-export default definePlugin({
-  name: "every", version: 1, summary: "Notes by kind", source: notes,
-  key: { sort: "kind" },
-  measures: { n: count(), total: sum("value")MEASURES },
-  stream: { window: tumbling("10s"), relation: { name: "stream_every" } },
-  batch: {
-    sql: \`SELECT toStartOfHour(event_time) AS bucket, kind AS sort, count() AS n, sum(value) AS totalCOLUMNS
-      FROM events GROUP BY ALL\`,
-    grain: "hour",
-    relation: { name: "batch_every" },
-  },
-  present: { title: "Every", chart: "bar", by: "sort", sort: "-n" },
+export default definePlugin(notes, {
+  name: "every", summary: "Notes by kind",
+  key: ({ kind }) => ({ sort: kind }),
+  measures: ({ value, score }) => ({ n: count(), total: sum(value)MEASURES }),
 });
 `;
 
@@ -75,8 +67,7 @@ describe("a schema that changes over archived events", () => {
     await Deno.writeTextFile(join(at, "plugins", "notes.schema.ts"), schemaOf(fields));
     const scored = fields.score !== undefined;
     const plugin = PLUGIN
-      .replace("MEASURES", scored ? ', scores: sum("score")' : "")
-      .replace("COLUMNS", scored ? ", sum(score) AS scores" : "");
+      .replace("MEASURES", scored ? ", scores: sum(score)" : "");
     await Deno.writeTextFile(join(at, "plugins", "every.ts"), plugin);
   };
   const open = async (name: string, data: string) => {

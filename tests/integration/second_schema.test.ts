@@ -28,49 +28,38 @@ export const payments = defineSchema({
 `;
 
 const PLUGIN = `
-import { avg, count, definePlugin, max, min, quantile, string, sum, tumbling, uniq } from "twofold";
+import { avg, compute, count, definePlugin, type EventOf, max, min, quantile } from "twofold";
+import { string, sum, tumbling, uniq } from "twofold";
 import { payments } from "./payments.schema.ts";
 
-const size = (amount: number) => amount < 0 ? "back" : amount < 20 ? "small" : "large";
+const size = ({ amount }: EventOf<typeof payments>) =>
+  amount < 0 ? "back" : amount < 20 ? "small" : "large";
 
-export default definePlugin({
+export default definePlugin(payments, {
   name: "takings",
-  version: 1,
   summary: "What an account paid, by method and size",
-  source: payments,
-  where: (payment) => payment.till !== 13,
-  key: {
-    account: "account",
-    method: "method",
-    refund: "refund",
-    size: { type: string(), of: (payment) => size(payment.amount) },
-  },
-  measures: {
+  where: ({ till }) => till.ne(13),
+  key: ({ account, method, refund }) => ({
+    account,
+    method,
+    refund,
+    size: compute(string(), size, {
+      sql: "multiIf(amount < 0, 'back', amount < 20, 'small', 'large')",
+    }),
+  }),
+  measures: ({ amount, points, till, method }) => ({
     payments: count(),
-    total: sum("amount"),
-    least: min("amount"),
-    most: max("points"),
-    mean_points: avg("points"),
-    tills: uniq("till"),
-    methods: uniq("method"),
-    median: quantile("amount", 0.5),
-  },
-  derive: { mean: "total / payments" },
-  stream: { window: tumbling("5m"), relation: { name: "stream_takings" } },
-  batch: {
-    sql: \`SELECT toStartOfHour(paid_at) AS bucket, account, method, refund,
-        multiIf(amount < 0, 'back', amount < 20, 'small', 'large') AS size,
-        count() AS payments, sum(amount) AS total, min(amount) AS least, max(points) AS most,
-        sum(points) AS mean_points_sum, count(points) AS mean_points_count,
-        groupUniqArray(till) AS tills, groupUniqArray(method) AS methods,
-        sumMap(map(toInt32(sign(amount) * bitShiftRight(
-          reinterpret(toFloat64(abs(toInt64(amount * 100))), 'UInt64'), 46
-        )), toUInt64(1))) AS amount_quantiles
-      FROM events WHERE till != 13 GROUP BY bucket, account, method, refund, size\`,
-    grain: "hour",
-    relation: { name: "batch_takings" },
-  },
-  present: { title: "Takings", chart: "bar", by: "account", sort: "-total" },
+    total: sum(amount),
+    least: min(amount),
+    most: max(points),
+    mean_points: avg(points),
+    tills: uniq(till),
+    methods: uniq(method),
+    median: quantile(amount, 0.5),
+  }),
+  derive: ({ total, payments }) => ({ mean: total.per(payments) }),
+  stream: { window: tumbling("5m") },
+  present: { sort: "-total" },
 });
 `;
 

@@ -1,4 +1,5 @@
 /** Cases of generations that hold here, and on each mutant that undoes a part of it do not. */
+import { condition } from "../support/condition.ts";
 import { afterAll, beforeEach, describe, expect, it } from "testing";
 import { Generations } from "../../runtime/engine/generations.ts";
 import { generationOf } from "../../runtime/model/generation.ts";
@@ -63,7 +64,7 @@ describe("a relation during a change of its metric", () => {
 });
 
 describe("two helpers of one filter", () => {
-  const plugin = { ...usersPlugin, where: () => true };
+  const plugin = { ...usersPlugin, where: condition(() => true) };
   /** How many generations there are of code that differs by a helper alone. */
   const generations = (of: typeof generationOf) => {
     const names = ["> 5", "> 2"].map((helper) =>

@@ -3,7 +3,8 @@ import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batc
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { type Cut, cutOfRow } from "../../runtime/model/frontier.ts";
-import { avg, count, definePlugin, max, min, sum, tumbling, uniq } from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
+import { avg, count, max, min, type PluginDeclaration, sum, uniq } from "../../runtime/plugin.ts";
 import type {
   ArchiveReader,
   Manifest,
@@ -50,29 +51,23 @@ export const plays = defineSchema({
   },
 });
 
-const shape = {
-  version: 1,
-  summary: "",
-  source: plays,
-  stream: { window: tumbling("10s"), relation: { name: "stream" } },
-} as const;
+const stream = { relation: { name: "stream" } };
 
 /** A measure of every basic kind, per user and hour. */
-export const usersPlugin = definePlugin({
-  ...shape,
-  name: "users",
-  key: { user_id: "user_id" },
-  measures: {
+export const usersDeclaration: PluginDeclaration<typeof plays> = {
+  ...{ name: "users", summary: "", stream },
+  key: ({ user_id }) => ({ user_id }),
+  measures: ({ duration, movie_id }) => ({
     plays: count(),
-    watched: sum("duration"),
-    shortest: min("duration"),
-    longest: max("duration"),
-    mean: avg("duration"),
-    movies: uniq("movie_id"),
-  },
-  batch: { sql: "users.sql", grain: "hour", relation: { name: "batch_users" } },
-  present: { title: "", chart: "bar", by: "user_id", sort: "-plays" },
-});
+    watched: sum(duration),
+    shortest: min(duration),
+    longest: max(duration),
+    mean: avg(duration),
+    movies: uniq(movie_id),
+  }),
+  batch: { sql: "users.sql" },
+};
+export const usersPlugin = definePlugin(plays, usersDeclaration);
 
 /** A comment, a WITH and columns in another order: all of it is plain SQL. */
 export const usersSql = `-- per user; and hour
@@ -83,13 +78,10 @@ SELECT user_id, groupUniqArray(movie_id) AS movies, count() * one AS plays,
 FROM events GROUP BY bucket, user_id; -- done`.replace("; -- done", ";\n");
 
 /** A day's grain and no key at all. */
-export const totalsPlugin = definePlugin({
-  ...shape,
-  name: "totals",
-  key: {},
-  measures: { plays: count(), longest: max("duration") },
-  batch: { sql: "totals.sql", grain: "day", relation: { name: "batch_totals" } },
-  present: { title: "", chart: "bar", by: "plays", sort: "-plays" },
+export const totalsPlugin = definePlugin(plays, {
+  ...{ name: "totals", summary: "", stream },
+  measures: ({ duration }) => ({ plays: count(), longest: max(duration) }),
+  batch: { sql: "totals.sql", grain: "day" },
 });
 
 export const totalsSql = `SELECT toDate(event_time) AS bucket, count() AS plays,

@@ -2,7 +2,8 @@
 import { Generations } from "../../runtime/engine/generations.ts";
 import type { TopicRuntime } from "../../runtime/engine/topic_runtime.ts";
 import { defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
-import { count, definePlugin, tumbling } from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
+import { count } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
 import { PublishedRuns } from "../../runtime/serving/published_runs.ts";
@@ -27,20 +28,17 @@ export const LEDGER = {
 export const MERGED = "merged_visits";
 export const BATCH = "batch_visits";
 
-export const visits = definePlugin({
+const pages = defineSchema({
+  ...{ topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  partitionKey: "id",
+  fields: { id: string(), at: instant(), page: uint32() },
+});
+
+export const visits = definePlugin(pages, {
   name: "visits",
-  version: 1,
   summary: "Visits",
-  source: defineSchema({
-    ...{ topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at" },
-    partitionKey: "id",
-    fields: { id: string(), at: instant(), page: uint32() },
-  }),
-  key: { page: "page" },
-  measures: { n: count() },
-  stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
-  batch: { sql: "", grain: "hour", relation: { name: BATCH } },
-  present: { title: "", chart: "bar", by: "page", sort: "-n" },
+  key: ({ page }) => ({ page }),
+  measures: () => ({ n: count() }),
 });
 
 /** How far the speed rows of the loaded generation are, of one partition. */

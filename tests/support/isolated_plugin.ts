@@ -1,25 +1,50 @@
 /** A plugin with a function of every kind. */
-import { count, definePlugin, enumeration, string, tumbling, uint32 } from "twofold";
+import {
+  boolean,
+  compute,
+  count,
+  decimal,
+  definePlugin,
+  enumeration,
+  type EventOf,
+  string,
+  sum,
+  uint32,
+} from "twofold";
 import { readings } from "./archive_world.ts";
 
-export default definePlugin({
+type Reading = EventOf<typeof readings>;
+const none = { sql: "1" };
+
+export default definePlugin(readings, {
   name: "isolated",
-  version: 1,
   summary: "Readings by what functions make of them",
-  source: readings,
-  where: (reading) => !reading.id.endsWith("7") && reading.state_or_null !== "a",
-  key: {
-    meter: "meter",
-    tail: { type: string(), of: (reading) => `…${reading.id.slice(-2)}` },
-    whole: { type: uint32(), of: (reading) => Math.abs(Math.floor(reading.level)) },
-    sign: {
-      type: enumeration(["below", "above"]),
-      of: (reading) => reading.level < 0 ? "below" : "above",
-    },
-    note: { type: string(), of: (reading) => reading.note ?? "none" },
-  },
-  measures: { reading_count: count() },
-  stream: { window: tumbling("10s"), relation: { name: "stream_isolated" } },
-  batch: { sql: "SELECT 1", grain: "hour", relation: { name: "batch_isolated" } },
-  present: { title: "Isolated", chart: "bar", by: "meter", sort: "-reading_count" },
+  where: () =>
+    compute(
+      boolean(),
+      (reading: Reading) => !reading.id.endsWith("7") && reading.state_or_null !== "a",
+      none,
+    ),
+  key: ({ meter }) => ({
+    meter,
+    tail: compute(string(), (reading: Reading) => `…${reading.id.slice(-2)}`, none),
+    whole: compute(uint32(), (reading: Reading) => Math.abs(Math.floor(reading.level)), none),
+    sign: compute(
+      enumeration(["below", "above"]),
+      (reading: Reading) => reading.level < 0 ? "below" : "above",
+      none,
+    ),
+    note: compute(string({ nullable: true }), (reading: Reading) => reading.note, none)
+      .coalesce("none").upper(),
+  }),
+  measures: () => ({
+    reading_count: count(),
+    half: sum(
+      compute(
+        decimal({ scale: 1, min: -1e6, max: 1e6, nullable: true }),
+        (reading: Reading) => reading.level_or_null === null ? null : reading.level_or_null / 2,
+        none,
+      ),
+    ),
+  }),
 });

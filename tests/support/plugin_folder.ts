@@ -14,21 +14,19 @@ export const notes = defineSchema({
 /** The text of a plugin that counts notes by value; `changes` replaces parts of it. */
 export function pluginText(name: string, changes: Readonly<Record<string, string>> = {}): string {
   let text = `
-import { count, definePlugin, sum, tumbling } from "twofold";
+import { count, definePlugin, sum } from "twofold";
 import { notes } from "./notes.schema.ts";
-export default definePlugin({
-  name: "${name}", version: 1, summary: "Notes by value", source: notes,
-  key: { value: "value" },
-  measures: { n: count(), total: sum("value") },
-  derive: { mean: "total / n" },
-  stream: { window: tumbling("10s"), relation: { name: "stream_${name}" } },
+export default definePlugin(notes, {
+  name: "${name}", version: 1, summary: "Notes by value",
+  key: ({ value }) => ({ value }),
+  measures: ({ value }) => ({ n: count(), total: sum(value) }),
+  derive: ({ total, n }) => ({ mean: total.per(n) }),
+  stream: { relation: { name: "stream_${name}" } },
   batch: {
     sql: "SELECT toStartOfHour(event_time) AS bucket, value, count() AS n, sum(value) AS total " +
       "FROM events GROUP BY ALL",
-    grain: "hour",
     relation: { name: "batch_${name}" },
   },
-  present: { title: "${name}", chart: "bar", by: "value", sort: "-n" },
 });
 `;
   for (const [part, by] of Object.entries(changes)) {

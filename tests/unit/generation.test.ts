@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from "testing";
 import { moduleTexts } from "../../runtime/engine/module_texts.ts";
 import { UserError } from "../../runtime/std/errors.ts";
 import {
+  boolean,
   decimal,
   defineSchema,
   enumeration,
@@ -12,14 +13,9 @@ import {
   uint32,
 } from "../../runtime/events.ts";
 import { generationOf } from "../../runtime/model/generation.ts";
-import {
-  avg,
-  count,
-  definePlugin,
-  type PluginDeclaration,
-  sum,
-  tumbling,
-} from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
+import { compute } from "../../runtime/expressions/mod.ts";
+import { avg, count, type PluginDeclaration, sum, tumbling } from "../../runtime/plugin.ts";
 
 const fields = {
   id: string(),
@@ -40,40 +36,44 @@ const schema = {
 const SQL =
   "SELECT toStartOfHour(event_time) AS bucket, movie, count() AS n, sum(stars) AS total " +
   "FROM events WHERE type != 'a  b' GROUP BY bucket, movie";
-const base: PluginDeclaration = {
+const source = defineSchema(schema);
+type Declaration = PluginDeclaration<typeof source>;
+const base: Declaration = {
   name: "stars",
-  version: 1,
   summary: "Stars",
-  source: defineSchema(schema),
-  key: { movie: "movie" },
-  measures: { n: count(), total: sum("stars") },
-  derive: { mean: "total / n" },
-  stream: { window: tumbling("10s"), relation: { name: "stream_stars" } },
-  batch: { sql: "batch/stars.sql", grain: "hour", relation: { name: "batch_stars" } },
-  present: { title: "Stars", chart: "bar", by: "movie", sort: "-n" },
+  key: ({ movie }) => ({ movie }),
+  measures: ({ stars }) => ({ n: count(), total: sum(stars) }),
+  derive: ({ total, n }) => ({ mean: total.per(n) }),
+  batch: { sql: "batch/stars.sql" },
 };
 const facts = { batchSql: SQL, decoderVersion: 1, blockSize: 512, horizon: 1024 };
 
 type Facts = Partial<Parameters<typeof generationOf>[1]>;
-const generation = (change: Partial<PluginDeclaration> = {}, more: Facts = {}) =>
-  generationOf(definePlugin({ ...base, ...change }), { ...facts, ...more });
+const generation = (change: Partial<Declaration> = {}, more: Facts = {}, of = source) =>
+  generationOf(definePlugin(of, { ...base, ...change }), { ...facts, ...more });
 const withSchema = (change: Partial<typeof schema>) =>
-  generation({ source: defineSchema({ ...schema, ...change }) });
+  generation({}, {}, defineSchema({ ...schema, ...change }) as typeof source);
 const withFields = (change: Fields) =>
   withSchema({ fields: { ...fields, ...change } as unknown as typeof fields });
 
-const where = (event: Readonly<Record<string, unknown>>) => Number(event.stars) > 5;
-const computed = { band: { type: uint32(), of: () => 1 }, movie: "movie" };
+/** A filter by a function, which has a text. */
+const where = () => compute(boolean(), (event: { stars: number }) => event.stars > 5, { sql: "1" });
+const computed: Declaration["key"] = ({ movie }) => ({
+  movie,
+  band: compute(uint32(), () => 1, { sql: "1" }),
+});
+/** The same by an expression. */
+const above = (stars: number): Declaration["where"] => (fields) => fields.stars.gt(stars);
 const helpers = { "plugins/lib.ts": "export const least = 5;" };
 const otherHelpers = { "plugins/lib.ts": "export const least = 2;" };
 
 describe("generationOf() keeps the generation", () => {
   const same: readonly (readonly [string, string, string?])[] = [
     ["the plugin's summary", generation({ summary: "Other" })],
-    ["title, chart and order", generation({ present: { ...base.present, title: "T", sort: "n" } })],
+    ["title, chart and order", generation({ present: { title: "T", chart: "line", sort: "n" } })],
     [
       "the name of a relation",
-      generation({ stream: { ...base.stream, relation: { name: "stream_other" } } }),
+      generation({ stream: { relation: { name: "stream_other" } } }),
     ],
     [
       "a relation's column names",
@@ -82,7 +82,10 @@ describe("generationOf() keeps the generation", () => {
       }),
     ],
     ["a merged relation", generation({ merged: { relation: { name: "all_stars" } } })],
-    ["a derived column, which is computed on reading", generation({ derive: { half: "n / 2" } })],
+    [
+      "a derived column, which is computed on reading",
+      generation({ derive: ({ n }) => ({ half: n.per(2) }) }),
+    ],
     ["a field's summary", withFields({ movie: uint32({ summary: "The movie" }) })],
     ["the schema's summary", withSchema({ summary: "Other" })],
     [
@@ -113,7 +116,17 @@ describe("generationOf() makes a new generation", () => {
   const other: readonly (readonly [string, string, string?])[] = [
     ["the version", generation({ version: 2 })],
     ["a filter", generation({ where })],
-    ["the text of a filter", generation({ where: () => true }), generation({ where })],
+    [
+      "the text of a function",
+      generation({ where: () => compute(boolean(), () => true, { sql: "1" }) }),
+      generation({ where }),
+    ],
+    ["a constant of a filter", generation({ where: above(5) }), generation({ where: above(6) })],
+    [
+      "an operator of a key",
+      generation({ key: ({ stars }) => ({ movie: stars.coalesce(0).floor() }) }),
+      generation({ key: ({ stars }) => ({ movie: stars.coalesce(0).ceil() }) }),
+    ],
     [
       "a helper that the filter calls",
       generation({ where }, { modules: helpers }),
@@ -124,9 +137,15 @@ describe("generationOf() makes a new generation", () => {
       generation({ key: computed }, { modules: helpers }),
       generation({ key: computed }, { modules: otherHelpers }),
     ],
-    ["a key", generation({ key: { type: "type" }, present: { ...base.present, by: "type" } })],
-    ["a measure", generation({ measures: { n: count(), total: avg("stars") }, derive: {} })],
-    ["the window", generation({ stream: { ...base.stream, window: tumbling("1m") } })],
+    ["a key", generation({ key: ({ type }) => ({ type }) })],
+    [
+      "a measure",
+      generation({
+        measures: ({ stars }) => ({ n: count(), total: avg(stars) }),
+        derive: undefined,
+      }),
+    ],
+    ["the window", generation({ stream: { window: tumbling("1m") } })],
     ["the grain", generation({ batch: { ...base.batch, grain: "day" } })],
     ["the batch SQL", generation({}, { batchSql: SQL.replace("count()", "sum(1)") })],
     ["a space in a literal of it", generation({}, { batchSql: SQL.replace("a  b", "a b") })],

@@ -1,6 +1,6 @@
 import { describe, expect, fc, it } from "testing";
 import { uint32 } from "../../runtime/events.ts";
-import { columnsOfMeasures, count, max, min, type Plugin, uniq } from "../../runtime/plugin.ts";
+import { columnsOfMeasures, count, type Plugin } from "../../runtime/plugin.ts";
 import type { Columns } from "../../runtime/model/columns.ts";
 import type { CellSums } from "../../runtime/measures/sum_column.ts";
 import type { RecentRows, TimeRange } from "../../runtime/model/recent.ts";
@@ -8,6 +8,8 @@ import { Cells } from "../../runtime/speed/cells.ts";
 import type { PluginPartition } from "../../runtime/speed/plugin_partition.ts";
 import { type BlockKeeper, RecentBlocks } from "../../runtime/speed/recent_blocks.ts";
 import { readRecent } from "../../runtime/speed/recent_rows.ts";
+
+const of = (kind: string) => ({ kind, field: "n" });
 
 /** A key of every kind, a measure of every kind. */
 const plugin = {
@@ -18,8 +20,8 @@ const plugin = {
     { name: "user_id", type: { kind: "uint32" }, sqlType: "UInt32" },
   ],
   ...columnsOfMeasures({
-    ...{ name: "visits", source: { fields: { n: uint32() } } as unknown as Plugin["source"] },
-    measures: { count: count(), least: min("n"), most: max("n"), members: uniq("n") },
+    source: { fields: { n: uint32() } } as unknown as Plugin["source"],
+    measures: { count: count(), least: of("min"), most: of("max"), members: of("uniq") },
   }),
 } as unknown as Plugin;
 

@@ -2,13 +2,13 @@ import { ClickHouseError } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { makeRelations } from "../../runtime/engine/make_relations.ts";
 import { ExternalError, TwofoldError, UserError } from "../../runtime/std/errors.ts";
-import { definePlugin } from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
 import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { toWarehouseError } from "../../runtime/warehouse/warehouse_error.ts";
-import { usersPlugin } from "../support/batch_world.ts";
+import { plays, usersDeclaration } from "../support/batch_world.ts";
 import { logId, served, ServingWorld } from "../support/serving_world.ts";
 
 const dir = Deno.makeTempDirSync({ prefix: "relations-" });
@@ -86,7 +86,10 @@ describe("relations", () => {
     const failing = (error: Error) => ({ command: () => Promise.reject(error) });
 
     it("are told with relation, plugin and the engine's words, as the declaration's fault", async () => {
-      const plugin = definePlugin({ ...usersPlugin, derive: { share: "nope / plays" } });
+      const plugin = definePlugin(plays, {
+        ...usersDeclaration,
+        stream: { relation: { name: "stream", columns: { share: "nope / plays" } } },
+      });
       const tables = tablesOf(plugin, "v1_faulty");
       await warehouse.command(createSpeedTable(tables, logId));
       await warehouse.command(createBatchTable(tables));

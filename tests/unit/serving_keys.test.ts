@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { boolean, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { decodeFrontier } from "../../runtime/model/frontier.ts";
-import { count, definePlugin, tumbling } from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
+import { count } from "../../runtime/plugin.ts";
 import type { StatementOptions, Warehouse } from "../../runtime/ports/ports.ts";
 import type { MetricAnswer } from "../../runtime/ports/services.ts";
 import { createServing } from "../../runtime/serving/serving.ts";
@@ -150,13 +151,10 @@ describe("keys of several columns", () => {
     partitionKey: "page",
     fields: { id: string(), at: instant(), page: string(), user: uint32(), bot: boolean() },
   });
-  const plugin = definePlugin({
-    ...{ name: "visits", version: 1, summary: "", source: pages },
-    key: { page: "page", user: "user", bot: "bot" },
-    measures: { visits: count() },
-    stream: { window: tumbling("10s"), relation: { name: "stream_visits" } },
-    batch: { sql: "SELECT 1", grain: "hour", relation: { name: "batch_visits" } },
-    present: { title: "", chart: "bar", by: "page", sort: "-visits" },
+  const plugin = definePlugin(pages, {
+    ...{ name: "visits", summary: "" },
+    key: ({ page, user, bot }) => ({ page, user, bot }),
+    measures: () => ({ visits: count() }),
   });
   const tables = tablesOf(plugin, "v1_keys");
 

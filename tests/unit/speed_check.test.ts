@@ -5,15 +5,8 @@ import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
-import {
-  count,
-  definePlugin,
-  max,
-  type Measure,
-  sum,
-  tumbling,
-  variance,
-} from "../../runtime/plugin.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
+import { count, max, type PluginDeclaration, sum, variance } from "../../runtime/plugin.ts";
 import {
   createBatchTable,
   createSpeedTable,
@@ -163,28 +156,20 @@ VALUES (0, 1, 1, map('${log.id}', [${cut}]))`,
     expect(await faultsOf({ ...copy, speed: () => old })).toEqual([]);
   });
 
-  const mixtures: readonly [string, Readonly<Record<string, Measure>>][] = [
-    ["sums of several types", {
+  type Declaration = PluginDeclaration<typeof movieViewing>;
+  const mixtures: readonly [string, Declaration["measures"]][] = [
+    ["sums of several types", ({ movie_id, rating }) => ({
       n: count(),
-      movies: sum("movie_id"),
-      stars: sum("rating"),
-      spread: variance("rating"),
-    }],
-    ["no sums", { highest: max("rating") }],
+      movies: sum(movie_id),
+      stars: sum(rating),
+      spread: variance(rating),
+    })],
+    ["no sums", ({ rating }) => ({ highest: max(rating) })],
   ];
   it.each(mixtures)("checks tables of %s", async (_, measures) => {
-    const plugin = definePlugin({
-      name: "mixed",
-      version: 1,
-      summary: "",
-      source: movieViewing,
-      key: { user_id: "user_id" },
-      measures,
-      stream: { window: tumbling("10s"), relation: { name: "stream_mixed" } },
-      batch: { sql: "batch/mixed.sql", grain: "hour", relation: { name: "batch_mixed" } },
-      present: { title: "", chart: "bar", by: "user_id", sort: "user_id" },
-    });
-    const mixed = tablesOf(plugin as never, `check${++copies}`);
+    const key: Declaration["key"] = ({ user_id }) => ({ user_id });
+    const plugin = definePlugin(movieViewing, { name: "mixed", summary: "", key, measures });
+    const mixed = tablesOf(plugin, `check${++copies}`);
     await warehouse.command(createBatchTable(mixed));
     await warehouse.command(createSpeedTable(mixed, log.id));
     const frontiers = (versions: string) =>

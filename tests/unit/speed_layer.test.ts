@@ -3,6 +3,7 @@ import { ExternalError } from "../../runtime/std/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import { type RecordChunk } from "../../runtime/ports/ports.ts";
 import { random } from "../../runtime/sources/chance.ts";
+import { condition } from "../support/condition.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { settle, speedWorld, users, view, views } from "../support/speed_world.ts";
 
@@ -17,10 +18,10 @@ describe("the speed layer", () => {
     let broken = true;
     const throwing: Plugin = {
       ...users(),
-      where: () => {
+      where: condition(() => {
         if (broken) throw new Error("cannot look at this event");
         return true;
-      },
+      }),
     };
     for (let i = 0; i < 40; i++) log.place(0, { value: view(i) });
     const { speed, clock, told, close } = await open(log, [views(), throwing], "throwing");
@@ -43,10 +44,10 @@ describe("the speed layer", () => {
     let broken = false;
     const throwing: Plugin = {
       ...users(),
-      where: () => {
+      where: condition(() => {
         if (broken) throw new Error("cannot look at this event");
         return true;
-      },
+      }),
     };
     const { speed, clock, close } = await open(log, [views(), throwing], "rejoining");
     const read = vi.spyOn(log, "read");
