@@ -77,16 +77,13 @@ const isInTier = async (file: string) =>
 
 /** What takes longest, longest first: a file that starts last would be waited for alone. */
 const slow = [
-  "tests/golden/movietweetings",
-  "tests/laws/parity",
-  "tests/laws/mutants",
   "tests/integration/readers",
+  "tests/laws/parity",
+  "tests/golden/movietweetings",
+  "tests/integration/kill",
   "tests/integration/rebuild",
+  "tests/laws/mutants",
   "tests/integration/",
-  "tests/servers/cut_off",
-  "tests/servers/workers",
-  "tests/servers/faults",
-  "tests/servers/slow_and_full",
   "tests/laws/",
 ];
 

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { measureKinds } from "../../runtime/measures/measures.ts";
 import { columnsOfMeasures } from "../../runtime/plugin.ts";
@@ -6,8 +5,9 @@ import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { MeasureLaw } from "../support/measure_law.ts";
 import { makeMutant } from "../support/parity/engine_modules.ts";
+import { byTier } from "../support/tier.ts";
 
-const runs = Math.ceil(Number(process.env.TWOFOLD_LAW_RUNS ?? 25) / 4);
+const runs = byTier({ quick: 3, full: 7, long: 50 });
 const dir = Deno.makeTempDirSync({ prefix: "measures-" });
 let warehouse: Warehouse;
 beforeAll(async () => {
