@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import type { VerifyReport } from "../../runtime/ports/services.ts";
 import { random } from "../../runtime/sources/chance.ts";
 import { root } from "../support/running_engine.ts";
@@ -9,11 +9,16 @@ import { byTier, firstSeed } from "../support/tier.ts";
 const SEEDS = byTier({ quick: 1, full: 3, long: 100 });
 const FIRST = firstSeed();
 
+interface Answer {
+  readonly rows: readonly unknown[];
+  readonly frontier: string;
+}
+
 interface Looked {
   readonly refused: string | null;
   readonly report: VerifyReport | null;
   readonly parts: readonly { readonly table: string; readonly path: string }[];
-  readonly answers: readonly (readonly unknown[] | "refused")[];
+  readonly answers: readonly (Answer | "refused")[];
 }
 
 async function child(what: "make" | "look", dir: string): Promise<string> {
@@ -44,10 +49,6 @@ async function partFiles(dir: string): Promise<string[]> {
   return files.sort();
 }
 
-/** Orders the folders of a table's parts, `…/all_<first>_<last>_<level>/`, by their last flush. */
-const byFlush = (a: string, b: string) => lastFlush(a) - lastFlush(b);
-const lastFlush = (path: string) => Number(basename(path).split("_")[2]);
-
 describe("damage of the warehouse", () => {
   let dir: string;
   let right: Looked;
@@ -61,29 +62,23 @@ describe("damage of the warehouse", () => {
   it("is not found where there is none", () => {
     expect(right.refused).toBe(null);
     expect(right.report!.findings).toEqual([]);
-    for (const answer of right.answers) expect(answer.length).toBeGreaterThan(0);
+    for (const answer of right.answers) expect((answer as Answer).rows.length).toBeGreaterThan(0);
   });
 
   it(`is found and named, or changes no answer (${SEEDS} seeds)`, async () => {
     const wrong: string[] = [];
-    // The newest part of a speed table leaves no trace: it is a flush that never was, which a restart
-    // makes anew.
-    const speed = right.parts.filter(({ table }) => /^state_speed_/.test(table));
-    const newest = new Set(
-      Map.groupBy(speed, ({ table }) => table).values().map((parts) =>
-        relative(join(dir, "prepared"), parts.map(({ path }) => path).sort(byFlush).at(-1)!)
-      ),
+    const speedParts = new Set(
+      right.parts.filter(({ table }) => /^state_speed_/.test(table))
+        .map(({ path }) => relative(join(dir, "prepared"), path)),
     );
-    expect(newest.size).toBeGreaterThan(0);
+    expect(speedParts.size).toBeGreaterThan(0);
     for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
       const chance = random(seed);
       const below = (count: number) => Math.floor(chance() * count);
       const folder = join(dir, "case");
       await new Deno.Command("cp", { args: ["-a", join(dir, "prepared"), folder] }).output();
       const how = ["flip", "cut", "delete", "delete the part"][below(4)];
-      const files = (await partFiles(folder)).filter((file) =>
-        how !== "delete the part" || !newest.has(relative(folder, join(file, "..")))
-      );
+      const files = await partFiles(folder);
       const file = files[below(files.length)];
       const bytes = await Deno.readFile(file);
       if (how === "flip" && bytes.length > 0) {
@@ -96,9 +91,15 @@ describe("damage of the warehouse", () => {
       await Deno.remove(folder, { recursive: true });
       const about = `seed ${seed}: ${how} ${relative(folder, file)}`;
       if (refused !== null || !report!.ok) continue;
-      const same = answers.every((rows, i) =>
-        rows === "refused" || JSON.stringify(rows) === JSON.stringify(right.answers[i])
-      );
+      // Without the newest flushes of a partition a speed table is as it was before them, and its
+      // answers say so by their frontier. A restart makes them anew.
+      const mayLag = how === "delete the part" &&
+        speedParts.has(relative(folder, join(file, "..")));
+      const same = answers.every((answer, i) => {
+        const known = right.answers[i] as Answer;
+        return answer === "refused" || (mayLag && answer.frontier !== known.frontier) ||
+          JSON.stringify(answer) === JSON.stringify(known);
+      });
       if (!same) wrong.push(about);
     }
     expect(wrong).toEqual([]);

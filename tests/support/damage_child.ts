@@ -61,7 +61,9 @@ async function look() {
       for (const layer of ["merged", "batch"] as const) {
         const query = { layer, limit: "10000", keys: {} };
         const answer = await engine.serving.query(metric, query).catch((error) => error);
-        answers.push(answer instanceof Error ? "refused" : answer.rows);
+        answers.push(
+          answer instanceof Error ? "refused" : { rows: answer.rows, frontier: answer.frontier },
+        );
       }
     }
     const parts = await engine.warehouse.query(

@@ -110,7 +110,7 @@ FROM ${name} FINAL WHERE kind = ${SpeedKind.row}`,
     expect(await faultsOf(copy)).toEqual([]);
   });
 
-  it("finds every part whose rows are missed, but for the newest: a flush that never was", async () => {
+  it("finds every part whose rows are missed, but for the newest flush of a partition", async () => {
     const whole = await rowsOf(table);
     const { parts } = await copied();
     let missed = 0;
