@@ -44,6 +44,8 @@ interface Place {
 /** Manifests that are looked at together. */
 const GROUP = 64;
 const LOOK_AGAIN_MS = 1000;
+/** What failed begins by reading files again. */
+const RETRY_MS = 10_000;
 
 /**
  * Gives a decoding manifests of all that it takes over from the one before. Files in which nothing
@@ -95,15 +97,17 @@ export class Redecoder {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, store, decoding, isOurTurn = () => true } = this.#options;
     while (!this.#isDone && !signal.aborted) {
+      let waitMs = LOOK_AGAIN_MS;
       try {
         if (isOurTurn()) await this.redecode(signal);
         else this.#isDone = await isTakenOver(store, decoding);
         this.#report();
       } catch (error) {
         if (signal.aborted) return;
+        waitMs = RETRY_MS;
         this.#report(`it failed and is tried again: ${wordsOf(error)}`);
       }
-      if (!this.#isDone) await clock.sleep(LOOK_AGAIN_MS, signal);
+      if (!this.#isDone) await clock.sleep(waitMs, signal);
     }
   }
 
