@@ -6,7 +6,20 @@
  */
 import { allocateColumns, type Columns } from "../runtime/model/columns.ts";
 import { decimal, defineSchema, enumeration, instant, string, uint32 } from "../runtime/events.ts";
-import { avg, count, definePlugin, max, min, type PluginDeclaration, sum, uniq } from "twofold";
+import {
+  approxUniq,
+  avg,
+  count,
+  definePlugin,
+  histogram,
+  max,
+  min,
+  type PluginDeclaration,
+  quantile,
+  sum,
+  uniq,
+  variance,
+} from "twofold";
 import { RowBinaryWriter } from "../runtime/std/row_binary.ts";
 import { Cells } from "../runtime/speed/cells.ts";
 import { encodeCells } from "../runtime/speed/encode_cells.ts";
@@ -46,17 +59,23 @@ const measures: Readonly<Record<string, Measures>> = {
   "max": ({ stars }) => ({ m: max(stars) }),
   "avg": ({ stars }) => ({ m: avg(stars) }),
   "uniq of uint32": ({ movie }) => ({ m: uniq(movie) }),
+  "uniq of enumeration": ({ kind }) => ({ m: uniq(kind) }),
+  "approxUniq of uint32": ({ movie }) => ({ m: approxUniq(movie) }),
+  "quantile": ({ stars }) => ({ m: quantile(stars, 0.5) }),
+  "variance": ({ stars }) => ({ m: variance(stars) }),
+  "histogram of 4 bounds": ({ stars }) => ({ m: histogram(stars, [2, 4, 6, 8]) }),
 };
 
 function filled(): Columns {
   const columns = allocateColumns(source, CHUNK);
-  const { user, movie, stars } = columns.fields;
+  const { user, movie, kind, stars } = columns.fields;
   let seed = 1;
   const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
   for (let row = 0; row < CHUNK; row++) {
     columns.eventMs[row] = 1.4e12 + random(60_000);
     user.values[row] = random(USERS);
     movie.values[row] = random(1000);
+    kind.values[row] = random(3);
     stars.values[row] = random(1000);
     stars.nulls![row] = random(4) === 0 ? 1 : 0;
   }

@@ -1,16 +1,18 @@
 /** A column that counts the values of a field by bucket: the state of quantiles. */
 import type { Columns } from "../model/columns.ts";
 import type { Field } from "../events.ts";
-import type { RowBinaryWriter } from "../std/row_binary.ts";
-import type { Adder, CellStates, DeclaredMeasure, MeasureColumn } from "./measure.ts";
+import {
+  CellMaps,
+  type Entries,
+  mapDifferenceSql,
+  mergeEntries,
+  readEntries,
+} from "./cell_maps.ts";
+import type { Adder, DeclaredMeasure, MeasureColumn } from "./measure.ts";
 import { numbersOf, scaledSql, unitOf } from "./numbers.ts";
-import { ValueSets } from "./value_sets.ts";
-
-/** Buckets by number, ascending, with how many values they have. */
-export type Buckets = readonly (readonly [bucket: number, count: number])[];
 
 /** A column of buckets, and the value that a bucket stands for. */
-export interface BucketColumn extends MeasureColumn<Buckets, CellBuckets> {
+export interface BucketColumn extends MeasureColumn<Entries, CellMaps> {
   valueOf(bucket: number): number;
   /** The same in SQL, as a Float64. */
   valueSql(bucket: string): string;
@@ -107,19 +109,14 @@ export function bucketColumn(
       pattern: /^Map\((Int(8|16|32)|UInt(8|16)), UInt(8|16|32|64)\)$/,
       exact: false,
     },
-    allocate: (_capacity, like) => new CellBuckets(like),
+    allocate: (_capacity, like) =>
+      new CellMaps((writer, bucket, count) => {
+        writer.u32(bucket >>> 0);
+        writer.u64Halves(count, 0);
+      }, like),
     adder: (columns) => adderOf(columns, fieldName, layout),
-    read: (value) =>
-      Object.entries(value as Readonly<Record<string, string | number>>)
-        .map(([bucket, count]) => [Number(bucket), Number(count)] as const)
-        .sort(byBucket),
-    merge(states) {
-      const merged = new Map<number, number>();
-      for (const [bucket, count] of states.flat()) {
-        merged.set(bucket, (merged.get(bucket) ?? 0) + count);
-      }
-      return [...merged].sort(byBucket);
-    },
+    read: readEntries,
+    merge: (states) => mergeEntries(states, (a, b) => a + b),
     toFloat: (state) => state.reduce((sum, [, count]) => sum + count, 0),
     buildSql: (condition) =>
       `sumMapIf(map(${layout.bucketSql(scaled)}, toUInt64(1)), ${
@@ -128,9 +125,7 @@ export function bucketColumn(
     storedSql: (value) => value,
     mergeSql: (state, condition) =>
       condition === undefined ? `sumMap(${state})` : `sumMapIf(${state}, ${condition})`,
-    differenceSql: (a, b) =>
-      `toFloat64(arraySum(_k -> abs(toInt64(${a}[_k]) - toInt64(${b}[_k])), ` +
-      `arrayDistinct(arrayConcat(mapKeys(${a}), mapKeys(${b})))))`,
+    differenceSql: mapDifferenceSql,
     textSql: (state) =>
       `concat(toString(arraySum(mapValues(${state}))), ' values in ', ` +
       `toString(length(${state})), ' buckets')`,
@@ -140,61 +135,14 @@ export function bucketColumn(
   };
 }
 
-const byBucket = ([a]: readonly [number, number], [b]: readonly [number, number]) => a - b;
-
-/** Counts per cell and bucket: a set of buckets per cell, and a count for each of its members. */
-class CellBuckets implements CellStates<Buckets> {
-  readonly sets: ValueSets;
-  #counts = new Uint32Array(256);
-
-  constructor(like?: CellBuckets) {
-    this.sets = new ValueSets(like?.sets.count);
-  }
-
-  /** Counts a value of a bucket. */
-  add(cell: number, bucket: number): void {
-    const member = this.sets.add(cell, bucket >>> 0);
-    if (member >= this.#counts.length) {
-      const before = this.#counts;
-      this.#counts = new Uint32Array(before.length * 2);
-      this.#counts.set(before);
-    }
-    this.#counts[member]++;
-  }
-
-  grow(): void {}
-
-  of(cell: number): Buckets {
-    return this.sets.members(cell)
-      .map((member) => [this.sets.valueOf(member) | 0, this.#counts[member]] as const)
-      .sort(byBucket);
-  }
-
-  write(writer: RowBinaryWriter, cell: number): void {
-    const buckets = this.of(cell);
-    writer.varint(buckets.length);
-    for (const [bucket, count] of buckets) {
-      writer.u32(bucket >>> 0);
-      writer.u64Halves(count, 0);
-    }
-  }
-
-  writeTotal(writer: RowBinaryWriter): void {
-    writer.varint(0);
-  }
-
-  seal(cells: number): number {
-    this.#counts = this.#counts.slice(0, this.sets.count);
-    return this.sets.seal(cells) + this.#counts.byteLength;
-  }
-}
-
-function adderOf(columns: Columns, field: string, { bucketOf }: Layout): Adder<CellBuckets> {
+function adderOf(columns: Columns, field: string, { bucketOf }: Layout): Adder<CellMaps> {
   const { values, nulls } = numbersOf(columns, field);
   return {
     add(states, cellOf, firstRow, endRow) {
       for (let row = firstRow; row < endRow; row++) {
-        if (cellOf[row] >= 0 && nulls[row] === 0) states.add(cellOf[row], bucketOf(values[row]));
+        if (cellOf[row] < 0 || nulls[row] === 1) continue;
+        const place = states.placeOf(cellOf[row], bucketOf(values[row]));
+        states.values[place]++;
       }
     },
   };

@@ -1,4 +1,5 @@
 /** All kinds of measure. A new one is a file of its own, with its line in each of the two lists. */
+import { approxUniqKind } from "./approx_uniq.ts";
 import { avgKind } from "./avg.ts";
 import { countKind } from "./count.ts";
 import { histogramKind } from "./histogram.ts";
@@ -10,6 +11,7 @@ import { sumKind } from "./sum.ts";
 import { uniqKind } from "./uniq.ts";
 import { stddevKind, varianceKind } from "./variance.ts";
 
+export { approxUniq } from "./approx_uniq.ts";
 export { avg } from "./avg.ts";
 export { count } from "./count.ts";
 export { histogram } from "./histogram.ts";
@@ -22,6 +24,7 @@ export { stddev, variance } from "./variance.ts";
 
 /** By name. */
 export const measureKinds: Readonly<Record<string, MeasureKind>> = {
+  approxUniq: approxUniqKind,
   avg: avgKind,
   count: countKind,
   histogram: histogramKind,
