@@ -103,6 +103,7 @@ async function run(file: string, flags: readonly string[], scratch: string): Pro
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    signal: stop.signal,
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return {
@@ -124,6 +125,10 @@ function suitesOf(junit: string, file: string, success: boolean): string {
   return `${suites}<testsuite name="${file}"><testcase name="${file}"><failure/></testcase></testsuite>`;
 }
 
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => stop.abort());
+}
 const { files, junit, jobs, flags } = await planOf(Deno.args);
 const tellsAll = files.length === 1 || Boolean(Deno.env.get("CI"));
 const scratch = await Deno.makeTempDir({ prefix: "twofold-junit-" });
@@ -133,6 +138,7 @@ const queue = files.values();
 console.log(`Running ${files.length} test files (tier "${tier}"), ${jobs} at a time`);
 await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, async () => {
   for (const file of queue) {
+    if (stop.signal.aborted) return;
     running.add(file);
     const outcome = await run(file, flags, scratch);
     running.delete(file);

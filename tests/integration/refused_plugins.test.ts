@@ -64,13 +64,20 @@ const notes = Array.from({ length: 40 }, (_, i) => ({
   at: new Date(Date.parse("2026-01-05") + 1000 * i).toISOString(),
 }));
 
+/** An ignored folder of the project, in which modules find `twofold`. */
+async function folderInProject(): Promise<string> {
+  const dir = join(project, "dist");
+  await Deno.mkdir(dir, { recursive: true });
+  return await Deno.makeTempDir({ prefix: "twofold-refused-", dir });
+}
+
 describe("plugins with faults", () => {
   let dir: string;
   let process: RunningEngine;
   let frontier: string;
 
   beforeAll(async () => {
-    dir = await Deno.makeTempDir({ prefix: "twofold-refused-", dir: project });
+    dir = await folderInProject();
     const files = (text: (name: string) => string) =>
       Object.fromEntries(names.map((name) => [`${name}.ts`, text(name)]));
     const good = { "fine.ts": pluginText("fine"), "labels.catalog.ts": catalogText("labels") };
@@ -232,7 +239,7 @@ describe("plugins with faults", () => {
 
 describe("a folder in which no plugin loads", () => {
   it("ends the start in one line of words", async () => {
-    const dir = await Deno.makeTempDir({ prefix: "twofold-refused-", dir: project });
+    const dir = await folderInProject();
     const at = await pluginFolder(join(dir, "folder"), {
       "a.ts": "throw 'first';",
       "b.ts": `import "./nowhere.ts";`,
