@@ -8,13 +8,11 @@ import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
 import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
-import type { Plugin } from "../plugin.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Problems } from "../model/problems.ts";
-import type { BatchLayer, PluginText, Services } from "../ports/services.ts";
+import type { BatchLayer, Services } from "../ports/services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
-import { relationNames } from "../serving/relations.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
@@ -35,6 +33,7 @@ import { LastKnown } from "./last_known.ts";
 import { readLiveRows } from "./live_rows.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { ProblemTable } from "./problem_table.ts";
+import { refusedText, textOf } from "./plugin_texts.ts";
 import { type KnownRefused, knownRefused, schemasOf } from "./refused_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Retirement } from "./retirement.ts";
@@ -385,21 +384,4 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
       return batch.ended;
     },
   };
-}
-
-const textOf = ({ plugin, file, source, batchSql }: LoadedPlugin): PluginText => ({
-  ...{ plugin: plugin.name, file, source, batch_sql: batchSql },
-  relations: relationsOf(plugin),
-});
-
-/** @param shown the declaration whose relations show rows. */
-function refusedText({ name, file, source, declared }: KnownRefused, shown: Plugin | null) {
-  const plugin = shown ?? declared?.plugin ?? null;
-  const relations = plugin === null ? { speed: "", batch: "", merged: "" } : relationsOf(plugin);
-  return { plugin: name, file, source, batch_sql: declared?.batchSql ?? "", relations };
-}
-
-function relationsOf(plugin: Plugin): PluginText["relations"] {
-  const [speed, batch, merged] = relationNames(plugin);
-  return { speed, batch, merged };
 }

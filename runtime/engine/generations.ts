@@ -5,10 +5,10 @@
  */
 import type { Clock } from "../std/clock.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
-import { type Cut, furthest, reaches } from "../model/frontier.ts";
+import { furthest, reaches } from "../model/frontier.ts";
 import { declarationText, declaredPlugin } from "../model/generation.ts";
 import type { Plugin } from "../plugin.ts";
-import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { Problems } from "../model/problems.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { ServedGeneration } from "../serving/serving.ts";
@@ -19,7 +19,7 @@ import { claimGeneration, newestClaim } from "./generation_claims.ts";
 import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { dropRelation, makeRelations } from "./make_relations.ts";
-import { rebuiltShare } from "./rebuilt_share.ts";
+import { rebuiltShare, withinLog } from "./rebuilt_share.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link Generations} need. */
@@ -390,13 +390,4 @@ async function tableNames(warehouse: Pick<Warehouse, "query">): Promise<Set<stri
     "SELECT name FROM system.tables WHERE database = currentDatabase()",
   );
   return new Set(rows.map(({ name }) => name));
-}
-
-/** A frontier as far as a log goes: one that was truncated never comes to where it was. */
-async function withinLog(log: EventLog, frontier: Cut): Promise<Cut> {
-  const offsets = await Promise.all((frontier[log.id] ?? []).map(async (offset, partition) => {
-    const { end } = await log.bounds(partition);
-    return offset < end ? offset : end;
-  }));
-  return { ...frontier, [log.id]: offsets };
 }

@@ -1,4 +1,5 @@
 import type { Cut } from "../model/frontier.ts";
+import type { EventLog } from "../ports/ports.ts";
 
 /** What a generation has of a log's records. */
 export interface Covered {
@@ -34,3 +35,12 @@ export function rebuiltShare(log: string, has: Covered, target: Cut): number {
 }
 
 const least = (a: bigint, b: bigint) => a < b ? a : b;
+
+/** A frontier as far as a log goes: one that was truncated never comes to where it was. */
+export async function withinLog(log: EventLog, frontier: Cut): Promise<Cut> {
+  const offsets = await Promise.all((frontier[log.id] ?? []).map(async (offset, partition) => {
+    const { end } = await log.bounds(partition);
+    return offset < end ? offset : end;
+  }));
+  return { ...frontier, [log.id]: offsets };
+}

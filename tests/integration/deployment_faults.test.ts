@@ -39,10 +39,14 @@ describe("a fault of the deployment", () => {
     await write("completions", example);
     await write(
       "mistyped",
-      example.replaceAll("completions", "mistyped").replace("FROM events", "FROM evnts"),
+      example.replaceAll("completions", "mistyped")
+        .replace("measures:", 'batch: { sql: "SELECT 1 FROM evnts" },\n  measures:'),
     );
     const visits = await Deno.readTextFile(join(projectRoot, "examples", "page_visits.ts"));
-    await write("page_visits", visits.replace("FROM events", "FROM evnts"));
+    await write(
+      "page_visits",
+      visits.replace("batch: {", 'batch: { sql: "SELECT 1 FROM evnts",'),
+    );
     ({ engine, dir, close } = await openTestEngine({
       root,
       env: { TWOFOLD_BATCH_SCHEDULE: NEVER },
