@@ -1,0 +1,186 @@
+/** The serving layer: questions and answers of metrics. */
+import type { NotComparedSince } from "../model/drift.ts";
+import type { Problem } from "../model/problems.ts";
+import type { AnswerColumn } from "./inspection.ts";
+
+export type Layer = "merged" | "batch" | "speed";
+export type Bucket = "window" | "minute" | "hour" | "day" | "all";
+
+/** A question to one metric, as text, straight from a request: serving validates all of it. */
+export interface MetricQuery {
+  readonly layer?: string;
+  /** ISO 8601 instants, `[from, to)`. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly bucket?: string;
+  readonly order?: string;
+  readonly limit?: string;
+  readonly wait_for?: string;
+  /** {@link MetricAnswer.next} of the page before, of the same question. */
+  readonly after?: string;
+  /** Catalogs whose columns to add, by name, with commas between: `movies`. */
+  readonly expand?: string;
+  /** Key columns to filter by, by name. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+/** Which generation of a metric an answer is of. */
+export interface AnsweringGeneration {
+  /** The generation whose tables the whole answer comes from, such as `v1_0f3a9c2e`. */
+  readonly generation: string;
+  /**
+   * When a process last computed this generation, ISO 8601: the answer stands still at its frontier.
+   * Null while the generation is computed.
+   */
+  readonly frozen_at: string | null;
+  /**
+   * How much of the records the next generation has, from 0 to below 1; null when none is being
+   * built.
+   */
+  readonly rebuilding: number | null;
+}
+
+/** A metric's answer. */
+export interface MetricAnswer extends AnsweringGeneration {
+  readonly metric: string;
+  readonly layer: Layer;
+  /** Opaque: what the batch part covers. */
+  readonly cut: string;
+  /** Opaque: what the whole answer covers. Comparable by `wait_for`. */
+  readonly frontier: string;
+  /** speed only: windows that start before this are no longer kept whole; null when all are. */
+  readonly kept_from: string | null;
+  /** speed only: windows from here on are not whole, where future events were removed; else null. */
+  readonly kept_until: string | null;
+  /**
+   * Why days of the published run behind the answer have not been compared with the speed layer yet,
+   * and since when; null where they have, and for layer speed.
+   */
+  readonly not_compared: NotComparedSince | null;
+  /** What Twofold cannot vouch for in this answer; empty when all is well. */
+  readonly problems: readonly Problem[];
+  readonly columns: readonly AnswerColumn[];
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+  /** Opaque: asks for the rows behind these; null when there are none. */
+  readonly next: string | null;
+}
+
+/** A question for a time series, as text, straight from a request. */
+export interface SeriesQuery {
+  readonly layer?: string;
+  /** ISO 8601 instants, `[from, to)`; left out: where the data begins and ends. */
+  readonly from?: string;
+  readonly to?: string;
+  /**
+   * `minute`, `hour`, … or a whole number of them, such as `5minute` or `7day`. Left out: the finest
+   * that the layer can give within `max_points`.
+   */
+  readonly bucket?: string;
+  /** A shown measure; left out: the one that the plugin sorts by. */
+  readonly measure?: string;
+  /** The most points of a series, 1 to 5,000; default 500. */
+  readonly max_points?: string;
+  /** One series for each of this many greatest keys, 1 to 20; left out: one series over all keys. */
+  readonly top?: string;
+  /** Key columns to filter by, by name. */
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+/** A time series in columns. */
+export interface SeriesAnswer extends AnsweringGeneration {
+  /**
+   * Set where the question named no `to` and future events lie beyond the points: when the last of
+   * the data ends (ISO 8601, to be given as `to`), and how many future events the topic holds.
+   */
+  readonly beyond: { readonly until: string; readonly future_events: number } | null;
+  readonly metric: string;
+  readonly layer: Layer;
+  readonly cut: string;
+  readonly frontier: string;
+  readonly kept_from: string | null;
+  /** speed only: windows from here on are not whole, where future events were removed; else null. */
+  readonly kept_until: string | null;
+  /**
+   * Why days of the published run behind the answer have not been compared with the speed layer yet,
+   * and since when; null where they have, and for layer speed.
+   */
+  readonly not_compared: NotComparedSince | null;
+  /** What Twofold cannot vouch for in this answer; empty when all is well. */
+  readonly problems: readonly Problem[];
+  readonly measure: string;
+  /** Distance of two points, in seconds. */
+  readonly bucket_seconds: number;
+  /** Starts of the buckets in seconds since 1970 UTC, ascending and without holes. */
+  readonly time: readonly number[];
+  /** One value per bucket; null where the bucket has none. */
+  readonly series: readonly {
+    /** The key; null for the series over all keys. */
+    readonly key: Readonly<Record<string, unknown>> | null;
+    readonly values: readonly (number | null)[];
+  }[];
+}
+
+/** What a live reader is told: first all rows, then those that changed. */
+export interface LiveUpdate {
+  /** Opaque: to go on from here. */
+  readonly id: string;
+  /**
+   * `snapshot`: `answer.rows` are all; `change`: those that are new or other than before, or none
+   * where the answer only reaches further or its problems changed.
+   */
+  readonly kind: "snapshot" | "change";
+  readonly answer: MetricAnswer;
+  /** change only: identities (time and key columns) of rows that are no longer among the answer's. */
+  readonly removed: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** What a client may know of a metric. */
+export interface MetricInfo {
+  readonly name: string;
+  readonly version: number;
+  readonly summary: string;
+  readonly topic: string;
+  readonly title: string;
+  readonly chart: "bar" | "line";
+  readonly by: string;
+  readonly sort: string;
+  readonly window_seconds: number;
+  readonly grain: string;
+  readonly keys: readonly { readonly name: string; readonly type: string }[];
+  readonly measures: readonly string[];
+  readonly layers: Readonly<Record<Layer, readonly Bucket[]>>;
+}
+
+/** The serving layer. */
+export interface Serving {
+  metrics(): MetricInfo[];
+  /**
+   * @throws NotFoundError for an unknown metric; UserError naming the field for a bad question;
+   * NotReadyError while a backfill leaves a gap below the speed rows, or when `wait_for` is not
+   * reached in time.
+   */
+  query(metric: string, query: MetricQuery, signal?: AbortSignal): Promise<MetricAnswer>;
+  /** @throws as {@link Serving.query} does. */
+  series(metric: string, query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer>;
+  /**
+   * How far a metric is counted, and its problems: moves whenever a new answer may differ.
+   *
+   * @throws NotFoundError for an unknown metric.
+   */
+  position(metric: string): string;
+  /**
+   * Follows a metric: at most one update a second, none while nothing changes. Readers of one
+   * question share its statements. Nothing waits in memory for a reader that does not pull: its next
+   * update covers all that it missed.
+   *
+   * @param lastId the last {@link LiveUpdate.id} that the reader has; unknown ones begin again with
+   * a snapshot.
+   * @throws as {@link Serving.query} does, before the first update; BusyError when too many other
+   * questions are followed.
+   */
+  live(
+    metric: string,
+    query: MetricQuery,
+    options: { readonly lastId?: string; readonly signal: AbortSignal },
+  ): Promise<AsyncIterable<LiveUpdate>>;
+}
