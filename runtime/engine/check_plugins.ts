@@ -4,7 +4,7 @@ import { TwofoldError, wordsOf } from "../std/errors.ts";
 import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { ProblemReport } from "../model/problems.ts";
-import { derivedSql, relationNames, relationsSql } from "../serving/relations.ts";
+import { relationNames, relationsSql } from "../serving/relations.ts";
 import {
   type Declarations,
   loadDeclarations,
@@ -15,7 +15,7 @@ import {
 
 /**
  * Loads what a folder declares, and has the warehouse read the SQL of the plugins: of the batch
- * layer, of derived columns and of relations. A plugin with a fault is refused by itself.
+ * layer and of relations. A plugin with a fault is refused by itself.
  *
  * @param warehouse with the tables of the migrations.
  * @throws {UserError} when there are plugins and none of them loads.
@@ -88,11 +88,9 @@ async function sqlFaults(
   const check = async (member: string, checking: () => Promise<unknown>) => {
     try {
       await checking();
-      return true;
     } catch (error) {
       if (!(error instanceof TwofoldError) || error.fault === "external") throw error;
       faults.push(`${member}: ${engineWords(error)}`);
-      return false;
     }
   };
   const { sql } = plugin.batch;
@@ -102,15 +100,7 @@ async function sqlFaults(
   );
   faults.push(...await relationNameFaults(warehouse, plugin));
   const described = (text: string) => warehouse.query(`DESCRIBE TABLE (SELECT * FROM (${text}))`);
-  const wrong = new Set<string>();
-  for (const { member, sql } of derivedSql(plugin)) {
-    if (!await check(member, () => described(sql))) wrong.add(member);
-  }
-  // Relations show derived columns: one that is wrong is reported once.
-  const shownColumns = plugin.shownColumns.map((column) =>
-    wrong.has(`derive.${column.name}`) ? { ...column, sql: "NULL" } : column
-  );
-  for (const { member, sql } of relationsSql({ ...plugin, shownColumns })) {
+  for (const { member, sql } of relationsSql(plugin)) {
     await check(member, () => described(sql));
   }
   return faults;

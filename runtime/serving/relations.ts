@@ -133,19 +133,9 @@ function windowColumns({ stream: { window } }: Plugin): [string[], string[]] {
 
 /** A part of a declaration, and SQL over no rows that the engine refuses where that part is wrong. */
 export interface DeclaredSql {
-  /** Such as `derive.error_share`. */
+  /** Such as `batch.relation`. */
   readonly member: string;
   readonly sql: string;
-}
-
-/** The derived columns of a plugin, each by itself. */
-export function derivedSql(plugin: Plugin): DeclaredSql[] {
-  const merged = `SELECT ${mergedMeasures(plugin)} FROM (${noRows(plugin)})`;
-  return plugin.shownColumns.filter(({ name }) => Object.hasOwn(plugin.derive ?? {}, name))
-    .map(({ name, sql }) => ({
-      member: `derive.${name}`,
-      sql: `SELECT ${sql} AS ${name} FROM (${merged}) AS merged`,
-    }));
 }
 
 /** The relations of a plugin. */
