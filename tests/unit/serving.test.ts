@@ -206,6 +206,7 @@ describe("answers of small tables", () => {
       concerning: () => [{
         code: "batch_plugin_failing",
         subject: "plugin ratings",
+        plugin: "ratings",
         message: "Its SQL gives -1 for a count.",
         since: "2024-01-01T00:00:00.000Z",
         blocking: false,
