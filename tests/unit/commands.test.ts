@@ -233,7 +233,6 @@ describe("query", () => {
       ["catalog shwo movies", 'Unknown command "catalog shwo"; did you mean "catalog show"?'],
       ["events tial", 'Unknown command "events tial"; did you mean "events tail"?'],
       ["events", "Missing verb: wanted events tail"],
-      ["completions tcsh", 'Wanted bash, zsh or fish, got "tcsh"'],
     ];
     for (const [args, message] of cases) {
       const { code, err, world } = await run(args);
