@@ -1,0 +1,239 @@
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { startBrowser, type TestBrowser } from "../support/browser.ts";
+import { type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
+import { eventually } from "../support/eventually.ts";
+import { openedPage } from "../support/opened_page.ts";
+
+/** A movie with many ratings on the newest days of the data. */
+const MOVIE = 770828;
+
+let world: DashboardWorld;
+let browser: TestBrowser;
+beforeAll(async () => {
+  world = await openDashboardWorld();
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await world?.[Symbol.asyncDispose]();
+});
+
+const on = (path: string, look: (page: Page) => Promise<void>, expected?: readonly string[]) =>
+  openedPage(browser, world.url + path, look, expected);
+
+/** The rows of a metric's page. */
+const rows = "[aria-labelledby=by-key] tbody tr";
+
+describe("a metric's page", () => {
+  it("shows the seam between what the batch run covers and what came after", async () => {
+    await world.post(world.views(4_000_000_010, 1));
+    await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
+      await page.locator(".uplot canvas").waitFor();
+      await page.getByText("later events come from the speed layer").waitFor();
+      expect(await page.locator(".u-legend .u-label").allInnerTexts())
+        .toEqual(["UTC", "Merged", "Batch part"]);
+      await page.getByRole("link", { name: "Batch", exact: true }).click();
+      await page.waitForURL(/layer=batch/);
+      await page.locator(".uplot canvas").waitFor();
+      expect(await page.getByText("later events come from").count()).toBe(0);
+    });
+  });
+
+  it("takes ranges, lines and a custom time, keeps them in its URL, and goes back", async () => {
+    await on("/plugins/hourly_stats?range=all", async (page) => {
+      await page.getByRole("link", { name: "24 h" }).click();
+      await page.waitForURL(/range=24h/);
+      await page.getByLabel("Lines").selectOption("3");
+      await page.getByRole("button", { name: "Apply", exact: true }).click();
+      await page.waitForURL(/top=3/);
+      await page.locator(".u-legend .u-series").nth(2).waitFor();
+      expect(await page.locator(".u-legend .u-label").allInnerTexts())
+        .toEqual(expect.arrayContaining(["view", "rating"]));
+      const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
+      await page.getByLabel("From (UTC)").fill(`${day}T00:00`);
+      await page.getByLabel("To (UTC)").fill(`${day}T06:00`);
+      await page.getByRole("button", { name: "Apply", exact: true }).click();
+      await page.waitForURL(/from=/);
+      await page.getByText("View as table").click();
+      const starts = await page.locator(".data tbody th").allInnerTexts();
+      expect(starts[0]).toMatch(new RegExp(`^${day} 0`));
+      await page.goBack();
+      await page.waitForURL(/top=3/);
+      await page.goBack();
+      await page.waitForURL((url) => !url.search.includes("top=3"));
+    });
+  });
+
+  it("has its plugin's own island, which moves with what the page shows", async () => {
+    await on("/plugins/hourly_stats?range=24h&layer=merged", async (page) => {
+      const part = page.locator("section[aria-labelledby=hour-of-day]");
+      expect(await part.locator(".names span").count()).toBe(24);
+      await part.getByText("View as table").click();
+      const hour = new Date().getUTCHours();
+      const cell = part.locator("tbody tr", {
+        has: page.getByRole("rowheader", { name: String(hour).padStart(2, "0"), exact: true }),
+      }).locator("td");
+      const before = await cell.innerText();
+      await world.post(world.views(1, 500));
+      await eventually("the hour's bar moves", () => cell.innerText(), (now) => now !== before);
+      await page.getByRole("link", { name: "1 h" }).click();
+      await part.getByText("Select at least one day").waitFor();
+    });
+  });
+
+  it("sorts by a column, pages on, and gives the API's rows as CSV", async () => {
+    await on("/plugins/ratings?range=all", async (page) => {
+      await page.getByRole("link", { name: "Avg rating" }).click();
+      await page.waitForURL(/order=-avg_rating/);
+      const cells = await page.locator(`${rows} td:nth-child(4)`).allInnerTexts();
+      const ratings = cells.map(Number);
+      expect(ratings).toEqual(ratings.toSorted((a, b) => b - a));
+      const first = await page.locator(`${rows} td`).first().innerText();
+      await page.getByRole("link", { name: "Next page" }).click();
+      await page.waitForURL(/after=/);
+      expect(await page.locator(rows).count()).toBe(25);
+      expect(await page.locator(`${rows} td`).first().innerText()).not.toBe(first);
+      await page.getByRole("link", { name: "First page" }).click();
+      await page.waitForURL((url) => !url.search.includes("after="));
+      const download = page.waitForEvent("download");
+      await page.getByRole("link", { name: "CSV" }).click();
+      const file = await (await download).path();
+      const lines = (await Deno.readTextFile(file)).trim().split("\r\n");
+      const answer = await world.engine.metric("ratings", { limit: 10_000 });
+      expect(lines.length).toBe(answer.rows.length + 1);
+    });
+  });
+
+  it("finds by words of a title and by a key, and says what is none", async () => {
+    await on("/plugins/ratings?range=all", async (page) => {
+      const find = async (text: string) => {
+        await page.getByPlaceholder("Search keys and names").fill(text);
+        await page.getByRole("button", { name: "Find" }).click();
+        await page.waitForURL(/q=/);
+      };
+      await find("man of steel");
+      await page.locator("tbody").getByText("Man of Steel").waitFor();
+      await find(String(MOVIE));
+      expect(await page.locator(rows).last().innerText())
+        .toContain("Man of Steel");
+      await find("no title has these words");
+      await page.getByText("No matching rows.").waitFor();
+    });
+  });
+
+  it("moves its rows as events come", async () => {
+    await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
+      await page.locator(".live[data-connection=live]").waitFor();
+      const cell = page.locator(`${rows}:has-text("4000000002") td.number`);
+      await world.post(world.views(4_000_000_002, 5000));
+      await cell.getByText("5,000").waitFor();
+      await world.post(world.views(4_000_000_002, 1));
+      await cell.getByText("5,001").waitFor();
+      expect(await cell.count()).toBe(1);
+    });
+  });
+
+  it("keeps each line's key, colour and values together when the top keys change", async () => {
+    await on("/plugins/popular_movies?range=1h&layer=speed&top=3", async (page) => {
+      const legend = () =>
+        page.locator(".u-legend .u-series").evaluateAll((all) =>
+          all.slice(1).map((each) => ({
+            label: each.querySelector(".u-label")!.textContent,
+            colour: (each.querySelector(".u-marker") as HTMLElement).style.borderColor,
+          }))
+        );
+      await page.locator(".u-legend .u-series").nth(1).waitFor();
+      const before = await legend();
+      await world.post(world.views(4_000_000_011, 20_000));
+      await page.locator(".u-legend .u-label", { hasText: "4000000011" }).waitFor();
+      const after = await legend();
+      for (const { label, colour } of before) {
+        const again = after.find((line) => line.label === label);
+        if (again !== undefined) expect(again.colour).toBe(colour);
+      }
+      expect(new Set(after.map(({ colour }) => colour)).size).toBe(after.length);
+      await page.getByText("View as table").click();
+      const heads = await page.locator(".data thead th.number").allInnerTexts();
+      expect(heads).toEqual(after.map(({ label }) => label));
+      const sum = () =>
+        page.locator(".data tbody tr").evaluateAll((rows, column) =>
+          rows.reduce((sum, row) => {
+            const text = row.querySelectorAll("td")[column].textContent ?? "";
+            return sum + Number(text.replaceAll(/\D/g, ""));
+          }, 0), heads.indexOf("4000000011"));
+      await eventually("all views are in that line", sum, (views) => views === 20_000);
+    });
+  });
+
+  it("keeps a selected part of the time axis when new values come", async () => {
+    await on("/plugins/popular_movies?range=24h&layer=merged", async (page) => {
+      await page.locator(".u-over").scrollIntoViewIfNeeded();
+      const box = (await page.locator(".u-over").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width - 2, box.y + box.height / 2, { steps: 5 });
+      await page.mouse.up();
+      /** A number that follows from the picture. */
+      const axis = () =>
+        page.locator(".uplot canvas").evaluate((canvas) =>
+          [...(canvas as HTMLCanvasElement).toDataURL()].reduce(
+            (sum, char) => (sum * 31 + char.charCodeAt(0)) % 1_000_000_007,
+            0,
+          )
+        );
+      const zoomed = await axis();
+      await world.post(world.views(4_000_000_012, 9000));
+      await page.locator(`${rows}:has-text("4000000012")`).waitFor();
+      await eventually("the chart shows the new values", axis, (now) => now !== zoomed);
+      // A double click shows all of it again: so it was a part until then.
+      const part = await axis();
+      await page.locator(".u-over").dblclick();
+      await eventually("the whole range is back", axis, (now) => now !== part);
+    });
+  });
+
+  it("says which range a layer covers that is coarser than what was chosen", async () => {
+    await on("/plugins/popular_movies?range=5m&layer=merged", async (page) => {
+      await page.getByText("The merged layer answers in units of one hour").waitFor();
+    });
+    await on("/plugins/popular_movies?range=7d&layer=merged", async (page) => {
+      await page.locator(".uplot canvas").waitFor();
+      expect(await page.getByText("answers in units of").count()).toBe(0);
+    });
+  });
+
+  it("refuses a range and a layer that it does not know", async () => {
+    for (const query of ["range=fortnight", "layer=middle"]) {
+      const response = await fetch(`${world.url}/plugins/ratings?${query}`);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toContain("must be one of");
+    }
+  });
+
+  it("shows chart and rows of the keys that a search found", async () => {
+    await on("/plugins/ratings?range=all&layer=merged&q=man%20of", async (page) => {
+      await page.locator(".u-legend .u-series").nth(2).waitFor();
+      const labels = (await page.locator(".u-legend .u-label").allInnerTexts()).slice(1);
+      const names = await page.locator(`${rows} td:first-child`).allInnerTexts();
+      const counts = (await page.locator(`${rows} td.number`).evaluateAll((cells) =>
+        cells.map((cell) =>
+          (cell as HTMLElement).innerText
+        )
+      )).filter((_, i) => i % 3 === 0).map((text) => Number(text.replaceAll(/\D/g, "")));
+      expect(labels.length).toBeGreaterThan(1);
+      expect(names).toEqual(expect.arrayContaining(labels));
+      expect(counts).toEqual(counts.toSorted((a, b) => b - a));
+    });
+  });
+
+  it("tells its declaration and its SQL", async () => {
+    await on("/plugins/ratings", async (page) => {
+      await page.getByText("plugins/ratings.ts").click();
+      await page.getByText("export default definePlugin").waitFor();
+      await page.getByText("Batch SQL").click();
+      await page.getByText("toStartOfHour(event_time) AS bucket").waitFor();
+      expect(await page.getByText("export default definePlugin").isVisible()).toBe(true);
+    });
+  });
+});
