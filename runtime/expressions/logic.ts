@@ -161,4 +161,28 @@ export const cases: Operator = {
   },
 };
 
+/** A value where a condition is true, elsewhere null. */
+export const onlyWhere: Operator = {
+  name: "where",
+  nullable: () => true,
+  seesNulls: true,
+  type([value, condition]) {
+    booleans([condition]);
+    return value;
+  },
+  loop([value, condition], out) {
+    const copy = copier(value, out);
+    return (rows, count) => {
+      for (let i = 0; i < count; i++) {
+        const row = rows[i];
+        const met = condition.values[row] === 1 && condition.nulls?.[row] !== 1;
+        if (met) copy(row);
+        else if (out.type.kind === "string") out.texts[row] = "";
+        out.nulls![row] = met ? value.nulls?.[row] ?? 0 : 1;
+      }
+    };
+  },
+  sql: ([value, condition]) => `if(${condition.sql}, ${value.sql}, NULL)`,
+};
+
 const isValue = (i: number, length: number) => i % 2 === 1 || i === length - 1;

@@ -20,6 +20,7 @@ import {
   type MeasureColumn,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
 } from "./measure.ts";
 import { numbersOf } from "./numbers.ts";
 
@@ -29,7 +30,8 @@ import { numbersOf } from "./numbers.ts";
  */
 export const approxUniq = (
   input: NumberExpression | TextExpression | EnumerationExpression<readonly string[]>,
-): Measure => measureOf("approxUniq", input);
+  options?: MeasureOptions,
+): Measure => measureOf("approxUniq", input, options);
 
 /** A power of two. */
 const REGISTERS = 4096;

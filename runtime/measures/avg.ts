@@ -6,13 +6,15 @@ import {
   type Measure,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
 } from "./measure.ts";
 import { numberKinds, numbersOf } from "./numbers.ts";
 import { totalOf } from "./sum.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** The mean of the values that are there, else null; held as `<name>_sum` and `<name>_count`. */
-export const avg = (input: NumberExpression): Measure => measureOf("avg", input);
+export const avg = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("avg", input, options);
 
 export const avgKind: MeasureKind = {
   takes: numberKinds,

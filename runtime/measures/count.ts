@@ -1,9 +1,16 @@
-import { aggregate, type Measure, type MeasureKind } from "./measure.ts";
-import { shownAsItIs } from "./numbers.ts";
+import {
+  aggregate,
+  type Measure,
+  type MeasureKind,
+  measureOf,
+  type MeasureOptions,
+} from "./measure.ts";
+import { numbersOf, shownAsItIs } from "./numbers.ts";
 import { sumColumn } from "./sum_column.ts";
 
-/** How many events. */
-export const count = (): Measure => ({ kind: "count" });
+/** How many events, or how many that meet a condition. */
+export const count = ({ where }: MeasureOptions = {}): Measure =>
+  where === undefined ? { kind: "count" } : measureOf("countIf", where);
 
 export const countKind: MeasureKind = {
   takes: [],
@@ -20,6 +27,32 @@ export const countKind: MeasureKind = {
         },
       }),
       buildSql: (condition) => aggregate("count", "", condition),
+    });
+    return { columns: [events], shown: [shownAsItIs(events)] };
+  },
+};
+
+/** How often a condition is true. */
+export const countIfKind: MeasureKind = {
+  takes: ["boolean"],
+  define({ name, fieldName, fieldSql }) {
+    const events = sumColumn({
+      name,
+      sqlType: "UInt64",
+      adds: "true",
+      field: fieldName,
+      adder(columns) {
+        const { values: from, nulls } = numbersOf(columns, fieldName);
+        return {
+          add({ values }, cellOf, firstRow, endRow) {
+            for (let row = firstRow; row < endRow; row++) {
+              if (cellOf[row] >= 0 && nulls[row] === 0) values[cellOf[row]] += from[row];
+            }
+          },
+        };
+      },
+      buildSql: (condition) =>
+        `countIf(${condition === undefined ? fieldSql : `(${fieldSql}) AND (${condition})`})`,
     });
     return { columns: [events], shown: [shownAsItIs(events)] };
   },

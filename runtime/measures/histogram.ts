@@ -5,6 +5,7 @@ import {
   type Measure,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
 } from "./measure.ts";
 import { numberKinds, numbersOf, scaledSql, shownAsItIs, unitOf } from "./numbers.ts";
 import { sumColumn } from "./sum_column.ts";
@@ -32,7 +33,11 @@ const MAX_BOUNDS = 64;
  * if (histogram(seconds, [1, 10, 60]).bounds.length !== 3) throw new Error("unexpected");
  * ```
  */
-export function histogram(input: NumberExpression, bounds: readonly number[]): HistogramMeasure {
+export function histogram(
+  input: NumberExpression,
+  bounds: readonly number[],
+  options?: MeasureOptions,
+): HistogramMeasure {
   const ascending = bounds.every((bound, i) =>
     Number.isFinite(bound) && (i === 0 || bound > bounds[i - 1])
   );
@@ -42,7 +47,7 @@ export function histogram(input: NumberExpression, bounds: readonly number[]): H
         `[${bounds.join(", ")}]`,
     );
   }
-  return { ...measureOf("histogram", input), bounds };
+  return { ...measureOf("histogram", input, options), bounds };
 }
 
 export const histogramKind: MeasureKind<HistogramMeasure> = {

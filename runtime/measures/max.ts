@@ -1,10 +1,11 @@
 import type { NumberExpression } from "../expressions/typed.ts";
 import { type Extreme, extremeColumn } from "./extreme_column.ts";
-import { type Measure, type MeasureKind, measureOf } from "./measure.ts";
+import { type Measure, type MeasureKind, measureOf, type MeasureOptions } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs } from "./numbers.ts";
 
 /** The greatest value of a number field; null where there is none. */
-export const max = (input: NumberExpression): Measure => measureOf("max", input);
+export const max = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("max", input, options);
 
 const greatest: Extreme = {
   name: "max",

@@ -4,8 +4,9 @@
  */
 import type { Columns } from "../model/columns.ts";
 import type { Field, FieldKind } from "../events.ts";
-import type { Expression } from "../expressions/expression.ts";
-import type { AnyExpression } from "../expressions/typed.ts";
+import { Expression } from "../expressions/expression.ts";
+import { onlyWhere } from "../expressions/logic.ts";
+import type { AnyExpression, BooleanExpression } from "../expressions/typed.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
 
 /** A measure as a plugin declares it. Made by `count()`, `sum(field)` and so on. */
@@ -18,9 +19,23 @@ export interface Measure {
   readonly input?: Expression;
 }
 
-/** A measure of what an expression gives. */
-export function measureOf(kind: string, given: AnyExpression): Measure {
-  const input = given as unknown as Expression;
+/** What every measure takes. */
+export interface MeasureOptions {
+  /** Which of the metric's events it takes: those for which it is true. Default: all. */
+  readonly where?: BooleanExpression;
+}
+
+/** A measure of what an expression gives, of the events that meet a condition. */
+export function measureOf(
+  kind: string,
+  given: AnyExpression,
+  { where }: MeasureOptions = {},
+): Measure {
+  const value = given as unknown as Expression;
+  const input = where === undefined ? value : Expression.call(
+    onlyWhere,
+    [value, where as unknown as Expression].map((each) => Expression.constant(each)),
+  );
   return { kind, field: input?.text, input };
 }
 

@@ -1,7 +1,7 @@
 /** All kinds of measure. A new one is a file of its own, with its line in each of the two lists. */
 import { approxUniqKind } from "./approx_uniq.ts";
 import { avgKind } from "./avg.ts";
-import { countKind } from "./count.ts";
+import { countIfKind, countKind } from "./count.ts";
 import { histogramKind } from "./histogram.ts";
 import { maxKind } from "./max.ts";
 import type { MeasureKind } from "./measure.ts";
@@ -27,6 +27,7 @@ export const measureKinds: Readonly<Record<string, MeasureKind>> = {
   approxUniq: approxUniqKind,
   avg: avgKind,
   count: countKind,
+  countIf: countIfKind,
   histogram: histogramKind,
   max: maxKind,
   min: minKind,

@@ -1,10 +1,11 @@
 import type { NumberExpression } from "../expressions/typed.ts";
 import { type Extreme, extremeColumn } from "./extreme_column.ts";
-import { type Measure, type MeasureKind, measureOf } from "./measure.ts";
+import { type Measure, type MeasureKind, measureOf, type MeasureOptions } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs } from "./numbers.ts";
 
 /** The least value of a number field; null where there is none. */
-export const min = (input: NumberExpression): Measure => measureOf("min", input);
+export const min = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("min", input, options);
 
 const least: Extreme = {
   name: "min",

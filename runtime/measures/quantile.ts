@@ -5,6 +5,7 @@ import {
   type Measure,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
   type ShownMeasure,
 } from "./measure.ts";
 import { numberKinds } from "./numbers.ts";
@@ -33,9 +34,13 @@ export interface QuantileMeasure extends Measure {
  * if (quantile(duration, 0.95).field !== "duration") throw new Error("unexpected");
  * ```
  */
-export function quantile(input: NumberExpression, q: number): QuantileMeasure {
+export function quantile(
+  input: NumberExpression,
+  q: number,
+  options?: MeasureOptions,
+): QuantileMeasure {
   checkShares("quantile", [q]);
-  return { ...measureOf("quantile", input), q };
+  return { ...measureOf("quantile", input, options), q };
 }
 
 /**
@@ -44,9 +49,13 @@ export function quantile(input: NumberExpression, q: number): QuantileMeasure {
  *
  * @throws {RangeError} where one of them lies outside of 0 to 1, or where there is none.
  */
-export function quantiles(input: NumberExpression, qs: readonly number[]): QuantileMeasure {
+export function quantiles(
+  input: NumberExpression,
+  qs: readonly number[],
+  options?: MeasureOptions,
+): QuantileMeasure {
   checkShares("quantiles", qs);
-  return { ...measureOf("quantile", input), q: qs };
+  return { ...measureOf("quantile", input, options), q: qs };
 }
 
 function checkShares(what: string, qs: readonly number[]): void {

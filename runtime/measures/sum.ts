@@ -5,12 +5,14 @@ import {
   type Measure,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
 } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs, wideType } from "./numbers.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** The exact sum of a number field; nulls are left out. */
-export const sum = (input: NumberExpression): Measure => measureOf("sum", input);
+export const sum = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("sum", input, options);
 
 export const sumKind: MeasureKind = {
   takes: numberKinds,

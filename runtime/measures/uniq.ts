@@ -15,6 +15,7 @@ import {
   type MeasureColumn,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
   returned,
 } from "./measure.ts";
 import { numbersOf } from "./numbers.ts";
@@ -23,7 +24,8 @@ import { ValueSets } from "./value_sets.ts";
 /** How many distinct values a field has, exactly; held as the set of them. */
 export const uniq = (
   input: NumberExpression | TextExpression | EnumerationExpression<readonly string[]>,
-): Measure => measureOf("uniq", input);
+  options?: MeasureOptions,
+): Measure => measureOf("uniq", input, options);
 
 export const uniqKind: MeasureKind = {
   takes: ["uint32", "integer", "enumeration", "string"],

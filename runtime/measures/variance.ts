@@ -12,6 +12,7 @@ import {
   type Measure,
   type MeasureKind,
   measureOf,
+  type MeasureOptions,
   type StateOf,
 } from "./measure.ts";
 import { numberKinds, numbersOf, scaledSql, unitOf } from "./numbers.ts";
@@ -22,10 +23,12 @@ import { sumColumn } from "./sum_column.ts";
  * The population variance of the present values, else null. Count, sum and sum of squares are exact,
  * and so is the numerator; only the last divisions round.
  */
-export const variance = (input: NumberExpression): Measure => measureOf("variance", input);
+export const variance = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("variance", input, options);
 
 /** The square root of the {@link variance}. */
-export const stddev = (input: NumberExpression): Measure => measureOf("stddev", input);
+export const stddev = (input: NumberExpression, options?: MeasureOptions): Measure =>
+  measureOf("stddev", input, options);
 
 export const varianceKind: MeasureKind = {
   takes: numberKinds,

@@ -56,6 +56,8 @@ export default definePlugin(payments, {
     tills: uniq(till),
     methods: uniq(method),
     median: quantile(amount, 0.5),
+    rewarded: count({ where: points.gt(0) }),
+    rewarded_total: sum(amount, { where: points.gt(0) }),
   }),
   derive: ({ total, payments }) => ({ mean: total.per(payments) }),
   stream: { window: tumbling("5m") },
@@ -80,12 +82,28 @@ const asEvents = () =>
 
 const COLUMNS = [
   ...["account", "method", "refund", "size", "payments", "total", "least", "most", "mean_points"],
-  ...["tills", "methods", "median", "mean"],
+  ...["tills", "methods", "median", "rewarded", "rewarded_total", "mean"],
 ];
 const WANTED = [
-  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 1, 8.75, 6.5],
-  ["b", "cash", false, "large", 1, 99999.99, 99999.99, 1000, 1000, 1, 1, 100270.07, 99999.99],
-  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, 1, -20.07, -20],
+  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 1, 8.75, 1, 10.5, 6.5],
+  [
+    "b",
+    "cash",
+    false,
+    "large",
+    1,
+    99999.99,
+    99999.99,
+    1000,
+    1000,
+    1,
+    1,
+    100270.07,
+    1,
+    99999.99,
+    99999.99,
+  ],
+  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, 1, -20.07, 0, 0, -20],
 ].map((row) => Object.fromEntries(row.map((value, i) => [COLUMNS[i], value])));
 
 describe("a second schema, beside the movies, by files in plugins/ alone", () => {

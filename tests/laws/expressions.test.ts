@@ -16,8 +16,9 @@ import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehous
 import { reading, readings } from "../support/archive_world.ts";
 import { chunkOf } from "../support/decoding.ts";
 import { randomExpressions } from "../support/random_expressions.ts";
+import { byTier } from "../support/tier.ts";
 
-const RUNS = Number(Deno.env.get("TWOFOLD_LAW_RUNS") ?? 40);
+const RUNS = byTier({ quick: 40, full: 160, long: 800 });
 const ROWS = 24;
 /** Expressions that one statement computes. */
 const TOGETHER = 24;

@@ -2,13 +2,16 @@ import { afterAll, beforeAll, describe, expect, fc, test } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { generatedSql } from "../../runtime/declaration/batch_sql.ts";
 import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
+import { definePlugin } from "../../runtime/define_plugin.ts";
 import { clickHouseType } from "../../runtime/events.ts";
 import { sqlText } from "../../runtime/expressions/operator.ts";
+import { avg, count, max, quantile, sum, uniq } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { root } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
-const RUNS = Number(Deno.env.get("TWOFOLD_LAW_RUNS") ?? 25);
+const RUNS = byTier({ quick: 25, full: 100, long: 500 });
 
 const dir = Deno.makeTempDirSync({ prefix: "generated-sql-" });
 let warehouse: Warehouse;
@@ -81,4 +84,44 @@ describe("the SQL that follows from a declaration", () => {
       );
     },
   );
+
+  test("takes the events of each measure that meet its condition", async () => {
+    const plugin = definePlugin(movieViewing, {
+      name: "conditions",
+      summary: "",
+      key: ({ movie_id }) => ({ movie_id }),
+      measures: ({ event_type, duration, rating, user_id }) => {
+        const viewed = { where: event_type.eq("view") };
+        return {
+          views: count(viewed),
+          long: count({ where: duration.gte(5) }),
+          watched: sum(duration, viewed),
+          best: max(rating, { where: rating.lt(9).or(event_type.eq("rating")) }),
+          mean: avg(rating, viewed),
+          viewers: uniq(user_id, viewed),
+          typical: quantile(rating, 0.5, viewed),
+        };
+      },
+    });
+    const byHand = `SELECT toStartOfHour(event_time) AS bucket, movie_id,
+  countIf(event_type = 'view') AS views, countIf(duration >= 5) AS long,
+  sumIf(duration, event_type = 'view') AS watched,
+  maxOrNullIf(rating, rating < 9 OR event_type = 'rating') AS best,
+  sumIf(rating, event_type = 'view') AS mean_sum,
+  countIf(rating, event_type = 'view') AS mean_count,
+  groupUniqArrayIf(user_id, event_type = 'view') AS viewers
+FROM events GROUP BY bucket, movie_id`;
+    const names = ["bucket", "movie_id", "views", "long", "watched", "best", "mean_sum"];
+    const shown = [...names, "mean_count", "viewers"].map((name) =>
+      /^(watched|mean_sum)$/.test(name) ? `ifNull(${name}, 0) AS ${name}` : name
+    ).join(", ");
+    const compared = (sql: string) => `SELECT ${shown} FROM (${sql})`;
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 30 }), async (events) => {
+        expect(await rowsOf(compared(plugin.batch.sql), events))
+          .toEqual(await rowsOf(compared(byHand), events));
+      }),
+      { numRuns: RUNS },
+    );
+  });
 });

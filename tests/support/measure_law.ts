@@ -5,6 +5,7 @@
 import { expect, fc } from "testing";
 import { allocateColumns, type Columns } from "../../runtime/model/columns.ts";
 import {
+  boolean,
   clickHouseType,
   decimal,
   defineSchema,
@@ -38,6 +39,7 @@ const source = defineSchema({
     rating: decimal({ scale: 2, min: -1, max: 10, nullable: true }),
     kind: enumeration(["a", "it's", "zoë"], { nullable: true }),
     page: string({ nullable: true }),
+    good: boolean({ nullable: true }),
   },
 });
 
@@ -53,6 +55,7 @@ const declared: Readonly<Record<string, (field: string) => readonly Measure[]>> 
   approxUniq: (field) => [{ kind: "approxUniq", field }],
   avg: (field) => [{ kind: "avg", field }],
   count: () => [{ kind: "count" }],
+  countIf: (field) => [{ kind: "countIf", field }],
   histogram: (field) => [{ kind: "histogram", field, bounds: [-1, 0, 2.5, 10] }],
   max: (field) => [{ kind: "max", field }],
   min: (field) => [{ kind: "min", field }],
@@ -121,6 +124,7 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
       rating: nullable(fc.integer({ min: -100, max: 1000 })),
       kind: nullable(fc.nat(2)),
       page: nullable(oneOf(["", "naïve/☃", "it's"], fc.string({ maxLength: 40 }))),
+      good: nullable(fc.nat(1)),
     }),
   }),
   { minLength: 1, maxLength: 60 },

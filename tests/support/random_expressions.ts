@@ -2,7 +2,7 @@
 import { fc } from "testing";
 import type { EventSchema } from "../../runtime/events.ts";
 import { Expression, fieldsOf } from "../../runtime/expressions/expression.ts";
-import { cases } from "../../runtime/expressions/logic.ts";
+import { cases, onlyWhere } from "../../runtime/expressions/logic.ts";
 import { rangeOf } from "../../runtime/expressions/ranges.ts";
 
 type Maker = fc.Arbitrary<Expression>;
@@ -42,6 +42,10 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
             Expression.call(cases, operands)
           ),
         );
+      const only = (of: Maker) =>
+        valid(
+          fc.tuple(of, tie("boolean")).map((operands) => Expression.call(onlyWhere, operands)),
+        );
       const depth = { maxDepth: 3, depthSize: "small" } as const;
       const numbers = fc.oneof(tie("number"), number.map(constant));
       const listed = (of: fc.Arbitrary<unknown>) => fc.array(of, { minLength: 1, maxLength: 4 });
@@ -59,6 +63,7 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
           method("length", tie("text")),
           ...(["hour", "weekday"] as const).map((name) => method(name, at)),
           choice(numbers),
+          only(tie("number")),
         ),
         text: fc.oneof(
           depth,
@@ -71,10 +76,12 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
           method("coalesce", tie("text"), fc.oneof(tie("text"), text)),
           method("date", at),
           choice(fc.oneof(tie("text"), text.map(constant))),
+          only(tie("text")),
         ),
         enumeration: fc.oneof(
           depth,
           enumerations,
+          only(enumerations),
           valid(
             enumerations.chain((field) =>
               fc.constantFrom(...field.type.values!).map((value) => field.coalesce(value))
@@ -100,6 +107,7 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
           ...(["isNull", "isNotNull"] as const).map((name) => method(name, tie("any"))),
           method("coalesce", tie("boolean"), fc.oneof(tie("boolean"), fc.boolean())),
           choice(tie("boolean")),
+          only(tie("boolean")),
         ),
       };
     },

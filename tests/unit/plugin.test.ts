@@ -208,6 +208,12 @@ GROUP BY ALL`);
       () => definePlugin(visits, { ...base, measures, where: ({ kind }) => kind.eq("vieww") }),
       // @ts-expect-error: an enumeration has no sum
       () => definePlugin(visits, { ...base, measures: ({ kind }) => ({ n: sum(kind) }) }),
+      () =>
+        definePlugin(visits, {
+          ...base,
+          // @ts-expect-error: a number is no condition
+          measures: ({ seconds }) => ({ n: count({ where: seconds }) }),
+        }),
       // @ts-expect-error: the schema has no such field
       () => definePlugin(visits, { ...base, measures, key: ({ pages }) => ({ pages }) }),
       // @ts-expect-error: a text is no number
