@@ -1,6 +1,6 @@
 /** Keeps a metric's page up to date: reads its data again when the metric has changed. */
 import { batch, type Signal, useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { MetricAnswer, SeriesAnswer } from "../runtime/ports/services.ts";
 import { instantText } from "./(_parts)/figures.ts";
 import { type MetricData, updated } from "./(_parts)/metric_data.ts";
@@ -28,6 +28,10 @@ const OLDEST_MS = 5000;
 export default function MetricFeed(props: MetricFeedProps) {
   const { data } = props;
   const paused = useSignal(false);
+  const alive = useSignal(false);
+  useEffect(() => {
+    alive.value = true;
+  }, []);
   const changed = useRef(false);
   const readMs = useRef(Date.now());
   const following = useFollow<MetricAnswer>(props.liveUrl, () => changed.current = true);
@@ -62,10 +66,14 @@ export default function MetricFeed(props: MetricFeedProps) {
     : "";
   return (
     <p class="live" role="status" data-connection={paused.value ? "waiting" : connection}>
-      <span>{text}</span>{" "}
-      <button type="button" onClick={() => paused.value = !paused.value}>
-        {paused.value ? "Resume" : "Pause"}
-      </button>
+      <span>{text}</span> {alive.value && (
+        <button
+          type="button"
+          onClick={() => paused.value = !paused.value}
+        >
+          {paused.value ? "Resume" : "Pause"}
+        </button>
+      )}
     </p>
   );
 }

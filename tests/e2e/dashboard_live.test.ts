@@ -56,7 +56,7 @@ describe("five live series", () => {
     });
     const asked: string[] = [];
     page.on("request", (request) => {
-      if (request.url().includes("/series?")) asked.push(request.url());
+      if (request.url().includes("/data?")) asked.push(request.url());
     });
     const views = page.locator("[aria-labelledby=by-key] tr", { hasText: "4000000001" })
       .locator("td.number").first();

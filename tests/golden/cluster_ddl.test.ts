@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { describe, expect, it } from "testing";
 import plugin from "../../plugins/ratings.ts";
 import { defineCatalog } from "../../runtime/catalog.ts";
@@ -6,7 +7,10 @@ import { string, uint32 } from "../../runtime/events.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
+import { readMigrations } from "../../runtime/warehouse/migrations.ts";
+import { splitStatements } from "../../runtime/warehouse/sql_statements.ts";
 
+const root = join(import.meta.dirname!, "..", "..");
 const target = { cluster: "main", database: "movie_analytics" };
 const movies = defineCatalog({
   ...{ name: "movies", summary: "", key: { movie_id: uint32() } },
@@ -54,6 +58,14 @@ ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_loca
       "ALTER TABLE t_local ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
       "ALTER TABLE t ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
     ]);
+  });
+  it("every migration has a form", async () => {
+    const migrations = await readMigrations(join(root, "sql", "migrations"));
+    const statements = migrations.flatMap(({ sql }) => splitStatements(sql));
+    expect(statements.length).toBeGreaterThan(5);
+    for (const statement of statements) {
+      for (const sql of onCluster(statement)) expect(sql).toContain("ON CLUSTER main");
+    }
   });
   it("a table is dropped with the tables under it", () => {
     expect(onCluster("DROP TABLE IF EXISTS t SYNC")).toEqual([
