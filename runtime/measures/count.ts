@@ -5,7 +5,8 @@ import {
   measureOf,
   type MeasureOptions,
 } from "./measure.ts";
-import { numbersOf, shownAsItIs } from "./numbers.ts";
+import { shownAsItIs } from "./numbers.ts";
+import { valueAdder } from "./sum.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** How many events, or how many that meet a condition. */
@@ -41,16 +42,7 @@ export const countIfKind: MeasureKind = {
       sqlType: "UInt64",
       adds: "true",
       field: fieldName,
-      adder(columns) {
-        const { values: from, nulls } = numbersOf(columns, fieldName);
-        return {
-          add({ values }, cellOf, firstRow, endRow) {
-            for (let row = firstRow; row < endRow; row++) {
-              if (cellOf[row] >= 0 && nulls[row] === 0) values[cellOf[row]] += from[row];
-            }
-          },
-        };
-      },
+      adder: valueAdder(fieldName),
       buildSql: (condition) =>
         `countIf(${condition === undefined ? fieldSql : `(${fieldSql}) AND (${condition})`})`,
     });

@@ -1,5 +1,7 @@
+import type { Columns } from "../model/columns.ts";
 import type { NumberExpression } from "../expressions/typed.ts";
 import {
+  type Adder,
   aggregate,
   type DeclaredMeasure,
   type Measure,
@@ -8,7 +10,7 @@ import {
   type MeasureOptions,
 } from "./measure.ts";
 import { numberKinds, numbersOf, shownAsItIs, wideType } from "./numbers.ts";
-import { sumColumn } from "./sum_column.ts";
+import { type CellSums, sumColumn } from "./sum_column.ts";
 
 /** The exact sum of a number field; nulls are left out. */
 export const sum = (input: NumberExpression, options?: MeasureOptions): Measure =>
@@ -29,16 +31,19 @@ export function totalOf({ field, fieldName, fieldSql }: DeclaredMeasure, name: s
     sqlType: wideType(field),
     adds: "value",
     field: fieldName,
-    adder(columns) {
-      const { values: from, nulls } = numbersOf(columns, fieldName);
-      return {
-        add({ values }, cellOf, firstRow, endRow) {
-          for (let row = firstRow; row < endRow; row++) {
-            if (cellOf[row] >= 0 && nulls[row] === 0) values[cellOf[row]] += from[row];
-          }
-        },
-      };
-    },
+    adder: valueAdder(fieldName),
     buildSql: (condition) => aggregate("sum", fieldSql, condition),
   });
 }
+
+/** The loop that adds the values of a column; nulls are left out. */
+export const valueAdder = (fieldName: string) => (columns: Columns): Adder<CellSums> => {
+  const { values: from, nulls } = numbersOf(columns, fieldName);
+  return {
+    add({ values }, cellOf, firstRow, endRow) {
+      for (let row = firstRow; row < endRow; row++) {
+        if (cellOf[row] >= 0 && nulls[row] === 0) values[cellOf[row]] += from[row];
+      }
+    },
+  };
+};

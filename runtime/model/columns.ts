@@ -75,7 +75,7 @@ export interface DecodeFault {
   readonly row: number;
   /** The field at fault, or "" when the record as a whole is. */
   readonly field: string;
-  /** What was wanted and what came, such as `rating must be at most 10, got 11`. */
+  /** Expected and actual value, such as `rating must be at most 10, got 11`. */
   readonly reason: string;
 }
 

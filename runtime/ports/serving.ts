@@ -40,13 +40,13 @@ export interface AnsweringGeneration {
   readonly rebuilding: number | null;
 }
 
-/** A metric's answer. */
-export interface MetricAnswer extends AnsweringGeneration {
+/** What rows and series of a metric have in common. */
+export interface AnswerOfMetric extends AnsweringGeneration {
   readonly metric: string;
   readonly layer: Layer;
-  /** Opaque: what the batch part covers. */
+  /** Opaque: the frontier of the batch part. */
   readonly cut: string;
-  /** Opaque: what the whole answer covers. Comparable by `wait_for`. */
+  /** Opaque: the frontier of the whole answer. Comparable by `wait_for`. */
   readonly frontier: string;
   /** speed only: windows that start before this are no longer kept whole; null when all are. */
   readonly kept_from: string | null;
@@ -57,8 +57,12 @@ export interface MetricAnswer extends AnsweringGeneration {
    * and since when; null where they have, and for layer speed.
    */
   readonly not_compared: NotComparedSince | null;
-  /** What Twofold cannot vouch for in this answer; empty when all is well. */
+  /** The standing problems that affect this answer. */
   readonly problems: readonly Problem[];
+}
+
+/** A metric's answer. */
+export interface MetricAnswer extends AnswerOfMetric {
   readonly columns: readonly AnswerColumn[];
   readonly rows: readonly Readonly<Record<string, unknown>>[];
   /** Opaque: asks for the rows behind these; null when there are none. */
@@ -87,26 +91,12 @@ export interface SeriesQuery {
 }
 
 /** A time series in columns. */
-export interface SeriesAnswer extends AnsweringGeneration {
+export interface SeriesAnswer extends AnswerOfMetric {
   /**
    * Set where the question named no `to` and future events lie beyond the points: when the last of
    * the data ends (ISO 8601, to be given as `to`), and how many future events the topic holds.
    */
   readonly beyond: { readonly until: string; readonly future_events: number } | null;
-  readonly metric: string;
-  readonly layer: Layer;
-  readonly cut: string;
-  readonly frontier: string;
-  readonly kept_from: string | null;
-  /** speed only: windows from here on are not whole, where future events were removed; else null. */
-  readonly kept_until: string | null;
-  /**
-   * Why days of the published run behind the answer have not been compared with the speed layer yet,
-   * and since when; null where they have, and for layer speed.
-   */
-  readonly not_compared: NotComparedSince | null;
-  /** What Twofold cannot vouch for in this answer; empty when all is well. */
-  readonly problems: readonly Problem[];
   readonly measure: string;
   /** Distance of two points, in seconds. */
   readonly bucket_seconds: number;

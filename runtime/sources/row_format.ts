@@ -5,7 +5,7 @@ import type { EventWriter } from "./event_writer.ts";
 export interface RowFault {
   /** The field at fault; empty when it is the whole row. */
   readonly field: string;
-  /** What was wanted and what came. */
+  /** Expected and actual value. */
   readonly reason: string;
 }
 

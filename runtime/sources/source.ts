@@ -10,7 +10,7 @@ export interface SourceFault {
   readonly line: number;
   /** The field at fault; empty when it is the whole line. */
   readonly field: string;
-  /** What was wanted and what came. */
+  /** Expected and actual value. */
   readonly reason: string;
 }
 

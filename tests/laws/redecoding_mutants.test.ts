@@ -2,13 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { decimal, defineSchema, type EventSchema } from "../../runtime/events.ts";
 import { allocateColumns, RowStatus } from "../../runtime/model/columns.ts";
-import { readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { openArchivedRecords } from "../../runtime/archive/archived_records.ts";
 import { Redecoder } from "../../runtime/archive/redecoder.ts";
 import { reading, readings } from "../support/archive_world.ts";
-import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
+import { CompactionWorld, openRedecodingLab } from "../support/compaction_world.ts";
 import { makeMutant, type Patch } from "../support/parity/engine_modules.ts";
-import { root } from "../support/running_engine.ts";
 import {
   narrow,
   type SchemaChangeParts,
@@ -44,12 +42,10 @@ const bounded: EventSchema = defineSchema({
 });
 
 describe("a changed schema", () => {
-  let lab: Awaited<ReturnType<typeof openCompactionLab>>;
+  let lab: Awaited<ReturnType<typeof openRedecodingLab>>;
   let count = 0;
   beforeAll(async () => {
-    lab = await openCompactionLab();
-    const [{ sql }] = await readMigrations(`${root}/sql/migrations`);
-    await lab.warehouse.command(sql);
+    lab = await openRedecodingLab();
   });
   afterAll(() => lab.close());
 

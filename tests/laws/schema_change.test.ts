@@ -3,12 +3,10 @@ import { allocateColumns } from "../../runtime/model/columns.ts";
 import { defineSchema } from "../../runtime/events.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { RecordSource } from "../../runtime/speed/record_source.ts";
-import { readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { readings } from "../support/archive_world.ts";
-import { CompactionWorld, openCompactionLab, sizes } from "../support/compaction_world.ts";
+import { CompactionWorld, openRedecodingLab, sizes } from "../support/compaction_world.ts";
 import { readAll } from "../support/archived_reading.ts";
 import { type Entry, entry, valueOf } from "../support/reading_entries.ts";
-import { root } from "../support/running_engine.ts";
 import { middle, narrow, SchemaChangeWorld } from "../support/schema_change_world.ts";
 import { byTier } from "../support/tier.ts";
 
@@ -80,12 +78,10 @@ const SOUND = JSON.stringify({
 });
 
 describe("a schema that changes", () => {
-  let lab: Awaited<ReturnType<typeof openCompactionLab>>;
+  let lab: Awaited<ReturnType<typeof openRedecodingLab>>;
   let count = 0;
   beforeAll(async () => {
-    lab = await openCompactionLab();
-    const [{ sql }] = await readMigrations(`${root}/sql/migrations`);
-    await lab.warehouse.command(sql);
+    lab = await openRedecodingLab();
   });
   afterAll(() => lab.close());
   const openWorld = () => CompactionWorld.open(lab.warehouse, `${lab.dir}/case${++count}`);

@@ -4,11 +4,13 @@ import { Compactor, type CompactorOptions } from "../../runtime/archive/compacto
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
+import { readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { fc } from "testing";
 import { openArchiver, readings } from "./archive_world.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { MemoryLog } from "./memory_log.ts";
+import { root } from "./running_engine.ts";
 
 export const BLOCK_SIZE = 4;
 const GRACE_MS = 1000;
@@ -31,6 +33,14 @@ export async function openCompactionLab(): Promise<
       await Deno.remove(dir, { recursive: true });
     },
   };
+}
+
+/** The same with the table of dead letters, which a redecoding changes. */
+export async function openRedecodingLab(): ReturnType<typeof openCompactionLab> {
+  const lab = await openCompactionLab();
+  const [{ sql }] = await readMigrations(`${root}/sql/migrations`);
+  await lab.warehouse.command(sql);
+  return lab;
 }
 
 /** Sizes with which blocks are of one part or of many, and days of one compacted file or of many. */

@@ -1,18 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { DecodedGarbage } from "../../runtime/archive/decoded_garbage.ts";
-import { readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { reading, readings } from "../support/archive_world.ts";
-import { CompactionWorld, openCompactionLab } from "../support/compaction_world.ts";
-import { root } from "../support/running_engine.ts";
+import { CompactionWorld, openRedecodingLab } from "../support/compaction_world.ts";
 import { narrow, SchemaChangeWorld } from "../support/schema_change_world.ts";
 
 describe("DecodedGarbage", () => {
-  let lab: Awaited<ReturnType<typeof openCompactionLab>>;
+  let lab: Awaited<ReturnType<typeof openRedecodingLab>>;
   let count = 0;
   beforeAll(async () => {
-    lab = await openCompactionLab();
-    const [{ sql }] = await readMigrations(`${root}/sql/migrations`);
-    await lab.warehouse.command(sql);
+    lab = await openRedecodingLab();
   });
   afterAll(() => lab.close());
 

@@ -60,7 +60,7 @@ export const problem = named(
     type: text("urn:twofold:problem: and the kind", "urn:twofold:problem:invalid-request"),
     title: text("The kind in words"),
     status: count("HTTP status"),
-    detail: text("What was wanted and what came"),
+    detail: text("Expected and actual value"),
     field: text("The parameter, header or field at fault", "limit").optional(),
     code: text("The code of the problem that keeps it from being answered", "plugin_refused")
       .optional(),
@@ -73,8 +73,8 @@ export const standingProblem = named(
   "StandingProblem",
   z.object({
     code: text("Kind of problem", "drift"),
-    subject: text("What it concerns", "plugin ratings"),
-    message: text("What is wrong and what to do"),
+    subject: text("Object that is affected", "plugin ratings"),
+    message: text("The fault and the next step"),
     since: instant("When it was first seen"),
     blocking: z.boolean().meta({ description: "Whether /readyz answers 503 while it stands" }),
     plugin: text("The metric whose answers carry it", "ratings").optional(),

@@ -22,7 +22,7 @@ export const ingestAnswer = named(
     rejected: z.array(z.object({
       line: count("Line, from 1"),
       field: text("The field at fault; empty when it is the whole line"),
-      reason: text("What was wanted and what came"),
+      reason: text("Expected and actual value"),
     })).meta({ description: "The first hundred faults" }),
     rejected_total: count("All faults"),
     frontier,
@@ -65,7 +65,7 @@ const letter = {
   offset: offset("Offset"),
   append_time: instant("When the log took it"),
   field: text("The field at fault; empty when it is the whole record"),
-  reason: text("What was wanted and what came"),
+  reason: text("Expected and actual value"),
   size_bytes: count("Size of the record"),
   preview: text("Its beginning, at most 200 characters"),
 };
