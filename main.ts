@@ -11,7 +11,7 @@ import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/std/errors.ts";
 import { checkServers } from "./runtime/engine/server_checks.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
-import { inspectDeclarations } from "./runtime/engine/inspect_declarations.ts";
+import { inspectDeclarations, inspectSchemas } from "./runtime/engine/inspect_declarations.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
 import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
@@ -27,6 +27,7 @@ const world = processWorld({
       return found;
     },
     plugins: (library) => inspectDeclarations(root, library),
+    schemas: (config) => inspectSchemas(root, config, systemClock),
     servers: (config, topics) => checkServers(config, topics, systemClock),
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),

@@ -171,7 +171,7 @@ function addPlugins(add: Add, plugins: Status["plugins"]): void {
   add(
     "twofold_plugin_failed",
     "gauge",
-    "Whether the plugin throws, or does not run because its SQL was refused.",
+    "Whether the plugin throws, or does not run because it was refused.",
     samples((p) => p.state === "failed" || p.state === "refused" ? 1 : 0),
   );
   const seconds = (iso: string | null) => iso === null ? null : Date.parse(iso) / 1000;

@@ -14,6 +14,7 @@ import {
   type SchemaChange,
   schemaChange,
   type SchemaMeaning,
+  schemaOf,
 } from "../model/schema_meaning.ts";
 import type { ObjectStore } from "../ports/ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
@@ -68,7 +69,7 @@ const numberOf = (topic: string, name: string) =>
 /**
  * The decoding of a schema, claimed unless the newest one is it.
  *
- * @throws {UserError} when archived records cannot be read as the schema wants them.
+ * @throws {SchemaMisfit} when archived records cannot be read as the schema wants them.
  * @throws {DamagedError} when a claim is not as it was written.
  */
 export async function openDecoding(options: DecodingOptions): Promise<Decoding> {
@@ -78,14 +79,36 @@ export async function openDecoding(options: DecodingOptions): Promise<Decoding> 
   const wanted = hashOf({ decoderVersion, schema: meaning });
   for (;;) {
     const newest = await newestDecoding(store, topic);
-    if (newest !== null && (!claims || hashOf(newest) === wanted)) return newest;
+    if (newest !== null && hashOf(newest) === wanted) return newest;
     const claim = newest === null
       ? await firstClaim(store, meaning, decoderVersion)
-      : await following(store, newest, meaning, decoderVersion);
+      : await following(store, newest, schema, decoderVersion);
+    if (newest !== null && !claims) return newest;
     const name = nameOf(topic, claim.number);
     if (!claims || await store.put(name, encodeClaim(claim), { ifAbsent: true })) {
       return decodingOf(claim);
     }
+  }
+}
+
+/** A declared schema that does not fit what is archived. */
+export class SchemaMisfit extends UserError {
+  override readonly name = "SchemaMisfit";
+  /** By which the archive was decoded: it goes on to be, and new events with it. */
+  readonly former: EventSchema;
+
+  /**
+   * @param conflicts what does not fit, each as a clause.
+   */
+  constructor(former: EventSchema, conflicts: readonly string[]) {
+    const { topic } = former;
+    super(
+      `The metrics of topic ${topic} do not run, because its schema does not fit its archived ` +
+        `events: ${conflicts.join("; ")}. Undo this, declare a nullable field with another name ` +
+        "instead, and start again. Until then new events are archived by the former schema",
+      { topic, field: "schema" },
+    );
+    this.former = former;
   }
 }
 
@@ -154,9 +177,10 @@ async function firstClaim(
 async function following(
   store: ObjectStore,
   newest: Decoding,
-  schema: SchemaMeaning,
+  declared: EventSchema,
   decoderVersion: number,
 ): Promise<Claim> {
+  const schema = meaningOf(declared);
   // What was not taken over completely is taken over from where it lies.
   const before = await completeDecoding(store, newest);
   const chain = new ArchiveChain(before.root, store);
@@ -164,13 +188,7 @@ async function following(
   const from = withoutZeros(chain.blocks.cut());
   const { conflicts } = changeSince(before, schema);
   if (conflicts.length > 0 && Object.keys(from).length > 0) {
-    throw new UserError(
-      `Cannot open topic "${schema.topic}": its schema does not fit what is archived: ` +
-        `${
-          conflicts.join("; ")
-        }. Undo this, and declare a nullable field with another name instead`,
-      { topic: schema.topic, field: "schema" },
-    );
+    throw new SchemaMisfit(schemaOf(newest.schema, declared), conflicts);
   }
   const known = new Map([...before.dropped, ...before.schema.fields].map((of) => [of.name, of]));
   for (const { name } of schema.fields) known.delete(name);

@@ -168,7 +168,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     settings: allSettings,
     options: [{ flag: "json", value: null, summary: "Print the checks as JSON" }],
     examples: [
-      ["doctor", "Deno, ClickHouse, data folder, settings, port, process, clock, plugins"],
+      ["doctor", "Deno, ClickHouse, data folder, settings, port, process, clock, plugins, schemas"],
       ["doctor --data /var/lib/twofold --json", "for a monitor: exit code 1 when a check fails"],
     ],
   },

@@ -54,6 +54,11 @@ export async function* checksOf(
   yield* folderChecks(config, owner, world.clock);
   yield await portCheck(config, owner);
   yield* inspect.servers(config, topics);
+  yield await attempt("schemas", "see the other checks", async () => {
+    const faults = await inspect.schemas(config);
+    if (faults.length === 0) return fine("schemas", "they fit what is archived");
+    return { check: "schemas", state: "fail", found: faults.join("\n"), advice: null };
+  });
   if (owner === null) return;
   yield await attempt("process", "look at its log", () => processCheck(owner, config, world));
 }

@@ -62,6 +62,12 @@ export interface Inspect {
    */
   plugins(library: string | null): Promise<InspectedPlugins>;
   /**
+   * The message of each topic whose schema does not fit what is archived.
+   *
+   * @throws UserError when no plugin loads; ExternalError when the archive cannot be read.
+   */
+  schemas(config: Config): Promise<readonly string[]>;
+  /**
    * Looks at the servers that the settings name; nothing where they name none.
    *
    * @param topics of the plugins.

@@ -1,4 +1,5 @@
 import { eventColumns } from "../archive/archive_relation.ts";
+import type { SchemaMisfit } from "../archive/decoding.ts";
 import { checkBatchSql } from "../batch/check_sql.ts";
 import { TwofoldError, wordsOf } from "../std/errors.ts";
 import type { Plugin } from "../plugin.ts";
@@ -78,6 +79,11 @@ export function refusedCatalog({ name, file, faults }: RefusedFile): ProblemRepo
     subject: `catalog ${name}`,
     message: `Catalog ${name} is not used: ${faults.join("; ")}. Correct ${file} and start again.`,
   };
+}
+
+/** What a refused schema is reported as, wherever it is reported: one problem for all its metrics. */
+export function refusedSchema({ message, former: { topic } }: SchemaMisfit): ProblemReport {
+  return { code: "schema_refused", subject: `schema of ${topic}`, message: `${message}.`, topic };
 }
 
 async function sqlFaults(

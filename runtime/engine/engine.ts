@@ -9,7 +9,7 @@ import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
 import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
-import { Problems } from "../model/problems.ts";
+import { type ProblemReport, Problems } from "../model/problems.ts";
 import type { BatchLayer, Services } from "../ports/services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
@@ -24,7 +24,7 @@ import {
   type DirectoryClaim,
   withFolderFaults,
 } from "./data_folder.ts";
-import { checkedDeclarations, refusedCatalog, refusedPlugin } from "./check_plugins.ts";
+import { checkedDeclarations, refusedCatalog, refusedSchema } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
@@ -34,7 +34,7 @@ import { readLiveRows } from "./live_rows.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { ProblemTable } from "./problem_table.ts";
 import { refusedText, textOf } from "./plugin_texts.ts";
-import { type KnownRefused, knownRefused, schemasOf } from "./refused_plugins.ts";
+import { type KnownRefused, knownRefused, schemasOf, withoutSchema } from "./refused_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Retirement } from "./retirement.ts";
 import { withinRoles } from "./roles.ts";
@@ -88,8 +88,8 @@ export interface Engine extends Services {
  * Opens everything over one data folder: log, archive, warehouse and the layers over them.
  *
  * @throws UserError when the folder is owned by another process or of a newer format, or no plugin
- * can be loaded; ExternalError when the disk or the engine fails. A plugin or a catalog with a fault
- * is a problem, and everything else runs.
+ * can be loaded; ExternalError when the disk or the engine fails. A plugin, a catalog or a schema
+ * with a fault is a problem, and everything else runs.
  */
 export function openEngine(config: Config, options: EngineOptions): Promise<Engine> {
   return withFolderFaults(config.dataDir, () => openClaimed(config, options));
@@ -122,13 +122,13 @@ async function openOver(
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   const declared = await checkedDeclarations(root, warehouse);
-  const { plugins: loaded } = declared;
+  const { plugins } = declared;
   const rows = await readLiveRows(warehouse);
   const refused = knownRefused(declared, rows);
-  const schemas = schemasOf(loaded, refused, rows);
+  const schemas = schemasOf(plugins, refused, rows);
   assertTopics(config, schemas.map(({ topic }) => topic), refused);
   const encoder = new ThreadedEncoder();
-  const files = new Map(loaded.map(({ plugin, file }) => [plugin.name, file]));
+  const files = new Map(plugins.map(({ plugin, file }) => [plugin.name, file]));
   const modules = new Map([...files].map(([name, file]) => [
     name,
     pathToFileURL(join(root, file)).href,
@@ -136,14 +136,24 @@ async function openOver(
   const isolates = new Isolates({ clock, modules });
   opened.push(encoder, isolates);
   const topics: TopicRuntime[] = [];
+  const loaded: LoadedPlugin[] = [];
+  const reports: ProblemReport[] = [];
   for (const schema of schemas) {
-    const own = loaded.filter(({ plugin }) => plugin.source.topic === schema.topic);
+    const own = plugins.filter(({ plugin }) => plugin.source.topic === schema.topic);
     const topic = await openTopic(schema, own, {
       ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem, claims },
     });
     opened.push(topic);
     topics.push(topic);
+    if (topic.misfit === null) {
+      loaded.push(...own);
+      continue;
+    }
+    const problem = refusedSchema(topic.misfit);
+    reports.push(problem);
+    refused.push(...own.map((one) => withoutSchema(one, problem)));
   }
+  reports.push(...refused.map(({ problem }) => problem));
   const shared = topics.some(({ membership }) => membership.shared);
   const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
   const published = new PublishedRuns({
@@ -161,7 +171,7 @@ async function openOver(
   await generations.open();
   const retirement = new Retirement({
     ...{ topics, warehouse, store, clock, problems },
-    refused: new Map(refused.map((one) => [one.name, refusedPlugin(one).message])),
+    refused: new Map(refused.map(({ name, problem }) => [name, problem])),
     answers: (plugin) => generations.served(plugin) !== null,
     unknown: refused.some(({ topic }) => topic === ""),
     keepMs: config.retiredRetentionMs,
@@ -175,7 +185,7 @@ async function openOver(
   const earlier = await problemTable.earlier();
   problems.remember(earlier);
   for (const { batch } of topics) batch.recall(earlier);
-  for (const one of refused) problems.set(refusedPlugin(one));
+  for (const report of reports) problems.set(report);
   for (const one of declared.refusedCatalogs) problems.set(refusedCatalog(one));
   const catalogs = await openCatalogs({
     ...{ store, warehouse, clock, problems },
@@ -264,7 +274,7 @@ function assemble(parts: Parts): Engine {
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
-    refused: new Map(parts.refused.map((one) => [one.name, refusedPlugin(one).message])),
+    refused: new Map(parts.refused.map(({ name, problem }) => [name, problem])),
   });
   const sql = createSqlConsole({
     warehouse: warehouse.apart(SQL_CONNECTIONS),

@@ -1,8 +1,17 @@
-/** What is wrong with the files of `plugins/`, found without a data folder. */
+/** What is wrong with the files of `plugins/`, found without a start. */
 import { join } from "node:path";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
-import { checkedDeclarations, refusedCatalog, refusedPlugin } from "./check_plugins.ts";
+import type { Clock } from "../std/clock.ts";
+import type { Config } from "../settings/config.ts";
+import { hasLocalArchive, openStore } from "./adapters.ts";
+import { fittingSchema } from "./fitting_schema.ts";
+import {
+  checkedDeclarations,
+  refusedCatalog,
+  refusedPlugin,
+  refusedSchema,
+} from "./check_plugins.ts";
 import { type Declarations, loadDeclarations } from "./load_plugins.ts";
 
 /** What was found. */
@@ -39,6 +48,34 @@ export async function inspectDeclarations(
     faults: [...refused.map(refusedPlugin), ...refusedCatalogs.map(refusedCatalog)]
       .map(({ message }) => message),
   };
+}
+
+/**
+ * The message of each topic whose schema does not fit what is archived, as a start reports it.
+ *
+ * @param config says where the archive is; nothing is made where there is none.
+ * @throws {UserError} when there are plugins and none of them loads.
+ * @throws {ExternalError} when the archive cannot be read.
+ */
+export async function inspectSchemas(
+  root: string,
+  config: Config,
+  clock: Clock,
+): Promise<string[]> {
+  if (config.s3Endpoint === null && !await hasLocalArchive(config)) return [];
+  const { plugins } = await loadDeclarations(root);
+  const schemas = new Map(plugins.map(({ plugin: { source } }) => [source.topic, source]));
+  const { store, closeStore } = await openStore(config, clock);
+  try {
+    const faults: string[] = [];
+    for (const schema of schemas.values()) {
+      const { misfit } = await fittingSchema({ store, schema, claims: false });
+      if (misfit !== null) faults.push(refusedSchema(misfit).message);
+    }
+    return faults;
+  } finally {
+    closeStore();
+  }
 }
 
 async function withEngine(root: string, libraryPath: string): Promise<Declarations> {

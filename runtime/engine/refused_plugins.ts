@@ -1,7 +1,9 @@
-/** What the warehouse knows of plugins whose code is refused: their names, topics and schemas. */
+/** What is known of plugins that are refused: their names, topics, schemas and problems. */
 import { basename } from "node:path";
 import type { EventSchema } from "../events.ts";
 import { declaredPlugin, declaringFile } from "../model/generation.ts";
+import type { ProblemReport } from "../model/problems.ts";
+import { refusedPlugin } from "./check_plugins.ts";
 import type { LiveRow } from "./live_rows.ts";
 import type { Declarations, LoadedPlugin, RefusedPlugin } from "./load_plugins.ts";
 
@@ -9,6 +11,8 @@ import type { Declarations, LoadedPlugin, RefusedPlugin } from "./load_plugins.t
 export interface KnownRefused extends RefusedPlugin {
   /** Empty where nothing says which topic it is made of. */
   readonly topic: string;
+  /** Why it does not run. */
+  readonly problem: ProblemReport;
 }
 
 /**
@@ -25,15 +29,24 @@ export function knownRefused(
   const loaded = new Set(
     [...plugins, ...refused.map((one) => one.declared)].map((one) => one?.plugin.name),
   );
+  const known = (one: RefusedPlugin, topic: string) => {
+    return { ...one, topic, problem: refusedPlugin(one) };
+  };
   return refused.map((one) => {
-    if (one.declared !== null) return { ...one, topic: one.declared.plugin.source.topic };
+    if (one.declared !== null) return known(one, one.declared.plugin.source.topic);
     const row = [...rows.values()].find((row) => declaringFile(row.declaration) === one.file) ??
       rows.get(one.name);
     if (row === undefined || loaded.has(row.plugin)) {
-      return { ...one, name: loaded.has(one.name) ? basename(one.file) : one.name, topic: "" };
+      return known({ ...one, name: loaded.has(one.name) ? basename(one.file) : one.name }, "");
     }
-    return { ...one, name: row.plugin, topic: row.topic };
+    return known({ ...one, name: row.plugin }, row.topic);
   });
+}
+
+/** A plugin that does not run because the schema of its topic is refused. */
+export function withoutSchema(declared: LoadedPlugin, problem: ProblemReport): KnownRefused {
+  const { plugin: { name, source: { topic } }, file, source } = declared;
+  return { name, file, source, faults: [problem.message], declared, topic, problem };
 }
 
 /**

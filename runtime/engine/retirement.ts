@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../std/clock.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
-import { type ProblemSink, repeated } from "../model/problems.ts";
+import { type Problem, type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
 import { SEEN_MS } from "./generations.ts";
@@ -23,8 +23,8 @@ import type { TopicRuntime } from "./topic_runtime.ts";
 /** What {@link Retirement} needs. */
 export interface RetirementOptions {
   readonly topics: readonly TopicRuntime[];
-  /** By plugin that does not run, the problem's message: its tables stay. */
-  readonly refused: ReadonlyMap<string, string>;
+  /** By plugin that does not run, the problem that keeps it from running: its tables stay. */
+  readonly refused: ReadonlyMap<string, Pick<Problem, "code" | "message">>;
   /** Whether a generation of a refused plugin answers. */
   readonly answers: (plugin: string) => boolean;
   /**
@@ -109,9 +109,9 @@ export class Retirement {
         continue;
       }
       const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
-      const message = refused.get(name);
-      if (message !== undefined) {
-        if (!answers(name)) await this.#refuse(shown, "plugin_refused", message);
+      const problem = refused.get(name);
+      if (problem !== undefined) {
+        if (!answers(name)) await this.#refuse(shown, problem.code, problem.message);
         continue;
       }
       if (unknown) continue;

@@ -21,11 +21,10 @@ import type {
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
 import { wordsOf } from "../std/errors.ts";
 import type { SharedCalls } from "../std/shared_calls.ts";
-import { refusedPlugin } from "./check_plugins.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
 import type { Generations } from "./generations.ts";
 import type { LastKnown } from "./last_known.ts";
-import type { RefusedPlugin } from "./load_plugins.ts";
+import type { KnownRefused } from "./refused_plugins.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What the status is made of. */
@@ -40,7 +39,7 @@ export interface StatusParts {
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
-  readonly refused: readonly RefusedPlugin[];
+  readonly refused: readonly KnownRefused[];
   readonly generations: Pick<Generations, "served">;
   readonly sql: Pick<SqlConsole, "load">;
   readonly claim: Pick<DirectoryClaim, "process">;
@@ -213,13 +212,13 @@ function pluginsOf(
   });
 }
 
-function refusedStatus(refused: RefusedPlugin, { generations }: StatusParts): PluginStatus {
+function refusedStatus(refused: KnownRefused, { generations }: StatusParts): PluginStatus {
   const answering = generations.served(refused.name)?.tables;
   return {
     ...notAsked(refused.name, "nothing_published"),
     topic: (answering ?? refused.declared)?.plugin.source.topic ?? "",
     ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
-    ...{ state: "refused" as const, error: refusedPlugin(refused).message },
+    ...{ state: "refused" as const, error: refused.problem.message },
     ...{ speed_rows: 0, run: null },
     batch: { published: null, failing_since: null, error: null },
   };

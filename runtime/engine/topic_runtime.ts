@@ -4,7 +4,7 @@ import { openArchiveReader } from "../archive/archive_reader.ts";
 import { Archiver } from "../archive/archiver.ts";
 import { Compactor } from "../archive/compactor.ts";
 import { DecodedGarbage } from "../archive/decoded_garbage.ts";
-import { openDecoding } from "../archive/decoding.ts";
+import type { SchemaMisfit } from "../archive/decoding.ts";
 import { FileChecks } from "../archive/file_checks.ts";
 import { Redecoder } from "../archive/redecoder.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
@@ -32,6 +32,7 @@ import type { LogSpeedLayer } from "../speed/speed_layer.ts";
 import { openSpeedLayer } from "../speed/speed_layer.ts";
 import { generationOf } from "../model/generation.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
+import { fittingSchema } from "./fitting_schema.ts";
 import type { LoadedPlugin } from "./load_plugins.ts";
 import { Retention } from "./retention.ts";
 
@@ -56,7 +57,10 @@ export interface TopicParts {
 
 /** One topic: its log, and the layers over it. */
 export interface TopicRuntime {
+  /** As it is declared; where that is refused, as it was before. */
   readonly schema: EventSchema;
+  /** Why the declared schema is refused, and no plugin of the topic runs; null where it is not. */
+  readonly misfit: SchemaMisfit | null;
   readonly log: EventLog;
   readonly membership: Membership;
   readonly plugins: readonly PluginTables[];
@@ -81,7 +85,8 @@ export interface TopicRuntime {
 const LATE_AFTER_MS = 10_000;
 
 /**
- * Opens one topic: log → (speed, archive → batch).
+ * Opens one topic: log → (speed, archive → batch). Where the declared schema does not fit what is
+ * archived, the former schema stays and none of the plugins run.
  *
  * @throws UserError or ExternalError when the log or the tables cannot be opened.
  */
@@ -101,17 +106,16 @@ export async function openTopic(
 
 async function openOver(
   log: EventLog,
-  schema: EventSchema,
+  declared: EventSchema,
   loaded: readonly LoadedPlugin[],
   parts: TopicParts,
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, onProblem } = parts;
   const { blockSize, horizon } = config;
-  const { topic } = schema;
-  const checks = new FileChecks({ topic: schema.topic, store, problems: parts.problems });
-  await holdBlockSize(store, schema.topic, log.id, blockSize);
-  const { claims } = parts;
-  const decoding = await openDecoding({ store, schema, decoderVersion: DECODER_VERSION, claims });
+  const { topic } = declared;
+  const checks = new FileChecks({ topic, store, problems: parts.problems });
+  await holdBlockSize(store, topic, log.id, blockSize);
+  const { schema, misfit, decoding } = await fittingSchema({ ...parts, schema: declared });
   const { root } = decoding;
   const membership = parts.openMembership(log);
   const redecoder = new Redecoder({
@@ -130,7 +134,8 @@ async function openOver(
   });
   await redecoder.open();
   const later = decoding.number === 0 ? {} : { decoding: decoding.id };
-  const plugins = loaded.map(({ plugin, batchSql, modules }) => {
+  const running = misfit === null ? loaded : [];
+  const plugins = running.map(({ plugin, batchSql, modules }) => {
     const facts = {
       batchSql,
       decoderVersion: DECODER_VERSION,
@@ -259,6 +264,7 @@ async function openOver(
   const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {
     schema,
+    misfit,
     log,
     membership,
     plugins: tables,

@@ -34,6 +34,7 @@ export type ProblemCode =
   | "rebuilding"
   | "redecoding"
   | "removal_failing"
+  | "schema_refused"
   | "scrub_failing"
   | "sql_statement_stuck"
   | "ticks_failing"

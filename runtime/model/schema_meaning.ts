@@ -1,5 +1,5 @@
 /** What of a schema decides how records are decoded, and what a change of it means for the archive. */
-import type { EventSchema, FieldType } from "../events.ts";
+import { defineSchema, type EventSchema, type Fields, type FieldType } from "../events.ts";
 
 /** A field's name and type. */
 export type FieldMeaning = FieldType & { readonly name: string };
@@ -33,6 +33,29 @@ export function meaningOf(schema: EventSchema): SchemaMeaning {
     },
   );
   return { topic, version, eventId, eventTime, fields };
+}
+
+/**
+ * A schema of a meaning.
+ *
+ * @param like gives what the meaning lacks: the summaries, and the partition key where that still can
+ * be one; else the event id is.
+ */
+export function schemaOf({ fields, ...meaning }: SchemaMeaning, like: EventSchema): EventSchema {
+  const typed: Fields = Object.fromEntries(
+    fields.map(({ name, ...type }) => [
+      name,
+      { ...type, summary: like.fields[name]?.summary ?? "" },
+    ]),
+  );
+  const key = typed[like.partitionKey];
+  const isKey = !key?.nullable && (key?.kind === "uint32" || key?.kind === "string");
+  return defineSchema({
+    ...meaning,
+    summary: like.summary,
+    partitionKey: isKey ? like.partitionKey : meaning.eventId,
+    fields: typed,
+  });
 }
 
 /**

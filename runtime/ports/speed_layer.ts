@@ -53,7 +53,7 @@ export interface PluginStatus extends PluginDrift {
   readonly rebuilding: number | null;
   /**
    * `failed`: the speed layer cannot compute it; `batch-failing`: the speed layer can, the batch
-   * layer cannot; `refused`: its file has a fault, so it does not run.
+   * layer cannot; `refused`: its file or its schema has a fault, so it does not run.
    */
   readonly state: "running" | "catching-up" | "failed" | "batch-failing" | "refused";
   /** Why the speed layer cannot compute it, or why it was refused; null while it is computed. */

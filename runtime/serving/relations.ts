@@ -66,7 +66,7 @@ export const viewOf = (name: string, select: string): RelationView => ({
 
 /** Why a relation cannot show its rows. */
 export interface RelationRefusal {
-  /** The code of the problem: `rebuilding`, `plugin_refused` or `plugin_removed`. */
+  /** The code of the problem: `rebuilding`, `plugin_refused`, `schema_refused` or `plugin_removed`. */
   readonly code: string;
   /** Begins with `relation` and its name. */
   readonly message: string;

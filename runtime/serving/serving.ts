@@ -37,10 +37,10 @@ export interface ServedTopic {
   readonly logId: string;
   readonly plugins: readonly PluginTables[];
   readonly speed: SpeedLayer;
-  /** Names of plugins whose code is refused. Default: none. */
+  /** Names of plugins that are refused. Default: none. */
   readonly refused?: readonly string[];
   /**
-   * The generation of a plugin that answers now; null where its code is refused and none did.
+   * The generation of a plugin that answers now; null where it is refused and none did.
    * Default: that of {@link plugins}.
    */
   readonly served?: (plugin: string) => ServedGeneration | null;
@@ -71,8 +71,8 @@ export interface ServingOptions {
   readonly expand?: Expand;
   /** The problems that a metric's answers carry, by metric and topic. Default: there are none. */
   readonly concerning?: (metric: string, topic: string) => readonly Problem[];
-  /** By metric, why its code is refused. Default: there are none. */
-  readonly refused?: ReadonlyMap<string, string>;
+  /** By metric that is refused, the problem that keeps it from running. Default: there are none. */
+  readonly refused?: ReadonlyMap<string, Pick<Problem, "code" | "message">>;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
   /**
@@ -124,7 +124,7 @@ export function createServing(options: ServingOptions): Serving {
     const metric = answering(name);
     if (metric !== null) return metric;
     const refused = options.refused?.get(name);
-    if (refused !== undefined) throw new ProblemError("plugin_refused", refused);
+    if (refused !== undefined) throw new ProblemError(refused.code, refused.message);
     throw unknownMetric(name, known().map(({ plugin }) => plugin.name));
   };
   const { concerning = () => [] } = options;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { catalogText, pluginFolder, pluginText } from "../support/plugin_folder.ts";
-import { root as project, RunningEngine } from "../support/running_engine.ts";
+import { folderInProject, root as project, RunningEngine } from "../support/running_engine.ts";
 
 /** By plugin, the text that breaks it and what is reported of that. */
 const broken: Readonly<Record<string, readonly [text: string, fault: RegExp]>> = {
@@ -64,20 +64,13 @@ const notes = Array.from({ length: 40 }, (_, i) => ({
   at: new Date(Date.parse("2026-01-05") + 1000 * i).toISOString(),
 }));
 
-/** An ignored folder of the project, in which modules find `twofold`. */
-async function folderInProject(): Promise<string> {
-  const dir = join(project, "dist");
-  await Deno.mkdir(dir, { recursive: true });
-  return await Deno.makeTempDir({ prefix: "twofold-refused-", dir });
-}
-
 describe("plugins with faults", () => {
   let dir: string;
   let process: RunningEngine;
   let frontier: string;
 
   beforeAll(async () => {
-    dir = await folderInProject();
+    dir = await folderInProject("refused");
     const files = (text: (name: string) => string) =>
       Object.fromEntries(names.map((name) => [`${name}.ts`, text(name)]));
     const good = { "fine.ts": pluginText("fine"), "labels.catalog.ts": catalogText("labels") };
@@ -239,7 +232,7 @@ describe("plugins with faults", () => {
 
 describe("a folder in which no plugin loads", () => {
   it("ends the start in one line of words", async () => {
-    const dir = await folderInProject();
+    const dir = await folderInProject("refused");
     const at = await pluginFolder(join(dir, "folder"), {
       "a.ts": "throw 'first';",
       "b.ts": `import "./nowhere.ts";`,

@@ -227,6 +227,7 @@ export function fakeWorld(
       library: () => "/lib/libchdb.so",
       plugins: () =>
         Promise.resolve({ plugins: ["popular_movies", "ratings"], topics: [], faults: [] }),
+      schemas: () => Promise.resolve([]),
       async *servers() {},
     },
     readOwner: () => Promise.resolve(owner()),

@@ -12,6 +12,13 @@ import { eventually } from "./eventually.ts";
 /** The checkout. */
 export const root = join(import.meta.dirname!, "..", "..");
 
+/** A temporary folder below an ignored one of the project: modules in it find `twofold`. */
+export async function folderInProject(name: string): Promise<string> {
+  const dir = join(root, "dist");
+  await Deno.mkdir(dir, { recursive: true });
+  return await Deno.makeTempDir({ prefix: `twofold-${name}-`, dir });
+}
+
 /** No batch run happens by the clock: tests start them. */
 export const NEVER = "0 0 29 2 *";
 

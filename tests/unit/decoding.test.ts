@@ -86,7 +86,10 @@ describe("openDecoding()", () => {
     const fault = await open(store, scaled).catch((error) => error);
     expect(fault).toMatchObject({ fault: "user", field: "schema" });
     expect(fault.message).toMatch(/field "level" had scale 3 and has scale 2/);
+    expect(await open(store, scaled, false).catch((error) => error)).toEqual(fault);
     expect(store.names(`${topic}/decodings/`).length).toBe(1);
+    // By the former schema nothing changes.
+    expect(await open(store, fault.former)).toEqual(await open(store, readings));
     const empty = new MemoryStore();
     await open(empty, readings);
     expect((await open(empty, scaled)).number).toBe(1);

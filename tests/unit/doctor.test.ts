@@ -34,7 +34,7 @@ describe("doctor", () => {
     expect(code).toBe(0);
     expect(checks.map(({ check }) => check)).toEqual([
       ...["deno", "clock", "settings", "clickhouse", "plugins", "folder", "writable", "disk"],
-      "port",
+      ...["port", "schemas"],
     ]);
     expect(checks.filter(({ state }) => state === "fail")).toEqual([]);
     expect([...Deno.readDirSync(dir)]).toEqual([]);
@@ -46,6 +46,7 @@ describe("doctor", () => {
         throw new UserError("Cannot find the ClickHouse library");
       },
       plugins: () => Promise.reject(new UserError("Cannot load plugins/a.ts: no such column")),
+      schemas: () => Promise.resolve([]),
       async *servers() {},
     };
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
@@ -63,6 +64,7 @@ describe("doctor", () => {
       library: () => "/lib/libchdb.so",
       plugins: () =>
         Promise.resolve({ plugins: ["a"], topics: ["t"], faults: ["Plugin b …", "Plugin c …"] }),
+      schemas: () => Promise.resolve([]),
       async *servers() {},
     };
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
@@ -70,6 +72,19 @@ describe("doctor", () => {
     expect(of("plugins")).toEqual({
       ...{ check: "plugins", state: "fail", advice: null },
       found: "1 plugin: a\nPlugin b …\nPlugin c …",
+    });
+  });
+
+  it("fails with every schema that does not fit what is archived", async () => {
+    const world = fakeWorld();
+    expect((await doctor(world, ...free())).of("schemas")?.state).toBe("ok");
+    const schemas = () => Promise.resolve(["The metrics of topic a …", "The metrics of topic b …"]);
+    const inspect = { ...world.inspect, schemas };
+    const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
+    expect(code).toBe(1);
+    expect(of("schemas")).toEqual({
+      ...{ check: "schemas", state: "fail", advice: null },
+      found: "The metrics of topic a …\nThe metrics of topic b …",
     });
   });
 

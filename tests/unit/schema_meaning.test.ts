@@ -9,7 +9,7 @@ import {
   string,
   uint32,
 } from "../../runtime/events.ts";
-import { meaningOf, schemaChange } from "../../runtime/model/schema_meaning.ts";
+import { meaningOf, schemaChange, schemaOf } from "../../runtime/model/schema_meaning.ts";
 
 const base = {
   ...{ id: string({ maxBytes: 40 }), at: instant(), state: enumeration(["on", "off"]) },
@@ -69,5 +69,30 @@ describe("schemaChange()", () => {
     const back = (score: Field) => schemaChange(meaning({}), meaning({ score }), dropped);
     expect(back(uint32({ nullable: true }))).toEqual({ ...nothing, added: ["score"] });
     expect(back(string({ nullable: true })).conflicts.length).toBe(1);
+  });
+});
+
+describe("schemaOf()", () => {
+  const declared = (partitionKey: string, fields: Record<string, Field> = {}) =>
+    defineSchema({
+      ...{ topic: "t", version: 1, summary: "Things", eventId: "id", eventTime: "at" },
+      ...{ partitionKey, fields: { ...base, ...fields } as never },
+    });
+  const stored = JSON.parse(JSON.stringify(meaning({})));
+
+  it("has the meaning that was stored, and the summaries of what is declared", () => {
+    const schema = schemaOf(stored, declared("id", { state: string({ summary: "State" }) }));
+    expect(meaningOf(schema)).toEqual(meaning({}));
+    expect([schema.summary, schema.fields.state.summary]).toEqual(["Things", "State"]);
+  });
+
+  it("has the declared partition key where that can be one", () => {
+    const keyOf = (key: string, fields?: Record<string, Field>) =>
+      schemaOf(stored, declared(key, fields)).partitionKey;
+    expect(keyOf("good", { good: uint32() })).toBe("id");
+    expect(keyOf("state", { state: string() })).toBe("id");
+    expect(keyOf("later", { later: uint32() })).toBe("id");
+    const user = JSON.parse(JSON.stringify(meaning({ user: uint32() })));
+    expect(schemaOf(user, declared("user", { user: uint32() })).partitionKey).toBe("user");
   });
 });

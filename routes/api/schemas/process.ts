@@ -21,7 +21,7 @@ export const pluginStatus = named(
     }),
     state: z.enum(["running", "catching-up", "failed", "batch-failing", "refused"]).meta({
       description: "failed: the speed layer cannot compute it; batch-failing: the batch layer " +
-        "cannot; refused: its file has a fault, so it does not run",
+        "cannot; refused: its file or its schema has a fault, so it does not run",
     }),
     error: z.string().nullable().meta({ description: "Why it is failed or refused" }),
     speed_rows: count("Rows flushed since the start"),
