@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
 import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
 import { waitingSince } from "../batch/drift_days.ts";
@@ -129,10 +128,9 @@ async function openOver(
   assertTopics(config, schemas.map(({ topic }) => topic), refused);
   const encoder = new ThreadedEncoder();
   const files = new Map(plugins.map(({ plugin, file }) => [plugin.name, file]));
-  const modules = new Map([...files].map(([name, file]) => [
-    name,
-    pathToFileURL(join(root, file)).href,
-  ]));
+  const modules = new Map(
+    plugins.map(({ plugin, file, modules: texts }) => [plugin.name, { root, file, texts }]),
+  );
   const isolates = new Isolates({ clock, modules });
   opened.push(encoder, isolates);
   const topics: TopicRuntime[] = [];

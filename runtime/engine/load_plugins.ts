@@ -1,13 +1,13 @@
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { stripVTControlCharacters } from "node:util";
 import type { Catalog } from "../catalog.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
-import { DeclarationError } from "../declaration/faults.ts";
-import { hasFunctions, type Plugin } from "../plugin.ts";
+import { asError, UserError, wordsOf } from "../std/errors.ts";
+import { pluginOf } from "../model/plugin_data.ts";
+import type { Plugin } from "../plugin.ts";
 import { relationNames } from "../serving/relations.ts";
-import { moduleTexts } from "./module_texts.ts";
+import { declareFiles } from "./declare_files.ts";
+import type { Declared } from "./declaring_thread.ts";
 
 /** A plugin and its texts. */
 export interface LoadedPlugin {
@@ -53,9 +53,6 @@ export interface Declarations {
   readonly refusedCatalogs: readonly RefusedFile[];
 }
 
-/** A module that has not loaded by then waits for something that does not happen. */
-const LOAD_MS = 10_000;
-
 /**
  * Loads every plugin and every catalog of a folder: each `*.ts` and `*.catalog.ts` file and its
  * default export, in the order of file names. Adding a file is all that it takes. A file with a fault
@@ -70,10 +67,24 @@ export async function loadDeclarations(
   root: string,
   clock: Clock = systemClock,
 ): Promise<Declarations> {
-  const [plugins, catalogs] = await Promise.all([
-    loadFiles(root, clock, /^[a-z0-9_]+\.ts$/, readPlugin),
-    loadFiles(root, clock, /^[a-z0-9_]+\.catalog\.ts$/, readCatalog),
-  ]);
+  const sources = await readFiles(root);
+  const declared = await declareFiles(root, [...sources.keys()], clock);
+  const plugins: DeclaringFile<LoadedPlugin>[] = [];
+  const catalogs: DeclaringFile<LoadedCatalog>[] = [];
+  for (const [file, source] of sources) {
+    const found = declared.get(file)!;
+    const faults = found.kind === "faults" ? [...found.faults] : [];
+    if (CATALOG_FILE.test(basename(file))) {
+      const value = found.kind === "catalog" ? { catalog: found.catalog, file, source } : null;
+      catalogs.push({ file, source, value, faults });
+      continue;
+    }
+    const value = found.kind === "plugin"
+      ? await loadedPlugin(root, found, { file, source }).catch(asError)
+      : null;
+    if (value instanceof Error) faults.push(wordsOf(value));
+    plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
+  }
   addNameFaults(plugins, catalogs);
   addSchemaFaults(plugins);
   const accepted = plugins.flatMap((one) => one.faults.length === 0 ? one.value! : []);
@@ -110,96 +121,35 @@ const refusedOf = <T>(
     ...{ file, source, faults },
   }));
 
-async function loadFiles<T>(
-  root: string,
-  clock: Clock,
-  pattern: RegExp,
-  read: (root: string, file: string, source: string, exported: unknown) => T | Promise<T>,
-): Promise<DeclaringFile<T>[]> {
+const PLUGIN_FILE = /^[a-z0-9_]+\.ts$/;
+const CATALOG_FILE = /^[a-z0-9_]+\.catalog\.ts$/;
+
+/** The texts of the files of `plugins/` that declare something, in the order of their names. */
+async function readFiles(root: string): Promise<Map<string, string>> {
   const names: string[] = [];
-  for await (const entry of Deno.readDir(join(root, "plugins"))) {
-    if (entry.isFile && pattern.test(entry.name)) names.push(entry.name);
+  for await (const { isFile, name } of Deno.readDir(join(root, "plugins"))) {
+    if (isFile && (PLUGIN_FILE.test(name) || CATALOG_FILE.test(name))) names.push(name);
   }
-  return await Promise.all(
-    names.sort().map(async (name) => {
-      const file = `plugins/${name}`;
-      let source = "";
-      try {
-        source = await Deno.readTextFile(join(root, file));
-        const value = await read(root, file, source, await defaultExport(root, file, clock));
-        return { file, source, value, faults: [] };
-      } catch (error) {
-        const faults = error instanceof DeclarationError ? [...error.faults] : null;
-        return { file, source, value: null, faults: faults ?? [faultWords(root, file, error)] };
-      }
-    }),
-  );
+  const files = names.sort().map((name) => `plugins/${name}`);
+  const texts = files.map((file) => Deno.readTextFile(join(root, file)));
+  return new Map(await Promise.all(files.map(async (file, i) => [file, await texts[i]] as const)));
 }
 
-async function defaultExport(root: string, file: string, clock: Clock): Promise<unknown> {
-  const loaded = new AbortController();
-  const late = clock.sleep(LOAD_MS, loaded.signal).then(() => {
-    if (loaded.signal.aborted) return;
-    throw new UserError(`its module did not load within ${LOAD_MS / 1000} s`);
-  });
-  try {
-    const module = await Promise.race([import(pathToFileURL(join(root, file)).href), late]);
-    return module.default;
-  } finally {
-    loaded.abort();
-  }
-}
-
-/** A file that declares a plugin or a catalog. */
-const DECLARING = /^plugins\/[a-z0-9_]+(?:\.catalog)?\.ts:/;
-
-/**
- * An error in one line, with its place below the root where it has one. Files that import the same
- * missing module get the same error, with the place of one of them: another file is not named.
- */
-function faultWords(root: string, file: string, error: unknown): string {
-  const base = `${pathToFileURL(root).href.replace(/\/$/, "")}/`;
-  const plain = (text: string) => stripVTControlCharacters(text).replaceAll(base, "");
-  const words = plain(wordsOf(error)).split("\n");
-  const stack = error instanceof Error ? plain(error.stack ?? "") : "";
-  const places = `${words.join("\n")}\n${stack}`.match(/\bplugins\/[^\s()]+:\d+:\d+/g) ?? [];
-  const place = places.find((place) => place.startsWith(`${file}:`)) ??
-    places.find((place) => !DECLARING.test(place));
-  return place === undefined || words[0].includes(place) ? words[0] : `${words[0]} (${place})`;
-}
-
-async function readPlugin(
+async function loadedPlugin(
   root: string,
-  file: string,
-  source: string,
-  exported: unknown,
+  { plugin: data, modules, island }: Extract<Declared, { kind: "plugin" }>,
+  { file, source }: { readonly file: string; readonly source: string },
 ): Promise<LoadedPlugin> {
-  const plugin = exported as Plugin | undefined;
-  if (plugin?.measureColumns === undefined) {
-    throw new UserError(
-      "its default export must be what definePlugin() returns; a file that is not a plugin needs a " +
-        `name of two parts, such as ${basename(file, ".ts")}.shared.ts`,
-    );
-  }
-  const path = join(root, file);
-  const modules = hasFunctions(plugin) ? await moduleTexts(root, path) : {};
+  const component = island === null
+    ? undefined
+    : (await import(pathToFileURL(join(root, island.file)).href))[island.name];
+  const plugin = pluginOf(data, component);
   const { sql } = plugin.batch;
   if (!sql.endsWith(".sql")) return { plugin, batchSql: sql, file, source, modules };
   const batchSql = await Deno.readTextFile(join(root, "sql", sql)).catch((cause) => {
     throw new UserError(`batch.sql names sql/${sql}, which cannot be read`, { cause });
   });
   return { plugin, batchSql, file, source, modules };
-}
-
-function readCatalog(
-  _root: string,
-  file: string,
-  source: string,
-  exported: unknown,
-): LoadedCatalog {
-  const catalog = exported as Catalog | undefined;
-  if (catalog?.columns !== undefined) return { catalog, file, source };
-  throw new UserError("its default export must be what defineCatalog() returns");
 }
 
 /** Plugins have one name each; so have the views, which are relations and catalogs. */

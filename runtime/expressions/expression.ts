@@ -50,6 +50,11 @@ export class Expression {
     return new Expression({ kind: "compute", of, sql }, type, text);
   }
 
+  /** See `expressionOf()`. */
+  static restored(node: Node, type: FieldType, text: string): Expression {
+    return new Expression(node, type, text);
+  }
+
   /** What stands where an expression is missing. */
   static faulty(fault: string): Expression {
     const node = { kind: "constant", value: 0 } as const;

@@ -5,7 +5,7 @@ import type { Columns } from "../model/columns.ts";
 import { wordsOf } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
-import type { IsolateMethods } from "./isolate_thread.ts";
+import type { IsolateMethods, PluginModule } from "./isolate_thread.ts";
 import { allocatePicks, type OpenPicker, type Picker, pickHere, takeTexts } from "./picker.ts";
 
 /** For so long functions may look at the records of a chunk, in milliseconds. */
@@ -16,8 +16,8 @@ const MEMORY_MIB = 256;
 /** Options of {@link Isolates}. */
 export interface IsolatesOptions {
   readonly clock: Clock;
-  /** The module of each plugin by its name, as a URL; its default export is the plugin. */
-  readonly modules: ReadonlyMap<string, string>;
+  /** The module of each plugin by its name. */
+  readonly modules: ReadonlyMap<string, PluginModule>;
 }
 
 /**
@@ -107,7 +107,7 @@ class IsolatedPicker implements Picker {
   }
 
   /** What a thread is told that does not know it yet. */
-  opening(module: string): Parameters<IsolateMethods["open"]> {
+  opening(module: PluginModule): Parameters<IsolateMethods["open"]> {
     this.#told = null;
     return [this.id, module, { ...this.columns, bytes: NO_BYTES }, this.picks];
   }
@@ -122,7 +122,7 @@ type Thread = WorkerThread<IsolateMethods>;
 /** The isolate of one plugin, for all partitions. */
 class Isolate {
   readonly #plugin: Plugin;
-  readonly #module: string;
+  readonly #module: PluginModule;
   readonly #clock: Clock;
   #thread: Thread | null = null;
   /** Pickers that the thread knows. */
@@ -131,7 +131,7 @@ class Isolate {
   readonly #picks = new Set<{ readonly untilMs: number; readonly records: number }>();
   #watching: AbortController | null = null;
 
-  constructor(plugin: Plugin, module: string, clock: Clock) {
+  constructor(plugin: Plugin, module: PluginModule, clock: Clock) {
     this.#plugin = plugin;
     this.#module = module;
     this.#clock = clock;

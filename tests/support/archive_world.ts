@@ -5,43 +5,11 @@ import type { Clock } from "../../runtime/std/clock.ts";
 import { decodeManifest } from "../../runtime/archive/manifest.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
-import {
-  boolean,
-  decimal,
-  defineSchema,
-  enumeration,
-  instant,
-  integer,
-  string,
-  uint32,
-} from "../../runtime/events.ts";
 import type { EventLog, ObjectInfo, ObjectStore } from "../../runtime/ports/ports.ts";
 import { MemoryLog } from "./memory_log.ts";
+import { readings } from "./readings.schema.ts";
 
-/** A schema with a field of every kind, plain and nullable. */
-export const readings = defineSchema({
-  topic: "readings",
-  version: 1,
-  summary: "Readings of a meter",
-  eventId: "id",
-  eventTime: "at",
-  partitionKey: "meter",
-  fields: {
-    id: string(),
-    at: instant(),
-    meter: uint32(),
-    count: integer({ min: -1e11, max: 1e11 }),
-    count_or_null: integer({ nullable: true }),
-    level: decimal({ scale: 3, min: -1e6, max: 1e6 }),
-    level_or_null: decimal({ scale: 2, min: -1e6, max: 1e6, nullable: true }),
-    state: enumeration(["it's on", "off", "unknown"]),
-    state_or_null: enumeration(["a", "b"], { nullable: true }),
-    good: boolean(),
-    good_or_null: boolean({ nullable: true }),
-    note: string({ nullable: true }),
-    other_or_null: uint32({ nullable: true }),
-  },
-});
+export { readings };
 
 /** An event of {@link readings} as an object, with what the test does not care about filled in. */
 export function reading(fields: Record<string, unknown> = {}): Record<string, unknown> {

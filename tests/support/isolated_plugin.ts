@@ -11,7 +11,7 @@ import {
   sum,
   uint32,
 } from "twofold";
-import { readings } from "./archive_world.ts";
+import { readings } from "./readings.schema.ts";
 
 type Reading = EventOf<typeof readings>;
 const none = { sql: "1" };

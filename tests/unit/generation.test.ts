@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "testing";
-import { moduleTexts } from "../../runtime/engine/module_texts.ts";
+import { moduleTexts } from "../../runtime/model/module_texts.ts";
 import { UserError } from "../../runtime/std/errors.ts";
 import {
   boolean,
@@ -179,7 +179,7 @@ describe("moduleTexts()", () => {
     Deno.writeTextFileSync(join(root, name), text);
   };
   const schemaModule = "export const viewings = { topic: 'viewings', fieldNames: [] };\n";
-  const texts = () => moduleTexts(root, join(root, "plugins/stars.ts"));
+  const texts = () => moduleTexts(root, "plugins/stars.ts");
 
   it("follows relative imports of values, and leaves out schemas, islands and packages", async () => {
     write(

@@ -1,7 +1,10 @@
-import { afterAll, describe, expect, fc, it } from "testing";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, fc, it } from "testing";
 import { allocateColumns } from "../../runtime/model/columns.ts";
 import { boolean, decimal, enumeration, type Field, string, uint32 } from "../../runtime/events.ts";
 import { Expression } from "../../runtime/expressions/expression.ts";
+import { compute } from "../../runtime/expressions/mod.ts";
+import { moduleTexts } from "../../runtime/model/module_texts.ts";
 import { count } from "../../runtime/plugin.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
@@ -11,11 +14,13 @@ import { reading, readings } from "../support/archive_world.ts";
 import plugin from "../support/isolated_plugin.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
+import { root } from "../support/running_engine.ts";
 
-const module = new URL("../support/isolated_plugin.ts", import.meta.url).href;
+const file = "tests/support/isolated_plugin.ts";
+const module = { root, file, texts: await moduleTexts(root, file) };
 const isolates = new Isolates({
   clock: new ManualClock(),
-  modules: new Map([[plugin.name, module], ["moved", `${module}.not_there`]]),
+  modules: new Map([[plugin.name, module], ["moved", { ...module, file: `${file}.not_there` }]]),
 });
 afterAll(() => isolates.close());
 
@@ -105,17 +110,83 @@ describe("Isolates", () => {
     picker.close();
   });
 
-  it("load a module once it can be loaded", async () => {
-    const file = await Deno.makeTempFile({ suffix: ".ts" });
-    const later = new URL(`file://${file}`);
-    await Deno.writeTextFile(later, "throw new Error('not yet');");
-    const modules = new Map([[plugin.name, later.href]]);
-    const mended = new Isolates({ clock: new ManualClock(), modules });
-    const picker = mended.openPicker(plugin, allocateColumns(readings, 1));
-    await expect(picker.pick(0, 1)).rejects.toThrow(/not yet/);
-    await Deno.writeTextFile(later, `export { default } from ${JSON.stringify(module)};`);
-    await expect(Promise.resolve(picker.pick(0, 0))).resolves.toBeUndefined();
-    mended.close();
-    await Deno.remove(file);
+  describe("of files that are written", () => {
+    const text = (where: string) => `
+import { boolean, compute, count, definePlugin } from "twofold";
+import { readings } from ${JSON.stringify(join(root, "tests/support/readings.schema.ts"))};
+export default definePlugin(readings, {
+  name: "isolated", summary: "", measures: () => ({ n: count() }),
+  where: () => compute(boolean(), () => { ${where} }, { sql: "true" }),
+});`;
+    let dir: string;
+    beforeEach(async () => {
+      dir = await Deno.makeTempDir({ prefix: "twofold-isolate-", dir: root });
+    });
+    afterEach(() => Deno.remove(dir, { recursive: true }));
+    const write = (where: string) => Deno.writeTextFile(join(dir, "plugin.ts"), text(where));
+    /** One event, seen by the plugin as it is declared in this process. */
+    const seen = async (texts: Record<string, string>) => {
+      const made = definePlugin(readings, {
+        ...{ name: "isolated", summary: "", measures: () => ({ n: count() }) },
+        where: () => compute(boolean(), () => true, { sql: "true" }),
+      });
+      const columns = allocateColumns(readings, 1);
+      const log = new MemoryLog({ topic: readings.topic, partitions: 1 });
+      log.place(0, { value: JSON.stringify(reading({})) });
+      createDecoder(readings).decode(await log.read(0, 0n, { maxRecords: 1 }), columns);
+      const modules = new Map([["isolated", { root: dir, file: "plugin.ts", texts }]]);
+      const own = new Isolates({ clock: new ManualClock(), modules });
+      const picker = own.openPicker(made, columns);
+      const pick = async () => {
+        try {
+          await picker.pick(0, 1);
+          return picker.picks.counts![0];
+        } catch (error) {
+          return (error as Error).message;
+        }
+      };
+      return { pick, close: () => own.close() };
+    };
+
+    it("call no other code than was loaded, until the file is again what it was", async () => {
+      const loaded = { "plugin.ts": text("return true;") };
+      await write("return false;");
+      const { pick, close } = await seen(loaded);
+      expect(await pick()).toBe(
+        'plugin.ts changed since it was loaded: run "twofold plugins reload"',
+      );
+      await write("return true;");
+      expect(await pick()).toBe(1);
+      close();
+    });
+
+    const impure: [code: string, message: string][] = [
+      ["Date.now()", "Date.now() is not there for plugins: what they compute depends on the event"],
+      ["new Date()", "the current time is not there for plugins"],
+      ["Date()", "the current time is not there for plugins"],
+      ["Math.random()", "Math.random() is not there for plugins"],
+      ['fetch("http://127.0.0.1/")', "fetch() is not there for plugins"],
+      ["setTimeout(() => {}, 1)", "setTimeout() is not there for plugins"],
+      ["crypto.randomUUID()", "crypto is not defined"],
+      ["performance.now()", "performance is not defined"],
+      ["Deno.exit(7)", "Deno is not defined"],
+      ["process.exit(7)", "process is not defined"],
+      ["new globalThis.Worker('data:,')", "globalThis.Worker is not a constructor"],
+    ];
+    it.each(impure)("have nothing but the event: %s", async (code, message) => {
+      const where = `${code}; return true;`;
+      await write(where);
+      const { pick, close } = await seen({ "plugin.ts": text(where) });
+      expect(await pick()).toContain(message);
+      close();
+    });
+
+    it("compute with dates that are given", async () => {
+      const where = 'return new Date("2026-01-05").getTime() === Date.UTC(2026, 0, 5);';
+      await write(where);
+      const { pick, close } = await seen({ "plugin.ts": text(where) });
+      expect(await pick()).toBe(1);
+      close();
+    });
   });
 });

@@ -1,0 +1,125 @@
+/** The thread in which modules of plugins and catalogs declare. Runs in the worker of `Declarer`. */
+import { readFile } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import type { Catalog } from "../catalog.ts";
+import { DeclarationError } from "../declaration/faults.ts";
+import { importsOf, moduleTexts } from "../model/module_texts.ts";
+import { dataOfPlugin, type PluginData } from "../model/plugin_data.ts";
+import { hasFunctions, type Plugin, type PluginIsland } from "../plugin.ts";
+import { UserError, wordsOf } from "../std/errors.ts";
+import { makeGlobalsPure } from "../std/pure_globals.ts";
+import { giveWay } from "../std/thread_priority.ts";
+import { answerCalls } from "../std/worker_thread.ts";
+// Plugins import it: it is loaded before the globals are gone.
+import "../twofold.ts";
+
+/** Where the component of a metric's page is exported. */
+export interface IslandExport {
+  /** Below the root, such as `islands/Stars.tsx`. */
+  readonly file: string;
+  readonly name: string;
+}
+
+/** What a module declares. */
+export type Declared =
+  | {
+    readonly kind: "plugin";
+    readonly plugin: PluginData;
+    /** See `LoadedPlugin.modules`. */
+    readonly modules: Readonly<Record<string, string>>;
+    readonly island: IslandExport | null;
+  }
+  | { readonly kind: "catalog"; readonly catalog: Catalog }
+  /** What is wrong, each as a clause. */
+  | { readonly kind: "faults"; readonly faults: readonly string[] };
+
+const methods = {
+  /** @param file below the root, such as `plugins/ratings.ts`. */
+  async declare(root: string, file: string): Promise<Declared> {
+    try {
+      return await (file.endsWith(".catalog.ts") ? declaredCatalog : declaredPlugin)(root, file);
+    } catch (error) {
+      const faults = error instanceof DeclarationError
+        ? [...error.faults]
+        : [faultWords(root, file, error)];
+      return { kind: "faults", faults };
+    }
+  },
+};
+
+/** What the thread can be asked to do. */
+export type DeclaringMethods = typeof methods;
+
+const defaultExport = async (root: string, file: string) =>
+  (await import(pathToFileURL(join(root, file)).href)).default;
+
+async function declaredPlugin(root: string, file: string): Promise<Declared> {
+  const plugin: Plugin | undefined = await defaultExport(root, file);
+  if (plugin?.measureColumns === undefined) {
+    throw new UserError(
+      "its default export must be what definePlugin() returns; a file that is not a plugin needs a " +
+        `name of two parts, such as ${basename(file, ".ts")}.shared.ts`,
+    );
+  }
+  const texts = await moduleTexts(root, file);
+  const { island } = plugin.present;
+  return {
+    kind: "plugin",
+    plugin: dataOfPlugin(plugin),
+    modules: hasFunctions(plugin) ? texts : {},
+    island: island === undefined ? null : await islandExport(root, file, island),
+  };
+}
+
+async function declaredCatalog(root: string, file: string): Promise<Declared> {
+  const catalog: Catalog | undefined = await defaultExport(root, file);
+  if (catalog?.columns !== undefined) return { kind: "catalog", catalog };
+  throw new UserError("its default export must be what defineCatalog() returns");
+}
+
+/** Pages need the component itself: it is found by what the plugin's file imports. */
+async function islandExport(
+  root: string,
+  file: string,
+  island: PluginIsland,
+): Promise<IslandExport> {
+  const text = await readFile(join(root, file), "utf8");
+  const url = pathToFileURL(join(root, file));
+  for (const imported of importsOf(text)) {
+    if (!imported.startsWith(".")) continue;
+    const target = new URL(imported, url);
+    const exported = Object.entries(await import(target.href)).find(([, value]) =>
+      value === island
+    );
+    if (exported !== undefined) {
+      return { file: relative(root, fileURLToPath(target)), name: exported[0] };
+    }
+  }
+  throw new UserError(
+    "present.island must be a component that the file imports from a module of islands/",
+  );
+}
+
+/** A file that declares a plugin or a catalog. */
+const DECLARING = /^plugins\/[a-z0-9_]+(?:\.catalog)?\.ts:/;
+
+/**
+ * An error in one line, with its place below the root where it has one. Files that import the same
+ * missing module get the same error, with the place of one of them: another file is not named.
+ */
+function faultWords(root: string, file: string, error: unknown): string {
+  const base = `${pathToFileURL(root).href.replace(/\/$/, "")}/`;
+  const plain = (text: string) => stripVTControlCharacters(text).replaceAll(base, "");
+  const words = plain(wordsOf(error)).split("\n");
+  const stack = error instanceof Error ? plain(error.stack ?? "") : "";
+  const places = `${words.join("\n")}\n${stack}`.match(/\bplugins\/[^\s()]+:\d+:\d+/g) ?? [];
+  const place = places.find((place) => place.startsWith(`${file}:`)) ??
+    places.find((place) => !DECLARING.test(place));
+  return place === undefined || words[0].includes(place) ? words[0] : `${words[0]} (${place})`;
+}
+
+answerCalls(methods);
+giveWay();
+makeGlobalsPure("plugins");
