@@ -87,7 +87,8 @@ function isOneOf(files: readonly { readonly name: string }[]): string {
   return `substringIndex(_path, '/', -2) IN (${tails.join(", ")})`;
 }
 
-function emptySql(columns: readonly (readonly [string, string])[]): string {
+/** The columns without rows. */
+export function emptySql(columns: readonly (readonly [string, string])[]): string {
   const empty = columns.map(([name, type]) =>
     `CAST(defaultValueOfTypeName('${type.replace(/[\\']/g, "\\$&")}') AS ${type}) AS ${name}`
   );

@@ -10,10 +10,10 @@
 import { type NotCompared, type NotComparedReason, notComparedWords } from "../model/drift.ts";
 import { TwofoldError, wordsOf } from "../std/errors.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
-import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
+import { comparisonSql, grainStart, Side } from "./comparison_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
@@ -40,9 +40,6 @@ export interface Comparison {
   /** Why none was; null when one was, and when the run recomputed no day. */
   readonly notCompared: NotCompared | null;
 }
-
-/** Cells that are kept of a day. */
-const CELLS_OF_A_DAY = 10;
 
 /** Why something was not compared, in the usual words. */
 export const because = (reason: NotComparedReason, detail = ""): NotCompared => ({
@@ -220,54 +217,6 @@ async function compareDays(
   }
 }
 
-/** Where the rows of a cell come from. */
-const Side = { speed: 0, batch: 1, repeats: 2 } as const;
-
-/** Names of its own begin with `_`, which those of a plugin's columns cannot. */
-function comparisonSql(plugin: Plugin, sides: readonly string[]): string {
-  const measures = plugin.measureColumns;
-  const cell = ["bucket", ...plugin.keyColumns.map(({ name }) => name)];
-  const merged = measures.flatMap((column, i) => [
-    `${column.mergeSql(column.name, `_side = ${Side.speed}`)} AS _speed_${i}`,
-    `${column.mergeSql(column.name, `_side != ${Side.speed}`)} AS _batch_${i}`,
-  ]);
-  const differences = measures.map((column, i) =>
-    `${column.differenceSql(`_speed_${i}`, `_batch_${i}`)} AS _difference_${i}`
-  );
-  const shown = measures.map((column, i) => {
-    const [speed, batch] = [`_speed_${i}`, `_batch_${i}`].map((state) => column.textSql(state));
-    return `('${column.name}', ${speed}, ${batch}, _difference_${i})`;
-  });
-  const unproven = measures.filter(({ cancels }) => !cancels).length;
-  const keyTexts = plugin.keyColumns.map(({ name }) => `toString(${name})`).join(", ");
-  const presence = (side: string) => `if(${side}, 'present', 'missing')`;
-  return `SELECT toDate(bucket) AS _day, countIf(_apart > 0), sum(_apart), sum(_repeated * ${unproven}),
-  groupArraySortedIf(${CELLS_OF_A_DAY})((bucket, _key, _measures), _apart > 0)
-FROM (
-  SELECT bucket, _repeated, CAST([${keyTexts}], 'Array(String)') AS _key,
-    ${measures.map((_, i) => `_difference_${i}`).join(" + ")} AS _in_states,
-    -- What states do not show: a cell that only one of the layers has.
-    _in_speed != _in_batch AND NOT _repeated AS _lone,
-    multiIf(_in_states > 0, _in_states, _lone, 1., 0.) AS _apart,
-    multiIf(
-      _in_states > 0, arrayFilter(_m -> _m.4 > 0, [${shown.join(", ")}]),
-      _lone, [('', ${presence("_in_speed")}, ${presence("_in_batch")}, 1.)],
-      []
-    ) AS _measures
-  FROM (
-    SELECT *, ${differences.join(", ")} FROM (
-      SELECT ${[...cell, ...merged].join(", ")}, max(_side = ${Side.speed}) AS _in_speed,
-        max(_side = ${Side.batch}) AS _in_batch, max(_side = ${Side.repeats}) AS _repeated
-      FROM (
-${sides.join("\nUNION ALL\n")}
-      )
-      GROUP BY ${cell.join(", ")}
-    )
-  )
-)
-GROUP BY _day`;
-}
-
 /** The rows of each side, as cells of the batch grain. */
 function sidesOf(
   context: RunContext,
@@ -296,9 +245,6 @@ function sidesOf(
   }
   return sides;
 }
-
-const grainStart = (plugin: Plugin) =>
-  plugin.batch.grain === "hour" ? "toStartOfHour(window_start)" : "toStartOfDay(window_start)";
 
 const speedRows = (table: string) =>
   `${table} FINAL WHERE kind = ${SpeedKind.row} ` +

@@ -12,9 +12,9 @@ import * as time from "../../runtime/expressions/time.ts";
 import { allocateColumns } from "../../runtime/model/columns.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Evaluation } from "../../runtime/speed/evaluation.ts";
+import { chunkOf } from "../../runtime/testing/chunk.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { reading, readings } from "../support/archive_world.ts";
-import { chunkOf } from "../support/decoding.ts";
 import { randomExpressions } from "../support/random_expressions.ts";
 import { byTier } from "../support/tier.ts";
 

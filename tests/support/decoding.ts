@@ -18,7 +18,7 @@ import {
   string,
   uint32,
 } from "../../runtime/events.ts";
-import { type RecordChunk, RecordKind } from "../../runtime/ports/ports.ts";
+import { chunkOf } from "../../runtime/testing/chunk.ts";
 
 /** A schema that has nothing to do with movies: every kind of field, awkward names and values. */
 export const sensorReading = defineSchema({
@@ -44,37 +44,6 @@ export const sensorReading = defineSchema({
 
 /** What one row says, positions of texts resolved, so that two decoders can be compared. */
 export type Row = Record<string, unknown>;
-
-/** Puts values behind each other into a chunk; `null` stands for a tick. */
-export function chunkOf(values: readonly (Uint8Array | string | null)[]): RecordChunk {
-  const encoder = new TextEncoder();
-  const parts = values.map((value) =>
-    value === null ? new Uint8Array(0) : typeof value === "string" ? encoder.encode(value) : value
-  );
-  const bytes = new Uint8Array(
-    new SharedArrayBuffer(parts.reduce((sum, { length }) => sum + length, 0)),
-  );
-  const valueStart = new Uint32Array(parts.length);
-  const valueEnd = new Uint32Array(parts.length);
-  let p = 0;
-  parts.forEach((part, i) => {
-    bytes.set(part, p);
-    valueStart[i] = p;
-    valueEnd[i] = p += part.length;
-  });
-  return {
-    partition: 3,
-    from: 40n,
-    to: 40n + BigInt(parts.length) * 2n,
-    count: parts.length,
-    offsetDelta: Uint32Array.from(parts, (_, i) => i * 2),
-    appendMs: Float64Array.from(parts, (_, i) => 1_700_000_000_000 + i),
-    kind: Uint8Array.from(values, (value) => value === null ? RecordKind.tick : RecordKind.event),
-    bytes,
-    valueStart,
-    valueEnd,
-  };
-}
 
 /** Decodes values and reads every column back. */
 export function decodeRows(

@@ -2,7 +2,8 @@ import { describe, expect, it } from "testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { allocateColumns, RowStatus } from "../../runtime/model/columns.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
-import { chunkOf, decodeOne, decodeRows, movie, sensorReading } from "../support/decoding.ts";
+import { chunkOf } from "../../runtime/testing/chunk.ts";
+import { decodeOne, decodeRows, movie, sensorReading } from "../support/decoding.ts";
 
 const utf8 = new TextEncoder();
 

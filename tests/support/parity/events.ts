@@ -1,4 +1,5 @@
 import { fc } from "testing";
+import { instantMs, instantText } from "../../../runtime/testing/random_stream.ts";
 
 /** One thing that is put into a partition of the log. */
 export type Put =
@@ -23,18 +24,6 @@ export interface Event {
   /** Hundredths, or null. */
   readonly rating: number | null;
 }
-
-/** 2024-02-28T22:00:00Z: two hours before a leap day. */
-const BASE_MS = 1_709_157_600_000;
-
-const instantMs = fc.oneof(
-  // Around window edges of one hour, close together: equal times and equal windows are common.
-  fc.tuple(fc.nat(3), fc.constantFrom(-1, 0, 1)).map(([w, d]) => BASE_MS + w * 10_000 + d),
-  // Hours and days apart: late by days.
-  fc.tuple(fc.integer({ min: -5, max: 5 }), fc.nat(86_399_999)).map(([day, ms]) =>
-    BASE_MS + day * 86_400_000 + ms
-  ),
-);
 
 /** An event. */
 export const event: fc.Arbitrary<Event> = fc.record({
@@ -82,6 +71,9 @@ export const put: fc.Arbitrary<Put> = fc.oneof(
   },
 );
 
+/** By shape, how the instant is written. */
+const forms = ["Z", "+02:00", "", "Z"] as const;
+
 /** An event as JSON. Shapes differ in text only: the same instant, the same numbers. */
 export function textOf(id: number, event: Event, shape: number): string {
   const number = (scaled: number | null, unit: number) => scaled === null ? null : scaled / unit;
@@ -90,20 +82,11 @@ export function textOf(id: number, event: Event, shape: number): string {
     user_id: event.user,
     movie_id: event.movie,
     event_type: event.type,
-    timestamp: instantText(event.ms, event.ns, shape),
+    timestamp: instantText(event.ms, event.ns, forms[shape]),
     duration: number(event.duration, 1000),
     rating: number(event.rating, 100),
   };
   if (shape === 2) return JSON.stringify({ device: { os: "x" }, ...fields }, null, 1);
   if (shape === 3) return JSON.stringify(Object.fromEntries(Object.entries(fields).reverse()));
   return JSON.stringify(fields);
-}
-
-/** The same instant as text in UTC, at an offset of two hours, or without a zone. */
-function instantText(ms: number, ns: number, shape: number): string {
-  const shifted = shape === 1 ? ms + 7_200_000 : ms;
-  const seconds = new Date(Math.floor(shifted / 1000) * 1000).toISOString().slice(0, 19);
-  const nanos = (shifted - Math.floor(shifted / 1000) * 1000) * 1_000_000 + ns;
-  const fraction = nanos === 0 ? "" : `.${String(nanos).padStart(9, "0")}`;
-  return `${seconds}${fraction}${["Z", "+02:00", "", "Z"][shape]}`;
 }
