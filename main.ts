@@ -20,6 +20,7 @@ const root = import.meta.dirname!;
 
 const world = processWorld({
   version,
+  root,
   inspect: {
     library(path) {
       const found = path ?? findLibrary();

@@ -23,7 +23,7 @@ const shared = /^runtime\/([a-z_]+\.ts$|(expressions|std|measures|model|ports|se
 /** The first rule whose folder matches a file decides. */
 const rules: readonly Rule[] = [
   {
-    folder: /^((main|vitest\.config)\.ts|tests\/|bench\/|tools\/|examples\/)/,
+    folder: /^((main|vitest\.config)\.ts|tests\/|bench\/|tools\/|examples\/|.*\.test\.tsx?$)/,
     may: [/^(?!main\.ts)/],
   },
   { folder: std, may: [std, builtIn] },

@@ -26,6 +26,7 @@ import { serverCommand } from "./run_server.ts";
 import { sqlCommand } from "./sql.ts";
 import { configCommand, statusCommand } from "./status.ts";
 import { paint } from "./text.ts";
+import { testPluginsCommand } from "./test_plugins.ts";
 import { verifyAcceptCommand, verifyCommand } from "./verify.ts";
 import type { World } from "./world.ts";
 
@@ -72,6 +73,7 @@ async function run(request: Request, world: World): Promise<number> {
 async function runRequest(request: RunRequest, world: World): Promise<number> {
   const { command, positionals: [first, second], flags } = request;
   const json = flags.json === true;
+  if (command === "test") return await testPluginsCommand(request, world);
   const env = await withSecretFiles(world.env, world.readText);
   // doctor tells of settings that cannot be used itself.
   if (command === "doctor") {

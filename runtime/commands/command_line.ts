@@ -4,6 +4,7 @@ import { type Command, type Setting, settings } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
+import { authoringCommands } from "./authoring_commands.ts";
 import { lookingCommands } from "./looking_commands.ts";
 import { producerFlags } from "./producer_flags.ts";
 import { nearest, oneOf } from "./text.ts";
@@ -130,6 +131,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["status --config", "what a process started here would go by; secrets are hidden"],
     ],
   },
+  ...authoringCommands,
   ...lookingCommands,
   verify: {
     summary: "Verify all stored data against its checksums and list damage",
@@ -186,7 +188,7 @@ export interface GivenFlags {
 export interface RunRequest extends GivenFlags {
   readonly kind: "run";
   readonly command: Command;
-  /** As many as {@link CommandSpec.arguments} names, or one more where one is optional. */
+  /** As many as {@link CommandSpec.arguments} names, or more where others are optional. */
   readonly positionals: readonly string[];
 }
 
@@ -273,8 +275,9 @@ function checkArguments(command: Command, positionals: readonly string[]): void 
   if (positionals.length < wanted.length) {
     throw new UsageError(`Missing ${wanted[positionals.length]}: wanted ${usage}`, command);
   }
-  const most = wanted.length + (commands[command].optionalArgument === undefined ? 0 : 1);
-  if (positionals.length > most) {
+  const { optionalArgument, moreArguments } = commands[command];
+  const most = wanted.length + (optionalArgument === undefined ? 0 : 1);
+  if (moreArguments === undefined && positionals.length > most) {
     const extra = positionals[most];
     if (wanted.length === 0 && verbsOf(command).length > 0) throw unknownVerb(command, extra);
     throw new UsageError(`Unexpected argument "${extra}"`, command);

@@ -21,6 +21,8 @@ export interface CommandSpec {
   readonly arguments?: readonly string[];
   /** What stands for one more, which may be left out. */
   readonly optionalArgument?: string;
+  /** What stands for any number more. */
+  readonly moreArguments?: string;
   readonly settings: readonly (keyof typeof settings)[];
   readonly options: readonly Option[];
   /** Arguments and what they do. */
@@ -28,8 +30,13 @@ export interface CommandSpec {
 }
 
 /** The arguments of a command as help shows them. */
-export function argumentsOf({ arguments: wanted = [], optionalArgument }: CommandSpec): string[] {
-  return optionalArgument === undefined ? [...wanted] : [...wanted, `[${optionalArgument}]`];
+export function argumentsOf(
+  { arguments: wanted = [], optionalArgument, moreArguments }: CommandSpec,
+): string[] {
+  const shown = [...wanted];
+  if (optionalArgument !== undefined) shown.push(`[${optionalArgument}]`);
+  if (moreArguments !== undefined) shown.push(`[${moreArguments} …]`);
+  return shown;
 }
 
 /** The values that a placeholder such as `table|json|csv` names; none where it is not such. */

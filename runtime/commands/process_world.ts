@@ -1,10 +1,11 @@
 /** The world of a real process: its terminal, environment and signals. */
 import { systemClock } from "../std/clock.ts";
 import { readOwner } from "../engine/data_folder.ts";
+import { UserError } from "../std/errors.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** What only the composition root knows. */
-export type Composition = Pick<World, "openEngine" | "serve" | "inspect" | "version">;
+export type Composition = Pick<World, "openEngine" | "serve" | "inspect" | "version" | "root">;
 
 const COLUMNS = 80;
 const INTERRUPTED = 130;
@@ -14,8 +15,10 @@ const INTERRUPTED = 130;
  * at once.
  */
 export function processWorld(composition: Composition): World {
+  const stop = stopSignal();
   return {
     ...composition,
+    runDeno: (args) => runDeno(args, stop),
     readOwner,
     hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),
     readText: Deno.readTextFile,
@@ -24,7 +27,7 @@ export function processWorld(composition: Composition): World {
     input: () => Deno.stdin.readable,
     out: terminalOf(Deno.stdout),
     err: terminalOf(Deno.stderr),
-    stop: stopSignal(),
+    stop,
   };
 }
 
@@ -68,4 +71,25 @@ function stopSignal(): AbortSignal {
     : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   return stop.signal;
+}
+
+async function runDeno(args: readonly string[], signal: AbortSignal): Promise<number> {
+  const fault = (why: string) =>
+    new UserError(
+      `Cannot run deno ${args[0]}: ${why}; run \`deno task test:plugins\` in a checkout`,
+    );
+  if (Deno.build.standalone) throw fault("the executable does not hold Deno's tools");
+  try {
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: [...args],
+      signal,
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).output();
+    return code;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw fault("this process may not start others");
+    throw error;
+  }
 }

@@ -107,6 +107,15 @@ export interface World {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** The folder of `main.ts`, which holds `plugins/` and `sql/`. */
+  readonly root: string;
+  /**
+   * Runs Deno as a process of its own that shares the terminal, and ends it when `stop` aborts.
+   *
+   * @returns its exit code.
+   * @throws UserError where this process may start none.
+   */
+  readonly runDeno: (args: readonly string[]) => Promise<number>;
   /** Standard input; asked for at most once. */
   readonly input: () => ReadableStream<Uint8Array>;
   /** For what was asked. */

@@ -13,6 +13,7 @@ export type Command =
   | "produce"
   | "batch"
   | "plugins prune"
+  | "test"
   | "status"
   | "verify"
   | "verify accept"

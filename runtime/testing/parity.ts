@@ -21,6 +21,8 @@ export class ParityError extends Error {
   /** @param events the smallest stream for which they do. */
   constructor(message: string, readonly events: readonly EventJson[]) {
     super(message);
+    // What the layers give is no fault of a line of code.
+    this.stack = `${this.name}: ${message}`;
   }
 }
 

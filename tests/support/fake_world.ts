@@ -1,3 +1,4 @@
+import { projectRoot } from "./test_engine.ts";
 import { fakeServices, noDrift } from "./fake_services.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
@@ -236,6 +237,8 @@ export function fakeWorld(
     readText: Deno.readTextFile,
     input: () => ReadableStream.from([]),
     version: "0.1.0",
+    root: projectRoot,
+    runDeno: () => Promise.resolve(0),
     stop: stop.signal,
     ...others,
     clock: hastyClock(),
