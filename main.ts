@@ -10,6 +10,8 @@ import { listen } from "./runtime/commands/listen.ts";
 import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/std/errors.ts";
 import { checkServers } from "./runtime/engine/server_checks.ts";
+import { refusedFile } from "./runtime/engine/check_plugins.ts";
+import { loadRowFormats } from "./runtime/engine/load_plugins.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { inspectDeclarations, inspectSchemas } from "./runtime/engine/inspect_declarations.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
@@ -30,6 +32,10 @@ const world = processWorld({
     plugins: (library) => inspectDeclarations(root, library),
     schemas: (config) => inspectSchemas(root, config, systemClock),
     servers: (config, topics) => checkServers(config, topics, systemClock),
+  },
+  async rowFormats() {
+    const { formats, refused } = await loadRowFormats(root);
+    return { formats, faults: refused.map((one) => refusedFile(one).message) };
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),
   async serve(services, config, report) {

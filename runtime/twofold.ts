@@ -4,3 +4,4 @@ export * from "./define_plugin.ts";
 export * from "./events.ts";
 export * from "./expressions/mod.ts";
 export * from "./plugin.ts";
+export * from "./row_format.ts";

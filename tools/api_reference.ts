@@ -1,6 +1,7 @@
 /** The reference of the HTTP interface as Markdown, from the same document that the process serves. */
 import { openApi } from "../routes/api/openapi.ts";
 import { routesOf } from "../routes/api/routes.ts";
+import { formatsOf } from "../runtime/row_format.ts";
 import type { Services } from "../runtime/ports/services.ts";
 
 interface Parameter {
@@ -39,6 +40,7 @@ interface Operation {
 const noServices = {
   serving: { metrics: () => [] },
   catalogs: { list: () => Promise.resolve([]) },
+  formats: formatsOf([]),
   batch: new Map(),
   plugins: new Map(),
 } as unknown as Services;
@@ -69,7 +71,7 @@ export async function apiReference(): Promise<string> {
     "# API reference",
     "Every route, from the OpenAPI 3.1 document that a process serves at `/api/v1/openapi.json`. " +
     "How to use them is told in [the API](api.md). A key column's name is a parameter of its " +
-    "metric's routes, too. Faults are [problem details](#problem).",
+    "metric's routes, too, and a row format's name a value of `format`. Faults are [problem details](#problem).",
     ...sections,
     "## Shapes",
     ...shapes,

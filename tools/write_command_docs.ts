@@ -4,9 +4,13 @@
  */
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/command_line.ts";
+import { loadRowFormats } from "../runtime/engine/load_plugins.ts";
+import { fileFormats } from "../runtime/sources/file_formats.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { type Command, describeSettings } from "../runtime/settings/config.ts";
 import { apiReference } from "./api_reference.ts";
+
+const root = resolve(import.meta.dirname!, "..");
 
 /** The pages by their names. */
 export async function pages(): Promise<Readonly<Record<string, string>>> {
@@ -17,9 +21,11 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     "machine see command lines, and neither have servers.",
     describeSettings(),
   ];
+  const { formats: declared } = await loadRowFormats(root);
+  const formats = fileFormats(declared);
   const help = (Object.keys(commands) as Command[]).flatMap((command) => [
     `## ${command}`,
-    `\`\`\`\n${helpOf(command).trimEnd()}\n\`\`\``,
+    `\`\`\`\n${helpOf(command, formats).trimEnd()}\n\`\`\``,
   ]);
   const codes = exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`);
   const commandPage = [
@@ -42,7 +48,6 @@ export function unformatted(page: string): string {
 }
 
 if (import.meta.main) {
-  const root = resolve(import.meta.dirname!, "..");
   let stale = false;
   for (const [name, text] of Object.entries(await pages())) {
     const path = resolve(root, name);

@@ -1,17 +1,11 @@
 /** Events: taking them in, and looking at those that came. */
-import {
-  type BodyEncoding,
-  type EventFormat,
-  eventFormats,
-  type Records,
-  type Services,
-} from "../../runtime/ports/services.ts";
+import { type BodyEncoding, type Records, type Services } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
 import type { Asked } from "./route.ts";
 
 /** The media types of events with the format that each means, where nothing else is asked for. */
-export const eventTypes: Readonly<Record<string, EventFormat | null>> = {
+export const eventTypes: Readonly<Record<string, string | null>> = {
   "application/x-ndjson": "ndjson",
   "application/json": "json-array",
   "text/csv": "csv",
@@ -22,8 +16,11 @@ export const eventTypes: Readonly<Record<string, EventFormat | null>> = {
 const ENCODINGS: readonly BodyEncoding[] = ["gzip", "zstd"];
 
 /** `POST /api/v1/events` */
-export async function takeEvents({ ingest }: Services, { c, params, maxBodyBytes }: Asked) {
-  const format = formatOf(c.req.raw, params.format);
+export async function takeEvents(
+  { ingest, formats }: Services,
+  { c, params, maxBodyBytes }: Asked,
+) {
+  const format = formatOf(c.req.raw, params.format, formats);
   const encoding = bodyEncoding(c.req.raw, ENCODINGS);
   const { stream, fault } = limitedBody(c.req.raw, maxBodyBytes);
   try {
@@ -36,14 +33,17 @@ export async function takeEvents({ ingest }: Services, { c, params, maxBodyBytes
 }
 
 /** The format of a request's events: as `?format=` says, else by the media type. */
-function formatOf(request: Request, given: string | undefined): EventFormat {
+function formatOf(
+  request: Request,
+  given: string | undefined,
+  formats: Services["formats"],
+): string {
   const type = mediaType(request, Object.keys(eventTypes));
   const fault = (wanted: string, got: string) =>
     new Problem("invalid-request", `format must be ${wanted}, got ${got}`, { field: "format" });
   if (given !== undefined) {
-    const format = eventFormats.find((known) => known === given);
-    if (format !== undefined) return format;
-    throw fault(`one of ${eventFormats.join(", ")}`, JSON.stringify(given.slice(0, 80)));
+    if (formats.has(given)) return given;
+    throw fault(`one of ${[...formats.keys()].join(", ")}`, JSON.stringify(given.slice(0, 80)));
   }
   const format = eventTypes[type];
   if (format !== null) return format;

@@ -1,6 +1,6 @@
 /** Routes of events and dead letters. */
 import { z } from "zod";
-import { eventFormats, type Services } from "../../runtime/ports/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
 import { eventTypes, listEvents, takeEvents } from "./events.ts";
 import { type Route, route } from "./route.ts";
@@ -9,6 +9,7 @@ import * as schemas from "./schemas.ts";
 /** The routes tagged Events. */
 export function eventRoutes(services: Services, maxEventBytes: number): Route[] {
   const tag = "Events";
+  const formats = [...services.formats].map(([name, looks]) => `${name}: ${looks}`).join("; ");
   return [
     route({
       ...{ id: "sendEvents", at: "POST /api/v1/events", tag },
@@ -18,15 +19,13 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
         "timestamp counts once.",
       query: z.object({
         topic: z.string().optional().meta({ description: "Default: the only topic" }),
-        format: z.enum(eventFormats).optional().meta({
-          description: "Default: from content-type; required for text/plain",
+        format: z.enum([...services.formats.keys()]).optional().meta({
+          description: `Default: from content-type; required for text/plain. ${formats}`,
         }),
       }),
       body: {
         ...{ types: Object.keys(eventTypes), maxBytes: maxEventBytes, required: true },
-        summary:
-          "One JSON object per line, a JSON array, CSV with a header, or MovieLens ratings; " +
-          "content-encoding may be gzip or zstd",
+        summary: "Events in one of the formats; content-encoding may be gzip or zstd",
       },
       access: "write",
       timeoutMs: null,

@@ -1,11 +1,13 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type Config, readConfig, unknownVariables } from "../settings/config.ts";
+import { type FileFormat, fileFormats } from "../sources/file_formats.ts";
+import { type Command, type Config, readConfig, unknownVariables } from "../settings/config.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
+  commands,
   readCommandLine,
   type Request,
   type RunRequest,
@@ -64,7 +66,7 @@ async function run(request: Request, world: World): Promise<number> {
     return 0;
   }
   if (request.kind === "help") {
-    world.out.write(helpOf(request.command));
+    world.out.write(helpOf(request.command, await formatsFor(request.command, world)));
     return 0;
   }
   return await runRequest(request, world);
@@ -79,7 +81,9 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   if (command === "doctor") {
     return await doctorCommand(settingFlags(request), { json }, { ...world, env });
   }
-  const replayed = command === "replay" ? replayRequest(first, flags) : null;
+  const replayed = command === "replay"
+    ? replayRequest(first, flags, await formatsFor(command, world))
+    : null;
   const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
   const given = { command, flags: settingFlags(request), env };
   const config = readConfig(given);
@@ -124,6 +128,16 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
     case "sql":
       return await sqlCommand(first, flags, config, world);
   }
+}
+
+/** The formats of files, where a command reads any. Tells which declared ones are not used. */
+async function formatsFor(command: string | null, world: World): Promise<readonly FileFormat[]> {
+  const reads = command !== null && Object.hasOwn(commands, command) &&
+    commands[command as Command].readsFiles;
+  if (!reads) return [];
+  const { formats, faults } = await world.rowFormats();
+  for (const fault of faults) world.err.write(`${paint(world.err, "yellow", fault)}\n`);
+  return fileFormats(formats);
 }
 
 function warnOfUnknownVariables({ command }: Config, world: World): void {

@@ -2,7 +2,6 @@
 import { parseArgs } from "node:util";
 import { type Command, type Setting, settings } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
-import { fileFormats } from "../sources/source.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import { lookingCommands } from "./looking_commands.ts";
@@ -38,13 +37,14 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   replay: {
     summary: "Ingest events from a file or standard input (-)",
     arguments: ["FILE"],
+    readsFiles: true,
     settings: ["dataDir"],
     options: [
       {
         flag: "format",
-        value: fileFormats.join("|"),
-        summary: "csv has a header; movielens is user::movie::rating::seconds, or the same with " +
-          "tabs or commas; default: what the first line looks like. Each may be gzip or zstd",
+        value: "FORMAT",
+        summary: "A format listed below; default: what the first line looks like. Each may be " +
+          "gzip or zstd",
       },
       { flag: "rate", value: "N|max", summary: "Events per second; default max" },
       {
@@ -69,15 +69,14 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       { flag: "json", value: null, summary: "Print the result as JSON" },
     ],
     examples: [
-      ["replay ratings.dat --format movielens --rate max", "as fast as they are taken"],
+      ["replay events.csv --rate max", "as fast as they are taken"],
       ["replay events.ndjson.gz --rate 1000", "a thousand a second"],
-      ["replay ratings.csv --speed 60x", "an hour of event time each minute"],
+      ["replay events.csv --speed 60x", "an hour of event time each minute"],
       ["replay ratings.dat --catalog movies.dat", "with titles"],
       ["replay - --format csv", "what comes through a pipe, as it comes"],
       [
         "replay events.csv",
-        "again after an interruption: an event is its id and instant (for movielens made of the " +
-        "line's fields), so nothing counts twice",
+        "again after an interruption: an event is its id and instant, so nothing counts twice",
       ],
     ],
   },

@@ -1,6 +1,7 @@
 /** Help, from the table of commands. */
 import { type Command, defaultText, type Setting, settings } from "../settings/config.ts";
 import { serverSettings } from "../settings/server_settings.ts";
+import type { FileFormat } from "../sources/file_formats.ts";
 import { argumentsOf } from "./command_spec.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
 
@@ -16,10 +17,20 @@ export const exitCodes: readonly (readonly [code: number, meaning: string])[] = 
 
 type Row = readonly [head: string, text: string];
 
-/** The help of a command, of a noun with verbs, or of everything. */
-export function helpOf(name: string | null): string {
+/**
+ * The help of a command, of a noun with verbs, or of everything.
+ *
+ * @param formats that files may be in.
+ */
+export function helpOf(
+  name: string | null,
+  formats: readonly Pick<FileFormat, "name" | "summary">[],
+): string {
   if (name === null) return overview();
-  return Object.hasOwn(commands, name) ? commandHelp(name as Command) : nounHelp(name);
+  if (!Object.hasOwn(commands, name)) return nounHelp(name);
+  const help = commandHelp(name as Command);
+  if (!commands[name as Command].readsFiles) return help;
+  return [help, section("Formats", formats.map((one) => [one.name, one.summary]))].join("\n");
 }
 
 function overview(): string {

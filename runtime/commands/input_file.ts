@@ -1,7 +1,7 @@
 import type { Clock } from "../std/clock.ts";
 import { UserError } from "../std/errors.ts";
 import { decompress, encodingOf, SIGNATURE_BYTES } from "../sources/decompress.ts";
-import { HEAD_BYTES } from "../sources/source.ts";
+import { HEAD_BYTES } from "../sources/file_formats.ts";
 import type { World } from "./world.ts";
 
 /** A file to read events from, decompressed where it has to be. */

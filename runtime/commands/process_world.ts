@@ -5,7 +5,10 @@ import { UserError } from "../std/errors.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** What only the composition root knows. */
-export type Composition = Pick<World, "openEngine" | "serve" | "inspect" | "version" | "root">;
+export type Composition = Pick<
+  World,
+  "openEngine" | "serve" | "inspect" | "rowFormats" | "version" | "root"
+>;
 
 const COLUMNS = 80;
 const INTERRUPTED = 130;

@@ -3,7 +3,6 @@ import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import { instantOf } from "../sources/event_times.ts";
 import { type LineRun, lineRuns } from "../sources/line_runs.ts";
-import { MOVIELENS_TOPIC } from "../sources/movielens_rows.ts";
 import { simulate, simulatorDefaults, type SimulatorOptions } from "../sources/simulator.ts";
 import { eventsPerSecond } from "./events_per_second.ts";
 import { openTarget } from "./open_target.ts";
@@ -30,6 +29,7 @@ export interface ProduceRequest
 
 type Flags = Readonly<Record<string, string | boolean>>;
 
+const USUAL_TOPIC = "movie-viewing-events";
 const STANDARD_OUTPUT = "-";
 const USUAL_RATE = 1000;
 const USUAL_FILE_START = "2026-01-01T00:00:00Z";
@@ -67,7 +67,7 @@ export function produceRequest(file: string | null, flags: Flags): ProduceReques
     movies: number(flags, "movies") ?? simulatorDefaults.movies,
     late: share(flags, "late"),
     repeat: share(flags, "repeat"),
-    topic: String(flags.topic ?? MOVIELENS_TOPIC),
+    topic: String(flags.topic ?? USUAL_TOPIC),
     json: flags.json === true,
   };
 }

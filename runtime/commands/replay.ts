@@ -1,12 +1,7 @@
 import type { Config } from "../settings/config.ts";
 import { CHUNK_EVENTS, fileChunks } from "../sources/file_chunks.ts";
-import {
-  checkFormat,
-  type FileFormat,
-  paced,
-  recogniseFormat,
-  type SourceChunk,
-} from "../sources/source.ts";
+import { checkFormat, type FileFormat, ndjson, recogniseFormat } from "../sources/file_formats.ts";
+import { paced, type SourceChunk } from "../sources/source.ts";
 import { type InputFile, openInput } from "./input_file.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
@@ -58,10 +53,9 @@ export async function replayCommand(
   }
 }
 
-function formatOf({ format }: ReplayRequest, { name, head }: InputFile): FileFormat {
-  const found = recogniseFormat(head);
-  const wanted = format ?? (found !== null && "format" in found ? found.format : "ndjson");
-  checkFormat(wanted, name, head);
+function formatOf({ format, formats }: ReplayRequest, { name, head }: InputFile): FileFormat {
+  const wanted = format ?? recogniseFormat(head, formats) ?? ndjson;
+  checkFormat(wanted, name, head, formats);
   return wanted;
 }
 
@@ -89,7 +83,7 @@ export async function replay(
     try {
       tally.skipped(chunk.faults);
       if (chunk.bytes.length > 0) {
-        tally.sent(await target.ingest(chunk.bytes, format, topic ?? undefined), chunk);
+        tally.sent(await target.ingest(chunk.bytes, format.name, topic ?? undefined), chunk);
       }
     } catch (error) {
       if (!stop.aborted) throw error;

@@ -1,12 +1,16 @@
 import { UserError } from "../std/errors.ts";
-import type { FileFormat, Pace } from "../sources/source.ts";
+import type { FileFormat } from "../sources/file_formats.ts";
+import type { Pace } from "../sources/source.ts";
 import { eventsPerSecond } from "./events_per_second.ts";
+import { oneOf } from "./text.ts";
 
 /** What replay was asked to do. */
 export interface ReplayRequest extends Pace {
   readonly file: string;
   /** Null: what the first line looks like. */
   readonly format: FileFormat | null;
+  /** The formats that a file may be in. */
+  readonly formats: readonly FileFormat[];
   /** The field of the event time, where the format does not say. */
   readonly timeField: string;
   /** Null: the only topic there is. */
@@ -27,6 +31,7 @@ const TIME_FIELD = "timestamp";
 export function replayRequest(
   file: string,
   flags: Readonly<Record<string, string | boolean>>,
+  formats: readonly FileFormat[],
 ): ReplayRequest {
   const { format, rate, speed, topic, catalog, "time-field": timeField = TIME_FIELD } = flags;
   if (rate !== undefined && speed !== undefined) {
@@ -34,7 +39,8 @@ export function replayRequest(
   }
   return {
     file,
-    format: (format as FileFormat | undefined) ?? null,
+    format: format === undefined ? null : formatNamed(String(format), formats),
+    formats,
     rate: rate === undefined || rate === "max" ? null : eventsPerSecond("replay", rate),
     speed: speed === undefined ? null : timesAsFast(speed),
     timeField: String(timeField),
@@ -42,6 +48,12 @@ export function replayRequest(
     catalog: catalog === undefined ? null : String(catalog),
     json: flags.json === true,
   };
+}
+
+function formatNamed(name: string, formats: readonly FileFormat[]): FileFormat {
+  const found = formats.find((format) => format.name === name);
+  if (found !== undefined) return found;
+  throw wrong("format", oneOf(formats.map((format) => format.name)), name);
 }
 
 /** `60x`, `0.5x`; the x may be left out. */

@@ -1,11 +1,4 @@
-import type {
-  BatchRun,
-  EventFormat,
-  IngestAnswer,
-  Services,
-  Serving,
-  VerifyReport,
-} from "../ports/services.ts";
+import type { BatchRun, IngestAnswer, Services, Serving, VerifyReport } from "../ports/services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
@@ -31,7 +24,7 @@ export interface Target extends Questions {
    */
   ingest(
     bytes: Uint8Array<ArrayBuffer>,
-    format: EventFormat,
+    format: string,
     topic?: string,
   ): Promise<IngestAnswer>;
   /** Compares what is stored with what was written. */

@@ -3,6 +3,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
 import type { Services } from "../ports/services.ts";
 import type { Check } from "../ports/check.ts";
+import type { RowFormat } from "../row_format.ts";
 
 /** The engine as commands use it. */
 export interface RunningEngine extends Services {
@@ -48,6 +49,13 @@ export interface InspectedPlugins {
   /** Their topics. */
   readonly topics: readonly string[];
   /** Why each of the others, and each catalog that is not used, is refused. */
+  readonly faults: readonly string[];
+}
+
+/** The row formats of `plugins/*.format.ts`. */
+export interface DeclaredFormats {
+  readonly formats: readonly RowFormat[];
+  /** Why each of the others is not used. */
   readonly faults: readonly string[];
 }
 
@@ -102,6 +110,8 @@ export interface World {
   readonly readOwner: (dir: string) => Promise<Owner | null>;
   /** Whether there is a folder, or anything else, at a path. */
   readonly hasFolder: (dir: string) => Promise<boolean>;
+  /** Called by commands that read files or tell of formats; at most once. */
+  readonly rowFormats: () => Promise<DeclaredFormats>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;
   readonly clock: Clock;

@@ -47,17 +47,20 @@ export class Faults {
     }
   }
 
-  /** @throws {DeclarationError} when there are faults. */
-  throwAny(name: unknown): void {
-    if (this.any) throw new DeclarationError(name, this.#faults);
+  /**
+   * @param what the kind of the declaration, in words.
+   * @throws {DeclarationError} when there are faults.
+   */
+  throwAny(name: unknown, what = "plugin"): void {
+    if (this.any) throw new DeclarationError(`${what} ${shown(name)}`, this.#faults);
   }
 }
 
-/** All that is wrong with the declaration of a plugin. */
+/** All that is wrong with a declaration. */
 export class DeclarationError extends TypeError {
-  constructor(name: unknown, readonly faults: readonly string[]) {
+  constructor(what: string, readonly faults: readonly string[]) {
     const all = faults.length === 1 ? faults[0] : `\n- ${faults.join("\n- ")}`;
-    super(`Cannot define plugin ${shown(name)}: ${all}`);
+    super(`Cannot define ${what}: ${all}`);
   }
 }
 

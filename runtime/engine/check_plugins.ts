@@ -26,7 +26,7 @@ export async function checkedDeclarations(
   root: string,
   warehouse: Pick<Warehouse, "query">,
 ): Promise<Declarations> {
-  const { plugins, refused, catalogs, refusedCatalogs } = await loadDeclarations(root);
+  const { plugins, refused, catalogs, formats, refusedFiles } = await loadDeclarations(root);
   const checked = await Promise.all(plugins.map(async (declared) => ({
     declared,
     faults: await sqlFaults(warehouse, declared),
@@ -35,11 +35,12 @@ export async function checkedDeclarations(
   const taken = await namesTaken(warehouse, names, "catalog");
   return {
     catalogs: catalogs.filter(({ catalog }) => !taken.includes(catalog.name)),
-    refusedCatalogs: [
-      ...refusedCatalogs,
+    formats,
+    refusedFiles: [
+      ...refusedFiles,
       ...catalogs.filter(({ catalog }) => taken.includes(catalog.name))
         .map(({ catalog: { name }, file, source }) => ({
-          ...{ name, file, source, faults: [nameTaken(name)] },
+          ...{ kind: "catalog" as const, name, file, source, faults: [nameTaken(name)] },
         })),
     ],
     plugins: checked.flatMap(({ declared, faults }) => faults.length === 0 ? declared : []),
@@ -47,7 +48,7 @@ export async function checkedDeclarations(
       ...oneOfEachName(refused),
       ...checked.filter(({ faults }) => faults.length > 0).map(({ declared, faults }) => {
         const { plugin: { name }, file, source } = declared;
-        return { name, file, source, faults, declared };
+        return { kind: "plugin" as const, name, file, source, faults, declared };
       }),
     ],
   };
@@ -72,12 +73,15 @@ export function refusedPlugin({ name, file, faults }: RefusedFile): ProblemRepor
   };
 }
 
-/** What a refused catalog is reported as, wherever it is reported. */
-export function refusedCatalog({ name, file, faults }: RefusedFile): ProblemReport {
+/** What another refused file is reported as, wherever it is reported. */
+export function refusedFile({ kind, name, file, faults }: RefusedFile): ProblemReport {
+  const what = kind === "format" ? "row format" : kind;
+  const subject = `${what} ${name}`;
   return {
-    code: "catalog_refused",
-    subject: `catalog ${name}`,
-    message: `Catalog ${name} is not used: ${faults.join("; ")}. Correct ${file} and start again.`,
+    code: `${kind}_refused`,
+    subject,
+    message: `${subject[0].toUpperCase()}${subject.slice(1)} is not used: ${faults.join("; ")}. ` +
+      `Correct ${file} and start again.`,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The thread in which modules of plugins and catalogs declare. Runs in the worker of `Declarer`. */
+/** The thread in which the modules of `plugins/` declare. Runs in the worker of `Declarer`. */
 import { readFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -8,6 +8,7 @@ import { DeclarationError } from "../declaration/faults.ts";
 import { importsOf, moduleTexts } from "../model/module_texts.ts";
 import { dataOfPlugin, type PluginData } from "../model/plugin_data.ts";
 import { hasFunctions, type Plugin, type PluginIsland } from "../plugin.ts";
+import type { RowFormat } from "../row_format.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
 import { makeGlobalsPure } from "../std/pure_globals.ts";
 import { giveWay } from "../std/thread_priority.ts";
@@ -32,6 +33,7 @@ export type Declared =
     readonly island: IslandExport | null;
   }
   | { readonly kind: "catalog"; readonly catalog: Catalog }
+  | { readonly kind: "format" }
   /** What is wrong, each as a clause. */
   | { readonly kind: "faults"; readonly faults: readonly string[] };
 
@@ -39,7 +41,9 @@ const methods = {
   /** @param file below the root, such as `plugins/ratings.ts`. */
   async declare(root: string, file: string): Promise<Declared> {
     try {
-      return await (file.endsWith(".catalog.ts") ? declaredCatalog : declaredPlugin)(root, file);
+      if (file.endsWith(".catalog.ts")) return await declaredCatalog(root, file);
+      if (file.endsWith(".format.ts")) return await declaredFormat(root, file);
+      return await declaredPlugin(root, file);
     } catch (error) {
       const faults = error instanceof DeclarationError
         ? [...error.faults]
@@ -79,6 +83,12 @@ async function declaredCatalog(root: string, file: string): Promise<Declared> {
   throw new UserError("its default export must be what defineCatalog() returns");
 }
 
+async function declaredFormat(root: string, file: string): Promise<Declared> {
+  const format: RowFormat | undefined = await defaultExport(root, file);
+  if (format?.parse !== undefined) return { kind: "format" };
+  throw new UserError("its default export must be what defineRowFormat() returns");
+}
+
 /** Pages need the component itself: it is found by what the plugin's file imports. */
 async function islandExport(
   root: string,
@@ -102,8 +112,8 @@ async function islandExport(
   );
 }
 
-/** A file that declares a plugin or a catalog. */
-const DECLARING = /^plugins\/[a-z0-9_]+(?:\.catalog)?\.ts:/;
+/** A file that declares something. */
+const DECLARING = /^plugins\/[a-z0-9_]+(?:\.(?:catalog|format))?\.ts:/;
 
 /**
  * An error in one line, with its place below the root where it has one. Files that import the same

@@ -12,6 +12,7 @@ import { type ProblemReport, Problems } from "../model/problems.ts";
 import type { BatchLayer, Services } from "../ports/services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
+import { formatsOf, type RowFormat } from "../row_format.ts";
 import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
@@ -23,7 +24,7 @@ import {
   type DirectoryClaim,
   withFolderFaults,
 } from "./data_folder.ts";
-import { checkedDeclarations, refusedCatalog, refusedSchema } from "./check_plugins.ts";
+import { checkedDeclarations, refusedFile, refusedSchema } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
@@ -184,12 +185,13 @@ async function openOver(
   problems.remember(earlier);
   for (const { batch } of topics) batch.recall(earlier);
   for (const report of reports) problems.set(report);
-  for (const one of declared.refusedCatalogs) problems.set(refusedCatalog(one));
+  for (const one of declared.refusedFiles) problems.set(refusedFile(one));
   const catalogs = await openCatalogs({
     ...{ store, warehouse, clock, problems },
     catalogs: declared.catalogs.map(({ catalog }) => catalog),
     refused: new Map(
-      declared.refusedCatalogs.map((one) => [one.name, refusedCatalog(one).message]),
+      declared.refusedFiles.filter(({ kind }) => kind === "catalog")
+        .map((one) => [one.name, refusedFile(one).message]),
     ),
   });
   const { roles } = config;
@@ -206,7 +208,7 @@ async function openOver(
   });
   return assemble({
     ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
-    ...{ published, claims },
+    ...{ published, claims, formats: declared.formats },
     generations,
     retirement,
     verification,
@@ -246,6 +248,7 @@ interface Parts extends Adapters {
   readonly problemTable: ProblemTable;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
+  readonly formats: readonly RowFormat[];
   readonly loaded: readonly LoadedPlugin[];
   readonly refused: readonly KnownRefused[];
   readonly roles: readonly Role[];
@@ -258,7 +261,7 @@ function assemble(parts: Parts): Engine {
   const stop = new AbortController();
   const started = new Date(clock.now()).toISOString();
   let running: Promise<void>[] = [];
-  const ingest = createIngest(topics);
+  const ingest = createIngest(topics, parts.formats);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
   const serving = createServing({
@@ -326,6 +329,7 @@ function assemble(parts: Parts): Engine {
         island === undefined ? [] : [[name, island] as const]
       ),
     ),
+    formats: formatsOf(parts.formats),
     ingest: {
       async ingest(...request) {
         try {

@@ -1,14 +1,14 @@
 import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
-import { type Framing, splitStream } from "../decode/line_splitter.ts";
+import { splitStream } from "../decode/line_splitter.ts";
 import { UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
 import type { EventLog, Frontier } from "../ports/ports.ts";
-import type { EventFormat, Ingest, IngestAnswer } from "../ports/services.ts";
+import type { Ingest, IngestAnswer } from "../ports/services.ts";
+import { formatsOf, type RowFormat } from "../row_format.ts";
 import { decompress } from "../sources/decompress.ts";
-import { MOVIELENS_TOPIC } from "../sources/movielens_rows.ts";
 import { type JsonBatch, RowBatches } from "./row_batches.ts";
 
 /** A topic that takes events in. */
@@ -37,16 +37,27 @@ const CUT_OFF = new TextEncoder().encode("…");
  * that the layers use, and appended batch by batch, so memory is bounded by a batch whatever the
  * body's size. What cannot be decoded is appended as it came: it ends up in the dead letter, and in
  * the answer. Of a line over 1 MiB the beginning is appended.
+ *
+ * @param declared the row formats beside the general ones.
  */
-export function createIngest(topics: readonly IngestTopic[]): Ingest {
+export function createIngest(
+  topics: readonly IngestTopic[],
+  declared: readonly RowFormat[] = [],
+): Ingest {
+  const formats = formatsOf(declared);
   return {
     async ingest(body, format, topic, { encoding = null, maxBytes } = {}) {
-      const { schema, log } = topicOf(topics, topic ?? usualTopic(format, topics));
-      const rows = new RowBatches(format, schema);
+      if (!formats.has(format)) {
+        throw refused("format", `one of ${[...formats.keys()].join(", ")}`, format);
+      }
+      const rowFormat = declared.find(({ name }) => name === format) ?? null;
+      const { schema, log } = topicOf(topics, topic, rowFormat);
+      const rows = new RowBatches(format === "csv" ? format : rowFormat, schema);
       const writer = new TopicWriter(schema, log);
       const bytes = decompress(body, encoding, { maxBytes, maxRatio: MAX_RATIO });
+      const framing = format === "json-array" || format === "csv" ? format : "ndjson";
       try {
-        for await (const batch of splitStream(bytes, framingOf(format))) {
+        for await (const batch of splitStream(bytes, framing)) {
           for (const json of rows.of(batch)) await writer.append(json);
         }
       } finally {
@@ -58,25 +69,25 @@ export function createIngest(topics: readonly IngestTopic[]): Ingest {
   };
 }
 
-function framingOf(format: EventFormat): Framing {
-  return format === "json-array" || format === "csv" ? format : "ndjson";
-}
+const refused = (field: string, wanted: string, got: string) =>
+  new UserError(`Cannot take events: ${field} must be ${wanted}, got "${got}"`, { field });
 
-/** Ratings are events of one schema. */
-function usualTopic(format: EventFormat, topics: readonly IngestTopic[]): string | undefined {
-  return format.startsWith("movielens") && topics.length > 1 ? MOVIELENS_TOPIC : undefined;
-}
-
-function topicOf(topics: readonly IngestTopic[], name: string | undefined): IngestTopic {
-  const names = topics.map(({ schema }) => schema.topic).join(", ");
+/** Rows of a declared format are events of its schema, and of no other topic. */
+function topicOf(
+  topics: readonly IngestTopic[],
+  given: string | undefined,
+  format: RowFormat | null,
+): IngestTopic {
+  const own = format?.source.topic;
+  const name = given ?? own;
+  if (own !== undefined && name !== own) {
+    throw refused("topic", `${own}, to which rows of ${format!.name} belong`, name!);
+  }
   if (name === undefined && topics.length === 1) return topics[0];
   const found = topics.find(({ schema }) => schema.topic === name);
-  if (found === undefined) {
-    throw new UserError(`Cannot take events: topic must be one of ${names}, got "${name ?? ""}"`, {
-      field: "topic",
-    });
-  }
-  return found;
+  if (found !== undefined) return found;
+  const names = topics.map(({ schema }) => schema.topic).join(", ");
+  throw refused("topic", `one of ${names}`, name ?? "");
 }
 
 class TopicWriter {

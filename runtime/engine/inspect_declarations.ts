@@ -6,12 +6,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
 import { hasLocalArchive, openStore } from "./adapters.ts";
 import { fittingSchema } from "./fitting_schema.ts";
-import {
-  checkedDeclarations,
-  refusedCatalog,
-  refusedPlugin,
-  refusedSchema,
-} from "./check_plugins.ts";
+import { checkedDeclarations, refusedFile, refusedPlugin, refusedSchema } from "./check_plugins.ts";
 import { type Declarations, loadDeclarations } from "./load_plugins.ts";
 
 /** What was found. */
@@ -20,7 +15,7 @@ export interface Inspection {
   readonly plugins: readonly string[];
   /** Their topics. */
   readonly topics: readonly string[];
-  /** The message of each plugin and catalog that is refused, as a start reports it. */
+  /** The message of each file that is refused, as a start reports it. */
   readonly faults: readonly string[];
 }
 
@@ -41,11 +36,11 @@ export async function inspectDeclarations(
   const declared = library === null
     ? await loadDeclarations(root)
     : await withEngine(root, library);
-  const { plugins, refused, refusedCatalogs } = declared;
+  const { plugins, refused, refusedFiles } = declared;
   return {
     plugins: plugins.map(({ plugin }) => plugin.name),
     topics: [...new Set(plugins.map(({ plugin }) => plugin.source.topic))],
-    faults: [...refused.map(refusedPlugin), ...refusedCatalogs.map(refusedCatalog)]
+    faults: [...refused.map(refusedPlugin), ...refusedFiles.map(refusedFile)]
       .map(({ message }) => message),
   };
 }

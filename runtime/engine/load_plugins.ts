@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../std/clock.ts";
 import { asError, UserError, wordsOf } from "../std/errors.ts";
 import { pluginOf } from "../model/plugin_data.ts";
 import type { Plugin } from "../plugin.ts";
+import type { RowFormat } from "../row_format.ts";
 import { relationNames } from "../serving/relations.ts";
 import { declareFiles } from "./declare_files.ts";
 import type { Declared } from "./declaring_thread.ts";
@@ -21,8 +22,9 @@ export interface LoadedPlugin {
   readonly modules: Readonly<Record<string, string>>;
 }
 
-/** A plugin or a catalog that is not used because of its own faults. */
+/** A file of `plugins/` that is not used because of its own faults. */
 export interface RefusedFile {
+  readonly kind: "plugin" | "catalog" | "format";
   /** Its name; where its module does not load, the name of the file without its endings. */
   readonly name: string;
   readonly file: string;
@@ -50,14 +52,16 @@ export interface Declarations {
   readonly plugins: readonly LoadedPlugin[];
   readonly refused: readonly RefusedPlugin[];
   readonly catalogs: readonly LoadedCatalog[];
-  readonly refusedCatalogs: readonly RefusedFile[];
+  readonly formats: readonly RowFormat[];
+  /** Catalogs and row formats that are not used. */
+  readonly refusedFiles: readonly RefusedFile[];
 }
 
 /**
- * Loads every plugin and every catalog of a folder: each `*.ts` and `*.catalog.ts` file and its
- * default export, in the order of file names. Adding a file is all that it takes. A file with a fault
- * is refused by itself; where two declare the same name, both are, because nothing says which one is
- * meant.
+ * Loads what a folder declares: the default export of each plugin (`*.ts`), catalog (`*.catalog.ts`)
+ * and row format (`*.format.ts`), in the order of file names. Adding a file is all that it takes. A
+ * file with a fault is refused by itself; where two declare the same name, both are, because nothing
+ * says which one is meant.
  *
  * @param root the folder that holds `plugins/` and `sql/`.
  * @param clock by which a module that waits for ever is given up. Default: the machine's.
@@ -67,11 +71,12 @@ export async function loadDeclarations(
   root: string,
   clock: Clock = systemClock,
 ): Promise<Declarations> {
-  const sources = await readFiles(root);
+  const sources = await readFiles(root, [PLUGIN_FILE, CATALOG_FILE, FORMAT_FILE]);
   const declared = await declareFiles(root, [...sources.keys()], clock);
   const plugins: DeclaringFile<LoadedPlugin>[] = [];
   const catalogs: DeclaringFile<LoadedCatalog>[] = [];
   for (const [file, source] of sources) {
+    if (FORMAT_FILE.test(basename(file))) continue;
     const found = declared.get(file)!;
     const faults = found.kind === "faults" ? [...found.faults] : [];
     if (CATALOG_FILE.test(basename(file))) {
@@ -85,10 +90,11 @@ export async function loadDeclarations(
     if (value instanceof Error) faults.push(wordsOf(value));
     plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
   }
+  const { formats, refused: refusedFormats } = await readFormats(root, sources, declared);
   addNameFaults(plugins, catalogs);
   addSchemaFaults(plugins);
   const accepted = plugins.flatMap((one) => one.faults.length === 0 ? one.value! : []);
-  const refused = refusedOf(plugins, (one) => one.plugin.name);
+  const refused = refusedOf("plugin", plugins, (one) => one.plugin.name);
   if (accepted.length === 0 && refused.length > 0) {
     const each = refused.map(({ file, faults }) => `${file}: ${faults.join("; ")}`);
     throw new UserError(`Cannot load any plugin: ${each.join(". ")}`);
@@ -100,7 +106,52 @@ export async function loadDeclarations(
       declared: plugins.find(({ file }) => file === one.file)!.value,
     })),
     catalogs: catalogs.flatMap((one) => one.faults.length === 0 ? one.value! : []),
-    refusedCatalogs: refusedOf(catalogs, (one) => one.catalog.name),
+    formats,
+    refusedFiles: [
+      ...refusedOf("catalog", catalogs, (one) => one.catalog.name),
+      ...refusedFormats,
+    ],
+  };
+}
+
+/** Row formats of a folder. */
+export interface LoadedFormats {
+  readonly formats: readonly RowFormat[];
+  readonly refused: readonly RefusedFile[];
+}
+
+/** Loads the row formats of a folder, as {@link loadDeclarations} does. */
+export async function loadRowFormats(
+  root: string,
+  clock: Clock = systemClock,
+): Promise<LoadedFormats> {
+  const sources = await readFiles(root, [FORMAT_FILE]);
+  return await readFormats(root, sources, await declareFiles(root, [...sources.keys()], clock));
+}
+
+async function readFormats(
+  root: string,
+  sources: ReadonlyMap<string, string>,
+  declared: ReadonlyMap<string, Declared>,
+): Promise<LoadedFormats> {
+  const files: DeclaringFile<RowFormat>[] = [];
+  for (const [file, source] of sources) {
+    const found = declared.get(file)!;
+    if (!FORMAT_FILE.test(basename(file))) continue;
+    if (found.kind !== "faults") {
+      // Its functions are called here. The thread has found that the module does no harm.
+      const { default: value } = await import(pathToFileURL(join(root, file)).href);
+      files.push({ file, source, value, faults: [] });
+    } else files.push({ file, source, value: null, faults: [...found.faults] });
+  }
+  refuseDuplicates(
+    files.flatMap(({ value, ...of }) =>
+      value === null ? [] : { what: `row format "${value.name}"`, of }
+    ),
+  );
+  return {
+    formats: files.flatMap((one) => one.faults.length === 0 ? one.value! : []),
+    refused: refusedOf("format", files, (one) => one.name),
   };
 }
 
@@ -113,22 +164,24 @@ interface DeclaringFile<T> {
 }
 
 const refusedOf = <T>(
+  kind: RefusedFile["kind"],
   files: readonly DeclaringFile<T>[],
   nameOf: (value: T) => string,
 ): RefusedFile[] =>
   files.filter(({ faults }) => faults.length > 0).map(({ file, source, value, faults }) => ({
     name: value === null ? basename(file).split(".")[0] : nameOf(value),
-    ...{ file, source, faults },
+    ...{ kind, file, source, faults },
   }));
 
 const PLUGIN_FILE = /^[a-z0-9_]+\.ts$/;
 const CATALOG_FILE = /^[a-z0-9_]+\.catalog\.ts$/;
+const FORMAT_FILE = /^[a-z0-9_]+\.format\.ts$/;
 
-/** The texts of the files of `plugins/` that declare something, in the order of their names. */
-async function readFiles(root: string): Promise<Map<string, string>> {
+/** The texts of the files of `plugins/` with such names, in the order of their names. */
+async function readFiles(root: string, such: readonly RegExp[]): Promise<Map<string, string>> {
   const names: string[] = [];
   for await (const { isFile, name } of Deno.readDir(join(root, "plugins"))) {
-    if (isFile && (PLUGIN_FILE.test(name) || CATALOG_FILE.test(name))) names.push(name);
+    if (isFile && such.some((pattern) => pattern.test(name))) names.push(name);
   }
   const files = names.sort().map((name) => `plugins/${name}`);
   const texts = files.map((file) => Deno.readTextFile(join(root, file)));
@@ -157,7 +210,7 @@ function addNameFaults(
   plugins: readonly DeclaringFile<LoadedPlugin>[],
   catalogs: readonly DeclaringFile<LoadedCatalog>[],
 ): void {
-  const declared = [
+  refuseDuplicates([
     ...plugins.flatMap(({ value, ...of }) =>
       value === null ? [] : [
         { what: `plugin "${value.plugin.name}"`, of },
@@ -170,7 +223,16 @@ function addNameFaults(
         of,
       }))
     ),
-  ];
+  ]);
+}
+
+/** Refuses all files that declare one thing; nothing says which of them is meant. */
+function refuseDuplicates(
+  declared: readonly {
+    readonly what: string;
+    readonly of: Pick<DeclaringFile<unknown>, "file" | "faults">;
+  }[],
+): void {
   for (const [what, these] of Map.groupBy(declared, (one) => one.what)) {
     const files = [...new Set(these.map(({ of }) => of.file))];
     const fault = `${what} is declared twice, in ${files.join(" and ")}`;

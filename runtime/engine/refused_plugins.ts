@@ -46,7 +46,10 @@ export function knownRefused(
 /** A plugin that does not run because the schema of its topic is refused. */
 export function withoutSchema(declared: LoadedPlugin, problem: ProblemReport): KnownRefused {
   const { plugin: { name, source: { topic } }, file, source } = declared;
-  return { name, file, source, faults: [problem.message], declared, topic, problem };
+  return {
+    ...{ kind: "plugin" as const, name, file, source, faults: [problem.message] },
+    ...{ declared, topic, problem },
+  };
 }
 
 /**

@@ -27,6 +27,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     };
   return {
     ingest: refused(services.ingest, "ingest"),
+    formats: services.formats,
     serving: refused(services.serving, "serve"),
     records: refused(services.records, "serve"),
     deadLetters: refused(services.deadLetters, "serve"),

@@ -1,28 +1,33 @@
 import type { RecordBatch } from "../decode/line_splitter.ts";
 import type { EventSchema } from "../events.ts";
-import type { EventFormat } from "../ports/services.ts";
+import type { RowFormat } from "../row_format.ts";
 import { CsvRows } from "../sources/csv_rows.ts";
 import { EventWriter } from "../sources/event_writer.ts";
-import { MovielensRows } from "../sources/movielens_rows.ts";
-import type { RowFault, RowFormat } from "../sources/row_format.ts";
+import { ParsedRows } from "../sources/parsed_rows.ts";
+import type { RefusedRow, RowWriter } from "../sources/row_writer.ts";
 
 /** Records as JSON, and what is at fault with those that could not become it. */
 export interface JsonBatch extends RecordBatch {
   /** By row of this batch. */
-  readonly rowFaults: ReadonlyMap<number, RowFault>;
+  readonly rowFaults: ReadonlyMap<number, RefusedRow>;
 }
 
 /** Enough for the usual batch of rows; it bounds what long names of columns can make of short rows. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
-const NO_FAULTS: ReadonlyMap<number, RowFault> = new Map();
+const NO_FAULTS: ReadonlyMap<number, RefusedRow> = new Map();
 
 /** Turns the records of one body into JSON. */
 export class RowBatches {
-  readonly #format: RowFormat | null;
+  readonly #rows: RowWriter | null;
   readonly #writer = new EventWriter();
 
-  constructor(format: EventFormat, schema: EventSchema) {
-    this.#format = rowFormat(format, schema);
+  /** @param format a declared one, `csv`, or null where the records are JSON. */
+  constructor(format: RowFormat | "csv" | null, schema: EventSchema) {
+    this.#rows = format === "csv"
+      ? new CsvRows(schema)
+      : format === null
+      ? null
+      : new ParsedRows(format);
   }
 
   /**
@@ -32,22 +37,22 @@ export class RowBatches {
    * @throws UserError when a header is wanted and there is none.
    */
   *of(batch: RecordBatch): Generator<JsonBatch> {
-    const format = this.#format;
-    if (format === null) return yield { ...batch, rowFaults: NO_FAULTS };
+    const rows = this.#rows;
+    if (rows === null) return yield { ...batch, rowFaults: NO_FAULTS };
     let { oversize } = batch;
     for (let row = 0; row === 0 || row < batch.count;) {
-      const part = this.#convert(batch, row, format);
+      const part = this.#convert(batch, row, rows);
       yield { ...part.batch, oversize, rowFaults: part.rowFaults };
       [row, oversize] = [Math.max(part.next, row + 1), []];
     }
   }
 
   /** Rows from `first` on, as many as fit. */
-  #convert(batch: RecordBatch, first: number, format: RowFormat) {
+  #convert(batch: RecordBatch, first: number, rowWriter: RowWriter) {
     const { count, bytes, valueStart, valueEnd, ordinal } = batch;
     const writer = this.#writer;
     writer.cut(0);
-    const rowFaults = new Map<number, RowFault>();
+    const rowFaults = new Map<number, RefusedRow>();
     const starts = new Uint32Array(count - first);
     const ends = new Uint32Array(count - first);
     let next = first;
@@ -55,13 +60,13 @@ export class RowBatches {
     for (; next < count && writer.length < MAX_JSON_BYTES; next++) {
       const start = valueStart[next];
       const end = valueEnd[next];
-      if (ordinal[next] === 0 && format.header(bytes, start, end)) {
+      if (ordinal[next] === 0 && rowWriter.header(bytes, start, end)) {
         skipped++;
         continue;
       }
       const row = next - first - skipped;
       starts[row] = writer.length;
-      const fault = format.write(bytes, start, end, writer);
+      const fault = rowWriter.write(bytes, start, end, writer);
       if (fault !== null) {
         rowFaults.set(row, fault);
         writer.cut(starts[row]);
@@ -81,17 +86,5 @@ export class RowBatches {
         ...{ line: part(batch.line), ordinal: part(ordinal) },
       },
     };
-  }
-}
-
-function rowFormat(format: EventFormat, schema: EventSchema): RowFormat | null {
-  switch (format) {
-    case "ndjson":
-    case "json-array":
-      return null;
-    case "csv":
-      return new CsvRows(schema);
-    default:
-      return new MovielensRows(format);
   }
 }

@@ -16,6 +16,7 @@ export type ProblemCode =
   | "catalog_damaged"
   | "catalog_outdated"
   | "catalog_refused"
+  | "format_refused"
   | "compaction_failing"
   | "disk_full"
   | "drift"

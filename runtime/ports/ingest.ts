@@ -14,22 +14,6 @@ export interface IngestAnswer {
   readonly frontier: string;
 }
 
-/** The formats that events come in. */
-export const eventFormats = [
-  "ndjson",
-  "json-array",
-  "csv",
-  "movielens",
-  "movielens-tab",
-  "movielens-csv",
-] as const;
-
-/**
- * How events are written: a JSON object per line, one JSON array, CSV whose header names fields, or
- * MovieLens' ratings with `::`, tabs or commas between user, movie, rating and seconds.
- */
-export type EventFormat = typeof eventFormats[number];
-
 /** What a body may be compressed with. */
 export type BodyEncoding = "gzip" | "zstd";
 
@@ -48,14 +32,16 @@ export interface Ingest {
    * is read no faster than the log takes it. What cannot be decoded goes to the log too: it ends up
    * in the dead letter, told here.
    *
-   * @param topic the schema's topic; may be left out when there is one.
-   * @throws UserError for a topic that there is not, compressed data that are broken, a header or an
-   * array that is none; what came before stays taken. TooLargeError beyond `maxBytes`, and where a
-   * compressed body is more than 200 times as large when decompressed, beyond its first MiB.
+   * @param format one of `Services.formats`.
+   * @param topic the schema's topic. May be left out where there is one, and in a declared format.
+   * @throws UserError for an unknown format or topic, a format of another topic, compressed data
+   * that are broken, a header or an array that is none; what came before stays taken. TooLargeError
+   * beyond `maxBytes`, and where a compressed body is more than 200 times as large when
+   * decompressed, beyond its first MiB.
    */
   ingest(
     body: ReadableStream<Uint8Array>,
-    format: EventFormat,
+    format: string,
     topic?: string,
     options?: IngestOptions,
   ): Promise<IngestAnswer>;

@@ -19,7 +19,6 @@ import type { Serving } from "./serving.ts";
 import type { PartitionStatus, PluginStatus } from "./speed_layer.ts";
 import type { ScrubStatus, Verification } from "./verification.ts";
 
-export { eventFormats } from "./ingest.ts";
 export { notComparedWords } from "../model/drift.ts";
 export type * from "../model/drift.ts";
 export type { Page } from "../std/page_cursor.ts";
@@ -77,6 +76,11 @@ export interface Status {
 export interface Services {
   readonly serving: Serving;
   readonly ingest: Ingest;
+  /**
+   * What the formats that events come in look like, by name: `ndjson`, `json-array`, `csv` and those
+   * of `plugins/*.format.ts`.
+   */
+  readonly formats: ReadonlyMap<string, string>;
   /** Batch layers by topic. */
   readonly batch: ReadonlyMap<string, BatchLayer>;
   readonly records: Records;

@@ -1,7 +1,7 @@
 import { UserError } from "../std/errors.ts";
 import type { EventSchema, FieldKind } from "../events.ts";
 import { constant, type EventWriter } from "./event_writer.ts";
-import { quoted, type RowFault, type RowFormat } from "./row_format.ts";
+import { quoted, type RefusedRow, type RowWriter } from "./row_writer.ts";
 
 const QUOTE = 0x22, COMMA = 0x2c, ZERO = 0x30, NINE = 0x39, MINUS = 0x2d;
 const MAX_HEADER_BYTES = 2 ** 14;
@@ -101,7 +101,7 @@ export class Cells {
  * if (text !== '{"user":7,"page":"a \\"b\\"","id":"x1"}') throw new Error(text);
  * ```
  */
-export class CsvRows implements RowFormat {
+export class CsvRows implements RowWriter {
   readonly #cells = new Cells();
   #columns: readonly Column[] = [];
 
@@ -135,7 +135,7 @@ export class CsvRows implements RowFormat {
     throw fault(`a header that names ${missing.join(", ")}`, JSON.stringify(names.join(",")));
   }
 
-  write(bytes: Uint8Array, start: number, end: number, writer: EventWriter): RowFault | null {
+  write(bytes: Uint8Array, start: number, end: number, writer: EventWriter): RefusedRow | null {
     const columns = this.#columns;
     const cells = this.#cells;
     const broken = cells.split(bytes, start, end);

@@ -57,6 +57,12 @@ export class EventWriter {
     this.#length = at;
   }
 
+  /** Writes a text in UTF-8. */
+  text(text: string): void {
+    this.#reserve(text.length * 3);
+    this.#length += encoder.encodeInto(text, this.#bytes.subarray(this.#length)).written;
+  }
+
   /** Writes `source[start, end)` as what stands between the quotes of a JSON string. */
   jsonText(source: Uint8Array, start: number, end: number): void {
     for (let from = start; from < end;) {

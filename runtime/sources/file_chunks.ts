@@ -1,5 +1,5 @@
-import type { EventFormat } from "../ports/services.ts";
-import { eventTimes } from "./event_times.ts";
+import type { TimeOf } from "./event_times.ts";
+import type { FileFormat } from "./file_formats.ts";
 import { countLines, type RowBlock, rowBlocks } from "./row_blocks.ts";
 import type { SourceChunk } from "./source.ts";
 
@@ -30,28 +30,28 @@ const SPACES = [0x20, 0x09, 0x0a, 0x0d];
  */
 export async function* fileChunks(
   stream: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  format: Exclude<EventFormat, "json-array">,
+  format: FileFormat,
   options: FileChunkOptions = {},
 ): AsyncGenerator<SourceChunk> {
   const cutter = new ChunkCutter(format, options);
-  for await (const block of rowBlocks(stream, format === "csv")) yield* cutter.cut(block);
+  for await (const block of rowBlocks(stream, format.headed)) yield* cutter.cut(block);
 }
 
 class ChunkCutter {
   readonly #chunkEvents: number;
   readonly #spanMs: number;
-  readonly #timeOf: ReturnType<typeof eventTimes> | null;
+  readonly #timeOf: TimeOf | null;
   readonly #wantsHeader: boolean;
   #header: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   /** The greatest event time so far: going back in time never waits. */
   #greatestMs: number | null = null;
 
-  constructor(format: Exclude<EventFormat, "json-array">, options: FileChunkOptions) {
+  constructor(format: FileFormat, options: FileChunkOptions) {
     const { chunkEvents = CHUNK_EVENTS, byTime } = options;
     this.#chunkEvents = chunkEvents;
     this.#spanMs = byTime?.spanMs ?? Infinity;
-    this.#timeOf = byTime ? eventTimes(format, byTime.field) : null;
-    this.#wantsHeader = format === "csv";
+    this.#timeOf = byTime ? format.timeOf(byTime.field) : null;
+    this.#wantsHeader = format.headed;
   }
 
   *cut(block: RowBlock): Generator<SourceChunk> {

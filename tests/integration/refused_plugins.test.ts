@@ -90,6 +90,9 @@ describe("plugins with faults", () => {
       }),
       "young.ts": pluginText("young", { "FROM events": "FROM evnts" }),
       "names.catalog.ts": `import "./nowhere.ts";${catalogText("names")}`,
+      "lines.format.ts": `import { defineRowFormat } from "twofold";
+        import { notes } from "./notes.schema.ts";
+        export default defineRowFormat(notes, { name: "lines", summary: "notes", parser: 1 });`,
     });
     process = await RunningEngine.open({ dir: join(dir, "data"), root: join(dir, "before") });
     await process.post(notes);
@@ -127,7 +130,7 @@ describe("plugins with faults", () => {
       expect(message).toMatch(broken[name][1]);
       expect(message).toMatch(new RegExp(`Correct plugins/${name}\\.ts and start again\\.$`));
       expect(message).not.toContain("\n");
-      const files = message.match(/plugins\/\w+(?:\.catalog)?\.ts/g)!;
+      const files = message.match(/plugins\/\w+(?:\.(?:catalog|format))?\.ts/g)!;
       expect(files.filter((file) => file !== "plugins/nowhere.ts" && file !== `plugins/${name}.ts`))
         .toEqual([]);
     }
@@ -150,7 +153,7 @@ describe("plugins with faults", () => {
 
   it("are reported in the same words, all at once, by a check without a data folder", async () => {
     const known = (await process.status()).problems
-      .filter(({ code }) => code === "plugin_refused" || code === "catalog_refused");
+      .filter(({ code }) => code.endsWith("_refused"));
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", "tools/check_plugins.ts", join(dir, "after")],
       cwd: project,
@@ -227,6 +230,17 @@ describe("plugins with faults", () => {
     const { status, body } = await asked("/api/v1/catalogs/names");
     expect([status, JSON.parse(body).code]).toEqual([503, "catalog_refused"]);
     expect((await process.engine.catalogs.list()).map(({ name }) => name)).toEqual(["labels"]);
+  });
+
+  it("of row formats leave the others, and say so", async () => {
+    const { problems } = await process.status();
+    expect(problems.filter(({ code }) => code === "format_refused")).toMatchObject([{
+      subject: "row format lines",
+      message: "Row format lines is not used: parser is no member; known are name, summary, " +
+        'matches, header, parse; did you mean "parse"?; parse must be a function of a line, got ' +
+        "undefined. Correct plugins/lines.format.ts and start again.",
+    }]);
+    expect([...process.engine.formats.keys()]).toEqual(["ndjson", "json-array", "csv"]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { ratingFormats } from "./rating_formats.ts";
+import { formatsOf } from "../../runtime/row_format.ts";
 import { NotFoundError } from "../../runtime/std/errors.ts";
 import type {
   AnswerColumn,
@@ -242,6 +244,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       relations: { speed: "stream_movie_views", batch: "batch_popular", merged: "merged_popular" },
     }]]),
     islands: new Map(),
+    formats: formatsOf(ratingFormats),
     ingest: {
       async ingest(body, format, topic, options) {
         asked.options = options;

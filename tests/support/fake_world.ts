@@ -1,5 +1,6 @@
 import { projectRoot } from "./test_engine.ts";
 import { fakeServices, noDrift } from "./fake_services.ts";
+import { ratingFormats } from "./rating_formats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
@@ -169,6 +170,7 @@ export class FakeEngine implements RunningEngine {
   readonly catalogs = this.#services.catalogs;
   readonly plugins = this.#services.plugins;
   readonly islands = this.#services.islands;
+  readonly formats = this.#services.formats;
   readonly sql = this.#services.sql;
   readonly pageSql = this.#services.pageSql;
   readonly verification = this.#services.verification;
@@ -231,6 +233,7 @@ export function fakeWorld(
       schemas: () => Promise.resolve([]),
       async *servers() {},
     },
+    rowFormats: () => Promise.resolve({ formats: ratingFormats, faults: [] }),
     readOwner: () => Promise.resolve(owner()),
     hasFolder: () => Promise.resolve(true),
     env: {},

@@ -1,7 +1,8 @@
 /** An ingest over a log in memory, and bodies for it. */
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
+import { ratingFormats } from "./rating_formats.ts";
 import { createIngest } from "../../runtime/engine/ingest.ts";
-import type { EventFormat, IngestOptions } from "../../runtime/ports/services.ts";
+import type { IngestOptions } from "../../runtime/ports/services.ts";
 import { readAll } from "./log_reading.ts";
 import { MemoryLog } from "./memory_log.ts";
 
@@ -24,12 +25,12 @@ export function streamOf(bytes: Uint8Array, sizeBytes = 65536) {
 
 /** Ingests one body. Returns its answer or its error, and what the log holds then. */
 export async function take(
-  format: EventFormat,
+  format: string,
   body: string | Uint8Array,
   { sizeBytes, ...options }: IngestOptions & { sizeBytes?: number } = {},
 ) {
   const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
-  const ingest = createIngest([{ schema: movieViewing, log }]);
+  const ingest = createIngest([{ schema: movieViewing, log }], ratingFormats);
   const bytes = typeof body === "string" ? bytesOf(body) : body;
   const answer = ingest.ingest(streamOf(bytes, sizeBytes).stream, format, undefined, options);
   const settled = await answer.then((answer) => ({ answer, error: null }), (error) => ({

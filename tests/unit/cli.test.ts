@@ -37,7 +37,7 @@ describe("the command line", () => {
     for (const [code, meaning] of exitCodes) expect(out).toContain(`${code}`.padEnd(5) + meaning);
     for (const args of ["events --help", "help events"]) {
       const help = await run(args);
-      expect([help.code, help.out]).toEqual([0, helpOf("events")]);
+      expect([help.code, help.out]).toEqual([0, helpOf("events", [])]);
       expect(help.out).toContain("twofold events tail --follow");
     }
     expect((await run("help catalog")).out).toContain("catalog put NAME FILE");
@@ -45,7 +45,7 @@ describe("the command line", () => {
   });
 
   it("shows which values a setting takes, and the command's own default", () => {
-    const [dev, start] = [helpOf("dev"), helpOf("start")];
+    const [dev, start] = [helpOf("dev", []), helpOf("start", [])];
     expect(dev).toContain("--log-format text|json ");
     expect(dev).toContain("; a power of two, 256 to 65536; default 65536\n");
     expect(dev).toContain("; 1s to 1d; default 10s\n");
@@ -85,7 +85,7 @@ describe("the command line", () => {
       ["replay f --rate 0", "--rate must be"],
       [
         "replay f --format xml",
-        "--format must be ndjson, csv, movielens, movielens-tab or movielens-csv, got",
+        "--format must be movielens, movielens-csv, movielens-tab, ndjson or csv, got",
       ],
       ["replay f --speed fast", "--speed must be how many times as fast"],
       ["replay f --speed 2x --rate 5", "--speed must be left out where --rate is given"],

@@ -1,12 +1,13 @@
 import { describe, expect, fc, it } from "testing";
 import { MAX_VALUE_BYTES } from "../../runtime/decode/value_limit.ts";
 import { fileChunks } from "../../runtime/sources/file_chunks.ts";
-import {
-  checkFormat,
-  type FileFormat,
-  paced,
-  type SourceChunk,
-} from "../../runtime/sources/source.ts";
+import { defineRowFormat, RowFault } from "../../runtime/row_format.ts";
+import { checkFormat, fileFormats, recogniseFormat } from "../../runtime/sources/file_formats.ts";
+import { paced, type SourceChunk } from "../../runtime/sources/source.ts";
+import { ratingFormats } from "../support/rating_formats.ts";
+
+const formats = fileFormats(ratingFormats);
+const formatNamed = (wanted: string) => formats.find(({ name }) => name === wanted)!;
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -18,11 +19,13 @@ async function* pieces(bytes: Uint8Array<ArrayBuffer>, sizeBytes: number) {
 }
 
 function read(
-  format: FileFormat,
+  format: string,
   text: string,
   { sizeBytes = 65536, ...options }: { sizeBytes?: number } & Parameters<typeof fileChunks>[2] = {},
 ): Promise<SourceChunk[]> {
-  return Array.fromAsync(fileChunks(pieces(bytesOf(text), sizeBytes), format, options));
+  return Array.fromAsync(
+    fileChunks(pieces(bytesOf(text), sizeBytes), formatNamed(format), options),
+  );
 }
 
 const faultsOf = (chunks: readonly SourceChunk[]) => chunks.flatMap(({ faults }) => faults);
@@ -106,7 +109,7 @@ describe("fileChunks()", () => {
   it("ends a chunk where event time has gone on too far, in every format", async () => {
     const at = [0, 500, 900, 1100, 300, 2500, 2600];
     const iso = (ms: number) => new Date(ms).toISOString();
-    const files: [FileFormat, string][] = [
+    const files: [string, string][] = [
       ["ndjson", at.map((ms) => `{"at":"${iso(ms)}"}\n`).join("")],
       ["csv", "n,at\n" + at.map((ms) => `"a,""b",${iso(ms)}\r\n`).join("")],
     ];
@@ -124,8 +127,13 @@ describe("fileChunks()", () => {
 });
 
 describe("checkFormat()", () => {
-  const check = (format: FileFormat, head: string | number[]) => () =>
-    checkFormat(format, "a.dat", typeof head === "string" ? bytesOf(head) : new Uint8Array(head));
+  const check = (format: string, head: string | number[]) => () =>
+    checkFormat(
+      formatNamed(format),
+      "a.dat",
+      typeof head === "string" ? bytesOf(head) : new Uint8Array(head),
+      formats,
+    );
 
   it("takes the format it was told, whatever the faults of the first line", () => {
     expect(check("movielens", "x::y::z::t\n")).not.toThrow();
@@ -136,9 +144,21 @@ describe("checkFormat()", () => {
     expect(check("ndjson", '\n\ufeff{"half": \n')).not.toThrow();
   });
 
+  it("takes a format that recognises nothing where it is asked for, but no binary file", () => {
+    const { source } = ratingFormats[0];
+    const parse = () => new RowFault("", "nothing");
+    const silent = defineRowFormat(source, { name: "silent", summary: "anything", parse });
+    const [format] = fileFormats([silent]);
+    const checked = (head: number[]) => () =>
+      checkFormat(format, "a", new Uint8Array(head), formats);
+    expect(checked([0x7b, 0x0a])).not.toThrow();
+    expect(checked([0, 1])).toThrow("wanted anything (silent), line 1 looks like a binary file");
+    expect(recogniseFormat(bytesOf("x\n"), [format])).toBe(null);
+  });
+
   it("names the line and what it looks like", () => {
     expect(check("movielens", '\n{"a":1}\n')).toThrow(
-      'Cannot replay "a.dat": wanted lines user::movie::rating::seconds (movielens), line 2 looks ' +
+      'Cannot replay "a.dat": wanted ratings of MovieLens, user::movie::rating::seconds (movielens), line 2 looks ' +
         "like one JSON object per line (ndjson): pass --format ndjson",
     );
     expect(check("ndjson", "1::2::3::4")).toThrow("pass --format movielens");

@@ -16,8 +16,8 @@ describe("loadDeclarations()", () => {
 
   const load = async (files: Readonly<Record<string, string>>, clock?: ManualClock) =>
     await loadDeclarations(await pluginFolder(dir, files), clock);
-  const faultsOf = ({ refused, refusedCatalogs }: Declarations) =>
-    Object.fromEntries([...refused, ...refusedCatalogs].map(({ file, faults }) => [file, faults]));
+  const faultsOf = ({ refused, refusedFiles }: Declarations) =>
+    Object.fromEntries([...refused, ...refusedFiles].map(({ file, faults }) => [file, faults]));
   const namesOf = ({ plugins }: Declarations) => plugins.map(({ plugin }) => plugin.name);
 
   it("refuses both of two plugins, or of a plugin and a catalog, that declare one name", async () => {
@@ -91,6 +91,30 @@ describe("loadDeclarations()", () => {
     expect(namesOf(found)).toEqual(["a"]);
     expect(faultsOf(found)).toEqual({
       "plugins/b.ts": ["its module did not load within 10 s"],
+    });
+  });
+
+  it("loads row formats, and refuses both of two that declare one name", async () => {
+    const format = (name: string) =>
+      `import { defineRowFormat } from "twofold";
+      import { notes } from "./notes.schema.ts";
+      export default defineRowFormat(notes, {
+        name: "${name}", summary: "notes", parse: (line) => ({ id: line, at: line, value: 1 }),
+      });`;
+    const found = await load({
+      "a.format.ts": format("lines"),
+      "b.format.ts": format("twice"),
+      "c.format.ts": format("twice"),
+      "d.format.ts": pluginText("d"),
+    });
+    expect(found.formats.map(({ name }) => name)).toEqual(["lines"]);
+    const twice = [
+      'row format "twice" is declared twice, in plugins/b.format.ts and plugins/c.format.ts',
+    ];
+    expect(faultsOf(found)).toEqual({
+      "plugins/b.format.ts": twice,
+      "plugins/c.format.ts": twice,
+      "plugins/d.format.ts": ["its default export must be what defineRowFormat() returns"],
     });
   });
 

@@ -1,16 +1,16 @@
 /** What the formats whose rows are no JSON have in common: each row becomes one JSON object. */
 import type { EventWriter } from "./event_writer.ts";
 
-/** What is at fault with a row. */
-export interface RowFault {
+/** Why a row is not an event. */
+export interface RefusedRow {
   /** The field at fault; empty when it is the whole row. */
   readonly field: string;
   /** Expected and actual value. */
   readonly reason: string;
 }
 
-/** A format of rows, as it stands within one input. */
-export interface RowFormat {
+/** Turns the rows of one input into JSON. */
+export interface RowWriter {
   /**
    * Called with the first row, `bytes[start, end)` without its line's end.
    *
@@ -21,9 +21,9 @@ export interface RowFormat {
   /**
    * Writes a row as a JSON object; called with each but the header, in order.
    *
-   * @returns null, or what is at fault: then what was written is to be forgotten.
+   * @returns null, or why the row is refused: then what was written is to be forgotten.
    */
-  write(bytes: Uint8Array, start: number, end: number, writer: EventWriter): RowFault | null;
+  write(bytes: Uint8Array, start: number, end: number, writer: EventWriter): RefusedRow | null;
 }
 
 const SHOWN_BYTES = 40;

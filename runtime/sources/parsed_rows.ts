@@ -1,0 +1,100 @@
+import { UserError, wordsOf } from "../std/errors.ts";
+import { RowFault, type RowFormat } from "../row_format.ts";
+import type { EventWriter } from "./event_writer.ts";
+import { quoted, type RefusedRow, type RowWriter } from "./row_writer.ts";
+
+/** A number as JSON has it, but for leading zeros. */
+const NUMBER = /^(-?)0*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+const NUMBERS: readonly string[] = ["uint32", "integer", "decimal"];
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Whether bytes are UTF-8; takes several times as long as decoding them. */
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    utf8.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Bare digits in JSON: a `number` would round what has more of them than 64 bits hold. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** Rows of a declared format as events of its schema. */
+export class ParsedRows implements RowWriter {
+  readonly #numbers: readonly string[];
+
+  constructor(readonly format: RowFormat) {
+    const { fields } = format.source;
+    this.#numbers = Object.keys(fields).filter((name) => NUMBERS.includes(fields[name].kind));
+  }
+
+  header(bytes: Uint8Array, start: number, end: number): boolean {
+    return saysYes(this.format, "header", decoder.decode(bytes.subarray(start, end)));
+  }
+
+  write(bytes: Uint8Array, start: number, end: number, writer: EventWriter): RefusedRow | null {
+    const event = this.parse(bytes, start, end);
+    const json = event instanceof RowFault ? event : jsonOf(event);
+    if (typeof json === "string") {
+      writer.text(json);
+      return null;
+    }
+    const { field, wanted } = json;
+    return { field, reason: `wanted ${wanted}, got ${quoted(bytes, start, end)}` };
+  }
+
+  /** The event of the row `bytes[start, end)`, numbers given as text being raw JSON; or why not. */
+  parse(bytes: Uint8Array, start: number, end: number): Record<string, unknown> | RowFault {
+    const row = bytes.subarray(start, end);
+    const line = decoder.decode(row);
+    if (line.includes("\ufffd") && !isUtf8(row)) return new RowFault("", "UTF-8");
+    try {
+      return this.#checked(this.format.parse(line));
+    } catch (error) {
+      return new RowFault("", `a row that the format reads (${wordsOf(error)})`);
+    }
+  }
+
+  #checked(parsed: unknown): Record<string, unknown> | RowFault {
+    if (parsed instanceof RowFault) return parsed;
+    if (parsed === null || typeof parsed !== "object") {
+      return new RowFault("", `a row of which the format makes an event, not ${parsed}`);
+    }
+    const event = { ...parsed } as Record<string, unknown>;
+    for (const name of this.#numbers) {
+      const value = event[name];
+      if (typeof value === "number" && !Number.isFinite(value)) {
+        return new RowFault(name, "a number");
+      }
+      const [, sign, digits] = typeof value === "string" ? NUMBER.exec(value) ?? [] : [];
+      if (digits !== undefined) event[name] = rawJSON(sign + digits);
+    }
+    return event;
+  }
+}
+
+/**
+ * Asks a format about a line.
+ *
+ * @throws {UserError} when the format throws.
+ */
+export function saysYes(format: RowFormat, member: "matches" | "header", line: string): boolean {
+  try {
+    return format[member]?.(line) ?? false;
+  } catch (cause) {
+    const message = `Row format ${format.name}: ${member}() throws: ${wordsOf(cause)}`;
+    throw new UserError(message, { field: "format", cause });
+  }
+}
+
+function jsonOf(event: Record<string, unknown>): string | RowFault {
+  try {
+    return JSON.stringify(event);
+  } catch (error) {
+    return new RowFault("", `values that JSON has (${wordsOf(error)})`);
+  }
+}
