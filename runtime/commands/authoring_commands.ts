@@ -1,4 +1,6 @@
 /** The commands for authors of plugins. */
+import { MEASURE_FORM } from "./plugin_text.ts";
+import { FIELD_FORM } from "./schema_text.ts";
 import type { CommandSpec, Option } from "./command_spec.ts";
 
 const plugins = (summary: string, many = false): Option => ({
@@ -8,8 +10,57 @@ const plugins = (summary: string, many = false): Option => ({
   many,
 });
 
+const OUTSIDE =
+  "Folder to write into, made if absent; outside the checkout it also gets the deno.json " +
+  "it needs. Default: plugins/";
+
 /** By name; a name of two words is a verb under a noun. */
 export const authoringCommands = {
+  "new plugin": {
+    summary: "Write a plugin and its test; asks for what is missing on a terminal",
+    optionalArgument: "NAME",
+    settings: [],
+    options: [
+      { flag: "schema", value: "NAME", summary: "NAME.schema.ts beside it; default: the only one" },
+      { flag: "key", value: "FIELD", summary: "A key; default: none, one row", many: true },
+      {
+        flag: "measure",
+        value: "MEASURE",
+        summary: `${MEASURE_FORM}; default count`,
+        many: true,
+      },
+      { flag: "summary", value: "TEXT", summary: "A sentence about the metric" },
+      plugins(OUTSIDE),
+    ],
+    examples: [
+      [
+        "new plugin rating_counts --key movie_id --measure count --measure avg:rating",
+        "two files in plugins/",
+      ],
+      ["new plugin errors --plugins ../our-plugins --schema requests", "in another folder"],
+    ],
+  },
+  "new schema": {
+    summary: "Write the schema of a data set; asks for what is missing on a terminal",
+    optionalArgument: "NAME",
+    settings: [],
+    options: [
+      { flag: "field", value: "NAME:TYPE", summary: FIELD_FORM, many: true },
+      { flag: "topic", value: "TOPIC", summary: "Default: the name, with - for _" },
+      { flag: "summary", value: "TEXT", summary: "A sentence about the events" },
+      plugins(OUTSIDE),
+    ],
+    examples: [
+      [
+        'new schema requests --field path:string --field status:integer --field "seconds:decimal?"',
+        "requests.schema.ts in plugins/; id and the event time are added",
+      ],
+      [
+        'new schema clicks --field "button:left|right" --plugins ../our-plugins',
+        "in another folder",
+      ],
+    ],
+  },
   test: {
     summary: "Test plugins: their own tests, and that both layers agree",
     moreArguments: "PLUGIN",

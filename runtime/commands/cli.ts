@@ -20,6 +20,7 @@ import { doctorCommand } from "./doctor.ts";
 import { driftAcceptCommand, driftCommand } from "./drift.ts";
 import { eventsTailCommand } from "./events_tail.ts";
 import { helpOf } from "./help.ts";
+import { newPluginCommand, newSchemaCommand } from "./new_files.ts";
 import { queryCommand } from "./query.ts";
 import { produceCommand, produceRequest } from "./produce.ts";
 import { replayCommand } from "./replay.ts";
@@ -76,6 +77,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   const { command, positionals: [first, second], flags } = request;
   const json = flags.json === true;
   if (command === "test") return await testPluginsCommand(request, world);
+  if (command === "new plugin") return await newPluginCommand(request, world);
+  if (command === "new schema") return await newSchemaCommand(request, world);
   const env = await withSecretFiles(world.env, world.readText);
   // doctor tells of settings that cannot be used itself.
   if (command === "doctor") {

@@ -21,6 +21,10 @@ export function processWorld(composition: Composition): World {
   const stop = stopSignal();
   return {
     ...composition,
+    standalone: Deno.build.standalone,
+    ask: Deno.stdin.isTerminal()
+      ? (question, standard) => prompt(`${question}:`, standard) ?? standard
+      : null,
     runDeno: (args) => runDeno(args, stop),
     readOwner,
     hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),

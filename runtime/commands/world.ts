@@ -119,6 +119,10 @@ export interface World {
   readonly version: string;
   /** The folder of `main.ts`, which holds `plugins/` and `sql/`. */
   readonly root: string;
+  /** Whether this is the executable, which has its files within. */
+  readonly standalone: boolean;
+  /** Asks the person at the terminal; null where there is none. @returns what they type, or `standard`. */
+  readonly ask: ((question: string, standard: string) => string) | null;
   /**
    * Runs Deno as a process of its own that shares the terminal, and ends it when `stop` aborts.
    *

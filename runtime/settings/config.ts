@@ -14,6 +14,8 @@ export type Command =
   | "batch"
   | "plugins prune"
   | "test"
+  | "new plugin"
+  | "new schema"
   | "status"
   | "verify"
   | "verify accept"

@@ -241,6 +241,8 @@ export function fakeWorld(
     input: () => ReadableStream.from([]),
     version: "0.1.0",
     root: projectRoot,
+    standalone: false,
+    ask: null,
     runDeno: () => Promise.resolve(0),
     stop: stop.signal,
     ...others,
