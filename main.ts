@@ -11,7 +11,7 @@ import { processWorld } from "./runtime/commands/process_world.ts";
 import { UserError } from "./runtime/std/errors.ts";
 import { checkServers } from "./runtime/engine/server_checks.ts";
 import { refusedFile } from "./runtime/engine/check_plugins.ts";
-import { loadRowFormats } from "./runtime/engine/load_plugins.ts";
+import { loadInputs } from "./runtime/engine/load_plugins.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { inspectDeclarations, inspectSchemas } from "./runtime/engine/inspect_declarations.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
@@ -33,9 +33,9 @@ const world = processWorld({
     schemas: (config) => inspectSchemas(root, config, systemClock),
     servers: (config, topics) => checkServers(config, topics, systemClock),
   },
-  async rowFormats() {
-    const { formats, refused } = await loadRowFormats(root);
-    return { formats, faults: refused.map((one) => refusedFile(one).message) };
+  async inputs() {
+    const { formats, sources, refused } = await loadInputs(root);
+    return { formats, sources, faults: refused.map((one) => refusedFile(one).message) };
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),
   async serve(services, config, report) {

@@ -4,6 +4,7 @@ import { systemClock } from "../runtime/std/clock.ts";
 import { createIngest } from "../runtime/engine/ingest.ts";
 import { openKafkaLog } from "../runtime/log/kafka/kafka_log.ts";
 import { feed } from "../runtime/sources/feed.ts";
+import viewing from "../plugins/viewing.source.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 import { kafkaAccess, testKafka } from "../tests/support/kafka_topic.ts";
 import { bodies } from "./made_log.ts";
@@ -92,12 +93,10 @@ async function sendSteadily(prefix: string, rate: number): Promise<void> {
   Deno.addSignalListener("SIGTERM", () => stop.abort());
   const sinceMs = performance.now();
   let sent = 0;
-  await feed({
-    ...{ rate, clock: systemClock, signal: stop.signal },
-    send: async ({ bytes }) => {
-      sent += (await ingest.ingest(ReadableStream.from([bytes]), "ndjson")).accepted;
-    },
-  });
+  const made = feed({ source: viewing, rate, clock: systemClock, signal: stop.signal });
+  for await (const { ndjson } of made) {
+    sent += (await ingest.ingest(new Blob([ndjson]).stream(), "ndjson")).accepted;
+  }
   console.log(sent / (performance.now() - sinceMs) * 1000);
   await log.close();
 }

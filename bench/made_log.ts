@@ -6,7 +6,7 @@ import { createIngest } from "../runtime/engine/ingest.ts";
 import { loadDeclarations, type LoadedPlugin } from "../runtime/engine/load_plugins.ts";
 import { openSqliteLog } from "../runtime/log/sqlite_log.ts";
 import type { EventLog, Warehouse } from "../runtime/ports/ports.ts";
-import { simulate } from "../runtime/sources/simulator.ts";
+import { simulate } from "../plugins/viewing/simulator.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../runtime/speed/speed_layer.ts";
 import { generationOf } from "../runtime/model/generation.ts";
 import { type PluginTables, tablesOf } from "../runtime/sql/tables.ts";
@@ -26,20 +26,15 @@ const BODY_BYTES = 8 << 20;
 
 /** NDJSON bodies of about 8 MiB; `rate` is in events per second of event time. */
 export function* bodies(events: number, rate: number): Generator<Uint8Array<ArrayBuffer>> {
-  let parts: Uint8Array<ArrayBuffer>[] = [];
+  const encoder = new TextEncoder();
+  let parts: string[] = [];
   let [made, sizeBytes] = [0, 0];
   for (const chunk of simulate({ rate, startMs: START_MS, ...AUDIENCE })) {
-    parts.push(chunk.bytes);
+    parts.push(chunk.ndjson);
     made += chunk.events;
-    sizeBytes += chunk.bytes.length;
+    sizeBytes += chunk.ndjson.length;
     if (made < events && sizeBytes < BODY_BYTES) continue;
-    const body = new Uint8Array(sizeBytes);
-    let at = 0;
-    for (const part of parts) {
-      body.set(part, at);
-      at += part.length;
-    }
-    yield body;
+    yield encoder.encode(parts.join(""));
     if (made >= events) return;
     [parts, sizeBytes] = [[], 0];
   }

@@ -5,3 +5,4 @@ export * from "./events.ts";
 export * from "./expressions/mod.ts";
 export * from "./plugin.ts";
 export * from "./row_format.ts";
+export * from "./source.ts";

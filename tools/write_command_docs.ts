@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/command_line.ts";
-import { loadRowFormats } from "../runtime/engine/load_plugins.ts";
+import { loadInputs } from "../runtime/engine/load_plugins.ts";
 import { fileFormats } from "../runtime/sources/file_formats.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { type Command, describeSettings } from "../runtime/settings/config.ts";
@@ -21,7 +21,7 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     "machine see command lines, and neither have servers.",
     describeSettings(),
   ];
-  const { formats: declared } = await loadRowFormats(root);
+  const { formats: declared } = await loadInputs(root);
   const formats = fileFormats(declared);
   const help = (Object.keys(commands) as Command[]).flatMap((command) => [
     `## ${command}`,

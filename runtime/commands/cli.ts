@@ -138,7 +138,7 @@ async function formatsFor(command: string | null, world: World): Promise<readonl
   const reads = command !== null && Object.hasOwn(commands, command) &&
     commands[command as Command].readsFiles;
   if (!reads) return [];
-  const { formats, faults } = await world.rowFormats();
+  const { formats, faults } = await world.inputs();
   for (const fault of faults) world.err.write(`${paint(world.err, "yellow", fault)}\n`);
   return fileFormats(formats);
 }

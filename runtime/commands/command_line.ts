@@ -5,7 +5,6 @@ import { UserError } from "../std/errors.ts";
 import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import { lookingCommands } from "./looking_commands.ts";
-import { producerFlags } from "./producer_flags.ts";
 import { nearest, oneOf } from "./text.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
@@ -81,18 +80,31 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   produce: {
-    summary: "Generate sample events into the log, a file or standard output (-)",
-    optionalArgument: "FILE",
+    summary: "Send made-up events of a source (plugins/*.source.ts)",
+    optionalArgument: "SOURCE",
     settings: ["dataDir"],
-    options: producerFlags.map(({ flag, value, summary }) => ({ flag, value, summary })),
+    options: [
+      {
+        flag: "rate",
+        value: "N|max",
+        summary: "Events per second; default 1000, with --start max",
+      },
+      { flag: "count", value: "N", summary: "Total events; default: until stopped" },
+      {
+        flag: "start",
+        value: "INSTANT",
+        summary:
+          "Event time of the first; days and nights go by as fast as events are sent. Default: " +
+          "now, and event time keeps to the clock",
+      },
+      { flag: "json", value: null, summary: "Print the result as JSON" },
+    ],
     examples: [
-      ["produce", "1,000 a second into the log, until Ctrl-C"],
-      ["produce events.ndjson --count 1000000", "a file, the same each time"],
+      ["produce", "1,000 a second of the only source, until Ctrl-C"],
       [
-        "produce --start 2026-01-01T00:00:00Z --users 5000 --count 500000",
-        "two weeks of days and nights; again, it repeats the same events, which count once",
+        "produce --start 2026-01-01T00:00:00Z --count 500000",
+        "days and nights of the past; again, it repeats the same events, which count once",
       ],
-      ["produce - --count 1000", "a thousand lines to standard output"],
     ],
   },
   batch: {

@@ -2,18 +2,18 @@
 import type { Config } from "../settings/config.ts";
 import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
+import type { MadeEvents, Source } from "../source.ts";
 import { type Log, logLines } from "./log_lines.ts";
 import { grouped, paint } from "./text.ts";
 import type { Listener, RunningEngine, World } from "./world.ts";
 
 /** How long stopping may take before the process ends anyway. */
 const STOP_MS = 10_000;
-/** Wait before the simulator tries a log again that does not take events. */
+/** Wait before a source tries a log again that does not take events. */
 const REFUSED_MS = 1000;
-const SIMULATOR_TOPIC = "movie-viewing-events";
 
 /**
- * Runs the engine, the server and, where wanted, the simulator until `world.stop` aborts; returns
+ * Runs the engine, the server and, where wanted, the sources until `world.stop` aborts; returns
  * the exit code.
  *
  * @throws what opening the engine or listening throws; then everything is closed again.
@@ -26,9 +26,10 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     onProblem: (message, error) => log("warn", message, error),
   });
   let listener: Listener | null = null;
-  const simulation = new AbortController();
-  let simulated = Promise.resolve();
+  const feeding = new AbortController();
+  let fed: Promise<unknown> = Promise.resolve();
   try {
+    const { sources } = config.simulator ? await world.inputs() : { sources: [] };
     listener = await world.serve(
       engine,
       config,
@@ -37,20 +38,23 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     engine.start();
     await engine.listening(listener.url);
     const tookMs = world.clock.now() - startedMs;
-    if (config.command === "dev") world.out.write(bannerText(config, listener.url, tookMs, world));
-    else {log(
+    if (config.command === "dev") {
+      world.out.write(bannerText(config, sources, listener.url, tookMs, world));
+    } else {log(
         "info",
         `Twofold ${world.version} listens on ${listener.url}, data in ${config.dataDir}`,
       );}
-    if (config.simulator) simulated = simulateInto(engine, config, world, simulation.signal, log);
+    fed = Promise.all(
+      sources.map((source) => feedInto(engine, source, config, world, feeding.signal, log)),
+    );
     await aborted(world.stop);
     if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
     else log("info", "stopping");
   } finally {
-    simulation.abort();
+    feeding.abort();
     await stopWithin(STOP_MS, world, async () => {
       try {
-        await simulated;
+        await fed;
         await listener?.shutdown();
       } finally {
         // Whatever failed before: a process that ends within a statement of the engine crashes.
@@ -83,37 +87,50 @@ async function stopWithin(ms: number, { clock }: World, close: () => Promise<voi
   }
 }
 
-async function simulateInto(
+/** Sends events of a source until `signal` aborts. One that throws ends alone. */
+async function feedInto(
   engine: RunningEngine,
-  { simulatorRate }: Config,
+  source: Source,
+  { simulatorRate: rate }: Config,
   { clock }: World,
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
+  const { name, source: { topic } } = source;
   let refused = false;
-  const send = async ({ bytes }: { bytes: Uint8Array<ArrayBuffer> }) => {
+  const send = async ({ ndjson }: MadeEvents) => {
     try {
-      await engine.ingest.ingest(ReadableStream.from([bytes]), "ndjson", SIMULATOR_TOPIC);
-      if (refused) log("info", "the simulator's events are taken again");
+      await engine.ingest.ingest(new Blob([ndjson]).stream(), "ndjson", topic);
+      if (refused) log("info", `events of the source ${name} are taken again`);
       refused = false;
     } catch (error) {
-      if (!refused) log("warn", "the simulator's events are not taken", error);
+      if (!refused) log("warn", `events of the source ${name} are not taken`, error);
       refused = true;
       await clock.sleep(REFUSED_MS, signal);
     }
   };
-  // The start is in the ids, so a fixed seed is enough to tell runs apart.
-  await feed({ rate: simulatorRate, clock, signal, send });
+  try {
+    for await (const made of feed({ source, rate, clock, signal })) await send(made);
+  } catch (error) {
+    log("error", `the source ${name} has ended`, error);
+  }
 }
 
 function openingText({ dataDir }: Config, { err, version }: World): string {
   return paint(err, "dim", `Twofold ${version}: opening ${dataDir}, loading ClickHouse …`) + "\n";
 }
 
-function bannerText(config: Config, url: string, tookMs: number, { out, version }: World): string {
+function bannerText(
+  config: Config,
+  sources: readonly Source[],
+  url: string,
+  tookMs: number,
+  { out, version }: World,
+): string {
   const name = (text: string) => paint(out, "dim", text.padEnd(9));
-  const events = config.simulator
-    ? `${grouped(config.simulatorRate)} a second, made up (--rate N, --no-simulator)`
+  const rate = grouped(config.simulatorRate);
+  const events = sources.length > 0
+    ? `${rate} a second of ${sources.map(({ name }) => name).join(", ")} (--rate N, --no-simulator)`
     : "none made up; send your own";
   return [
     "",

@@ -4,6 +4,7 @@ import type { Config } from "../settings/config.ts";
 import type { Services } from "../ports/services.ts";
 import type { Check } from "../ports/check.ts";
 import type { RowFormat } from "../row_format.ts";
+import type { Source } from "../source.ts";
 
 /** The engine as commands use it. */
 export interface RunningEngine extends Services {
@@ -52,9 +53,10 @@ export interface InspectedPlugins {
   readonly faults: readonly string[];
 }
 
-/** The row formats of `plugins/*.format.ts`. */
-export interface DeclaredFormats {
+/** What `plugins/*.format.ts` and `plugins/*.source.ts` declare. */
+export interface DeclaredInputs {
   readonly formats: readonly RowFormat[];
+  readonly sources: readonly Source[];
   /** Why each of the others is not used. */
   readonly faults: readonly string[];
 }
@@ -110,8 +112,8 @@ export interface World {
   readonly readOwner: (dir: string) => Promise<Owner | null>;
   /** Whether there is a folder, or anything else, at a path. */
   readonly hasFolder: (dir: string) => Promise<boolean>;
-  /** Called by commands that read files or tell of formats; at most once. */
-  readonly rowFormats: () => Promise<DeclaredFormats>;
+  /** Called by commands that read files or make events up; at most once. */
+  readonly inputs: () => Promise<DeclaredInputs>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import type { ProblemReport } from "../model/problems.ts";
 import { relationNames, relationsSql } from "../serving/relations.ts";
 import {
   type Declarations,
+  kindWords,
   loadDeclarations,
   type LoadedPlugin,
   type RefusedFile,
@@ -75,8 +76,7 @@ export function refusedPlugin({ name, file, faults }: RefusedFile): ProblemRepor
 
 /** What another refused file is reported as, wherever it is reported. */
 export function refusedFile({ kind, name, file, faults }: RefusedFile): ProblemReport {
-  const what = kind === "format" ? "row format" : kind;
-  const subject = `${what} ${name}`;
+  const subject = `${kindWords(kind)} ${name}`;
   return {
     code: `${kind}_refused`,
     subject,

@@ -9,6 +9,7 @@ import { importsOf, moduleTexts } from "../model/module_texts.ts";
 import { dataOfPlugin, type PluginData } from "../model/plugin_data.ts";
 import { hasFunctions, type Plugin, type PluginIsland } from "../plugin.ts";
 import type { RowFormat } from "../row_format.ts";
+import type { Source } from "../source.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
 import { makeGlobalsPure } from "../std/pure_globals.ts";
 import { giveWay } from "../std/thread_priority.ts";
@@ -33,7 +34,7 @@ export type Declared =
     readonly island: IslandExport | null;
   }
   | { readonly kind: "catalog"; readonly catalog: Catalog }
-  | { readonly kind: "format" }
+  | { readonly kind: "input" }
   /** What is wrong, each as a clause. */
   | { readonly kind: "faults"; readonly faults: readonly string[] };
 
@@ -42,7 +43,7 @@ const methods = {
   async declare(root: string, file: string): Promise<Declared> {
     try {
       if (file.endsWith(".catalog.ts")) return await declaredCatalog(root, file);
-      if (file.endsWith(".format.ts")) return await declaredFormat(root, file);
+      if (/\.(format|source)\.ts$/.test(file)) return await declaredInput(root, file);
       return await declaredPlugin(root, file);
     } catch (error) {
       const faults = error instanceof DeclarationError
@@ -83,10 +84,13 @@ async function declaredCatalog(root: string, file: string): Promise<Declared> {
   throw new UserError("its default export must be what defineCatalog() returns");
 }
 
-async function declaredFormat(root: string, file: string): Promise<Declared> {
-  const format: RowFormat | undefined = await defaultExport(root, file);
-  if (format?.parse !== undefined) return { kind: "format" };
-  throw new UserError("its default export must be what defineRowFormat() returns");
+async function declaredInput(root: string, file: string): Promise<Declared> {
+  const input: Partial<RowFormat & Source> | undefined = await defaultExport(root, file);
+  const [member, defining] = file.endsWith(".format.ts")
+    ? ["parse", "defineRowFormat()"] as const
+    : ["events", "defineSource()"] as const;
+  if (input?.[member] !== undefined) return { kind: "input" };
+  throw new UserError(`its default export must be what ${defining} returns`);
 }
 
 /** Pages need the component itself: it is found by what the plugin's file imports. */
@@ -113,7 +117,7 @@ async function islandExport(
 }
 
 /** A file that declares something. */
-const DECLARING = /^plugins\/[a-z0-9_]+(?:\.(?:catalog|format))?\.ts:/;
+const DECLARING = /^plugins\/[a-z0-9_]+(?:\.(?:catalog|format|source))?\.ts:/;
 
 /**
  * An error in one line, with its place below the root where it has one. Files that import the same

@@ -6,6 +6,7 @@ import { asError, UserError, wordsOf } from "../std/errors.ts";
 import { pluginOf } from "../model/plugin_data.ts";
 import type { Plugin } from "../plugin.ts";
 import type { RowFormat } from "../row_format.ts";
+import type { Source } from "../source.ts";
 import { relationNames } from "../serving/relations.ts";
 import { declareFiles } from "./declare_files.ts";
 import type { Declared } from "./declaring_thread.ts";
@@ -24,7 +25,7 @@ export interface LoadedPlugin {
 
 /** A file of `plugins/` that is not used because of its own faults. */
 export interface RefusedFile {
-  readonly kind: "plugin" | "catalog" | "format";
+  readonly kind: "plugin" | "catalog" | "format" | "source";
   /** Its name; where its module does not load, the name of the file without its endings. */
   readonly name: string;
   readonly file: string;
@@ -53,15 +54,15 @@ export interface Declarations {
   readonly refused: readonly RefusedPlugin[];
   readonly catalogs: readonly LoadedCatalog[];
   readonly formats: readonly RowFormat[];
-  /** Catalogs and row formats that are not used. */
+  /** Catalogs, row formats and sources that are not used. */
   readonly refusedFiles: readonly RefusedFile[];
 }
 
 /**
- * Loads what a folder declares: the default export of each plugin (`*.ts`), catalog (`*.catalog.ts`)
- * and row format (`*.format.ts`), in the order of file names. Adding a file is all that it takes. A
- * file with a fault is refused by itself; where two declare the same name, both are, because nothing
- * says which one is meant.
+ * Loads what a folder declares: the default export of each plugin (`*.ts`), catalog
+ * (`*.catalog.ts`), row format (`*.format.ts`) and source (`*.source.ts`), in the order of file
+ * names. Adding a file is all that it takes. A file with a fault is refused by itself; where two
+ * declare the same name, both are, because nothing says which one is meant.
  *
  * @param root the folder that holds `plugins/` and `sql/`.
  * @param clock by which a module that waits for ever is given up. Default: the machine's.
@@ -71,12 +72,12 @@ export async function loadDeclarations(
   root: string,
   clock: Clock = systemClock,
 ): Promise<Declarations> {
-  const sources = await readFiles(root, [PLUGIN_FILE, CATALOG_FILE, FORMAT_FILE]);
+  const sources = await readFiles(root, [PLUGIN_FILE, CATALOG_FILE, INPUT_FILE]);
   const declared = await declareFiles(root, [...sources.keys()], clock);
   const plugins: DeclaringFile<LoadedPlugin>[] = [];
   const catalogs: DeclaringFile<LoadedCatalog>[] = [];
   for (const [file, source] of sources) {
-    if (FORMAT_FILE.test(basename(file))) continue;
+    if (INPUT_FILE.test(basename(file))) continue;
     const found = declared.get(file)!;
     const faults = found.kind === "faults" ? [...found.faults] : [];
     if (CATALOG_FILE.test(basename(file))) {
@@ -90,70 +91,82 @@ export async function loadDeclarations(
     if (value instanceof Error) faults.push(wordsOf(value));
     plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
   }
-  const { formats, refused: refusedFormats } = await readFormats(root, sources, declared);
+  const inputs = await readInputs(root, sources, declared);
   addNameFaults(plugins, catalogs);
   addSchemaFaults(plugins);
-  const accepted = plugins.flatMap((one) => one.faults.length === 0 ? one.value! : []);
+  const running = accepted(plugins);
   const refused = refusedOf("plugin", plugins, (one) => one.plugin.name);
-  if (accepted.length === 0 && refused.length > 0) {
+  if (running.length === 0 && refused.length > 0) {
     const each = refused.map(({ file, faults }) => `${file}: ${faults.join("; ")}`);
     throw new UserError(`Cannot load any plugin: ${each.join(". ")}`);
   }
   return {
-    plugins: accepted,
+    plugins: running,
     refused: refused.map((one) => ({
       ...one,
       declared: plugins.find(({ file }) => file === one.file)!.value,
     })),
-    catalogs: catalogs.flatMap((one) => one.faults.length === 0 ? one.value! : []),
-    formats,
+    catalogs: accepted(catalogs),
+    formats: inputs.formats,
     refusedFiles: [
       ...refusedOf("catalog", catalogs, (one) => one.catalog.name),
-      ...refusedFormats,
+      ...inputs.refused,
     ],
   };
 }
 
-/** Row formats of a folder. */
-export interface LoadedFormats {
+/** What a folder declares about where events come from. */
+export interface Inputs {
   readonly formats: readonly RowFormat[];
+  readonly sources: readonly Source[];
   readonly refused: readonly RefusedFile[];
 }
 
-/** Loads the row formats of a folder, as {@link loadDeclarations} does. */
-export async function loadRowFormats(
-  root: string,
-  clock: Clock = systemClock,
-): Promise<LoadedFormats> {
-  const sources = await readFiles(root, [FORMAT_FILE]);
-  return await readFormats(root, sources, await declareFiles(root, [...sources.keys()], clock));
+/** Loads the row formats and sources of a folder, as {@link loadDeclarations} does. */
+export async function loadInputs(root: string, clock: Clock = systemClock): Promise<Inputs> {
+  const sources = await readFiles(root, [INPUT_FILE]);
+  return await readInputs(root, sources, await declareFiles(root, [...sources.keys()], clock));
 }
 
-async function readFormats(
+/** Their functions are called in this thread. The other one has found that the modules do no harm. */
+async function readInputs(
   root: string,
   sources: ReadonlyMap<string, string>,
   declared: ReadonlyMap<string, Declared>,
-): Promise<LoadedFormats> {
-  const files: DeclaringFile<RowFormat>[] = [];
+): Promise<Inputs> {
+  const read = { format: [] as DeclaringFile<RowFormat>[], source: [] as DeclaringFile<Source>[] };
   for (const [file, source] of sources) {
+    const [, kind] = INPUT_FILE.exec(basename(file)) ?? [];
+    if (kind === undefined) continue;
     const found = declared.get(file)!;
-    if (!FORMAT_FILE.test(basename(file))) continue;
-    if (found.kind !== "faults") {
-      // Its functions are called here. The thread has found that the module does no harm.
-      const { default: value } = await import(pathToFileURL(join(root, file)).href);
-      files.push({ file, source, value, faults: [] });
-    } else files.push({ file, source, value: null, faults: [...found.faults] });
+    const value = found.kind === "faults"
+      ? null
+      : (await import(pathToFileURL(join(root, file)).href)).default;
+    const faults = found.kind === "faults" ? [...found.faults] : [];
+    read[kind as keyof typeof read].push({ file, source, value, faults });
   }
   refuseDuplicates(
-    files.flatMap(({ value, ...of }) =>
-      value === null ? [] : { what: `row format "${value.name}"`, of }
+    Object.entries(read).flatMap(([kind, files]) =>
+      files.flatMap(({ value, ...of }) =>
+        value === null ? [] : { what: `${kindWords(kind)} "${value.name}"`, of }
+      )
     ),
   );
   return {
-    formats: files.flatMap((one) => one.faults.length === 0 ? one.value! : []),
-    refused: refusedOf("format", files, (one) => one.name),
+    formats: accepted(read.format),
+    sources: accepted(read.source),
+    refused: [
+      ...refusedOf("format", read.format, (one) => one.name),
+      ...refusedOf("source", read.source, (one) => one.name),
+    ],
   };
 }
+
+/** What a file declares, in words. */
+export const kindWords = (kind: string) => kind === "format" ? "row format" : kind;
+
+const accepted = <T>(files: readonly DeclaringFile<T>[]): T[] =>
+  files.flatMap((one) => one.faults.length === 0 ? one.value! : []);
 
 /** A file of `plugins/`: what it declares, or why it does not. */
 interface DeclaringFile<T> {
@@ -175,7 +188,7 @@ const refusedOf = <T>(
 
 const PLUGIN_FILE = /^[a-z0-9_]+\.ts$/;
 const CATALOG_FILE = /^[a-z0-9_]+\.catalog\.ts$/;
-const FORMAT_FILE = /^[a-z0-9_]+\.format\.ts$/;
+const INPUT_FILE = /^[a-z0-9_]+\.(format|source)\.ts$/;
 
 /** The texts of the files of `plugins/` with such names, in the order of their names. */
 async function readFiles(root: string, such: readonly RegExp[]): Promise<Map<string, string>> {

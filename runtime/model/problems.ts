@@ -37,6 +37,7 @@ export type ProblemCode =
   | "removal_failing"
   | "schema_refused"
   | "scrub_failing"
+  | "source_refused"
   | "sql_statement_stuck"
   | "ticks_failing"
   | "warehouse_damaged";

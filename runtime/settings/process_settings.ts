@@ -194,14 +194,14 @@ export const processSettings = {
     flag: "simulator",
     type: onOff,
     default: ({ command }) => command === "dev",
-    summary: "Generate sample events",
+    summary: "Send the made-up events of `plugins/*.source.ts`",
   }),
   simulatorRate: filled({
     env: "TWOFOLD_RATE",
     flag: "rate",
     type: whole({ min: 1, max: 1_000_000 }),
     default: () => 200,
-    summary: "Sample events per second",
+    summary: "Made-up events per second and source",
   }),
   lostRanges: filled({
     env: "TWOFOLD_LOST_RANGES",

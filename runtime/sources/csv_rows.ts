@@ -97,7 +97,7 @@ export class Cells {
  * rows.header(head, 0, head.length);
  * const writer = new EventWriter();
  * rows.write(row, 0, row.length, writer);
- * const text = new TextDecoder().decode(writer.take());
+ * const text = new TextDecoder().decode(writer.view());
  * if (text !== '{"user":7,"page":"a \\"b\\"","id":"x1"}') throw new Error(text);
  * ```
  */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "testing";
-import { type Random, random } from "../../runtime/sources/chance.ts";
+import { type Random, random } from "../../plugins/viewing/chance.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { LogTruth } from "../support/log_truth.ts";

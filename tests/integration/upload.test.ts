@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "testing";
 import type { IngestAnswer, Status } from "../../runtime/ports/services.ts";
-import { simulate } from "../../runtime/sources/simulator.ts";
+import { simulate } from "../../plugins/viewing/simulator.ts";
 import { RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { NEVER } from "../support/running_engine.ts";
@@ -39,9 +39,9 @@ function* upload(made: { events: number; bad: number; long: number }): Generator
   const options = { ...AUDIENCE, rate: 20_000, startMs: Date.UTC(2026, 0, 1) };
   let left = BODY_BYTES;
   let chunks = 0;
-  for (const { bytes, events } of simulate({ ...options, repeat: 0, late: 0 })) {
+  for (const { ndjson, events } of simulate({ ...options, repeat: 0, late: 0 })) {
     const isLong = ++chunks % LONG_EVERY === 0;
-    const parts = [bytes, BAD, ...isLong ? [LONG] : []];
+    const parts = [new TextEncoder().encode(ndjson), BAD, ...isLong ? [LONG] : []];
     const sizeBytes = parts.reduce((sum, { length }) => sum + length, 0);
     if (sizeBytes > left) break;
     yield* parts;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join, relative } from "node:path";
 import type { VerifyReport } from "../../runtime/ports/services.ts";
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 import { root } from "../support/running_engine.ts";
 import { byTier, firstSeed } from "../support/tier.ts";
 

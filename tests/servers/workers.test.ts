@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 import { eventually } from "../support/eventually.ts";
 import { testKafka } from "../support/kafka_topic.ts";
 import {

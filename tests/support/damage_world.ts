@@ -16,7 +16,7 @@ import { openSqliteLog } from "../../runtime/log/sqlite_log.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
 import type { VerifyReport } from "../../runtime/ports/services.ts";
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { batchPlugin, type openWarehouse, readPublished } from "./batch_world.ts";
 import { readAll } from "./log_reading.ts";

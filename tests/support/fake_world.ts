@@ -1,5 +1,6 @@
 import { projectRoot } from "./test_engine.ts";
 import { fakeServices, noDrift } from "./fake_services.ts";
+import viewing from "../../plugins/viewing.source.ts";
 import { ratingFormats } from "./rating_formats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
@@ -233,7 +234,7 @@ export function fakeWorld(
       schemas: () => Promise.resolve([]),
       async *servers() {},
     },
-    rowFormats: () => Promise.resolve({ formats: ratingFormats, faults: [] }),
+    inputs: () => Promise.resolve({ formats: ratingFormats, sources: [viewing], faults: [] }),
     readOwner: () => Promise.resolve(owner()),
     hasFolder: () => Promise.resolve(true),
     env: {},

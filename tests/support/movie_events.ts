@@ -1,5 +1,5 @@
 /** Movie-viewing events that a test makes up, the same for the same seed. */
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 
 /** An event as a producer sends it. */
 export interface MovieEvent {

@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { knownRefused, schemasOf } from "../../runtime/engine/refused_plugins.ts";
-import { type Declarations, loadDeclarations } from "../../runtime/engine/load_plugins.ts";
+import {
+  type Declarations,
+  loadDeclarations,
+  loadInputs,
+} from "../../runtime/engine/load_plugins.ts";
 import type { LiveRow } from "../../runtime/engine/live_rows.ts";
 import { declarationText } from "../../runtime/model/generation.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -94,19 +98,29 @@ describe("loadDeclarations()", () => {
     });
   });
 
-  it("loads row formats, and refuses both of two that declare one name", async () => {
+  it("loads row formats and sources, and refuses both of two that declare one name", async () => {
     const format = (name: string) =>
       `import { defineRowFormat } from "twofold";
       import { notes } from "./notes.schema.ts";
       export default defineRowFormat(notes, {
         name: "${name}", summary: "notes", parse: (line) => ({ id: line, at: line, value: 1 }),
       });`;
+    const source = `import { defineSource } from "twofold";
+      import { notes } from "./notes.schema.ts";
+      export default defineSource(notes, { name: "lines", summary: "", *events() {} });`;
     const found = await load({
       "a.format.ts": format("lines"),
       "b.format.ts": format("twice"),
       "c.format.ts": format("twice"),
       "d.format.ts": pluginText("d"),
+      "lines.source.ts": source,
+      "e.source.ts": format("e"),
     });
+    const { sources } = await loadInputs(dir);
+    expect(sources.map(({ name, source: { topic } }) => [name, topic])).toEqual([[
+      "lines",
+      "notes",
+    ]]);
     expect(found.formats.map(({ name }) => name)).toEqual(["lines"]);
     const twice = [
       'row format "twice" is declared twice, in plugins/b.format.ts and plugins/c.format.ts',
@@ -115,6 +129,7 @@ describe("loadDeclarations()", () => {
       "plugins/b.format.ts": twice,
       "plugins/c.format.ts": twice,
       "plugins/d.format.ts": ["its default export must be what defineRowFormat() returns"],
+      "plugins/e.source.ts": ["its default export must be what defineSource() returns"],
     });
   });
 

@@ -1,9 +1,7 @@
 import { describe, expect, fc, it } from "testing";
-import type { Clock } from "../../runtime/std/clock.ts";
-import { exponential, random, zipf } from "../../runtime/sources/chance.ts";
-import { DueHeap } from "../../runtime/sources/due_heap.ts";
-import { feed } from "../../runtime/sources/feed.ts";
-import { simulate, type SimulatedChunk } from "../../runtime/sources/simulator.ts";
+import { exponential, random, zipf } from "../../plugins/viewing/chance.ts";
+import { DueHeap } from "../../plugins/viewing/due_heap.ts";
+import { simulate, type SimulatedChunk } from "../../plugins/viewing/simulator.ts";
 
 /** A Monday. */
 const startMs = Date.UTC(2026, 0, 5);
@@ -31,8 +29,7 @@ function take(count: number, options: Options): SimulatedChunk[] {
   return chunks;
 }
 
-const textOf = (chunks: readonly SimulatedChunk[]) =>
-  chunks.map(({ bytes }) => new TextDecoder().decode(bytes)).join("");
+const textOf = (chunks: readonly SimulatedChunk[]) => chunks.map(({ ndjson }) => ndjson).join("");
 
 const eventsOf = (chunks: readonly SimulatedChunk[]): Event[] =>
   textOf(chunks).trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -67,18 +64,6 @@ function counts(values: readonly number[]): number[] {
   return [...groups.values()].map(({ length }) => length).sort((a, b) => b - a);
 }
 
-/** A clock that jumps to where somebody sleeps to. */
-function jumpingClock(): Clock {
-  let now = startMs;
-  return {
-    now: () => now,
-    sleep: (ms) => {
-      now += ms;
-      return Promise.resolve();
-    },
-  };
-}
-
 describe("simulate()", () => {
   it("gives the same bytes for the same options, other events and ids for any other", () => {
     const other: Options[] = [{ seed: 6 }, { users: 999 }, { late: 0 }, { startMs: startMs + 1 }];
@@ -97,10 +82,10 @@ describe("simulate()", () => {
       fc.property(fc.integer({ min: 1, max: 20_000 }), (rate) => {
         let sent = 0;
         for (const chunk of take(Math.min(rate, 2000), { rate, users: 500 })) {
-          const { events, bytes, dueMs } = chunk;
+          const { events, ndjson, dueMs } = chunk;
           sent += events;
           expect(events).toBeGreaterThan(0);
-          expect(bytes.filter((byte) => byte === 10).length).toBe(events);
+          expect(ndjson.match(/\n/g)).toHaveLength(events);
           expect(sent).toBe(Math.floor((dueMs - startMs) * rate / 1000));
         }
       }),
@@ -310,39 +295,5 @@ describe("DueHeap", () => {
         });
       }),
     );
-  });
-});
-
-describe("feed()", () => {
-  it("sends at the clock's pace, from the clock's now on", async () => {
-    const clock = jumpingClock();
-    const stop = new AbortController();
-    let sent = 0;
-    await feed({
-      ...{ rate: 500, users: 1000, clock, signal: stop.signal },
-      send: ({ events, dueMs }) => {
-        expect(clock.now()).toBe(dueMs);
-        if ((sent += events) >= 5000) stop.abort();
-        return Promise.resolve();
-      },
-    });
-    expect(clock.now() - startMs).toBe(10_000);
-  });
-
-  it("starts again at now, under new ids, when it has fallen far behind", async () => {
-    const clock = jumpingClock();
-    const stop = new AbortController();
-    const chunks: SimulatedChunk[] = [];
-    await feed({
-      ...{ rate: 100, users: 1000, clock, signal: stop.signal, late: 0, repeat: 0 },
-      send: async (chunk) => {
-        chunks.push(chunk);
-        if (chunks.length === 2) await clock.sleep(60_000);
-        if (chunks.length === 4) stop.abort();
-      },
-    });
-    expect(chunks[2].dueMs - chunks[1].dueMs).toBeGreaterThanOrEqual(60_000);
-    const identities = new Set(eventsOf(chunks).map(({ event_id }) => event_id));
-    expect(identities.size).toBe(40);
   });
 });

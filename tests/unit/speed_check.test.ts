@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { checkSpeed } from "../../runtime/engine/speed_check.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 import { openSpeedLayer } from "../../runtime/speed/speed_layer.ts";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "testing";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import { type RecordChunk } from "../../runtime/ports/ports.ts";
-import { random } from "../../runtime/sources/chance.ts";
+import { random } from "../../plugins/viewing/chance.ts";
 import { condition } from "../support/condition.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { settle, speedWorld, users, view, views } from "../support/speed_world.ts";

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import type { EventLog, ObjectStore } from "../../../runtime/ports/ports.ts";
-import { random } from "../../../runtime/sources/chance.ts";
+import { random } from "../../../plugins/viewing/chance.ts";
 import { readValues, records } from "../log_reading.ts";
 import { cutPower } from "./power_cut.ts";
 

@@ -3,10 +3,10 @@ import { DueHeap } from "./due_heap.ts";
 /** The most that are held: beyond it the next to come is let go before its time. */
 const CAPACITY = 2 ** 14;
 
-/** Events on their way that come late: their bytes, until they arrive. */
+/** Events on their way that come late: their lines, until they arrive. */
 export class HeldEvents {
   readonly #due = new DueHeap(CAPACITY);
-  readonly #bytes: Uint8Array[] = [];
+  readonly #lines: string[] = [];
   readonly #free: number[] = [];
 
   /** When the next arrives: at once when no more can be held, never when there is none. */
@@ -14,16 +14,16 @@ export class HeldEvents {
     return this.#due.size === CAPACITY ? -Infinity : this.#due.firstMs;
   }
 
-  hold(bytes: Uint8Array, untilMs: number): void {
-    const slot = this.#free.pop() ?? this.#bytes.length;
-    this.#bytes[slot] = bytes;
+  hold(line: string, untilMs: number): void {
+    const slot = this.#free.pop() ?? this.#lines.length;
+    this.#lines[slot] = line;
     this.#due.add(slot, untilMs);
   }
 
   /** The next that arrives; there has to be one. */
-  take(): Uint8Array {
+  take(): string {
     const slot = this.#due.take();
     this.#free.push(slot);
-    return this.#bytes[slot];
+    return this.#lines[slot];
   }
 }

@@ -4,9 +4,9 @@
  * takes, a rhythm of day and week, events that come late and some that come twice. The same options
  * give the same bytes.
  */
-import { murmur128 } from "../decode/identity.ts";
+import type { MadeEvents } from "twofold";
 import { Audience } from "./audience.ts";
-import { exponential, type Random, random } from "./chance.ts";
+import { exponential, type Random, random, trait } from "./chance.ts";
 import { HeldEvents } from "./held_events.ts";
 import { Popularity } from "./popularity.ts";
 import { rhythm, RHYTHM_PEAK } from "./rhythm.ts";
@@ -35,21 +35,15 @@ export interface SimulatorOptions {
 }
 
 /** Events that belong to one stretch of time. */
-export interface SimulatedChunk {
-  /** NDJSON, one event per line; the caller's. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Lines in `bytes`, repeats included; at least 1. */
-  readonly events: number;
+export interface SimulatedChunk extends MadeEvents {
   /** How many of them repeat an earlier event, byte for byte. */
   readonly repeats: number;
   /** How many of them happened well before they come. */
   readonly late: number;
-  /** When the stretch ends, in milliseconds since 1970 UTC: the time to send it. */
-  readonly dueMs: number;
 }
 
 /** What is left out of the options. */
-export const simulatorDefaults = {
+const simulatorDefaults = {
   seed: 1,
   users: 100_000,
   movies: 5_000,
@@ -80,7 +74,7 @@ const LEAST_LATE_MS = 10_000;
  * ```ts
  * import { simulate } from "./simulator.ts";
  * const [chunk] = simulate({ rate: 50, startMs: Date.UTC(2026, 0, 1) });
- * const lines = new TextDecoder().decode(chunk.bytes).trimEnd().split("\n");
+ * const lines = chunk.ndjson.trimEnd().split("\n");
  * if (lines.length !== 5 || chunk.events !== 5) throw new Error("unexpected");
  * ```
  */
@@ -110,7 +104,10 @@ class Simulation {
   readonly #sessions: Sessions;
   readonly #writer: ViewingWriter;
   readonly #held = new HeldEvents();
-  readonly #recent: Uint8Array[] = [];
+  readonly #recent: string[] = [];
+  #lines: string[] = [];
+  /** Of what happened last. */
+  #line = "";
   #kept = 0;
   #isRunUp = true;
   #nextSessionMs: number;
@@ -131,7 +128,7 @@ class Simulation {
       ...{ audience, random: this.#random, capacity: most, haste },
       movies: new Popularity(seed, movies),
       onStep: (session, step, atMs) => {
-        if (!this.#isRunUp) this.#writer.write(session, step, atMs);
+        if (!this.#isRunUp) this.#line = this.#writer.line(session, step, atMs);
       },
     });
     this.nowMs = startMs - Math.ceil(RUN_UP * SESSION_MS / haste);
@@ -150,9 +147,9 @@ class Simulation {
 
   /** What was written since the last time. */
   take(dueMs: number): SimulatedChunk {
-    const taken = this.#taken;
-    this.#taken = { events: 0, repeats: 0, late: 0 };
-    return { bytes: this.#writer.take(), dueMs, ...taken };
+    const [taken, lines] = [this.#taken, this.#lines];
+    [this.#taken, this.#lines] = [{ events: 0, repeats: 0, late: 0 }, []];
+    return { ndjson: lines.join(""), dueMs, ...taken };
   }
 
   /** Writes one line for a moment. */
@@ -168,26 +165,25 @@ class Simulation {
 
   #write(pass: () => void, nextMs: () => number): void {
     const { repeat, late } = this.#options;
-    const writer = this.#writer;
     this.#taken.events++;
     if (this.#recent.length > 0 && this.#random() < repeat) {
-      writer.copy(this.#recent[Math.floor(this.#random() * this.#recent.length)]);
+      this.#lines.push(this.#recent[Math.floor(this.#random() * this.#recent.length)]);
       this.#taken.repeats++;
       return;
     }
     for (;;) {
       if (this.#held.nextMs <= nextMs()) {
-        writer.copy(this.#held.take());
+        this.#lines.push(this.#held.take());
         this.#taken.late++;
         return;
       }
-      const start = writer.length;
       pass();
       if (this.#random() >= late) {
-        if (this.#random() < KEPT) this.#recent[this.#kept++ % RECENT] = writer.copyFrom(start);
+        this.#lines.push(this.#line);
+        if (this.#random() < KEPT) this.#recent[this.#kept++ % RECENT] = this.#line;
         return;
       }
-      this.#held.hold(writer.cutFrom(start), this.nowMs + this.#latenessMs());
+      this.#held.hold(this.#line, this.nowMs + this.#latenessMs());
     }
   }
 
@@ -227,8 +223,8 @@ class Simulation {
 /** Options that differ in anything give other ids: no run repeats what another one meant. */
 function idOf(options: Required<SimulatorOptions>): string {
   const { seed, rate, startMs, users, movies, late, repeat } = options;
-  const text = new TextEncoder().encode([seed, rate, startMs, users, movies, late, repeat].join());
-  const lanes = new Uint32Array(4);
-  murmur128(new DataView(text.buffer), 0, text.length, 0, lanes, 0);
-  return `${lanes[0].toString(36)}${lanes[1].toString(36)}`;
+  const text = [seed, rate, startMs, users, movies, late, repeat].join();
+  const hash = (seed: number) =>
+    Array.from(text).reduce((sum, char) => trait(sum, char.charCodeAt(0)), seed).toString(36);
+  return `${hash(1)}${hash(2)}`;
 }
