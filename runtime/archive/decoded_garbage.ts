@@ -1,4 +1,4 @@
-import type { ObjectStore } from "../ports/ports.ts";
+import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import type { BlockRange, ManifestKind } from "./archive_names.ts";
 import { type Decoding, isTakenOver, newestDecoding, rootsBefore } from "./decoding.ts";
@@ -15,24 +15,28 @@ const FOLDERS = [
 ];
 
 /**
- * Removes what the decodings before the newest one have and it does not list: their manifests, and
- * files that were decoded again or compacted since. An object goes when two calls found it so: the
- * caller leaves readers time in between. What it knows is in memory, so a restart begins anew.
+ * Removes what the decodings before the newest one have and it does not list: their manifests, files
+ * that were decoded again or compacted since, and their rows of dead letters. It goes when two calls
+ * found it so: the caller leaves readers time in between. What it knows is in memory, so a restart
+ * begins anew.
  */
 export class DecodedGarbage {
   readonly #store: ObjectStore;
+  readonly #warehouse: Pick<Warehouse, "command">;
   readonly #decoding: Decoding;
-  #found: ReadonlySet<string> = new Set();
+  /** Null before the first call. */
+  #found: ReadonlySet<string> | null = null;
 
-  constructor(store: ObjectStore, decoding: Decoding) {
+  constructor(store: ObjectStore, warehouse: Pick<Warehouse, "command">, decoding: Decoding) {
     this.#store = store;
+    this.#warehouse = warehouse;
     this.#decoding = decoding;
   }
 
   /**
    * Looks for such objects, and removes those that the call before found.
    *
-   * @returns how many were removed: none while the decoding is not the newest, or not complete.
+   * @returns how many objects were removed: none while the decoding is not the newest, or not complete.
    * @throws {DamagedError} when a manifest cannot be read; then nothing is removed.
    */
   async collect(signal?: AbortSignal): Promise<number> {
@@ -49,13 +53,22 @@ export class DecodedGarbage {
         signal?.throwIfAborted();
         if (listed.has(name)) continue;
         found.add(name);
-        if (!this.#found.has(name)) continue;
+        if (!this.#found?.has(name)) continue;
         await this.#store.remove(name);
         removed++;
       }
     }
+    if (this.#found !== null) await this.#removeLetters();
     this.#found = found;
     return removed;
+  }
+
+  async #removeLetters(): Promise<void> {
+    const { id, schema: { topic } } = this.#decoding;
+    await this.#warehouse.command(
+      "DELETE FROM dead_letters WHERE topic = {topic:String} AND decoding != {id:String}",
+      { params: { topic, id } },
+    );
   }
 
   /** The files that the archive consists of. */

@@ -27,13 +27,6 @@ export interface RedecodeParts {
   readonly partBytes?: number;
 }
 
-/** A range that was decoded again. */
-export interface RedecodedRange {
-  readonly manifest: Manifest;
-  /** Offsets of dead letters that became events. */
-  readonly mended: readonly bigint[];
-}
-
 /** Records read at a time. */
 const CHUNK_RECORDS = 8192;
 
@@ -49,7 +42,7 @@ export async function redecodeRange(
   manifest: Manifest,
   kind: ManifestKind,
   signal?: AbortSignal,
-): Promise<RedecodedRange> {
+): Promise<Manifest> {
   const { schema, root, store, records, decoder, encodePart } = parts;
   const { partition, start, end } = manifest;
   const open = new OpenBlock(schema, start, parts.partBytes);
@@ -60,18 +53,12 @@ export async function redecodeRange(
   };
   const columns = allocateColumns(schema, CHUNK_RECORDS);
   const again = allocateColumns(schema, CHUNK_RECORDS);
-  const mended: bigint[] = [];
   for (let at = start; at < end; at = columns.to) {
     signal?.throwIfAborted();
     await loopTurn();
     await records.read(partition, at, end, columns);
     const rows = rowsWithBytes(columns);
     const faults = decoder.decode(chunkOf(columns, rows), again);
-    for (const [i, row] of rows.entries()) {
-      const isMended = columns.status[row] === RowStatus.deadLetter &&
-        again.status[i] === RowStatus.event;
-      if (isMended) mended.push(columns.from + BigInt(columns.offsetDelta[row]));
-    }
     for (const [from, firstRow, endRow] of inOrder(columns, again, rows)) {
       await addRows(open, from, { firstRow, endRow }, from === again ? faults : NO_FAULTS, cut);
     }
@@ -80,7 +67,7 @@ export async function redecodeRange(
   const ticks = kind === "manifests"
     ? undefined
     : ticksOf(manifest, kind, manifestName(root, manifest, kind));
-  return { manifest: { ...open.manifest(manifest, end), ticks }, mended };
+  return { ...open.manifest(manifest, end), ticks };
 }
 
 const NO_FAULTS: readonly DecodeFault[] = [];

@@ -113,17 +113,10 @@ export class Redecoder {
 
   /** Does what is left. */
   async redecode(signal?: AbortSignal): Promise<void> {
-    const { store, decoding, schema, warehouse } = this.#options;
+    const { store, decoding } = this.#options;
     const before = this.#before!;
     const change = changeSince(before, decoding.schema);
-    if (await this.#done() === 0) {
-      // What the code before could not decode behind that point, this code reads from the log.
-      await warehouse.command(
-        `DELETE FROM dead_letters WHERE topic = {topic:String}
-AND offset >= {from:Map(String, Array(UInt64))}[log][partition + 1]`,
-        { params: { topic: schema.topic, from: decoding.from } },
-      );
-    }
+    await this.#done();
     for (const [log, offsets] of Object.entries(decoding.from)) {
       for (const partition of offsets.keys()) {
         await this.#partition({ log, partition }, before, change, signal);
@@ -197,26 +190,17 @@ AND offset >= {from:Map(String, Array(UInt64))}[log][partition + 1]`,
     records: ArchivedRecords,
     signal?: AbortSignal,
   ): Promise<Manifest> {
-    const { decoding: { root }, createDecoder, warehouse, schema: { topic } } = this.#options;
+    const { decoding: { root }, createDecoder } = this.#options;
     const parts = { ...this.#options, root, records, decoder: createDecoder() };
-    const { manifest: next, mended } = await redecodeRange(parts, manifest, kind, signal);
-    if (mended.length > 0) {
-      const { log, partition } = manifest;
-      await warehouse.command(
-        `DELETE FROM dead_letters WHERE topic = {topic:String} AND log = {log:String}
-AND partition = {partition:UInt32} AND offset IN {mended:Array(UInt64)}`,
-        { params: { topic, log, partition, mended } },
-      );
-    }
-    return next;
+    return await redecodeRange(parts, manifest, kind, signal);
   }
 
   #recordsOf(before: Decoding, logId: string): ArchivedRecords {
     return openArchivedRecords({ ...this.#options, root: before.root, logId, raw: true });
   }
 
-  /** How many offsets are done. */
-  async #done(): Promise<number> {
+  /** Looks how many offsets are done. */
+  async #done(): Promise<void> {
     const { from } = this.#options.decoding;
     await this.#chain.look();
     const at = this.#chain.blocks.cut();
@@ -229,7 +213,6 @@ AND partition = {partition:UInt32} AND offset IN {mended:Array(UInt64)}`,
       }
     }
     this.#share = done / all;
-    return done;
   }
 
   #report(fault?: string): void {

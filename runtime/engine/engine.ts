@@ -293,7 +293,7 @@ function assemble(parts: Parts): Engine {
         serving.live(metric, query, { lastId, signal: AbortSignal.any([signal, stop.signal]) }),
     },
     records: createRecords(topics),
-    deadLetters: createDeadLetters(warehouse),
+    deadLetters: createDeadLetters(warehouse, topics.map(({ ledger }) => ledger)),
     drifts: createDrifts({
       warehouse,
       clock,

@@ -16,6 +16,7 @@ import { openTableSpeed, type TableSpeed } from "../speed/table_speed.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
 import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
+import { rebuildingProblem, removedProblem } from "./generation_problems.ts";
 import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { dropRelation, makeRelations } from "./make_relations.ts";
@@ -171,17 +172,18 @@ export class Generations {
     const failures: unknown[] = [];
     for (const [name, metric] of this.#metrics) {
       // A metric that cannot go on holds up no other.
-      await this.#lookAt(metric, rows.get(name)).catch((error) => failures.push(error));
+      await this.#lookAt(name, metric, rows.get(name)).catch((error) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
   }
 
-  async #lookAt(metric: Metric, row: LiveRow | undefined): Promise<void> {
+  async #lookAt(name: string, metric: Metric, row: LiveRow | undefined): Promise<void> {
     // A process that started later has no such plugin: it is in force, and this one only computes.
     if (row !== undefined && row.retired !== null && row.claim > metric.claim) {
       metric.live = row;
-      return;
+      return this.#options.problems.set(removedProblem(name));
     }
+    this.#options.problems.clear("plugin_removed", `plugin ${name}`);
     if (row !== undefined && (row.claim !== metric.live?.claim || row.retired !== null)) {
       await this.#take(metric, row);
     } else metric.live = row ?? metric.live;
@@ -249,20 +251,8 @@ export class Generations {
     return { share, waitsFor: there ? null : "its speed rows to reach the others" };
   }
 
-  #tellRebuilding(
-    live: LiveRow | null,
-    { plugin: { name }, generation }: PluginTables,
-    waitsFor: string,
-  ): void {
-    this.#options.problems.set({
-      code: "rebuilding",
-      subject: `plugin ${name}`,
-      message: live === null
-        ? `Generation ${generation} of plugin "${name}" is being built; it waits for ${waitsFor}`
-        : `Generation ${live.generation} of plugin "${name}" answers while generation ` +
-          `${generation} is being built, which waits for ${waitsFor}`,
-      plugin: name,
-    });
+  #tellRebuilding(live: LiveRow | null, loaded: PluginTables, waitsFor: string): void {
+    this.#options.problems.set(rebuildingProblem(live, loaded, waitsFor));
   }
 
   /** Takes a row as what answers: its tables, and the relations over them. */

@@ -250,7 +250,7 @@ async function openOver(
     isOurTurn,
     problems: parts.problems,
   });
-  const garbage = new DecodedGarbage(store, decoding);
+  const garbage = new DecodedGarbage(store, warehouse, decoding);
   const collectGarbage = async (signal: AbortSignal) => {
     const report = { code: "removal_failing", subject: `replaced files of ${topic}` } as const;
     while (!signal.aborted) {

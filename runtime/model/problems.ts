@@ -32,6 +32,7 @@ export type ProblemCode =
   | "partition_stopped"
   | "plugin_failed"
   | "plugin_refused"
+  | "plugin_removed"
   | "rebuilding"
   | "redecoding"
   | "removal_failing"

@@ -26,7 +26,8 @@ const BEHIND_INTERVALS = 8;
 /** Of a pipeline that catches up nobody waits for what lies half-way: fewer, larger flushes. */
 const CATCHING_UP_INTERVALS = 4;
 
-const deadLetterColumns = "topic, log, partition, offset, append_time, field, reason, value";
+const deadLetterColumns =
+  "topic, log, partition, offset, append_time, field, reason, value, decoding";
 
 interface Pace {
   /** When the next flush is due. */

@@ -22,12 +22,13 @@ export interface LedgerFacts {
   readonly futureAfterMs: number;
 }
 
-/** Raised with the columns. */
-const LEDGER_FORMAT = 2;
+/** Raised with the columns; later decodings have another one since dead letters name theirs. */
+const LEDGER_FORMAT = { first: 2, later: 3 };
 
 /** The ledger's table of one log. */
 export function ledgerTable(facts: LedgerFacts, logId: string): string {
-  const hash = createHash("sha256").update(JSON.stringify({ format: LEDGER_FORMAT, ...facts }))
+  const format = LEDGER_FORMAT[facts.decoding === undefined ? "first" : "later"];
+  const hash = createHash("sha256").update(JSON.stringify({ format, ...facts }))
     .digest("hex").slice(0, 8);
   return `${ledgerPrefix(facts.topic)}${hash}_${logId.replaceAll("-", "_")}`;
 }
@@ -116,7 +117,7 @@ export class LedgerPartition {
   constructor(
     readonly partition: number,
     readonly log: { readonly id: string; readonly topic: string },
-    readonly facts: Pick<LedgerFacts, "lateAfterMs" | "futureAfterMs">,
+    readonly facts: Pick<LedgerFacts, "decoding" | "lateAfterMs" | "futureAfterMs">,
     history: LedgerHistory,
   ) {
     this.#history = history;
@@ -230,6 +231,7 @@ export class LedgerPartition {
     writer.text(fault.field);
     writer.text(fault.reason);
     writer.binary(columns.bytes.subarray(columns.valueStart[row], columns.valueEnd[row]));
+    writer.text(this.facts.decoding ?? "");
     this.#deadLetters.push({ offset, row: writer.finish().slice() });
   }
 

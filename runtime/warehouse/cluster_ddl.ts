@@ -32,7 +32,8 @@ const ENGINE_ARGUMENTS = /^\s*\(([^()]*)\)/;
 const CREATE_VIEW = /^CREATE OR REPLACE VIEW (\w+) AS\b/;
 const DROP_TABLE = /^DROP TABLE IF EXISTS (\w+)( SYNC)?$/;
 const ON_LOCAL = /^(DELETE FROM|TRUNCATE TABLE) (\w+)/;
-const ADD_COLUMN = /^ALTER TABLE (\w+)\s+(ADD COLUMN IF NOT EXISTS [\s\S]*)$/;
+const ADD_COLUMN =
+  /^ALTER TABLE (\w+)\s+(ADD COLUMN IF NOT EXISTS [\s\S]*?)(,\s+MODIFY ORDER BY \([^()]*\))?$/;
 const OTHER_DDL = /^(CREATE|ALTER|DROP|RENAME|EXCHANGE|DELETE|TRUNCATE|OPTIMIZE)\b/i;
 
 /**
@@ -61,9 +62,12 @@ export function clusterStatements(sql: string, target: ClusterTarget): string[] 
   }
   const column = ADD_COLUMN.exec(text);
   if (column !== null) {
-    // The local table first: the other one only passes on what the local one has.
-    const [, name, added] = column;
-    return [localName(name), name].map((each) => `ALTER TABLE ${each} ${on} ${added}`);
+    // The local table first: the other one only passes on what the local one has, and has no order.
+    const [, name, added, ordered = ""] = column;
+    return [
+      `ALTER TABLE ${localName(name)} ${on} ${added}${ordered}`,
+      `ALTER TABLE ${name} ${on} ${added}`,
+    ];
   }
   const local = ON_LOCAL.exec(text);
   if (local !== null) {

@@ -58,6 +58,11 @@ ENGINE = Distributed(main, movie_analytics, state_batch_ratings_v1_00000000_loca
       "ALTER TABLE t_local ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
       "ALTER TABLE t ON CLUSTER main ADD COLUMN IF NOT EXISTS c String DEFAULT ''",
     ]);
+    const keyed = "ALTER TABLE t ADD COLUMN IF NOT EXISTS c String, MODIFY ORDER BY (a, c)";
+    expect(onCluster(keyed)).toEqual([
+      "ALTER TABLE t_local ON CLUSTER main ADD COLUMN IF NOT EXISTS c String, MODIFY ORDER BY (a, c)",
+      "ALTER TABLE t ON CLUSTER main ADD COLUMN IF NOT EXISTS c String",
+    ]);
   });
   it("every migration has a form", async () => {
     const migrations = await readMigrations(join(root, "sql", "migrations"));

@@ -10,9 +10,13 @@ export interface CommandResult {
   readonly err: string;
 }
 
-function command(args: readonly string[], env: Readonly<Record<string, string>>): Deno.Command {
+function command(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  main = "main.ts",
+): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", "main.ts", ...args],
+    args: ["run", "--no-check", "-A", main, ...args],
     cwd: root,
     env: { ...env, NO_COLOR: "1" },
     stdin: "null",
@@ -44,14 +48,19 @@ export class RunningProcess {
     this.#drained = Promise.all([this.#drain(child.stdout), this.#drain(child.stderr)]);
   }
 
-  /** Spawns it on a free port; does not wait until it listens. */
+  /**
+   * Spawns it on a free port; does not wait until it listens.
+   *
+   * @param main the module that is run. Default: `main.ts`.
+   */
   static spawn(
     dir: string,
     flags: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
+    main?: string,
   ): RunningProcess {
     const args = ["start", "--port", "0", "--data", dir, ...flags];
-    return new RunningProcess(dir, command(args, env).spawn(), Date.now());
+    return new RunningProcess(dir, command(args, env, main).spawn(), Date.now());
   }
 
   /** Waits until it listens and answers. */

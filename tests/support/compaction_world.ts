@@ -4,7 +4,7 @@ import { Compactor, type CompactorOptions } from "../../runtime/archive/compacto
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
-import { readMigrations } from "../../runtime/warehouse/migrations.ts";
+import { migrate, readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { fc } from "testing";
 import { openArchiver, readings } from "./archive_world.ts";
@@ -38,8 +38,7 @@ export async function openCompactionLab(): Promise<
 /** The same with the table of dead letters, which a redecoding changes. */
 export async function openRedecodingLab(): ReturnType<typeof openCompactionLab> {
   const lab = await openCompactionLab();
-  const [{ sql }] = await readMigrations(`${root}/sql/migrations`);
-  await lab.warehouse.command(sql);
+  await migrate(lab.warehouse, await readMigrations(`${root}/sql/migrations`));
   return lab;
 }
 

@@ -148,7 +148,7 @@ export class SchemaChangeWorld {
 
   /** Removes what the decodings before this one left: two looks have to find it. */
   async collect(): Promise<number> {
-    const garbage = new DecodedGarbage(this.world.inner, this.#decoding!);
+    const garbage = new DecodedGarbage(this.world.inner, this.world.warehouse, this.#decoding!);
     const first = await garbage.collect();
     return first + await garbage.collect();
   }

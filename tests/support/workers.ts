@@ -25,6 +25,8 @@ const PUBLISHED_MS = 180_000;
 /** Options of {@link Cluster.open}. */
 export interface ClusterOptions {
   readonly partitions: number;
+  /** Default: that of the movie events. */
+  readonly topic?: string;
   /** Settings by variable, beside the servers'. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -36,23 +38,25 @@ export class Cluster {
   readonly env: Readonly<Record<string, string>>;
   /** The topic's name in Kafka. */
   readonly topic: string;
+  readonly #topic: string;
   readonly #dir: string;
   #spawned = 0;
 
-  private constructor(env: Readonly<Record<string, string>>, dir: string) {
+  private constructor(env: Readonly<Record<string, string>>, topic: string, dir: string) {
     this.env = env;
-    this.topic = env.TWOFOLD_KAFKA_PREFIX + TOPIC;
+    this.topic = env.TWOFOLD_KAFKA_PREFIX + topic;
+    this.#topic = topic;
     this.#dir = dir;
   }
 
-  static async open({ partitions, env = {} }: ClusterOptions): Promise<Cluster> {
+  static async open({ partitions, topic = TOPIC, env = {} }: ClusterOptions): Promise<Cluster> {
     const unique = crypto.randomUUID().slice(0, 8);
     const all: Record<string, string> = {
       ...allServerSettings(),
       TWOFOLD_KAFKA_PREFIX: `w${unique}.`,
       TWOFOLD_S3_PREFIX: `workers/${unique}`,
       TWOFOLD_CLICKHOUSE_DATABASE: `workers_${unique}`,
-      TWOFOLD_KAFKA_TICKS: TOPIC, // which is not made by Twofold
+      TWOFOLD_KAFKA_TICKS: topic, // which is not made by Twofold
       TWOFOLD_KAFKA_SESSION: `${SESSION_MS}ms`,
       TWOFOLD_BLOCK_SPAN: "1s",
       TWOFOLD_BLOCK_SIZE: "1024",
@@ -63,27 +67,28 @@ export class Cluster {
       TWOFOLD_LOG_LEVEL: "warn",
       ...env,
     };
-    const cluster = new Cluster(all, await Deno.makeTempDir({ prefix: "twofold-workers-" }));
+    const cluster = new Cluster(all, topic, await Deno.makeTempDir({ prefix: "twofold-workers-" }));
     await makeTopic({ topic: cluster.topic, numPartitions: partitions }, all.TWOFOLD_KAFKA_BROKERS);
     return cluster;
   }
 
   /** The consumer group of its processes. */
   get groupId(): string {
-    return groupIdOf(readConfig({ command: "start", env: this.env }), TOPIC);
+    return groupIdOf(readConfig({ command: "start", env: this.env }), this.#topic);
   }
 
   /**
    * Starts a process; does not wait for it.
    *
    * @param env settings by variable that the others do not have.
-   * @param dir its data folder. Default: one of its own.
+   * @param root the folder of its plugins. Default: the checkout.
    */
-  spawn(
-    env: Readonly<Record<string, string>> = {},
-    dir = `${this.#dir}/${++this.#spawned}`,
-  ): RunningProcess {
-    const worker = RunningProcess.spawn(dir, [], { ...this.env, ...env });
+  spawn(env: Readonly<Record<string, string>> = {}, root?: string): RunningProcess {
+    const dir = `${this.#dir}/${++this.#spawned}`;
+    const all = { ...this.env, ...env };
+    const worker = root === undefined
+      ? RunningProcess.spawn(dir, [], all)
+      : RunningProcess.spawn(dir, [], { ...all, PLUGIN_ROOT: root }, "tests/support/worker.ts");
     this.workers.push(worker);
     return worker;
   }

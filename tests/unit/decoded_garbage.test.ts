@@ -23,7 +23,12 @@ describe("DecodedGarbage", () => {
     await changing.open(narrow);
     await changing.archive();
     const decoding = await changing.open(readings);
-    return { world, changing, garbage: new DecodedGarbage(world.inner, decoding) };
+    return {
+      world,
+      changing,
+      decoding,
+      garbage: new DecodedGarbage(world.inner, world.warehouse, decoding),
+    };
   }
 
   it("removes what the newest decoding does not list, at the second look, and nothing else", async () => {
@@ -37,6 +42,25 @@ describe("DecodedGarbage", () => {
     expect([await changing.rows(), await changing.faults()]).toEqual([rows, []]);
     expect((await world.names("events")).length).toBe(1);
     expect([await world.names("manifests"), await world.names("dead_letters")]).toEqual([[], []]);
+  });
+
+  it("removes dead letters of the decodings before, of its topic alone, at the second look", async () => {
+    const { changing, decoding: { id }, garbage } = await changed();
+    await changing.redecode();
+    const { warehouse } = lab;
+    await warehouse.command(
+      `INSERT INTO dead_letters (topic, offset, decoding) VALUES
+      ('readings', 1, ''), ('readings', 1, '${id}'), ('readings', 2, '1_0'), ('others', 1, '')`,
+    );
+    const left = () =>
+      warehouse.query("SELECT topic, decoding FROM dead_letters FINAL ORDER BY topic, decoding");
+    await garbage.collect();
+    expect((await left()).length).toBe(4);
+    await garbage.collect();
+    expect(await left()).toEqual([
+      { topic: "others", decoding: "" },
+      { topic: "readings", decoding: id },
+    ]);
   });
 
   it("removes files that were compacted since", async () => {

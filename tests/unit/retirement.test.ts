@@ -73,13 +73,19 @@ describe("a plugin that some of the processes over one warehouse have", () => {
     const without = await startWithout();
     expect(await rounds([old.generations, without])).toEqual(new Set(["was removed"]));
     expect(answering(old)).toBe(OLD);
+    // What still answers says so.
+    expect(old.problems.standing()).toMatchObject([
+      { code: "plugin_removed", subject: "plugin visits", plugin: "visits", blocking: false },
+    ]);
   });
 
   it("is there again once one starts with it, for all of them", async () => {
     const old = await started();
     const without = await startWithout();
+    await old.generations.look();
     const again = await startWith();
     expect(await rounds([without, again.generations, old.generations])).toEqual(new Set([100]));
+    expect([...old.problems.standing(), ...again.problems.standing()]).toEqual([]);
   });
 
   it("is not removed by one that runs on while another generation is being built", async () => {
