@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "../plugin.ts";
+import type { RowFormat } from "../row_format.ts";
+import { EventWriter } from "../sources/event_writer.ts";
+import { ParsedRows } from "../sources/parsed_rows.ts";
 import { UserError } from "../std/errors.ts";
 import { Laboratory, type LayerRow, type LayerRows, type Subject } from "./laboratory.ts";
 import { checkParity, ParityError, type ParityRuns } from "./parity.ts";
@@ -77,6 +80,32 @@ export async function expectParity(
 ): Promise<void> {
   const subject = await subjectOf(plugin, options);
   await inLaboratory((laboratory) => checkParity(laboratory, subject, options));
+}
+
+/**
+ * The events of lines in a row format, as texts of JSON for {@link rowsOf}.
+ *
+ * @throws TypeError naming the line that is no event.
+ * @example
+ * ```ts
+ * import { eventsOf } from "twofold/testing";
+ * import movielens from "../../plugins/movielens.format.ts";
+ *
+ * const [event] = eventsOf(movielens, ["1::2::8.50::1362062307"]);
+ * if (JSON.parse(event).rating !== 8.5) throw new Error(event);
+ * ```
+ */
+export function eventsOf(format: RowFormat, lines: readonly string[]): string[] {
+  const rows = new ParsedRows(format);
+  return lines.map((line, i) => {
+    const writer = new EventWriter();
+    const bytes = new TextEncoder().encode(line);
+    const fault = rows.write(bytes, 0, bytes.length, writer);
+    if (fault !== null) {
+      throw new TypeError(`Cannot read line ${i} as ${format.name}: ${fault.reason}`);
+    }
+    return new TextDecoder().decode(writer.view());
+  });
 }
 
 async function subjectOf(plugin: Plugin, { sqlFolder }: SqlOptions): Promise<Subject> {

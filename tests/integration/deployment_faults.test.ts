@@ -42,10 +42,15 @@ describe("a fault of the deployment", () => {
       example.replaceAll("completions", "mistyped")
         .replace("measures:", 'batch: { sql: "SELECT 1 FROM evnts" },\n  measures:'),
     );
-    const visits = await Deno.readTextFile(join(projectRoot, "examples", "page_visits.ts"));
+    const other = (name: string) =>
+      Deno.readTextFile(join(projectRoot, "examples", "access_logs", `${name}.ts`));
+    await write("access_log.schema", await other("access_log.schema"));
     await write(
-      "page_visits",
-      visits.replace("batch: {", 'batch: { sql: "SELECT 1 FROM evnts",'),
+      "path_errors",
+      (await other("path_errors")).replace(
+        "present:",
+        'batch: { sql: "SELECT 1 FROM evnts" },\n  present:',
+      ),
     );
     ({ engine, dir, close } = await openTestEngine({
       root,
@@ -74,11 +79,11 @@ describe("a fault of the deployment", () => {
   const fullRun = () => ask(`/api/v1/batch/runs?full=true&topic=${TOPIC}`, { method: "POST" });
   const standing = async () =>
     (await engine.status()).problems.filter(({ code }) => code !== "plugin_refused");
-  /** The archive's files whose names match. */
+  /** The topic's archived files whose names match. */
   const filesOf = async (pattern: RegExp) => {
-    const names = await readdir(join(dir, "archive"), { recursive: true });
-    return names.filter((name) => pattern.test(name)).sort()
-      .map((name) => join(dir, "archive", name));
+    const archive = join(dir, "archive", TOPIC);
+    const names = await readdir(archive, { recursive: true });
+    return names.filter((name) => pattern.test(name)).sort().map((name) => join(archive, name));
   };
   /** Runs while a file holds other bytes, and again when it holds its own. */
   const whileDamaged = async (
@@ -104,38 +109,39 @@ describe("a fault of the deployment", () => {
     expect(plugins.map(({ plugin, state }) => [plugin, state])).toEqual([
       ["completions", "running"],
       ["mistyped", "refused"],
-      ["page_visits", "refused"],
+      ["path_errors", "refused"],
     ]);
     expect(problems).toMatchObject([
       { code: "plugin_refused", plugin: "mistyped" },
-      { code: "plugin_refused", plugin: "page_visits" },
+      { code: "plugin_refused", plugin: "path_errors" },
     ]);
     expect((await ask("/api/v1/plugins/mistyped")).body.status.state).toBe("refused");
     expect((await ask("/api/v1/metrics/completions")).body.problems).toEqual([]);
   });
 
   it("in the only plugin of a topic leaves the topic without one, and its events are kept", async () => {
-    const visit = `{"id":"a","at":"2024-03-01T23:59:59Z","visitor":1,"page":"/","mobile":true}`;
-    const body = new Blob([visit]).stream();
-    const { accepted } = await engine.ingest.ingest(body, "ndjson", "page-visits");
+    const request = '{"id":"a","at":"2024-03-01T23:59:59Z","client":"192.0.2.1","method":"GET",' +
+      '"path":"/","status":200,"bytes":5}';
+    const body = new Blob([request]).stream();
+    const { accepted } = await engine.ingest.ingest(body, "ndjson", "access-log");
     expect(accepted).toBe(1);
-    const log = engine.logs.get("page-visits")!;
+    const log = engine.logs.get("access-log")!;
     for (let p = 0; p < log.partitionCount(); p++) await log.appendTick(p);
     const { topics } = await eventually(
       "all blocks archived",
       () => engine.status(),
       (status) =>
-        status.topics.find(({ topic }) => topic === "page-visits")!.partitions
+        status.topics.find(({ topic }) => topic === "access-log")!.partitions
           .every(({ archived, log_end }) => archived === log_end),
     );
-    const { partitions } = topics.find(({ topic }) => topic === "page-visits")!;
+    const { partitions } = topics.find(({ topic }) => topic === "access-log")!;
     expect(partitions.map(({ error, cut }) => [error, cut]))
       .toEqual(partitions.map(() => [null, "0"]));
-    expect(await engine.batch.get("page-visits")!.run({ full: true })).toBe(null);
+    expect(await engine.batch.get("access-log")!.run({ full: true })).toBe(null);
   });
 
   it("in a claim is named by the run, the status and the answers until it is mended", async () => {
-    const [claim] = await filesOf(/\/runs\/\d+\.json$/);
+    const [claim] = await filesOf(/^runs\/\d+\.json$/);
     const next = join(claim, "..", "0000000099.json");
     await Deno.writeTextFile(next, "");
     const { status, body } = await fullRun();
@@ -165,7 +171,7 @@ describe("a fault of the deployment", () => {
   });
 
   it("in a manifest is named, and nothing is published", async () => {
-    const [manifest] = await filesOf(/\/manifests\/.*\.json$/);
+    const [manifest] = await filesOf(/^manifests\/.*\.json$/);
     await whileDamaged(manifest, () => new Uint8Array(), async () => {
       const { status, body } = await fullRun();
       expect([status, body.type]).toEqual([500, FAULT]);
@@ -177,7 +183,7 @@ describe("a fault of the deployment", () => {
   });
 
   it("in a Parquet page fails the run, and the file is named until it is right again", async () => {
-    const [file] = await filesOf(/\/events\/.*\.parquet$/);
+    const [file] = await filesOf(/^events\/.*\.parquet$/);
     const zeros = (bytes: Uint8Array) => bytes.slice().fill(0, 4, bytes.length >> 1);
     await whileDamaged(file, zeros, async () => {
       const before = (await engine.status()).plugins[0].run;

@@ -91,6 +91,14 @@ describe("twofold test", () => {
     expect((await test("off")).code).toBe(0);
   });
 
+  it("passes for the example of access logs", async () => {
+    const { code, out } = await runCommand(
+      ["test", "--plugins", "examples/access_logs", "--runs", "10"],
+    );
+    expect(stripVTControlCharacters(out)).toMatch(/6 passed \| 0 failed/);
+    expect(code).toBe(0);
+  });
+
   it("names a plugin that does not load", async () => {
     await write("broken.ts", `throw new Error("no luck");`);
     const { code, out, err } = await test("broken");

@@ -25,12 +25,13 @@ function command(
   });
 }
 
-/** Runs one command to its end. */
+/** Runs one command to its end. @param main Default: the project's `main.ts`. */
 export async function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  main?: string,
 ): Promise<CommandResult> {
-  const { code, stdout, stderr } = await command(args, env).output();
+  const { code, stdout, stderr } = await command(args, env, main).output();
   const decoder = new TextDecoder();
   return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
