@@ -17,6 +17,7 @@ import { createServing } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
+import { addColumns } from "./added_columns.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
 import {
   claimDirectory,
@@ -27,6 +28,8 @@ import {
 import { checkedDeclarations, refusedFile, refusedSchema } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
 import { Isolates } from "../speed/isolates.ts";
+import { ledgerTable } from "../speed/ledger.ts";
+import { partitionsOf } from "../speed/resume.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
 import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
@@ -121,6 +124,7 @@ async function openOver(
   const adapters = await openAdapters(config, clock, opened, problems);
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+  await addColumns(warehouse);
   const declared = await checkedDeclarations(root, warehouse);
   const { plugins } = declared;
   const rows = await readLiveRows(warehouse);
@@ -199,7 +203,13 @@ async function openOver(
     topics: topics.map((topic) => ({
       ...{ topic: topic.schema.topic, log: topic.log, checks: topic.checks },
       root: () => topic.redecoder.completeRoot,
-      tables: () => generations.tablesOf(topic),
+      plugins: () => generations.of(topic),
+      ledger: () => ({
+        table: ledgerTable(topic.ledger, topic.log.id),
+        decoding: topic.ledger.decoding ?? "",
+        written: partitionsOf(topic.log).map((each) => topic.speed.partition(each).position),
+      }),
+      shared: topic.membership.shared,
     })),
     ...{ store, warehouse, clock, problems },
     ownLogs: config.kafkaBrokers === null,
@@ -275,6 +285,9 @@ function assemble(parts: Parts): Engine {
     })),
     ...{ warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
+    // The next verification that finds the table whole clears it.
+    onDamage: ({ object: subject, message }, plugin) =>
+      problems.set({ code: "warehouse_damaged", subject, message, blocking: true, plugin }),
     refused: new Map(parts.refused.map(({ name, problem }) => [name, problem])),
   });
   const sql = createSqlConsole({
@@ -297,7 +310,7 @@ function assemble(parts: Parts): Engine {
     drifts: createDrifts({
       warehouse,
       clock,
-      plugins: topics.flatMap((topic) => generations.tablesOf(topic)),
+      plugins: topics.flatMap((topic) => generations.of(topic).map(({ tables }) => tables)),
       onAccepted: async (accepted) =>
         await topics.find(({ plugins }) => plugins.some(({ plugin }) => plugin.name === accepted))
           ?.batch.drift(),

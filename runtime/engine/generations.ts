@@ -159,11 +159,11 @@ export class Generations {
     return loaded && { tables: loaded, speed: topic.speed, frozenAt: null, rebuilding };
   }
 
-  /** The tables of a topic's metrics: of the code that is loaded, and of what answers. */
-  tablesOf(topic: TopicRuntime): PluginTables[] {
+  /** The generations of a topic's metrics: of the code that is loaded, and those that answer. */
+  of(topic: TopicRuntime): Pick<ServedGeneration, "tables" | "speed">[] {
     return [...this.#metrics.values()].filter((metric) => metric.topic === topic)
-      .flatMap(({ loaded, other }) => [loaded, other?.tables ?? null])
-      .filter((tables) => tables !== null);
+      .flatMap(({ loaded, other }) => [loaded && { tables: loaded, speed: topic.speed }, other])
+      .filter((generation) => generation !== null);
   }
 
   /** Takes over what other processes made answer, and makes answer what is complete here. */

@@ -1,12 +1,7 @@
 /** Looks whether everything that is stored is what was written: on demand, and slowly all the time. */
 import { type ArchiveScan, isReplaced, scanArchive } from "../archive/archive_scan.ts";
 import { ARCHIVE_ADVICE, type FileChecks, type HashOptions } from "../archive/file_checks.ts";
-import {
-  checkPublished,
-  claimBeyond,
-  readRunObjects,
-  type RunObjects,
-} from "../batch/check_runs.ts";
+import { claimBeyond, readRunObjects, type RunObjects } from "../batch/check_runs.ts";
 import { loadNewest, storedCatalogs } from "../catalogs/catalog_store.ts";
 import type { Clock } from "../std/clock.ts";
 import { DamagedError, NotFoundError, UserError, wordsOf } from "../std/errors.ts";
@@ -21,8 +16,16 @@ import type {
   VerifyReport,
 } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
-import { checkSpeed, type SpeedEnd, speedEnds } from "./speed_check.ts";
-import { checkTable, detachedParts, type StoredTable, storedTables } from "./warehouse_check.ts";
+import type { CheckedLedger } from "./ledger_check.ts";
+import { checkRows } from "./rows_check.ts";
+import type { CheckedPlugin, SpeedEnd } from "./speed_check.ts";
+import {
+  checkTable,
+  detachedParts,
+  type StoredTable,
+  storedTables,
+  unlessUnreadable,
+} from "./warehouse_check.ts";
 
 /** A topic as it is verified. */
 export interface VerifiedTopic {
@@ -31,8 +34,11 @@ export interface VerifiedTopic {
   readonly root?: () => string;
   readonly log: EventLog;
   readonly checks: FileChecks;
-  /** Of the generations that answer, and of those that are being built. */
-  readonly tables: () => readonly PluginTables[];
+  /** The generations that answer, and those that are being built. */
+  readonly plugins: () => readonly CheckedPlugin[];
+  readonly ledger: () => Omit<CheckedLedger, "topic" | "logId">;
+  /** Whether other processes write and remove speed rows, too. */
+  readonly shared: boolean;
 }
 
 /** What {@link createVerification} needs. */
@@ -154,25 +160,19 @@ class DataVerification implements Scrubber {
     const { warehouse, topics, store, ownLogs } = this.#options;
     const findings: Finding[] = [];
     const scans: ArchiveScan[] = [];
-    for (const { topic, root, log, checks, tables } of topics) {
+    for (const { topic, root, log, checks, plugins, ledger, shared } of topics) {
       // Claims first: meanwhile the archive may only reach further.
       const runs = await readRunObjects(store, topic);
       const scan = await scanArchive({ topic, root: root?.(), store, checks, signal });
       scans.push(scan);
       const structure = [...scan.faults, ...runs.faults, ...claimBeyond(runs, scan.cut)];
       findings.push(...this.#found("archive_damaged", `archive of ${topic}`, structure));
-      const published: DamagedError[] = [];
-      const speed: SpeedEnd[] = [];
-      for (const table of tables()) {
-        const check = () => checkPublished(warehouse, table, runs.decisions);
-        published.push(...await unlessUnreadable(`table ${table.batch}`, check));
-        const own = `table ${table.speed(log.id)}`;
-        published.push(...await unlessUnreadable(own, () => checkSpeed(warehouse, table, log.id)));
-        speed.push(...await speedEnds(warehouse, table, log.id));
-      }
-      findings.push(...this.#found("warehouse_damaged", `published of ${topic}`, published));
+      const of = { topic, log, plugins: plugins(), ledger: ledger(), shared };
+      const rows = await checkRows(warehouse, of, runs.decisions, fast);
+      findings.push(...this.#found("warehouse_damaged", `rows of ${topic}`, rows.faults));
+      for (const object of rows.whole) this.#options.problems.clear("warehouse_damaged", object);
       const ends = [
-        ...await shortLog(log, scan.cut[log.id] ?? [], speed),
+        ...await shortLog(log, scan.cut[log.id] ?? [], rows.ends),
         ...ownLogs ? replacedLog(log, runs) : [],
       ];
       findings.push(...this.#found("log_damaged", `end of ${topic}`, ends));
@@ -259,11 +259,13 @@ class DataVerification implements Scrubber {
   }
 
   #problem({ code, object, damage, advice }: Finding): ProblemReport {
-    const of = this.#options.topics.find(({ topic, log, tables }) =>
+    const of = this.#options.topics.find(({ topic, log, ledger, plugins }) =>
       object.startsWith(`${topic}/`) || object === `log/${log.topic}.sqlite` ||
-      tables().some((table) => isOf(object, table, log))
+      object === `table dead_letters, topic ${topic}` || isTable(object, ledger().table) ||
+      plugins().some(({ tables }) => isOf(object, tables, log))
     );
-    const plugin = of?.tables().find((table) => isOf(object, table, of.log))?.plugin.name;
+    const plugin = of?.plugins().find(({ tables }) => isOf(object, tables, of.log))?.tables.plugin
+      .name;
     return {
       ...{ code: code satisfies ProblemCode, subject: object },
       message: `"${object}" is damaged: ${damage}. ${advice}`,
@@ -274,8 +276,11 @@ class DataVerification implements Scrubber {
   }
 }
 
+const isTable = (object: string, name: string) =>
+  new RegExp(`^table ${name}(_local)?(,|$)`).test(object);
+
 const isOf = (object: string, { batch, speed }: PluginTables, { id }: EventLog) =>
-  [batch, speed(id)].some((name) => new RegExp(`^table ${name}(_local)?(,|$)`).test(object));
+  isTable(object, batch) || isTable(object, speed(id));
 
 /** A log that ends below what was archived or counted was cut, or replaced by an old copy. */
 async function shortLog(
@@ -325,25 +330,6 @@ async function catalogFaults(store: ObjectStore): Promise<DamagedError[]> {
     });
   }
   return faults;
-}
-
-/** What `check` finds; what cannot be read at all is damage too, outages are not. */
-async function unlessUnreadable(
-  object: string,
-  check: () => Promise<DamagedError[]>,
-): Promise<DamagedError[]> {
-  try {
-    return await check();
-  } catch (error) {
-    if (error instanceof DamagedError) return [error];
-    const words = wordsOf(error);
-    // A retired generation was dropped meanwhile.
-    if (words.includes("UNKNOWN_TABLE")) return [];
-    if (!/checksum|corrupt|CANNOT_READ|FILE_DOESNT_EXIST|malformed|INCORRECT_DATA/i.test(words)) {
-      throw error;
-    }
-    return [new DamagedError(object, words)];
-  }
 }
 
 async function hashFaults(

@@ -1,5 +1,5 @@
 /** Looks for damage in ClickHouse's tables, by ClickHouse's own checksums, on every server. */
-import { DamagedError } from "../std/errors.ts";
+import { DamagedError, wordsOf } from "../std/errors.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 
 /** A table that keeps rows. */
@@ -84,4 +84,23 @@ async function readEveryReplica(
     settings: { select_sequential_consistency: 0 },
   });
   return [];
+}
+
+/** What `check` finds; what cannot be read at all is damage too, outages are not. */
+export async function unlessUnreadable(
+  object: string,
+  check: () => Promise<DamagedError[]>,
+): Promise<DamagedError[]> {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof DamagedError) return [error];
+    const words = wordsOf(error);
+    // A retired generation was dropped meanwhile.
+    if (words.includes("UNKNOWN_TABLE")) return [];
+    if (!/checksum|corrupt|CANNOT_READ|FILE_DOESNT_EXIST|malformed|INCORRECT_DATA/i.test(words)) {
+      throw error;
+    }
+    return [new DamagedError(object, words)];
+  }
 }

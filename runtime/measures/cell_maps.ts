@@ -46,10 +46,6 @@ export class CellMaps implements CellStates<Entries> {
     for (const [key, value] of entries) this.#write(writer, key, value);
   }
 
-  writeTotal(writer: RowBinaryWriter): void {
-    writer.varint(0);
-  }
-
   seal(cells: number): number {
     this.values = this.values.slice(0, this.sets.count);
     return this.sets.seal(cells) + this.values.byteLength;

@@ -32,10 +32,6 @@ export class CellExtremes extends CellNumbers<bigint | null> implements CellStat
     writer.u8(0);
     writer.i64(value);
   }
-
-  writeTotal(writer: RowBinaryWriter): void {
-    writer.u8(1);
-  }
 }
 
 /** Makes a column of extremes, which are scaled integers. */

@@ -44,26 +44,29 @@ export function xxHash32(bytes: Uint8Array): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+const mixed = (k: number) => Math.imul(rotated(Math.imul(k, 0xcc9e2d51), 15), 0x1b873593);
+
 /**
  * `murmurHash3_32` with seed 0, after Austin Appleby's MurmurHash3_x86_32 (github.com/aappleby/smhasher).
  *
+ * @param from the first byte. Default: that of the array.
+ * @param to behind the last byte. Default: the array's end.
  * @example
  * ```ts
  * import { murmurHash3 } from "./hashes.ts";
  * if (murmurHash3(new TextEncoder().encode("hello")) !== 0x248bfa47) throw new Error("unexpected");
  * ```
  */
-export function murmurHash3(bytes: Uint8Array): number {
-  const mixed = (k: number) => Math.imul(rotated(Math.imul(k, 0xcc9e2d51), 15), 0x1b873593);
-  const whole = bytes.length & ~3;
+export function murmurHash3(bytes: Uint8Array, from = 0, to = bytes.length): number {
+  const whole = from + ((to - from) & ~3);
   let hash = 0;
-  for (let at = 0; at < whole; at += 4) {
+  for (let at = from; at < whole; at += 4) {
     hash = (Math.imul(rotated(hash ^ mixed(word(bytes, at)), 13), 5) + 0xe6546b64) | 0;
   }
   let rest = 0;
-  for (let at = bytes.length - 1; at >= whole; at--) rest = (rest << 8) | bytes[at];
-  if (bytes.length > whole) hash ^= mixed(rest);
-  hash ^= bytes.length;
+  for (let at = to - 1; at >= whole; at--) rest = (rest << 8) | bytes[at];
+  if (to > whole) hash ^= mixed(rest);
+  hash ^= to - from;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

@@ -82,7 +82,7 @@ export interface MeasureColumn<
    * same when another one is lost.
    */
   readonly cancels: boolean;
-  /** Whether states are numbers that add up: a block's frontier row holds their total. */
+  /** Whether states are numbers that add up: `verify` compares the sums of a run's levels. */
   readonly additive: boolean;
   /** Whether states are collections, which cost far more to read and merge than numbers. */
   readonly large: boolean;
@@ -126,8 +126,6 @@ export interface CellStates<State = unknown> {
   of(cell: number): State;
   /** Writes the state of a cell in RowBinary. */
   write(writer: RowBinaryWriter, cell: number): void;
-  /** Writes the total of the first cells where the column is additive, else the empty state. */
-  writeTotal(writer: RowBinaryWriter, cells: number): void;
   /**
    * Keeps only what reading takes: nothing may be added any more.
    *

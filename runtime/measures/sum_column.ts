@@ -29,13 +29,6 @@ export class CellSums extends CellNumbers<number> implements CellStates<number> 
   write(writer: RowBinaryWriter, cell: number): void {
     writer.i64(this.values[cell]);
   }
-
-  /** It fits into 53 bits, as the sums of the cells do. */
-  writeTotal(writer: RowBinaryWriter, cells: number): void {
-    let total = 0;
-    for (let cell = 0; cell < cells; cell++) total += this.values[cell];
-    writer.i64(total);
-  }
 }
 
 /** Makes a column of sums, which are scaled integers. */

@@ -107,10 +107,6 @@ class CellSets implements CellStates<readonly Member[]> {
     for (let i = 0; i < count; i++) this.#element.write(writer, collected[i], this.#members);
   }
 
-  writeTotal(writer: RowBinaryWriter): void {
-    writer.varint(0);
-  }
-
   seal(cells: number): number {
     this.#numbers.clear();
     return this.#members.reduce<number>(

@@ -133,13 +133,9 @@ class CellSquares implements CellStates<bigint> {
   }
 
   write(writer: RowBinaryWriter, cell: number): void {
-    writeInt128(writer, this.of(cell));
-  }
-
-  writeTotal(writer: RowBinaryWriter, cells: number): void {
-    let total = 0n;
-    for (let cell = 0; cell < cells; cell++) total += this.of(cell);
-    writeInt128(writer, total);
+    const value = this.of(cell);
+    writer.u64(BigInt.asUintN(64, value));
+    writer.u64(value >> 64n);
   }
 
   seal(cells: number): number {
@@ -147,11 +143,6 @@ class CellSquares implements CellStates<bigint> {
       .map((values) => values.slice(0, cells));
     return 3 * this.high.byteLength;
   }
-}
-
-function writeInt128(writer: RowBinaryWriter, value: bigint): void {
-  writer.u64(BigInt.asUintN(64, value));
-  writer.u64(value >> 64n);
 }
 
 function adderOf(columns: Columns, field: string): Adder<CellSquares> {

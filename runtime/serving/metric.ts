@@ -135,6 +135,7 @@ export class Metric {
     // One more than asked for tells whether there is a next page.
     const asked = { ...query, limit: query.limit + 1 };
     const inputs = this.#source.inputs(published);
+    const acknowledged = query.layer === "batch" ? {} : this.frontier();
     for (let { frontierRows } = inputs;;) {
       const statement = metricSql({ ...inputs, frontierRows, query: asked });
       const found = await this.#source.inTurn(signal, () => this.#source.ask(statement, signal));
@@ -146,7 +147,7 @@ export class Metric {
       }
       const rows = data.slice(0, query.limit).map((row) => this.#shown(query, row));
       const next = data.length > query.limit ? nextPage(plugin, query, rows.at(-1)!) : null;
-      return { rows, next, cut, frontier: furthest(cut, this.#source.frontierOf(found)) };
+      return { rows, next, cut, frontier: this.#source.reached(found, cut, acknowledged) };
     }
   }
 

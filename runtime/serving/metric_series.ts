@@ -1,5 +1,5 @@
 /** Time series of one metric: where they lie, whose they are, and their points, in columns. */
-import { encodeFrontier, furthest } from "../model/frontier.ts";
+import { encodeFrontier } from "../model/frontier.ts";
 import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import { isoOfSeconds } from "./instant.ts";
 import { bucketSeconds } from "./metric_info.ts";
@@ -50,6 +50,7 @@ export class MetricSeries {
     const published = await this.#source.asOf(layer, signal);
     const { cut } = published;
     const inputs = this.#source.inputs(published);
+    const acknowledged = layer === "batch" ? {} : this.#source.frontier();
     const future = query.to === null ? await this.#source.topic.future?.() ?? null : null;
     const { range, beyond, keys, found } = await this.#source.inTurn(
       signal,
@@ -60,7 +61,10 @@ export class MetricSeries {
       layer,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
-      frontier: encodeFrontier(furthest(cut, this.#source.frontierOf(found))),
+      frontier: encodeFrontier(
+        // Where there is nothing to show, no rows are read.
+        found.length === 0 ? cut : this.#source.reached(found, cut, acknowledged),
+      ),
       kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
       kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
       not_compared: await this.#source.notCompared(layer, signal),

@@ -1,6 +1,6 @@
 /** What the questions to one metric have in common: its tables, the run to read, its statements. */
-import { ExternalError, NotReadyError } from "../std/errors.ts";
-import { type Cut, encodeFrontier, reaches } from "../model/frontier.ts";
+import { DamagedError, ExternalError, NotReadyError } from "../std/errors.ts";
+import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
 import type { AnsweringGeneration, Layer, NotComparedSince } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
@@ -132,6 +132,22 @@ export class MetricSource {
     const frontierRows = known + SPARE_FRONTIER_ROWS;
     const { threads } = this.options;
     return { tables: this.tables, logId, run, cut: cut[logId] ?? [], frontierRows, threads };
+  }
+
+  /**
+   * The frontier of an answer from the tables: of the cut, and of the frontier rows among `rows`.
+   *
+   * @param acknowledged how far the speed rows reached before they were read.
+   * @throws DamagedError where rows that were there are not: no answer goes back.
+   */
+  reached(rows: readonly Readonly<Record<string, unknown>>[], cut: Cut, acknowledged: Cut): Cut {
+    const frontier = furthest(cut, this.frontierOf(rows));
+    if (reaches(frontier, acknowledged)) return frontier;
+    throw new DamagedError(
+      `table ${this.tables.speed(this.topic.logId)}`,
+      `the newest rows are missing: they reached "${encodeFrontier(acknowledged)}" and end at ` +
+        `"${encodeFrontier(frontier)}"`,
+    );
   }
 
   /** The frontier that the frontier rows among `rows` tell; `{}` where there are none. */

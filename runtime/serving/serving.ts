@@ -1,6 +1,12 @@
 /** The serving layer: one number from two layers. */
 import type { Clock } from "../std/clock.ts";
-import { ExternalError, NotFoundError, NotReadyError, ProblemError } from "../std/errors.ts";
+import {
+  DamagedError,
+  ExternalError,
+  NotFoundError,
+  NotReadyError,
+  ProblemError,
+} from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
@@ -71,6 +77,8 @@ export interface ServingOptions {
   readonly expand?: Expand;
   /** The problems that a metric's answers carry, by metric and topic. Default: there are none. */
   readonly concerning?: (metric: string, topic: string) => readonly Problem[];
+  /** Called when an answer meets damage, which is then no answer. Default: nobody is. */
+  readonly onDamage?: (error: DamagedError, metric: string) => void;
   /** By metric that is refused, the problem that keeps it from running. Default: there are none. */
   readonly refused?: ReadonlyMap<string, Pick<Problem, "code" | "message">>;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
@@ -132,6 +140,7 @@ export function createServing(options: ServingOptions): Serving {
   // What waits for a run of a layer that fails does not come by waiting.
   const explained = <Answer>(name: string, asked: Promise<Answer>) =>
     asked.catch((error) => {
+      if (error instanceof DamagedError) options.onDamage?.(error, name);
       const failing = error instanceof NotReadyError && error.field === "layer"
         ? problemsOf(name).find((problem) => failsBatch(problem, name, metricOf(name).topic))
         : undefined;

@@ -21,6 +21,9 @@ export class Cells {
   #slots: Uint32Array;
   /** By measure column. */
   readonly states: readonly CellStates[];
+  /** The hash of each cell's row as it was last written, and their sum. */
+  #rowHashes: Uint32Array;
+  #rowsHash = 0;
   #dirtyMark: Uint8Array;
   #dirty: Uint32Array;
   #dirtyCount = 0;
@@ -35,6 +38,7 @@ export class Cells {
     this.states = plugin.measureColumns.map((column, i) =>
       column.allocate(capacity, like?.states[i])
     );
+    this.#rowHashes = new Uint32Array(capacity);
     this.#dirtyMark = new Uint8Array(capacity);
     this.#dirty = new Uint32Array(capacity);
   }
@@ -47,6 +51,17 @@ export class Cells {
   /** Cells changed since {@link takeDirty}. */
   get dirtyCount(): number {
     return this.#dirtyCount;
+  }
+
+  /** The sum, modulo 2³², of the hashes of all rows that were written, each as written last. */
+  get rowsHash(): number {
+    return this.#rowsHash;
+  }
+
+  /** Notes the hash of a cell's row that is written now. */
+  noteRow(cell: number, hash: number): void {
+    this.#rowsHash = (this.#rowsHash + hash - this.#rowHashes[cell]) >>> 0;
+    this.#rowHashes[cell] = hash;
   }
 
   /** A lane of a cell: 0 is the window's start, then the keys. */
@@ -83,9 +98,8 @@ export class Cells {
   seal(): number {
     const count = this.#count;
     this.#lanes = this.#lanes.slice(0, count * this.lanesPerCell);
-    this.#slots = new Uint32Array(0);
+    this.#slots = this.#rowHashes = this.#dirty = new Uint32Array(0);
     this.#dirtyMark = new Uint8Array(0);
-    this.#dirty = new Uint32Array(0);
     const states = this.states.reduce((sum, each) => sum + each.seal(count), 0);
     const texts = this.texts.reduce((sum, { length }) => sum + TEXT_BYTES + 2 * length, 0);
     return this.#lanes.byteLength + states + texts + BYTES_BY_KEY * count;
@@ -152,6 +166,7 @@ export class Cells {
       return to;
     };
     this.#lanes = larger(new Uint32Array(capacity * width), this.#lanes);
+    this.#rowHashes = larger(new Uint32Array(capacity), this.#rowHashes);
     this.#dirtyMark = larger(new Uint8Array(capacity), this.#dirtyMark);
     this.#dirty = larger(new Uint32Array(capacity), this.#dirty);
     for (const states of this.states) states.grow(capacity);

@@ -1,4 +1,5 @@
 import type { KeyColumn, Plugin } from "../plugin.ts";
+import { murmurHash3 } from "../measures/hashes.ts";
 import { SpeedKind } from "../sql/tables.ts";
 import type { Cells } from "./cells.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
@@ -11,7 +12,10 @@ export interface RowPosition {
   readonly version: bigint;
 }
 
-/** Writes one row for each of the given cells, in the order of `speedColumns`. */
+/**
+ * Writes one row for each of the given cells, in the order of `speedColumns`, and notes the hashes of
+ * the rows: `rowHashSql` computes the same of the table.
+ */
 export function encodeCells(
   writer: RowBinaryWriter,
   plugin: Plugin,
@@ -28,12 +32,15 @@ export function encodeCells(
     writer.u8(SpeedKind.row);
     writer.u32(at.partition);
     writer.u64Halves(blockLow, blockHigh);
+    const from = writer.lengthBytes;
     writer.u32(cells.lane(cell, 0));
     for (let key = 0; key < keyColumns.length; key++) {
       encodeKey(writer, keyColumns[key], cells, cells.lane(cell, key + 1));
     }
     for (let i = 0; i < states.length; i++) states[i].write(writer, cell);
+    cells.noteRow(cell, murmurHash3(writer.buffer, from, writer.lengthBytes));
     writer.u64Halves(versionLow, versionHigh);
+    writer.u32(0);
   }
 }
 
@@ -43,10 +50,10 @@ function halves(value: bigint): [low: number, high: number] {
 }
 
 /**
- * Writes a block's frontier row: the reserved row that says how far the block's rows reach, and what
- * the sums among their measures add up to.
+ * Writes a block's frontier row: the reserved row that says how far the block's rows reach, and the
+ * sum of their hashes, by which missing rows are noticed.
  *
- * @param cells of the block; null where it has none yet.
+ * @param cells of the block, all of whose changed rows were written before; null where it has none.
  */
 export function encodeFrontier(
   writer: RowBinaryWriter,
@@ -59,11 +66,9 @@ export function encodeFrontier(
   writer.u64(at.block);
   writer.u32(0);
   for (const key of plugin.keyColumns) encodeKey(writer, key, null, 0);
-  for (const [i, column] of plugin.measureColumns.entries()) {
-    const states = cells?.states[i] ?? column.allocate(0);
-    states.writeTotal(writer, cells?.count ?? 0);
-  }
+  for (const column of plugin.measureColumns) column.allocate(1).write(writer, 0);
   writer.u64(at.version);
+  writer.u32(cells?.rowsHash ?? 0);
 }
 
 function encodeKey(

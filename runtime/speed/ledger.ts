@@ -22,7 +22,10 @@ export interface LedgerFacts {
   readonly futureAfterMs: number;
 }
 
-/** Raised with the columns; later decodings have another one since dead letters name theirs. */
+/**
+ * Raised where rows that were written before cannot be read on; later decodings have another one since
+ * dead letters name theirs.
+ */
 const LEDGER_FORMAT = { first: 2, later: 3 };
 
 /** The ledger's table of one log. */
@@ -38,15 +41,21 @@ export const ledgerPrefix = (topic: string) => `state_ledger_${topic.replace(/[.
 
 /** Columns of the ledger in the order of its RowBinary rows. */
 export const ledgerColumns =
-  "partition, block, events, repeats, late_events, dead_letters, future_events, first_event_ms, last_event_ms, first_future_ms, last_future_ms, last_append_ms, watermark_ms, version";
+  "partition, block, events, repeats, late_events, dead_letters, future_events, first_event_ms, last_event_ms, first_future_ms, last_future_ms, last_append_ms, watermark_ms, version, first_block";
 
-/** Creates the ledger: one row per partition and block, the highest version counts. */
+/** The column of a ledger that those of earlier builds lack. */
+export const firstBlockColumn = "first_block UInt64 DEFAULT block";
+
+/**
+ * Creates the ledger: one row per partition and block, the highest version counts. Every row has the
+ * block with which the partition's ledger begins; rows of earlier builds have their own.
+ */
 export function createLedgerTable(table: string): string {
   return `CREATE TABLE IF NOT EXISTS ${table} (
   partition UInt32, block UInt64, events UInt64, repeats UInt64, late_events UInt64,
   dead_letters UInt64, future_events UInt64, first_event_ms Int64, last_event_ms Int64,
   first_future_ms Int64, last_future_ms Int64, last_append_ms Int64, watermark_ms Int64,
-  version UInt64
+  version UInt64, ${firstBlockColumn}
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block)`;
 }
@@ -89,6 +98,8 @@ export interface LedgerTotals {
 /** What the blocks before the resume point add up to. */
 export interface LedgerHistory extends LedgerTotals {
   readonly resume: ResumePoint;
+  /** The block with which the ledger begins. */
+  readonly first: bigint;
   /** What was last written of everything, the open block included: right up to the frontier. */
   readonly written: LedgerTotals;
 }
@@ -271,6 +282,7 @@ export class LedgerPartition {
     const times = [firstEventMs, lastEventMs, firstFutureMs, lastFutureMs];
     for (const ms of [...times, block.lastAppendMs, block.watermarkMs]) writer.i64(Math.floor(ms));
     writer.u64(version);
+    writer.u64(this.#history.first);
   }
 }
 

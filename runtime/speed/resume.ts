@@ -135,7 +135,7 @@ export async function readLedger(
        max(l.watermark_ms) AS all_watermark, max(greatest(l.last_event_ms, l.last_future_ms)) AS all_last_event,
        sum(l.future_events) AS all_future_events, sum(l.events) AS all_events,
        sum(l.repeats) AS all_repeats, sum(l.late_events) AS all_late_events,
-       sum(l.dead_letters) AS all_dead_letters
+       sum(l.dead_letters) AS all_dead_letters, min(l.first_block) AS first_block
      FROM (SELECT * FROM ${table} FINAL) AS l JOIN resume AS r ON l.partition = r.partition
      GROUP BY r.partition`,
   );
@@ -149,6 +149,7 @@ export async function readLedger(
         block: row ? BigInt(row.open_block) : start,
         frontier: row ? BigInt(row.frontier) : start,
       },
+      first: row ? BigInt(row.first_block) : start,
       watermarkMs: row && row.closed > 0 ? row.watermark : -1,
       lastEventMs: row && row.closed > 0 ? row.last_event : -1,
       futureEvents: row?.future_events ?? 0,

@@ -5,7 +5,8 @@
  * **Speed** (`state_speed_…`): one row per (block, window, key) and partition, versioned by the
  * offset it covers; the rows of a flush and its frontier row are one insert. ReplacingMergeTree keeps
  * the highest version. Partition and block lead the sorting key, because the merge reads from the
- * cut on.
+ * cut on. `_rows_hash` of a block's frontier row is the sum of {@link rowHashSql} over the block's
+ * rows, modulo 2³²; 0 where an earlier build wrote the frontier row, and in all other rows.
  *
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
@@ -60,6 +61,9 @@ const keyList = (plugin: Plugin) => plugin.keyColumns.map((k) => `, ${k.name}`).
 /** Small granules: a question for one key unpacks the sets of a thousand rows, not of eight. */
 const pointReads = "SETTINGS index_granularity = 1024";
 
+/** The column of a speed table that tables of earlier builds lack. */
+export const rowsHashColumn = "_rows_hash UInt32";
+
 /** Columns of a speed table in the order of its RowBinary rows. */
 export function speedColumns(plugin: Plugin): string[] {
   return [
@@ -67,7 +71,18 @@ export function speedColumns(plugin: Plugin): string[] {
     ...plugin.keyColumns.map((key) => key.name),
     ...plugin.measureColumns.map((measure) => measure.name),
     "version",
+    "_rows_hash",
   ];
+}
+
+/**
+ * The hash of a row of a speed table: of what the speed layer wrote between block and version, in the
+ * same bytes. It does not depend on when the row was flushed, so the sum over the rows of a block is,
+ * like the rows, decided by the log, the generation and the block's frontier.
+ */
+export function rowHashSql({ keyColumns, measureColumns }: Plugin): string {
+  const names = [...keyColumns, ...measureColumns].map(({ name }) => name);
+  return `murmurHash3_32(formatRow('RowBinary', ${["window_start", ...names].join(", ")}))`;
 }
 
 /**
@@ -82,7 +97,7 @@ export function createSpeedTable(tables: PluginTables, logId: string): string {
   const { plugin } = tables;
   return `CREATE TABLE IF NOT EXISTS ${tables.speed(logId)} (
   kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
-  ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64,
+  ${keyDdl(plugin)}${measureDdl(plugin)}version UInt64, ${rowsHashColumn},
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version)
 ORDER BY (partition, block, kind${keyList(plugin)}, window_start)

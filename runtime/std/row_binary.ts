@@ -16,6 +16,11 @@ export class RowBinaryWriter {
     return this.#length;
   }
 
+  /** The buffer, whose first {@link lengthBytes} were written; the next write may replace it. */
+  get buffer(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
   /** What was written, as a view of the buffer. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);

@@ -24,7 +24,7 @@ describe("clusterStatements()", () => {
     expect(onCluster(createSpeedTable(tables, "local-1"))).toEqual([
       `CREATE TABLE IF NOT EXISTS state_speed_ratings_v1_00000000_local_1_local ON CLUSTER main (
   kind UInt8, partition UInt32, block UInt64, window_start DateTime('UTC'),
-  movie_id UInt32, rating_count UInt64, rating_sum Decimal(18, 2), version UInt64,
+  movie_id UInt32, rating_count UInt64, rating_sum Decimal(18, 2), version UInt64, _rows_hash UInt32,
   INDEX window_start_range (kind, window_start) TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', version)

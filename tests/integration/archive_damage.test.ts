@@ -14,6 +14,7 @@ import { hashIdentity } from "../../runtime/decode/identity.ts";
 import type { ArchiveFile, ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
 import { batchPlugin, openWarehouse, readPublished } from "../support/batch_world.ts";
+import { withoutTables } from "../support/damage_world.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
@@ -67,7 +68,7 @@ describe("A damaged archive", () => {
       ...{ store, problems, clock, archive, checks },
       verification: () =>
         createVerification({
-          topics: [{ topic, log, checks: checks(), tables: () => [] }],
+          topics: [{ topic, log, checks: checks(), ...withoutTables }],
           warehouse: { ...warehouse, query: () => Promise.resolve([]) },
           ...{ store, clock, problems, ownLogs: false },
           ...{ scrubBytesPerSecond: 0, isOurTurn: () => true },

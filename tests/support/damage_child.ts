@@ -28,7 +28,10 @@ async function make(engine: Engine): Promise<void> {
   const [topic] = engine.batch.keys();
   const events = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.UTC(2013, 6, 20) });
   const send = async (count: number) => {
-    const lines = Array.from({ length: count }, () => JSON.stringify(events.next().value) + "\n");
+    const lines = Array.from(
+      { length: count },
+      (_, i) => `${i % 20 === 7 ? "no event" : JSON.stringify(events.next().value)}\n`,
+    );
     const body = ReadableStream.from([new TextEncoder().encode(lines.join(""))]);
     await engine.ingest.ingest(body, "ndjson", topic);
   };
@@ -66,6 +69,13 @@ async function look() {
         );
       }
     }
+    const letters = await engine.deadLetters.list({ limit: "1000" });
+    answers.push({ rows: letters.items, frontier: "" });
+    const { topics: [{ partitions }] } = await engine.status();
+    answers.push({
+      rows: partitions.map((of) => [of.events, of.repeats, of.late_events, of.dead_letters]),
+      frontier: "",
+    });
     const parts = await engine.warehouse.query(
       "SELECT table, path FROM system.parts WHERE database = currentDatabase() AND active",
     );

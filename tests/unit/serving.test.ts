@@ -229,6 +229,30 @@ describe("answers of small tables", () => {
     expect(answer.frontier).toBe(`${logId}_1`);
   });
 
+  it("do not go back behind what was acknowledged, and report the lost rows", async () => {
+    const at = "2024-01-01 00:00:00";
+    await world.events([{ partition: 0, offset: 0, at, user_id: 9 }]);
+    await world.flush(user_stats, 0, 0, 1);
+    world.speed.move(2);
+    const reported: string[] = [];
+    const { serving, speed } = new ServingWorld(warehouse, {
+      onDamage: ({ object }, metric) => reported.push(`${metric}: ${object}`),
+    });
+    speed.move(2);
+    const object = `table ${user_stats.speed(logId)}`;
+    const damage = 'the newest rows are missing: they reached "local-1_2" and end at "local-1_1"';
+    for (const layer of ["merged", "speed"] as const) {
+      await expect(serving.query("user_stats", { layer, keys: {} }))
+        .rejects.toMatchObject({ name: "DamagedError", object, damage });
+    }
+    await expect(serving.series("user_stats", { measure: "total_events", keys: {} }))
+      .rejects.toMatchObject({ name: "DamagedError", object, damage });
+    expect(reported).toEqual(Array(3).fill(`user_stats: ${object}`));
+    await world.publish(user_stats, 1, [256]);
+    const { frontier } = await serving.query("user_stats", { keys: {} });
+    expect(frontier).toBe(`${logId}_256`);
+  });
+
   it("do not count a partition's rows twice, nor lose another's of the same block", async () => {
     const at = "2024-01-01 00:00:00";
     await world.events([0, 1, 2].map((partition) => ({ partition, offset: 0, at, user_id: 5 })));

@@ -1,8 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import { openLocalStore } from "../../../runtime/archive/local_store.ts";
+import { checkDeadLetters, checkLedger } from "../../../runtime/engine/ledger_check.ts";
 import { checkSpeed } from "../../../runtime/engine/speed_check.ts";
 import type { Cut } from "../../../runtime/model/frontier.ts";
-import { decodeFrontier } from "../../../runtime/model/frontier.ts";
+import { decodeFrontier, furthest } from "../../../runtime/model/frontier.ts";
 import type { Plugin } from "../../../runtime/plugin.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports/ports.ts";
 import type { BatchLayer, Serving } from "../../../runtime/ports/services.ts";
@@ -309,9 +310,32 @@ export class World {
     const fault = difference(answered(plugin.name, answer.rows), wanted);
     if (fault !== null) return `${layer} by ${bucket} up to ${frontier}: ${fault}`;
     if (bucket !== "all") return null;
-    // Whatever arrived, late or twice, no block looks damaged.
-    const damaged = await checkSpeed(this.#options.warehouse, this.tables, this.log.id);
-    return damaged[0]?.message ?? await this.#checkKeys(layer, answer.rows);
+    const damage = layer === "merged" ? await this.#damage() : null;
+    return damage ?? await this.#checkKeys(layer, answer.rows);
+  }
+
+  /** Whatever arrived, late or twice, no table looks damaged to those who wrote it. */
+  async #damage(): Promise<string | null> {
+    const { warehouse } = this.#options;
+    const { tables, log: { id: logId, topic } } = this;
+    const furthestOf = (at: (process: SpeedProcess) => bigint[]) =>
+      this.#processes.map((process) => ({ [logId]: at(process) })).reduce<Cut>(furthest, {});
+    const frontier = furthestOf(({ pipelines }) =>
+      pipelines.map(({ plugins }) => plugins[0].acknowledged)
+    );
+    const start = furthestOf(({ pipelines }) => pipelines.map(() => 0n));
+    const speed = { frontier: () => frontier, start: () => start };
+    const counted = furthestOf(({ pipelines }) =>
+      pipelines.map(({ ledger }) => ledger!.acknowledged)
+    );
+    const table = this.#ledgerTable();
+    const options = { fast: false, shared: false };
+    const { faults } = await checkSpeed(warehouse, { tables, speed }, logId, options);
+    faults.push(
+      ...await checkLedger(warehouse, { table, written: counted[logId] }),
+      ...await checkDeadLetters(warehouse, { topic, logId, table, decoding: "" }),
+    );
+    return faults[0]?.message ?? null;
   }
 
   /** The same for single keys, whose rows are merged another way. */
