@@ -1,6 +1,7 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
 import { type FileFormat, fileFormats } from "../sources/file_formats.ts";
-import { type Command, type Config, readConfig, unknownVariables } from "../settings/config.ts";
+import { type Command, type Config, readConfig } from "../settings/config.ts";
+import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
@@ -22,6 +23,7 @@ import { eventsTailCommand } from "./events_tail.ts";
 import { helpOf } from "./help.ts";
 import { newPluginCommand, newSchemaCommand } from "./new_files.ts";
 import { queryCommand } from "./query.ts";
+import { checkPathPermissions } from "./path_permissions.ts";
 import { produceCommand, produceRequest } from "./produce.ts";
 import { replayCommand } from "./replay.ts";
 import { replayRequest } from "./replay_request.ts";
@@ -79,10 +81,11 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   if (command === "test") return await testPluginsCommand(request, world);
   if (command === "new plugin") return await newPluginCommand(request, world);
   if (command === "new schema") return await newSchemaCommand(request, world);
+  checkPathPermissions(request, world.env);
   const env = await withSecretFiles(world.env, world.readText);
   // doctor tells of settings that cannot be used itself.
   if (command === "doctor") {
-    return await doctorCommand(settingFlags(request), { json }, { ...world, env });
+    return await doctorCommand({ flags: settingFlags(request), env }, { json }, world);
   }
   const replayed = command === "replay"
     ? replayRequest(first, flags, await formatsFor(command, world))
@@ -90,7 +93,7 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
   const given = { command, flags: settingFlags(request), env };
   const config = readConfig(given);
-  warnOfUnknownVariables(config, world);
+  warnOfMisspeltVariables(config, world);
   switch (command) {
     case "dev":
     case "start":
@@ -143,9 +146,9 @@ async function formatsFor(command: string | null, world: World): Promise<readonl
   return fileFormats(formats);
 }
 
-function warnOfUnknownVariables({ command }: Config, world: World): void {
+function warnOfMisspeltVariables({ command }: Config, world: World): void {
   if (command !== "dev" && command !== "start") return;
-  for (const name of unknownVariables(world.env)) {
+  for (const name of misspeltVariables(world.env)) {
     world.err.write(
       paint(world.err, "yellow", `Unknown setting ${name}; see: twofold help ${command}`) +
         "\n",

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Command, type Setting, settings } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
-import { choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
+import { argumentsOf, choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import { lookingCommands } from "./looking_commands.ts";
 import { nearest, oneOf } from "./text.ts";
@@ -283,8 +283,10 @@ function unknownVerb(noun: string, verb: string): UsageError {
 function checkArguments(command: Command, positionals: readonly string[]): void {
   const wanted = commands[command].arguments ?? [];
   const usage = [command, ...wanted].join(" ");
-  if (positionals.length < wanted.length) {
-    throw new UsageError(`Missing ${wanted[positionals.length]}: wanted ${usage}`, command);
+  const empty = positionals.indexOf("");
+  const missing = empty < 0 ? wanted[positionals.length] : argumentsOf(commands[command])[empty];
+  if (missing !== undefined) {
+    throw new UsageError(`Missing ${missing}: wanted ${usage}`, command);
   }
   const { optionalArgument, moreArguments } = commands[command];
   const most = wanted.length + (optionalArgument === undefined ? 0 : 1);

@@ -7,14 +7,14 @@ import type { Terminal, World } from "./world.ts";
 
 const COLOURS = { ok: "green", warn: "yellow", fail: "red" } as const;
 
-/** Checks whether Twofold can run here; returns the exit code: 1 when a check fails. */
+/** Checks whether Twofold can run with these settings; returns the exit code: 1 when one fails. */
 export async function doctorCommand(
-  flags: NonNullable<ConfigInput["flags"]>,
+  given: Required<Pick<ConfigInput, "flags" | "env">>,
   { json }: { readonly json: boolean },
   world: World,
 ): Promise<number> {
   const checks: Check[] = [];
-  for await (const check of checksOf(flags, world)) {
+  for await (const check of checksOf(given, world)) {
     checks.push(check);
     if (!json) world.out.write(checkText(check, world.out));
   }

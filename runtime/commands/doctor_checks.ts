@@ -1,11 +1,6 @@
 /** What has to be so that Twofold can run here. */
-import {
-  type Config,
-  type ConfigInput,
-  readConfig,
-  settings,
-  unknownVariables,
-} from "../settings/config.ts";
+import { type Config, type ConfigInput, readConfig, settings } from "../settings/config.ts";
+import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { settingSources } from "../settings/setting_sources.ts";
 import { type Check, failed, fine } from "../ports/check.ts";
 import { connect } from "./client.ts";
@@ -21,10 +16,10 @@ const SANE_FROM = Date.UTC(2026, 0, 1), SANE_TO = Date.UTC(2105, 0, 1);
 
 /** The checks, one after another; a fault in one is told and the others go on. */
 export async function* checksOf(
-  flags: NonNullable<ConfigInput["flags"]>,
+  { flags, env }: Required<Pick<ConfigInput, "flags" | "env">>,
   world: World,
 ): AsyncGenerator<Check> {
-  const { env, inspect } = world;
+  const { inspect } = world;
   yield await attempt("deno", null, () => {
     checkDenoVersion();
     return fine("deno", Deno.version.deno);
@@ -32,7 +27,7 @@ export async function* checksOf(
   yield clockCheck(world);
   // As start would have them: that is what has to go well.
   const given = { command: "start" as const, flags, env };
-  const read = await attempt("settings", null, () => settingsCheck(given, env));
+  const read = await attempt("settings", null, () => settingsCheck(given, world.env));
   yield read;
   const hasServer = Boolean(env[settings.clickhouseUrl.env]);
   let library: string | null = null;
@@ -94,7 +89,7 @@ function settingsCheck(given: ConfigInput, env: World["env"]): Check {
   const sources = settingSources(given).filter(({ source }) => source !== "default");
   const names = sources.map(({ source, flag, variable }) => source === "flag" ? flag : variable);
   const found = names.length === 0 ? "all defaults" : `${names.join(", ")}; the rest defaults`;
-  const unknown = unknownVariables(env);
+  const unknown = misspeltVariables(env);
   if (unknown.length === 0) return fine("settings", found);
   const known = Object.values(settings).map((setting) => setting.env.toLowerCase());
   const meant = unknown.map((name) => {

@@ -20,17 +20,17 @@ export async function* folderChecks(
   clock: Clock,
 ): AsyncGenerator<Check> {
   const dir = resolve(dataDir);
-  const present = await nearestFolder(dir);
-  yield await formatCheck(dir, present === dir, owner, clock);
-  yield await writeCheck(present);
-  yield await spaceCheck(present);
+  const absent: string[] = [];
+  for (let at = dir; await isAbsent(at); at = dirname(at)) absent.push(at);
+  yield await formatCheck(dir, absent.length === 0, owner, clock);
+  yield await writeCheck(dir);
+  if (!await isAbsent(dir)) yield await spaceCheck(dir);
+  // A process that has started meanwhile has put its files there.
+  for (const made of absent) await Deno.remove(made).catch(() => {});
 }
 
-/** The folder itself, or the one above it that is there. */
-async function nearestFolder(dir: string): Promise<string> {
-  for (let at = dir;; at = dirname(at)) {
-    if (await Deno.stat(at).catch(() => null) !== null || at === dirname(at)) return at;
-  }
+async function isAbsent(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => false, (error) => error instanceof Deno.errors.NotFound);
 }
 
 async function formatCheck(
@@ -74,10 +74,14 @@ async function strangeFolder(dir: string): Promise<Check> {
   return fine("folder", `${dir} is empty`);
 }
 
-/** Writes and removes a file: nothing else tells for sure (quotas, read-only mounts). */
+/**
+ * Makes the folder, writes a file and removes it: nothing else tells for sure (quotas, read-only
+ * mounts). Deno may permit writing to this folder only, so the one above cannot stand for it.
+ */
 async function writeCheck(dir: string): Promise<Check> {
   const probe = join(dir, `.doctor-${crypto.randomUUID()}`);
   try {
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     await Deno.writeTextFile(probe, "twofold\n", { createNew: true });
     await Deno.remove(probe);
     return fine("writable", dir);

@@ -1,4 +1,5 @@
 /** The world of a real process: its terminal, environment and signals. */
+import process from "node:process";
 import { systemClock } from "../std/clock.ts";
 import { readOwner } from "../engine/data_folder.ts";
 import { UserError } from "../std/errors.ts";
@@ -30,7 +31,7 @@ export function processWorld(composition: Composition): World {
     hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),
     readText: Deno.readTextFile,
     clock: systemClock,
-    env: Deno.env.toObject(),
+    env: process.env,
     input: () => Deno.stdin.readable,
     out: terminalOf(Deno.stdout),
     err: terminalOf(Deno.stderr),

@@ -74,19 +74,16 @@ export async function inspectSchemas(
 }
 
 async function withEngine(root: string, libraryPath: string): Promise<Declarations> {
-  const dir = await Deno.makeTempDir({ prefix: "twofold-check-" });
+  const warehouse = await openEmbeddedWarehouse({
+    dir: null,
+    database: "checked",
+    libraryPath,
+    memoryLimitBytes: MEMORY_BYTES,
+  });
   try {
-    const warehouse = await openEmbeddedWarehouse({
-      ...{ dir: join(dir, "warehouse"), database: "checked", libraryPath },
-      memoryLimitBytes: MEMORY_BYTES,
-    });
-    try {
-      await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
-      return await checkedDeclarations(root, warehouse);
-    } finally {
-      await warehouse.close();
-    }
+    await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
+    return await checkedDeclarations(root, warehouse);
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await warehouse.close();
   }
 }

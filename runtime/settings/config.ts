@@ -174,16 +174,6 @@ export function isLoopback(hostname: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(hostname);
 }
 
-/** Variables that look like settings and are none: slips of the pen, worth a warning. */
-export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
-  const known = new Set<string>(
-    (Object.values(settings) as Setting<unknown>[]).flatMap(({ env, type }) =>
-      type.isSecret ? [env, env + SECRET_FILE] : [env]
-    ),
-  );
-  return Object.keys(env).filter((name) => name.startsWith("TWOFOLD_") && !known.has(name)).sort();
-}
-
 /** Ends the name of a variable that holds the path of a secret's file. */
 export const SECRET_FILE = "_FILE";
 

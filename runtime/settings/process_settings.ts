@@ -6,6 +6,7 @@ import {
   duration,
   hostNames,
   onOff,
+  path,
   schedule,
   secrets,
   size,
@@ -59,7 +60,7 @@ export const processSettings = {
   dataDir: filled({
     env: "TWOFOLD_DATA",
     flag: "data",
-    type: text("a folder's path", /^[^\0]+$/),
+    type: path("folder", "read", "write"),
     default: () => "./data",
     summary: "Data folder: log, archive and warehouse. Only one process may open it",
   }),
@@ -243,7 +244,7 @@ export const processSettings = {
   libchdbPath: open({
     env: "TWOFOLD_LIBCHDB",
     flag: "libchdb",
-    type: text("a file's path", /^[^\0]+$/),
+    type: path("file", "ffi"),
     summary: "Path of libchdb.so, if not the installed package's",
   }),
   logLevel: filled({

@@ -3,8 +3,9 @@ import { type ConfigInput, SECRET_FILE, type Setting, settings } from "./config.
 import { UserError } from "../std/errors.ts";
 
 /**
- * The environment with the secrets that are in files: `TWOFOLD_READ_TOKEN_FILE=/run/secrets/read`
- * gives `TWOFOLD_READ_TOKEN` the text of that file, without the spaces around it.
+ * The variables of the settings, with the secrets that are in files:
+ * `TWOFOLD_READ_TOKEN_FILE=/run/secrets/read` gives `TWOFOLD_READ_TOKEN` the text of that file,
+ * without the spaces around it.
  *
  * @param read reads a text file.
  * @throws {UserError} naming the variable, when the file cannot be read or both variables are set.
@@ -22,8 +23,9 @@ export async function withSecretFiles(
   env: NonNullable<ConfigInput["env"]>,
   read: (path: string) => Promise<string>,
 ): Promise<NonNullable<ConfigInput["env"]>> {
-  const found: Record<string, string> = {};
+  const found: Record<string, string | undefined> = {};
   for (const { env: variable, type } of Object.values(settings) as Setting<unknown>[]) {
+    found[variable] = env[variable];
     const path = type.isSecret ? env[variable + SECRET_FILE] : undefined;
     if (!path) continue;
     const field = variable + SECRET_FILE;
@@ -36,5 +38,5 @@ export async function withSecretFiles(
       throw fault(`the file "${path}" cannot be read`, cause);
     }
   }
-  return { ...env, ...found };
+  return found;
 }

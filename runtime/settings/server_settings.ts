@@ -1,6 +1,14 @@
 /** The settings of servers outside the process. Without them everything is in the data folder. */
 import type { Config, ConfigFault, Setting } from "./config.ts";
-import { choice, duration, onOff, password, type SettingType, text } from "./setting_types.ts";
+import {
+  choice,
+  duration,
+  onOff,
+  password,
+  path,
+  type SettingType,
+  text,
+} from "./setting_types.ts";
 
 /** A setting that may stay open; by variable only, because they are many and some are secret. */
 function open<T>(env: string, type: SettingType<T>, summary: string): Setting<T> {
@@ -26,7 +34,7 @@ const tokenUrl = text(
   ),
 );
 const scope = text("words with spaces between", /^[\x21-\x7e]+( [\x21-\x7e]+)*$/);
-const file = text("a file's path", /^[^\0]+$/);
+const file = path("file", "read");
 const brokers = text(
   "host:port of some brokers, with commas between",
   new RegExp(`^(${HOST}):\\d+(,(${HOST}):\\d+)*$`),

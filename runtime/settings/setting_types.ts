@@ -1,6 +1,9 @@
 /** The types that settings have: how their text is read, and what a fault says was wanted. */
 import { Cron } from "croner";
 
+/** A permission that Deno grants by path. */
+export type PathPermission = "read" | "write" | "ffi";
+
 /** A type of setting. */
 export interface SettingType<T> {
   /** What is wanted, to follow "wanted ". */
@@ -19,6 +22,8 @@ export interface SettingType<T> {
   show(value: T): string;
   /** Whether no fault may tell what was given. */
   readonly isSecret?: boolean;
+  /** For a path: which permissions of Deno its use requires. */
+  readonly permissions?: readonly PathPermission[];
 }
 
 /** A value that must not be printed: every way of turning it into text hides it. */
@@ -113,6 +118,14 @@ export function text(wanted: string, pattern: RegExp): SettingType<string> {
     parse: (value) => pattern.test(value) ? value : undefined,
     show: (value) => value,
   };
+}
+
+/** The path of a file or a folder. */
+export function path(
+  of: "file" | "folder",
+  ...permissions: PathPermission[]
+): SettingType<string> {
+  return { ...text(`a ${of}'s path`, /^[^\0]+$/), permissions };
 }
 
 /** One of a fixed list of texts. */

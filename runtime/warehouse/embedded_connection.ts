@@ -26,8 +26,8 @@ type PingResult = Awaited<ReturnType<ClientConnection["ping"]>>;
 export interface EmbeddedConnectionOptions {
   /** The path of `libchdb.so`. */
   readonly library: string;
-  /** The engine's folder; a process can open one only. */
-  readonly dir: string;
+  /** The engine's folder, null for a temporary one; a process can open one only. */
+  readonly dir: string | null;
   readonly database: string;
   /** Statements at once, inserts apart; an open result stream counts as one. */
   readonly connections: number;

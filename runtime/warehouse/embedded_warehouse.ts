@@ -11,8 +11,11 @@ import { newerSettings, oneBlockSettings, sessionSettings } from "./session_sett
 
 /** Options of {@link openEmbeddedWarehouse}. */
 export interface EmbeddedWarehouseOptions {
-  /** The engine's folder, made if absent. A process can open one only, and owns it. */
-  readonly dir: string;
+  /**
+   * The engine's folder, made if absent. A process can open one only, and owns it. Null for a
+   * temporary folder, which the engine removes when the last warehouse is closed.
+   */
+  readonly dir: string | null;
   /** The database, made if absent. */
   readonly database: string;
   /** Statements at once, inserts apart; an open result stream counts as one. Default 12. */
@@ -31,7 +34,7 @@ export interface EmbeddedWarehouseOptions {
 }
 
 /** The folder that this process has opened: the engine knows one per process. */
-let opened: { readonly dir: string; users: number } | null = null;
+let opened: { readonly dir: string | null; users: number } | null = null;
 
 /**
  * Opens the embedded warehouse. Several, with different databases, may share a folder.
@@ -67,7 +70,7 @@ export async function openEmbeddedWarehouse(
     spillBytes: options.spillBytes ?? Math.floor(memoryLimitBytes / 4),
     maxThreads,
   });
-  const dir = resolve(options.dir);
+  const dir = options.dir === null ? null : resolve(options.dir);
   const leave = claimProcess(dir);
   const thread = EngineThread.join();
   const release = () => {
@@ -127,7 +130,7 @@ class EmbeddedWarehouse extends ClickHouseWarehouse {
 }
 
 /** Counts the warehouses of this process on `dir`; returns how to leave, once. */
-function claimProcess(dir: string): () => void {
+function claimProcess(dir: string | null): () => void {
   if (opened && opened.dir !== dir) {
     throw new UserError(
       `Cannot open the warehouse "${dir}": this process has "${opened.dir}" open, and the engine ` +
@@ -152,11 +155,11 @@ function claimProcess(dir: string): () => void {
 async function createDatabase(
   thread: EngineThread,
   library: string,
-  dir: string,
+  dir: string | null,
   database: string,
   memoryLimitBytes: number,
 ): Promise<EngineConnection> {
-  await Deno.mkdir(dir, { recursive: true });
+  if (dir !== null) await Deno.mkdir(dir, { recursive: true });
   const anchor = await EngineConnection.open(thread, library, dir, {
     max_server_memory_usage: memoryLimitBytes,
   });

@@ -85,7 +85,7 @@ export class EngineConnection {
   static async open(
     thread: EngineThread,
     library: string,
-    dir: string,
+    dir: string | null,
     settings: Readonly<Record<string, string | number>>,
   ): Promise<EngineConnection> {
     try {

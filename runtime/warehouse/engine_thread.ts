@@ -39,7 +39,11 @@ const cursors = new Held<NativeCursor>();
 
 const methods = {
   /** Opens a connection; see {@link NativeConnection.open}. */
-  async open(library: string, dir: string, settings: Readonly<Record<string, string | number>>) {
+  async open(
+    library: string,
+    dir: string | null,
+    settings: Readonly<Record<string, string | number>>,
+  ) {
     const connection = await NativeConnection.open(loadLibchdb(library), dir, settings);
     return { connection: connections.add(connection), mark: connection.mark };
   },

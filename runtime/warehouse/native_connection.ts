@@ -61,14 +61,15 @@ export class NativeConnection {
    */
   static async open(
     chdb: Libchdb,
-    dir: string,
+    dir: string | null,
     settings: Readonly<Record<string, string | number>>,
   ): Promise<NativeConnection> {
     const mark = `twofold-${crypto.randomUUID()}`;
     // On a terminal the engine writes its log over ours, with a line marked fatal whenever calls
     // move from one thread of the pool to another, which does no harm.
     const quiet = "--logger.console=0";
-    const texts = ["twofold", `--path=${dir}`, quiet, `--log_comment=${mark}`];
+    const texts = ["twofold", quiet, `--log_comment=${mark}`];
+    if (dir !== null) texts.push(`--path=${dir}`);
     for (const [name, value] of Object.entries(settings)) texts.push(`--${name}=${value}`);
     const args = texts.map(zeroTerminated), argv = addresses(chdb, args);
     const handle = await lend([args, argv], () => chdb.chdb_connect(args.length, argv));

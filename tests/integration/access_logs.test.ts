@@ -28,7 +28,7 @@ describe("the example of access logs", () => {
   let root: string;
   let logs: AccessLogs;
   const data = () => join(root, "data");
-  const env = () => ({ TEST_ROOT: root });
+  const env = () => ({ TWOFOLD_TEST_ROOT: root });
   const spawn = () =>
     RunningProcess.spawn(
       data(),

@@ -57,12 +57,12 @@ const blocks = [...await blocksOf("README.md"), ...await blocksOf("docs/api.md")
 const start = blocks.find(({ text }) => text.includes(STARTS))!;
 
 describe("the examples of README.md and docs/api.md", () => {
-  let dir: string, url: string, dev: Deno.ChildProcess, said: Promise<string>;
+  let dir: string, data: string, url: string, dev: Deno.ChildProcess, said: Promise<string>;
 
   /** Runs a block with the folder and the address of this test's process. */
   function bash(block: string): Deno.Command {
     const script = block
-      .replaceAll("/tmp/twofold-trial", join(dir, "data"))
+      .replaceAll("data/trial", data)
       .replaceAll("http://127.0.0.1:8000", url)
       .replaceAll("localhost:8000", url.replace("http://", ""))
       .replaceAll("@events.ndjson", `@${join(dir, "events.ndjson")}`);
@@ -72,7 +72,7 @@ describe("the examples of README.md and docs/api.md", () => {
       env: {
         NO_COLOR: "1",
         PATH: `${join(dir, "bin")}:${Deno.env.get("PATH")}`,
-        TWOFOLD_DATA: join(dir, "data"),
+        TWOFOLD_DATA: data,
         TWOFOLD_PORT: new URL(url).port,
       },
       stdin: "null",
@@ -83,6 +83,8 @@ describe("the examples of README.md and docs/api.md", () => {
 
   beforeAll(async () => {
     dir = await Deno.makeTempDir({ prefix: "twofold-readme-" });
+    // The permissions of the tasks cover ./data.
+    data = join("data", `readme-${crypto.randomUUID()}`);
     await Deno.mkdir(join(dir, "bin"));
     await Deno.symlink(Deno.execPath(), join(dir, "bin", "deno"));
     // An answer that is a fault is an example that does not work.
@@ -97,17 +99,18 @@ describe("the examples of README.md and docs/api.md", () => {
     const output = Promise.all([dev.stdout, dev.stderr].map((it) => new Response(it).text()));
     said = output.then((texts) => texts.join(""));
     url = await eventually("dev to listen", async () => {
-      const found = (await readOwner(join(dir, "data")))?.url;
+      const found = (await readOwner(data))?.url;
       return found && (await fetch(new URL("/readyz", found))).ok ? found : "";
     });
   });
 
   afterAll(async () => {
-    const owner = await readOwner(join(dir, "data"));
+    const owner = await readOwner(data);
     if (owner !== null) Deno.kill(owner.pid, "SIGTERM");
     const { code } = await dev.status;
     const text = await said;
     await Deno.remove(dir, { recursive: true });
+    await Deno.remove(data, { recursive: true });
     if (code !== 0) throw new Error(`${STARTS} ended with ${code}: ${text}`);
   });
 

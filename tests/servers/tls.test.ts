@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import type { Check } from "../../runtime/ports/check.ts";
 import { openServerWarehouse } from "../../runtime/warehouse/server_warehouse.ts";
 import { type Certificates, makeCertificates } from "../support/certificates.ts";
+import { runCommand } from "../support/command.ts";
 import { openTestStore } from "../support/s3_bucket.ts";
-import { serverSetting } from "../support/server_settings.ts";
+import { allServerSettings, serverSetting } from "../support/server_settings.ts";
 import { TlsProxy } from "../support/tls_proxy.ts";
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
@@ -77,5 +79,20 @@ describe("S3 and ClickHouse by TLS", () => {
     expect((await failure(opened("127.0.0.1", await otherCa()))).message)
       .toContain("TWOFOLD_CLICKHOUSE_CA");
     expect((await failure(opened("localhost"))).message).toContain("TWOFOLD_CLICKHOUSE_URL");
+  });
+
+  it("a process with the permissions of `deno task start` reaches both", async () => {
+    const { out } = await runCommand(["doctor", "--json", "--port", "0", "--data", dir], {
+      ...allServerSettings(),
+      TWOFOLD_S3_ENDPOINT: `https://127.0.0.1:${s3.port}`,
+      TWOFOLD_S3_CA: certificates.ca,
+      TWOFOLD_CLICKHOUSE_URL: `https://127.0.0.1:${clickhouse.port}`,
+      TWOFOLD_CLICKHOUSE_CA: certificates.ca,
+    });
+    const { checks } = JSON.parse(out) as { checks: Check[] };
+    const states = checks.map(({ check, state }) => `${check} ${state}`);
+    expect(states).toEqual(
+      expect.arrayContaining(["kafka ok", "s3 ok", "s3 rights ok", "rights ok"]),
+    );
   });
 });

@@ -10,13 +10,19 @@ export interface CommandResult {
   readonly err: string;
 }
 
+/** With the permissions of the command's task, and those for the paths that are given. */
 function command(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   main = "main.ts",
 ): Deno.Command {
+  const paths = [...args, ...Object.values(env)].filter((text) => text.startsWith("/"));
+  const [read, write] = [".", "./data"].map((own) => [own, ...paths].join(","));
+  const permissions = args[0] === "test"
+    ? ["-P=test"]
+    : ["-P=run", `--allow-read=${read}`, `--allow-write=${write}`];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", main, ...args],
+    args: ["run", "--no-check", "--no-prompt", ...permissions, main, ...args],
     cwd: root,
     env: { ...env, NO_COLOR: "1" },
     stdin: "null",
@@ -31,9 +37,15 @@ export async function runCommand(
   env: Readonly<Record<string, string>> = {},
   main?: string,
 ): Promise<CommandResult> {
-  const { code, stdout, stderr } = await command(args, env, main).output();
-  const decoder = new TextDecoder();
-  return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  return await resultOf(command(args, env, main));
+}
+
+/** What a program comes to, which is run or runs already. */
+export async function resultOf(program: Pick<Deno.Command, "output">): Promise<CommandResult> {
+  const { code, stdout, stderr } = await program.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  // Deno calls permission sets experimental.
+  return { code, out, err: err.replace(/^Warning Permissions in the config file.*\n/, "") };
 }
 
 /** A `start` or `dev` that runs. */

@@ -1,4 +1,4 @@
-/** The command line over another folder of `plugins/` and `sql/`: that of the variable TEST_ROOT. */
+/** The command line over another folder of `plugins/` and `sql/`: that of the variable TWOFOLD_TEST_ROOT. */
 import { createApp } from "../../routes/app.ts";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import { listen } from "../../runtime/commands/listen.ts";
@@ -8,7 +8,7 @@ import { loadInputs } from "../../runtime/engine/load_plugins.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
 import { fakeWorld } from "./fake_world.ts";
 
-const root = Deno.env.get("TEST_ROOT")!;
+const root = Deno.env.get("TWOFOLD_TEST_ROOT")!;
 
 const world = processWorld({
   version: "test",

@@ -78,6 +78,7 @@ describe("the command line", () => {
       ["dev --port", "--port wants a value: --port PORT"],
       ["dev --simulator=yes", "--simulator takes no value"],
       ["replay", "Missing FILE: wanted replay FILE"],
+      ["replay ", "Missing FILE: wanted replay FILE"],
       ["replay a b", 'Unexpected argument "b"'],
       ["batch now", 'Unexpected argument "now"'],
       ["--port 1 dev", "The command comes first"],

@@ -5,8 +5,8 @@ import {
   isLoopback,
   readConfig,
   settings,
-  unknownVariables,
 } from "../../runtime/settings/config.ts";
+import { misspeltVariables } from "../../runtime/settings/misspelt_variables.ts";
 import { withSecretFiles } from "../../runtime/settings/secret_files.ts";
 import { duration, schedule, size } from "../../runtime/settings/setting_types.ts";
 
@@ -128,7 +128,7 @@ describe("readConfig()", () => {
     const env = { TWOFOLD_READ_TOKEN_FILE: "/run/read", TWOFOLD_PORT: "9000" };
     const config = readConfig({ command: "start", env: await withSecretFiles(env, read) });
     expect([config.readTokens?.[0].reveal(), config.port]).toEqual([token, 9000]);
-    expect(unknownVariables(env)).toEqual([]);
+    expect(misspeltVariables(env)).toEqual([]);
     await expect(withSecretFiles({ TWOFOLD_S3_SECRET_KEY_FILE: "/run/s3" }, read))
       .rejects.toThrow('Cannot use TWOFOLD_S3_SECRET_KEY_FILE: the file "/run/s3" cannot be read');
     await expect(withSecretFiles({ ...env, TWOFOLD_READ_TOKEN: token }, read))
@@ -291,9 +291,17 @@ describe("the table of settings", () => {
     expect(table).toContain("`1m` (dev: `10s`)");
   });
 
-  it("unknownVariables() finds slips of the pen", () => {
-    expect(unknownVariables({ TWOFOLD_PRT: "1", TWOFOLD_PORT: "1", PATH: "" })).toEqual([
-      "TWOFOLD_PRT",
-    ]);
+  it.each([
+    ["PORT", []],
+    ["PRT", ["TWOFOLD_PRT"]],
+    ["PROT", ["TWOFOLD_PROT"]],
+    ["S3_SECRET_KEY_FIEL", ["TWOFOLD_S3_SECRET_KEY_FIEL"]],
+    ["KAFKA_BROKER", ["TWOFOLD_KAFKA_BROKER"]],
+    ["KAFKA_SERVERS", ["TWOFOLD_KAFKA_SERVERS"]],
+    ["DATA_DIR", ["TWOFOLD_DATA_DIR"]],
+    ["SCHEDULE_BATCH", ["TWOFOLD_SCHEDULE_BATCH"]],
+    ["TOKEN", ["TWOFOLD_TOKEN"]],
+  ])("misspeltVariables(): TWOFOLD_%s", (name, found) => {
+    expect(misspeltVariables({ [`TWOFOLD_${name}`]: "1", PATH: "" })).toEqual(found);
   });
 });

@@ -114,6 +114,7 @@ describe("doctor", () => {
       return (await doctor(world, "--data", folder, "--port", "0")).of("folder");
     };
     expect(await found(join(dir, "a", "b"))).toMatchObject({ state: "ok" });
+    expect([...Deno.readDirSync(dir)]).toEqual([]);
     const own = join(dir, "own"), newer = join(dir, "newer"), strange = join(dir, "strange");
     await (await claimDirectory(own, { formatVersion: 1 })).release();
     expect((await found(own))?.found).toBe(`${own}, format 1, no process owns it`);

@@ -1,8 +1,23 @@
 import { join } from "node:path";
-import { describe, expect, it } from "testing";
+import { afterEach, beforeEach, describe, expect, it } from "testing";
+import { readOwner } from "../../runtime/engine/data_folder.ts";
+import { resultOf } from "../support/command.ts";
+import { eventually } from "../support/eventually.ts";
 
 const root = join(import.meta.dirname!, "..", "..");
 const config = join(root, "deno.json");
+
+function command(args: readonly string[], env: Record<string, string> = {}): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "--no-prompt", ...args],
+    cwd: root,
+    env: { ...env, NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+    // A server that has a permission that it should not have would not end.
+    signal: AbortSignal.timeout(60_000),
+  });
+}
 
 /** Runs a line under a permission set, and tells what it printed. */
 async function under(set: string, line: string): Promise<string> {
@@ -10,11 +25,9 @@ async function under(set: string, line: string): Promise<string> {
     `try { ${line}; console.log("allowed") } catch (error) { console.log(error.name) }`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, program);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", `--config=${config}`, `-P=${set}`, file],
-  }).output();
+  const { out } = await resultOf(command([`--config=${config}`, `-P=${set}`, file]));
   await Deno.remove(file);
-  return new TextDecoder().decode(stdout).trim();
+  return out.trim();
 }
 
 describe("the permission sets", () => {
@@ -24,39 +37,104 @@ describe("the permission sets", () => {
     ["dev", `await fetch("http://192.0.2.1/")`, "NotCapable"],
     ["dev", `new Deno.Command("sh").outputSync()`, "NotCapable"],
     ["run", `new Deno.Command("sh").outputSync()`, "NotCapable"],
+    ["compiled", `new Deno.Command("sh").outputSync()`, "NotCapable"],
     ["test", `await fetch("http://192.0.2.1/")`, "NotCapable"],
+    ...["dev", "run", "compiled"].flatMap((set) => [
+      [set, `Deno.env.get("TWOFOLD_WRITE_TOKEN")`, "allowed"],
+      [set, `Deno.env.get("AWS_SECRET_ACCESS_KEY")`, "NotCapable"],
+      [set, `Deno.env.toObject()`, "NotCapable"],
+      [set, `Deno.hostname()`, "NotCapable"],
+      [
+        set,
+        `(await import("node:https")).get("https://localhost:1").on("error", Boolean)`,
+        "allowed",
+      ],
+      [set, `Deno.networkInterfaces()`, "NotCapable"],
+    ]),
     ...["dev", "run"].flatMap((set) => [
       [set, `Deno.dlopen("libc.so.6", {})`, "NotCapable"],
       [set, `Deno.UnsafePointer.of(new Uint8Array(1))`, "NotCapable"],
-      [set, `await Deno.remove(await Deno.makeTempFile())`, "allowed"],
+      [set, `Deno.readTextFileSync("plugins/ratings.ts")`, "allowed"],
+      [set, `Deno.readTextFileSync("/etc/passwd")`, "NotCapable"],
+      [set, `Deno.readTextFileSync("/proc/self/environ")`, "NotCapable"],
+      [set, `Deno.readDirSync("..")`, "NotCapable"],
+      [set, `Deno.makeTempFileSync()`, "NotCapable"],
+      [set, `Deno.removeSync("absent.txt")`, "NotCapable"],
       ...["main.ts", "deno.json", "plugins/ratings.ts", "runtime/twofold.ts", "node_modules/preact"]
-        .map((path) => [set, `Deno.utimeSync("${join(root, path)}", 0, 0)`, "NotCapable"]),
+        .map((path) => [set, `Deno.utimeSync("${path}", 0, 0)`, "NotCapable"]),
     ]),
   ])("%s: %s is %s", async (set, line, wanted) => {
     expect(await under(set, line)).toBe(wanted);
   });
+});
 
-  it.each(["dev", "run"])("%s: the engine opens, runs and closes", async (set) => {
-    const data = await Deno.makeTempDir({ prefix: "twofold-permissions-" });
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", `-P=${set}`, "main.ts", "batch", "--full", "--data", data],
-      cwd: root,
-    }).output();
-    await Deno.remove(data, { recursive: true });
-    expect([code, new TextDecoder().decode(stderr)]).toEqual([0, expect.any(String)]);
+describe("a data folder below ./data", () => {
+  let data: string;
+  beforeEach(() => data = join(root, "data", `test-${crypto.randomUUID()}`));
+  afterEach(() => Deno.remove(data, { recursive: true }));
+
+  it.each(["dev", "start"])("%s serves pages from it, closed to other users", async (name) => {
+    const child = command([
+      ...[`-P=${name === "dev" ? "dev" : "run"}`, "main.ts", name],
+      ...["--port", "0", "--data", data],
+    ]).spawn();
+    const ended = resultOf(child);
+    const url = await eventually("the process to listen", async () => {
+      return (await readOwner(data))?.url ?? "";
+    });
+    const answer = await fetch(url);
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("<html")]);
+    expect((await Deno.stat(data)).mode! & 0o777).toBe(0o700);
+    child.kill("SIGTERM");
+    const { code, err } = await ended;
+    expect([code, err]).toEqual([0, expect.not.stringMatching(/Requires|NotCapable/)]);
+  });
+});
+
+describe("a path that the permissions do not cover", () => {
+  let dir: string;
+  beforeEach(async () => dir = await Deno.makeTempDir({ prefix: "twofold-permissions-" }));
+  afterEach(() => Deno.remove(dir, { recursive: true }));
+
+  it.each([
+    ["dev --data DIR", "", "--allow-read=.,DIR --allow-write=dist,DIR"],
+    ["start --data DIR", "", "--allow-read=.,DIR --allow-write=DIR"],
+    ["query ratings", "TWOFOLD_DATA", "--allow-read=.,DIR --allow-write=DIR"],
+    ["verify", "TWOFOLD_READ_TOKEN_FILE", "--allow-read=.,./data,DIR"],
+    ["batch", "TWOFOLD_KAFKA_CA", "--allow-read=.,./data,DIR"],
+    ["replay DIR", "", "--allow-read=.,./data,DIR"],
+    ["replay - --catalog DIR", "", "--allow-read=.,./data,DIR"],
+    ["catalog put movies DIR", "", "--allow-read=.,./data,DIR"],
+    ["doctor --libchdb DIR", "", "--allow-write=./data --allow-ffi=DIR"],
+  ])("%s with %j is named in one line, with the flags", async (line, variable, flags) => {
+    const [args, wanted] = [line, flags].map((text) => text.replaceAll("DIR", dir));
+    const set = line.startsWith("dev") ? "-P=dev" : "-P=run";
+    const env = variable === "" ? {} : { [variable]: dir };
+    const ended = await resultOf(command([set, "main.ts", ...args.split(" ")], env));
+    expect(ended.code).toBe(2);
+    expect(ended.err).toMatch(/^[^\n]*\n$/);
+    expect(ended.err).toContain(`error Cannot open "${dir}": not covered by Deno's permissions; `);
+    expect(ended.err).toContain(`run: deno run ${set} --allow-read=.`);
+    expect(ended.err).toContain(`${wanted} `);
   });
 
-  it("run: another library needs its own permission, and the message says so", async () => {
-    const copy = await Deno.makeTempFile({ suffix: ".so" });
-    const start = async (...more: string[]) => {
-      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "--no-prompt", "-P=run", ...more, "main.ts", "doctor", "--libchdb", copy],
-        cwd: root,
-      }).output();
-      return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    };
-    expect(await start()).toContain(`Requires ffi access to "${copy}"`);
-    expect(await start(`--allow-ffi=${copy}`)).not.toContain("Requires ffi access");
-    await Deno.remove(copy);
+  it("the line's own command works, whatever is in the name", async () => {
+    const data = join(dir, "it's one");
+    const { err } = await resultOf(
+      command(["-P=run", "main.ts", "batch", "--full", "--data", data]),
+    );
+    const line = err.match(/run: deno (.*)\n$/)![1];
+    const { code } = await resultOf(
+      new Deno.Command("sh", { args: ["-c", `"$0" ${line}`, Deno.execPath()], cwd: root }),
+    );
+    expect(code).toBe(0);
+  });
+
+  it("says so where no flag helps", async () => {
+    const { code, err } = await resultOf(
+      command(["-P=run", "main.ts", "batch", "--data", "/srv/a,b"]),
+    );
+    const advice = "Deno's flags take no path with a comma; give another path";
+    expect([code, err]).toEqual([2, expect.stringContaining(advice)]);
   });
 });

@@ -1,5 +1,5 @@
 /** Bundles islands by esbuild: for development and before a deployment, never while serving. */
-import { build } from "esbuild";
+import { build } from "./esbuild.ts";
 import { basename, join } from "node:path";
 import { type Bundle, MANIFEST } from "fresh/internal";
 

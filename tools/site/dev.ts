@@ -1,5 +1,5 @@
 /** A site in development: what changes in its folders is on every open page at once. */
-import { build } from "esbuild";
+import { build } from "./esbuild.ts";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Middleware } from "fresh";
