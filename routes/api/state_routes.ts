@@ -49,7 +49,7 @@ export function catalogRoutes(services: Services): Route[] {
 }
 
 /** The routes tagged Plugins. */
-export function pluginRoutes({ plugins, status, prunePlugins }: Services): Route[] {
+export function pluginRoutes({ plugins, status, reloadPlugins, prunePlugins }: Services): Route[] {
   const tag = "Plugins";
   const names = () => Promise.resolve([...plugins.keys()]);
   return [
@@ -68,6 +68,14 @@ export function pluginRoutes({ plugins, status, prunePlugins }: Services): Route
         const { plugins: states } = await status();
         return { ...text, status: { ...states.find(({ plugin }) => plugin === name)! } };
       },
+    }),
+    route({
+      ...{ id: "reloadPlugins", at: "POST /api/v1/plugins/reload", tag },
+      summary: "Load the plugins' files again, in this process; what changed is built meanwhile",
+      access: "write",
+      timeoutMs: null,
+      answer: schemas.reloaded,
+      handle: async () => ({ ...await reloadPlugins() }),
     }),
     route({
       ...{ id: "prunePlugins", at: "POST /api/v1/plugins/prune", tag },

@@ -1,5 +1,5 @@
 import type { Clock } from "../std/clock.ts";
-import { asError, wordsOf } from "../std/errors.ts";
+import { asError, ExternalError, wordsOf } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
@@ -21,7 +21,7 @@ import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
 /** Options of {@link createBatchLayer}. */
 export interface BatchLayerOptions {
   readonly schema: EventSchema;
-  /** The plugins whose source is the schema. */
+  /** The plugins whose source is the schema. The list may change: then {@link LocalBatchLayer.replaced}. */
   readonly plugins: readonly BatchPlugin[];
   readonly archive: ArchiveReader;
   /** Where runs are claimed: the store that holds the archive. */
@@ -53,6 +53,15 @@ export interface LocalBatchLayer extends BatchLayer {
    */
   published(plugin: string, run: number, fullRun: number): void;
   /**
+   * Takes note that the list of plugins has changed, and runs those of which nothing is published, in a
+   * run of their own that no other run waits for.
+   *
+   * @param signal ends that run.
+   */
+  replaced(signal: AbortSignal): void;
+  /** Resolves when no run is under way. */
+  idle(): Promise<void>;
+  /**
    * Sets again what had failed before the process was started again, as far as it concerns this topic
    * and its plugins: a restart mends nothing.
    */
@@ -67,10 +76,20 @@ export function createBatchLayer(options: BatchLayerOptions): LocalBatchLayer {
   return new TopicBatchLayer(options);
 }
 
+/** A run of plugins of which nothing is published yet. */
+interface Backfill {
+  readonly plugins: readonly BatchPlugin[];
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
 class TopicBatchLayer implements LocalBatchLayer {
   readonly #options: BatchLayerOptions;
   readonly #claims: Claims;
-  readonly #runners: readonly PluginRunner[];
+  readonly #runners = new Map<BatchPlugin, PluginRunner>();
+  readonly #backfills = new Set<Backfill>();
+  /** Numbers of the runs that are under way here. */
+  readonly #numbers = new Set<number>();
   readonly #history: HistoryPurge;
   readonly #health: BatchHealth;
   readonly #speed: () => SpeedFacts | null;
@@ -80,23 +99,37 @@ class TopicBatchLayer implements LocalBatchLayer {
   #ended = 0;
 
   constructor(options: BatchLayerOptions) {
-    const { schema, plugins, warehouse, store, clock } = options;
+    const { schema, warehouse, store } = options;
     this.#options = options;
     this.#claims = new Claims(store, schema.topic);
     const nowhere = { set: () => {}, clear: () => {} };
     this.#health = new BatchHealth(schema.topic, options.problems ?? nowhere);
     this.#speed = speedFacts(options);
-    this.#runners = plugins.map((plugin) => {
-      const publisher = new Publisher(warehouse, store, plugin.tables, clock);
-      return new PluginRunner(plugin, publisher, clock, this.#speed);
-    });
     this.#history = new HistoryPurge({
       warehouse,
       topic: schema.topic,
       claims: this.#claims,
-      publishers: this.#runners.map(({ publisher }) => publisher),
+      publishers: () => this.#current().map(({ publisher }) => publisher),
       runsKept: options.settings.runsKept,
     });
+  }
+
+  /** The runners of the plugins as they are now. */
+  #current(): PluginRunner[] {
+    return this.#options.plugins.map((plugin) => this.#runnerOf(plugin));
+  }
+
+  #runnerOf(plugin: BatchPlugin): PluginRunner {
+    const { warehouse, store, clock, plugins } = this.#options;
+    let runner = this.#runners.get(plugin);
+    if (runner === undefined) {
+      const publisher = new Publisher(warehouse, store, plugin.tables, clock);
+      // The speed layer computes other plugins once this one is replaced.
+      const speed = () => plugins.includes(plugin) ? this.#speed() : null;
+      runner = new PluginRunner(plugin, publisher, clock, speed);
+      this.#runners.set(plugin, runner);
+    }
+    return runner;
   }
 
   get running(): boolean {
@@ -124,6 +157,27 @@ class TopicBatchLayer implements LocalBatchLayer {
     });
     this.#queue = run.catch(() => {});
     return run;
+  }
+
+  replaced(signal: AbortSignal): void {
+    const { plugins } = this.#options;
+    for (const plugin of this.#runners.keys()) {
+      if (!plugins.includes(plugin)) this.#runners.delete(plugin);
+    }
+    for (const backfill of this.#backfills) {
+      const gone = !backfill.plugins.some((plugin) => plugins.includes(plugin));
+      if (gone) backfill.stop.abort(new ExternalError("Cannot go on: its plugins were replaced"));
+    }
+    const looked = this.#standings(false, this.#idleRunners()).then(
+      (standings) => this.#backfill(unpublished(standings), signal),
+    );
+    // The next scheduled run looks again, and tells what fails.
+    looked.catch(() => {});
+  }
+
+  async idle(): Promise<void> {
+    await this.#queue;
+    await Promise.all([...this.#backfills].map(({ ended }) => ended));
   }
 
   published(plugin: string, run: number, fullRun: number): void {
@@ -159,25 +213,71 @@ class TopicBatchLayer implements LocalBatchLayer {
   }
 
   async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
-    const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
-    if (this.#runners.length === 0) return null;
+    const runners = this.#idleRunners();
+    if (runners.length === 0) return null;
     // Pointers first: every published run then has a lower number than the one to be claimed.
-    const standings = await this.#standings(full);
+    const standings = await this.#standings(full, runners);
+    const fresh = unpublished(standings);
+    if (full || fresh.length === standings.length) {
+      return await this.#runPlugins(standings, full, signal);
+    }
+    // Reading all of history takes its time: the others do not wait for it.
+    this.#backfill(fresh, signal);
+    const others = standings.filter((standing) => !fresh.includes(standing));
+    return await this.#runPlugins(others, full, signal);
+  }
+
+  /** The runners of plugins that no backfill is at work for. */
+  #idleRunners(): PluginRunner[] {
+    const busy = [...this.#backfills].flatMap(({ plugins }) => plugins);
+    return this.#current().filter(({ plugin }) => !busy.includes(plugin));
+  }
+
+  /** Starts a run of its own for plugins that are still idle. */
+  #backfill(standings: readonly Standing[], signal?: AbortSignal): void {
+    const idle = this.#idleRunners().map(({ plugin }) => plugin);
+    const these = standings.filter(({ plugin }) => idle.includes(plugin));
+    if (these.length === 0) return;
+    const stop = new AbortController();
+    const until = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    this.#running++;
+    const ended = this.#runPlugins(these, false, until).then(() => {}, (error) => {
+      if (!until.aborted) this.#health.runFailed(false, error);
+    }).finally(() => {
+      this.#running--;
+      this.#ended++;
+      this.#backfills.delete(backfill);
+    });
+    const backfill = { plugins: these.map(({ plugin }) => plugin), stop, ended };
+    this.#backfills.add(backfill);
+  }
+
+  async #runPlugins(
+    standings: readonly Standing[],
+    full: boolean,
+    signal?: AbortSignal,
+  ): Promise<BatchRun | null> {
+    const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
     const claim = await claimRun(this.#claims, archive, standings, full, clock.now());
     if (claim === null) {
       this.#health.foundNothingNew(standings.map(({ plugin }) => plugin.tables.plugin.name));
       return null;
     }
     const { run, cut } = claim;
-    const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
-    const steps = await planSteps(archive, standings, cut, full);
-    const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
-    const parts = await this.#runSteps(context, steps, published, full);
-    // The run stands as it is; the status looks again.
-    await this.drift().catch(() => {});
-    signal?.throwIfAborted();
-    await this.#purgeHistory(run);
-    return toBatchRun(schema.topic, run, cut, parts);
+    this.#numbers.add(run);
+    try {
+      const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
+      const steps = await planSteps(archive, standings, cut, full);
+      const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
+      const parts = await this.#runSteps(context, steps, published, full);
+      // The run stands as it is; the status looks again.
+      await this.drift().catch(() => {});
+      signal?.throwIfAborted();
+      await this.#purgeHistory(run);
+      return toBatchRun(schema.topic, run, cut, parts);
+    } finally {
+      this.#numbers.delete(run);
+    }
   }
 
   /** The run stands whatever becomes of this. */
@@ -199,10 +299,10 @@ class TopicBatchLayer implements LocalBatchLayer {
    *
    * @throws what failed, when it failed for every plugin.
    */
-  async #standings(full: boolean): Promise<Standing[]> {
+  async #standings(full: boolean, runners: readonly PluginRunner[]): Promise<Standing[]> {
     const standings: Standing[] = [];
     const failed: { readonly plugin: string; readonly error: unknown }[] = [];
-    for (const { plugin, publisher } of this.#runners) {
+    for (const { plugin, publisher } of runners) {
       try {
         await this.#options.warehouse.command(createBatchTable(plugin.tables));
         standings.push({ plugin, pointer: await publisher.recover(), waiting: [] });
@@ -237,24 +337,25 @@ class TopicBatchLayer implements LocalBatchLayer {
     published: number,
     full: boolean,
   ): Promise<PluginRunRecord[]> {
-    await dropLeftovers(context, published);
+    await dropLeftovers(context, Math.min(published, ...this.#numbers));
     const parts: PluginRunRecord[] = [];
     try {
       const days = daysOf(steps);
       const repeats = await readingArchive(context, days, () => findRepeats(context, days))
         .catch(asError);
-      for (const step of steps) parts.push(await this.#runnerOf(step).run(context, step, repeats));
+      for (const step of steps) {
+        parts.push(await this.#runnerOf(step.plugin).run(context, step, repeats));
+      }
       if (!context.signal?.aborted) this.#health.partsEnded(context.run, full, parts);
     } finally {
       await dropScratch(context);
     }
     return parts;
   }
-
-  #runnerOf(step: PluginStep): PluginRunner {
-    return this.#runners.find((runner) => runner.plugin === step.plugin)!;
-  }
 }
+
+const unpublished = (standings: readonly Standing[]) =>
+  standings.filter(({ pointer }) => pointer.run === 0);
 
 /** The days that the steps together read. */
 function daysOf(steps: readonly PluginStep[]): string[] {

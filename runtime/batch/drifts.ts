@@ -19,7 +19,7 @@ export interface DriftsOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
   /** The plugins that are loaded. */
-  readonly plugins: readonly PluginTables[];
+  readonly plugins: () => readonly PluginTables[];
   /** Called after an acceptance, to look at a plugin's drift again. */
   readonly onAccepted: (plugin: string) => Promise<unknown>;
 }
@@ -49,7 +49,7 @@ export function createDrifts(options: DriftsOptions): Drifts {
   const { warehouse, clock, plugins, onAccepted } = options;
   /** The tables that answer for one metric, or for all. */
   const answering = async (metric: string | undefined, action: string) => {
-    const wanted = plugins.filter(({ plugin }) => metric === undefined || plugin.name === metric);
+    const wanted = plugins().filter(({ plugin }) => metric === undefined || plugin.name === metric);
     if (metric === undefined || wanted.length > 0) return await answeringTables(warehouse, wanted);
     throw new NotFoundError(
       `${action}: there is no metric ${JSON.stringify(metric.slice(0, 80))}`,

@@ -14,7 +14,7 @@ export interface HistoryPurgeOptions {
   readonly warehouse: Warehouse;
   readonly topic: string;
   readonly claims: Claims;
-  readonly publishers: readonly Publisher[];
+  readonly publishers: () => readonly Publisher[];
   /** Newest runs that are kept. Default 1,000. */
   readonly runsKept?: number;
 }
@@ -48,7 +48,7 @@ export class HistoryPurge {
       { params: { topic, floor }, settings: { lightweight_deletes_sync: 0 } },
     );
     // Last, because a table that cannot be read stops them.
-    for (const publisher of publishers) gone.push(await publisher.removeDecisions(floor));
+    for (const publisher of publishers()) gone.push(await publisher.removeDecisions(floor));
     if (gone.every(Boolean)) this.#floor = floor;
   }
 }

@@ -4,13 +4,6 @@ import { NotFoundError, ProblemError, UserError } from "../std/errors.ts";
 import type { Catalogs, MetricAnswer } from "../ports/services.ts";
 import { type CatalogOptions, OpenCatalog } from "./open_catalog.ts";
 
-/** What {@link openCatalogs} takes. */
-export interface CatalogsOptions extends CatalogOptions {
-  readonly catalogs: readonly Catalog[];
-  /** By name of a catalog whose module is refused, why. Default: none. */
-  readonly refused?: ReadonlyMap<string, string>;
-}
-
 /** The service, and what the serving layer needs of it. */
 export interface OpenCatalogs extends Catalogs {
   /**
@@ -18,20 +11,22 @@ export interface OpenCatalogs extends Catalogs {
    * problems of these catalogs. One that is refused adds no columns.
    */
   expand(answer: MetricAnswer, names: string): Promise<MetricAnswer>;
+  /**
+   * Loads the catalogs that are there from now on. One that is damaged has no rows, and is a problem.
+   *
+   * @param refused by name of a catalog whose module is refused, why.
+   */
+  use(catalogs: readonly Catalog[], refused: ReadonlyMap<string, string>): Promise<void>;
 }
 
 /** The largest body, in bytes: it is read as a whole. */
 const MAX_BYTES = 64 * 2 ** 20;
 
-/** Loads every catalog. One that is damaged has no rows, and is a problem. */
-export async function openCatalogs(options: CatalogsOptions): Promise<OpenCatalogs> {
-  const { refused = new Map<string, string>(), problems } = options;
-  const opened = new Map<string, OpenCatalog>();
-  for (const catalog of options.catalogs) {
-    const open = new OpenCatalog(catalog, options);
-    await open.refresh();
-    opened.set(catalog.name, open);
-  }
+/** The catalogs of a process: none before they are used. */
+export function createCatalogs(options: CatalogOptions): OpenCatalogs {
+  const { problems } = options;
+  let refused: ReadonlyMap<string, string> = new Map();
+  let opened: ReadonlyMap<string, OpenCatalog> = new Map();
   const catalogOf = (name: string, field: string) => {
     const found = opened.get(name);
     if (found !== undefined) return found;
@@ -43,6 +38,17 @@ export async function openCatalogs(options: CatalogsOptions): Promise<OpenCatalo
     throw new UserError(message, { field });
   };
   return {
+    async use(catalogs, refusedNow) {
+      const next = new Map<string, OpenCatalog>();
+      for (const catalog of catalogs) {
+        const before = opened.get(catalog.name);
+        const isSame = JSON.stringify(before?.catalog) === JSON.stringify(catalog);
+        const open = isSame ? before! : new OpenCatalog(catalog, options);
+        await open.refresh();
+        next.set(catalog.name, open);
+      }
+      [opened, refused] = [next, refusedNow];
+    },
     async list() {
       for (const catalog of opened.values()) await catalog.refresh();
       return [...opened.values()].map((catalog) => catalog.info());

@@ -6,6 +6,7 @@ import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";
+import { pluginsReloadCommand } from "./plugins_reload.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
   commands,
@@ -104,6 +105,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await produceCommand(made!, config, world);
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
+    case "plugins reload":
+      return await pluginsReloadCommand({ json }, config, world);
     case "plugins prune":
       return await pluginsPruneCommand({ json }, config, world);
     case "status":

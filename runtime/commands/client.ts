@@ -7,7 +7,12 @@ import {
   TwofoldError,
   UserError,
 } from "../std/errors.ts";
-import type { AcceptedDamage, IngestAnswer, VerifyReport } from "../ports/services.ts";
+import type {
+  AcceptedDamage,
+  IngestAnswer,
+  ReloadAnswer,
+  VerifyReport,
+} from "../ports/services.ts";
 import type { Config } from "../settings/config.ts";
 import {
   ANSWER_MS,
@@ -66,6 +71,13 @@ export function connect(options: ClientOptions): Target {
       }
       return runs;
     },
+    reloadPlugins: () =>
+      call<ReloadAnswer>({
+        method: "POST",
+        path: "/api/v1/plugins/reload",
+        type: "application/json",
+        body: "{}",
+      }),
     async prunePlugins() {
       const { removed } = await call<{ removed: string[] }>({
         method: "POST",

@@ -119,6 +119,12 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["batch --full", "everything, after a loss or a change"],
     ],
   },
+  "plugins reload": {
+    summary: "Load the plugins' files again in the running process",
+    settings: ["dataDir"],
+    options: [{ flag: "json", value: null, summary: "Print what changed as JSON" }],
+    examples: [["plugins reload", "after a file in plugins/ or sql/ was saved"]],
+  },
   "plugins prune": {
     summary: "Drop tables and relations of removed plugins and replaced generations now",
     settings: ["dataDir"],

@@ -67,6 +67,7 @@ export async function openOwnFolder(
       }
       return runs;
     },
+    reloadPlugins: () => engine.reloadPlugins(),
     prunePlugins: () => engine.prunePlugins(),
     async close() {
       await closeAll([

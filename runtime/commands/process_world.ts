@@ -3,6 +3,7 @@ import process from "node:process";
 import { systemClock } from "../std/clock.ts";
 import { readOwner } from "../engine/data_folder.ts";
 import { UserError } from "../std/errors.ts";
+import { reloadRequests } from "./reload_requests.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** What only the composition root knows. */
@@ -29,6 +30,8 @@ export function processWorld(composition: Composition): World {
     runDeno: (args) => runDeno(args, stop),
     readOwner,
     hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),
+    reloadRequests: (watches, signal) =>
+      reloadRequests({ root: composition.root, watches, clock: systemClock }, signal),
     readText: Deno.readTextFile,
     clock: systemClock,
     env: process.env,

@@ -4,6 +4,7 @@ import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
 import type { MadeEvents, Source } from "../source.ts";
 import { type Log, logLines } from "./log_lines.ts";
+import { reloadLines } from "./plugins_reload.ts";
 import { grouped, paint } from "./text.ts";
 import type { Listener, RunningEngine, World } from "./world.ts";
 
@@ -47,6 +48,10 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     fed = Promise.all(
       sources.map((source) => feedInto(engine, source, config, world, feeding.signal, log)),
     );
+    // The executable's files cannot change.
+    const watches = config.command === "dev" && !Deno.build.standalone;
+    // What it is in the middle of when the process stops, the engine gives up.
+    void reloadOnRequest(engine, world, watches, log);
     await aborted(world.stop);
     if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
     else log("info", "stopping");
@@ -64,6 +69,30 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   }
   if (config.command === "start") log("info", "stopped");
   return 0;
+}
+
+/** Loads the plugins again whenever that is asked for. What fails is told, and the next one tries. */
+async function reloadOnRequest(
+  engine: RunningEngine,
+  { reloadRequests, stop }: World,
+  watches: boolean,
+  log: Log,
+): Promise<void> {
+  try {
+    for await (const reason of reloadRequests(watches, stop)) await reload(engine, reason, log);
+  } catch (error) {
+    log("warn", "Cannot follow the files of plugins: use `twofold plugins reload`", error);
+  }
+}
+
+async function reload(engine: RunningEngine, reason: string, log: Log): Promise<void> {
+  try {
+    const answer = await engine.reloadPlugins();
+    const level = answer.refused.length > 0 ? "warn" : "info";
+    for (const line of reloadLines(answer)) log(level, `${reason}: ${line}`);
+  } catch (error) {
+    log("warn", `${reason}: the plugins could not be loaded again`, error);
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -142,7 +171,7 @@ function bannerText(
     `  ${name("")} deno task replay FILE, or POST NDJSON to ${url}/api/v1/events`,
     `  ${name("batch")} runs by "${config.batchSchedule}" (UTC); now: deno task batch`,
     `  ${name("data")} ${config.dataDir}`,
-    `  ${name("plugins")} add a file to plugins/ and start again: its metric is on the page`,
+    `  ${name("plugins")} save a file in plugins/: its metric is on the page`,
     `  ${name("stop")} Ctrl-C`,
     "\n",
   ].join("\n");

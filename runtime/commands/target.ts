@@ -33,6 +33,8 @@ export interface Target extends Questions {
   acceptDamage: Services["verification"]["accept"];
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
+  /** Loads the plugins' files again. */
+  reloadPlugins: Services["reloadPlugins"];
   /** Removes what no metric answers from; returns the names of tables and relations. */
   prunePlugins(): Promise<string[]>;
   close(): Promise<void>;

@@ -107,6 +107,12 @@ export interface World {
     config: Config,
     report: (error: unknown) => void,
   ) => Promise<Listener>;
+  /**
+   * Tells when the plugins are to be loaded again, and why: "SIGHUP", or the files that changed.
+   *
+   * @param watches whether files that change ask for it.
+   */
+  readonly reloadRequests: (watches: boolean, signal: AbortSignal) => AsyncIterable<string>;
   /** @throws what reading a file throws. */
   readonly readText: (path: string) => Promise<string>;
   readonly readOwner: (dir: string) => Promise<Owner | null>;

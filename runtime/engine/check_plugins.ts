@@ -7,6 +7,7 @@ import type { Warehouse } from "../ports/ports.ts";
 import type { ProblemReport } from "../model/problems.ts";
 import { relationNames, relationsSql } from "../serving/relations.ts";
 import {
+  assertAny,
   type Declarations,
   kindWords,
   loadDeclarations,
@@ -20,14 +21,18 @@ import {
  * layer and of relations. A plugin with a fault is refused by itself.
  *
  * @param warehouse with the tables of the migrations.
- * @throws {UserError} when there are plugins and none of them loads.
+ * @param required whether there has to be a plugin that loads, where there are plugins.
+ * @throws {UserError} when there is none.
  * @throws {ExternalError} when the warehouse does not answer.
  */
 export async function checkedDeclarations(
   root: string,
   warehouse: Pick<Warehouse, "query">,
+  { required }: { readonly required: boolean },
 ): Promise<Declarations> {
-  const { plugins, refused, catalogs, formats, refusedFiles } = await loadDeclarations(root);
+  const loaded = await loadDeclarations(root);
+  if (required) assertAny(loaded);
+  const { plugins, refused, catalogs, formats, refusedFiles } = loaded;
   const checked = await Promise.all(plugins.map(async (declared) => ({
     declared,
     faults: await sqlFaults(warehouse, declared),
@@ -64,12 +69,16 @@ const oneOfEachName = (refused: readonly RefusedPlugin[]): RefusedPlugin[] =>
       faults: [...new Set(these.flatMap(({ faults }) => faults))],
     }));
 
+/** What to do about a file that does not load. */
+export const advice = (file: string): string =>
+  `Correct ${file} and load it again: twofold plugins reload`;
+
 /** What a refused plugin is reported as, wherever it is reported. */
 export function refusedPlugin({ name, file, faults }: RefusedFile): ProblemReport {
   return {
     code: "plugin_refused",
     subject: `plugin ${name}`,
-    message: `Plugin ${name} does not run: ${faults.join("; ")}. Correct ${file} and start again.`,
+    message: `Plugin ${name} does not run: ${faults.join("; ")}. ${advice(file)}`,
     plugin: name,
   };
 }
@@ -81,7 +90,7 @@ export function refusedFile({ kind, name, file, faults }: RefusedFile): ProblemR
     code: `${kind}_refused`,
     subject,
     message: `${subject[0].toUpperCase()}${subject.slice(1)} is not used: ${faults.join("; ")}. ` +
-      `Correct ${file} and start again.`,
+      (kind === "format" ? `Correct ${file} and start again.` : advice(file)),
   };
 }
 

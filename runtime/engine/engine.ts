@@ -1,19 +1,20 @@
 import { join } from "node:path";
 import { ThreadedEncoder } from "../archive/threaded_encoder.ts";
-import { type OpenCatalogs, openCatalogs } from "../catalogs/catalogs.ts";
+import { createCatalogs, type OpenCatalogs } from "../catalogs/catalogs.ts";
 import { waitingSince } from "../batch/drift_days.ts";
 import { createDrifts } from "../batch/drifts.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
 import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import type { Plugin, PluginIsland } from "../plugin.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
-import { type ProblemReport, Problems } from "../model/problems.ts";
-import type { BatchLayer, Services } from "../ports/services.ts";
+import { Problems } from "../model/problems.ts";
+import type { BatchLayer, PluginText, Services } from "../ports/services.ts";
 import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
-import { formatsOf, type RowFormat } from "../row_format.ts";
-import { createServing } from "../serving/serving.ts";
+import { formatsOf } from "../row_format.ts";
+import { createServing, type ServedTopic } from "../serving/serving.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
@@ -25,26 +26,24 @@ import {
   type DirectoryClaim,
   withFolderFaults,
 } from "./data_folder.ts";
-import { checkedDeclarations, refusedFile, refusedSchema } from "./check_plugins.ts";
 import { createIngest } from "./ingest.ts";
+import type { PluginModule } from "../speed/isolate_thread.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { ledgerTable } from "../speed/ledger.ts";
 import { partitionsOf } from "../speed/resume.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
 import { Generations } from "./generations.ts";
 import { LastKnown } from "./last_known.ts";
-import { readLiveRows } from "./live_rows.ts";
-import type { LoadedPlugin } from "./load_plugins.ts";
+import { PluginSet } from "./plugin_set.ts";
 import { ProblemTable } from "./problem_table.ts";
 import { refusedText, textOf } from "./plugin_texts.ts";
-import { type KnownRefused, knownRefused, schemasOf, withoutSchema } from "./refused_plugins.ts";
 import { createRecords } from "./records.ts";
 import { Retirement } from "./retirement.ts";
-import { withinRoles } from "./roles.ts";
+import { batchWithin, withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
 import { watch } from "./watch.ts";
-import { openTopic, type TopicRuntime } from "./topic_runtime.ts";
-import { createVerification, type Scrubber } from "./verification.ts";
+import { openTopic } from "./topic_runtime.ts";
+import { createVerification, type Scrubber, type VerifiedTopic } from "./verification.ts";
 
 /**
  * For so long a run is read that another process may have followed by one: its answers are as exact,
@@ -55,6 +54,10 @@ const PUBLISHED_MAX_AGE_MS = { shared: 1000, alone: 10_000 };
 
 /** For so long the newest run is told again; a run that ends here is told at once. */
 const NEWEST_RUNS: Sharing = { freshMs: 1000, heldMs: 2000 };
+
+/** Whether other processes work over the same tables. */
+const isShared = ({ kafkaBrokers, clickhouseUrl }: Config) =>
+  kafkaBrokers !== null && clickhouseUrl !== null;
 
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
@@ -125,61 +128,20 @@ async function openOver(
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   await addColumns(warehouse);
-  const declared = await checkedDeclarations(root, warehouse);
-  const { plugins } = declared;
-  const rows = await readLiveRows(warehouse);
-  const refused = knownRefused(declared, rows);
-  const schemas = schemasOf(plugins, refused, rows);
-  assertTopics(config, schemas.map(({ topic }) => topic), refused);
   const encoder = new ThreadedEncoder();
-  const files = new Map(plugins.map(({ plugin, file }) => [plugin.name, file]));
-  const modules = new Map(
-    plugins.map(({ plugin, file, modules: texts }) => [plugin.name, { root, file, texts }]),
-  );
-  const isolates = new Isolates({ clock, modules });
+  const modules = new WeakMap<Plugin, PluginModule>();
+  const isolates = new Isolates({ clock, moduleOf: (plugin) => modules.get(plugin)! });
   opened.push(encoder, isolates);
-  const topics: TopicRuntime[] = [];
-  const loaded: LoadedPlugin[] = [];
-  const reports: ProblemReport[] = [];
-  for (const schema of schemas) {
-    const own = plugins.filter(({ plugin }) => plugin.source.topic === schema.topic);
-    const topic = await openTopic(schema, own, {
-      ...{ ...adapters, config, clock, encoder, isolates, problems, onProblem, claims },
-    });
-    opened.push(topic);
-    topics.push(topic);
-    if (topic.misfit === null) {
-      loaded.push(...own);
-      continue;
-    }
-    const problem = refusedSchema(topic.misfit);
-    reports.push(problem);
-    refused.push(...own.map((one) => withoutSchema(one, problem)));
-  }
-  reports.push(...refused.map(({ problem }) => problem));
-  const shared = topics.some(({ membership }) => membership.shared);
-  const maxAgeMs = PUBLISHED_MAX_AGE_MS[shared ? "shared" : "alone"];
+  const parts = { ...adapters, config, clock, encoder, isolates, problems, onProblem, claims };
   const published = new PublishedRuns({
-    ...{ warehouse, clock, maxAgeMs },
+    ...{ warehouse, clock },
+    maxAgeMs: PUBLISHED_MAX_AGE_MS[isShared(config) ? "shared" : "alone"],
     waiting: (...asked) => waitingSince(warehouse, ...asked),
   });
-  const topicOf = (name: string) => topics.find(({ schema }) => schema.topic === name);
+  const files = new Map<string, string>();
   const generations = new Generations({
-    ...{ topics, files, warehouse, store, clock, published, problems, claims },
-    refused: new Map(refused.flatMap((one) => {
-      const topic = topicOf(one.topic);
-      return topic === undefined ? [] : [[one.name, topic]];
-    })),
+    ...{ files, warehouse, store, clock, published, problems, claims },
   });
-  await generations.open();
-  const retirement = new Retirement({
-    ...{ topics, warehouse, store, clock, problems },
-    refused: new Map(refused.map(({ name, problem }) => [name, problem])),
-    answers: (plugin) => generations.served(plugin) !== null,
-    unknown: refused.some(({ topic }) => topic === ""),
-    keepMs: config.retiredRetentionMs,
-  });
-  if (claims) await retirement.look();
   const problemTable = new ProblemTable({
     ...{ warehouse, clock, problems, process: claim.process },
     alone: config.clickhouseUrl === null,
@@ -187,38 +149,48 @@ async function openOver(
   });
   const earlier = await problemTable.earlier();
   problems.remember(earlier);
-  for (const { batch } of topics) batch.recall(earlier);
-  for (const report of reports) problems.set(report);
-  for (const one of declared.refusedFiles) problems.set(refusedFile(one));
-  const catalogs = await openCatalogs({
-    ...{ store, warehouse, clock, problems },
-    catalogs: declared.catalogs.map(({ catalog }) => catalog),
-    refused: new Map(
-      declared.refusedFiles.filter(({ kind }) => kind === "catalog")
-        .map((one) => [one.name, refusedFile(one).message]),
-    ),
+  const catalogs = createCatalogs({ store, warehouse, clock, problems });
+  const verified: VerifiedTopic[] = [];
+  const plugins = new PluginSet({
+    ...{ root, warehouse, problems, catalogs, generations, isolates, modules, files },
+    async openTopic(schema) {
+      const topic = await openTopic(schema, parts);
+      opened.push(topic);
+      verified.push({
+        ...{ topic: schema.topic, log: topic.log, checks: topic.checks },
+        root: () => topic.redecoder.completeRoot,
+        plugins: () => generations.of(topic),
+        ledger: () => ({
+          table: ledgerTable(topic.ledger, topic.log.id),
+          decoding: topic.ledger.decoding ?? "",
+          written: partitionsOf(topic.log).map((each) => topic.speed.partition(each).position),
+        }),
+        shared: topic.membership.shared,
+      });
+      return topic;
+    },
   });
-  const { roles } = config;
+  await plugins.load();
+  assertTopics(config, plugins);
+  for (const { batch } of plugins.topics) batch.recall(earlier);
+  const retirement = new Retirement({
+    ...{ topics: plugins.topics, warehouse, store, clock, problems },
+    refused: () => new Map(plugins.refused.map(({ name, problem }) => [name, problem])),
+    answers: (plugin) => generations.served(plugin) !== null,
+    unknown: () => plugins.refused.some(({ topic }) => topic === ""),
+    keepMs: config.retiredRetentionMs,
+  });
+  if (claims) await retirement.look();
   const verification = createVerification({
-    topics: topics.map((topic) => ({
-      ...{ topic: topic.schema.topic, log: topic.log, checks: topic.checks },
-      root: () => topic.redecoder.completeRoot,
-      plugins: () => generations.of(topic),
-      ledger: () => ({
-        table: ledgerTable(topic.ledger, topic.log.id),
-        decoding: topic.ledger.decoding ?? "",
-        written: partitionsOf(topic.log).map((each) => topic.speed.partition(each).position),
-      }),
-      shared: topic.membership.shared,
-    })),
+    topics: verified,
     ...{ store, warehouse, clock, problems },
     ownLogs: config.kafkaBrokers === null,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
-    isOurTurn: () => topics.every(({ membership }) => membership.assignment().batch),
+    isOurTurn: () => plugins.topics.every(({ membership }) => membership.assignment().batch),
   });
   return assemble({
-    ...{ ...adapters, topics, clock, claim, problems, version, catalogs, loaded, refused, roles },
-    ...{ published, claims, formats: declared.formats },
+    ...{ ...adapters, plugins, clock, claim, problems, version, catalogs, roles: config.roles },
+    ...{ published, claims },
     generations,
     retirement,
     verification,
@@ -228,14 +200,11 @@ async function openOver(
 }
 
 /** A slip of the pen would leave a topic without ticks, and nobody would notice for long. */
-function assertTopics(
-  { kafkaBrokers, kafkaTicks }: Config,
-  topics: readonly string[],
-  refused: readonly KnownRefused[],
-): void {
+function assertTopics({ kafkaBrokers, kafkaTicks }: Config, plugins: PluginSet): void {
+  const topics = plugins.topics.map(({ schema }) => schema.topic);
   if (kafkaBrokers === null || typeof kafkaTicks === "string") return;
   // A plugin that does not load may be the one that has the topic.
-  if (refused.some(({ topic }) => topic === "")) return;
+  if (plugins.refused.some(({ topic }) => topic === "")) return;
   const unknown = kafkaTicks.find((topic) => !topics.includes(topic));
   if (unknown === undefined) return;
   throw new UserError(
@@ -246,7 +215,7 @@ function assertTopics(
 }
 
 interface Parts extends Adapters {
-  readonly topics: readonly TopicRuntime[];
+  readonly plugins: PluginSet;
   readonly published: PublishedRuns;
   readonly claims: boolean;
   readonly generations: Generations;
@@ -258,47 +227,69 @@ interface Parts extends Adapters {
   readonly problemTable: ProblemTable;
   readonly version: string;
   readonly catalogs: OpenCatalogs;
-  readonly formats: readonly RowFormat[];
-  readonly loaded: readonly LoadedPlugin[];
-  readonly refused: readonly KnownRefused[];
   readonly roles: readonly Role[];
   readonly verification: Scrubber;
 }
 
 function assemble(parts: Parts): Engine {
-  const { topics, warehouse, store, clock, claim, problems, catalogs } = parts;
+  const { plugins, warehouse, store, clock, claim, problems, catalogs } = parts;
   const { published, generations } = parts;
+  const { topics } = plugins;
   const stop = new AbortController();
   const started = new Date(clock.now()).toISOString();
-  let running: Promise<void>[] = [];
-  const ingest = createIngest(topics, parts.formats);
+  /** What runs until the process stops; empty before it starts. */
+  const running: Promise<void>[] = [];
+  const ingest = createIngest(topics, plugins.formats);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
+  const served: ServedTopic[] = [];
   const serving = createServing({
-    topics: topics.map((topic) => ({
-      ...{ ...topic, logId: topic.log.id },
-      refused: parts.refused.filter((one) => one.topic === topic.schema.topic)
-        .map(({ name }) => name),
-      runsEnded: () => topic.batch.ended,
-      future: () => topic.speed.future(),
-      served: (plugin: string) => generations.served(plugin),
-    })),
-    ...{ warehouse, clock, published, expand: catalogs.expand },
+    ...{ topics: served, warehouse, clock, published, expand: catalogs.expand },
     concerning: (metric, topic) => problems.concerning(metric, topic),
     // The next verification that finds the table whole clears it.
     onDamage: ({ object: subject, message }, plugin) =>
       problems.set({ code: "warehouse_damaged", subject, message, blocking: true, plugin }),
-    refused: new Map(parts.refused.map(({ name, problem }) => [name, problem])),
+    refused: (name) => plugins.refused.find((one) => one.name === name)?.problem ?? null,
   });
+  const batch = new Map<string, BatchLayer>();
+  const logs = new Map<string, EventLog>();
+  const texts = new Map<string, PluginText>();
+  const islands = new Map<string, PluginIsland>();
+  /** What is offered of the plugins, as they are now. */
+  const offer = () => {
+    for (const topic of topics.slice(served.length)) {
+      const { schema, log, speed } = topic;
+      batch.set(schema.topic, batchWithin(untilStopped(topic.batch, stop.signal), parts.roles));
+      logs.set(schema.topic, log);
+      served.push({
+        ...{ schema, logId: log.id, plugins: topic.plugins, speed },
+        refused: () =>
+          plugins.refused.filter((one) => one.topic === schema.topic).map(({ name }) => name),
+        runsEnded: () => topic.batch.ended,
+        future: () => speed.future(),
+        served: (plugin) => generations.served(plugin),
+      });
+      if (running.length > 0) running.push(topic.run(stop.signal));
+    }
+    texts.clear();
+    islands.clear();
+    for (const loaded of plugins.loaded) {
+      const { name, present: { island } } = loaded.plugin;
+      texts.set(name, textOf(loaded));
+      if (island !== undefined) islands.set(name, island);
+    }
+    for (const one of plugins.refused) {
+      texts.set(one.name, refusedText(one, generations.served(one.name)?.tables.plugin ?? null));
+    }
+  };
+  offer();
   const sql = createSqlConsole({
     warehouse: warehouse.apart(SQL_CONNECTIONS),
     clock,
     problems,
   });
   const services: Services = {
-    batch: new Map(
-      topics.map(({ schema, batch }) => [schema.topic, untilStopped(batch, stop.signal)]),
-    ),
+    batch,
     serving: {
       ...serving,
       // Followers hear nothing more once the process stops.
@@ -306,11 +297,11 @@ function assemble(parts: Parts): Engine {
         serving.live(metric, query, { lastId, signal: AbortSignal.any([signal, stop.signal]) }),
     },
     records: createRecords(topics),
-    deadLetters: createDeadLetters(warehouse, topics.map(({ ledger }) => ledger)),
+    deadLetters: createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger)),
     drifts: createDrifts({
       warehouse,
       clock,
-      plugins: topics.flatMap((topic) => generations.of(topic).map(({ tables }) => tables)),
+      plugins: () => topics.flatMap((topic) => generations.of(topic).map(({ tables }) => tables)),
       onAccepted: async (accepted) =>
         await topics.find(({ plugins }) => plugins.some(({ plugin }) => plugin.name === accepted))
           ?.batch.drift(),
@@ -327,22 +318,21 @@ function assemble(parts: Parts): Engine {
           signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
         }),
     },
-    plugins: new Map([
-      ...parts.loaded.map((loaded) => [loaded.plugin.name, textOf(loaded)] as const),
-      ...parts.refused.map((one) =>
-        [
-          one.name,
-          refusedText(one, generations.served(one.name)?.tables.plugin ?? null),
-        ] as const
-      ),
-    ]),
+    plugins: texts,
     prunePlugins: () => parts.retirement.prune(),
-    islands: new Map(
-      parts.loaded.flatMap(({ plugin: { name, present: { island } } }) =>
-        island === undefined ? [] : [[name, island] as const]
-      ),
-    ),
-    formats: formatsOf(parts.formats),
+    formats: formatsOf(plugins.formats),
+    islands,
+    async reloadPlugins() {
+      stop.signal.throwIfAborted();
+      try {
+        const answer = await plugins.load();
+        parts.retirement.reloaded();
+        if (parts.claims) await parts.retirement.look();
+        return answer;
+      } finally {
+        offer();
+      }
+    },
     ingest: {
       async ingest(...request) {
         try {
@@ -359,32 +349,33 @@ function assemble(parts: Parts): Engine {
         }
       },
     },
-    status: () => statusOf({ ...parts, started, known, recent, sql }),
+    status: () =>
+      statusOf({ ...parts, topics, refused: plugins.refused, started, known, recent, sql }),
     newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {
     ...withinRoles(services, parts.roles),
     store,
     warehouse,
-    logs: new Map(topics.map(({ schema, log }) => [schema.topic, log])),
+    logs,
     start() {
-      running = [
+      running.push(
         ...topics.map((topic) => topic.run(stop.signal)),
         ...(parts.claims ? [generations.run(stop.signal), parts.retirement.run(stop.signal)] : []),
         parts.verification.run(stop.signal),
         watch({ ...parts, status: services.status }, stop.signal),
-      ];
+      );
     },
     listening: (url) => claim.update({ url }),
     async close() {
       // What waits for an answer hears that it may ask again.
       stop.abort(new ExternalError("Cannot go on: the process stops"));
+      await plugins.close();
       await closeAll([
         ...running.map((run) => () => run),
         // One that was not started has not looked at what it would have to report.
         () => running.length > 0 ? parts.problemTable.sync().catch(() => {}) : undefined,
-        // A run that somebody asked for has ended when an empty one behind it has.
-        ...topics.map(({ batch }) => () => batch.run({ signal: stop.signal }).catch(() => {})),
+        ...topics.map(({ batch }) => () => batch.idle()),
         ...topics.map((topic) => () => topic.close()),
         ...parts.threads.map((thread) => () => thread.close()),
         () => warehouse.close(),

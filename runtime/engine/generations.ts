@@ -5,14 +5,15 @@
  */
 import type { Clock } from "../std/clock.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
-import { furthest, reaches } from "../model/frontier.ts";
+import type { BatchPlugin } from "../batch/run_context.ts";
 import { declarationText, declaredPlugin } from "../model/generation.ts";
 import type { Plugin } from "../plugin.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
+import { Semaphore } from "../std/semaphore.ts";
 import type { Problems } from "../model/problems.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { ServedGeneration } from "../serving/serving.ts";
-import { openTableSpeed, type TableSpeed } from "../speed/table_speed.ts";
+import { openTableSpeed } from "../speed/table_speed.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
 import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
@@ -20,15 +21,13 @@ import { rebuildingProblem, removedProblem } from "./generation_problems.ts";
 import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
 import { dropRelation, makeRelations } from "./make_relations.ts";
-import { rebuiltShare, withinLog } from "./rebuilt_share.ts";
+import { covered, endOf, type Metric, newMetric, standingOf } from "./metric_generation.ts";
+import { rebuiltShare } from "./rebuilt_share.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link Generations} need. */
 export interface GenerationsOptions {
-  readonly topics: readonly TopicRuntime[];
-  /** Plugins that do not run and the topics that they are made of. Default: none. */
-  readonly refused?: ReadonlyMap<string, TopicRuntime>;
-  /** The files of the plugins that are loaded, by plugin. Default: unknown. */
+  /** The files of the plugins that are loaded, by plugin; they change. Default: unknown. */
   readonly files?: ReadonlyMap<string, string>;
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
@@ -42,90 +41,126 @@ export interface GenerationsOptions {
   readonly claims?: boolean;
 }
 
+/** What changes among the metrics of a process. */
+export interface MetricChanges {
+  readonly topics: ReadonlyMap<TopicRuntime, {
+    /** Of the plugins that run, those that run no more. */
+    readonly removed: readonly PluginTables[];
+    readonly added: readonly BatchPlugin[];
+  }>;
+  /** All plugins that do not run, and the topics that they are made of. */
+  readonly refused: ReadonlyMap<string, TopicRuntime>;
+}
+
 /** How often it is looked whether another generation is to answer, in milliseconds. */
 const LOOK_MS = 1000;
 /** How often a process says that it has a generation's code, in milliseconds. */
 export const SEEN_MS = 60_000;
 
-/** A metric of this process. */
-interface Metric {
-  readonly topic: TopicRuntime;
-  /** The generation of the code that is loaded; null where that code is refused. */
-  readonly loaded: PluginTables | null;
-  /** This process's claim, or the newest of all where it makes none; 0 before there is one. */
-  claim: number;
-  /** What answers; null while no generation ever was complete. */
-  live: LiveRow | null;
-  /** Where another generation than the loaded one answers. */
-  other: OtherGeneration | null;
-  /** The share of the records that the loaded generation has, while it does not answer. */
-  rebuilding: number | null;
-}
-
-/** A generation whose code is not loaded. */
-interface OtherGeneration {
-  readonly tables: PluginTables;
-  readonly speed: TableSpeed;
-}
-
-/** How far the loaded generation is on its way to answer. */
-interface Standing {
-  readonly share: number;
-  /** Null when it may answer. */
-  readonly waitsFor: string | null;
-}
-
 /** The generations of all metrics of a process. */
 export class Generations {
   readonly #options: GenerationsOptions;
   readonly #claims: boolean;
-  readonly #metrics: ReadonlyMap<string, Metric>;
+  readonly #metrics = new Map<string, Metric>();
+  /** Metrics that are about to take their places. */
+  #coming: ReadonlyMap<string, Metric> = new Map();
+  /** Taken by what looks at the metrics or changes them. */
+  readonly #turn = new Semaphore(1);
   #seenMs = -Infinity;
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
     this.#claims = options.claims ?? true;
-    const nothing = { claim: 0, live: null, other: null, rebuilding: null };
-    this.#metrics = new Map<string, Metric>([
-      ...options.topics.flatMap((topic) =>
-        topic.plugins.map((loaded) => [loaded.plugin.name, { topic, loaded, ...nothing }] as const)
-      ),
-      ...[...options.refused ?? []].map(([name, topic]) =>
-        [name, { topic, loaded: null, ...nothing }] as const
-      ),
-    ]);
   }
 
   /**
-   * Claims the generations that are loaded, unless the process only looks, and finds those that
-   * answer meanwhile. Called once, before anything is asked.
+   * Has the process run other plugins, all of them at its start. Claims their generations, unless the
+   * process only looks, and finds those that answer meanwhile; a metric changes in one moment.
    *
-   * @throws UserError when the warehouse refuses the SQL of a relation.
+   * @throws UserError when the warehouse refuses the SQL of a relation; ExternalError when it does not
+   * answer. Topics that had not had their turn by then are as they were.
    */
-  async open(): Promise<void> {
-    const { store, warehouse } = this.#options;
-    await Promise.all([...this.#metrics].map(async ([name, metric]) => {
+  change(changes: MetricChanges): Promise<void> {
+    return this.#inTurn(() => this.#change(changes));
+  }
+
+  async #change({ topics, refused }: MetricChanges): Promise<void> {
+    const { warehouse } = this.#options;
+    // What answers from tables alone from now on is as of now.
+    await this.#tellSeen();
+    const metrics = new Map<string, Metric>();
+    for (const [topic, { added }] of topics) {
+      for (const { tables } of added) {
+        metrics.set(tables.plugin.name, newMetric(topic, tables));
+      }
+    }
+    for (const [name, topic] of refused) {
+      if (this.#metrics.get(name)?.loaded !== null) metrics.set(name, newMetric(topic, null));
+    }
+    this.#coming = metrics;
+    await this.#claim(metrics);
+    const relations = await tableNames(warehouse);
+    await this.#takeRows(metrics);
+    for (const [topic, { removed, added }] of topics) {
+      await topic.replace(removed, added, () => {
+        for (const { plugin: { name } } of removed) this.#metrics.delete(name);
+        for (const { tables: { plugin: { name } } } of added) {
+          this.#metrics.set(name, metrics.get(name)!);
+        }
+      });
+      for (const { plugin } of removed) {
+        if (this.#metrics.has(plugin.name)) await this.#dropUnused(plugin);
+      }
+    }
+    for (const [name, { loaded }] of this.#metrics) {
+      if (loaded === null && !refused.has(name)) this.#metrics.delete(name);
+    }
+    for (const name of refused.keys()) {
+      if (!this.#metrics.has(name)) this.#metrics.set(name, metrics.get(name)!);
+    }
+    this.#coming = new Map();
+    await this.#look();
+    for (const { topic, loaded, live } of metrics.values()) {
+      if (live === null && loaded !== null) await this.#refuseMerging(topic, loaded, relations);
+    }
+  }
+
+  async #claim(metrics: ReadonlyMap<string, Metric>): Promise<void> {
+    const { store } = this.#options;
+    await Promise.all([...metrics].map(async ([name, metric]) => {
       const { loaded, topic: { schema: { topic } } } = metric;
       metric.claim = this.#claims && loaded !== null
         ? await claimGeneration(store, topic, name, loaded.generation)
         : (await newestClaim(store, topic, name))?.number ?? 0;
     }));
+  }
+
+  /** Finds what answers, for metrics that nobody asks yet. */
+  async #takeRows(metrics: ReadonlyMap<string, Metric>): Promise<void> {
+    const { store, warehouse } = this.#options;
     const rows = await readLiveRows(warehouse);
-    const relations = await tableNames(warehouse);
-    for (const [name, metric] of this.#metrics) {
+    for (const [name, metric] of metrics) {
       const known = rows.get(name);
       // A row that retired tables of an earlier build names no generation.
       const row = known?.generation ? known : await this.#adopted(metric.loaded);
-      if (row === undefined) continue;
+      if (row === undefined) {
+        metric.target = await endOf(metric.topic.log);
+        continue;
+      }
       // A refused plugin is there again: no generation of its own says so.
       if (metric.loaded === null && row.retired !== null && this.#claims) {
         metric.claim = await claimGeneration(store, row.topic, name, row.generation);
       }
       await this.#take(metric, row);
     }
-    await this.look();
-    for (const { topic, loaded, live } of this.#metrics.values()) {
-      if (live === null && loaded !== null) await this.#refuseMerging(topic, loaded, relations);
+  }
+
+  async #inTurn(action: () => Promise<void>): Promise<void> {
+    await this.#turn.take();
+    try {
+      await action();
+    } finally {
+      this.#turn.give();
     }
   }
 
@@ -136,7 +171,9 @@ export class Generations {
       await clock.sleep(LOOK_MS, signal);
       try {
         if (!signal.aborted) await this.look();
-        if (signal.aborted || clock.now() - this.#seenMs >= SEEN_MS) await this.#tellSeen();
+        if (signal.aborted || clock.now() - this.#seenMs >= SEEN_MS) {
+          await this.#inTurn(() => this.#tellSeen());
+        }
         problems.clear("generations_unknown", "generations");
       } catch (error) {
         problems.set({
@@ -154,20 +191,24 @@ export class Generations {
   served(name: string): ServedGeneration | null {
     const metric = this.#metrics.get(name);
     if (metric === undefined) return null;
-    const { topic, loaded, other, rebuilding } = metric;
+    const { speed, loaded, other, rebuilding } = metric;
     if (other !== null) return { ...other, frozenAt: this.#frozenAt(metric), rebuilding };
-    return loaded && { tables: loaded, speed: topic.speed, frozenAt: null, rebuilding };
+    return loaded && { tables: loaded, speed, frozenAt: null, rebuilding };
   }
 
   /** The generations of a topic's metrics: of the code that is loaded, and those that answer. */
   of(topic: TopicRuntime): Pick<ServedGeneration, "tables" | "speed">[] {
     return [...this.#metrics.values()].filter((metric) => metric.topic === topic)
-      .flatMap(({ loaded, other }) => [loaded && { tables: loaded, speed: topic.speed }, other])
+      .flatMap(({ loaded, speed, other }) => [loaded && { tables: loaded, speed }, other])
       .filter((generation) => generation !== null);
   }
 
   /** Takes over what other processes made answer, and makes answer what is complete here. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    return this.#inTurn(() => this.#look());
+  }
+
+  async #look(): Promise<void> {
     const rows = await readLiveRows(this.#options.warehouse);
     const failures: unknown[] = [];
     for (const [name, metric] of this.#metrics) {
@@ -206,15 +247,15 @@ export class Generations {
     const { loaded, topic, live, claim } = metric;
     if (loaded === null) return await metric.other?.speed.look();
     const { name } = loaded.plugin;
-    if (live?.generation === loaded.generation) return this.#settle(metric, name);
+    if (live?.generation === loaded.generation) return await this.#settle(metric, loaded);
     await metric.other?.speed.look();
-    if (live !== null && live.claim > claim) return this.#settle(metric, name);
+    if (live !== null && live.claim > claim) return await this.#settle(metric, loaded);
     const wanted = () => newestClaim(store, topic.schema.topic, name);
     // No process builds a generation that nobody claimed.
     if (!this.#claims && (await wanted())?.generation !== loaded.generation) return;
     // A group gives a new process its partitions after a while: that is a start and no problem.
     if (live === null && !topic.speed.begun(name)) return;
-    const { share, waitsFor } = await this.#standing(metric, loaded);
+    const { share, waitsFor } = await standingOf(this.#options.published, metric, loaded);
     metric.rebuilding = Math.min(share, 0.99);
     if (waitsFor !== null) return this.#tellRebuilding(live, loaded, waitsFor);
     if (!this.#claims) return this.#tellRebuilding(live, loaded, "a process that runs");
@@ -223,32 +264,19 @@ export class Generations {
       return this.#tellRebuilding(live, loaded, other);
     }
     await this.#take(metric, this.#loadedRow(loaded, claim, clock.now()));
-    this.#settle(metric, name);
+    await this.#settle(metric, loaded);
   }
 
-  #settle(metric: Metric, name: string): void {
-    metric.rebuilding = null;
-    this.#options.problems.clear("rebuilding", `plugin ${name}`);
-  }
-
-  async #standing({ topic, other }: Metric, loaded: PluginTables): Promise<Standing> {
-    const { published } = this.#options;
-    const { speed, log, batch } = topic;
-    const { name } = loaded.plugin;
-    const { run, cut } = await published.of(loaded, batch.ended);
-    const has = { cut, start: speed.start(name), frontier: speed.frontier(name) };
-    const gap = speed.begun(name) && reaches(cut, has.start)
-      ? null
-      : "a batch run up to the beginning of its speed rows";
-    if (other === null) return { share: 0, waitsFor: gap };
-    const old = await published.of(other.tables, batch.ended);
-    const target = await withinLog(log, furthest(old.cut, other.speed.frontier(name)));
-    const share = rebuiltShare(log.id, has, target);
-    // Where the other has no run either, nothing that it shows would be missed.
-    if (run === null && old.run !== null) return { share, waitsFor: "its first batch run" };
-    if (gap !== null) return { share, waitsFor: gap };
-    const there = reaches(furthest(cut, has.frontier), target);
-    return { share, waitsFor: there ? null : "its speed rows to reach the others" };
+  /** The loaded generation answers; a new one may still have older events to read. */
+  async #settle(metric: Metric, loaded: PluginTables): Promise<void> {
+    this.#options.problems.clear("rebuilding", `plugin ${loaded.plugin.name}`);
+    if (metric.target !== null) {
+      const { has } = await covered(this.#options.published, metric, loaded);
+      const share = rebuiltShare(metric.topic.log.id, has, metric.target);
+      if (share === 1) metric.target = null;
+      metric.rebuilding = Math.min(share, 0.99);
+    }
+    if (metric.target === null) metric.rebuilding = null;
   }
 
   #tellRebuilding(live: LiveRow | null, loaded: PluginTables, waitsFor: string): void {
@@ -323,7 +351,8 @@ export class Generations {
   /** Removes relations that no metric declares any more. */
   async #dropUnused(before: Plugin): Promise<void> {
     const used = new Set(
-      [...this.#metrics.values()].map(({ loaded, other }) => other?.tables ?? loaded)
+      [...this.#metrics.values(), ...this.#coming.values()]
+        .map(({ loaded, other }) => other?.tables ?? loaded)
         .flatMap((tables) => tables === null ? [] : relationNames(tables.plugin)),
     );
     for (const name of relationNames(before)) {

@@ -7,7 +7,7 @@ import type { Config } from "../settings/config.ts";
 import { hasLocalArchive, openStore } from "./adapters.ts";
 import { fittingSchema } from "./fitting_schema.ts";
 import { checkedDeclarations, refusedFile, refusedPlugin, refusedSchema } from "./check_plugins.ts";
-import { type Declarations, loadDeclarations } from "./load_plugins.ts";
+import { assertAny, type Declarations, loadDeclarations } from "./load_plugins.ts";
 
 /** What was found. */
 export interface Inspection {
@@ -36,6 +36,7 @@ export async function inspectDeclarations(
   const declared = library === null
     ? await loadDeclarations(root)
     : await withEngine(root, library);
+  if (library === null) assertAny(declared);
   const { plugins, refused, refusedFiles } = declared;
   return {
     plugins: plugins.map(({ plugin }) => plugin.name),
@@ -58,7 +59,9 @@ export async function inspectSchemas(
   clock: Clock,
 ): Promise<string[]> {
   if (config.s3Endpoint === null && !await hasLocalArchive(config)) return [];
-  const { plugins } = await loadDeclarations(root);
+  const declared = await loadDeclarations(root);
+  assertAny(declared);
+  const { plugins } = declared;
   const schemas = new Map(plugins.map(({ plugin: { source } }) => [source.topic, source]));
   const { store, closeStore } = await openStore(config, clock);
   try {
@@ -82,7 +85,7 @@ async function withEngine(root: string, libraryPath: string): Promise<Declaratio
   });
   try {
     await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
-    return await checkedDeclarations(root, warehouse);
+    return await checkedDeclarations(root, warehouse, { required: true });
   } finally {
     await warehouse.close();
   }

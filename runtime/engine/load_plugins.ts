@@ -66,7 +66,6 @@ export interface Declarations {
  *
  * @param root the folder that holds `plugins/` and `sql/`.
  * @param clock by which a module that waits for ever is given up. Default: the machine's.
- * @throws {UserError} when there are plugins and none of them loads.
  */
 export async function loadDeclarations(
   root: string,
@@ -96,10 +95,6 @@ export async function loadDeclarations(
   addSchemaFaults(plugins);
   const running = accepted(plugins);
   const refused = refusedOf("plugin", plugins, (one) => one.plugin.name);
-  if (running.length === 0 && refused.length > 0) {
-    const each = refused.map(({ file, faults }) => `${file}: ${faults.join("; ")}`);
-    throw new UserError(`Cannot load any plugin: ${each.join(". ")}`);
-  }
   return {
     plugins: running,
     refused: refused.map((one) => ({
@@ -167,6 +162,17 @@ export const kindWords = (kind: string) => kind === "format" ? "row format" : ki
 
 const accepted = <T>(files: readonly DeclaringFile<T>[]): T[] =>
   files.flatMap((one) => one.faults.length === 0 ? one.value! : []);
+
+/**
+ * What a process needs that starts.
+ *
+ * @throws {UserError} when there are plugins and none of them loads.
+ */
+export function assertAny({ plugins, refused }: Declarations): void {
+  if (plugins.length > 0 || refused.length === 0) return;
+  const each = refused.map(({ file, faults }) => `${file}: ${faults.join("; ")}`);
+  throw new UserError(`Cannot load any plugin: ${each.join(". ")}`);
+}
 
 /** A file of `plugins/`: what it declares, or why it does not. */
 interface DeclaringFile<T> {

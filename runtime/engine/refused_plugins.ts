@@ -21,10 +21,12 @@ export interface KnownRefused extends RefusedPlugin {
  * of the file stands for it.
  *
  * @param rows the generations that answer, by plugin.
+ * @param files the files of the plugins that run, by plugin. Default: none run.
  */
 export function knownRefused(
   { plugins, refused }: Pick<Declarations, "plugins" | "refused">,
   rows: ReadonlyMap<string, LiveRow>,
+  files: ReadonlyMap<string, string> = new Map(),
 ): KnownRefused[] {
   const loaded = new Set(
     [...plugins, ...refused.map((one) => one.declared)].map((one) => one?.plugin.name),
@@ -34,6 +36,9 @@ export function knownRefused(
   };
   return refused.map((one) => {
     if (one.declared !== null) return known(one, one.declared.plugin.source.topic);
+    const [running] = [...files].find(([name, file]) => file === one.file && !loaded.has(name)) ??
+      [];
+    if (running !== undefined) return known({ ...one, name: running }, "");
     const row = [...rows.values()].find((row) => declaringFile(row.declaration) === one.file) ??
       rows.get(one.name);
     if (row === undefined || loaded.has(row.plugin)) {

@@ -73,7 +73,7 @@ export class Retention {
     const cuts = new Map<string, Cut>();
     for (const table of tables) {
       const cut = await this.#cutBeforePublished(table);
-      if (cut !== null) cuts.set(table.plugin.name, cut);
+      if (cut !== null) cuts.set(table.batch, cut);
     }
     if (cuts.size > 0) await speed.expire(cuts, clock.now() - config.speedRetentionMs);
   }

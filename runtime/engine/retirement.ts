@@ -4,6 +4,7 @@
  * relations go after a while, when nothing was written to them either.
  */
 import type { Clock } from "../std/clock.ts";
+import { Semaphore } from "../std/semaphore.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type Problem, type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
@@ -22,15 +23,16 @@ import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link Retirement} needs. */
 export interface RetirementOptions {
+  /** The list may change, and so may the plugins of each. */
   readonly topics: readonly TopicRuntime[];
   /** By plugin that does not run, the problem that keeps it from running: its tables stay. */
-  readonly refused: ReadonlyMap<string, Pick<Problem, "code" | "message">>;
+  readonly refused: () => ReadonlyMap<string, Pick<Problem, "code" | "message">>;
   /** Whether a generation of a refused plugin answers. */
   readonly answers: (plugin: string) => boolean;
   /**
    * Whether a file does not load and may declare a plugin of any name: then none counts as removed.
    */
-  readonly unknown: boolean;
+  readonly unknown: () => boolean;
   readonly warehouse: Warehouse;
   readonly store: ObjectStore;
   readonly clock: Clock;
@@ -45,8 +47,9 @@ const LOOK_MS = 60_000;
 /** Retires what no metric of this process answers from. */
 export class Retirement {
   readonly #options: RetirementOptions;
-  /** Whether the process has looked, which it does when it starts. */
-  #started = false;
+  /** Whether the process has looked since it loaded its plugins. */
+  #looked = false;
+  readonly #turn = new Semaphore(1);
 
   constructor(options: RetirementOptions) {
     this.#options = options;
@@ -71,12 +74,18 @@ export class Retirement {
 
   /**
    * Has relations of removed plugins raise an error, and removes what was kept for long enough. The
-   * first look is that of a process that starts: it claims that the plugins it lacks are removed.
+   * first look claims that the plugins which the process lacks are removed; so does the first one
+   * after {@link reloaded}.
    */
   async look(): Promise<void> {
-    const starts = !this.#started;
-    this.#started = true;
+    const starts = !this.#looked;
+    this.#looked = true;
     await this.#retire(this.#options.keepMs, starts);
+  }
+
+  /** The process has loaded its plugins again. */
+  reloaded(): void {
+    this.#looked = false;
   }
 
   /**
@@ -89,7 +98,17 @@ export class Retirement {
   }
 
   async #retire(keepMs: number, starts: boolean): Promise<string[]> {
-    const { warehouse, clock, refused, answers, unknown } = this.#options;
+    await this.#turn.take();
+    try {
+      return await this.#retireAll(keepMs, starts);
+    } finally {
+      this.#turn.give();
+    }
+  }
+
+  async #retireAll(keepMs: number, starts: boolean): Promise<string[]> {
+    const { warehouse, clock, answers } = this.#options;
+    const [refused, unknown] = [this.#options.refused(), this.#options.unknown()];
     const nowMs = clock.now();
     const before = nowMs - keepMs;
     const rows = await readLiveRows(warehouse);

@@ -2,29 +2,33 @@ import type { Role } from "../settings/config.ts";
 import { NotFoundError } from "../std/errors.ts";
 import type { BatchLayer, Services } from "../ports/services.ts";
 
+function refuse(role: Role, roles: readonly Role[]): never {
+  throw new NotFoundError(
+    `This process does not ${DOES[role]}: it has the roles ${roles.join(", ")}; ` +
+      `ask one that has "${role}"`,
+  );
+}
+
+/** A batch layer that starts no runs where the roles leave them to other processes. */
+export function batchWithin(batch: BatchLayer, roles: readonly Role[]): BatchLayer {
+  return roles.includes("batch") ? batch : {
+    run: () => refuse("batch", roles),
+    history: (limit) => batch.history(limit),
+    drift: () => batch.drift(),
+    get running() {
+      return batch.running;
+    },
+    get ended() {
+      return batch.ended;
+    },
+  };
+}
+
 /** The services of a process; those that its roles leave to other processes say so. */
 export function withinRoles(services: Services, roles: readonly Role[]): Services {
-  const refuse = (role: Role) => {
-    throw new NotFoundError(
-      `This process does not ${DOES[role]}: it has the roles ${roles.join(", ")}; ` +
-        `ask one that has "${role}"`,
-    );
-  };
   /** Every call of it is refused. */
   const refused = <Service extends object>(service: Service, role: Role): Service =>
-    roles.includes(role) ? service : new Proxy(service, { get: () => () => refuse(role) });
-  const batchOf = (batch: BatchLayer): BatchLayer =>
-    roles.includes("batch") ? batch : {
-      run: () => refuse("batch"),
-      history: (limit) => batch.history(limit),
-      drift: () => batch.drift(),
-      get running() {
-        return batch.running;
-      },
-      get ended() {
-        return batch.ended;
-      },
-    };
+    roles.includes(role) ? service : new Proxy(service, { get: () => () => refuse(role, roles) });
   return {
     ingest: refused(services.ingest, "ingest"),
     formats: services.formats,
@@ -36,9 +40,10 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     plugins: services.plugins,
     islands: services.islands,
     prunePlugins: () => services.prunePlugins(),
+    reloadPlugins: () => services.reloadPlugins(),
     sql: refused(services.sql, "serve"),
     pageSql: refused(services.pageSql, "serve"),
-    batch: new Map([...services.batch].map(([topic, batch]) => [topic, batchOf(batch)])),
+    batch: services.batch,
     verification: services.verification,
     status: () => services.status(),
     newestRuns: () => services.newestRuns(),

@@ -9,6 +9,7 @@ import { FileChecks } from "../archive/file_checks.ts";
 import { Redecoder } from "../archive/redecoder.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
+import type { BatchPlugin } from "../batch/run_context.ts";
 import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
 import type { Clock } from "../std/clock.ts";
@@ -63,6 +64,7 @@ export interface TopicRuntime {
   readonly misfit: SchemaMisfit | null;
   readonly log: EventLog;
   readonly membership: Membership;
+  /** The plugins that run; {@link replace} changes the list. */
   readonly plugins: readonly PluginTables[];
   readonly ledger: LedgerFacts;
   readonly speed: LogSpeedLayer;
@@ -74,6 +76,19 @@ export interface TopicRuntime {
   readonly redecoder: Redecoder;
   readonly pacemaker: Pacemaker;
   readonly batch: LocalBatchLayer;
+  /** A plugin with the tables of the generation that its code makes. */
+  batchPlugin(loaded: LoadedPlugin): BatchPlugin;
+  /**
+   * Runs other plugins in all layers, while everything else goes on.
+   *
+   * @param swapped called at the moment in which they change places.
+   * @throws TwofoldError when the warehouse does not answer: then nothing has changed.
+   */
+  replace(
+    removed: readonly PluginTables[],
+    added: readonly BatchPlugin[],
+    swapped: () => void,
+  ): Promise<void>;
   /** How far the log is archived, by whichever process. */
   archived(): Promise<Cut>;
   /** Runs everything until `signal` aborts. */
@@ -85,19 +100,18 @@ export interface TopicRuntime {
 const LATE_AFTER_MS = 10_000;
 
 /**
- * Opens one topic: log → (speed, archive → batch). Where the declared schema does not fit what is
- * archived, the former schema stays and none of the plugins run.
+ * Opens one topic without plugins: log → (speed, archive → batch). Where the declared schema does not
+ * fit what is archived, the former schema stays, and no plugin may run.
  *
  * @throws UserError or ExternalError when the log or the tables cannot be opened.
  */
 export async function openTopic(
   schema: EventSchema,
-  loaded: readonly LoadedPlugin[],
   parts: TopicParts,
 ): Promise<TopicRuntime> {
   const log = await parts.openLog(schema.topic);
   try {
-    return await openOver(log, schema, loaded, parts);
+    return await openOver(log, schema, parts);
   } catch (error) {
     await log.close().catch(() => {}); // the error tells more
     throw error;
@@ -107,7 +121,6 @@ export async function openTopic(
 async function openOver(
   log: EventLog,
   declared: EventSchema,
-  loaded: readonly LoadedPlugin[],
   parts: TopicParts,
 ): Promise<TopicRuntime> {
   const { config, clock, warehouse, store, onProblem } = parts;
@@ -134,20 +147,8 @@ async function openOver(
   });
   await redecoder.open();
   const later = decoding.number === 0 ? {} : { decoding: decoding.id };
-  const running = misfit === null ? loaded : [];
-  const plugins = running.map(({ plugin, batchSql, modules }) => {
-    const facts = {
-      batchSql,
-      decoderVersion: DECODER_VERSION,
-      blockSize,
-      horizon,
-      modules,
-      ...later,
-    };
-    return { batchSql, tables: tablesOf(plugin, generationOf(plugin, facts)) };
-  });
-  const tables = plugins.map((plugin) => plugin.tables);
-  for (const table of tables) await warehouse.command(createBatchTable(table));
+  const plugins: BatchPlugin[] = [];
+  const tables: PluginTables[] = [];
   const ledger = {
     topic: schema.topic,
     schemaVersion: schema.version,
@@ -211,6 +212,7 @@ async function openOver(
     openBlocks: () => archiver.openBlocks(),
     blockSpanMs: config.blockSpanMs,
   });
+  const runs = (name: string) => tables.some(({ plugin }) => plugin.name === name);
   const archive = openArchiveReader({ schema, root, store, clock, checks });
   const batch = createBatchLayer({
     schema,
@@ -224,8 +226,8 @@ async function openOver(
     clock,
     horizon,
     currentLogId: () => log.id,
-    speedWholeFromMs: async (plugin) => await speed.wholeFromMs(plugin) ?? 0,
-    speedWholeUntilMs: (plugin) => speed.wholeUntilMs(plugin),
+    speedWholeFromMs: async (plugin) => runs(plugin) ? await speed.wholeFromMs(plugin) ?? 0 : null,
+    speedWholeUntilMs: async (plugin) => runs(plugin) ? await speed.wholeUntilMs(plugin) : null,
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });
@@ -261,6 +263,8 @@ async function openOver(
       await clock.sleep(Math.max(config.retiredRetentionMs, HOUR_MS), signal);
     }
   };
+  /** What is under way for as long as the topic runs; aborted before it does. */
+  let running: AbortSignal = AbortSignal.abort();
   const archived = async () => membership.shared ? await archive.frontier() : archiver.frontier();
   return {
     schema,
@@ -276,6 +280,21 @@ async function openOver(
     redecoder,
     pacemaker,
     batch,
+    batchPlugin({ plugin, batchSql, modules }) {
+      const { decoderVersion } = ledger;
+      const facts = { batchSql, decoderVersion, blockSize, horizon, modules, ...later };
+      return { batchSql, tables: tablesOf(plugin, generationOf(plugin, facts)) };
+    },
+    async replace(removed, added, swapped) {
+      for (const { tables } of added) await warehouse.command(createBatchTable(tables));
+      await speed.replace(removed, added.map(({ tables }) => tables), () => {
+        const stay = plugins.filter(({ tables }) => !removed.includes(tables));
+        plugins.splice(0, plugins.length, ...stay, ...added);
+        tables.splice(0, tables.length, ...plugins.map((plugin) => plugin.tables));
+        swapped();
+      });
+      if (isOurTurn() && !running.aborted) batch.replaced(running);
+    },
     archived,
     async run(signal) {
       // Claims keep two runs at once from crossing; that there is one at a time only saves work.
@@ -292,6 +311,7 @@ async function openOver(
       const leave = new AbortController();
       const member = membership.run(leave.signal, () => speed.progress());
       await redecoder.run(signal);
+      running = signal;
       const batchRuns = firstRun({ log, archived, isOurTurn, clock }, signal).catch(survived)
         .then(runInTurn).catch(survived)
         .then(() => runOnSchedule(runInTurn, config.batchSchedule, clock, signal, survived));

@@ -72,6 +72,20 @@ export interface Status {
   readonly scrub: ScrubStatus | null;
 }
 
+/** What changed when the plugins were loaded again, by plugin. */
+export interface ReloadAnswer {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+  /** Those that do not load; what was loaded before of them runs on. */
+  readonly refused: readonly {
+    readonly plugin: string;
+    readonly file: string;
+    /** What is wrong, each as a clause. */
+    readonly faults: readonly string[];
+  }[];
+}
+
 /** Everything a route needs, provided by the engine. */
 export interface Services {
   readonly serving: Serving;
@@ -100,6 +114,13 @@ export interface Services {
    * @returns their names.
    */
   prunePlugins(): Promise<string[]>;
+  /**
+   * Loads the plugins' files again, of this process. What is new or changed is built while everything
+   * else is served.
+   *
+   * @throws {ExternalError} when something that it needs does not answer: ask again.
+   */
+  reloadPlugins(): Promise<ReloadAnswer>;
   /** Components of plugins that have one, by plugin. */
   readonly islands: ReadonlyMap<string, PluginIsland>;
   /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */

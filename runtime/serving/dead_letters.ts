@@ -38,26 +38,28 @@ const columns = (bytes: string) =>
  */
 export function createDeadLetters(
   warehouse: Warehouse,
-  decodings: readonly { readonly topic: string; readonly decoding?: string }[],
+  decodings: () => readonly { readonly topic: string; readonly decoding?: string }[],
 ): DeadLetters {
-  const current = decodings.map((_, i) =>
-    `NOT (topic = {topic_${i}:String} AND decoding != {decoding_${i}:String})`
-  );
-  const currentParams = Object.fromEntries(
-    decodings.flatMap(({ topic, decoding = "" }, i) => [
-      [`topic_${i}`, topic],
-      [`decoding_${i}`, decoding],
-    ]),
-  );
+  const current = () =>
+    decodings().map((_, i) =>
+      `NOT (topic = {topic_${i}:String} AND decoding != {decoding_${i}:String})`
+    );
+  const currentParams = () =>
+    Object.fromEntries(
+      decodings().flatMap(({ topic, decoding = "" }, i) => [
+        [`topic_${i}`, topic],
+        [`decoding_${i}`, decoding],
+      ]),
+    );
   return {
     async list(query, signal) {
       const limit = pageLimit(query.limit, { action, most: 1000, otherwise: 50 });
       const { where, params } = conditions(query);
       const rows = await warehouse.query<Row>(
         `SELECT ${columns(`substring(value, 1, ${PREVIEW_BYTES})`)} FROM dead_letters FINAL
-WHERE ${[...current, ...where].join(" AND ") || "1"}
+WHERE ${[...current(), ...where].join(" AND ") || "1"}
 ORDER BY append_time DESC, log DESC, partition DESC, offset DESC LIMIT ${limit + 1}`,
-        { params: { ...params, ...currentParams }, signal },
+        { params: { ...params, ...currentParams() }, signal },
       );
       const items = rows.slice(0, limit).map(shown);
       const last = rows.length > limit ? rows[limit - 1] : null;
@@ -68,12 +70,12 @@ ORDER BY append_time DESC, log DESC, partition DESC, offset DESC LIMIT ${limit +
         wholeNumber(text, { action: "Cannot show a dead letter", field, most });
       const rows = await warehouse.query<Row>(
         `SELECT ${columns("value")} FROM dead_letters FINAL
-WHERE ${[...current, "topic = {topic:String}"].join(" AND ")}
+WHERE ${[...current(), "topic = {topic:String}"].join(" AND ")}
   AND partition = {partition:UInt32} AND offset = {offset:UInt64}
 ORDER BY log DESC LIMIT 1`,
         {
           params: {
-            ...currentParams,
+            ...currentParams(),
             topic,
             partition: whole("partition", partition, 2 ** 32 - 1),
             offset: whole("offset", offset, Number.MAX_SAFE_INTEGER),

@@ -6,6 +6,7 @@ import {
   NotFoundError,
   NotReadyError,
   ProblemError,
+  ReplacedError,
 } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
@@ -41,10 +42,11 @@ export interface ServedTopic {
   readonly schema: EventSchema;
   /** The log that the speed layer follows. */
   readonly logId: string;
+  /** Those that run. The list may change. */
   readonly plugins: readonly PluginTables[];
   readonly speed: SpeedLayer;
   /** Names of plugins that are refused. Default: none. */
-  readonly refused?: readonly string[];
+  readonly refused?: () => readonly string[];
   /**
    * The generation of a plugin that answers now; null where it is refused and none did.
    * Default: that of {@link plugins}.
@@ -66,6 +68,7 @@ export type Expand = (answer: MetricAnswer, names: string) => Promise<MetricAnsw
 
 /** Options of {@link createServing}. */
 export interface ServingOptions {
+  /** The list may change. */
   readonly topics: readonly ServedTopic[];
   readonly warehouse: Warehouse;
   readonly clock: Clock;
@@ -79,8 +82,8 @@ export interface ServingOptions {
   readonly concerning?: (metric: string, topic: string) => readonly Problem[];
   /** Called when an answer meets damage, which is then no answer. Default: nobody is. */
   readonly onDamage?: (error: DamagedError, metric: string) => void;
-  /** By metric that is refused, the problem that keeps it from running. Default: there are none. */
-  readonly refused?: ReadonlyMap<string, Pick<Problem, "code" | "message">>;
+  /** The problem that keeps a metric from running; null where none does. Default: there are none. */
+  readonly refused?: (metric: string) => Pick<Problem, "code" | "message"> | null;
   /** The published runs. Default: those of the warehouse, looked up for every question. */
   readonly published?: PublishedRuns;
   /**
@@ -104,42 +107,48 @@ const unknownMetric = (name: string, known: readonly string[]) =>
 export function createServing(options: ServingOptions): Serving {
   const { topics, clock, expand = (answer) => Promise.resolve(answer) } = options;
   const shared = sharedOptions(options);
-  const topicOf = new Map(
-    topics.flatMap((topic) =>
-      [...topic.plugins.map(({ plugin }) => plugin.name), ...topic.refused ?? []]
-        .map((name) => [name, topic] as const)
-    ),
-  );
-  const metrics = new Map(
-    topics.flatMap((topic) =>
-      topic.plugins.map((tables) =>
-        [tables.plugin.name, new Metric(shared, topic, tables)] as const
-      )
-    ),
-  );
+  const namesOf = (topic: ServedTopic) => [
+    ...topic.plugins.map(({ plugin }) => plugin.name),
+    ...topic.refused?.() ?? [],
+  ];
+  const metrics = new Map<string, Metric>();
   /** Null where nothing answers. */
   const answering = (name: string): Metric | null => {
-    const topic = topicOf.get(name);
-    const metric = metrics.get(name) ?? null;
-    const served = topic?.served?.(name);
-    if (topic === undefined || served == null || metric?.answersFrom(served)) return metric;
-    const other = new Metric(shared, { ...topic, speed: served.speed }, served.tables);
-    metrics.set(name, other);
-    return other;
+    const topic = topics.find((each) => namesOf(each).includes(name));
+    if (topic === undefined) return null;
+    const tables = topic.plugins.find(({ plugin }) => plugin.name === name);
+    const own = tables && { tables, speed: topic.speed, frozenAt: null, rebuilding: null };
+    const served = topic.served === undefined ? own : topic.served(name);
+    if (served == null) return null;
+    const made = metrics.get(name);
+    if (made?.answersFrom(served)) return made;
+    const metric = new Metric(shared, { ...topic, speed: served.speed }, served.tables);
+    metrics.set(name, metric);
+    return metric;
   };
-  const known = () => [...topicOf.keys()].flatMap((name) => answering(name) ?? []);
+  const known = () => topics.flatMap(namesOf).flatMap((name) => answering(name) ?? []);
   const metricOf = (name: string) => {
     const metric = answering(name);
     if (metric !== null) return metric;
-    const refused = options.refused?.get(name);
-    if (refused !== undefined) throw new ProblemError(refused.code, refused.message);
+    const refused = options.refused?.(name) ?? null;
+    if (refused !== null) throw new ProblemError(refused.code, refused.message);
     throw unknownMetric(name, known().map(({ plugin }) => plugin.name));
   };
   const { concerning = () => [] } = options;
   const problemsOf = (name: string) => concerning(name, metricOf(name).topic);
+  /** Asks the metric that answers; one that is replaced meanwhile is asked anew. */
+  const asked = async <Answer>(name: string, ask: (metric: Metric) => Promise<Answer>) => {
+    for (;;) {
+      try {
+        return await ask(metricOf(name));
+      } catch (error) {
+        if (!(error instanceof ReplacedError)) throw error;
+      }
+    }
+  };
   // What waits for a run of a layer that fails does not come by waiting.
-  const explained = <Answer>(name: string, asked: Promise<Answer>) =>
-    asked.catch((error) => {
+  const explained = <Answer>(name: string, ask: (metric: Metric) => Promise<Answer>) =>
+    asked(name, ask).catch((error) => {
       if (error instanceof DamagedError) options.onDamage?.(error, name);
       const failing = error instanceof NotReadyError && error.field === "layer"
         ? problemsOf(name).find((problem) => failsBatch(problem, name, metricOf(name).topic))
@@ -148,7 +157,7 @@ export function createServing(options: ServingOptions): Serving {
       throw new ExternalError(`${error.message}. ${failing.message}`, { retriable: false });
     });
   const query = async (name: string, query: MetricQuery, signal?: AbortSignal) => {
-    const found = await explained(name, metricOf(name).answer(query, signal));
+    const found = await explained(name, (metric) => metric.answer(query, signal));
     const answer = { ...found, problems: problemsOf(name) };
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
@@ -168,7 +177,7 @@ export function createServing(options: ServingOptions): Serving {
     query,
     position,
     async series(name, query, signal) {
-      const answer = await explained(name, metricOf(name).series(query, signal));
+      const answer = await explained(name, (metric) => metric.series(query, signal));
       return { ...answer, problems: problemsOf(name) };
     },
     live: async (name, query, options) => {

@@ -13,6 +13,7 @@ export type Command =
   | "produce"
   | "batch"
   | "plugins prune"
+  | "plugins reload"
   | "test"
   | "new plugin"
   | "new schema"

@@ -27,7 +27,7 @@ const TOLD_MS = 5000;
  * Removes speed rows by whole blocks, whichever process wrote them: those below the cut whose records
  * the log took before `beforeMs`.
  *
- * @param cuts by plugin, the cut before the published one.
+ * @param cuts by batch table, which names plugin and generation, the cut before the published one.
  */
 export async function expireBlocks(
   options: ExpiryOptions,
@@ -37,7 +37,7 @@ export async function expireBlocks(
   const { warehouse, log, ledger, plugins, standings } = options;
   for (const tables of plugins) {
     const { name } = tables.plugin;
-    const cut = cuts.get(name)?.[log.id];
+    const cut = cuts.get(tables.batch)?.[log.id];
     if (cut === undefined) continue;
     const rows = await warehouse.query<{ partition: number; kept: number | null }>(
       `SELECT partition, minIf(block, last_append_ms >= {before:Int64}) AS young,

@@ -53,7 +53,6 @@ export interface FlushFault {
  */
 export class Flusher {
   readonly #options: FlusherOptions;
-  readonly #tables: Map<string, PluginTables>;
   readonly #rows = new Map<string, number>();
   /** What cannot be flushed at the moment, and why. */
   readonly #faults = new Map<string, unknown>();
@@ -62,7 +61,6 @@ export class Flusher {
 
   constructor(options: FlusherOptions) {
     this.#options = options;
-    this.#tables = new Map(options.plugins.map((tables) => [tables.plugin.name, tables]));
   }
 
   /** Rows that a plugin wrote since the start. */
@@ -108,6 +106,13 @@ export class Flusher {
     const pace = this.#paceOf(pipeline);
     if (pace.flushing !== null) await pace.flushing;
     if (isUnflushed(pipeline)) await this.#begin([pipeline]);
+  }
+
+  /** Forgets the faults of a plugin that runs no more. */
+  forget(plugin: string): void {
+    for (const what of this.#faults.keys()) {
+      if (what.startsWith(`plugin ${plugin}, `)) this.#faults.delete(what);
+    }
   }
 
   /** Forgets a pipeline that has ended: what it has left is not written. */
@@ -175,7 +180,7 @@ export class Flusher {
   }
 
   async #writePlugin(name: string, parts: readonly PluginPartition[]): Promise<boolean> {
-    const tables = this.#tables.get(name)!;
+    const tables = this.#options.plugins.find(({ plugin }) => plugin === parts[0].plugin)!;
     const into = `${tables.speed(this.#options.log.id)} (${
       speedColumns(tables.plugin).join(", ")
     })`;

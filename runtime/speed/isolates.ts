@@ -16,8 +16,8 @@ const MEMORY_MIB = 256;
 /** Options of {@link Isolates}. */
 export interface IsolatesOptions {
   readonly clock: Clock;
-  /** The module of each plugin by its name. */
-  readonly modules: ReadonlyMap<string, PluginModule>;
+  /** Where a plugin that has functions is declared. */
+  readonly moduleOf: (plugin: Plugin) => PluginModule;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface IsolatesOptions {
  */
 export class Isolates {
   readonly #options: IsolatesOptions;
-  readonly #isolates = new Map<string, Isolate>();
+  readonly #isolates = new Map<Plugin, Isolate>();
   readonly #shared = new WeakMap<Columns, SharedBytes>();
 
   constructor(options: IsolatesOptions) {
@@ -37,15 +37,21 @@ export class Isolates {
   /** Opens a picker whose functions are called in the plugin's isolate. */
   readonly openPicker: OpenPicker = (plugin, columns) => {
     if (!hasFunctions(plugin)) return pickHere(plugin, columns);
-    let isolate = this.#isolates.get(plugin.name);
+    let isolate = this.#isolates.get(plugin);
     if (isolate === undefined) {
-      isolate = new Isolate(plugin, this.#options.modules.get(plugin.name)!, this.#options.clock);
-      this.#isolates.set(plugin.name, isolate);
+      isolate = new Isolate(plugin, this.#options.moduleOf(plugin), this.#options.clock);
+      this.#isolates.set(plugin, isolate);
     }
     let bytes = this.#shared.get(columns);
     if (bytes === undefined) this.#shared.set(columns, bytes = new SharedBytes());
     return new IsolatedPicker(isolate, plugin, columns, bytes);
   };
+
+  /** Stops the isolate of a plugin that runs no more. */
+  end(plugin: Plugin): void {
+    this.#isolates.get(plugin)?.stop("it was loaded again");
+    this.#isolates.delete(plugin);
+  }
 
   /** Stops all of them; what is being picked fails. */
   close(): void {

@@ -103,6 +103,16 @@ export class PartitionPipeline {
     return true;
   }
 
+  /** Goes on without a plugin. */
+  remove(plugin: PluginPartition): void {
+    this.plugins = this.plugins.filter((other) => other !== plugin);
+  }
+
+  /** Whether nothing is computed in it. */
+  get isEmpty(): boolean {
+    return this.plugins.length === 0 && this.ledger === undefined;
+  }
+
   /**
    * Reads the horizon before the start, so that repeats of what lies there are known. A read that
    * fails, or gives nothing, is tried again by the next step, from where it failed.
@@ -155,7 +165,7 @@ export class PartitionPipeline {
 
   /** The others go on without it. */
   #fail(plugin: PluginPartition, error: unknown): void {
-    this.plugins = this.plugins.filter((other) => other !== plugin);
+    this.remove(plugin);
     this.#parts.onPluginFault(plugin, error);
   }
 }

@@ -44,6 +44,9 @@ export class PartitionRun {
   readonly #stop = new AbortController();
   /** Those that run; a later one joins an earlier one that it meets. */
   readonly #pipelines = new Map<PartitionPipeline, RunningPipeline>();
+  /** Pipelines of plugins that were added while it runs; null while it does not. */
+  #added: Set<Promise<void>> | null = null;
+  #signal: AbortSignal | null = null;
   readonly #told = new Set<string>();
   #error: Error | null = null;
 
@@ -59,12 +62,46 @@ export class PartitionRun {
     this.#options = options;
     this.#flusher = flusher;
     this.#memory = memory;
-    // They tell the frontier until the pipelines adopt the plugins.
-    const none = allocateColumns(options.schema, 1);
-    this.#plugins = new Map(options.plugins.map((tables, i) => {
-      const at = new PluginPartition(tables.plugin, partition, resume[i], none);
-      return [tables.plugin.name, { tables, resume: resume[i], at, error: null, restarts: 0 }];
-    }));
+    this.#plugins = new Map(
+      options.plugins.map((tables, i) => [tables.plugin.name, this.#stateOf(tables, resume[i])]),
+    );
+  }
+
+  #stateOf(tables: PluginTables, resume: PluginResume): PluginState {
+    // It tells the frontier until a pipeline adopts the plugin.
+    const none = allocateColumns(this.#options.schema, 1);
+    const at = new PluginPartition(tables.plugin, this.partition, resume, none);
+    return { tables, resume, at, error: null, restarts: 0 };
+  }
+
+  /** Writes what is left of a plugin, as far as the warehouse takes it. */
+  async flush(plugin: string): Promise<void> {
+    const { at } = this.#plugins.get(plugin)!;
+    const pipeline = [...this.#pipelines.keys()].find(({ plugins }) => plugins.includes(at));
+    if (pipeline !== undefined) await this.#flusher.flushAll(pipeline);
+  }
+
+  /** Runs a plugin no more: what it has left is not written. */
+  remove(plugin: string): void {
+    const { at } = this.#plugins.get(plugin)!;
+    this.#plugins.delete(plugin);
+    for (const [pipeline, { end }] of this.#pipelines) {
+      pipeline.remove(at);
+      if (!pipeline.isEmpty) continue;
+      this.#pipelines.delete(pipeline);
+      end.abort(OVER);
+    }
+    at.leave();
+  }
+
+  /** Runs another plugin, too, in a pipeline of its own until it meets the others. */
+  add(tables: PluginTables, resume: PluginResume): void {
+    const state = this.#stateOf(tables, resume);
+    this.#plugins.set(tables.plugin.name, state);
+    if (this.#added === null) return; // it starts with the others
+    const added = this.#runPipeline([state], undefined, this.#signal!)
+      .finally(() => this.#added?.delete(added));
+    this.#added.add(added);
   }
 
   /** How far a plugin's acknowledged flushes reach. */
@@ -107,6 +144,8 @@ export class PartitionRun {
   /** Runs until {@link stop} or until `layer` aborts, then flushes what is left. */
   async run(layer: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([layer, this.#stop.signal]);
+    this.#signal = signal;
+    this.#added = new Set();
     const states = [...this.#plugins.values()];
     const starts = states.map((state) => state.resume.block);
     const furthest = [...starts, this.ledger.resume.block].reduce((a, b) => a > b ? a : b);
@@ -119,7 +158,13 @@ export class PartitionRun {
       ...apart.map((state) => this.#runPipeline([state], undefined, signal)),
       ...(ledgerApart ? [this.#runPipeline([], this.ledger, signal)] : []),
     ]);
-    for (const { at } of states) at.leave();
+    while (this.#added.size > 0) await Promise.all(this.#added);
+    this.#added = null;
+    for (const { at } of this.#plugins.values()) at.leave();
+  }
+
+  #runs(state: PluginState): boolean {
+    return this.#plugins.get(state.tables.plugin.name) === state;
   }
 
   /**
@@ -140,17 +185,19 @@ export class PartitionRun {
       for (const point of points) {
         await this.#retry(() => checkAgainstLog(log, partition, point, archived), signal);
       }
+      if (states.length > 0 && !states.some((state) => this.#runs(state)) && !ledger) return;
       const pipeline = new PartitionPipeline({
         ...this.#options,
         partition,
         ledger,
         decoder: this.#options.createDecoder(this.#options.schema),
         start: points.map((point) => point.block).reduce((a, b) => a < b ? a : b),
-        plugins: (columns) => states.map((state) => this.#adopt(state, columns)),
+        plugins: (columns) =>
+          states.filter((state) => this.#runs(state)).map((state) => this.#adopt(state, columns)),
         onTrimmed: (range) => this.#tell(range),
         onPluginFault: (at, error) => {
-          const state = this.#plugins.get(at.plugin.name)!;
-          restarts.push(this.#restart(state, error, signal));
+          const state = this.#plugins.get(at.plugin.name);
+          if (state?.at === at) restarts.push(this.#restart(state, error, signal));
         },
       });
       const end = new AbortController();
@@ -208,14 +255,14 @@ export class PartitionRun {
     onProblem(`plugin ${name} failed on partition ${partition}`, error);
     const delayMs = Math.min(FIRST_RESTART_MS * 2 ** state.restarts++, LAST_RESTART_MS);
     await clock.sleep(delayMs, signal);
-    if (signal.aborted) return;
+    if (signal.aborted || !this.#runs(state)) return;
     try {
       [state.resume] = await this.#retry(
         () => resumePlugin(warehouse, state.tables, log, this.#options, [partition]),
         signal,
       );
     } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      if (!signal.aborted && this.#runs(state)) this.#fail(error);
       return;
     }
     await this.#runPipeline([state], undefined, signal);

@@ -8,11 +8,13 @@ import { soleMember } from "../ports/sole_member.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { expireBlocks } from "./expire_blocks.ts";
 import { Flusher, type FlushFault } from "./flusher.ts";
+import { FrontierWaiters } from "./frontier_waiters.ts";
 import { type LedgerFacts, LedgerPartition, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
 import type { OpenPicker } from "./picker.ts";
 import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
+import { Semaphore } from "../std/semaphore.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
 import { Standings } from "./standings.ts";
 import { type EventsBelow, WholeFrom } from "./whole_from.ts";
@@ -23,6 +25,7 @@ export interface SpeedLayerOptions {
   readonly log: EventLog;
   /** What the log no longer holds. Default: nothing. */
   readonly archived?: ArchivedRecords;
+  /** The list changes where {@link LogSpeedLayer.replace} says so, and only there. */
   readonly plugins: readonly PluginTables[];
   readonly warehouse: Warehouse;
   readonly createDecoder: (schema: EventSchema) => Decoder;
@@ -81,7 +84,9 @@ export class LogSpeedLayer implements SpeedLayer {
   /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
   readonly #ending = new Set<Promise<void>>();
   readonly #started = new WeakSet<PartitionRun>();
-  #waiters: { plugin: string; target: Cut; resolve: () => void }[] = [];
+  /** Taken by what reads tables to decide what runs. */
+  readonly #changes = new Semaphore(1);
+  readonly #waiters = new FrontierWaiters((plugin) => this.frontier(plugin));
   #awaited = new AbortController();
 
   /** Use {@link openSpeedLayer}. */
@@ -91,7 +96,46 @@ export class LogSpeedLayer implements SpeedLayer {
     this.#standings = standings;
     this.#memory = new RecentBlocks(options.recentBytes ?? 0);
     this.#wholeFrom = new WholeFrom(options);
-    this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#wake() });
+    this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#waiters.wake() });
+  }
+
+  /**
+   * Runs other plugins. Those that are removed write what they have left; those that are added start
+   * where their tables stand, in pipelines of their own, and nothing else waits for them.
+   *
+   * @param swapped changes the list of plugins; called at the moment in which they change places.
+   * @throws TwofoldError when the tables cannot be made or read: then nothing has changed.
+   */
+  replace(
+    removed: readonly PluginTables[],
+    added: readonly PluginTables[],
+    swapped: () => void,
+  ): Promise<void> {
+    return this.#changing(async () => {
+      const runs = [...this.#runs];
+      const names = removed.map(({ plugin }) => plugin.name);
+      await Promise.all(names.flatMap((name) => runs.map(([, run]) => run.flush(name))));
+      const { warehouse, log } = this.#options;
+      const partitions = runs.map(([partition]) => partition);
+      const points = await Promise.all(
+        added.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
+      );
+      for (const name of names) {
+        for (const run of this.#runs.values()) run.remove(name);
+        this.#standings.remove(name);
+        this.#flusher.forget(name);
+      }
+      swapped();
+      for (const [i, tables] of added.entries()) {
+        const { name } = tables.plugin;
+        this.#standings.add(name);
+        for (const [p, [partition, run]] of runs.entries()) {
+          this.#standings.note(name, partition, points[i][p]);
+          if (this.#runs.get(partition) === run) run.add(tables, points[i][p]);
+        }
+      }
+      this.#waiters.leave(names);
+    });
   }
 
   /** Runs what falls to this process until `signal` aborts, then flushes what is left. */
@@ -124,15 +168,9 @@ export class LogSpeedLayer implements SpeedLayer {
 
   async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {
     if (reaches(this.frontier(plugin), target) || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const waiter = { plugin, target, resolve };
-      this.#waiters.push(waiter);
-      this.#awaited.abort();
-      signal.addEventListener("abort", () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        resolve();
-      }, { once: true });
-    });
+    const reached = this.#waiters.wait(plugin, target, signal);
+    this.#awaited.abort();
+    await reached;
   }
 
   recent(plugin: string, cut: Cut): RecentRows | null {
@@ -262,14 +300,28 @@ export class LogSpeedLayer implements SpeedLayer {
   }
 
   /** {@link expireBlocks} of all plugins, from memory and from the tables. */
-  async expire(cuts: ReadonlyMap<string, Cut>, beforeMs: number): Promise<void> {
+  expire(cuts: ReadonlyMap<string, Cut>, beforeMs: number): Promise<void> {
     const { log, plugins } = this.#options;
-    for (const { plugin: { name } } of plugins) {
-      const cut = cuts.get(name)?.[log.id] ?? [];
-      for (const [partition, run] of this.#runs) run.forgetBelow(name, cut[partition] ?? 0n);
+    return this.#changing(async () => {
+      for (const tables of plugins) {
+        const cut = cuts.get(tables.batch)?.[log.id] ?? [];
+        for (const [partition, run] of this.#runs) {
+          run.forgetBelow(tables.plugin.name, cut[partition] ?? 0n);
+        }
+      }
+      const { shared } = this.#membership;
+      await expireBlocks({ ...this.#options, standings: this.#standings, shared }, cuts, beforeMs);
+    });
+  }
+
+  /** What runs stays the same during `action`, or is changed by it alone. */
+  async #changing(action: () => Promise<void>): Promise<void> {
+    await this.#changes.take();
+    try {
+      await action();
+    } finally {
+      this.#changes.give();
     }
-    const { shared } = this.#membership;
-    await expireBlocks({ ...this.#options, standings: this.#standings, shared }, cuts, beforeMs);
   }
 
   #firstBlocks(plugin: string): bigint[] {
@@ -284,7 +336,10 @@ export class LogSpeedLayer implements SpeedLayer {
    * @throws TwofoldError when the tables or the log cannot be read.
    */
   async take(partitions: readonly number[]): Promise<void> {
-    if (partitions.length === 0) return;
+    if (partitions.length > 0) await this.#changing(() => this.#take(partitions));
+  }
+
+  async #take(partitions: readonly number[]): Promise<void> {
     const { warehouse, log, archived, ledger: facts, plugins } = this.#options;
     const resume = await Promise.all(
       plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
@@ -345,24 +400,16 @@ export class LogSpeedLayer implements SpeedLayer {
         try {
           await this.#standings.look();
           fails = false;
-          this.#wake();
+          this.#waiters.wake();
         } catch (error) {
           if (!fails) onProblem("Cannot see how far other processes are; it is tried again", error);
           fails = true;
         }
       }
-      const waits = this.#waiters.length > 0;
+      const waits = this.#waiters.any;
       const woken = waits ? signal : AbortSignal.any([signal, this.#awaited.signal]);
       await clock.sleep(waits ? AWAITED_LOOK_MS : LOOK_MS, woken);
     }
-  }
-
-  #wake(): void {
-    this.#waiters = this.#waiters.filter(({ plugin, target, resolve }) => {
-      if (!reaches(this.frontier(plugin), target)) return true;
-      resolve();
-      return false;
-    });
   }
 }
 

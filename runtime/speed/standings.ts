@@ -40,6 +40,16 @@ export class Standings {
     this.#plugins = new Map(options.plugins.map(({ plugin }) => [plugin.name, new Map()]));
   }
 
+  /** Knows nothing of a plugin yet. */
+  add(plugin: string): void {
+    this.#plugins.set(plugin, new Map());
+  }
+
+  /** Forgets a plugin that runs no more. */
+  remove(plugin: string): void {
+    this.#plugins.delete(plugin);
+  }
+
   /** Makes the tables, and looks at all of them. */
   async open(): Promise<void> {
     const { warehouse, log, plugins, ledger } = this.#options;
@@ -71,6 +81,7 @@ export class Standings {
   async look(): Promise<void> {
     const { plugins, warehouse } = this.#options;
     if (plugins.length === 0) return;
+    const asked = new Map(this.#plugins);
     const params: Record<string, bigint> = {};
     const selects = plugins.map((tables, i) => {
       const least = this.#leastBlock(tables.plugin.name);
@@ -80,6 +91,7 @@ export class Standings {
     for (
       const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "), { params })
     ) {
+      if (this.#plugins.get(row.plugin) !== asked.get(row.plugin)) continue; // it was replaced
       const known = this.#plugins.get(row.plugin)!.get(row.partition);
       this.note(row.plugin, row.partition, {
         block: BigInt(row.open_block),
@@ -95,8 +107,10 @@ export class Standings {
     const { plugins, warehouse, clock } = this.#options;
     const nowMs = clock.now();
     if (plugins.length === 0 || nowMs - this.#firstSeenMs < FRESH_MS) return;
+    const asked = new Map(this.#plugins);
     const selects = plugins.map((tables) => this.#select(tables, "1"));
     for (const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "))) {
+      if (this.#plugins.get(row.plugin) !== asked.get(row.plugin)) continue;
       const { open_block, frontier, first } = row;
       const at = { block: BigInt(open_block), frontier: BigInt(frontier), first: BigInt(first) };
       this.note(row.plugin, row.partition, at);

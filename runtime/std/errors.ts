@@ -137,6 +137,9 @@ export class NotReadyError extends ExternalError {
   override readonly name = "NotReadyError";
 }
 
+/** A plugin was loaded again while it was asked: what is there now answers the same question. */
+export class ReplacedError extends NotReadyError {}
+
 /**
  * What was asked is not answered because of a problem that somebody has to solve first.
  *

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
-import { root, RunningEngine } from "../support/running_engine.ts";
+import { folderInProject, RunningEngine } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
 /** What modules do while they are imported, and what is said of them. */
@@ -27,7 +27,7 @@ describe("many broken plugins at once", () => {
   );
 
   beforeAll(async () => {
-    dir = await Deno.makeTempDir({ prefix: "twofold-broken-", dir: root });
+    dir = await folderInProject("broken");
     // By their names, some of the sound ones load first and some last.
     const sound = Object.fromEntries(
       ["above", "mean", "zeal"].map((name) => [`${name}.ts`, pluginText(name)]),

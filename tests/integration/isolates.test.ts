@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { eventually } from "../support/eventually.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
-import { root, RunningEngine } from "../support/running_engine.ts";
+import { folderInProject, root, RunningEngine } from "../support/running_engine.ts";
 
 /** What each plugin's function does at the event of user 3. */
 const FAULTS = {
@@ -42,7 +42,7 @@ describe("plugins whose functions throw, loop for ever, hoard memory or exit", (
     Deno.writeTextFile(join(dir, "plugins", `${name}.ts`), pluginText(name, fault));
 
   beforeAll(async () => {
-    dir = await Deno.makeTempDir({ prefix: "twofold-isolates-", dir: root });
+    dir = await folderInProject("isolates");
     const plugins = join(dir, "plugins");
     await Deno.mkdir(plugins);
     for (const name of ["movie_viewing.schema.ts", "popular_movies.ts", "hourly_stats.ts"]) {

@@ -128,7 +128,7 @@ describe("plugins with faults", () => {
       expect({ subject, blocking }).toEqual({ subject: `plugin ${name}`, blocking: false });
       expect(message).toMatch(new RegExp(`^Plugin ${name} does not run: `));
       expect(message).toMatch(broken[name][1]);
-      expect(message).toMatch(new RegExp(`Correct plugins/${name}\\.ts and start again\\.$`));
+      expect(message).toMatch(new RegExp(`Correct plugins/${name}\\.ts and load it again`));
       expect(message).not.toContain("\n");
       const files = message.match(/plugins\/\w+(?:\.(?:catalog|format))?\.ts/g)!;
       expect(files.filter((file) => file !== "plugins/nowhere.ts" && file !== `plugins/${name}.ts`))
@@ -137,7 +137,8 @@ describe("plugins with faults", () => {
     expect(problems.find(({ plugin }) => plugin === "twice")!.message).toBe(
       'Plugin twice does not run: plugin "twice" is declared twice, in plugins/twice.ts and ' +
         'plugins/twice_again.ts; relation "merged_twice" is declared twice, in plugins/twice.ts ' +
-        "and plugins/twice_again.ts. Correct plugins/twice.ts, plugins/twice_again.ts and start again.",
+        "and plugins/twice_again.ts. Correct plugins/twice.ts, plugins/twice_again.ts and load it " +
+        "again: twofold plugins reload",
     );
   });
 

@@ -264,6 +264,11 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     }]]),
     status: () => Promise.resolve(someStatus),
     prunePlugins: () => Promise.resolve(["batch_gone", "state_batch_gone_v1_0f3a9c2e"]),
+    reloadPlugins: () =>
+      Promise.resolve({
+        ...{ added: ["stars"], changed: [], removed: ["gone"] },
+        refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
+      }),
     newestRuns: () => Promise.resolve([someRun]),
     verification: {
       scrub: () => null,

@@ -5,7 +5,7 @@ import { ratingFormats } from "./rating_formats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
-import type { BatchRun, IngestAnswer, Status } from "../../runtime/ports/services.ts";
+import type { BatchRun, IngestAnswer, ReloadAnswer, Status } from "../../runtime/ports/services.ts";
 
 /** A terminal that keeps what is written. */
 export interface KeptTerminal extends Terminal {
@@ -188,6 +188,10 @@ export class FakeEngine implements RunningEngine {
   status = () => Promise.resolve(fakeStatus);
   newestRuns = () => Promise.resolve([]);
   prunePlugins = () => Promise.resolve(["batch_gone"]);
+  reloadPlugins = (): Promise<ReloadAnswer> => {
+    this.done.push("reload");
+    return Promise.resolve({ added: ["stars"], changed: [], removed: [], refused: [] });
+  };
   start = () => void this.done.push("start");
   listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
   close = () => Promise.resolve(void this.done.push("close"));
@@ -235,6 +239,7 @@ export function fakeWorld(
       async *servers() {},
     },
     inputs: () => Promise.resolve({ formats: ratingFormats, sources: [viewing], faults: [] }),
+    async *reloadRequests() {},
     readOwner: () => Promise.resolve(owner()),
     hasFolder: () => Promise.resolve(true),
     env: {},

@@ -106,12 +106,20 @@ export class GenerationWorld {
         frontier: () => ({ [LOG]: [process.reach.frontier] }),
       },
       batch: { ended: 0 },
+      replace(_removed: unknown, _added: unknown, swapped: () => void) {
+        swapped();
+        return Promise.resolve();
+      },
     } as unknown as TopicRuntime;
     const published = new PublishedRuns({ warehouse, clock });
     process.generations = new this.#create({
-      ...{ topics: [topic], warehouse, store, clock, published, problems, claims },
+      ...{ warehouse, store, clock, published, problems, claims },
     });
-    await process.generations.open();
+    const added = [{ tables, batchSql: "" }];
+    await process.generations.change({
+      topics: new Map([[topic, { removed: [], added }]]),
+      refused: new Map(),
+    });
     return process;
   }
 

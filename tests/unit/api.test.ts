@@ -3,6 +3,19 @@ import { api } from "../support/asked_api.ts";
 import { someDeadLetter, someStatus } from "../support/fake_services.ts";
 import { problemOf } from "../support/problem.ts";
 
+describe("/api/v1/plugins/reload", () => {
+  it("loads the plugins again and lists what changed", async () => {
+    const { ask } = api();
+    const { status, body } = await ask("/api/v1/plugins/reload", { method: "POST" });
+    expect([status, body]).toEqual([200, {
+      added: ["stars"],
+      changed: [],
+      removed: ["gone"],
+      refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
+    }]);
+  });
+});
+
 describe("/api/v1/batch/runs", () => {
   it("lists runs with their cut as a token", async () => {
     const { ask } = api();

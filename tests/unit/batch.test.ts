@@ -42,6 +42,51 @@ describe("batch layer", () => {
     expect(world.store.objects.size).toBe(0);
   });
 
+  it("runs a plugin that was added by itself, and holds up the others neither then nor later", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 31);
+    const totals = batchPlugin(totalsPlugin, totalsSql, 31);
+    const plugins = [users];
+    const held = Promise.withResolvers<void>();
+    const began = Promise.withResolvers<void>();
+    const slow = new Proxy(warehouse, {
+      get: (target, name) => {
+        if (name !== "command") return Reflect.get(target, name).bind(target);
+        return async (sql: string, ...rest: []) => {
+          if (sql.startsWith(`INSERT INTO ${totals.tables.batch}`)) {
+            began.resolve();
+            await held.promise;
+          }
+          return await target.command(sql, ...rest);
+        };
+      },
+    });
+    const layer = world.layer(plugins, { warehouse: slow });
+    await world.append(LOG, 0, [event(), event({ ms: day(1) })]);
+    await layer.run();
+    plugins.push(totals);
+    layer.replaced(new AbortController().signal);
+    await began.promise;
+    expect(layer.running).toBe(true);
+    for (let n = 1; n <= 3; n++) {
+      await world.append(LOG, 0, [event({ ms: day(n) })]);
+      const run = await layer.run();
+      expect(run!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
+        ["users", "published"],
+      ]);
+    }
+    expect(await readPublished(warehouse, totals.tables)).toBe(null);
+    held.resolve();
+    await layer.idle();
+    const first = (await readPublished(warehouse, totals.tables))!;
+    expect(first.day.map(({ plays }) => plays)).toEqual([1, 1]);
+    expect((await layer.run())!.plugins.map(({ plugin, mode }) => [plugin, mode])).toEqual([
+      ["totals", "incremental"],
+    ]);
+    const last = (await readPublished(warehouse, totals.tables))!;
+    expect(last.day.reduce((sum, { plays }) => sum + Number(plays), 0)).toBe(5);
+  });
+
   it("publishes grain, day and all-time rows of every monoid", async () => {
     const world = await BatchWorld.open(warehouse);
     const users = batchPlugin(usersPlugin, usersSql, 2);

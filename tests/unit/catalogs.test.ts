@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "testing";
 import { type Catalog, defineCatalog, texts } from "../../runtime/catalog.ts";
 import { loadNewest, storeVersion } from "../../runtime/catalogs/catalog_store.ts";
-import { openCatalogs } from "../../runtime/catalogs/catalogs.ts";
+import { createCatalogs } from "../../runtime/catalogs/catalogs.ts";
 import { DamagedError } from "../../runtime/std/errors.ts";
 import { string, uint32 } from "../../runtime/events.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
@@ -40,9 +40,8 @@ afterAll(async () => {
 /** A process's catalogs and its problems. */
 async function open(catalog: Catalog, over: Partial<ObjectStore> = {}) {
   const problems = new Problems(clock);
-  const catalogs = await openCatalogs({
-    ...{ catalogs: [catalog], store: wrapped(over), warehouse, clock, problems },
-  });
+  const catalogs = createCatalogs({ store: wrapped(over), warehouse, clock, problems });
+  await catalogs.use([catalog], new Map());
   return { catalogs, problems };
 }
 

@@ -152,6 +152,34 @@ describe("dev and start", () => {
     ]);
   });
 
+  it.each([["dev", true], ["start", false]])(
+    "loads the plugins again when asked to, with a line for each: %s",
+    async (command, watched) => {
+      const told: boolean[] = [];
+      const world = fakeWorld({
+        async *reloadRequests(watches) {
+          told.push(watches);
+          yield "plugins/stars.ts";
+          yield "SIGHUP";
+        },
+      });
+      const failing = world.engine.reloadPlugins;
+      world.engine.reloadPlugins = () => {
+        world.engine.reloadPlugins = () => Promise.reject(new ExternalError("no answer"));
+        return failing();
+      };
+      const running = run(`${command} --no-simulator --port 0`, world);
+      while (!world.err.text().includes("SIGHUP")) await world.clock.sleep(0);
+      world.interrupt();
+      expect((await running).code).toBe(0);
+      expect(told).toEqual([watched]);
+      expect(world.err.text()).toMatch(
+        /plugins\/stars\.ts: Plugin stars is new: it is being built/,
+      );
+      expect(world.err.text()).toMatch(/SIGHUP: the plugins could not be loaded again: no answer/);
+    },
+  );
+
   it("lets made-up events flow in at the rate", async () => {
     const world = fakeWorld();
     const running = run("dev --rate 1000", world);
@@ -216,6 +244,31 @@ describe("batch", () => {
     const { code, out } = await run("batch", failing);
     expect(code).toBe(1);
     expect(out).toContain("  ratings, views: no such column\n");
+  });
+});
+
+describe("plugins reload", () => {
+  it("has the process load the plugins again, and prints a line for each", async () => {
+    const { code, out, world } = await run("plugins reload");
+    expect([code, out, world.engine.done]).toEqual([
+      0,
+      "Plugin stars is new: it is being built.\n",
+      expect.arrayContaining(["reload"]),
+    ]);
+    expect(JSON.parse((await run("plugins reload --json")).out).added).toEqual(["stars"]);
+  });
+
+  it("fails where a plugin was refused", async () => {
+    const world = fakeWorld();
+    world.engine.reloadPlugins = () =>
+      Promise.resolve({
+        ...{ added: [], changed: [], removed: [] },
+        refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["one", "two"] }],
+      });
+    expect(await run("plugins reload", world)).toMatchObject({
+      code: 1,
+      out: "Plugin wrong was not loaded: one; two. Correct plugins/wrong.ts.\n",
+    });
   });
 });
 

@@ -26,7 +26,7 @@ describe("the days that drift", () => {
       ...[{ user: 7 }, { user: 3 }, { user: 3, ms: at(1, 2) }],
     ]);
     const drifts = createDrifts({
-      ...{ warehouse, clock, plugins: [users.tables], onAccepted: () => layer.drift() },
+      ...{ warehouse, clock, plugins: () => [users.tables], onAccepted: () => layer.drift() },
     });
     return { world, users, clock, problems, layer, drifts };
   }

@@ -20,7 +20,7 @@ const file = "tests/support/isolated_plugin.ts";
 const module = { root, file, texts: await moduleTexts(root, file) };
 const isolates = new Isolates({
   clock: new ManualClock(),
-  modules: new Map([[plugin.name, module], ["moved", { ...module, file: `${file}.not_there` }]]),
+  moduleOf: ({ name }) => name === "moved" ? { ...module, file: `${file}.not_there` } : module,
 });
 afterAll(() => isolates.close());
 
@@ -134,8 +134,8 @@ export default definePlugin(readings, {
       const log = new MemoryLog({ topic: readings.topic, partitions: 1 });
       log.place(0, { value: JSON.stringify(reading({})) });
       createDecoder(readings).decode(await log.read(0, 0n, { maxRecords: 1 }), columns);
-      const modules = new Map([["isolated", { root: dir, file: "plugin.ts", texts }]]);
-      const own = new Isolates({ clock: new ManualClock(), modules });
+      const moduleOf = () => ({ root: dir, file: "plugin.ts", texts });
+      const own = new Isolates({ clock: new ManualClock(), moduleOf });
       const picker = own.openPicker(made, columns);
       const pick = async () => {
         try {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { knownRefused, schemasOf } from "../../runtime/engine/refused_plugins.ts";
 import {
+  assertAny,
   type Declarations,
   loadDeclarations,
   loadInputs,
@@ -68,12 +69,11 @@ describe("loadDeclarations()", () => {
     const schema = 'import { notes } from "./notes.schema.ts";';
     const other = 'import { notes as known } from "./notes.schema.ts";\n' +
       "const notes = { ...known, version: 2 };";
-    const error = await load({
+    const found = await load({
       "a.ts": pluginText("a", { [schema]: other }),
       "b.ts": pluginText("b"),
-    })
-      .then(() => null, (error) => error);
-    expect(error.message).toBe(
+    });
+    expect(() => assertAny(found)).toThrow(
       'Cannot load any plugin: plugins/a.ts: topic "notes" has another schema in plugins/b.ts. ' +
         'plugins/b.ts: topic "notes" has another schema in plugins/a.ts',
     );

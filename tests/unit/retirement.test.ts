@@ -37,9 +37,9 @@ describe("a plugin that some of the processes over one warehouse have", () => {
     const retirement = new Retirement({
       ...{ warehouse, store: world.store, clock: world.clock },
       topics: [topic as unknown as TopicRuntime],
-      refused: new Map(),
+      refused: () => new Map(),
       answers: () => false,
-      unknown: false,
+      unknown: () => false,
       keepMs: 86_400_000,
       problems: new Problems(world.clock),
       ...options,
@@ -106,7 +106,7 @@ describe("a plugin that some of the processes over one warehouse have", () => {
 
   it("is not removed while a file that does not load may declare it", async () => {
     await started();
-    const without = await startWithout({ unknown: true });
+    const without = await startWithout({ unknown: () => true });
     world.clock.advance(10 * SEEN_MS);
     expect(await rounds([without])).toEqual(new Set([100]));
     expect(await without.prune()).toEqual([]);

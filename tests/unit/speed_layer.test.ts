@@ -3,6 +3,7 @@ import { ExternalError } from "../../runtime/std/errors.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import { type RecordChunk } from "../../runtime/ports/ports.ts";
 import { random } from "../../plugins/viewing/chance.ts";
+import { tablesOf } from "../../runtime/sql/tables.ts";
 import { condition } from "../support/condition.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { settle, speedWorld, users, view, views } from "../support/speed_world.ts";
@@ -152,7 +153,10 @@ describe("the speed layer", () => {
     while (first.count(0n) !== 41n) await new Promise((resolve) => setTimeout(resolve, 1));
     expect(first.speed.frontier(name)).toEqual({ [id]: [40n] });
     expect(first.speed.recent(name, {})?.frontier).toEqual({ [id]: [41n] });
-    await first.speed.expire(new Map([[name, { [id]: [16n] }]]), 0);
+    await first.speed.expire(
+      new Map([[tablesOf(users(), "remembered").batch, { [id]: [16n] }]]),
+      0,
+    );
     expect([0n, 16n].map((cut) => first.speed.recent(name, { [id]: [cut] }) === null))
       .toEqual([true, false]);
     await first.close();
@@ -222,13 +226,19 @@ describe("the speed layer", () => {
     await settle(speed, clock, log, views());
     expect(await speed.wholeFrom("popular_movies")).toBe(null);
     // Old enough are blocks 0 and 16; the cut allows only the first of them.
-    await speed.expire(new Map([["popular_movies", { expired: [16n] }]]), takenMs + 5 * DAY_MS);
+    await speed.expire(
+      new Map([[tablesOf(views(), "expired").batch, { expired: [16n] }]]),
+      takenMs + 5 * DAY_MS,
+    );
     expect(await counted(views(), "expired", log)).toBe(48);
     expect(speed.start("popular_movies")).toEqual({ expired: [16n] });
     expect(await speed.wholeFrom("popular_movies")).toBe("2024-03-01T00:15:10.000Z");
     expect(await speed.wholeUntil("popular_movies")).toBe("2105-06-01T00:03:00.000Z");
     // The cut allows all, age only what was appended ten days before.
-    await speed.expire(new Map([["popular_movies", { expired: [64n] }]]), takenMs + 5 * DAY_MS);
+    await speed.expire(
+      new Map([[tablesOf(views(), "expired").batch, { expired: [64n] }]]),
+      takenMs + 5 * DAY_MS,
+    );
     expect(await counted(views(), "expired", log)).toBe(32);
     await close();
   });

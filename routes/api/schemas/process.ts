@@ -8,6 +8,26 @@ export const pruned = named(
   z.object({ removed: z.array(text("Name of a table or relation")) }),
 );
 
+const names = (what: string) => z.array(text(what, "ratings"));
+
+/** What a reload changed. */
+export const reloaded = named(
+  "Reloaded",
+  z.object({
+    added: names("Name of a plugin that is new"),
+    changed: names("Name of a plugin that changed"),
+    removed: names("Name of a plugin whose file is gone"),
+    refused: z.array(z.object({
+      plugin: text(
+        "Name of a plugin that does not load; what was loaded before runs on",
+        "ratings",
+      ),
+      file: text("Where it is declared", "plugins/ratings.ts"),
+      faults: z.array(text("What is wrong")),
+    })),
+  }),
+);
+
 /** How a plugin stands. */
 export const pluginStatus = named(
   "PluginStatus",

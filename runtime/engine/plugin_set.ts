@@ -1,0 +1,273 @@
+/**
+ * The plugins of a process, loaded again as often as somebody asks. A start is the first time: then
+ * everything is new.
+ */
+import type { OpenCatalogs } from "../catalogs/catalogs.ts";
+import { declarationText } from "../model/generation.ts";
+import { meaningOf } from "../model/schema_meaning.ts";
+import type { ProblemReport, Problems } from "../model/problems.ts";
+import type { EventSchema } from "../events.ts";
+import type { Plugin } from "../plugin.ts";
+import type { RowFormat } from "../row_format.ts";
+import type { Warehouse } from "../ports/ports.ts";
+import type { ReloadAnswer } from "../ports/services.ts";
+import type { Isolates } from "../speed/isolates.ts";
+import type { PluginModule } from "../speed/isolate_thread.ts";
+import type { PluginTables } from "../sql/tables.ts";
+import type { BatchPlugin } from "../batch/run_context.ts";
+import { ExternalError } from "../std/errors.ts";
+import { Semaphore } from "../std/semaphore.ts";
+import {
+  advice,
+  checkedDeclarations,
+  refusedFile,
+  refusedPlugin,
+  refusedSchema,
+} from "./check_plugins.ts";
+import type { Generations } from "./generations.ts";
+import { readLiveRows } from "./live_rows.ts";
+import type { Declarations, LoadedPlugin } from "./load_plugins.ts";
+import { type KnownRefused, knownRefused, schemasOf, withoutSchema } from "./refused_plugins.ts";
+import type { TopicRuntime } from "./topic_runtime.ts";
+
+/** What {@link PluginSet} needs. */
+export interface PluginSetOptions {
+  /** The folder that holds `plugins/` and `sql/`. */
+  readonly root: string;
+  readonly warehouse: Warehouse;
+  readonly problems: Problems;
+  readonly catalogs: OpenCatalogs;
+  readonly generations: Generations;
+  readonly isolates: Isolates;
+  /** By plugin, where it is declared: written before a plugin runs. */
+  readonly modules: WeakMap<Plugin, PluginModule>;
+  /** The files of the plugins that are loaded, by plugin: kept up to date. */
+  readonly files: Map<string, string>;
+  /** Opens a topic that has no plugins yet. */
+  openTopic(schema: EventSchema): Promise<TopicRuntime>;
+}
+
+/** Topics, plugins and what is refused, as they are now. */
+export class PluginSet {
+  readonly #options: PluginSetOptions;
+  readonly #turn = new Semaphore(1);
+  readonly #topics: TopicRuntime[] = [];
+  #loaded: ReadonlyMap<string, LoadedPlugin> = new Map();
+  #refused: readonly KnownRefused[] = [];
+  #formats: readonly RowFormat[] = [];
+  #closed = false;
+  /** Settles when what changes places has done so. */
+  #changing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PluginSetOptions) {
+    this.#options = options;
+  }
+
+  /** The topics of all plugins, in the order in which they were opened; the list grows. */
+  get topics(): readonly TopicRuntime[] {
+    return this.#topics;
+  }
+
+  /** The row formats of the first time: those that change take effect at the next start. */
+  get formats(): readonly RowFormat[] {
+    return this.#formats;
+  }
+
+  /** The plugins that run. */
+  get loaded(): readonly LoadedPlugin[] {
+    return [...this.#loaded.values()];
+  }
+
+  /** The plugins that do not run. */
+  get refused(): readonly KnownRefused[] {
+    return this.#refused;
+  }
+
+  /**
+   * Loads what the folder declares, and has it run: what is new or changed is built while everything
+   * else, and what a changed plugin was before, goes on to answer. What does not load leaves what was
+   * loaded before as it is. One call at a time; others wait.
+   *
+   * @throws {UserError} at the start, when there are plugins and none of them loads.
+   * @throws {ExternalError} when the warehouse, the log or the archive does not answer: call it again.
+   */
+  async load(): Promise<ReloadAnswer> {
+    await this.#turn.take();
+    try {
+      return await this.#load();
+    } finally {
+      this.#turn.give();
+    }
+  }
+
+  /** Waits until nothing changes places any more, and lets nothing do so. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#changing;
+  }
+
+  async #load(): Promise<ReloadAnswer> {
+    const { root, warehouse } = this.#options;
+    const starts = this.#topics.length === 0;
+    const declared = await checkedDeclarations(root, warehouse, { required: starts });
+    // A module may take its time, for which a process that stops does not wait.
+    if (this.#closed) throw new ExternalError("Cannot load the plugins: the process stops");
+    const change = this.#change(declared, starts);
+    this.#changing = change.catch(() => {});
+    return await change;
+  }
+
+  async #change(declared: Declarations, starts: boolean): Promise<ReloadAnswer> {
+    const { warehouse, catalogs } = this.#options;
+    if (starts) this.#formats = declared.formats;
+    const rows = await readLiveRows(warehouse);
+    const found = knownRefused(declared, rows, this.#options.files);
+    await this.#openTopics(schemasOf(declared.plugins, found, rows));
+    const { running, refused, reports } = this.#sort(declared.plugins, found);
+    const kept = refused.filter(({ name }) => this.#loaded.has(name) && !running.has(name));
+    this.#refused = refused.filter((one) => !kept.includes(one));
+    const changed = new Set(
+      [...running].filter(([name, plugin]) => !isSame(plugin, this.#loaded.get(name)))
+        .map(([name]) => name),
+    );
+    const gone = [...this.#loaded.keys()].filter((name) =>
+      !running.has(name) && !kept.some((one) => one.name === name)
+    );
+    const answer = {
+      added: [...changed].filter((name) => !this.#loaded.has(name)),
+      changed: [...changed].filter((name) => this.#loaded.has(name)),
+      removed: gone,
+      refused: refused.map(({ name, file, faults }) => ({
+        plugin: name,
+        file,
+        faults: [...faults],
+      })),
+    };
+    await this.#run(running, changed, gone);
+    await catalogs.use(
+      declared.catalogs.map(({ catalog }) => catalog),
+      new Map(declared.refusedFiles.map((one) => [one.name, refusedFile(one).message])),
+    );
+    // A schema is one problem for all plugins of its topic.
+    const own = kept.filter(({ problem }) => problem.code !== "schema_refused");
+    this.#tell(declared, [...reports, ...own.map(keptPlugin)], gone);
+    return answer;
+  }
+
+  async #openTopics(schemas: readonly EventSchema[]): Promise<void> {
+    for (const schema of schemas) {
+      if (this.#topics.some((topic) => topic.schema.topic === schema.topic)) continue;
+      this.#topics.push(await this.#options.openTopic(schema));
+    }
+  }
+
+  /** Which plugins run, and which do not because of their files or their schema. */
+  #sort(plugins: readonly LoadedPlugin[], found: readonly KnownRefused[]) {
+    const running = new Map<string, LoadedPlugin>();
+    const refused = [...found];
+    const reports: ProblemReport[] = [];
+    for (const topic of this.#topics) {
+      const own = plugins.filter(({ plugin }) => plugin.source.topic === topic.schema.topic);
+      if (own.length === 0) continue;
+      const problem = schemaProblem(topic, own[0].plugin.source);
+      if (problem === null) {
+        for (const one of own) running.set(one.plugin.name, one);
+        continue;
+      }
+      reports.push(problem);
+      refused.push(...own.map((one) => withoutSchema(one, problem)));
+    }
+    return { running, refused, reports };
+  }
+
+  /** Has the plugins change places, topic by topic. */
+  async #run(
+    running: ReadonlyMap<string, LoadedPlugin>,
+    changed: ReadonlySet<string>,
+    gone: readonly string[],
+  ): Promise<void> {
+    const { root, files, modules, isolates, generations } = this.#options;
+    const before = this.#loaded;
+    const replaced = [...gone, ...changed].flatMap((name) => before.get(name)?.plugin ?? []);
+    for (const name of changed) {
+      const { plugin, file, modules: texts } = running.get(name)!;
+      modules.set(plugin, { root, file, texts });
+      files.set(name, file);
+    }
+    const topics = new Map<
+      TopicRuntime,
+      { removed: PluginTables[]; added: BatchPlugin[] }
+    >();
+    for (const topic of this.#topics) {
+      const removed = topic.plugins.filter(({ plugin }) => replaced.includes(plugin));
+      const added = [...changed].map((name) => running.get(name)!)
+        .filter(({ plugin }) => plugin.source.topic === topic.schema.topic)
+        .map((loaded) => topic.batchPlugin(loaded));
+      if (removed.length + added.length > 0) topics.set(topic, { removed, added });
+    }
+    const refused = new Map(this.#refused.flatMap(({ name, topic: of }) => {
+      const topic = this.#topics.find(({ schema }) => schema.topic === of);
+      return topic === undefined ? [] : [[name, topic] as const];
+    }));
+    try {
+      await generations.change({ topics, refused });
+    } finally {
+      // A topic whose tables could not be read runs what it ran before.
+      const known = [...before.values(), ...running.values()];
+      const plugins = this.#topics.flatMap((topic) => topic.plugins.map(({ plugin }) => plugin));
+      this.#loaded = new Map(plugins.map((plugin) => [
+        plugin.name,
+        known.find((loaded) => loaded.plugin === plugin)!,
+      ]));
+    }
+    for (const plugin of replaced) isolates.end(plugin);
+    for (const name of gone) files.delete(name);
+  }
+
+  #tell(declared: Declarations, reports: readonly ProblemReport[], gone: readonly string[]): void {
+    const { problems } = this.#options;
+    problems.observe("plugins", [
+      ...reports,
+      ...this.#refused.map(({ problem }) => problem),
+      ...declared.refusedFiles.map(refusedFile),
+    ]);
+    for (const { code, subject, plugin } of problems.standing()) {
+      if (plugin !== undefined && gone.includes(plugin)) problems.clear(code, subject);
+    }
+  }
+}
+
+/** Whether a plugin that was loaded again need not start anew. */
+function isSame(loaded: LoadedPlugin, before: LoadedPlugin | undefined): boolean {
+  if (before === undefined) return false;
+  const textOf = ({ plugin, file, batchSql, modules, source }: LoadedPlugin) =>
+    JSON.stringify([declarationText(plugin, file), batchSql, modules, source]);
+  return textOf(loaded) === textOf(before) &&
+    loaded.plugin.present.island === before.plugin.present.island;
+}
+
+/** Why the plugins of a topic cannot run by the schema that they declare; null where they can. */
+function schemaProblem(topic: TopicRuntime, declared: EventSchema): ProblemReport | null {
+  const { schema, misfit } = topic;
+  const meaning = (of: EventSchema) => JSON.stringify(meaningOf(of));
+  if (meaning(schema) === meaning(declared)) return null;
+  if (misfit !== null) return refusedSchema(misfit);
+  return {
+    code: "schema_refused",
+    subject: `schema of ${schema.topic}`,
+    message:
+      `The schema of topic "${schema.topic}" changed. Its plugins run as they were loaded: a ` +
+      "changed schema takes effect when the process is started again",
+    topic: schema.topic,
+  };
+}
+
+/** What is told of a plugin that runs as it was, because its file does not load any more. */
+function keptPlugin(one: KnownRefused): ProblemReport {
+  const { plugin, subject, code } = refusedPlugin(one);
+  return {
+    ...{ code, subject, plugin },
+    message: `Plugin ${one.name} runs as it was loaded before: ${one.faults.join("; ")}. ` +
+      advice(one.file),
+  };
+}
