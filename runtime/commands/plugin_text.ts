@@ -3,7 +3,6 @@ import { definePlugin } from "../define_plugin.ts";
 import type { EventSchema, Field } from "../events.ts";
 import { avg, count, max, type Measure, min, sum, uniq } from "../plugin.ts";
 import { UserError, wordsOf } from "../std/errors.ts";
-import { camelCase } from "./schema_text.ts";
 
 /** A plugin to be written. */
 export interface PluginRequest {
@@ -128,18 +127,17 @@ function testText(
       member(name, kind === "count" || kind === "uniq" ? 1 : sampleOf(fields[field]))
     ),
   ];
-  const plugin = camelCase(name);
   return [
     'import assert from "node:assert/strict";',
     'import { test } from "node:test";',
     'import { rowsOf } from "twofold/testing";',
-    `import ${plugin} from "./${name}.ts";`,
+    `import plugin from "./${name}.ts";`,
     "",
     `test("${name}: an event counts once", async () => {`,
     "  const event = {",
     ...Object.entries(fields).map(([name, field]) => member(name, sampleOf(field))),
     "  };",
-    `  const { speed, batch } = await rowsOf(${plugin}, [event, event]);`,
+    "  const { speed, batch } = await rowsOf(plugin, [event, event]);",
     "  assert.deepEqual(batch, [{",
     ...row,
     "  }]);",

@@ -99,8 +99,7 @@ export function schemaText({ name, topic, summary, fields: given }: SchemaReques
   const imports = ["defineSchema", ...used].sort();
   return `import { ${imports.join(", ")} } from "twofold";
 
-/** ${summary}. */
-export const ${camelCase(name)} = defineSchema({
+export const ${camelCase(name)}Schema = defineSchema({
   topic: ${JSON.stringify(topic)},
   version: 1,
   summary: ${JSON.stringify(summary)},
@@ -113,5 +112,5 @@ ${all.map(({ name, text }) => `    ${name}: ${text},`).join("\n")}
 }
 
 /** `movieViewing` of `movie_viewing`. */
-export const camelCase = (name: string): string =>
+const camelCase = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

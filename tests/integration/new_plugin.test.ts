@@ -40,13 +40,13 @@ describe("twofold new", () => {
         .flatMap((measure) => ["--measure", measure]),
     ];
     expect(await run(["plugin", "everything", ...everything])).toMatchObject({ code: 0, err: "" });
-    expect(await run(["plugin", "plain"])).toMatchObject({ code: 0, err: "" });
-    expect(await read("plain.ts")).toContain("event_count: count(),");
+    expect(await run(["plugin", "delete"])).toMatchObject({ code: 0, err: "" });
+    expect(await read("delete.ts")).toContain("event_count: count(),");
 
     // Types come with the folder's own deno.json, and the files are formatted.
-    expect(await deno("check", "everything.ts", "everything.test.ts", "plain.test.ts"))
+    expect(await deno("check", "everything.ts", "everything.test.ts", "delete.test.ts"))
       .toMatchObject({ code: 0 });
-    expect(await deno("fmt", "--check", "--line-width=100", "everything.ts", "plain.test.ts"))
+    expect(await deno("fmt", "--check", "--line-width=100", "everything.ts", "delete.test.ts"))
       .toMatchObject({ code: 0 });
     await Deno.writeTextFile(
       `${dir}/wrong.ts`,
@@ -75,9 +75,10 @@ describe("twofold new", () => {
     expect(asked.map((question) => question.replace(/ \(.*| \W.*|, .*/, ""))).toEqual(
       ["Name", "Schema", "Keys", "Measures", "Summary"],
     );
-    expect(await read("by_method.ts")).toContain(`import { requests } from "./requests.schema.ts";
+    expect(await read("by_method.ts")).toContain(
+      `import { requestsSchema } from "./requests.schema.ts";
 
-export default definePlugin(requests, {
+export default definePlugin(requestsSchema, {
   name: "by_method",
   summary: "Events per method",
   key: ({ method }) => ({ method }),
@@ -85,7 +86,8 @@ export default definePlugin(requests, {
     event_count: count(),
     avg_level: avg(level),
   }),
-});`);
+});`,
+    );
   });
 
   it("names what it cannot write, and writes nothing", async () => {
@@ -94,7 +96,7 @@ export default definePlugin(requests, {
       expect(err).toContain(message);
       expect(got).toBe(code);
     };
-    await fault(2, `Cannot write ${dir}/plain.ts: it exists`, "plugin", "plain");
+    await fault(2, `Cannot write ${dir}/delete.ts: it exists`, "plugin", "delete");
     await fault(2, "Missing NAME: wanted new plugin NAME", "plugin");
     await fault(2, "a name is snake_case", "schema", "Requests");
     await fault(2, 'got "path"', "schema", "other", "--field", "path");
