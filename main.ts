@@ -18,10 +18,13 @@ import { shareAnswers } from "./runtime/engine/shared_answers.ts";
 import { findLibrary, loadLibchdb } from "./runtime/warehouse/libchdb.ts";
 
 const version = "0.1.0";
+/** The ClickHouse database where `TWOFOLD_CLICKHOUSE_DATABASE` names none. */
+const database = "movie_analytics";
 const root = import.meta.dirname!;
 
 const world = processWorld({
   version,
+  database,
   root,
   inspect: {
     library(path) {
@@ -34,8 +37,8 @@ const world = processWorld({
     servers: (config, topics) => checkServers(config, topics, systemClock),
   },
   async inputs() {
-    const { formats, sources, refused } = await loadInputs(root);
-    return { formats, sources, faults: refused.map((one) => refusedFile(one).message) };
+    const { refused, ...inputs } = await loadInputs(root);
+    return { ...inputs, faults: refused.map((one) => refusedFile(one).message) };
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),
   async serve(services, config, report) {

@@ -1,7 +1,9 @@
 /**
- * Row formats: how a line of a file or of a request's body becomes an event. Declared in
- * `plugins/*.format.ts`, used by `replay --format` and `POST /api/v1/events?format=`.
+ * Row formats: how a line of a file or of a request's body becomes an event, or a line of a file a row
+ * of a catalog. Declared in `plugins/*.format.ts`, used by `replay`, `POST /api/v1/events?format=` and
+ * `catalog put`.
  */
+import type { Catalog } from "./catalog.ts";
 import { Faults, shown } from "./declaration/faults.ts";
 import type { EventSchema, FieldType } from "./events.ts";
 
@@ -35,19 +37,23 @@ export class RowFault {
   constructor(readonly field: string, readonly wanted: string) {}
 }
 
-/** What {@link defineRowFormat} takes. */
-export interface RowFormatDeclaration<S extends EventSchema = EventSchema> {
+/** What the formats of events and of catalogs have in common. */
+interface Lines {
   /** Lower-case letters, digits and `-`; the value of `--format` and `?format=`. */
   readonly name: string;
   /** What a row looks like, such as `user::movie::rating::seconds`. */
   readonly summary: string;
   /**
-   * Whether a file is in this format, by its first line that is not blank. Default: `replay` takes
-   * a file for this format only if `--format` says so.
+   * Whether a file is in this format, by its first line that is not blank. Default: a file is taken
+   * for this format only if `--format` says so.
    */
   readonly matches?: (line: string) => boolean;
-  /** Whether the first row of an input is a header, and not an event. Default: it is not. */
+  /** Whether the first row of an input is a header, and not a row. Default: it is not. */
   readonly header?: (line: string) => boolean;
+}
+
+/** What {@link defineRowFormat} takes. */
+export interface RowFormatDeclaration<S extends EventSchema = EventSchema> extends Lines {
   /**
    * Returns the event of a row. Called once per row that is not blank, in order, in the main thread;
    * a row that makes it throw is a dead letter.
@@ -60,11 +66,25 @@ export interface RowFormatDeclaration<S extends EventSchema = EventSchema> {
   readonly parse: (line: string) => EventInput<S> | RowFault;
 }
 
-/** A validated row format. */
-export interface RowFormat extends Omit<RowFormatDeclaration, "parse"> {
+/** A validated format of events. */
+export interface RowFormat extends Lines {
   /** The schema of its events; names the topic that they go to. */
   readonly source: EventSchema;
   readonly parse: (line: string) => Readonly<Record<string, unknown>> | RowFault;
+}
+
+/** What {@link defineCatalogFormat} takes. */
+export interface CatalogFormatDeclaration extends Lines {
+  /**
+   * Returns the row of a line, by the catalog's columns. Called once per line that is not blank, in
+   * order. A fault ends the command, and the catalog stays as it is.
+   */
+  readonly parse: (line: string) => Readonly<Record<string, unknown>> | RowFault;
+}
+
+/** A validated format of rows of a catalog. */
+export interface CatalogFormat extends CatalogFormatDeclaration {
+  readonly catalog: Catalog;
 }
 
 /** The formats that every installation has, and what each looks like. */
@@ -114,7 +134,49 @@ export function defineRowFormat<const S extends EventSchema>(
   if (source?.fieldNames === undefined) {
     faults.add(`its first argument must be a schema of defineSchema(), got ${shown(source)}`);
   }
-  const given = Object(declaration) as Partial<RowFormat>;
+  return Object.freeze({ source, ...linesOf(declaration as RowFormat, faults) });
+}
+
+/**
+ * Declares a format of rows of a catalog.
+ *
+ * @throws {DeclarationError} a TypeError that names the format and all that is wrong with it.
+ * @example
+ * ```ts
+ * import { defineCatalog } from "./catalog.ts";
+ * import { string, uint32 } from "./events.ts";
+ * import { defineCatalogFormat, RowFault } from "./row_format.ts";
+ * const titles = defineCatalog({
+ *   name: "titles", summary: "", key: { page: uint32() }, fields: { title: string() },
+ * });
+ * const format = defineCatalogFormat(titles, {
+ *   name: "titles-tab",
+ *   summary: "page and title, separated by a tab",
+ *   parse(line) {
+ *     const [page, title] = line.split("\t");
+ *     return title === undefined ? new RowFault("", "a tab") : { page: Number(page), title };
+ *   },
+ * });
+ * if (format.catalog !== titles) throw new Error("unexpected");
+ * ```
+ */
+export function defineCatalogFormat(
+  catalog: Catalog,
+  declaration: CatalogFormatDeclaration,
+): CatalogFormat {
+  const faults = new Faults();
+  if (catalog?.columns === undefined) {
+    faults.add(`its first argument must be a catalog of defineCatalog(), got ${shown(catalog)}`);
+  }
+  return Object.freeze({ catalog, ...linesOf(declaration, faults) });
+}
+
+/** @throws {DeclarationError} with all faults. */
+function linesOf(
+  declaration: CatalogFormatDeclaration,
+  faults: Faults,
+): Required<Pick<CatalogFormat, "name" | "summary" | "parse">> & Lines {
+  const given = Object(declaration) as Partial<CatalogFormatDeclaration>;
   faults.unknownMembers("", given, members);
   const { name, summary, matches, header, parse } = given;
   if (typeof name !== "string" || !/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
@@ -131,5 +193,5 @@ export function defineRowFormat<const S extends EventSchema>(
     }
   }
   faults.throwAny(name ?? "", "row format");
-  return Object.freeze({ source, name, summary, matches, header, parse } as RowFormat);
+  return { name: name!, summary: summary!, matches, header, parse: parse! };
 }

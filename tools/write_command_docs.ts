@@ -5,7 +5,6 @@
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/command_line.ts";
 import { loadInputs } from "../runtime/engine/load_plugins.ts";
-import { fileFormats } from "../runtime/sources/file_formats.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { type Command, describeSettings } from "../runtime/settings/config.ts";
 import { apiReference } from "./api_reference.ts";
@@ -21,11 +20,10 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     "machine see command lines, and neither have servers.",
     describeSettings(),
   ];
-  const { formats: declared } = await loadInputs(root);
-  const formats = fileFormats(declared);
+  const inputs = await loadInputs(root);
   const help = (Object.keys(commands) as Command[]).flatMap((command) => [
     `## ${command}`,
-    `\`\`\`\n${helpOf(command, formats).trimEnd()}\n\`\`\``,
+    `\`\`\`\n${helpOf(command, inputs).trimEnd()}\n\`\`\``,
   ]);
   const codes = exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`);
   const commandPage = [

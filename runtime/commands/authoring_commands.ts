@@ -34,7 +34,7 @@ export const authoringCommands = {
     ],
     examples: [
       [
-        "new plugin rating_counts --key movie_id --measure count --measure avg:rating",
+        "new plugin page_views --key page --measure count --measure avg:duration",
         "two files in plugins/",
       ],
       ["new plugin errors --plugins ../our-plugins --schema requests", "in another folder"],
@@ -76,7 +76,7 @@ export const authoringCommands = {
     ],
     examples: [
       ["test", "every *.test.ts file in plugins/, and the parity law for every plugin"],
-      ["test ratings --runs 1000", "ratings.test.ts, and more streams for ratings.ts"],
+      ["test page_views --runs 1000", "page_views.test.ts, and more streams for page_views.ts"],
       [
         "test --plugins ../our-plugins --seed 42",
         "another folder; streams as reported by a failure",

@@ -1,10 +1,10 @@
 import type { Config } from "../settings/config.ts";
-import { UserError } from "../std/errors.ts";
 import type { AnswerColumn } from "../ports/services.ts";
 import { openTarget } from "./open_target.ts";
 import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";
+import { putCatalog, readCatalog } from "./put_catalog.ts";
 import { counted } from "./text.ts";
-import { inputStream } from "./text_input.ts";
+import { inputsOf } from "./inputs_of.ts";
 import type { World } from "./world.ts";
 
 type Flags = Readonly<Record<string, string | boolean>>;
@@ -76,21 +76,20 @@ export async function catalogCommand(
   }
 }
 
-const FORMATS = { ndjson: "ndjson", json: "json-array", csv: "csv" } as const;
-
 /** Replaces a catalog by a file's rows; returns the exit code. */
 export async function catalogPutCommand(
-  name: string,
+  catalog: string,
   file: string,
   flags: Flags,
   config: Config,
   world: World,
 ): Promise<number> {
-  const format = putFormat(file, flags.format as keyof typeof FORMATS | undefined);
-  const body = await inputStream(file, world);
+  const { catalogFormats } = await inputsOf(world);
+  const format = flags.format === undefined ? null : String(flags.format);
+  const rows = await readCatalog({ file, catalog, format }, catalogFormats, world);
   const target = await openTarget(config, world, { start: false, create: true });
   try {
-    const put = await target.catalogs.put(name, body, FORMATS[format]);
+    const put = await putCatalog(rows, target);
     world.out.write(
       flags.json === true
         ? `${JSON.stringify(put)}\n`
@@ -100,18 +99,4 @@ export async function catalogPutCommand(
   } finally {
     await target.close();
   }
-}
-
-/** @throws {UserError} where the file's name does not tell. */
-function putFormat(file: string, given?: keyof typeof FORMATS): keyof typeof FORMATS {
-  if (given !== undefined) return given;
-  const [, ending] = /\.(ndjson|jsonl|json|csv)$/i.exec(file) ?? [];
-  if (ending === undefined) {
-    throw new UserError(
-      `Cannot put a catalog: "${file}" does not tell its format, give --format ndjson, json or csv`,
-      { field: "format" },
-    );
-  }
-  const name = ending.toLowerCase();
-  return name === "jsonl" ? "ndjson" : name as keyof typeof FORMATS;
 }

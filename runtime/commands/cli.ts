@@ -1,6 +1,5 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type FileFormat, fileFormats } from "../sources/file_formats.ts";
-import { type Command, type Config, readConfig } from "../settings/config.ts";
+import { type Config, readConfig } from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
@@ -9,7 +8,6 @@ import { pluginsPruneCommand } from "./plugins_prune.ts";
 import { pluginsReloadCommand } from "./plugins_reload.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
-  commands,
   readCommandLine,
   type Request,
   type RunRequest,
@@ -21,8 +19,9 @@ import { checkDenoVersion } from "./deno_version.ts";
 import { doctorCommand } from "./doctor.ts";
 import { driftAcceptCommand, driftCommand } from "./drift.ts";
 import { eventsTailCommand } from "./events_tail.ts";
-import { helpOf } from "./help.ts";
+import { helpOf, readsFiles } from "./help.ts";
 import { newPluginCommand, newSchemaCommand } from "./new_files.ts";
+import { inputsOf } from "./inputs_of.ts";
 import { queryCommand } from "./query.ts";
 import { checkPathPermissions } from "./path_permissions.ts";
 import { produceCommand, produceRequest } from "./produce.ts";
@@ -70,7 +69,8 @@ async function run(request: Request, world: World): Promise<number> {
     return 0;
   }
   if (request.kind === "help") {
-    world.out.write(helpOf(request.command, await formatsFor(request.command, world)));
+    const reads = request.command !== null && readsFiles(request.command);
+    world.out.write(helpOf(request.command, reads ? await inputsOf(world) : undefined));
     return 0;
   }
   return await runRequest(request, world);
@@ -88,11 +88,9 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   if (command === "doctor") {
     return await doctorCommand({ flags: settingFlags(request), env }, { json }, world);
   }
-  const replayed = command === "replay"
-    ? replayRequest(first, flags, await formatsFor(command, world))
-    : null;
+  const replayed = command === "replay" ? replayRequest(first, flags, await inputsOf(world)) : null;
   const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
-  const given = { command, flags: settingFlags(request), env };
+  const given = { command, flags: settingFlags(request), env, database: world.database };
   const config = readConfig(given);
   warnOfMisspeltVariables(config, world);
   switch (command) {
@@ -137,16 +135,6 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
     case "sql":
       return await sqlCommand(first, flags, config, world);
   }
-}
-
-/** The formats of files, where a command reads any. Tells which declared ones are not used. */
-async function formatsFor(command: string | null, world: World): Promise<readonly FileFormat[]> {
-  const reads = command !== null && Object.hasOwn(commands, command) &&
-    commands[command as Command].readsFiles;
-  if (!reads) return [];
-  const { formats, faults } = await world.inputs();
-  for (const fault of faults) world.err.write(`${paint(world.err, "yellow", fault)}\n`);
-  return fileFormats(formats);
 }
 
 function warnOfMisspeltVariables({ command }: Config, world: World): void {

@@ -36,7 +36,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   replay: {
     summary: "Ingest events from a file or standard input (-)",
     arguments: ["FILE"],
-    readsFiles: true,
+    reads: "events",
     settings: ["dataDir"],
     options: [
       {
@@ -61,8 +61,8 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       {
         flag: "catalog",
         value: "FILE",
-        summary: "Titles to put into the catalog movies first: movies.dat, movies.csv or u.item " +
-          "as MovieLens has them, or the catalog's own columns as NDJSON or CSV",
+        summary: "A file to put into a catalog first, as catalog put does; the file's format, or " +
+          "the only catalog there is, tells which",
       },
       { flag: "topic", value: "TOPIC", summary: "Target topic; default: the only topic" },
       { flag: "json", value: null, summary: "Print the result as JSON" },
@@ -71,7 +71,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["replay events.csv --rate max", "as fast as they are taken"],
       ["replay events.ndjson.gz --rate 1000", "a thousand a second"],
       ["replay events.csv --speed 60x", "an hour of event time each minute"],
-      ["replay ratings.dat --catalog movies.dat", "with titles"],
+      ["replay events.csv --catalog titles.csv", "with the rows of a catalog"],
       ["replay - --format csv", "what comes through a pipe, as it comes"],
       [
         "replay events.csv",

@@ -25,8 +25,8 @@ export interface CommandSpec {
   readonly moreArguments?: string;
   readonly settings: readonly (keyof typeof settings)[];
   readonly options: readonly Option[];
-  /** Whether it reads files, so that help lists the formats. */
-  readonly readsFiles?: boolean;
+  /** What the files hold that it reads, so that help lists the formats. */
+  readonly reads?: "events" | "catalog";
   /** Arguments and what they do. */
   readonly examples: readonly (readonly [args: string, what: string])[];
 }

@@ -26,7 +26,7 @@ export async function* checksOf(
   });
   yield clockCheck(world);
   // As start would have them: that is what has to go well.
-  const given = { command: "start" as const, flags, env };
+  const given = { command: "start" as const, flags, env, database: world.database };
   const read = await attempt("settings", null, () => settingsCheck(given, world.env));
   yield read;
   const hasServer = Boolean(env[settings.clickhouseUrl.env]);

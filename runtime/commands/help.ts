@@ -1,9 +1,11 @@
 /** Help, from the table of commands. */
 import { type Command, defaultText, type Setting, settings } from "../settings/config.ts";
 import { serverSettings } from "../settings/server_settings.ts";
-import type { FileFormat } from "../sources/file_formats.ts";
+import { generalFormats } from "../row_format.ts";
+import { fileFormats } from "../sources/file_formats.ts";
 import { argumentsOf } from "./command_spec.ts";
 import { commands, flagsOf, verbsOf } from "./command_line.ts";
+import type { DeclaredInputs } from "./world.ts";
 
 /** What the codes mean that a command ends with. */
 export const exitCodes: readonly (readonly [code: number, meaning: string])[] = [
@@ -20,18 +22,27 @@ type Row = readonly [head: string, text: string];
 /**
  * The help of a command, of a noun with verbs, or of everything.
  *
- * @param formats that files may be in.
+ * @param inputs the declared formats, which help of a command that reads files lists.
  */
 export function helpOf(
   name: string | null,
-  formats: readonly Pick<FileFormat, "name" | "summary">[],
+  inputs: Pick<DeclaredInputs, "formats" | "catalogFormats"> = { formats: [], catalogFormats: [] },
 ): string {
   if (name === null) return overview();
   if (!Object.hasOwn(commands, name)) return nounHelp(name);
   const help = commandHelp(name as Command);
-  if (!commands[name as Command].readsFiles) return help;
+  if (!readsFiles(name)) return help;
+  const formats = commands[name as Command].reads === "events"
+    ? fileFormats(inputs.formats)
+    : [...generalRows, ...inputs.catalogFormats];
   return [help, section("Formats", formats.map((one) => [one.name, one.summary]))].join("\n");
 }
+
+const generalRows = Object.entries(generalFormats).map(([name, summary]) => ({ name, summary }));
+
+/** Whether a command reads files, so that its help lists formats. */
+export const readsFiles = (name: string): boolean =>
+  Object.hasOwn(commands, name) && commands[name as Command].reads !== undefined;
 
 function overview(): string {
   return [

@@ -150,7 +150,7 @@ function hasLine(head: Uint8Array): boolean {
 }
 
 function fault(name: string, what: string, cause?: unknown): UserError {
-  return new UserError(`Cannot replay "${name}": ${what}`, { field: "FILE", cause });
+  return new UserError(`Cannot read "${name}": ${what}`, { field: "FILE", cause });
 }
 
 async function opened(name: string): Promise<Deno.FsFile> {

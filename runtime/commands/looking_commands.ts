@@ -39,7 +39,7 @@ export const lookingCommands = {
       },
       limit("Rows, or with --all rows per page, 1 to 10,000; default 100"),
       { flag: "all", value: null, summary: "All rows, in pages" },
-      { flag: "expand", value: "CATALOG", summary: "Add the columns of a catalog, such as movies" },
+      { flag: "expand", value: "CATALOG", summary: "Add the columns of a catalog" },
       {
         flag: "wait-for",
         value: "FRONTIER",
@@ -50,12 +50,12 @@ export const lookingCommands = {
     ],
     examples: [
       [
-        "query popular_movies --limit 10 --expand movies",
-        "the ten movies most viewed, with titles",
+        "query page_views --limit 10 --expand pages",
+        "the ten pages most viewed, with titles",
       ],
-      ["query user_stats --where user_id=7", "one key"],
+      ["query visitors --where visitor_id=7", "one key"],
       ["query hourly_stats --bucket day --from 2013-07-20 --to 2013-07-27", "a week, by day"],
-      ["query ratings --all --format csv", "every row, as CSV"],
+      ["query page_views --all --format csv", "every row, as CSV"],
     ],
   },
   "events tail": {
@@ -88,7 +88,7 @@ export const lookingCommands = {
       json,
     ],
     examples: [
-      ["dead-letters --field rating", "those with a wrong rating"],
+      ["dead-letters --field duration", "those with a wrong duration"],
       ["dead-letters --reason utf-8 --json", "for machines"],
     ],
   },
@@ -101,8 +101,8 @@ export const lookingCommands = {
       { ...json, summary: "Print JSON, with the bytes in base64" },
     ],
     examples: [
-      ["dead-letters show movie-viewing-events/0/17", "why, and what it was"],
-      ["dead-letters show movie-viewing-events/0/17 --raw", "the bytes, to mend and send again"],
+      ["dead-letters show visits/0/17", "why, and what it was"],
+      ["dead-letters show visits/0/17 --raw", "the bytes, to mend and send again"],
     ],
   },
   drift: {
@@ -117,7 +117,7 @@ export const lookingCommands = {
     ],
     examples: [
       ["drift", "of all metrics"],
-      ["drift --metric ratings --json", "of one, with the first buckets and keys that differ"],
+      ["drift --metric page_views --json", "of one, with the first buckets and keys that differ"],
     ],
   },
   "drift accept": {
@@ -132,7 +132,7 @@ export const lookingCommands = {
     ],
     examples: [
       [
-        'drift accept ratings --day 2013-07-20 --reason "SQL corrected on 2013-08-01"',
+        'drift accept page_views --day 2013-07-20 --reason "SQL corrected on 2013-08-01"',
         "one day",
       ],
     ],
@@ -156,29 +156,29 @@ export const lookingCommands = {
       json,
     ],
     examples: [
-      ['catalog show movies --search "blade runner"', "by words"],
-      ["catalog show movies --all --format csv", "the whole catalog, as `catalog put` takes it"],
+      ['catalog show pages --search "price list"', "by words"],
+      ["catalog show pages --all --format csv", "the whole catalog, as `catalog put` takes it"],
     ],
   },
   "catalog put": {
     summary: "Replace a catalog with the rows of a file, atomically",
     arguments: ["NAME", "FILE"],
+    reads: "catalog",
     settings,
     options: [
       {
         flag: "format",
-        value: "ndjson|json|csv",
-        summary: "One JSON object per line, an array of them, or CSV with a header; default: by " +
-          "the file's name",
+        value: "FORMAT",
+        summary: "A format listed below; default: what the first line looks like",
       },
       json,
     ],
     examples: [
       [
-        "catalog put movies movies.csv",
-        "a header movie_id,title,year,genres; genres with | between",
+        "catalog put pages pages.csv",
+        "a header page,title,tags; texts of a list with | between",
       ],
-      ["catalog put movies - --format ndjson", "from standard input"],
+      ["catalog put pages - --format ndjson", "from standard input"],
     ],
   },
   sql: {
@@ -187,7 +187,7 @@ export const lookingCommands = {
     settings,
     options: [limit("The most rows, 1 to 1,000,000; default 1,000"), format, json],
     examples: [
-      ['sql "SELECT * FROM movie_analytics.merged_popular_movies LIMIT 5"', "a relation"],
+      ['sql "SELECT * FROM merged_page_views LIMIT 5"', "a relation"],
       ["sql - --format csv", "the statement from standard input"],
     ],
   },

@@ -45,7 +45,7 @@ function isCovered({ path, permissions }: UsedPath): boolean {
 
 function settingPaths(request: RunRequest, env: Environment): UsedPath[] {
   const flags = settingFlags(request);
-  const context = { command: request.command, machineMemoryBytes: 0 };
+  const context = { command: request.command, machineMemoryBytes: 0, database: "" };
   return (Object.values(settings) as Setting<unknown>[]).flatMap((setting): UsedPath[] => {
     const { isSecret, permissions = [] } = setting.type;
     if (isSecret) {

@@ -9,7 +9,7 @@ import type { Terminal, World } from "./world.ts";
 /** What only the composition root knows. */
 export type Composition = Pick<
   World,
-  "openEngine" | "serve" | "inspect" | "inputs" | "version" | "root"
+  "openEngine" | "serve" | "inspect" | "inputs" | "version" | "database" | "root"
 >;
 
 const COLUMNS = 80;

@@ -7,6 +7,7 @@ import { feed } from "../sources/feed.ts";
 import type { Clock } from "../std/clock.ts";
 import { NotFoundError, UserError } from "../std/errors.ts";
 import { eventsPerSecond } from "./events_per_second.ts";
+import { inputsOf } from "./inputs_of.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
 import { SentTally, summaryText } from "./sent_tally.ts";
@@ -69,8 +70,7 @@ export async function produceCommand(
   world: World,
 ): Promise<number> {
   const { clock, out, err } = world;
-  const { sources, faults } = await world.inputs();
-  for (const fault of faults) err.write(`${fault}\n`);
+  const { sources } = await inputsOf(world);
   const source = sourceNamed(request.source, sources);
   let progress: Progress | null = null;
   const target = await openTarget(config, world, {

@@ -5,10 +5,11 @@ import { paced, type SourceChunk } from "../sources/source.ts";
 import { type InputFile, openInput } from "./input_file.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
-import { putTitles } from "./put_titles.ts";
+import { putCatalog, readCatalog } from "./put_catalog.ts";
 import type { ReplayRequest } from "./replay_request.ts";
 import { type SentSummary, SentTally, summaryText } from "./sent_tally.ts";
 import type { Target } from "./target.ts";
+import { counted } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Chunks per second at a given pace, so that a slow replay is steady. */
@@ -23,6 +24,10 @@ export async function replayCommand(
   const input = await openInput(request.file, world);
   try {
     const format = formatOf(request, input);
+    const first = { file: request.catalog ?? "", catalog: null, format: null };
+    const rowsFirst = request.catalog === null
+      ? null
+      : await readCatalog(first, request.catalogFormats, world);
     const { clock, err: terminal } = world;
     let progress: Progress | null = null;
     const target = await openTarget(config, world, {
@@ -32,7 +37,10 @@ export async function replayCommand(
       },
     });
     try {
-      if (request.catalog !== null) await putTitles(request.catalog, target, world);
+      if (rowsFirst !== null) {
+        const { catalog, rows } = await putCatalog(rowsFirst, target);
+        terminal.write(`${catalog} has ${counted(rows, "row")} now.\n`);
+      }
       progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });
       const summary = await replay({ ...request, format }, input, target, world, progress);
       progress.clear();

@@ -1,8 +1,10 @@
 import { UserError } from "../std/errors.ts";
-import type { FileFormat } from "../sources/file_formats.ts";
+import type { CatalogFormat } from "../row_format.ts";
+import { type FileFormat, fileFormats } from "../sources/file_formats.ts";
 import type { Pace } from "../sources/source.ts";
 import { eventsPerSecond } from "./events_per_second.ts";
 import { oneOf } from "./text.ts";
+import type { DeclaredInputs } from "./world.ts";
 
 /** What replay was asked to do. */
 export interface ReplayRequest extends Pace {
@@ -15,8 +17,9 @@ export interface ReplayRequest extends Pace {
   readonly timeField: string;
   /** Null: the only topic there is. */
   readonly topic: string | null;
-  /** A file of titles, to be put into the catalog first. */
+  /** A file to be put into a catalog first. */
   readonly catalog: string | null;
+  readonly catalogFormats: readonly CatalogFormat[];
   readonly json: boolean;
 }
 
@@ -31,8 +34,9 @@ const TIME_FIELD = "timestamp";
 export function replayRequest(
   file: string,
   flags: Readonly<Record<string, string | boolean>>,
-  formats: readonly FileFormat[],
+  inputs: Pick<DeclaredInputs, "formats" | "catalogFormats">,
 ): ReplayRequest {
+  const formats = fileFormats(inputs.formats);
   const { format, rate, speed, topic, catalog, "time-field": timeField = TIME_FIELD } = flags;
   if (rate !== undefined && speed !== undefined) {
     throw wrong("speed", "left out where --rate is given", speed);
@@ -41,6 +45,7 @@ export function replayRequest(
     file,
     format: format === undefined ? null : formatNamed(String(format), formats),
     formats,
+    catalogFormats: inputs.catalogFormats,
     rate: rate === undefined || rate === "max" ? null : eventsPerSecond("replay", rate),
     speed: speed === undefined ? null : timesAsFast(speed),
     timeField: String(timeField),

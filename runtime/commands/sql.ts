@@ -2,7 +2,6 @@ import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
-import { inputStream } from "./text_input.ts";
 import type { World } from "./world.ts";
 
 /** Runs one SELECT and shows its rows; returns the exit code. */
@@ -14,9 +13,7 @@ export async function sqlCommand(
 ): Promise<number> {
   const format = rowFormat(flags);
   const limit = readLimit(flags.limit as string | undefined);
-  const sql = statement === "-"
-    ? await new Response(await inputStream("-", world)).text()
-    : statement;
+  const sql = statement === "-" ? await new Response(world.input()).text() : statement;
   const target = await openTarget(config, world, { start: false });
   try {
     const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });

@@ -3,7 +3,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
 import type { Services } from "../ports/services.ts";
 import type { Check } from "../ports/check.ts";
-import type { RowFormat } from "../row_format.ts";
+import type { CatalogFormat, RowFormat } from "../row_format.ts";
 import type { Source } from "../source.ts";
 
 /** The engine as commands use it. */
@@ -56,6 +56,7 @@ export interface InspectedPlugins {
 /** What `plugins/*.format.ts` and `plugins/*.source.ts` declare. */
 export interface DeclaredInputs {
   readonly formats: readonly RowFormat[];
+  readonly catalogFormats: readonly CatalogFormat[];
   readonly sources: readonly Source[];
   /** Why each of the others is not used. */
   readonly faults: readonly string[];
@@ -125,6 +126,8 @@ export interface World {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
+  /** The ClickHouse database where no setting names one. */
+  readonly database: string;
   /** The folder of `main.ts`, which holds `plugins/` and `sql/`. */
   readonly root: string;
   /** Whether this is the executable, which has its files within. */

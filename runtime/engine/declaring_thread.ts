@@ -87,7 +87,7 @@ async function declaredCatalog(root: string, file: string): Promise<Declared> {
 async function declaredInput(root: string, file: string): Promise<Declared> {
   const input: Partial<RowFormat & Source> | undefined = await defaultExport(root, file);
   const [member, defining] = file.endsWith(".format.ts")
-    ? ["parse", "defineRowFormat()"] as const
+    ? ["parse", "defineRowFormat() or defineCatalogFormat()"] as const
     : ["events", "defineSource()"] as const;
   if (input?.[member] !== undefined) return { kind: "input" };
   throw new UserError(`its default export must be what ${defining} returns`);

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../std/clock.ts";
 import { asError, UserError, wordsOf } from "../std/errors.ts";
 import { pluginOf } from "../model/plugin_data.ts";
 import type { Plugin } from "../plugin.ts";
-import type { RowFormat } from "../row_format.ts";
+import type { CatalogFormat, RowFormat } from "../row_format.ts";
 import type { Source } from "../source.ts";
 import { relationNames } from "../serving/relations.ts";
 import { declareFiles } from "./declare_files.ts";
@@ -113,6 +113,7 @@ export async function loadDeclarations(
 /** What a folder declares about where events come from. */
 export interface Inputs {
   readonly formats: readonly RowFormat[];
+  readonly catalogFormats: readonly CatalogFormat[];
   readonly sources: readonly Source[];
   readonly refused: readonly RefusedFile[];
 }
@@ -129,7 +130,10 @@ async function readInputs(
   sources: ReadonlyMap<string, string>,
   declared: ReadonlyMap<string, Declared>,
 ): Promise<Inputs> {
-  const read = { format: [] as DeclaringFile<RowFormat>[], source: [] as DeclaringFile<Source>[] };
+  const read = {
+    format: [] as DeclaringFile<RowFormat | CatalogFormat>[],
+    source: [] as DeclaringFile<Source>[],
+  };
   for (const [file, source] of sources) {
     const [, kind] = INPUT_FILE.exec(basename(file)) ?? [];
     if (kind === undefined) continue;
@@ -147,8 +151,10 @@ async function readInputs(
       )
     ),
   );
+  const formats = accepted(read.format);
   return {
-    formats: accepted(read.format),
+    formats: formats.filter((format) => "source" in format),
+    catalogFormats: formats.filter((format) => "catalog" in format),
     sources: accepted(read.source),
     refused: [
       ...refusedOf("format", read.format, (one) => one.name),

@@ -39,6 +39,7 @@ export type Role = typeof ROLES[number];
 interface DefaultContext {
   readonly command: Command;
   readonly machineMemoryBytes: number;
+  readonly database: string;
 }
 
 /** One setting: where it is given, what it may be, what it means. */
@@ -96,7 +97,11 @@ export interface ConfigInput {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: what the system tells. */
   readonly machineMemoryBytes?: number;
+  /** The ClickHouse database where no setting names one. Default `twofold`. */
+  readonly database?: string;
 }
+
+const DATABASE = "twofold";
 
 /**
  * The settings of a process: a flag wins over the environment, and that over the default.
@@ -114,10 +119,11 @@ export interface ConfigInput {
  * ```
  */
 export function readConfig(
-  { command, flags = {}, env = {}, machineMemoryBytes = totalmem() }: ConfigInput,
+  { command, flags = {}, env = {}, machineMemoryBytes = totalmem(), database = DATABASE }:
+    ConfigInput,
 ): Config {
   const faults: ConfigFault[] = [];
-  const context = { command, machineMemoryBytes };
+  const context = { command, machineMemoryBytes, database };
   const values: Record<string, unknown> = { command };
   for (const [name, setting] of Object.entries(settings) as [string, Setting<unknown>][]) {
     const given = givenValue(setting, flags, env);
@@ -194,7 +200,9 @@ export function describeSettings(): string {
 export function defaultText(setting: Setting<unknown>, command?: Command): string {
   if (setting.defaultText !== undefined) return setting.defaultText;
   const textOf = (command: Command) => {
-    const value = setting.default({ command, machineMemoryBytes: 8 * 2 ** 30 });
+    const value = setting.default({
+      ...{ command, machineMemoryBytes: 8 * 2 ** 30, database: DATABASE },
+    });
     return value === null || value === "" ? "none" : `\`${setting.type.show(value)}\``;
   };
   if (command !== undefined) return textOf(command);

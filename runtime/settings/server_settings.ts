@@ -162,12 +162,14 @@ export const serverSettings = {
   ),
   clickhouseUser: filled("CLICKHOUSE_USER", word, "default", "ClickHouse user"),
   clickhousePassword: open("CLICKHOUSE_PASSWORD", password, "ClickHouse password"),
-  clickhouseDatabase: filled(
-    "CLICKHOUSE_DATABASE",
-    name,
-    "movie_analytics",
-    "ClickHouse database, created if missing",
-  ),
+  clickhouseDatabase: {
+    env: "TWOFOLD_CLICKHOUSE_DATABASE",
+    flag: null,
+    type: name,
+    default: ({ database }: { readonly database: string }) => database,
+    defaultText: "the `database` of `main.ts`",
+    summary: "ClickHouse database, created if missing",
+  },
   clickhouseCluster: open(
     "CLICKHOUSE_CLUSTER",
     name,

@@ -93,6 +93,9 @@ function beginningOf(head: Uint8Array): Beginning {
   return { line: lines[index].replace(/^\ufeff/, "").trimEnd(), number: index + 1 };
 }
 
+/** The first line that is not blank; null where a file has none, or is no text. */
+export const firstLine = (head: Uint8Array): string | null => beginningOf(head).line;
+
 /**
  * The format of a file, by its first line.
  *
@@ -102,7 +105,7 @@ export function recogniseFormat(
   head: Uint8Array,
   formats: readonly FileFormat[],
 ): FileFormat | null {
-  const { line } = beginningOf(head);
+  const line = firstLine(head);
   return line === null ? null : formats.find(({ matches }) => matches?.(line)) ?? null;
 }
 

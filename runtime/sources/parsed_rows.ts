@@ -1,5 +1,5 @@
 import { UserError, wordsOf } from "../std/errors.ts";
-import { RowFault, type RowFormat } from "../row_format.ts";
+import { type CatalogFormat, RowFault, type RowFormat } from "../row_format.ts";
 import type { EventWriter } from "./event_writer.ts";
 import { quoted, type RefusedRow, type RowWriter } from "./row_writer.ts";
 
@@ -52,19 +52,9 @@ export class ParsedRows implements RowWriter {
     const row = bytes.subarray(start, end);
     const line = decoder.decode(row);
     if (line.includes("\ufffd") && !isUtf8(row)) return new RowFault("", "UTF-8");
-    try {
-      return this.#checked(this.format.parse(line));
-    } catch (error) {
-      return new RowFault("", `a row that the format reads (${wordsOf(error)})`);
-    }
-  }
-
-  #checked(parsed: unknown): Record<string, unknown> | RowFault {
+    const parsed = parsedLine(this.format, line);
     if (parsed instanceof RowFault) return parsed;
-    if (parsed === null || typeof parsed !== "object") {
-      return new RowFault("", `a row of which the format makes an event, not ${parsed}`);
-    }
-    const event = { ...parsed } as Record<string, unknown>;
+    const event = { ...parsed };
     for (const name of this.#numbers) {
       const value = event[name];
       if (typeof value === "number" && !Number.isFinite(value)) {
@@ -77,12 +67,30 @@ export class ParsedRows implements RowWriter {
   }
 }
 
+/** What a format makes of a line. */
+export function parsedLine(
+  { parse }: Pick<RowFormat, "parse">,
+  line: string,
+): Readonly<Record<string, unknown>> | RowFault {
+  try {
+    const parsed: unknown = parse(line);
+    if (parsed !== null && typeof parsed === "object") return parsed as Record<string, unknown>;
+    return new RowFault("", `a row of which the format makes an object, not ${parsed}`);
+  } catch (error) {
+    return new RowFault("", `a row that the format reads (${wordsOf(error)})`);
+  }
+}
+
 /**
  * Asks a format about a line.
  *
  * @throws {UserError} when the format throws.
  */
-export function saysYes(format: RowFormat, member: "matches" | "header", line: string): boolean {
+export function saysYes(
+  format: RowFormat | CatalogFormat,
+  member: "matches" | "header",
+  line: string,
+): boolean {
   try {
     return format[member]?.(line) ?? false;
   } catch (cause) {

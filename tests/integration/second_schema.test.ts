@@ -113,8 +113,9 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
     dir = await Deno.makeTempDir({ prefix: "twofold-second-", dir: root });
     const plugins = join(dir, "plugins");
     await Deno.mkdir(plugins);
-    for await (const { name } of Deno.readDir(join(root, "plugins"))) {
-      await Deno.copyFile(join(root, "plugins", name), join(plugins, name));
+    for await (const { name, isFile } of Deno.readDir(join(root, "plugins"))) {
+      const [from, to] = [join(root, "plugins", name), join(plugins, name)];
+      await (isFile ? Deno.copyFile(from, to) : Deno.symlink(from, to));
     }
     await Deno.writeTextFile(join(plugins, "payments.schema.ts"), SCHEMA);
     await Deno.writeTextFile(join(plugins, "takings.ts"), PLUGIN);

@@ -2,6 +2,7 @@
  * A process over a data folder: one engine opens one folder. `make DIR` fills it; `look DIR` verifies
  * it and asks it, and writes both as JSON.
  */
+import { database } from "./database.ts";
 import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
 import { eventually } from "./eventually.ts";
@@ -12,6 +13,7 @@ const METRICS = ["popular_movies", "ratings", "user_stats", "hourly_stats"];
 
 const [what, dir] = Deno.args;
 const config = readConfig({
+  database,
   command: "start",
   flags: { data: dir, "block-span": "1s", "batch-schedule": "0 0 29 2 *", "scrub-rate": "0B" },
   env: {},

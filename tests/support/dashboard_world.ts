@@ -3,7 +3,7 @@
  * titles, records that could not be decoded, one batch run, and events that came after it.
  */
 import { join } from "node:path";
-import { titleRows } from "../../runtime/sources/movie_titles.ts";
+import movielensTitles from "../../plugins/movielens_titles.format.ts";
 import { assertRatings, ratingsFile } from "./movietweetings.ts";
 import { RunningEngine } from "./running_engine.ts";
 
@@ -73,8 +73,9 @@ export async function openDashboardWorld(
       await engine.metric("hourly_stats", { wait_for: frontier });
     }
   };
-  const titles = titleRows(await Deno.readTextFile(titlesFile), "movies.dat");
-  await engine.engine.catalogs.put("movies", new Blob([titles]).stream(), "ndjson");
+  const titles = (await Deno.readTextFile(titlesFile)).trimEnd().split("\n")
+    .map((line) => `${JSON.stringify(movielensTitles.parse(line))}\n`);
+  await engine.engine.catalogs.put("movies", new Blob(titles).stream(), "ndjson");
   const events = await viewings(days, nowMs);
   const cut = events.findIndex(({ timestamp }) => Date.parse(timestamp) > nowMs - 2 * HOUR_MS);
   await post(events.slice(0, cut));

@@ -1,4 +1,4 @@
-import { ratingFormats } from "./rating_formats.ts";
+import { ratingFormats } from "./movielens_formats.ts";
 import { formatsOf } from "../../runtime/row_format.ts";
 import { NotFoundError } from "../../runtime/std/errors.ts";
 import type {

@@ -1,7 +1,7 @@
 import { projectRoot } from "./test_engine.ts";
 import { fakeServices, noDrift } from "./fake_services.ts";
 import viewing from "../../plugins/viewing.source.ts";
-import { ratingFormats } from "./rating_formats.ts";
+import { ratingFormats, titleFormats } from "./movielens_formats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
@@ -238,7 +238,13 @@ export function fakeWorld(
       schemas: () => Promise.resolve([]),
       async *servers() {},
     },
-    inputs: () => Promise.resolve({ formats: ratingFormats, sources: [viewing], faults: [] }),
+    inputs: () =>
+      Promise.resolve({
+        formats: ratingFormats,
+        catalogFormats: titleFormats,
+        sources: [viewing],
+        faults: [],
+      }),
     async *reloadRequests() {},
     readOwner: () => Promise.resolve(owner()),
     hasFolder: () => Promise.resolve(true),
@@ -246,6 +252,7 @@ export function fakeWorld(
     readText: Deno.readTextFile,
     input: () => ReadableStream.from([]),
     version: "0.1.0",
+    database: "test",
     root: projectRoot,
     standalone: false,
     ask: null,

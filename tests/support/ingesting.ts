@@ -1,6 +1,6 @@
 /** An ingest over a log in memory, and bodies for it. */
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
-import { ratingFormats } from "./rating_formats.ts";
+import { ratingFormats } from "./movielens_formats.ts";
 import { createIngest } from "../../runtime/engine/ingest.ts";
 import type { IngestOptions } from "../../runtime/ports/services.ts";
 import { readAll } from "./log_reading.ts";

@@ -9,11 +9,13 @@ import { systemClock } from "../../runtime/std/clock.ts";
 import { fakeWorld } from "./fake_world.ts";
 
 const root = Deno.env.get("TWOFOLD_TEST_ROOT")!;
+const { inspect, database } = fakeWorld();
 
 const world = processWorld({
   version: "test",
   root,
-  inspect: fakeWorld().inspect,
+  database,
+  inspect,
   inputs: async () => ({ ...await loadInputs(root), faults: [] }),
   openEngine: (config, options) => openEngine(config, { root, version: "test", ...options }),
   serve: (services, config, report) =>

@@ -1,4 +1,5 @@
 /** The real engine over a folder, with its real API, in this process. */
+import { database } from "./database.ts";
 import { join } from "node:path";
 import { createApp } from "../../routes/app.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
@@ -52,7 +53,7 @@ export class RunningEngine {
       ...{ port: "0", data: options.dir, "batch-schedule": NEVER, "block-span": "1s" },
       ...options.flags,
     };
-    const config = readConfig({ command: "start", flags, env: options.env });
+    const config = readConfig({ command: "start", flags, env: options.env, database });
     const faults: string[] = [];
     const engine = await openEngine(config, {
       root: options.root ?? root,

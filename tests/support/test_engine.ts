@@ -1,3 +1,4 @@
+import { database } from "./database.ts";
 import process from "node:process";
 import { readConfig } from "../../runtime/settings/config.ts";
 import { type Engine, openEngine } from "../../runtime/engine/engine.ts";
@@ -19,6 +20,7 @@ export async function openTestEngine(
   const libchdb = process.env.TWOFOLD_LIBCHDB;
   const config = readConfig({
     command: "start",
+    database,
     flags: { data: dir },
     env: { ...(libchdb ? { TWOFOLD_LIBCHDB: libchdb } : {}), ...options.env },
   });

@@ -8,11 +8,12 @@ import { systemClock } from "../../runtime/std/clock.ts";
 import { fakeWorld } from "./fake_world.ts";
 
 const root = Deno.env.get("PLUGIN_ROOT")!;
-const { inspect, inputs } = fakeWorld();
+const { inspect, inputs, database } = fakeWorld();
 
 const world = processWorld({
   version: "test",
   root,
+  database,
   inspect,
   inputs,
   openEngine: (config, options) => openEngine(config, { root, version: "test", ...options }),

@@ -37,7 +37,7 @@ describe("the command line", () => {
     for (const [code, meaning] of exitCodes) expect(out).toContain(`${code}`.padEnd(5) + meaning);
     for (const args of ["events --help", "help events"]) {
       const help = await run(args);
-      expect([help.code, help.out]).toEqual([0, helpOf("events", [])]);
+      expect([help.code, help.out]).toEqual([0, helpOf("events")]);
       expect(help.out).toContain("twofold events tail --follow");
     }
     expect((await run("help catalog")).out).toContain("catalog put NAME FILE");
@@ -45,7 +45,7 @@ describe("the command line", () => {
   });
 
   it("shows which values a setting takes, and the command's own default", () => {
-    const [dev, start] = [helpOf("dev", []), helpOf("start", [])];
+    const [dev, start] = [helpOf("dev"), helpOf("start")];
     expect(dev).toContain("--log-format text|json ");
     expect(dev).toContain("; a power of two, 256 to 65536; default 65536\n");
     expect(dev).toContain("; 1s to 1d; default 10s\n");
@@ -61,6 +61,19 @@ describe("the command line", () => {
         expect(readCommandLine(words)).toMatchObject({ kind: "run", command });
       }
     }
+  });
+
+  it("lists the formats of a command that reads files, the declared ones among them", async () => {
+    const inputs = await fakeWorld().inputs();
+    const world = fakeWorld({
+      inputs: () => Promise.resolve({ ...inputs, faults: ["Row format x is not used"] }),
+    });
+    const { out, err } = await run("help replay", world);
+    expect(out).toContain("  movielens-tab  ratings of MovieLens, user, movie, rating and seconds");
+    expect(out).toContain("  ndjson         one JSON object per line");
+    expect(err).toBe("Row format x is not used\n");
+    expect((await run("help catalog put")).out).toContain("  movielens-titles-item  titles of");
+    expect((await run("help status")).out).not.toContain("ndjson");
   });
 
   it("prints the version", async () => {

@@ -227,7 +227,7 @@ describe("query", () => {
       ["query m --layer sped", "--layer must be merged, batch or speed"],
       ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
       ["dead-letters show 7", 'wanted TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
-      ["catalog put movies f.txt", '"f.txt" does not tell its format'],
+      ["catalog put movies - --format xml", "--format must be ndjson, json-array, csv, movielens-"],
       ["catalog put movies missing.csv", 'Cannot read "missing.csv": there is no such file'],
       ["catalog put movies", "Missing FILE: wanted catalog put NAME FILE"],
       ["catalog shwo movies", 'Unknown command "catalog shwo"; did you mean "catalog show"?'],

@@ -46,6 +46,14 @@ describe("readConfig()", () => {
     });
   });
 
+  it("takes the database of the composition root, where no variable names one", () => {
+    const database = (more: object) => readConfig({ command: "start", ...more }).clickhouseDatabase;
+    expect(database({})).toBe("twofold");
+    expect(database({ database: "shop" })).toBe("shop");
+    const env = { TWOFOLD_CLICKHOUSE_DATABASE: "other" };
+    expect(database({ database: "shop", env })).toBe("other");
+  });
+
   it("closes blocks sooner and simulates in dev", () => {
     const config = readConfig({ command: "dev", machineMemoryBytes: 2 * GIB });
     expect(config).toMatchObject({ blockSpanMs: 10_000, simulator: true, simulatorRate: 200 });

@@ -4,7 +4,7 @@ import { fileChunks } from "../../runtime/sources/file_chunks.ts";
 import { defineRowFormat, RowFault } from "../../runtime/row_format.ts";
 import { checkFormat, fileFormats, recogniseFormat } from "../../runtime/sources/file_formats.ts";
 import { paced, type SourceChunk } from "../../runtime/sources/source.ts";
-import { ratingFormats } from "../support/rating_formats.ts";
+import { ratingFormats } from "../support/movielens_formats.ts";
 
 const formats = fileFormats(ratingFormats);
 const formatNamed = (wanted: string) => formats.find(({ name }) => name === wanted)!;

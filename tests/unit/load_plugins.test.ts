@@ -128,7 +128,9 @@ describe("loadDeclarations()", () => {
     expect(faultsOf(found)).toEqual({
       "plugins/b.format.ts": twice,
       "plugins/c.format.ts": twice,
-      "plugins/d.format.ts": ["its default export must be what defineRowFormat() returns"],
+      "plugins/d.format.ts": [
+        "its default export must be what defineRowFormat() or defineCatalogFormat() returns",
+      ],
       "plugins/e.source.ts": ["its default export must be what defineSource() returns"],
     });
   });

@@ -96,7 +96,13 @@ describe("produce", () => {
   it("says how a source is declared where there is none, or several", async () => {
     const inputs = (...sources: Source[]) =>
       fakeWorld({
-        inputs: () => Promise.resolve({ formats: [], sources, faults: ["Source x is not used"] }),
+        inputs: () =>
+          Promise.resolve({
+            formats: [],
+            catalogFormats: [],
+            sources,
+            faults: ["Source x is not used"],
+          }),
       });
     const none = await produce("", inputs());
     expect([none.code, none.err]).toEqual([

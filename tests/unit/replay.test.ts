@@ -235,7 +235,7 @@ describe("replay", () => {
           await Deno.writeTextFile(titles, "1::A::B\nmore\n");
           const other = fakeWorld();
           expect(await replay(other, path, "--catalog", titles)).toBe(2);
-          expect(other.err.text()).toContain("Cannot read titles: line 2");
+          expect(other.err.text()).toContain("as movielens-titles: line 2: wanted");
           expect([other.engine.asked.put, other.engine.source.calls]).toEqual([undefined, 0]);
         }),
     );
@@ -345,7 +345,7 @@ describe("replay", () => {
       expect(world.err.text()).toContain(message);
       expect(world.configs).toEqual([]);
     };
-    await refused("/no/such/file", 'Cannot replay "/no/such/file": there is no such file');
+    await refused("/no/such/file", 'Cannot read "/no/such/file": there is no such file');
     await refused(".", "wanted a file, got a folder");
     await withFile("", (path) => refused(path, "the file is empty"));
     await withFile(new Uint8Array([0x1f, 0x8b, 8]), (path) => refused(path, "the data end early"));

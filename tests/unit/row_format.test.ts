@@ -141,8 +141,8 @@ describe("an ingest of a declared format", () => {
     expect(rejected.map(({ line, field, reason }) => `${line} ${field}: ${reason}`)).toEqual([
       '1 size: wanted digits, got "fault"',
       '2 : wanted a row that the format reads (no such note), got "throws"',
-      '3 : wanted a row of which the format makes an event, not undefined, got "nothing"',
-      '4 : wanted a row of which the format makes an event, not text, got "list"',
+      '3 : wanted a row of which the format makes an object, not undefined, got "nothing"',
+      '4 : wanted a row of which the format makes an object, not text, got "list"',
       '5 size: wanted a number, got "nan"',
       expect.stringContaining("6 : wanted values that JSON has ("),
       expect.stringContaining("7 : wanted values that JSON has ("),
