@@ -5,6 +5,7 @@ import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
 import { pluginsPruneCommand } from "./plugins_prune.ts";
+import { pluginsInspectCommand, pluginsListCommand } from "./plugins_looking.ts";
 import { pluginsReloadCommand } from "./plugins_reload.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
@@ -103,6 +104,10 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await produceCommand(made!, config, world);
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
+    case "plugins list":
+      return await pluginsListCommand({ json }, config, world);
+    case "plugins inspect":
+      return await pluginsInspectCommand(first, { json }, config, world);
     case "plugins reload":
       return await pluginsReloadCommand({ json }, config, world);
     case "plugins prune":

@@ -21,7 +21,7 @@ import {
   queryText,
   remoteQuestions,
 } from "./remote_questions.ts";
-import type { RunReport, Target } from "./target.ts";
+import type { InspectedPlugin, RunReport, Target } from "./target.ts";
 import type { World } from "./world.ts";
 
 /** Options of {@link connect}. */
@@ -71,6 +71,12 @@ export function connect(options: ClientOptions): Target {
       }
       return runs;
     },
+    plugin: (name) =>
+      call<InspectedPlugin>({
+        method: "GET",
+        path: `/api/v1/plugins/${encodeURIComponent(name)}`,
+        timeoutMs: ANSWER_MS,
+      }),
     reloadPlugins: () =>
       call<ReloadAnswer>({
         method: "POST",

@@ -119,6 +119,19 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["batch --full", "everything, after a loss or a change"],
     ],
   },
+  "plugins list": {
+    summary: "List the plugins with the generations that the process wants and serves",
+    settings: ["dataDir"],
+    options: [{ flag: "json", value: null, summary: "Print them as JSON" }],
+    examples: [["plugins list", "which are there, and how far new ones are built"]],
+  },
+  "plugins inspect": {
+    summary: "Show a plugin: file, state, generations, relations and batch SQL",
+    arguments: ["NAME"],
+    settings: ["dataDir"],
+    options: [{ flag: "json", value: null, summary: "Print it as JSON, with its source" }],
+    examples: [["plugins inspect ratings", "all of it"]],
+  },
   "plugins reload": {
     summary: "Load the plugins' files again in the running process",
     settings: ["dataDir"],

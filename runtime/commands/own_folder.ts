@@ -1,6 +1,6 @@
 import { closeAll } from "../std/close_all.ts";
 import type { Config } from "../settings/config.ts";
-import { retry } from "../std/errors.ts";
+import { NotFoundError, retry } from "../std/errors.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { Services, Status } from "../ports/services.ts";
 import type { RunReport, Target } from "./target.ts";
@@ -66,6 +66,13 @@ export async function openOwnFolder(
         runs.push(run === null ? null : { ...run, cut: encodeFrontier(run.cut) });
       }
       return runs;
+    },
+    async plugin(name) {
+      const text = engine.plugins.get(name);
+      const status = (await engine.status()).plugins.find(({ plugin }) => plugin === name);
+      if (text !== undefined && status !== undefined) return { ...text, status };
+      const known = [...engine.plugins.keys()].join(", ") || "none";
+      throw new NotFoundError(`There is no plugin "${name}"; there are ${known}`);
     },
     reloadPlugins: () => engine.reloadPlugins(),
     prunePlugins: () => engine.prunePlugins(),

@@ -1,7 +1,20 @@
-import type { BatchRun, IngestAnswer, Services, Serving, VerifyReport } from "../ports/services.ts";
+import type {
+  BatchRun,
+  IngestAnswer,
+  PluginStatus,
+  PluginText,
+  Services,
+  Serving,
+  VerifyReport,
+} from "../ports/services.ts";
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
+
+/** All of one plugin. */
+export interface InspectedPlugin extends PluginText {
+  readonly status: PluginStatus;
+}
 
 /** What a command may ask: the same whether a process answers or the data folder. */
 export interface Questions
@@ -33,6 +46,8 @@ export interface Target extends Questions {
   acceptDamage: Services["verification"]["accept"];
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
+  /** @throws NotFoundError when there is no such plugin. */
+  plugin(name: string): Promise<InspectedPlugin>;
   /** Loads the plugins' files again. */
   reloadPlugins: Services["reloadPlugins"];
   /** Removes what no metric answers from; returns the names of tables and relations. */

@@ -13,6 +13,8 @@ export type Command =
   | "produce"
   | "batch"
   | "plugins prune"
+  | "plugins inspect"
+  | "plugins list"
   | "plugins reload"
   | "test"
   | "new plugin"

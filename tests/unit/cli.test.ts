@@ -260,6 +260,56 @@ describe("batch", () => {
   });
 });
 
+describe("plugins list and inspect", () => {
+  it("list which generations are wanted and answer, and how far they are built", async () => {
+    const [first] = fakeStatus.plugins;
+    const plugins = [
+      { ...first, plugin: "old", generation: "v1_a", answering: "v1_a", rebuilding: null, run: 7 },
+      { ...first, plugin: "young", generation: "v1_b", answering: "v1_c", rebuilding: 0.437 },
+    ];
+    const asked = (args: string) => {
+      const world = fakeWorld();
+      world.engine.status = () => Promise.resolve({ ...fakeStatus, plugins });
+      return run(args, world);
+    };
+    const { code, out } = await asked("plugins list");
+    expect(code).toBe(0);
+    const lines = out.split("\n").map((line) => line.trim().split(/\s+/));
+    expect(lines.find(([name]) => name === "old")).toEqual(
+      ["old", first.topic, first.state, "v1_a", "v1_a", "100%", "7"],
+    );
+    expect(lines.find(([name]) => name === "young")!.slice(3, 6)).toEqual(["v1_b", "v1_c", "43%"]);
+    expect(JSON.parse((await asked("plugins list --json")).out)).toEqual({ plugins });
+  });
+
+  it("show all of one, and name the others where there is none", async () => {
+    const [status] = fakeStatus.plugins;
+    const text = {
+      ...{
+        plugin: status.plugin,
+        file: "plugins/it.ts",
+        source: "export …",
+        batch_sql: "SELECT 1",
+      },
+      relations: { speed: "stream_it", batch: "batch_it", merged: "merged_it" },
+    };
+    const asked = (args: string) => {
+      const world = fakeWorld();
+      Object.assign(world.engine, { plugins: new Map([[status.plugin, text]]) });
+      return run(args, world);
+    };
+    const { code, out } = await asked(`plugins inspect ${status.plugin}`);
+    expect(code).toBe(0);
+    for (const part of ["plugins/it.ts", "stream_it, batch_it, merged_it", "SELECT 1"]) {
+      expect(out).toContain(part);
+    }
+    const json = JSON.parse((await asked(`plugins inspect ${status.plugin} --json`)).out);
+    expect(json).toEqual({ ...text, status });
+    const unknown = await asked("plugins inspect nothing");
+    expect(unknown.err).toContain(`There is no plugin "nothing"; there are ${status.plugin}`);
+  });
+});
+
 describe("plugins reload", () => {
   it("has the process load the plugins again, and prints a line for each", async () => {
     const { code, out, world } = await run("plugins reload");
