@@ -22,10 +22,13 @@ export async function startProcess(data: string, ...args: string[]): Promise<Sta
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", join(root, "main.ts"), "start", "--data", data, "--port", "0", ...args],
     stdout: "null",
-    stderr: "null",
+    stderr: "inherit",
   }).spawn();
+  let ended = false;
+  void child.status.then(() => ended = true);
   for (;;) {
     await sleep(20);
+    if (ended) throw new Error("Cannot measure: the process ended before it was ready");
     try {
       const { pid, url } = JSON.parse(await Deno.readTextFile(join(data, "owner.json")));
       if (pid !== child.pid || !(await fetch(`${url}/readyz`)).ok) continue;

@@ -1,12 +1,18 @@
 import { columnSql, generatedSql } from "./declaration/batch_sql.ts";
 import { ColumnReader } from "./declaration/columns.ts";
-import { derivable, DerivedSql } from "./declaration/derived.ts";
+import { derivable, DerivedExpression, faulty } from "./declaration/derived.ts";
 import { Faults, shown } from "./declaration/faults.ts";
 import { membersOf } from "./declaration/members.ts";
 import { checkNames, named, presented } from "./declaration/names.ts";
 import type { EventSchema } from "./events.ts";
 import { fieldsOf } from "./expressions/expression.ts";
-import { columnsOfMeasures, type Measure, type Plugin, type PluginDeclaration } from "./plugin.ts";
+import {
+  columnsOfMeasures,
+  type DerivedColumn,
+  type Measure,
+  type Plugin,
+  type PluginDeclaration,
+} from "./plugin.ts";
 
 /**
  * Declares a metric. The module has it as its default export and no side effects. The functions of
@@ -109,19 +115,18 @@ function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Pl
   return { ...plugin, batch: { ...members.batch, sql } };
 }
 
-/** The derived columns as SQL. */
 function derivedOf(
   { derive }: PluginDeclaration,
   measures: readonly string[],
   faults: Faults,
 ): Plugin["derive"] {
-  const derived: Record<string, string> = {};
+  const derived: Record<string, DerivedColumn> = {};
   const given = derive === undefined ? {} : named(faults, "derive", derive, derivable(measures));
   for (const [name, value] of Object.entries(given)) {
-    const fault = value instanceof DerivedSql
-      ? value.fault
-      : `expected an expression of the measures, got ${shown(value)}`;
-    if (fault === null) derived[name] = (value as DerivedSql).sql;
+    const { sql, node, fault } = value instanceof DerivedExpression
+      ? value
+      : faulty(`expected an expression of the measures, got ${shown(value)}`);
+    if (fault === null) derived[name] = { sql, node };
     else faults.add(`derive "${name}": ${fault}`);
   }
   return derived;

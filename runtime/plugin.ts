@@ -1,7 +1,7 @@
 /**
  * The plugin contract: a metric declared once, registered for the speed and the batch layer.
  */
-import type { Derived } from "./declaration/derived.ts";
+import { type Derived, type DerivedNode, derivedValue } from "./declaration/derived.ts";
 import type { EventSchema, Field } from "./events.ts";
 import type { Expression } from "./expressions/expression.ts";
 import type { BooleanExpression, FieldsOf, KeyExpression } from "./expressions/typed.ts";
@@ -141,8 +141,15 @@ export interface KeyColumn {
 
 /** A shown column: what the API and the relations give after the merge. */
 export interface ShownColumn extends Omit<ShownMeasure, "of"> {
-  /** The same in this process; null where it is derived. */
+  /** The same in this process; null for a derived column that an earlier build stored. */
   readonly of: ((stateOf: StateOf) => number | null) | null;
+}
+
+/** A column that is computed from merged measures. */
+export interface DerivedColumn {
+  readonly sql: string;
+  /** The same as data; null in a declaration that an earlier build stored. */
+  readonly node: DerivedNode | null;
 }
 
 /** A column that an expression gives. */
@@ -163,8 +170,8 @@ export interface Plugin {
   readonly computed: Readonly<Record<string, ComputedColumn>>;
   readonly keyColumns: readonly KeyColumn[];
   readonly measures: Readonly<Record<string, Measure>>;
-  /** Derived columns as SQL over the measures' columns and the measures as they are shown. */
-  readonly derive: Readonly<Record<string, string>>;
+  /** Derived columns over the measures' columns and the measures as they are shown. */
+  readonly derive: Readonly<Record<string, DerivedColumn>>;
   readonly measureColumns: readonly MeasureColumn[];
   readonly shownColumns: readonly ShownColumn[];
   readonly stream: { readonly window: Window; readonly relation: Relation };
@@ -233,16 +240,27 @@ export function columnsOfMeasures(
     definedMeasure(name, measure, typeOf, sqlOf)
   );
   const measureColumns = distinct(defined.flatMap(({ columns }) => columns));
+  const shown = defined.flatMap(({ shown }) => shown);
   // A mean is no column, and yet a number that others can be derived from.
   const floats = new Map([
-    ...defined.flatMap(({ shown }) => shown).map(({ name, sql }) => [name, `toFloat64(${sql})`]),
+    ...shown.map(({ name, sql }) => [name, `toFloat64(${sql})`]),
     ...measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
   ] as [string, string][]);
-  const derived = Object.entries(derive).map(([name, sql]): ShownColumn => {
+  const numbers = new Map<string, (stateOf: StateOf) => number>([
+    ...shown.map(({ name, of }) => [name, (stateOf: StateOf) => of(stateOf) ?? NaN] as const),
+    ...measureColumns.map((column) =>
+      [column.name, (stateOf: StateOf) => column.toFloat(stateOf(column))] as const
+    ),
+  ]);
+  const derived = Object.entries(derive).map(([name, { sql, node }]): ShownColumn => {
     const asFloats = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => floats.get(word) ?? word);
-    return { name, type: "number", sql: finiteSql(asFloats), of: null };
+    const of = node && ((stateOf: StateOf) => {
+      const value = derivedValue(node, (measure) => numbers.get(measure)!(stateOf));
+      return Number.isFinite(value) ? value : null;
+    });
+    return { name, type: "number", sql: finiteSql(asFloats), of };
   });
-  return { measureColumns, shownColumns: [...defined.flatMap(({ shown }) => shown), ...derived] };
+  return { measureColumns, shownColumns: [...shown, ...derived] };
 }
 
 /** Measures may share a column: then it is kept once. */

@@ -13,40 +13,93 @@ export interface Derived {
   per(other: DerivedOperand): Derived;
 }
 
-/** {@link Derived} as SQL over the measures' columns. */
-export class DerivedSql implements Derived {
-  /** @param level how tightly it binds: 0 a name or a number, 1 a product, 2 a sum. */
-  constructor(readonly sql: string, readonly level = 0, readonly fault: string | null = null) {}
+/** A derived column as data, which goes from thread to thread and into stored declarations. */
+export type DerivedNode =
+  | { readonly measure: string }
+  | { readonly constant: number }
+  | { readonly sign: Sign; readonly left: DerivedNode; readonly right: DerivedNode };
 
-  plus = (other: DerivedOperand): DerivedSql => this.#with("+", 2, other);
-  minus = (other: DerivedOperand): DerivedSql => this.#with("-", 2, other);
-  times = (other: DerivedOperand): DerivedSql => this.#with("*", 1, other);
-  per = (other: DerivedOperand): DerivedSql => this.#with("/", 1, other);
+type Sign = keyof typeof operations;
 
-  #with(sign: string, level: number, given: unknown): DerivedSql {
-    const other = typeof given === "number" && Number.isFinite(given) ? numberSql(given) : given;
-    if (!(other instanceof DerivedSql)) {
-      return new DerivedSql("", 0, `expected a measure or a number, got ${given}`);
+const operations = {
+  "+": (a: number, b: number) => a + b,
+  "-": (a: number, b: number) => a - b,
+  "*": (a: number, b: number) => a * b,
+  "/": (a: number, b: number) => a / b,
+};
+
+/**
+ * The value of a derived column in this process, as ClickHouse computes it with Float64.
+ *
+ * @example
+ * ```ts
+ * import { derivedValue } from "./derived.ts";
+ * const mean = { sign: "/", left: { measure: "total" }, right: { measure: "n" } } as const;
+ * if (derivedValue(mean, (name) => ({ total: 9, n: 2 })[name]!) !== 4.5) throw new Error("unexpected");
+ * ```
+ */
+export function derivedValue(node: DerivedNode, valueOf: (measure: string) => number): number {
+  if ("measure" in node) return valueOf(node.measure);
+  if ("constant" in node) return node.constant;
+  return operations[node.sign](derivedValue(node.left, valueOf), derivedValue(node.right, valueOf));
+}
+
+/** {@link Derived} as SQL over the measures' columns, and as data. */
+export class DerivedExpression implements Derived {
+  /**
+   * @param level how tightly the SQL binds: 0 a name or a number, 1 a product, 2 a sum.
+   * @param fault what makes it no expression.
+   */
+  constructor(
+    readonly sql: string,
+    readonly node: DerivedNode,
+    readonly level = 0,
+    readonly fault: string | null = null,
+  ) {}
+
+  plus = (other: DerivedOperand): DerivedExpression => this.#with("+", 2, other);
+  minus = (other: DerivedOperand): DerivedExpression => this.#with("-", 2, other);
+  times = (other: DerivedOperand): DerivedExpression => this.#with("*", 1, other);
+  per = (other: DerivedOperand): DerivedExpression => this.#with("/", 1, other);
+
+  #with(sign: Sign, level: number, given: unknown): DerivedExpression {
+    const other = typeof given === "number" && Number.isFinite(given) ? constant(given) : given;
+    if (!(other instanceof DerivedExpression)) {
+      return faulty(`expected a measure or a number, got ${given}`);
     }
     const left = this.level > level ? `(${this.sql})` : this.sql;
     const right = other.level >= level ? `(${other.sql})` : other.sql;
-    return new DerivedSql(`${left} ${sign} ${right}`, level, this.fault ?? other.fault);
+    const node = { sign, left: this.node, right: other.node };
+    return new DerivedExpression(
+      `${left} ${sign} ${right}`,
+      node,
+      level,
+      this.fault ?? other.fault,
+    );
   }
 }
 
-function numberSql(value: number): DerivedSql {
+/** What is no expression, and why. */
+export const faulty = (fault: string) => new DerivedExpression("", { constant: NaN }, 0, fault);
+
+function constant(value: number): DerivedExpression {
   const sql = String(Math.abs(value));
-  const fault = sql.includes("e") ? `expected a number of at most 15 digits, got ${value}` : null;
-  return value < 0 ? new DerivedSql(`-${sql}`, 2, fault) : new DerivedSql(sql, 0, fault);
+  if (sql.includes("e")) return faulty(`expected a number of at most 15 digits, got ${value}`);
+  const node = { constant: value };
+  return value < 0 ? new DerivedExpression(`-${sql}`, node, 2) : new DerivedExpression(sql, node);
 }
 
 /** The measures as numbers; one that is not declared is a fault, which names the closest one. */
-export function derivable(measures: readonly string[]): Readonly<Record<string, DerivedSql>> {
-  const declared = Object.fromEntries(measures.map((name) => [name, new DerivedSql(name)]));
+export function derivable(
+  measures: readonly string[],
+): Readonly<Record<string, DerivedExpression>> {
+  const declared = Object.fromEntries(
+    measures.map((name) => [name, new DerivedExpression(name, { measure: name })]),
+  );
   return new Proxy(declared, {
     get: (_, name) =>
       typeof name !== "string" || Object.hasOwn(declared, name)
         ? declared[String(name)]
-        : new DerivedSql("", 0, `there is no measure "${name}"${closest(name, measures)}`),
+        : faulty(`there is no measure "${name}"${closest(name, measures)}`),
   });
 }

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { EventSchema } from "../events.ts";
-import { columnsOfMeasures, hasFunctions, type Plugin } from "../plugin.ts";
+import { columnsOfMeasures, type DerivedColumn, hasFunctions, type Plugin } from "../plugin.ts";
 import { meaningOf } from "./schema_meaning.ts";
 
 /** What the generation of a plugin covers beside its declaration. */
@@ -100,8 +100,8 @@ export function normalizedSql(sql: string): string {
 }
 
 /** The form of {@link declarationText}; a text of an unknown form is not read. */
-const DECLARATION_FORMAT = 2;
-const READ_FORMATS = [1, DECLARATION_FORMAT];
+const DECLARATION_FORMAT = 3;
+const READ_FORMATS = [1, 2, DECLARATION_FORMAT];
 
 /**
  * A declaration as a text, without its functions: enough to answer from the tables of its generation
@@ -119,13 +119,25 @@ export function declarationText(plugin: Plugin, file?: string): string {
  */
 export function declaredPlugin(text: string): Plugin | null {
   const plugin = stored(text)?.plugin ?? null;
-  return plugin && { ...plugin, ...columnsOfMeasures(plugin) };
+  if (plugin === null) return null;
+  const derive = Object.fromEntries(
+    Object.entries(plugin.derive).map(([name, column]) => [
+      name,
+      typeof column === "string" ? { sql: column, node: null } : column,
+    ]),
+  );
+  return { ...plugin, derive, ...columnsOfMeasures({ ...plugin, derive }) };
 }
 
 /** The file that {@link declarationText} names; null where it names none. */
 export const declaringFile = (text: string): string | null => stored(text)?.file ?? null;
 
-function stored(text: string): { readonly plugin: Plugin; readonly file?: string } | null {
+/** A plugin as JSON holds it; earlier forms have the SQL of a derived column alone. */
+type StoredPlugin = Omit<Plugin, "derive"> & {
+  readonly derive: Readonly<Record<string, DerivedColumn | string>>;
+};
+
+function stored(text: string): { readonly plugin: StoredPlugin; readonly file?: string } | null {
   const read = text === "" ? {} : JSON.parse(text);
   return READ_FORMATS.includes(read.format) ? read : null;
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { decimal, defineSchema, instant, integer, string, uint32 } from "../../runtime/events.ts";
 import { avg, count, definePlugin, max, min, sum, uniq } from "twofold";
-import { columnsOfMeasures, type Derived, type Plugin } from "../../runtime/plugin.ts";
+import type { Derived, Plugin } from "../../runtime/plugin.ts";
+import { declarationText, declaredPlugin } from "../../runtime/model/generation.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
@@ -108,15 +109,17 @@ describe("laws of merging rows here", () => {
     );
   });
 
-  it("SQL of declarations of earlier builds is left to the engine where it is no arithmetic", () => {
-    const plugin = pluginWith(({ n }) => n);
-    const stored = (derived: string) => {
-      const derive = { derived };
-      return { ...plugin, derive, ...columnsOfMeasures({ ...plugin, derive }) };
-    };
-    for (const sql of ["round(total)", "n % 2", "n > 1", "if(n > 1, 1, 0)", "n +", "(n", "n n"]) {
-      expect(mergerOf(stored(sql))).toBe(null);
-    }
-    expect(mergerOf(stored("mean_sum / (mean_count + 1)"))).not.toBe(null);
+  it("a stored declaration is merged as well, but for derived columns of earlier builds", () => {
+    const plugin = pluginWith(({ n, total }) => total.per(n));
+    const rows = [["3", "1.500", null, null, "0.000", "0", []]];
+    const states = rows.map((row) => plugin.measureColumns.map((c, i) => c.read(row[i])));
+    const text = declarationText(plugin);
+    expect(mergerOf(declaredPlugin(text)!)!(states)).toEqual(mergerOf(plugin)!(states));
+    const { plugin: stored } = JSON.parse(text);
+    const earlier = { format: 2, plugin: { ...stored, derive: { derived: "total / n" } } };
+    const read = declaredPlugin(JSON.stringify(earlier))!;
+    expect(mergerOf(read)).toBe(null);
+    expect(read.shownColumns.map(({ sql }) => sql))
+      .toEqual(plugin.shownColumns.map(({ sql }) => sql));
   });
 });

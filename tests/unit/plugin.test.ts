@@ -248,7 +248,8 @@ GROUP BY ALL`);
         rest: total.minus(n.minus(mean)).plus(-0.5),
       }),
     });
-    expect(derive).toEqual({
+    const sql = Object.fromEntries(Object.entries(derive).map(([name, { sql }]) => [name, sql]));
+    expect(sql).toEqual({
       share: "(total - n) / (n + 1) * 100",
       rest: "total - (n - mean) + (-0.5)",
     });
