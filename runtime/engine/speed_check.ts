@@ -108,14 +108,15 @@ function extentDamage(
     const nothing = { first: 0n, end: 0n, atCut: false };
     const { first, end, atCut } = extents.find((of) => of.partition === partition) ?? nothing;
     const missing = `rows of partition ${partition} are missing`;
-    if (end < reached) {
+    const from = cut[partition] ?? 0n;
+    // Of a metric that has fallen behind the cut, all rows may have been removed.
+    if (end < reached && reached > from) {
       return `the newest ${missing}: they reached offset ${reached} and end at ${end}; a restart ` +
         "alone counts them again";
     }
-    if (kept !== null && first > kept[partition]) {
+    if (kept !== null && end > 0n && first > kept[partition]) {
       return `the oldest ${missing}: they began at offset ${kept[partition]} and begin at ${first}`;
     }
-    const from = cut[partition] ?? 0n;
     if (start[partition] <= from && from <= end && !atCut) {
       return `${missing}: no block begins at offset ${from}, from which on answers read them`;
     }

@@ -242,6 +242,15 @@ SETTINGS mutations_sync = 0`,
     expect(undone).toBe(1);
     await drop(name, parts[4]);
     expect(await faultsOf(sums, name, { shared: true })).toEqual([]);
+    // Of a metric whose rows end below the cut, all of them go.
+    const behind = await copied(sums.speed(log.id));
+    await warehouse.command(`TRUNCATE TABLE ${behind.name}`);
+    expect(await faultsOf(sums, behind.name)).toHaveLength(1);
+    await warehouse.command(`TRUNCATE TABLE ${sums.batch}`);
+    await publish(sums, log.endOf(0) + 100n);
+    expect(await faultsOf(sums, behind.name)).toEqual([]);
+    await warehouse.command(`TRUNCATE TABLE ${sums.batch}`);
+    await publish(sums, lastBound());
     const done = await copied(sums.speed(log.id));
     await remove(done.name, removing);
     expect(await faultsOf(sums, done.name, { shared: true })).toEqual([]);
