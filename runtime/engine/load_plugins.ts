@@ -138,10 +138,13 @@ async function readInputs(
     const [, kind] = INPUT_FILE.exec(basename(file)) ?? [];
     if (kind === undefined) continue;
     const found = declared.get(file)!;
-    const value = found.kind === "faults"
-      ? null
-      : (await import(pathToFileURL(join(root, file)).href)).default;
+    const imported = found.kind === "faults"
+      ? { default: null }
+      : await import(pathToFileURL(join(root, file)).href).catch(asError);
+    const value = imported instanceof Error ? null : imported.default;
     const faults = found.kind === "faults" ? [...found.faults] : [];
+    // A helper that changed since the process loaded it may not have what the file asks for.
+    if (imported instanceof Error) faults.push(wordsOf(imported));
     read[kind as keyof typeof read].push({ file, source, value, faults });
   }
   refuseDuplicates(

@@ -12,10 +12,10 @@ const OLD = "v1_00000001";
 const NEW = "v1_00000002";
 
 const switchedBeforeItsRun: Patch = {
-  file: "runtime/engine/generations.ts",
-  find: `    // Where the other has no run either, nothing that it shows would be missed.
-    if (run === null && old.run !== null) return { share, waitsFor: "its first batch run" };
-    if (gap !== null) return { share, waitsFor: gap };
+  file: "runtime/engine/metric_generation.ts",
+  find: `  // Where the other has no run either, nothing that it shows would be missed.
+  if (run === null && old.run !== null) return { share, waitsFor: "its first batch run" };
+  if (gap !== null) return { share, waitsFor: gap };
 `,
   replace: "",
 };
@@ -25,9 +25,13 @@ const withoutItsHelpers: Patch = {
   replace: `modules: [],`,
 };
 
-async function loadMutant<Modules>(name: string, patch: Patch): Promise<Modules> {
+async function loadMutant<Modules>(
+  name: string,
+  patch: Patch,
+  module = patch.file,
+): Promise<Modules> {
   const base = await makeMutant(name, [patch]);
-  return await import(new URL(patch.file, base).href);
+  return await import(new URL(module, base).href);
 }
 
 describe("a relation during a change of its metric", () => {
@@ -58,6 +62,7 @@ describe("a relation during a change of its metric", () => {
     const mutant = await loadMutant<{ Generations: typeof Generations }>(
       "switched-before-its-run",
       switchedBeforeItsRun,
+      "runtime/engine/generations.ts",
     );
     expect(await shown(mutant.Generations)).toBe(10);
   });

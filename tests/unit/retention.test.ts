@@ -116,7 +116,7 @@ describe("retention", () => {
     clock.advance(10 * 60_000);
     await retention.expireSpeedRows();
     expect(expired).toEqual([{
-      cuts: new Map([["ratings", { expire: [256n] }]]),
+      cuts: new Map([["state_batch_ratings_retention", { expire: [256n] }]]),
       beforeMs: clock.now() - HOUR_MS,
     }]);
   });
