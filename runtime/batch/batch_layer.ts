@@ -213,6 +213,8 @@ class TopicBatchLayer implements LocalBatchLayer {
   }
 
   async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
+    // Who asks for a full run means every plugin.
+    if (full) await Promise.all([...this.#backfills].map(({ ended }) => ended));
     const runners = this.#idleRunners();
     if (runners.length === 0) return null;
     // Pointers first: every published run then has a lower number than the one to be claimed.
