@@ -48,7 +48,7 @@ const mutants: readonly DriftMutant[] = [
     sql: ["groupUniqArray(movie_id)", "groupUniqArray(toUInt32(movie_id % 10))"],
     drift: 8,
     patch: {
-      file: "runtime/batch/drift.ts",
+      file: "runtime/batch/comparison_sql.ts",
       find: `const measures = plugin.measureColumns;`,
       replace: `const measures = plugin.measureColumns.filter((m) => !m.large);`,
     },
@@ -68,7 +68,7 @@ const mutants: readonly DriftMutant[] = [
     sql: ["min(duration) AS shortest", "max(duration) AS shortest"],
     drift: 1,
     patch: {
-      file: "runtime/batch/drift.ts",
+      file: "runtime/batch/comparison_sql.ts",
       find: `const measures = plugin.measureColumns;`,
       replace: `const measures = plugin.measureColumns.filter((m) => m.cancels);`,
     },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApi } from "../../routes/api/api.ts";
 import { type ConfigError, readConfig } from "../../runtime/settings/config.ts";
-import { withinRoles } from "../../runtime/engine/roles.ts";
+import { batchWithin, withinRoles } from "../../runtime/engine/roles.ts";
 import { fakeServices } from "../support/fake_services.ts";
 
 const servers = {
@@ -41,7 +41,11 @@ describe("roles", () => {
   });
 
   it("leave the rest to other processes, and say so", async () => {
-    const services = withinRoles(fakeServices(), ["ingest"]);
+    const all = fakeServices();
+    const batch = new Map(
+      [...all.batch].map(([topic, layer]) => [topic, batchWithin(layer, ["ingest"])]),
+    );
+    const services = withinRoles({ ...all, batch }, ["ingest"]);
     const app = createApi(services);
     const statusOf = async (path: string, init?: RequestInit) =>
       (await app.request(path, init)).status;
