@@ -85,10 +85,9 @@ export class Cluster {
    */
   spawn(env: Readonly<Record<string, string>> = {}, root?: string): RunningProcess {
     const dir = `${this.#dir}/${++this.#spawned}`;
-    const all = { ...this.env, ...env };
-    const worker = root === undefined
-      ? RunningProcess.spawn(dir, [], all)
-      : RunningProcess.spawn(dir, [], { ...all, PLUGIN_ROOT: root }, "tests/support/worker.ts");
+    const rooted: Record<string, string> = root === undefined ? {} : { TWOFOLD_TEST_ROOT: root };
+    const main = root === undefined ? "main.ts" : "tests/support/rooted_main.ts";
+    const worker = RunningProcess.spawn(dir, [], { ...this.env, ...env, ...rooted }, main);
     this.workers.push(worker);
     return worker;
   }
