@@ -1,4 +1,4 @@
-/** Completed views per movie: copy this file to `plugins/` and start again. */
+/** Completed views per movie: copy this file to `plugins/`. */
 import { count, definePlugin, max } from "twofold";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
 

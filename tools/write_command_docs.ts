@@ -15,9 +15,9 @@ const root = resolve(import.meta.dirname!, "..");
 export async function pages(): Promise<Readonly<Record<string, string>>> {
   const settings = [
     "# Settings",
-    "A flag wins over a variable, and that over the default. All faults are told at once, before " +
-    "anything is opened; the process then ends with 2. Secrets have no flag, because other users of a " +
-    "machine see command lines, and neither have servers.",
+    "A flag overrides a variable, and a variable overrides the default. All faults are reported " +
+    "together before anything is opened, and the process exits with 2. Secrets have no flag, because " +
+    "other users of a machine can see command lines; the settings of servers have none either.",
     describeSettings(),
   ];
   const inputs = await loadInputs(root);

@@ -71,7 +71,8 @@ export function pluginRoutes({ plugins, status, reloadPlugins, prunePlugins }: S
     }),
     route({
       ...{ id: "reloadPlugins", at: "POST /api/v1/plugins/reload", tag },
-      summary: "Load the plugins' files again, in this process; what changed is built meanwhile",
+      summary:
+        "Reload the plugins' files in this process; changed plugins are built in the background",
       access: "write",
       timeoutMs: null,
       answer: schemas.reloaded,

@@ -45,9 +45,8 @@ const INTERRUPTED = 130;
  * Runs one command line.
  *
  * @param args without the program's name: `["dev", "--port", "9000"]`.
- * @returns the exit code: 0 done, 1 failed, 2 the command line, a setting or a file has to be
- * changed, 3 something outside failed, 4 what was named is not there, 130 interrupted before it was
- * done.
+ * @returns the exit code: 0 done, 1 failed, 2 the command line, a setting or a file is wrong,
+ * 3 an external failure, 4 not found, 130 interrupted before it was done.
  */
 export async function runCommandLine(args: readonly string[], world: World): Promise<number> {
   try {

@@ -50,8 +50,8 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
         flag: "speed",
         value: "60x",
         summary:
-          "By event time instead, so many times as fast as it happened; going back in time " +
-          "does not wait",
+          "Pace by event time instead, at a multiple of its speed; events out of order do not " +
+          "wait",
       },
       {
         flag: "time-field",
@@ -61,8 +61,9 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       {
         flag: "catalog",
         value: "FILE",
-        summary: "A file to put into a catalog first, as catalog put does; the file's format, or " +
-          "the only catalog there is, tells which",
+        summary:
+          "A file to put into a catalog first, as catalog put does; its format selects the " +
+          "catalog, unless there is only one",
       },
       { flag: "topic", value: "TOPIC", summary: "Target topic; default: the only topic" },
       { flag: "json", value: null, summary: "Print the result as JSON" },
@@ -72,7 +73,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["replay events.ndjson.gz --rate 1000", "a thousand a second"],
       ["replay events.csv --speed 60x", "an hour of event time each minute"],
       ["replay events.csv --catalog titles.csv", "with the rows of a catalog"],
-      ["replay - --format csv", "what comes through a pipe, as it comes"],
+      ["replay - --format csv", "rows from a pipe, as they arrive"],
       [
         "replay events.csv",
         "again after an interruption: an event is its id and instant, so nothing counts twice",
@@ -94,8 +95,8 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
         flag: "start",
         value: "INSTANT",
         summary:
-          "Event time of the first; days and nights go by as fast as events are sent. Default: " +
-          "now, and event time keeps to the clock",
+          "Event time of the first event; event time then passes as fast as events are sent. " +
+          "Default: now, and event time follows the clock",
       },
       { flag: "json", value: null, summary: "Print the result as JSON" },
     ],
@@ -103,7 +104,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["produce", "1,000 a second of the only source, until Ctrl-C"],
       [
         "produce --start 2026-01-01T00:00:00Z --count 500000",
-        "days and nights of the past; again, it repeats the same events, which count once",
+        "past days; repeating the command sends the same events, which count once",
       ],
     ],
   },
@@ -115,15 +116,15 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       { flag: "json", value: null, summary: "Print the runs as JSON" },
     ],
     examples: [
-      ["batch", "what is new since the last run"],
+      ["batch", "the days with new events"],
       ["batch --full", "everything, after a loss or a change"],
     ],
   },
   "plugins list": {
-    summary: "List the plugins with the generations that the process wants and serves",
+    summary: "List the plugins with their wanted and answering generations",
     settings: ["dataDir"],
     options: [{ flag: "json", value: null, summary: "Print them as JSON" }],
-    examples: [["plugins list", "which are there, and how far new ones are built"]],
+    examples: [["plugins list", "all plugins, with the progress of new ones"]],
   },
   "plugins inspect": {
     summary: "Show a plugin: file, state, generations, relations and batch SQL",
@@ -133,7 +134,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     examples: [["plugins inspect ratings", "all of it"]],
   },
   "plugins reload": {
-    summary: "Load the plugins' files again in the running process",
+    summary: "Reload the plugins' files in the running process",
     settings: ["dataDir"],
     options: [{ flag: "json", value: null, summary: "Print what changed as JSON" }],
     examples: [["plugins reload", "after a file in plugins/ or sql/ was saved"]],
@@ -158,7 +159,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     examples: [
       ["status", "a table"],
       ["status --json", "all of it"],
-      ["status --config", "what a process started here would go by; secrets are hidden"],
+      ["status --config", "the settings of a process started here; secrets are hidden"],
     ],
   },
   ...authoringCommands,

@@ -10,10 +10,10 @@ import type { DeclaredInputs } from "./world.ts";
 /** What the codes mean that a command ends with. */
 export const exitCodes: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],
-  [1, "failed; for status and doctor: something is not well"],
-  [2, "the command line, a setting or an input file has to be changed"],
-  [3, "something outside failed: a port, a disk, a process that does not answer"],
-  [4, "what was named is not there: a metric, a catalog, a dead letter"],
+  [1, "failed; for status and doctor: a problem was found"],
+  [2, "the command line, a setting or an input file is wrong"],
+  [3, "an external failure: a port, a disk, a process that does not answer"],
+  [4, "not found: a metric, a catalog, a dead letter"],
   [130, "interrupted before it was done"],
 ];
 
@@ -53,8 +53,8 @@ function overview(): string {
       ["help COMMAND", "Show flags and examples of a command"],
     ]),
     section("Exit codes", exitCodes.map(([code, meaning]) => [String(code), meaning])),
-    "Settings can be given by TWOFOLD_* variables too; a flag wins. Colours are for terminals, and\n" +
-    "NO_COLOR switches them off.\n",
+    "A setting can also be given as a TWOFOLD_* variable; a flag overrides it. Output is coloured on\n" +
+    "terminals only, and NO_COLOR turns colours off.\n",
   ].join("\n");
 }
 

@@ -7,7 +7,7 @@ import { table } from "./table.ts";
 import { grouped } from "./text.ts";
 import type { World } from "./world.ts";
 
-/** Lists the plugins with the generations that the process wants and serves; returns the exit code. */
+/** Lists the plugins with their wanted and answering generations; returns the exit code. */
 export async function pluginsListCommand(
   { json }: { readonly json: boolean },
   config: Config,

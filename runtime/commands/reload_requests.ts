@@ -16,13 +16,13 @@ export interface ReloadRequestsOptions {
 }
 
 /**
- * Tells when the plugins are to be loaded again, and why: at SIGHUP and, where files are watched, when
- * one of them changed and none has for a moment. What comes meanwhile is one request.
+ * Yields the reasons to load the plugins again: `SIGHUP` and, where files are watched, the files that
+ * changed, once none has changed for a moment. Reasons that come during a reload are one request.
  */
 export async function* reloadRequests(
   { root, watches, clock }: ReloadRequestsOptions,
   signal: AbortSignal,
-): AsyncGenerator<string> {
+): AsyncGenerator<readonly string[]> {
   const reasons = new Set<string>();
   let wake = () => {};
   const ask = (reason: string) => {
@@ -46,9 +46,9 @@ export async function* reloadRequests(
         await clock.sleep(SETTLED_MS, signal);
         continue;
       }
-      const told = [...reasons].sort().join(", ");
+      const asked = [...reasons].sort();
       reasons.clear();
-      yield told;
+      yield asked;
     }
   } finally {
     if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", hangup);

@@ -12,6 +12,8 @@ import type { Listener, RunningEngine, World } from "./world.ts";
 const STOP_MS = 10_000;
 /** Wait before a source tries a log again that does not take events. */
 const REFUSED_MS = 1000;
+/** Most files that a line about a reload names. */
+const SHOWN_REASONS = 3;
 
 /**
  * Runs the engine, the server and, where wanted, the sources until `world.stop` aborts; returns
@@ -79,13 +81,18 @@ async function reloadOnRequest(
   log: Log,
 ): Promise<void> {
   try {
-    for await (const reason of reloadRequests(watches, stop)) await reload(engine, reason, log);
+    for await (const reasons of reloadRequests(watches, stop)) await reload(engine, reasons, log);
   } catch (error) {
     log("warn", "Cannot follow the files of plugins: use `twofold plugins reload`", error);
   }
 }
 
-async function reload(engine: RunningEngine, reason: string, log: Log): Promise<void> {
+async function reload(engine: RunningEngine, reasons: readonly string[], log: Log): Promise<void> {
+  const shown = reasons.slice(0, SHOWN_REASONS).join(", ");
+  const more = reasons.length - SHOWN_REASONS;
+  const reason = more > 0 ? `${shown} and ${more} more` : shown;
+  const later = reasons.filter((name) => /\.(format|source)\.ts$/.test(name));
+  if (later.length > 0) log("info", `${later.join(", ")}: changes take effect at the next start.`);
   try {
     const answer = await engine.reloadPlugins();
     const level = answer.refused.length > 0 ? "warn" : "info";

@@ -109,11 +109,14 @@ export interface World {
     report: (error: unknown) => void,
   ) => Promise<Listener>;
   /**
-   * Tells when the plugins are to be loaded again, and why: "SIGHUP", or the files that changed.
+   * Yields the reasons to load the plugins again: "SIGHUP", or the files that changed.
    *
    * @param watches whether files that change ask for it.
    */
-  readonly reloadRequests: (watches: boolean, signal: AbortSignal) => AsyncIterable<string>;
+  readonly reloadRequests: (
+    watches: boolean,
+    signal: AbortSignal,
+  ) => AsyncIterable<readonly string[]>;
   /** @throws what reading a file throws. */
   readonly readText: (path: string) => Promise<string>;
   readonly readOwner: (dir: string) => Promise<Owner | null>;

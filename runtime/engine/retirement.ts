@@ -226,8 +226,8 @@ export class Retirement {
     }
     if (retired > before || tables.some(({ writtenMs }) => writtenMs > before)) {
       const message =
-        `plugin ${plugin} was removed; its tables are kept for a while, in case it comes back, and ` +
-        "go at once by: twofold plugins prune";
+        `plugin ${plugin} was removed; its tables are kept for a while in case it comes back; to ` +
+        "drop them now, run: twofold plugins prune";
       await this.#refuse(views, "plugin_removed", message);
       return [];
     }

@@ -19,20 +19,20 @@ const OBJECTS = [
 /**
  * Takes from the calling thread's globals what would make a result depend on anything but its input:
  * clocks, chance, the network, files, the process, timers. Functions and clocks throw with an
- * explanation; objects are not there. It cannot be undone: a thread calls it once, after its own
+ * explanation; objects are deleted. It cannot be undone: a thread calls it once, after its own
  * modules are loaded.
  *
  * @param who cannot use them, such as "plugins".
  * @example
  * ```ts ignore
  * makeGlobalsPure("plugins");
- * Date.now(); // throws: Date.now() is not there for plugins: …
+ * Date.now(); // throws: Date.now() is not available to plugins: …
  * ```
  */
 export function makeGlobalsPure(who: string): void {
   const refusing = (name: string) => () => {
     throw new TypeError(
-      `${name} is not there for ${who}: what they compute depends on the event alone`,
+      `${name} is not available to ${who}: their results must depend on the event alone`,
     );
   };
   const replace = (owner: object, name: string, value: unknown) =>

@@ -48,6 +48,16 @@ describe("the first page", () => {
     });
   });
 
+  it("leaves room above each part", async () => {
+    await on("/", async (page) => {
+      const margins = await page.locator("main section:not(.metric)").evaluateAll((all) =>
+        all.map((each) => parseFloat(getComputedStyle(each).marginTop))
+      );
+      expect(margins.length).toBeGreaterThan(2);
+      expect(Math.min(...margins)).toBeGreaterThanOrEqual(32);
+    });
+  });
+
   it("leads to every other page", async () => {
     await on("/", async (page) => {
       const links = page.locator("nav[aria-label=Pages] a");

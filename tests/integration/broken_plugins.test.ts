@@ -13,7 +13,7 @@ const BROKEN: Readonly<Record<string, readonly [code: string, fault: RegExp]>> =
     /^its module ended the thread that loads it: .*memory limit/,
   ],
   exiting: [`(globalThis as any).process.exit(7);`, /^Cannot read properties of undefined/],
-  asking: [`await fetch("http://127.0.0.1:1/");`, /^fetch\(\) is not there for plugins/],
+  asking: [`await fetch("http://127.0.0.1:1/");`, /^fetch\(\) is not available to plugins/],
   waiting: [`await new Promise(() => {});`, /^its module did not load within 10 s$/],
   reading: [`import { readFileSync } from "node:fs"; readFileSync("/etc/hosts");`, /"node:fs"/],
 };

@@ -291,8 +291,8 @@ describe("a metric whose code changes", () => {
     expect(await refusal("merged_high")).toEqual({
       code: "plugin_removed",
       message:
-        "relation merged_high: plugin high was removed; its tables are kept for a while, in " +
-        "case it comes back, and go at once by: twofold plugins prune",
+        "relation merged_high: plugin high was removed; its tables are kept for a while in " +
+        "case it comes back; to drop them now, run: twofold plugins prune",
     });
     expect((await stateTables("high")).length).toBe(2);
     await engine.close();

@@ -172,15 +172,15 @@ describe("dev and start", () => {
       const world = fakeWorld({
         async *reloadRequests(watches) {
           told.push(watches);
-          yield "plugins/stars.ts";
-          yield "SIGHUP";
+          yield ["plugins/stars.ts"];
+          yield ["plugins/a.ts", "plugins/b.ts", "plugins/c.source.ts", "plugins/d.format.ts"];
+          yield ["SIGHUP"];
         },
       });
-      const failing = world.engine.reloadPlugins;
-      world.engine.reloadPlugins = () => {
-        world.engine.reloadPlugins = () => Promise.reject(new ExternalError("no answer"));
-        return failing();
-      };
+      const loads = world.engine.reloadPlugins;
+      let times = 0;
+      world.engine.reloadPlugins = () =>
+        ++times < 3 ? loads() : Promise.reject(new ExternalError("no answer"));
       const running = run(`${command} --no-simulator --port 0`, world);
       while (!world.err.text().includes("SIGHUP")) await world.clock.sleep(0);
       world.interrupt();
@@ -188,6 +188,12 @@ describe("dev and start", () => {
       expect(told).toEqual([watched]);
       expect(world.err.text()).toMatch(
         /plugins\/stars\.ts: Plugin stars is new: it is being built/,
+      );
+      expect(world.err.text()).toContain(
+        "plugins/c.source.ts, plugins/d.format.ts: changes take effect at the next start.",
+      );
+      expect(world.err.text()).toContain(
+        "plugins/a.ts, plugins/b.ts, plugins/c.source.ts and 1 more: Plugin stars is new",
       );
       expect(world.err.text()).toMatch(/SIGHUP: the plugins could not be loaded again: no answer/);
     },

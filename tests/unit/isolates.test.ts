@@ -161,12 +161,15 @@ export default definePlugin(readings, {
     });
 
     const impure: [code: string, message: string][] = [
-      ["Date.now()", "Date.now() is not there for plugins: what they compute depends on the event"],
-      ["new Date()", "the current time is not there for plugins"],
-      ["Date()", "the current time is not there for plugins"],
-      ["Math.random()", "Math.random() is not there for plugins"],
-      ['fetch("http://127.0.0.1/")', "fetch() is not there for plugins"],
-      ["setTimeout(() => {}, 1)", "setTimeout() is not there for plugins"],
+      [
+        "Date.now()",
+        "Date.now() is not available to plugins: their results must depend on the event",
+      ],
+      ["new Date()", "the current time is not available to plugins"],
+      ["Date()", "the current time is not available to plugins"],
+      ["Math.random()", "Math.random() is not available to plugins"],
+      ['fetch("http://127.0.0.1/")', "fetch() is not available to plugins"],
+      ["setTimeout(() => {}, 1)", "setTimeout() is not available to plugins"],
       ["crypto.randomUUID()", "crypto is not defined"],
       ["performance.now()", "performance is not defined"],
       ["Deno.exit(7)", "Deno is not defined"],
