@@ -58,8 +58,7 @@ const speed: SpeedLayer = {
   recent: () => null,
   frontier: () => ({}),
   start: () => ({ [made.LOG]: Array.from({ length: made.PARTITIONS }, () => 0n) }),
-  wholeFrom: () => Promise.resolve(null),
-  wholeUntil: () => Promise.resolve(null),
+  wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
   reached: () => Promise.resolve(),
 };
 

@@ -33,13 +33,8 @@ export interface BatchLayerOptions {
   readonly horizon: number;
   /** The identity of the log that runs; without it there is no drift. */
   readonly currentLogId?: () => string;
-  /**
-   * The time from which on a plugin's speed rows are whole, in milliseconds since 1970 UTC: 0 when
-   * all are, null (the default) when there is nothing to compare with.
-   */
-  readonly speedWholeFromMs?: (plugin: string) => Promise<number | null>;
-  /** The time up to which they are, exclusive; null for all times. Default: all times. */
-  readonly speedWholeUntilMs?: (plugin: string) => Promise<number | null>;
+  /** See {@link SpeedFacts.wholeWindows}. Default: there are no speed rows to compare with. */
+  readonly wholeWindows?: SpeedFacts["wholeWindows"];
   readonly settings: BatchSettings;
   /** Where failures stand until a run works, and drift until it is gone. Default: nowhere. */
   readonly problems?: ProblemSink;
@@ -379,10 +374,6 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
 }
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {
-  const { currentLogId, speedWholeFromMs, speedWholeUntilMs } = options;
-  const wholeUntilMs = speedWholeUntilMs ?? (() => Promise.resolve(null));
-  return () =>
-    currentLogId && speedWholeFromMs
-      ? { logId: currentLogId(), wholeFromMs: speedWholeFromMs, wholeUntilMs }
-      : null;
+  const { currentLogId, wholeWindows } = options;
+  return () => currentLogId && wholeWindows ? { logId: currentLogId(), wholeWindows } : null;
 }

@@ -17,6 +17,7 @@ import { comparisonSql, grainStart, Side } from "./comparison_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
+import type { WholeWindows } from "../ports/services.ts";
 import { type Repeats, scratchTables } from "./repeats.ts";
 import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
 
@@ -24,13 +25,8 @@ import { type BatchPlugin, type PluginStep, type RunContext, statement } from ".
 export interface SpeedFacts {
   /** The log that runs. */
   readonly logId: string;
-  /**
-   * The time from which on a plugin's speed rows are whole, in milliseconds since 1970 UTC: 0 when
-   * all are, null when there are none to compare with.
-   */
-  wholeFromMs(plugin: string): Promise<number | null>;
-  /** The time up to which they are, exclusive; null for all times. Future events may be removed. */
-  wholeUntilMs(plugin: string): Promise<number | null>;
+  /** The windows of a plugin that can be compared; null when there are none. */
+  wholeWindows(plugin: string): Promise<WholeWindows | null>;
 }
 
 /** What comparing a run came to. */
@@ -127,10 +123,11 @@ async function wholeDays(
   speed: SpeedFacts,
   plugin: string,
 ): Promise<string[]> {
-  const [fromMs, untilMs] = [await speed.wholeFromMs(plugin), await speed.wholeUntilMs(plugin)];
-  if (fromMs === null) return [];
+  const windows = await speed.wholeWindows(plugin);
+  if (windows === null) return [];
+  const { fromMs, untilMs } = windows;
   return days.filter((day) =>
-    startMs(day) >= fromMs && startMs(day) + DAY_MS <= (untilMs ?? Infinity)
+    startMs(day) >= (fromMs ?? 0) && startMs(day) + DAY_MS <= (untilMs ?? Infinity)
   );
 }
 

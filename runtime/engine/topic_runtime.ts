@@ -226,8 +226,7 @@ async function openOver(
     clock,
     horizon,
     currentLogId: () => log.id,
-    speedWholeFromMs: async (plugin) => runs(plugin) ? await speed.wholeFromMs(plugin) ?? 0 : null,
-    speedWholeUntilMs: async (plugin) => runs(plugin) ? await speed.wholeUntilMs(plugin) : null,
+    wholeWindows: async (plugin) => runs(plugin) ? await speed.wholeWindows(plugin) : null,
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
   });

@@ -72,6 +72,14 @@ export interface FutureEvents {
   readonly events: number;
 }
 
+/** The windows that hold all that the log held, by event time in milliseconds since 1970 UTC. */
+export interface WholeWindows {
+  /** Where they begin; null where no window is incomplete before. */
+  readonly fromMs: number | null;
+  /** Where they end, exclusive: blocks with future events were removed; null where none was. */
+  readonly untilMs: number | null;
+}
+
 /** The speed layer of one topic. */
 export interface SpeedLayer {
   /** How far a plugin's acknowledged flushes reach, for the log that runs. */
@@ -81,16 +89,8 @@ export interface SpeedLayer {
    * ever held, more where older blocks are left to a backfill or to the batch layer.
    */
   start(plugin: string): Cut;
-  /**
-   * The event time from which on a plugin's windows hold all that the log held: ISO 8601, or null
-   * when every window does. Called per speed answer, concurrently.
-   */
-  wholeFrom(plugin: string): Promise<string | null>;
-  /**
-   * The event time up to which they do, exclusive, where blocks with future events have been removed:
-   * ISO 8601, or null where there is no such bound. Called as {@link wholeFrom} is.
-   */
-  wholeUntil(plugin: string): Promise<string | null>;
+  /** Which windows of a plugin hold all that the log held. Called per speed answer, concurrently. */
+  wholeWindows(plugin: string): Promise<WholeWindows>;
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
   /**

@@ -99,7 +99,7 @@ export class Metric {
   }
 
   async #read(query: TypedQuery, signal: AbortSignal): Promise<FoundAnswer> {
-    const { topic: { speed }, tables: { plugin } } = this.#source;
+    const { tables: { plugin } } = this.#source;
     const { layer } = query;
     const key = this.#keyRows && wholeKey(query, plugin.keyColumns);
     const { rows, next, cut, frontier } = key === null
@@ -111,8 +111,7 @@ export class Metric {
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
-      kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
-      kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
+      ...await this.#source.kept(layer),
       not_compared: await this.#source.notCompared(layer, signal),
       columns: answerColumns(plugin, query.bucket),
       rows,

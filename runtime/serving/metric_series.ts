@@ -44,7 +44,7 @@ export class MetricSeries {
 
   /** @throws as `Serving.series` says. */
   async answer(asked: SeriesQuery, signal: AbortSignal): Promise<FoundSeries> {
-    const { topic: { speed }, tables: { plugin } } = this.#source;
+    const { tables: { plugin } } = this.#source;
     const query = readSeriesQuery(plugin, asked);
     const { layer, measure } = query;
     const published = await this.#source.asOf(layer, signal);
@@ -65,8 +65,7 @@ export class MetricSeries {
         // Where there is nothing to show, no rows are read.
         found.length === 0 ? cut : this.#source.reached(found, cut, acknowledged),
       ),
-      kept_from: layer === "speed" ? await speed.wholeFrom(plugin.name) : null,
-      kept_until: layer === "speed" ? await speed.wholeUntil(plugin.name) : null,
+      ...await this.#source.kept(layer),
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
       bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,

@@ -2,7 +2,12 @@
 import { DamagedError, ExternalError, NotReadyError } from "../std/errors.ts";
 import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
-import type { AnsweringGeneration, Layer, NotComparedSince } from "../ports/services.ts";
+import type {
+  AnsweringGeneration,
+  Layer,
+  MetricAnswer,
+  NotComparedSince,
+} from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
@@ -81,6 +86,13 @@ export class MetricSource {
     const { options: { published }, topic, tables } = this;
     if (layer === "speed") return null;
     return await published.notCompared(tables, topic.runsEnded?.() ?? 0, signal);
+  }
+
+  /** See `MetricAnswer.kept_from`. */
+  async kept(layer: Layer): Promise<Pick<MetricAnswer, "kept_from" | "kept_until">> {
+    if (layer !== "speed") return { kept_from: null, kept_until: null };
+    const { fromMs, untilMs } = await this.topic.speed.wholeWindows(this.tables.plugin.name);
+    return { kept_from: isoOrNull(fromMs), kept_until: isoOrNull(untilMs) };
   }
 
   /** Which generation answers, and whether it stands still or is about to be replaced. */
@@ -200,3 +212,5 @@ export class MetricSource {
     });
   }
 }
+
+const isoOrNull = (ms: number | null) => ms === null ? null : new Date(ms).toISOString();

@@ -3,7 +3,7 @@ import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
 import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports/ports.ts";
 import type { RecentRows } from "../model/recent.ts";
-import type { FutureEvents, SpeedLayer } from "../ports/services.ts";
+import type { FutureEvents, SpeedLayer, WholeWindows } from "../ports/services.ts";
 import { soleMember } from "../ports/sole_member.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { expireBlocks } from "./expire_blocks.ts";
@@ -17,7 +17,7 @@ import { readRecent } from "./recent_rows.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
 import { Standings } from "./standings.ts";
-import { type EventsBelow, WholeFrom } from "./whole_from.ts";
+import { EventsBelow, type TimesBelow, wholeWindows } from "./whole_windows.ts";
 
 /** What {@link openSpeedLayer} takes. */
 export interface SpeedLayerOptions {
@@ -79,7 +79,7 @@ export class LogSpeedLayer implements SpeedLayer {
   readonly #standings: Standings;
   readonly #flusher: Flusher;
   readonly #memory: RecentBlocks;
-  readonly #wholeFrom: WholeFrom;
+  readonly #below: EventsBelow;
   readonly #runs = new Map<number, PartitionRun>();
   /** Runs of all partitions, also of those that fall to others now, until they have flushed. */
   readonly #ending = new Set<Promise<void>>();
@@ -95,7 +95,7 @@ export class LogSpeedLayer implements SpeedLayer {
     this.#membership = options.membership ?? soleMember(options.log, options.clock);
     this.#standings = standings;
     this.#memory = new RecentBlocks(options.recentBytes ?? 0);
-    this.#wholeFrom = new WholeFrom(options);
+    this.#below = new EventsBelow(options);
     this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#waiters.wake() });
   }
 
@@ -174,51 +174,27 @@ export class LogSpeedLayer implements SpeedLayer {
   }
 
   recent(plugin: string, cut: Cut): RecentRows | null {
-    const { log, plugins } = this.#options;
-    const { plugin: of } = plugins.find((tables) => tables.plugin.name === plugin)!;
+    const { log } = this.#options;
+    const { plugin: of } = this.#tablesOf(plugin);
     const partitions = partitionsOf(log).map((partition) =>
       this.#runs.get(partition)?.recent(plugin) ?? null
     );
     return readRecent(of, log.id, cut[log.id] ?? [], partitions);
   }
 
-  async wholeFrom(plugin: string): Promise<string | null> {
-    const ms = await this.wholeFromMs(plugin);
-    return ms === null ? null : new Date(ms).toISOString();
-  }
-
-  /** {@link wholeFrom} in milliseconds since 1970 UTC. */
-  async wholeFromMs(plugin: string): Promise<number | null> {
+  async wholeWindows(plugin: string): Promise<WholeWindows> {
     if (this.#membership.shared) await this.#standings.lookAtFirst();
-    const first = this.#firstBlocks(plugin);
-    if (first.every((block) => block === 0n)) return null;
-    const { lastMs } = await this.#wholeFrom.below(first);
-    const sizeMs = this.#windowMs(plugin);
-    return lastMs < 0 ? null : (Math.floor(lastMs / sizeMs) + 1) * sizeMs;
+    const { plugin: of } = this.#tablesOf(plugin);
+    return await wholeWindows(of, this.#firstBlocks(plugin), (first) => this.below(first));
   }
 
-  async wholeUntil(plugin: string): Promise<string | null> {
-    const ms = await this.wholeUntilMs(plugin);
-    return ms === null ? null : new Date(ms).toISOString();
+  #tablesOf(plugin: string): PluginTables {
+    return this.#options.plugins.find((tables) => tables.plugin.name === plugin)!;
   }
 
-  /** {@link wholeUntil} in milliseconds since 1970 UTC. */
-  async wholeUntilMs(plugin: string): Promise<number | null> {
-    const first = this.#firstBlocks(plugin);
-    if (first.every((block) => block === 0n)) return null;
-    const { futureMs } = await this.#wholeFrom.below(first);
-    const sizeMs = this.#windowMs(plugin);
-    return futureMs === null ? null : Math.floor(futureMs / sizeMs) * sizeMs;
-  }
-
-  #windowMs(plugin: string): number {
-    const found = this.#options.plugins.find((tables) => tables.plugin.name === plugin)!;
-    return found.plugin.stream.window.sizeSeconds * 1000;
-  }
-
-  /** What lies below blocks, by partition. */
-  async below(first: readonly bigint[]): Promise<EventsBelow> {
-    return await this.#wholeFrom.below(first);
+  /** The times of the events below blocks, by partition. */
+  async below(first: readonly bigint[]): Promise<TimesBelow> {
+    return await this.#below.times(first);
   }
 
   /** Whether it is known from where on a plugin's rows go, in every partition. */

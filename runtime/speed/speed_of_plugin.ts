@@ -29,7 +29,6 @@ export function speedOfPlugin(
     start: (plugin) => now().start(plugin),
     reached: (plugin, target, signal) => still(now().reached(plugin, target, signal)),
     recent: (plugin, cut) => now().recent(plugin, cut),
-    wholeFrom: (plugin) => still(now().wholeFrom(plugin)),
-    wholeUntil: (plugin) => still(now().wholeUntil(plugin)),
+    wholeWindows: (plugin) => still(now().wholeWindows(plugin)),
   };
 }

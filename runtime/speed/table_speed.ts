@@ -1,12 +1,12 @@
 import type { Clock } from "../std/clock.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
 import type { EventLog, Warehouse } from "../ports/ports.ts";
-import type { SpeedLayer } from "../ports/services.ts";
+import type { SpeedLayer, WholeWindows } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import type { LedgerFacts } from "./ledger.ts";
 import { partitionsOf } from "./resume.ts";
 import { Standings } from "./standings.ts";
-import type { EventsBelow } from "./whole_from.ts";
+import { type TimesBelow, wholeWindows } from "./whole_windows.ts";
 
 /** Options of {@link openTableSpeed}. */
 export interface TableSpeedOptions {
@@ -16,7 +16,7 @@ export interface TableSpeedOptions {
   readonly ledger: LedgerFacts;
   readonly clock: Clock;
   /** What lies below blocks, by partition, as `LogSpeedLayer.below()` gives it. */
-  readonly below: (first: readonly bigint[]) => Promise<EventsBelow>;
+  readonly below: (first: readonly bigint[]) => Promise<TimesBelow>;
 }
 
 const LOOK_MS = 500;
@@ -45,24 +45,9 @@ export class TableSpeed implements SpeedLayer {
     return this.#cut((partition) => this.#standings.of(plugin, partition).first);
   }
 
-  async wholeFrom(plugin: string): Promise<string | null> {
+  async wholeWindows(plugin: string): Promise<WholeWindows> {
     const { tables, log, below } = this.#options;
-    const first = [...this.start(plugin)[log.id]];
-    if (first.every((block) => block === 0n)) return null;
-    const { lastMs } = await below(first);
-    const sizeMs = tables.plugin.stream.window.sizeSeconds * 1000;
-    return lastMs < 0 ? null : new Date((Math.floor(lastMs / sizeMs) + 1) * sizeMs).toISOString();
-  }
-
-  async wholeUntil(plugin: string): Promise<string | null> {
-    const { tables, log, below } = this.#options;
-    const first = [...this.start(plugin)[log.id]];
-    if (first.every((block) => block === 0n)) return null;
-    const { futureMs } = await below(first);
-    const sizeMs = tables.plugin.stream.window.sizeSeconds * 1000;
-    return futureMs === null
-      ? null
-      : new Date(Math.floor(futureMs / sizeMs) * sizeMs).toISOString();
+    return await wholeWindows(tables.plugin, [...this.start(plugin)[log.id]], below);
   }
 
   async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 /** A world in which a run can be compared: an archive, and a speed layer that has read it. */
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
-import type { BatchLayer, BatchRun } from "../../runtime/ports/services.ts";
+import type { LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
+import type { BatchLayer, BatchRun, WholeWindows } from "../../runtime/ports/services.ts";
 import { createSpeedTable } from "../../runtime/sql/tables.ts";
 import { type ArchivedEvent, BatchWorld } from "./batch_world.ts";
 
@@ -17,9 +18,8 @@ export const at = (day: number, hour = 0) =>
 /** An archive and, per plugin of the users' measures, the rows of a speed layer. */
 export class DriftWorld {
   readonly world: BatchWorld;
-  /** From when on speed rows are whole. */
-  wholeFromMs: number | null = 0;
-  wholeUntilMs: number | null = null;
+  /** Which windows of the speed rows are whole. */
+  whole: WholeWindows = { fromMs: null, untilMs: null };
   #ids = 0;
 
   private constructor(world: BatchWorld) {
@@ -68,11 +68,10 @@ VALUES (1, ${partition}, 0, ${end})`);
     plugins: readonly BatchPlugin[],
     more: Parameters<BatchWorld["layer"]>[1] = {},
     create?: CreateBatchLayer,
-  ): BatchLayer {
+  ): LocalBatchLayer {
     return this.world.layer(plugins, {
       currentLogId: () => LOG,
-      speedWholeFromMs: () => Promise.resolve(this.wholeFromMs),
-      speedWholeUntilMs: () => Promise.resolve(this.wholeUntilMs),
+      wholeWindows: () => Promise.resolve(this.whole),
       ...more,
     }, create);
   }

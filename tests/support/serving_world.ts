@@ -11,7 +11,12 @@ import type { Clock } from "../../runtime/std/clock.ts";
 import { type Cut, reaches } from "../../runtime/model/frontier.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
-import type { FutureEvents, Serving, SpeedLayer } from "../../runtime/ports/services.ts";
+import type {
+  FutureEvents,
+  Serving,
+  SpeedLayer,
+  WholeWindows,
+} from "../../runtime/ports/services.ts";
 import { createServing, type ServingOptions } from "../../runtime/serving/serving.ts";
 import {
   BatchLevel,
@@ -38,13 +43,12 @@ export const served: Readonly<Record<string, PluginTables>> = Object.fromEntries
 export class FakeSpeed implements SpeedLayer {
   at: Cut = { [logId]: [] };
   begin: Cut = { [logId]: [] };
-  whole: string | null = null;
+  whole: WholeWindows = { fromMs: null, untilMs: null };
   #waiters: (() => void)[] = [];
 
   frontier = () => this.at;
   start = () => this.begin;
-  wholeFrom = () => Promise.resolve(this.whole);
-  wholeUntil = () => Promise.resolve(null);
+  wholeWindows = () => Promise.resolve(this.whole);
   recent = () => null;
 
   move(...offsets: number[]): void {
@@ -132,7 +136,7 @@ export class ServingWorld {
       await warehouse.command(createSpeedTable(tables, logId));
     }
     this.speed.begin = { [logId]: [] };
-    this.speed.whole = null;
+    this.speed.whole = { fromMs: null, untilMs: null };
     this.speed.move();
   }
 

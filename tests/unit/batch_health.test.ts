@@ -303,7 +303,7 @@ describe("what fails in the batch layer", () => {
     const facts = {
       problems,
       currentLogId: () => LOG,
-      speedWholeFromMs: () => Promise.resolve(null),
+      wholeWindows: () => Promise.resolve(null),
     };
     const dropless: Warehouse = {
       database: warehouse.database,

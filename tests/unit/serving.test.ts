@@ -308,9 +308,10 @@ describe("answers of small tables", () => {
   });
 
   it("tell from when on the speed layer's windows are whole", async () => {
-    world.speed.whole = "2024-01-01T00:00:00.000Z";
+    world.speed.whole = { fromMs: Date.UTC(2024, 0, 1), untilMs: Date.UTC(2025, 0, 1) };
     const answer = await world.serving.query("ratings", { layer: "speed", keys: {} });
-    expect(answer.kept_from).toBe("2024-01-01T00:00:00.000Z");
+    expect([answer.kept_from, answer.kept_until])
+      .toEqual(["2024-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"]);
   });
 
   it("refuse an unknown metric, naming those that there are", async () => {

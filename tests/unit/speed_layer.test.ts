@@ -224,7 +224,7 @@ describe("the speed layer", () => {
     }
     const { speed, clock, close } = await open(log, [views()], "expired");
     await settle(speed, clock, log, views());
-    expect(await speed.wholeFrom("popular_movies")).toBe(null);
+    expect(await speed.wholeWindows("popular_movies")).toEqual({ fromMs: null, untilMs: null });
     // Old enough are blocks 0 and 16; the cut allows only the first of them.
     await speed.expire(
       new Map([[tablesOf(views(), "expired").batch, { expired: [16n] }]]),
@@ -232,8 +232,10 @@ describe("the speed layer", () => {
     );
     expect(await counted(views(), "expired", log)).toBe(48);
     expect(speed.start("popular_movies")).toEqual({ expired: [16n] });
-    expect(await speed.wholeFrom("popular_movies")).toBe("2024-03-01T00:15:10.000Z");
-    expect(await speed.wholeUntil("popular_movies")).toBe("2105-06-01T00:03:00.000Z");
+    expect(await speed.wholeWindows("popular_movies")).toEqual({
+      fromMs: Date.parse("2024-03-01T00:15:10Z"),
+      untilMs: Date.parse("2105-06-01T00:03:00Z"),
+    });
     // The cut allows all, age only what was appended ten days before.
     await speed.expire(
       new Map([[tablesOf(views(), "expired").batch, { expired: [64n] }]]),

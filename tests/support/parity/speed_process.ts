@@ -99,8 +99,7 @@ export function speedLayerOf(
     },
     frontier: () => nothing,
     start: () => nothing,
-    wholeFrom: () => Promise.resolve(null),
-    wholeUntil: () => Promise.resolve(null),
+    wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
     reached: () => Promise.resolve(),
   };
 }

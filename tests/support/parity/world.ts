@@ -291,7 +291,7 @@ export class World {
       clock: this.#clock,
       horizon: HORIZON,
       currentLogId: () => this.log.id,
-      speedWholeFromMs: () => Promise.resolve(0),
+      wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
       settings: { memoryLimitBytes: 1 << 30 },
     });
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "testing";
 import type { ArchivedRecords, EventLog, Warehouse } from "../../runtime/ports/ports.ts";
-import { WholeFrom } from "../../runtime/speed/whole_from.ts";
+import { EventsBelow } from "../../runtime/speed/whole_windows.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -20,27 +20,27 @@ interface LedgerRow {
 
 const only = (lastMs: number) => ({ lastMs, futureMs: null });
 
-function wholeFrom(rows: readonly LedgerRow[], lastEventMs?: Archived) {
+function eventsBelow(rows: readonly LedgerRow[], lastEventMs?: Archived) {
   const clock = new ManualClock(NOW);
   const warehouse = { query: () => Promise.resolve(rows) } as unknown as Warehouse;
   const archived = lastEventMs && { lastEventMs } as ArchivedRecords;
   const log = { id: "log" } as EventLog;
-  return { clock, asked: new WholeFrom({ warehouse, log, ledger, archived, clock }) };
+  return { clock, asked: new EventsBelow({ warehouse, log, ledger, archived, clock }) };
 }
 
-describe("WholeFrom", () => {
+describe("EventsBelow", () => {
   it("knows that nothing lies below the beginning of a log", async () => {
     const archive = vi.fn<Archived>(() => Promise.resolve(5));
-    const { asked } = wholeFrom([], archive);
-    expect(await asked.below([0n, 0n])).toEqual(only(-1));
+    const { asked } = eventsBelow([], archive);
+    expect(await asked.times([0n, 0n])).toEqual(only(-1));
     expect(archive).not.toHaveBeenCalled();
   });
 
   it("takes what nobody tells to be as new as the newest event, and before the first as the present", async () => {
     for (const archive of [undefined, () => Promise.resolve(null), () => Promise.reject("down")]) {
       const rows = [{ partition: 1, begins: 16, below: null, newest: NOW - 90 }];
-      expect(await wholeFrom(rows, archive).asked.below([0n, 16n])).toEqual(only(NOW - 90));
-      expect(await wholeFrom([], archive).asked.below([0n, 16n])).toEqual(only(NOW));
+      expect(await eventsBelow(rows, archive).asked.times([0n, 16n])).toEqual(only(NOW - 90));
+      expect(await eventsBelow([], archive).asked.times([0n, 16n])).toEqual(only(NOW));
     }
   });
 
@@ -52,10 +52,10 @@ describe("WholeFrom", () => {
       { partition: 2, begins: 0, below: 280, newest: 700 },
     ];
     const first = [32n, 24n, 24n];
-    expect(await wholeFrom(rows, archive).asked.below(first)).toEqual(only(300));
+    expect(await eventsBelow(rows, archive).asked.times(first)).toEqual(only(300));
     expect(archive.mock.calls).toEqual([[0, 16n], [1, 8n]]);
     const empty = () => Promise.resolve(-1);
-    expect(await wholeFrom(rows, empty).asked.below(first)).toEqual(only(280));
+    expect(await eventsBelow(rows, empty).asked.times(first)).toEqual(only(280));
   });
 
   it("tells the least future event beside the greatest of all others", async () => {
@@ -64,21 +64,21 @@ describe("WholeFrom", () => {
       { partition: 1, begins: 0, below: 250, newest: 800, future: null },
       { partition: 2, begins: 0, below: 240, newest: 800, future: NOW + 5 },
     ];
-    const below = await wholeFrom(rows).asked.below([32n, 24n, 16n]);
+    const below = await eventsBelow(rows).asked.times([32n, 24n, 16n]);
     expect(below).toEqual({ lastMs: 250, futureMs: NOW + 5 });
   });
 
   it("asks again, after a while, for what the archive did not have; never for what it told", async () => {
     let answer: number | null = null;
     const archive = vi.fn<Archived>(() => Promise.resolve(answer));
-    const { asked, clock } = wholeFrom([], archive);
-    expect(await asked.below([16n])).toEqual(only(NOW));
+    const { asked, clock } = eventsBelow([], archive);
+    expect(await asked.times([16n])).toEqual(only(NOW));
     answer = 40;
-    expect(await asked.below([16n])).toEqual(only(NOW));
+    expect(await asked.times([16n])).toEqual(only(NOW));
     clock.advance(10_000);
-    expect(await asked.below([16n])).toEqual(only(40));
+    expect(await asked.times([16n])).toEqual(only(40));
     clock.advance(3_600_000);
-    expect(await asked.below([16n])).toEqual(only(40));
+    expect(await asked.times([16n])).toEqual(only(40));
     expect(archive).toHaveBeenCalledTimes(2);
   });
 });

@@ -1,10 +1,12 @@
-/** From when on the rows of the speed layer are whole, where it does not begin with the log. */
+/** Which windows of the speed layer are whole, where its rows do not begin with the log. */
 import type { Clock } from "../std/clock.ts";
+import type { Plugin } from "../plugin.ts";
 import type { ArchivedRecords, EventLog, Warehouse } from "../ports/ports.ts";
+import type { WholeWindows } from "../ports/services.ts";
 import { type LedgerFacts, ledgerTable } from "./ledger.ts";
 
-/** What {@link WholeFrom} is asked of. */
-export interface WholeFromOptions {
+/** What {@link EventsBelow} is asked of. */
+export interface EventsBelowOptions {
   readonly warehouse: Warehouse;
   readonly log: EventLog;
   readonly ledger: LedgerFacts;
@@ -25,7 +27,7 @@ interface LedgerRow {
 }
 
 /** What lies below some blocks, in milliseconds since 1970 UTC. */
-export interface EventsBelow {
+export interface TimesBelow {
   /**
    * The greatest event time, future events of the ledger left out; -1 where there is no event. What
    * neither ledger nor archive tells may be as new as anything.
@@ -39,17 +41,17 @@ export interface EventsBelow {
 const ASK_AGAIN_MS = 10_000;
 
 /** Tells the greatest event time below blocks: from the ledger, and below that from the archive. */
-export class WholeFrom {
-  readonly #options: WholeFromOptions;
+export class EventsBelow {
+  readonly #options: EventsBelowOptions;
   /** Of the archive, by partition and offset: what lies below an offset does not change. */
   readonly #archived = new Map<string, { readonly ms: number | null; readonly askedMs: number }>();
 
-  constructor(options: WholeFromOptions) {
+  constructor(options: EventsBelowOptions) {
     this.#options = options;
   }
 
   /** @param first blocks by partition. */
-  async below(first: readonly bigint[]): Promise<EventsBelow> {
+  async times(first: readonly bigint[]): Promise<TimesBelow> {
     const { warehouse, log, ledger, clock } = this.#options;
     const rows = await warehouse.query<LedgerRow>(
       `WITH block < arrayElement({first:Array(UInt64)}, partition + 1) AS is_below
@@ -87,4 +89,24 @@ export class WholeFrom {
     this.#archived.set(key, { ms, askedMs: clock.now() });
     return ms;
   }
+}
+
+/**
+ * The windows that are whole where a plugin's rows begin with some blocks.
+ *
+ * @param first blocks by partition.
+ * @param below tells the times of the events below them.
+ */
+export async function wholeWindows(
+  { stream }: Plugin,
+  first: readonly bigint[],
+  below: (first: readonly bigint[]) => Promise<TimesBelow>,
+): Promise<WholeWindows> {
+  if (first.every((block) => block === 0n)) return { fromMs: null, untilMs: null };
+  const { lastMs, futureMs } = await below(first);
+  const sizeMs = stream.window.sizeSeconds * 1000;
+  return {
+    fromMs: lastMs < 0 ? null : (Math.floor(lastMs / sizeMs) + 1) * sizeMs,
+    untilMs: futureMs === null ? null : Math.floor(futureMs / sizeMs) * sizeMs,
+  };
 }
