@@ -3,7 +3,7 @@ import { accessLog } from "./access_log.schema.ts";
 
 export default definePlugin(accessLog, {
   name: "daily_visitors",
-  summary: "Visitors a day by a sketch: client addresses, without bots",
+  summary: "Approximate visitors per day: client addresses, without bots",
   where: ({ agent }) => {
     const name = agent.coalesce("").lower();
     return name.before("bot").eq(name);

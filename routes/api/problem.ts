@@ -15,9 +15,9 @@ import {
 /** The kinds of problem: their status, and a title that never changes. */
 export const kinds = {
   "invalid-request": { status: 400, title: "The request is not valid" },
-  "unauthorized": { status: 401, title: "A valid token is needed" },
+  "unauthorized": { status: 401, title: "A valid token is required" },
   "forbidden": { status: 403, title: "The request is not allowed from there" },
-  "not-found": { status: 404, title: "There is no such thing" },
+  "not-found": { status: 404, title: "Not found" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   "request-timeout": { status: 408, title: "The body came too slowly" },
   "payload-too-large": { status: 413, title: "The body is too large" },
@@ -25,12 +25,12 @@ export const kinds = {
   "cancelled": { status: 499, title: "The request was cancelled" },
   "deployment-fault": {
     status: 500,
-    title: "The deployment has a fault that somebody has to mend",
+    title: "The deployment has a fault that needs repair",
   },
-  "internal": { status: 500, title: "Something went wrong here" },
-  "busy": { status: 503, title: "Too much is asked at once" },
+  "internal": { status: 500, title: "Internal error" },
+  "busy": { status: 503, title: "Too many requests at once" },
   "not-ready": { status: 503, title: "The answer is not ready yet" },
-  "unavailable": { status: 503, title: "A part that is needed is not available" },
+  "unavailable": { status: 503, title: "A required part is not available" },
 } as const;
 
 /** Name of a kind of problem; `type` is it behind `urn:twofold:problem:`. */

@@ -12,11 +12,13 @@ export const handler = define.handlers({
   async GET({ url, state: { services, signal } }) {
     const given = filters.map((name) => [name, url.searchParams.get(name) || undefined]);
     const asked = services.deadLetters.list({ ...Object.fromEntries(given), limit: SHOWN }, signal);
-    return page(await outcomeOf(asked, signal));
+    const status = await outcomeOf(services.status(), signal);
+    const topics = status.answer?.topics.map(({ topic }) => topic) ?? [];
+    return page({ ...await outcomeOf(asked, signal), topics });
   },
 });
 
-export default define.page<typeof handler>(({ data: { answer, fault }, url }) => {
+export default define.page<typeof handler>(({ data: { answer, fault, topics }, url }) => {
   const value = (name: string) => url.searchParams.get(name) ?? "";
   const filtered = filters.some((name) => value(name) !== "");
   return (
@@ -29,6 +31,17 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
         <p>Records that could not be decoded, kept with their bytes and the reason.</p>
       </div>
       <form method="get" action={url.pathname} class="controls" role="search">
+        {topics.length > 1 && (
+          <label>
+            <span>Topic</span>
+            <select name="topic">
+              <option value="">All</option>
+              {topics.map((topic) => (
+                <option key={topic} selected={topic === value("topic")}>{topic}</option>
+              ))}
+            </select>
+          </label>
+        )}
         <label>
           <span>Field</span>
           <input name="field" value={value("field")} placeholder="such as rating" />
@@ -70,7 +83,7 @@ export default define.page<typeof handler>(({ data: { answer, fault }, url }) =>
                   <tr key={at}>
                     <th scope="row">
                       <a href={`/dead-letters/${at}`}>
-                        {letter.partition}/{letter.offset}
+                        {topics.length > 1 ? at : `${letter.partition}/${letter.offset}`}
                       </a>
                     </th>
                     <td>{instantText(letter.append_time)}</td>

@@ -91,7 +91,7 @@ describe("POST /api/v1/events", () => {
       });
     for (const wrong of [undefined, "secret", "Bearer", "Bearer secre", "Bearer secret2"]) {
       const { status, response, body } = await post(wrong);
-      expect([status, body.title]).toEqual([401, "A valid token is needed"]);
+      expect([status, body.title]).toEqual([401, "A valid token is required"]);
       expect(response.headers.get("www-authenticate")).toBe('Bearer realm="twofold"');
     }
     expect(asked.ingest).toBe(undefined);

@@ -113,6 +113,20 @@ describe("the first page", () => {
   });
 });
 
+describe("the dead letters", () => {
+  it("name their topic, and can be filtered by it, where there are several", async () => {
+    const one = await page("/dead-letters");
+    expect(one.text).toContain(">0/5</a>");
+    expect(one.text).not.toContain('name="topic"');
+    const topics = [...someStatus.topics, { ...someStatus.topics[0], topic: "visits" }];
+    const several = await page("/dead-letters?topic=visits", {
+      status: () => Promise.resolve({ ...someStatus, topics }),
+    });
+    expect(several.text).toContain(">movies/0/5</a>");
+    expect(several.text).toMatch(/<option selected[^>]*>visits<\/option>/);
+  });
+});
+
 describe("a metric's page", () => {
   it("asks as the URL says", async () => {
     const services = fakeServices();
