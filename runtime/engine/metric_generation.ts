@@ -73,6 +73,16 @@ export async function covered(
   return { run, has: { cut, start: speed.start(name), frontier: speed.frontier(name) } };
 }
 
+/**
+ * What is missing where the archive holds events of earlier logs, as after a restore, because speed
+ * rows are of the present log alone; null where a run has read those logs, or there are none.
+ */
+async function earlierLogs({ topic: { archive, log } }: Metric, cut: Cut): Promise<string | null> {
+  const read = new Set([log.id, ...Object.keys(cut)]);
+  const unread = Object.keys(await archive.frontier()).some((id) => !read.has(id));
+  return unread ? "a batch run over the archived events of an earlier log" : null;
+}
+
 /** How far the loaded generation of a metric is. */
 export async function standingOf(
   published: PublishedRuns,
@@ -83,7 +93,7 @@ export async function standingOf(
   const { name } = loaded.plugin;
   const { run, has } = await covered(published, metric, loaded);
   const gap = speed.begun(name) && reaches(has.cut, has.start)
-    ? null
+    ? await earlierLogs(metric, has.cut)
     : "a batch run up to the beginning of its speed rows";
   if (other === null) return { share: 0, waitsFor: gap };
   const old = await published.of(other.tables, batch.ended);

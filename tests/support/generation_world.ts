@@ -3,6 +3,7 @@ import { Generations } from "../../runtime/engine/generations.ts";
 import type { TopicRuntime } from "../../runtime/engine/topic_runtime.ts";
 import { defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";
+import type { Cut } from "../../runtime/model/frontier.ts";
 import { count } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
@@ -63,6 +64,8 @@ export class GenerationWorld {
   readonly clock = new ManualClock(Date.UTC(2026, 0, 5));
   /** The end of the log. */
   end = 200n;
+  /** How far the archive is, by log. */
+  archived: Cut = {};
   readonly #create: typeof Generations;
 
   /**
@@ -106,6 +109,7 @@ export class GenerationWorld {
         frontier: () => ({ [LOG]: [process.reach.frontier] }),
       },
       batch: { ended: 0 },
+      archive: { frontier: () => Promise.resolve(this.archived) },
       replace(_removed: unknown, _added: unknown, swapped: () => void) {
         swapped();
         return Promise.resolve();
@@ -133,13 +137,20 @@ export class GenerationWorld {
     );
   }
 
-  /** Publishes a run of a generation with a total. */
-  async publish(generation: string, run: number, n: number, cut: number): Promise<void> {
+  /** Publishes a run of a generation with a total; its cut may name other logs, too. */
+  async publish(
+    generation: string,
+    run: number,
+    n: number,
+    end: number,
+    others: Readonly<Record<string, number>> = {},
+  ): Promise<void> {
+    const cut = Object.entries({ [LOG]: end, ...others }).map(([log, at]) => `'${log}': [${at}]`);
     const { batch } = this.tables(generation);
     await this.warehouse.command(
       `INSERT INTO ${batch} (level, run, page, n, day_rows, full_run, cut) VALUES
       (${BatchLevel.all}, ${run}, 7, ${n}, 1, ${run}, {}),
-      (${BatchLevel.pointer}, ${run}, 0, 0, 0, ${run}, {'${LOG}': [${cut}]})`,
+      (${BatchLevel.pointer}, ${run}, 0, 0, 0, ${run}, {${cut}})`,
     );
   }
 

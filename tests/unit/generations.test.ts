@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
-import { answering, BATCH, GenerationWorld, MERGED } from "../support/generation_world.ts";
+import { answering, BATCH, GenerationWorld, LOG, MERGED } from "../support/generation_world.ts";
 
 const OLD = "v1_00000001";
 const NEW = "v1_00000002";
@@ -52,6 +52,21 @@ describe("generations", () => {
       await first.generations.look();
     }
     await world.publish(OLD, 1, 60, 100);
+    await first.generations.look();
+    expect(await world.total(MERGED)).toBe(100);
+    expect(first.problems.standing()).toEqual([]);
+  });
+
+  it("of a new metric: events of an earlier log in the archive wait for a run over them", async () => {
+    world.archived = { "log-0": [300n], [LOG]: [100n] };
+    const first = await world.start(OLD, { start: 0n, frontier: 200n });
+    await world.flush(OLD, 40, 100, 200);
+    expect(first.problems.standing()).toMatchObject([{
+      code: "rebuilding",
+      message: expect.stringContaining("a batch run over the archived events of an earlier log"),
+    }]);
+    await expect(world.total(MERGED)).rejects.toThrow(`relation ${MERGED} waits for generation`);
+    await world.publish(OLD, 1, 60, 100, { "log-0": 300 });
     await first.generations.look();
     expect(await world.total(MERGED)).toBe(100);
     expect(first.problems.standing()).toEqual([]);
