@@ -6,7 +6,8 @@ import type { PluginRunRecord } from "./run_record.ts";
 /**
  * The problems of one topic's batch layer. What failed stands as a problem until the same work is
  * done, in this process or in another one. What a full run had to read, an incremental run over a
- * few days does not read: only a full run clears the failure of a full run.
+ * few days does not read: only a full run clears the failure of a full run. What failed of a plugin
+ * goes with the generation that failed.
  */
 export class BatchHealth {
   readonly #problems: ProblemSink;
@@ -68,6 +69,13 @@ export class BatchHealth {
     if (error === "") return this.#problems.clear("batch_upkeep_failing", subject);
     const message = `Run ${run} of plugin ${plugin} is published, but: ${sentence(error)}`;
     this.#problems.set({ code: "batch_upkeep_failing", subject, message, plugin, error: fault });
+  }
+
+  /** The generation of a plugin that ran was replaced or removed: its failures are gone with it. */
+  generationGone(plugin: string): void {
+    this.#scheduled.partWorked(plugin);
+    this.#full.partWorked(plugin);
+    this.#problems.clear("batch_upkeep_failing", subjectOf(plugin));
   }
 
   /** The newest published run of a plugin and the full one it builds on, of whichever process. */

@@ -157,7 +157,11 @@ class TopicBatchLayer implements LocalBatchLayer {
   replaced(signal: AbortSignal): void {
     const { plugins } = this.#options;
     for (const plugin of this.#runners.keys()) {
-      if (!plugins.includes(plugin)) this.#runners.delete(plugin);
+      if (plugins.includes(plugin)) continue;
+      this.#runners.delete(plugin);
+      const { tables } = plugin;
+      const stays = plugins.some((other) => other.tables.batch === tables.batch);
+      if (!stays) this.#health.generationGone(tables.plugin.name);
     }
     for (const backfill of this.#backfills) {
       const gone = !backfill.plugins.some((plugin) => plugins.includes(plugin));
@@ -343,7 +347,10 @@ class TopicBatchLayer implements LocalBatchLayer {
       for (const step of steps) {
         parts.push(await this.#runnerOf(step.plugin).run(context, step, repeats));
       }
-      if (!context.signal?.aborted) this.#health.partsEnded(context.run, full, parts);
+      const there = parts.filter((_, at) => this.#options.plugins.includes(steps[at].plugin));
+      if (!context.signal?.aborted && there.length > 0) {
+        this.#health.partsEnded(context.run, full, there);
+      }
     } finally {
       await dropScratch(context);
     }

@@ -47,9 +47,38 @@ describe("what fails in the batch layer", () => {
     expect(problem).toMatchObject({ code: "batch_plugin_failing", plugin: "users", since });
     expect(problem.message).toContain("broken on purpose");
     expect(problems.concerning("totals", "plays")).toEqual([]);
-    await world.layer([batchPlugin(usersPlugin, usersSql, 32), good], { problems }).run();
+    const mended = world.layer([batchPlugin(usersPlugin, usersSql, 32), good], { problems });
+    await mended.run();
+    await mended.idle();
     expect(problems.standing()).toEqual([]);
     expect(changes.map((line) => line[0])).toEqual(["+", "-"]);
+  });
+
+  it("of a plugin goes with the generation that failed, and with no change of words", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const { problems, standing } = registry(world);
+    const signal = new AbortController().signal;
+    const plugins = [
+      batchPlugin(usersPlugin, broken, 41),
+      batchPlugin(totalsPlugin, totalsSql, 41),
+    ];
+    const layer = world.layer(plugins, { problems });
+    await world.append(LOG, 0, [event]);
+    await layer.run();
+    await layer.run({ full: true });
+    const failures = [
+      ["batch_plugin_failing", "plugin users"],
+      ["batch_plugin_failing", "plugin users, full run"],
+    ];
+    expect(standing()).toEqual(failures);
+    plugins[0] = batchPlugin({ ...usersPlugin, summary: "Other words" }, broken, 41);
+    layer.replaced(signal);
+    await layer.idle();
+    expect(standing()).toEqual(failures);
+    plugins.shift();
+    layer.replaced(signal);
+    await layer.idle();
+    expect(standing()).toEqual([]);
   });
 
   it("is one problem of the topic when it fails every plugin alike", async () => {
