@@ -43,6 +43,11 @@ export interface BatchLayerOptions {
 /** A batch layer that runs in this process. */
 export interface LocalBatchLayer extends BatchLayer {
   /**
+   * Runs as {@link run} does, but leaves plugins of which nothing is published to a run of their own,
+   * which no scheduled run waits for.
+   */
+  runScheduled(signal: AbortSignal): Promise<BatchRun | null>;
+  /**
    * Notes the newest published run of a plugin and the full run that it builds on, whichever process
    * published them: what failed here before works again.
    */
@@ -135,13 +140,40 @@ class TopicBatchLayer implements LocalBatchLayer {
     return this.#ended;
   }
 
-  run(options: { full?: boolean; signal?: AbortSignal } = {}): Promise<BatchRun | null> {
+  run({ full = false, signal }: { full?: boolean; signal?: AbortSignal } = {}) {
+    return this.#inTurn(full, signal, async () => {
+      // Who asks means every plugin.
+      await Promise.all([...this.#backfills].map(({ ended }) => ended));
+      const runners = this.#current();
+      if (runners.length === 0) return null;
+      return await this.#runPlugins(await this.#standings(full, runners), full, signal);
+    });
+  }
+
+  runScheduled(signal: AbortSignal): Promise<BatchRun | null> {
+    return this.#inTurn(false, signal, async () => {
+      const runners = this.#idleRunners();
+      if (runners.length === 0) return null;
+      const standings = await this.#standings(false, runners);
+      const fresh = unpublished(standings);
+      const others = standings.filter((standing) => !fresh.includes(standing));
+      if (others.length === 0) return await this.#runPlugins(fresh, false, signal);
+      // Reading all of history takes its time: the others do not wait for it.
+      this.#backfill(fresh, signal);
+      return await this.#runPlugins(others, false, signal);
+    });
+  }
+
+  #inTurn(
+    full: boolean,
+    signal: AbortSignal | undefined,
+    action: () => Promise<BatchRun | null>,
+  ): Promise<BatchRun | null> {
     const run = this.#queue.then(async () => {
-      const { full = false, signal } = options;
       signal?.throwIfAborted();
       this.#running++;
       try {
-        return await this.#run(full, signal);
+        return await action();
       } catch (error) {
         if (!signal?.aborted) this.#health.runFailed(full, error);
         throw error;
@@ -211,23 +243,6 @@ class TopicBatchLayer implements LocalBatchLayer {
     return known;
   }
 
-  async #run(full: boolean, signal?: AbortSignal): Promise<BatchRun | null> {
-    // Who asks for a full run means every plugin.
-    if (full) await Promise.all([...this.#backfills].map(({ ended }) => ended));
-    const runners = this.#idleRunners();
-    if (runners.length === 0) return null;
-    // Pointers first: every published run then has a lower number than the one to be claimed.
-    const standings = await this.#standings(full, runners);
-    const fresh = unpublished(standings);
-    if (full || fresh.length === standings.length) {
-      return await this.#runPlugins(standings, full, signal);
-    }
-    // Reading all of history takes its time: the others do not wait for it.
-    this.#backfill(fresh, signal);
-    const others = standings.filter((standing) => !fresh.includes(standing));
-    return await this.#runPlugins(others, full, signal);
-  }
-
   /** The runners of plugins that no backfill is at work for. */
   #idleRunners(): PluginRunner[] {
     const busy = [...this.#backfills].flatMap(({ plugins }) => plugins);
@@ -295,8 +310,8 @@ class TopicBatchLayer implements LocalBatchLayer {
   }
 
   /**
-   * What readers see of each plugin. A plugin for which that cannot be found takes no part in the
-   * run; the others do.
+   * What readers see of each plugin, read before a run is claimed: every published run then has a
+   * lower number. A plugin for which that cannot be found takes no part in the run; the others do.
    *
    * @throws what failed, when it failed for every plugin.
    */

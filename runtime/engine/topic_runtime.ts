@@ -298,7 +298,7 @@ async function openOver(
     async run(signal) {
       // Claims keep two runs at once from crossing; that there is one at a time only saves work.
       const runInTurn = async () => {
-        if (isOurTurn()) await batch.run({ signal });
+        if (isOurTurn()) await batch.runScheduled(signal);
         // Another process runs the batch: its drift is reported here, too.
         else await batch.drift();
       };

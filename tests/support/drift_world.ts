@@ -1,7 +1,6 @@
 /** A world in which a run can be compared: an archive, and a speed layer that has read it. */
 import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
-import type { LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { BatchLayer, BatchRun, WholeWindows } from "../../runtime/ports/services.ts";
 import { createSpeedTable } from "../../runtime/sql/tables.ts";
 import { type ArchivedEvent, BatchWorld } from "./batch_world.ts";
@@ -68,7 +67,7 @@ VALUES (1, ${partition}, 0, ${end})`);
     plugins: readonly BatchPlugin[],
     more: Parameters<BatchWorld["layer"]>[1] = {},
     create?: CreateBatchLayer,
-  ): LocalBatchLayer {
+  ): BatchLayer {
     return this.world.layer(plugins, {
       currentLogId: () => LOG,
       wholeWindows: () => Promise.resolve(this.whole),

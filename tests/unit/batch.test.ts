@@ -65,12 +65,13 @@ describe("batch layer", () => {
     await world.append(LOG, 0, [event(), event({ ms: day(1) })]);
     await layer.run();
     plugins.push(totals);
-    layer.replaced(new AbortController().signal);
+    const { signal } = new AbortController();
+    layer.replaced(signal);
     await began.promise;
     expect(layer.running).toBe(true);
     for (let n = 1; n <= 3; n++) {
       await world.append(LOG, 0, [event({ ms: day(n) })]);
-      const run = await layer.run();
+      const run = await layer.runScheduled(signal);
       expect(run!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
         ["users", "published"],
       ]);
@@ -84,6 +85,22 @@ describe("batch layer", () => {
     ]);
     const last = (await readPublished(warehouse, totals.tables))!;
     expect(last.day.reduce((sum, { plays }) => sum + Number(plays), 0)).toBe(5);
+  });
+
+  it("runs every plugin when somebody asks, also one of which nothing is published", async () => {
+    const world = await BatchWorld.open(warehouse);
+    const users = batchPlugin(usersPlugin, usersSql, 34);
+    const totals = batchPlugin(totalsPlugin, totalsSql, 34);
+    const plugins = [users];
+    const layer = world.layer(plugins);
+    await world.append(LOG, 0, [event()]);
+    await layer.run();
+    plugins.push(totals);
+    expect((await layer.run())!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
+      ["totals", "published"],
+    ]);
+    expect((await readPublished(warehouse, totals.tables))!.day.map(({ plays }) => plays))
+      .toEqual([1]);
   });
 
   it("publishes grain, day and all-time rows of every monoid", async () => {
