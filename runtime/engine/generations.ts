@@ -191,9 +191,12 @@ export class Generations {
   served(name: string): ServedGeneration | null {
     const metric = this.#metrics.get(name);
     if (metric === undefined) return null;
-    const { speed, loaded, other, rebuilding } = metric;
-    if (other !== null) return { ...other, frozenAt: this.#frozenAt(metric), rebuilding };
-    return loaded && { tables: loaded, speed, frozenAt: null, rebuilding };
+    const { speed, loaded, other, rebuilding, lacksEarlierLogs } = metric;
+    if (other !== null) {
+      const frozenAt = this.#frozenAt(metric);
+      return { ...other, frozenAt, rebuilding, lacksEarlierLogs: false };
+    }
+    return loaded && { tables: loaded, speed, frozenAt: null, rebuilding, lacksEarlierLogs };
   }
 
   /** The generations of a topic's metrics: of the code that is loaded, and those that answer. */

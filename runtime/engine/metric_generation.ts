@@ -25,6 +25,8 @@ export interface Metric {
   other: OtherGeneration | null;
   /** The share of the records that the loaded generation has, while it is built. */
   rebuilding: number | null;
+  /** See `ServedGeneration.lacksEarlierLogs`, of the loaded generation. */
+  lacksEarlierLogs: boolean;
   /** Where the log ended when a metric was new; null once it has come there. */
   target: Cut | null;
 }
@@ -51,6 +53,7 @@ export const newMetric = (topic: TopicRuntime, loaded: PluginTables | null): Met
   live: null,
   other: null,
   rebuilding: null,
+  lacksEarlierLogs: false,
   target: null,
 });
 
@@ -74,13 +77,12 @@ export async function covered(
 }
 
 /**
- * What is missing where the archive holds events of earlier logs, as after a restore, because speed
- * rows are of the present log alone; null where a run has read those logs, or there are none.
+ * Whether the archive holds events of earlier logs that no run has read, as after a restore: speed
+ * rows are of the present log alone.
  */
-async function earlierLogs({ topic: { archive, log } }: Metric, cut: Cut): Promise<string | null> {
+async function lacksEarlierLogs({ topic: { archive, log } }: Metric, cut: Cut): Promise<boolean> {
   const read = new Set([log.id, ...Object.keys(cut)]);
-  const unread = Object.keys(await archive.frontier()).some((id) => !read.has(id));
-  return unread ? "a batch run over the archived events of an earlier log" : null;
+  return Object.keys(await archive.frontier()).some((id) => !read.has(id));
 }
 
 /** How far the loaded generation of a metric is. */
@@ -92,8 +94,9 @@ export async function standingOf(
   const { topic: { speed, log, batch }, other } = metric;
   const { name } = loaded.plugin;
   const { run, has } = await covered(published, metric, loaded);
+  metric.lacksEarlierLogs = await lacksEarlierLogs(metric, has.cut);
   const gap = speed.begun(name) && reaches(has.cut, has.start)
-    ? await earlierLogs(metric, has.cut)
+    ? metric.lacksEarlierLogs ? "a batch run over the archived events of an earlier log" : null
     : "a batch run up to the beginning of its speed rows";
   if (other === null) return { share: 0, waitsFor: gap };
   const old = await published.of(other.tables, batch.ended);

@@ -124,9 +124,18 @@ export class MetricSource {
     );
   }
 
-  /** Merging needs the speed rows to begin at or below the cut: else events would be missing. */
+  /**
+   * Merging needs the speed rows to begin at or below the cut, and a run that has read the logs before
+   * the present one: else events would be missing.
+   */
   #refuseGap(cut: Cut): void {
     const { plugin } = this.tables;
+    if (this.topic.served?.(plugin.name)?.lacksEarlierLogs) {
+      throw new NotReadyError(
+        `Cannot merge metric "${plugin.name}": archived events of an earlier log wait for a batch run`,
+        { topic: this.topic.schema.topic, field: "layer" },
+      );
+    }
     const start = this.topic.speed.start(plugin.name);
     if (reaches(cut, start)) return;
     throw new NotReadyError(

@@ -35,6 +35,8 @@ export interface ServedGeneration {
   readonly frozenAt: string | null;
   /** See `AnsweringGeneration.rebuilding`. */
   readonly rebuilding: number | null;
+  /** Whether the archive has events of earlier logs that no run of it has read. */
+  readonly lacksEarlierLogs: boolean;
 }
 
 /** A topic that is served. */
@@ -117,7 +119,8 @@ export function createServing(options: ServingOptions): Serving {
     const topic = topics.find((each) => namesOf(each).includes(name));
     if (topic === undefined) return null;
     const tables = topic.plugins.find(({ plugin }) => plugin.name === name);
-    const own = tables && { tables, speed: topic.speed, frozenAt: null, rebuilding: null };
+    const own = tables &&
+      { tables, speed: topic.speed, frozenAt: null, rebuilding: null, lacksEarlierLogs: false };
     const served = topic.served === undefined ? own : topic.served(name);
     if (served == null) return null;
     const made = metrics.get(name);

@@ -34,6 +34,11 @@ describe("batch --full from the archive alone", () => {
     for (const folder of ["warehouse", "log"]) {
       await Deno.remove(join(dir, folder), { recursive: true });
     }
+    // The first run waits for a block of the new log, or a minute.
+    const restored = await RunningEngine.open({ dir, flags });
+    await expect(answersOf(restored, "merged")).rejects.toThrow(/earlier log wait for a batch run/);
+    await restored.close();
+
     const settings = { TWOFOLD_BLOCK_SIZE: flags["block-size"] };
     const { code, out } = await runCommand(["batch", "--full", "--data", dir], settings);
     expect([code, out.includes("Run ")]).toEqual([0, true]);
