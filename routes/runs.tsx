@@ -25,8 +25,8 @@ export default define.page<typeof handler>(({ data: { runs, fault, topics } }) =
     <div class="heading">
       <h1>Batch runs</h1>
       <p>
-        A run recomputes the days that changed from the archive, up to its cut. Drift is by how much
-        the speed layer and the batch layer differ over what both have seen.
+        A run recomputes the days that changed from the archive, up to its cut. Drift is the
+        difference between the speed and the batch layer over the events that both have seen.
       </p>
     </div>
     <RunBatch topics={topics} />

@@ -43,7 +43,11 @@ function formatOf(
     new Problem("invalid-request", `format must be ${wanted}, got ${got}`, { field: "format" });
   if (given !== undefined) {
     if (formats.has(given)) return given;
-    throw fault(`one of ${[...formats.keys()].join(", ")}`, JSON.stringify(given.slice(0, 80)));
+    const got = JSON.stringify(given.slice(0, 80));
+    throw fault(
+      `one of ${[...formats.keys()].join(", ")}`,
+      `${got}; a running process loads new row formats at its next start`,
+    );
   }
   const format = eventTypes[type];
   if (format !== null) return format;
