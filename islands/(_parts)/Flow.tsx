@@ -63,7 +63,7 @@ export function Flow({ figures: f, rate, lastRun }: {
         title="Speed"
         page="/plugins"
         what="Event-time windows, computed as events arrive."
-        main={{ name: "records behind", value: figure(f.lag) }}
+        main={{ name: "lag in records", value: figure(f.lag) }}
         figures={[
           { name: "Frontier", value: figure(f.frontier) },
           { name: "Late events", value: figure(f.late) },

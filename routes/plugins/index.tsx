@@ -43,7 +43,8 @@ export default define.page<typeof handler>(({ data }) => (
     ))}
     {data.metrics.length + data.silent.length === 0 && (
       <p class="note">
-        No plugins. Add one to <code>plugins/</code> and restart.
+        No plugins. Add one to <code>plugins/</code> and run{" "}
+        <code>twofold plugins reload</code>; with <code>dev</code>, saving the file is enough.
       </p>
     )}
     <div class="scroll" tabIndex={0} role="region" aria-label="Metrics">

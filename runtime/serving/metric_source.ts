@@ -1,5 +1,5 @@
 /** What the questions to one metric have in common: its tables, the run to read, its statements. */
-import { DamagedError, ExternalError, NotReadyError } from "../std/errors.ts";
+import { BusyError, DamagedError, NotReadyError } from "../std/errors.ts";
 import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
 import type {
@@ -216,7 +216,7 @@ export class MetricSource {
         if (!deadline.expired()) throw error;
         const what = `Cannot query metric "${this.tables.plugin.name}": it took longer than ` +
           `${queryTimeoutMs} ms; ask for less, by key or by time`;
-        throw new ExternalError(what, { cause: error });
+        throw new BusyError(what, { cause: error });
       }
     });
   }

@@ -73,7 +73,7 @@ describe("the first page", () => {
     const { text } = await page("/");
     expect(text).toContain("12,345");
     expect(text).toContain('href="/plugins/popular_movies"');
-    expect(text).toMatch(/<dt>records behind<\/dt><dd>10<\/dd>/);
+    expect(text).toMatch(/<dt>lag in records<\/dt><dd>10<\/dd>/);
   });
 
   it("shows problems plainly and escapes what it is told", async () => {
