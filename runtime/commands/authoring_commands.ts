@@ -17,7 +17,7 @@ const OUTSIDE =
 /** By name; a name of two words is a verb under a noun. */
 export const authoringCommands = {
   "new plugin": {
-    summary: "Write a plugin and its test; asks for what is missing on a terminal",
+    summary: "Write a plugin and its test; on a terminal, ask for missing flags",
     optionalArgument: "NAME",
     settings: [],
     options: [
@@ -41,7 +41,7 @@ export const authoringCommands = {
     ],
   },
   "new schema": {
-    summary: "Write the schema of a data set; asks for what is missing on a terminal",
+    summary: "Write the schema of a data set; on a terminal, ask for missing flags",
     optionalArgument: "NAME",
     settings: [],
     options: [
