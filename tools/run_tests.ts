@@ -4,16 +4,18 @@
  *
  *     deno run -A tools/run_tests.ts --junit=dist/junit.xml [PATH ...] [FLAG ...]
  *
- * Paths are test files and folders, default `tests`; `--ignore=A,B` leaves folders out, and `--jobs=N`
- * sets how many files run at a time. All other flags go to `deno test`. The variable TWOFOLD_TESTS
+ * Paths are test files and folders, default `tests`; `--ignore=A,B` leaves folders out, `--jobs=N`
+ * sets how many files run at a time, and `--limit=MINUTES` how long a file may take: then it is
+ * stopped and counts as a failed test. All other flags go to `deno test`. The variable TWOFOLD_TESTS
  * names the tier (tests/support/tier.ts): in the tiers above `quick`, folders stand for those of
  * their files that do more there. Prints one line per file, and all output of a file that failed,
- * that ran alone, or that ran in CI. Exits with 1 when a file failed.
+ * that ran alone, or that ran in CI. Exits with 1 when a file failed or did not run.
  */
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
-import { tier } from "../tests/support/tier.ts";
+import { byTier, tier } from "../tests/support/tier.ts";
 import { countTests } from "./count_tests.ts";
+import { type Outcome, runTestFile } from "./run_test_file.ts";
 
 const root = join(import.meta.dirname!, "..");
 
@@ -22,26 +24,20 @@ interface Plan {
   readonly files: readonly string[];
   readonly junit: string;
   readonly jobs: number;
+  /** Minutes that a file may take. */
+  readonly limit: number;
   readonly flags: readonly string[];
-}
-
-/** How a file's run ended. */
-interface Outcome {
-  readonly file: string;
-  readonly passed: boolean;
-  readonly output: string;
-  /** The `<testsuite>` elements. */
-  readonly suites: string;
-  readonly seconds: number;
 }
 
 async function planOf(args: readonly string[]): Promise<Plan> {
   let junit = "dist/junit.xml", jobs = availableParallelism(), ignored: string[] = [];
+  let limit = byTier({ quick: 5, full: 20, long: 360 });
   const paths: string[] = [], flags: string[] = [];
   for (const arg of args) {
     const [flag, value = ""] = arg.split("=", 2);
     if (flag === "--junit") junit = value;
     else if (flag === "--jobs") jobs = Math.max(1, Number(value) || 1);
+    else if (flag === "--limit") limit = minutesOf(value);
     else if (flag === "--ignore") ignored = value.split(",");
     else if (!arg.startsWith("-") && await exists(arg)) paths.push(arg);
     else if (/\.test\.tsx?$/.test(arg)) {
@@ -51,7 +47,15 @@ async function planOf(args: readonly string[]): Promise<Plan> {
   const found = await Promise.all((paths.length === 0 ? ["tests"] : paths).map(testFiles));
   const files = [...new Set(found.flat())].sort(longFirst)
     .filter((file) => !ignored.some((folder) => file.startsWith(`${folder}/`)));
-  return { files, junit, jobs, flags };
+  return { files, junit, jobs, limit, flags };
+}
+
+function minutesOf(value: string): number {
+  const minutes = Number(value);
+  if (minutes > 0 && minutes < 10_000) return minutes;
+  throw new RangeError(
+    `Cannot run tests: --limit must be a number of minutes above 0 and below 10000, got "${value}"`,
+  );
 }
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
@@ -95,41 +99,11 @@ function longFirst(a: string, b: string): number {
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
-async function run(file: string, flags: readonly string[], scratch: string): Promise<Outcome> {
-  const junit = join(scratch, `${file.replaceAll("/", "_")}.xml`);
-  const from = performance.now();
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "--no-check", "-P=test", `--junit-path=${junit}`, ...flags, file],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    signal: stop.signal,
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return {
-    file,
-    passed: success,
-    output: text(stdout) + text(stderr),
-    suites: suitesOf(await Deno.readTextFile(junit).catch(() => ""), file, success),
-    seconds: (performance.now() - from) / 1000,
-  };
-}
-
-/**
- * The suites of a JUnit file. A file that failed without a failing test, such as one that does not
- * load, counts as a failed test of its own.
- */
-function suitesOf(junit: string, file: string, success: boolean): string {
-  const suites = /<testsuites[^>]*>([\s\S]*)<\/testsuites>/.exec(junit)?.[1] ?? "";
-  if (success || countTests(suites).failed > 0) return suites;
-  return `${suites}<testsuite name="${file}"><testcase name="${file}"><failure/></testcase></testsuite>`;
-}
-
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => stop.abort());
 }
-const { files, junit, jobs, flags } = await planOf(Deno.args);
+const { files, junit, jobs, limit, flags } = await planOf(Deno.args);
 const tellsAll = files.length === 1 || Boolean(Deno.env.get("CI"));
 const scratch = await Deno.makeTempDir({ prefix: "twofold-junit-" });
 const outcomes: Outcome[] = [];
@@ -140,7 +114,8 @@ await Promise.all(Array.from({ length: Math.min(jobs, files.length) }, async () 
   for (const file of queue) {
     if (stop.signal.aborted) return;
     running.add(file);
-    const outcome = await run(file, flags, scratch);
+    const report = join(scratch, `${file.replaceAll("/", "_")}.xml`);
+    const outcome = await runTestFile(file, { flags, junit: report, limit, signal: stop.signal });
     running.delete(file);
     outcomes.push(outcome);
     if (tellsAll || !outcome.passed) console.log(outcome.output.trimEnd());
@@ -160,8 +135,10 @@ const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => ou
 const counts = countTests(suites);
 if (failed.length > 0) console.log(`Failed: ${failed.join(", ")}`);
 if (counts.skipped > 0) console.log(`${counts.skipped} tests were skipped`);
+const left = files.length - outcomes.length;
+if (left > 0) console.log(`Stopped by a signal: ${left} of ${files.length} files did not run`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
-Deno.exit(failed.length > 0 || files.length === 0 ? 1 : 0);
+Deno.exit(failed.length > 0 || left > 0 || files.length === 0 ? 1 : 0);
 
 /** How a file ended, how many are done, and which run. */
 function line({ file, passed, suites, seconds }: Outcome): string {

@@ -7,6 +7,9 @@ import { wordsOf } from "../std/errors.ts";
 import type { DifferingCell, Laboratory, Subject } from "./laboratory.ts";
 import { type EventJson, literalsOf, randomStreams } from "./random_stream.ts";
 
+/** How long a stream for which the layers differ is made smaller: to the end may take hours. */
+const SHRINKING_MS = 60_000;
+
 /** How many streams are tried, and which. */
 export interface ParityRuns {
   /** Default 100. */
@@ -18,7 +21,7 @@ export interface ParityRuns {
 /** Thrown when the layers of a plugin differ. */
 export class ParityError extends Error {
   override name = "ParityError";
-  /** @param events the smallest stream for which they do. */
+  /** @param events the smallest stream found, within a minute, for which they do. */
   constructor(message: string, readonly events: readonly EventJson[]) {
     super(message);
     // What the layers give is no fault of a line of code.
@@ -40,9 +43,15 @@ export async function checkParity(
     randomStreams(source, literals),
     async (events) => await faultOf(laboratory, subject, events) === null,
   );
-  const { failed, counterexample } = await fc.check(property, { numRuns: runs, seed });
-  if (!failed) return;
-  const [events] = counterexample!;
+  const found = await fc.check(property, { numRuns: runs, seed, endOnFailure: true });
+  if (!found.failed) return;
+  if (found.counterexample === null) throw new Error(fc.defaultReportMessage(found));
+  const smaller = await fc.check(property, {
+    seed,
+    path: found.counterexamplePath!,
+    interruptAfterTimeLimit: SHRINKING_MS,
+  });
+  const [events] = smaller.counterexample ?? found.counterexample;
   const fault = await faultOf(laboratory, subject, events);
   const many = events.length === 1 ? "one event" : `${events.length} events`;
   throw new ParityError(

@@ -10,7 +10,7 @@ import { asserting } from "./asserting.ts";
 
 export { after as afterAll, afterEach, before as beforeAll, beforeEach } from "node:test";
 export { expect } from "expect";
-export { default as fc } from "fast-check";
+export { default as fc } from "./properties.ts";
 
 type Body<Args extends readonly unknown[] = []> = (...args: Args) => void | Promise<void>;
 

@@ -1,3 +1,3 @@
 /** What tests import as "testing" when vitest runs them. */
 export { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from "vitest";
-export { default as fc } from "fast-check";
+export { default as fc } from "./properties.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { eventually } from "../support/eventually.ts";
 import { projectRoot } from "../support/test_engine.ts";
 
 describe("tools/run_tests.ts", () => {
@@ -22,11 +23,11 @@ describe("tools/run_tests.ts", () => {
   afterAll(() => Deno.remove(dir, { recursive: true }));
 
   /** Runs files of the folder, or all of it; returns the exit code, the output and the JUnit file. */
-  async function run(names: readonly string[], tier: string) {
+  async function run(names: readonly string[], tier: string, flags: readonly string[] = []) {
     const junit = join(dir, "junit.xml");
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-check", "-A", "tools/run_tests.ts", `--junit=${junit}`],
+        ...["run", "--no-check", "-A", "tools/run_tests.ts", `--junit=${junit}`, ...flags],
         ...names.map((name) => join(dir, name)),
       ],
       cwd: projectRoot,
@@ -52,6 +53,35 @@ describe("tools/run_tests.ts", () => {
     const { code, lines, junit } = await run([""], "full");
     expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
     expect(junit).toContain('name="has 2 cases"');
+  });
+
+  it("stops a file at its limit, with the processes that it started, and tells what it said", async () => {
+    const pids = join(dir, "pids");
+    await Deno.writeTextFile(
+      join(dir, "endless.spec.ts"),
+      `Deno.test("fails", () => { throw new Error("why it fails"); });
+       Deno.test("spins", () => {
+         const { pid } = new Deno.Command("sleep", { args: ["600"] }).spawn();
+         Deno.writeTextFileSync(${JSON.stringify(pids)}, Deno.pid + " " + pid);
+         console.log("said before");
+         while (true);
+       });`,
+    );
+    const { code, out, lines, junit } = await run(["endless.spec.ts"], "quick", ["--limit=0.05"]);
+    expect(code).toBe(1);
+    expect(out).toContain("said before");
+    expect(out).toContain("why it fails");
+    expect(out).toMatch(/endless.spec.ts was stopped: its limit is 0.05 minutes/);
+    expect(junit).toContain("its limit is 0.05 minutes");
+    expect(lines.at(-1)).toBe("0 passed, 2 failed");
+    for (const pid of (await Deno.readTextFile(pids)).split(" ")) {
+      await eventually(
+        `process ${pid} to end`,
+        () => Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "ended"),
+        (state) => state === "ended" || state.includes(") Z "),
+        { deadlineMs: 5_000 },
+      );
+    }
   });
 
   it("runs a file that is named, whatever the tier", async () => {

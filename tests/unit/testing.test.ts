@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, test, vi } from "testing";
+import { afterEach, describe, expect, fc, it, test, vi } from "testing";
 
 describe("the names that tests use", () => {
   afterEach(() => {
@@ -57,5 +57,20 @@ describe("the names that tests use", () => {
     expect(done).toHaveBeenCalledTimes(1);
     expect(new Date().toISOString()).toBe("2024-01-01T00:00:01.000Z");
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("fc has a time limit, at which a case that failed is reported though shrinking is cut", async () => {
+    expect(fc.readConfigureGlobal()).toMatchObject({ markInterruptAsFailure: true });
+    expect(fc.readConfigureGlobal().interruptAfterTimeLimit).toBeGreaterThan(0);
+    const found = await fc.check(
+      fc.asyncProperty(fc.nat(), async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        throw new Error("never holds");
+      }),
+      { interruptAfterTimeLimit: 50, seed: 1 },
+    );
+    expect(found).toMatchObject({ failed: true, interrupted: true, seed: 1 });
+    expect(found.counterexample).toHaveLength(1);
+    expect(found.counterexamplePath).not.toBe(null);
   });
 });
