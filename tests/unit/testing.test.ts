@@ -63,7 +63,7 @@ describe("the names that tests use", () => {
     expect(fc.readConfigureGlobal()).toMatchObject({ markInterruptAsFailure: true });
     expect(fc.readConfigureGlobal().interruptAfterTimeLimit).toBeGreaterThan(0);
     const found = await fc.check(
-      fc.asyncProperty(fc.nat(), async () => {
+      fc.asyncProperty(fc.array(fc.nat(), { minLength: 20 }), async () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
         throw new Error("never holds");
       }),
