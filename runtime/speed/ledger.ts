@@ -100,6 +100,8 @@ export interface LedgerHistory extends LedgerTotals {
   readonly resume: ResumePoint;
   /** The block with which the ledger begins. */
   readonly first: bigint;
+  /** Whether the table has a row of the partition. */
+  readonly isRecorded: boolean;
   /** What was last written of everything, the open block included: right up to the frontier. */
   readonly written: LedgerTotals;
 }
@@ -251,7 +253,11 @@ export class LedgerPartition {
     if (!this.unflushed) return null;
     const frontier = this.#position;
     const writer = new RowBinaryWriter(256);
-    for (const block of this.#blocks) this.#encode(writer, block, block.end ?? frontier);
+    const { partition } = this;
+    const { first } = this.#history;
+    for (const block of this.#blocks) {
+      encodeBlock(writer, block, { partition, first, version: block.end ?? frontier });
+    }
     const letters = this.#deadLetters;
     this.#inFlight = true;
     return {
@@ -272,18 +278,6 @@ export class LedgerPartition {
       },
     };
   }
-
-  #encode(writer: RowBinaryWriter, block: LedgerBlock, version: bigint): void {
-    writer.u32(this.partition);
-    writer.u64(block.start);
-    const { events, repeats, lateEvents, deadLetters, futureEvents } = block;
-    for (const n of [events, repeats, lateEvents, deadLetters, futureEvents]) writer.i64(n);
-    const { firstEventMs, lastEventMs, firstFutureMs, lastFutureMs } = block;
-    const times = [firstEventMs, lastEventMs, firstFutureMs, lastFutureMs];
-    for (const ms of [...times, block.lastAppendMs, block.watermarkMs]) writer.i64(Math.floor(ms));
-    writer.u64(version);
-    writer.u64(this.#history.first);
-  }
 }
 
 /** The greatest event time of all. */
@@ -301,6 +295,34 @@ function plus(history: LedgerHistory, block: LedgerBlock): LedgerHistory {
     futureEvents: history.futureEvents + block.futureEvents,
     lastEventMs: Math.max(history.lastEventMs, lastOf(block)),
   };
+}
+
+/** A block's row but for its counts. */
+interface LedgerRow {
+  readonly partition: number;
+  /** The block with which the partition's ledger begins. */
+  readonly first: bigint;
+  readonly version: bigint;
+}
+
+function encodeBlock(writer: RowBinaryWriter, block: LedgerBlock, row: LedgerRow): void {
+  writer.u32(row.partition);
+  writer.u64(block.start);
+  const { events, repeats, lateEvents, deadLetters, futureEvents } = block;
+  for (const n of [events, repeats, lateEvents, deadLetters, futureEvents]) writer.i64(n);
+  const { firstEventMs, lastEventMs, firstFutureMs, lastFutureMs } = block;
+  const times = [firstEventMs, lastEventMs, firstFutureMs, lastFutureMs];
+  for (const ms of [...times, block.lastAppendMs, block.watermarkMs]) writer.i64(Math.floor(ms));
+  writer.u64(row.version);
+  writer.u64(row.first);
+}
+
+/**
+ * Writes the row with which a partition's ledger begins, before anything is counted: an insert that
+ * arrives late, or a start on a log that was trimmed meanwhile, finds where the ledger began.
+ */
+export function encodeLedgerStart(writer: RowBinaryWriter, partition: number, start: bigint): void {
+  encodeBlock(writer, emptyBlock(start, NONE), { partition, first: start, version: start });
 }
 
 function emptyBlock(start: bigint, watermarkMs: number): LedgerBlock {

@@ -2,8 +2,14 @@ import type { ArchivedRecords, EventLog, Warehouse } from "../ports/ports.ts";
 import { LogGapError } from "../std/errors.ts";
 import { createSpeedTable, type PluginTables, speedColumns, SpeedKind } from "../sql/tables.ts";
 import { encodeFrontier } from "./encode_cells.ts";
-import type { LedgerHistory } from "./ledger.ts";
-import { createLedgerTable, type LedgerFacts, ledgerTable } from "./ledger.ts";
+import {
+  createLedgerTable,
+  encodeLedgerStart,
+  ledgerColumns,
+  type LedgerFacts,
+  type LedgerHistory,
+  ledgerTable,
+} from "./ledger.ts";
 import type { ResumePoint } from "./plugin_partition.ts";
 import { RowBinaryWriter } from "../std/row_binary.ts";
 
@@ -98,17 +104,29 @@ export function partitionsOf(log: Pick<EventLog, "partitionCount">): number[] {
 }
 
 /**
- * Reads where the ledger resumes and what it counted before; makes its table if there is none. One
- * history per partition.
+ * Reads where the ledger resumes and what it counted before; makes its table if there is none. A
+ * partition without rows starts at {@link firstBlock}, which is recorded at once.
+ *
+ * @param partitions those that are taken on, whose starts are recorded. Default: all.
+ * @returns one history for each partition of the log.
  */
 export async function resumeLedger(
   warehouse: Warehouse,
   facts: LedgerFacts,
   log: EventLog,
   archived?: ArchivedRecords,
+  partitions: readonly number[] = partitionsOf(log),
 ): Promise<LedgerHistory[]> {
-  await warehouse.command(createLedgerTable(ledgerTable(facts, log.id)));
-  return await readLedger(warehouse, facts, log, archived);
+  const table = ledgerTable(facts, log.id);
+  await warehouse.command(createLedgerTable(table));
+  const histories = await readLedger(warehouse, facts, log, archived);
+  const fresh = partitions.filter((partition) => !histories[partition].isRecorded);
+  if (fresh.length > 0) {
+    const writer = new RowBinaryWriter(256);
+    for (const partition of fresh) encodeLedgerStart(writer, partition, histories[partition].first);
+    await warehouse.insert(`${table} (${ledgerColumns})`, writer.finish());
+  }
+  return histories;
 }
 
 /** {@link resumeLedger} of a table that is there. */
@@ -150,6 +168,7 @@ export async function readLedger(
         frontier: row ? BigInt(row.frontier) : start,
       },
       first: row ? BigInt(row.first_block) : start,
+      isRecorded: row !== undefined,
       watermarkMs: row && row.closed > 0 ? row.watermark : -1,
       lastEventMs: row && row.closed > 0 ? row.last_event : -1,
       futureEvents: row?.future_events ?? 0,

@@ -320,7 +320,7 @@ export class LogSpeedLayer implements SpeedLayer {
     const resume = await Promise.all(
       plugins.map((tables) => resumePlugin(warehouse, tables, log, this.#options, partitions)),
     );
-    const histories = await resumeLedger(warehouse, facts, log, archived);
+    const histories = await resumeLedger(warehouse, facts, log, archived, partitions);
     for (const [i, partition] of partitions.entries()) {
       const points = resume.map((of) => of[i]);
       points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));

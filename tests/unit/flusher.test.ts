@@ -16,7 +16,7 @@ import { MemoryLog } from "../support/memory_log.ts";
 const INTERVAL_MS = 500;
 const START_MS = Date.UTC(2024, 2, 1);
 const NOTHING = {
-  ...{ first: 0n, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
+  ...{ first: 0n, isRecorded: true, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
   ...{ events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 },
 };
 const resume = { block: 0n, frontier: 0n };

@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000, HOUR_MS = 60 * MINUTE_MS;
 const NOON_MS = Date.UTC(2026, 0, 1, 12);
 const BLOCK_SIZE = 1024;
 const NOTHING = {
-  ...{ first: 0n, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
+  ...{ first: 0n, isRecorded: true, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
   ...{ events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 },
 };
 
