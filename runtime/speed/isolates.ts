@@ -1,4 +1,5 @@
 /** Threads of their own for plugins' functions, so that one that fails stops nothing but itself. */
+import process from "node:process";
 import { OVER } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Columns } from "../model/columns.ts";
@@ -8,8 +9,13 @@ import { WorkerThread } from "../std/worker_thread.ts";
 import type { IsolateMethods, PluginModule } from "./isolate_thread.ts";
 import { allocatePicks, type OpenPicker, type Picker, pickHere, takeTexts } from "./picker.ts";
 
-/** For so long functions may look at the records of a chunk, in milliseconds. */
+/**
+ * For so long functions may look at the records of a chunk, in milliseconds of the processor's time
+ * that the process gets: on a machine that others keep busy, a function is not slow by its own fault.
+ */
 const PATIENCE_MS = 5_000;
+/** And for so long by the clock, such as where a function waits. */
+const LAST_MS = 60_000;
 /** What a plugin may keep in objects and texts. */
 const MEMORY_MIB = 256;
 
@@ -18,12 +24,20 @@ export interface IsolatesOptions {
   readonly clock: Clock;
   /** Where a plugin that has functions is declared. */
   readonly moduleOf: (plugin: Plugin) => PluginModule;
+  /** Milliseconds of the processor's time that the process has used. Default: as the system says. */
+  readonly cpuMs?: () => number;
+}
+
+function cpuMsOfProcess(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /**
  * The isolates of a process, one per plugin that has functions; each starts with its first picker.
- * One whose functions take longer than five seconds for a chunk, or more memory than 256 MiB, is
- * stopped, and starts anew with the next pick. One whose functions throw goes on.
+ * One whose functions take longer than five seconds of the processor's time for a chunk, a minute by
+ * the clock, or more memory than 256 MiB, is stopped, and starts anew with the next pick. One whose
+ * functions throw goes on.
  */
 export class Isolates {
   readonly #options: IsolatesOptions;
@@ -39,7 +53,7 @@ export class Isolates {
     if (!hasFunctions(plugin)) return pickHere(plugin, columns);
     let isolate = this.#isolates.get(plugin);
     if (isolate === undefined) {
-      isolate = new Isolate(plugin, this.#options.moduleOf(plugin), this.#options.clock);
+      isolate = new Isolate(plugin, this.#options);
       this.#isolates.set(plugin, isolate);
     }
     let bytes = this.#shared.get(columns);
@@ -125,22 +139,31 @@ class IsolatedPicker implements Picker {
 
 type Thread = WorkerThread<IsolateMethods>;
 
+interface PickUnderWay {
+  readonly sinceMs: number;
+  /** The processor's time that the process had used then. */
+  readonly cpuMs: number;
+  readonly records: number;
+}
+
 /** The isolate of one plugin, for all partitions. */
 class Isolate {
   readonly #plugin: Plugin;
   readonly #module: PluginModule;
   readonly #clock: Clock;
+  readonly #cpuMs: () => number;
   #thread: Thread | null = null;
   /** Pickers that the thread knows. */
   readonly #known = new Map<IsolatedPicker, Promise<void>>();
   /** Picks under way, the oldest first. */
-  readonly #picks = new Set<{ readonly untilMs: number; readonly records: number }>();
+  readonly #picks = new Set<PickUnderWay>();
   #watching: AbortController | null = null;
 
-  constructor(plugin: Plugin, module: PluginModule, clock: Clock) {
+  constructor(plugin: Plugin, { clock, moduleOf, cpuMs = cpuMsOfProcess }: IsolatesOptions) {
     this.#plugin = plugin;
-    this.#module = module;
+    this.#module = moduleOf(plugin);
     this.#clock = clock;
+    this.#cpuMs = cpuMs;
   }
 
   /** The thread, which knows a picker's columns. */
@@ -163,7 +186,7 @@ class Isolate {
 
   /** Stops the isolate if a pick that begins now takes too long; returns how to say that it is over. */
   watch(records: number): () => void {
-    const pick = { untilMs: this.#clock.now() + PATIENCE_MS, records };
+    const pick = { sinceMs: this.#clock.now(), cpuMs: this.#cpuMs(), records };
     this.#picks.add(pick);
     if (this.#watching === null) void this.#watch(this.#watching = new AbortController());
     return () => this.#picks.delete(pick);
@@ -171,10 +194,14 @@ class Isolate {
 
   async #watch(watching: AbortController): Promise<void> {
     for (let [oldest] = this.#picks; oldest !== undefined; [oldest] = this.#picks) {
-      const leftMs = oldest.untilMs - this.#clock.now();
+      const passedMs = this.#clock.now() - oldest.sinceMs;
+      const usedMs = Math.min(passedMs, this.#cpuMs() - oldest.cpuMs);
+      const leftMs = Math.ceil(Math.min(PATIENCE_MS - usedMs, LAST_MS - passedMs));
       if (leftMs <= 0) {
-        const records = `${oldest.records} records`;
-        return this.stop(`its functions took longer than ${PATIENCE_MS / 1000} s for ${records}`);
+        const seconds = (passedMs < LAST_MS ? PATIENCE_MS : LAST_MS) / 1000;
+        return this.stop(
+          `its functions took longer than ${seconds} s for ${oldest.records} records`,
+        );
       }
       await this.#clock.sleep(leftMs, watching.signal);
       if (watching.signal.aborted) return;

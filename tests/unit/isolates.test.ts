@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, fc, it } from "testing";
 import { allocateColumns } from "../../runtime/model/columns.ts";
 import { boolean, decimal, enumeration, type Field, string, uint32 } from "../../runtime/events.ts";
@@ -125,7 +126,11 @@ export default definePlugin(readings, {
     afterEach(() => Deno.remove(dir, { recursive: true }));
     const write = (where: string) => Deno.writeTextFile(join(dir, "plugin.ts"), text(where));
     /** One event, seen by the plugin as it is declared in this process. */
-    const seen = async (texts: Record<string, string>) => {
+    const seen = async (
+      texts: Record<string, string>,
+      clock = new ManualClock(),
+      cpuMs = () => 0,
+    ) => {
       const made = definePlugin(readings, {
         ...{ name: "isolated", summary: "", measures: () => ({ n: count() }) },
         where: () => compute(boolean(), () => true, { sql: "true" }),
@@ -135,7 +140,7 @@ export default definePlugin(readings, {
       log.place(0, { value: JSON.stringify(reading({})) });
       createDecoder(readings).decode(await log.read(0, 0n, { maxRecords: 1 }), columns);
       const moduleOf = () => ({ root: dir, file: "plugin.ts", texts });
-      const own = new Isolates({ clock: new ManualClock(), moduleOf });
+      const own = new Isolates({ clock, moduleOf, cpuMs });
       const picker = own.openPicker(made, columns);
       const pick = async () => {
         try {
@@ -157,6 +162,26 @@ export default definePlugin(readings, {
       );
       await write("return true;");
       expect(await pick()).toBe(1);
+      close();
+    });
+
+    it("are stopped by the processor's time, or after a minute that the process hardly got any", async () => {
+      const loop = { "plugin.ts": text("for (;;);") };
+      await write("for (;;);");
+      const clock = new ManualClock();
+      let usedMs = 1_000;
+      const { pick, close } = await seen(loop, clock, () => usedMs);
+      for (const [passMs, useMs, seconds] of [[5_000, 5_000, 5], [60_000, 900, 60]]) {
+        const picked = pick();
+        while (clock.sleeping === 0) await setTimeout(5);
+        for (let i = 0; i < 4; i++) {
+          await expect(Promise.race([picked, setImmediate("running")])).resolves.toBe("running");
+          clock.advance(passMs / 4);
+          usedMs += useMs / 4;
+          await setImmediate();
+        }
+        expect(await picked).toMatch(`its functions took longer than ${seconds} s for 1 records`);
+      }
       close();
     });
 
