@@ -11,7 +11,7 @@ const BENCHES = [
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));
 const unknown = named.find((name) => !BENCHES.includes(name));
 if (unknown !== undefined) {
-  console.error(`Cannot run bench "${unknown}": wanted one of ${BENCHES.join(", ")}`);
+  console.error(`Cannot run bench "${unknown}": expected one of ${BENCHES.join(", ")}`);
   Deno.exit(2);
 }
 const flags = Deno.args.filter((arg) => arg.startsWith("--"));

@@ -76,8 +76,12 @@ function decode(name: string, bytes: Uint8Array): AcceptedDamage {
     if (typeof object !== "string") throw new TypeError("object must be a text");
     return { object, rows, reason, by, at };
   } catch (cause) {
-    throw new DamagedError(name, `wanted a record of accepted damage, got ${bytes.length} bytes`, {
-      cause,
-    });
+    throw new DamagedError(
+      name,
+      `expected a record of accepted damage, got ${bytes.length} bytes`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -38,7 +38,7 @@ export async function holdBlockSize(
   if (begun === blockSize) return;
   if (Number.isNaN(begun)) {
     const wanted = '{"block_size":<offsets>}';
-    throw new ExternalError(`Cannot read block size "${name}": wanted ${wanted}`, {
+    throw new ExternalError(`Cannot read block size "${name}": expected ${wanted}`, {
       retriable: false,
     });
   }

@@ -66,7 +66,7 @@ export async function writeCompactedFile(
 const fault = (topic: string, range: BlockRange, day: string, wanted: string, got: unknown) =>
   new TwofoldError(
     `Cannot compact ${range.log} [${range.start}, ${range.end}) of ${day}: ` +
-      `wanted rows ${wanted}, got ${got}`,
+      `expected rows ${wanted}, got ${got}`,
     { topic, partition: range.partition, offset: range.start },
   );
 

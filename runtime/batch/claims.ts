@@ -117,7 +117,7 @@ export function decodeClaim(name: string, bytes: Uint8Array): Claim {
     const claim = JSON.parse(new TextDecoder().decode(bytes));
     return { ...claim, cut: decodeCut(claim.cut) };
   } catch (cause) {
-    throw new DamagedError(name, `wanted the claim of a batch run, got ${bytes.length} bytes`, {
+    throw new DamagedError(name, `expected the claim of a batch run, got ${bytes.length} bytes`, {
       cause,
     });
   }

@@ -155,7 +155,7 @@ ${plugin.batchSql.replace(/[;\s]+$/, "")}
   const fault = (what: string) =>
     new UserError(
       `Cannot run the batch SQL of plugin "${declared.name}": ${what}; ` +
-        `wanted ${wanted.join(", ")}, got ${got.join(", ")}`,
+        `expected ${wanted.join(", ")}, got ${got.join(", ")}`,
     );
   for (const name of wanted) if (!got.includes(name)) throw fault(`column "${name}" is missing`);
   for (const name of got) {

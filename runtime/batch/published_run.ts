@@ -207,7 +207,7 @@ export function decodePublication(name: string, bytes: Uint8Array): Publication 
     const json = JSON.parse(new TextDecoder().decode(bytes));
     return { ...json, cut: decodeCut(json.cut) };
   } catch (cause) {
-    const wanted = "wanted which run follows a published one";
+    const wanted = "expected which run follows a published one";
     throw new DamagedError(name, `${wanted}, got ${bytes.length} bytes`, { cause });
   }
 }

@@ -29,7 +29,7 @@ export function parseCron(expression: string): Schedule {
     cron = new Cron(expression, { timezone: "UTC", paused: true, mode: "5-part" });
   } catch (cause) {
     throw new UserError(
-      `Cannot read schedule: wanted a cron expression such as "5 * * * *", got "${expression}"`,
+      `Cannot read schedule: expected a cron expression such as "5 * * * *", got "${expression}"`,
       { field: "schedule", cause },
     );
   }

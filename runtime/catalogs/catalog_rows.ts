@@ -17,7 +17,7 @@ export const MAX_ROWS = 500_000;
 /**
  * Reads a catalog's rows, in the order of their keys; of rows with one key the last one stands.
  *
- * @throws {UserError} naming line, field, what was wanted and what came.
+ * @throws {UserError} naming line, field, what was expected and what came.
  */
 export function readRows(catalog: Catalog, text: string, format: CatalogFormat): CatalogRow[] {
   const rows = new Map<unknown, CatalogRow>();
@@ -25,7 +25,7 @@ export function readRows(catalog: Catalog, text: string, format: CatalogFormat):
     const row = rowOf(catalog, value, line, format === "csv");
     rows.set(row[catalog.key], row);
     if (rows.size > MAX_ROWS) {
-      throw faultAt(catalog, line, "", `wanted at most ${MAX_ROWS} rows, got more`);
+      throw faultAt(catalog, line, "", `expected at most ${MAX_ROWS} rows, got more`);
     }
   }
   return [...rows.values()].sort((a, b) => compareKeys(a[catalog.key], b[catalog.key]));
@@ -83,7 +83,7 @@ function* recordsOf(catalog: Catalog, text: string, format: CatalogFormat): Gene
   if (format === "json-array") {
     const values = parsed(catalog, text, 1);
     if (!Array.isArray(values)) {
-      throw faultAt(catalog, 1, "", `wanted a JSON array, got ${shown(values)}`);
+      throw faultAt(catalog, 1, "", `expected a JSON array, got ${shown(values)}`);
     }
     for (const [i, value] of values.entries()) yield { line: i + 1, value };
     return;
@@ -99,7 +99,7 @@ function parsed(catalog: Catalog, text: string, line: number): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw faultAt(catalog, line, "", `wanted JSON, got ${shown(text.slice(0, 40))}`);
+    throw faultAt(catalog, line, "", `expected JSON, got ${shown(text.slice(0, 40))}`);
   }
 }
 
@@ -116,13 +116,13 @@ function* csvRecords(catalog: Catalog, text: string): Generator<RawRecord> {
 
 function rowOf(catalog: Catalog, value: unknown, line: number, cells: boolean): CatalogRow {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw faultAt(catalog, line, "", `wanted a JSON object, got ${shown(value)}`);
+    throw faultAt(catalog, line, "", `expected a JSON object, got ${shown(value)}`);
   }
   const given = value as Record<string, unknown>;
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(catalog.columns, name));
   if (unknown !== undefined) {
     const names = Object.keys(catalog.columns).join(", ");
-    throw faultAt(catalog, line, unknown, `there is no such column, wanted ${names}`);
+    throw faultAt(catalog, line, unknown, `there is no such column, expected ${names}`);
   }
   return Object.fromEntries(
     Object.entries(catalog.columns).map(([name, field]) => {
@@ -130,7 +130,7 @@ function rowOf(catalog: Catalog, value: unknown, line: number, cells: boolean): 
       const read = cells ? cellValue(field, sent as string | undefined) : sent ?? null;
       const wanted = faultOf(field, read) ?? listFaultOf(field, read);
       if (wanted !== null) {
-        throw faultAt(catalog, line, name, `wanted ${wanted}, got ${shown(sent)}`);
+        throw faultAt(catalog, line, name, `expected ${wanted}, got ${shown(sent)}`);
       }
       return [name, read ?? absent(field)];
     }),

@@ -33,7 +33,7 @@ export function createCatalogs(options: CatalogOptions): OpenCatalogs {
     const why = refused.get(name);
     if (why !== undefined) throw new ProblemError("catalog_refused", why);
     const names = [...opened.keys()].join(", ") || "none";
-    const message = `Unknown catalog ${JSON.stringify(name.slice(0, 80))}, wanted ${names}`;
+    const message = `Unknown catalog ${JSON.stringify(name.slice(0, 80))}, expected ${names}`;
     if (field === "catalog") throw new NotFoundError(message, { field });
     throw new UserError(message, { field });
   };
@@ -83,7 +83,7 @@ async function textOf(body: ReadableStream<Uint8Array>, name: string): Promise<s
     for await (const chunk of body) {
       bytes += chunk.length;
       if (bytes > MAX_BYTES) {
-        throw new UserError(`Cannot put catalog "${name}": wanted at most ${MAX_BYTES} bytes`, {
+        throw new UserError(`Cannot put catalog "${name}": expected at most ${MAX_BYTES} bytes`, {
           field: "body",
         });
       }
@@ -92,7 +92,7 @@ async function textOf(body: ReadableStream<Uint8Array>, name: string): Promise<s
     return text + decoder.decode();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new UserError(`Cannot put catalog "${name}": wanted UTF-8, got other bytes`, {
+    throw new UserError(`Cannot put catalog "${name}": expected UTF-8, got other bytes`, {
       field: "body",
     });
   }

@@ -164,7 +164,7 @@ async function callOnce<Answer>(
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ExternalError(`Cannot read the answer of ${url}: wanted JSON`, { cause });
+    throw new ExternalError(`Cannot read the answer of ${url}: expected JSON`, { cause });
   }
 }
 

@@ -282,7 +282,7 @@ function nameAt(args: readonly string[]): string {
   if (isCommand(noun) || verbsOf(noun).length > 0) return noun;
   const names = [...new Set(Object.keys(commands).map((name) => name.split(" ")[0])), "help"];
   if (noun.startsWith("-")) {
-    throw new UsageError(`The command comes first: wanted one of ${names.join(", ")}`, null);
+    throw new UsageError(`The command comes first: expected one of ${names.join(", ")}`, null);
   }
   throw new UsageError(`Unknown command "${noun}"${meant(nearest(noun, names))}`, null);
 }
@@ -292,7 +292,7 @@ function verbless(noun: string, rest: readonly string[]): Request {
   if (isHelp(rest[0])) return { kind: "help", command: noun };
   const verb = rest[0]?.startsWith("-") ? undefined : rest[0];
   if (verb !== undefined) throw unknownVerb(noun, verb);
-  throw new UsageError(`Missing verb: wanted ${oneOf(verbsOf(noun))}`, noun);
+  throw new UsageError(`Missing verb: expected ${oneOf(verbsOf(noun))}`, noun);
 }
 
 function unknownVerb(noun: string, verb: string): UsageError {
@@ -306,7 +306,7 @@ function checkArguments(command: Command, positionals: readonly string[]): void 
   const empty = positionals.indexOf("");
   const missing = empty < 0 ? wanted[positionals.length] : argumentsOf(commands[command])[empty];
   if (missing !== undefined) {
-    throw new UsageError(`Missing ${missing}: wanted ${usage}`, command);
+    throw new UsageError(`Missing ${missing}: expected ${usage}`, command);
   }
   const { optionalArgument, moreArguments } = commands[command];
   const most = wanted.length + (optionalArgument === undefined ? 0 : 1);

@@ -81,7 +81,7 @@ function readAddress(address: string): { topic: string; partition: string; offse
   const [, topic, partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(address) ?? [];
   if (topic !== undefined) return { topic, partition, offset };
   throw new UserError(
-    `Cannot show a dead letter: wanted TOPIC/PARTITION/OFFSET, as dead-letters lists it, got ` +
+    `Cannot show a dead letter: expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got ` +
       `"${address}"`,
     { field: "offset" },
   );

@@ -19,7 +19,7 @@ export function checkDenoVersion(version: string = Deno.version.deno): void {
   const i = WANTED.findIndex((wanted, i) => parts[i] !== wanted);
   if (i === -1 || parts[i] > WANTED[i]) return;
   throw new UserError(
-    `Cannot run on Deno ${version}: wanted ${
+    `Cannot run on Deno ${version}: expected ${
       WANTED.join(".")
     } or newer; run \`deno upgrade\`, or ` +
       "use `npx -y deno@2.9 task dev`",

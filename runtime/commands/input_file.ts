@@ -155,7 +155,7 @@ function fault(name: string, what: string, cause?: unknown): UserError {
 
 async function opened(name: string): Promise<Deno.FsFile> {
   try {
-    if ((await Deno.stat(name)).isDirectory) throw fault(name, "wanted a file, got a folder");
+    if ((await Deno.stat(name)).isDirectory) throw fault(name, "expected a file, got a folder");
     return await Deno.open(name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw fault(name, "there is no such file", error);

@@ -33,7 +33,7 @@ export async function newPluginCommand(request: RunRequest, world: World): Promi
   const name = given.name();
   const schemas = await schemaFiles(dir);
   if (schemas.length > 1 && request.flags.schema === undefined && world.ask === null) {
-    throw new UsageError(`Missing --schema: wanted ${schemas.join(" or ")}`, request.command);
+    throw new UsageError(`Missing --schema: expected ${schemas.join(" or ")}`, request.command);
   }
   const file = given.text("schema", `Schema (${schemas.join(", ")})`, schemas[0]);
   if (!schemas.includes(file)) {
@@ -65,7 +65,7 @@ function asking({ command, positionals, flags, lists }: RunRequest, { ask }: Wor
     name: (): string => {
       const name = positionals[0] ?? ask?.("Name, snake_case", "") ?? "";
       if (/^[a-z][a-z0-9_]*$/.test(name)) return name;
-      if (name === "") throw new UsageError(`Missing NAME: wanted ${command} NAME`, command);
+      if (name === "") throw new UsageError(`Missing NAME: expected ${command} NAME`, command);
       throw new UserError(`Cannot write ${name}: a name is snake_case, such as page_visits`);
     },
   };

@@ -33,7 +33,7 @@ const COUNT = whole({ min: 1, max: Number.MAX_SAFE_INTEGER });
 /**
  * Reads the flags of produce.
  *
- * @throws {UserError} naming the flag, what was wanted and what came.
+ * @throws {UserError} naming the flag, what was expected and what came.
  */
 export function produceRequest(
   source: string | null,

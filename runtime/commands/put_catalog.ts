@@ -107,7 +107,7 @@ function rowsOf(format: CatalogFormat, text: string, file: string): string[] {
     if (!(row instanceof RowFault)) return rows.push(`${JSON.stringify(row)}\n`);
     const [number, got] = [index + 1, JSON.stringify(line.slice(0, 60))];
     throw new UserError(
-      `Cannot read "${file}" as ${format.name}: line ${number}: wanted ${row.wanted}, got ${got}`,
+      `Cannot read "${file}" as ${format.name}: line ${number}: expected ${row.wanted}, got ${got}`,
       { field: "FILE" },
     );
   });

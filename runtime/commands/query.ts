@@ -68,7 +68,7 @@ function keysOf(conditions: readonly string[]): Record<string, string> {
     const at = condition.indexOf("=");
     const key = condition.slice(0, Math.max(0, at));
     const fault = (wanted: string) =>
-      new UserError(`Cannot query: --where wanted ${wanted}, got "${condition}"`, {
+      new UserError(`Cannot query: --where: expected ${wanted}, got "${condition}"`, {
         field: "where",
       });
     if (key === "") throw fault("key=value");

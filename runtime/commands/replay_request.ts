@@ -29,7 +29,7 @@ const TIME_FIELD = "timestamp";
 /**
  * Reads the flags of replay.
  *
- * @throws {UserError} naming the flag, what was wanted and what came.
+ * @throws {UserError} naming the flag, what was expected and what came.
  */
 export function replayRequest(
   file: string,

@@ -111,7 +111,7 @@ class TopicWriter {
     const columns = this.#columns;
     for (const { line, sizeBytes, head } of batch.oversize) {
       const kept = `its first ${head.length} are kept`;
-      this.#reject(line, "", `wanted at most 1 MiB, got ${sizeBytes} bytes; ${kept}`);
+      this.#reject(line, "", `expected at most 1 MiB, got ${sizeBytes} bytes; ${kept}`);
     }
     for (const { row, field, reason } of this.#decoder.decode(batch, columns)) {
       const fault = batch.rowFaults.get(row) ?? { field, reason };

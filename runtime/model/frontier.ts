@@ -74,7 +74,7 @@ export function decodeFrontier(text: string, field = "wait_for"): Cut {
     const match = /^([0-9a-z-]+)((?:_[0-9]{1,19})*)$/.exec(part);
     if (!match) {
       throw new UserError(
-        `Cannot read ${field}: wanted a frontier as the API gave it, got "${text.slice(0, 80)}"`,
+        `Cannot read ${field}: expected a frontier as the API gave it, got "${text.slice(0, 80)}"`,
         { field },
       );
     }

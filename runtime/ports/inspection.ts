@@ -137,7 +137,7 @@ export interface Catalogs {
   /**
    * Replaces a catalog as a whole, durably before it returns; readers see the old or the new one.
    *
-   * @throws NotFoundError; UserError naming line, field, what was wanted and what came: then nothing
+   * @throws NotFoundError; UserError naming line, field, what was expected and what came: then nothing
    * has changed.
    */
   put(

@@ -99,7 +99,7 @@ export interface ServingOptions {
 
 const unknownMetric = (name: string, known: readonly string[]) =>
   new NotFoundError(
-    `Cannot query metric: wanted one of ${known.join(", ")}, got ${
+    `Cannot query metric: expected one of ${known.join(", ")}, got ${
       JSON.stringify(name.slice(0, 80))
     }`,
     { field: "metric" },

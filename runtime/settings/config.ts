@@ -84,7 +84,7 @@ export class ConfigError extends UserError {
   readonly exitCode = 2;
   constructor(readonly faults: readonly ConfigFault[]) {
     const lines = faults.map(({ setting, wanted, got }) =>
-      `\n  ${setting}: wanted ${wanted}, got ${got}`
+      `\n  ${setting}: expected ${wanted}, got ${got}`
     );
     super(`Cannot use the settings:${lines.join("")}`, { field: faults[0]?.setting });
   }
@@ -193,7 +193,7 @@ export function describeSettings(): string {
     const cells = [flag, `\`${setting.env}\``, defaultText(setting), setting.type.wanted];
     return [...cells, setting.summary].map((cell) => cell.replaceAll("|", "\\|")).join(" | ");
   });
-  const head = ["flag", "variable", "default", "wanted", "meaning"];
+  const head = ["flag", "variable", "default", "values", "meaning"];
   return [head.join(" | "), head.map(() => "---").join(" | "), ...rows]
     .map((row) => `| ${row} |\n`).join("");
 }

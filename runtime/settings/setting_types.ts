@@ -6,7 +6,7 @@ export type PathPermission = "read" | "write" | "ffi";
 
 /** A type of setting. */
 export interface SettingType<T> {
-  /** What is wanted, to follow "wanted ". */
+  /** What is expected, to follow "expected ". */
   readonly wanted: string;
   /** The values, where they are a fixed list of which one is given. */
   readonly choices?: readonly string[];

@@ -140,10 +140,10 @@ export class CsvRows implements RowWriter {
     const cells = this.#cells;
     const broken = cells.split(bytes, start, end);
     if (broken !== null) {
-      return { field: "", reason: `wanted ${broken}, got ${quoted(bytes, start, end)}` };
+      return { field: "", reason: `expected ${broken}, got ${quoted(bytes, start, end)}` };
     }
     if (cells.count !== columns.length) {
-      return { field: "", reason: `wanted ${columns.length} cells, got ${cells.count}` };
+      return { field: "", reason: `expected ${columns.length} cells, got ${cells.count}` };
     }
     let between = OPEN;
     for (let i = 0; i < columns.length; i++) {
@@ -188,7 +188,7 @@ const EMPTY = constant("{}");
 const TEXT = constant('"');
 
 function fault(wanted: string, got: string): UserError {
-  return new UserError(`Cannot read CSV: wanted ${wanted}, got ${got}`, { field: "body" });
+  return new UserError(`Cannot read CSV: expected ${wanted}, got ${got}`, { field: "body" });
 }
 
 function isDigit(byte: number): boolean {

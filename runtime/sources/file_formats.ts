@@ -128,7 +128,7 @@ export function checkFormat(
     ? [1, beginning.other]
     : [beginning.number, whatElse(line, recogniseFormat(head, formats))];
   throw new UserError(
-    `Cannot replay "${name}": wanted ${words(wanted)}, line ${number} looks like ${got}`,
+    `Cannot replay "${name}": expected ${words(wanted)}, line ${number} looks like ${got}`,
     { field: "format" },
   );
 }

@@ -44,7 +44,7 @@ export class ParsedRows implements RowWriter {
       return null;
     }
     const { field, wanted } = json;
-    return { field, reason: `wanted ${wanted}, got ${quoted(bytes, start, end)}` };
+    return { field, reason: `expected ${wanted}, got ${quoted(bytes, start, end)}` };
   }
 
   /** The event of the row `bytes[start, end)`, numbers given as text being raw JSON; or why not. */

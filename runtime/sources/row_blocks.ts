@@ -67,7 +67,7 @@ export async function* rowBlocks(
     if (end < piece.length) kept.push(piece.subarray(end));
     keptBytes += piece.length - end;
     if (keptBytes > MAX_VALUE_BYTES) {
-      long.push({ line, reason: "wanted at most 1 MiB, got a longer line; it was not sent" });
+      long.push({ line, reason: "expected at most 1 MiB, got a longer line; it was not sent" });
       line += kept.reduce((sum, part) => sum + countLines(part), 0);
       [kept, keptBytes, skipping] = [[], 0, true];
     }

@@ -78,7 +78,9 @@ export class RecordSource {
       : Number(end - from);
     const chunk = await log.read(partition, from, { maxRecords: room });
     if (chunk.from !== from) {
-      throw new RangeError(`Cannot read partition ${partition}: wanted ${from}, got ${chunk.from}`);
+      throw new RangeError(
+        `Cannot read partition ${partition}: expected ${from}, got ${chunk.from}`,
+      );
     }
     // A read may run past the end over a gap or to the end of a stored chunk: cut it there.
     return decoder.decode(end === undefined ? chunk : before(chunk, end), columns);

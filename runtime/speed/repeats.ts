@@ -44,7 +44,7 @@ export class RepeatIndex {
   mark(columns: Columns): number {
     const { count, from, to, offsetDelta, status, identity, repeat } = columns;
     if (this.#next !== null && this.#next !== from) {
-      throw new RangeError(`Cannot mark repeats: wanted offset ${this.#next}, got ${from}`);
+      throw new RangeError(`Cannot mark repeats: expected offset ${this.#next}, got ${from}`);
     }
     const base = Number(from & BigInt(this.#mask));
     let passed = 0;

@@ -49,14 +49,14 @@ export function decodeCursor(
   try {
     read = JSON.parse(fromBase64Url(text));
   } catch {
-    throw fault("wanted a cursor as the API gave it");
+    throw fault("expected a cursor as the API gave it");
   }
   if (!Array.isArray(read) || !read.every(isScalar)) {
-    throw fault("wanted a cursor as the API gave it");
+    throw fault("expected a cursor as the API gave it");
   }
   const [of, ...position] = read;
-  if (of !== digest(question)) throw fault("wanted a cursor that belongs to the same question");
-  if (!fits(position)) throw fault("wanted a cursor as the API gave it");
+  if (of !== digest(question)) throw fault("expected a cursor that belongs to the same question");
+  if (!fits(position)) throw fault("expected a cursor as the API gave it");
   return position;
 }
 

@@ -38,7 +38,7 @@ function formatInner(value: unknown): string {
     return `{${entries.map((entry) => entry.map(formatInner).join(":")).join(",")}}`;
   }
   throw new TypeError(
-    `Cannot bind a parameter: wanted text, a number or a list, got ${typeof value}`,
+    `Cannot bind a parameter: expected text, a number or a list, got ${typeof value}`,
   );
 }
 

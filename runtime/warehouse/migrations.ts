@@ -35,7 +35,7 @@ export async function readMigrations(folder: string | URL): Promise<Migration[]>
     const number = Number(FILE_NAME.exec(file)?.[1]);
     if (number !== migrations.length + 1) {
       throw new UserError(
-        `Cannot read migrations: wanted ${String(migrations.length + 1).padStart(4, "0")}` +
+        `Cannot read migrations: expected ${String(migrations.length + 1).padStart(4, "0")}` +
           `_verb_noun.sql next, got "${file}"`,
       );
     }

@@ -147,7 +147,7 @@ export async function failure(promise: Promise<unknown>): Promise<Error> {
   } catch (error) {
     return error as Error;
   }
-  throw new Error("wanted a rejection, got a result");
+  throw new Error("expected a rejection, got a result");
 }
 
 async function countRunning(warehouse: Warehouse, comment: string): Promise<number> {

@@ -85,7 +85,10 @@ describe("a file to replay that is not what it should be", () => {
     const xml = await replay("ratings.xml", "<ratings/>\n");
     expect([xml.code, xml.err.includes("line 1 looks like XML")]).toEqual([2, true]);
     const csv = await replay("ratings.csv", "user,movie,rating\n1,2,3\n");
-    expect([csv.code, csv.err.includes("wanted a header that names event_id")]).toEqual([2, true]);
+    expect([csv.code, csv.err.includes("expected a header that names event_id")]).toEqual([
+      2,
+      true,
+    ]);
     const other = await replay("lines.dat", "1::2::3::1381006850\n", "--format", "ndjson");
     expect([other.code, other.err.includes("line 1 looks like ratings of MovieLens, user::movie")])
       .toEqual([2, true]);
@@ -95,7 +98,7 @@ describe("a file to replay that is not what it should be", () => {
     const cut = await replay("cut.dat", "1::2::3::1381006850\n1::3::4::1381006851\n1::4::");
     expect(cut.code).toBe(0);
     expect(cut.out).toMatch(
-      /accepted {2}2 events\n {2}rejected {2}1 line\n {12}line 3: wanted user::movie/,
+      /accepted {2}2 events\n {2}rejected {2}1 line\n {12}line 3: expected user::movie/,
     );
     expect(cut.out).toContain("the file ends within this line");
     const text = `${JSON.stringify(event("a"))}\n${JSON.stringify(event("b")).slice(0, 40)}`;

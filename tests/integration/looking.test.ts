@@ -149,8 +149,8 @@ describe("catalogs", () => {
       ['[{"movie_id":1}]', "json-array", "line 1, title"],
       ["movie_id,title\n1,a\n2,b,c\n", "csv", "line 3"],
       ['{"movie_id":1,"title":"x","colour":"red"}', "ndjson", "there is no such column"],
-      ["{", "ndjson", "wanted JSON"],
-      ['{"movie_id":1,"title":"x"}', "json-array", "wanted a JSON array"],
+      ["{", "ndjson", "expected JSON"],
+      ['{"movie_id":1,"title":"x"}', "json-array", "expected a JSON array"],
     ];
     for (const [text, format, message] of wrong) {
       await expect(put(text, format)).rejects.toMatchObject({

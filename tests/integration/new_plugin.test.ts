@@ -97,7 +97,7 @@ export default definePlugin(requestsSchema, {
       expect(got).toBe(code);
     };
     await fault(2, `Cannot write ${dir}/delete.ts: it exists`, "plugin", "delete");
-    await fault(2, "Missing NAME: wanted new plugin NAME", "plugin");
+    await fault(2, "Missing NAME: expected new plugin NAME", "plugin");
     await fault(2, "a name is snake_case", "schema", "Requests");
     await fault(2, 'got "path"', "schema", "other", "--field", "path");
     await fault(2, 'field "Path" must be snake_case', "schema", "other", "--field", "Path:string");

@@ -28,7 +28,7 @@ async function produce(
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
   return await promise.then(() => {
-    throw new Error("wanted a rejection, got a result");
+    throw new Error("expected a rejection, got a result");
   }, (error) => error);
 }
 

@@ -167,5 +167,5 @@ function failure(act: () => unknown): Error {
   } catch (error) {
     return error as Error;
   }
-  throw new Error("wanted an error, got a result");
+  throw new Error("expected an error, got a result");
 }

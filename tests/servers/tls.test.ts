@@ -9,7 +9,7 @@ import { TlsProxy } from "../support/tls_proxy.ts";
 
 async function failure(promise: Promise<unknown>): Promise<Error> {
   return await promise.then(() => {
-    throw new Error("wanted a rejection, got a result");
+    throw new Error("expected a rejection, got a result");
   }, (error) => error);
 }
 

@@ -63,7 +63,7 @@ export class FakeIngest {
         this.taken.set(event_id, (this.taken.get(event_id) ?? 0) + 1);
         accepted++;
       } catch {
-        rejected.push({ line: index + 1, field: "", reason: "wanted JSON" });
+        rejected.push({ line: index + 1, field: "", reason: "expected JSON" });
       }
     });
     const frontier = `local-1_${this.taken.size}_0`;

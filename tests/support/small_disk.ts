@@ -46,7 +46,7 @@ export class SmallDisk {
       await holder.status;
     }
     throw new Error(
-      "Cannot mount a small disk: wanted root that may mount (in a container CAP_SYS_ADMIN), or " +
+      "Cannot mount a small disk: expected root that may mount (in a container CAP_SYS_ADMIN), or " +
         `user namespaces; unshare says: ${refusals.join("; ").replaceAll("\n", " ")}`,
     );
   }

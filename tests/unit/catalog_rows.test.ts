@@ -29,7 +29,7 @@ describe("readRows()", () => {
     "refuses a list's text that CSV has no place for: %s %s",
     (format, text, line, got) => {
       const wanted =
-        `Cannot put catalog "movies": line ${line}, genres: wanted texts that are not ` +
+        `Cannot put catalog "movies": line ${line}, genres: expected texts that are not ` +
         `empty and have no |, got ${got}`;
       expect(() => readRows(movies, text, format)).toThrow(wanted);
     },

@@ -17,8 +17,8 @@ describe("the command line", () => {
   it("tells all faults of settings at once, unknown choices too", async () => {
     const { code, err } = await run("start --log-format xml --port many");
     expect(code).toBe(2);
-    expect(err).toContain('--log-format: wanted one of text, json, got "xml"');
-    expect(err).toContain("--port: wanted a whole number");
+    expect(err).toContain('--log-format: expected one of text, json, got "xml"');
+    expect(err).toContain("--port: expected a whole number");
   });
 
   it("shows help of all commands, and of each with its examples", async () => {
@@ -90,8 +90,8 @@ describe("the command line", () => {
       ["status --port 1", "Unknown flag --port of status"],
       ["dev --port", "--port wants a value: --port PORT"],
       ["dev --simulator=yes", "--simulator takes no value"],
-      ["replay", "Missing FILE: wanted replay FILE"],
-      ["replay ", "Missing FILE: wanted replay FILE"],
+      ["replay", "Missing FILE: expected replay FILE"],
+      ["replay ", "Missing FILE: expected replay FILE"],
       ["replay a b", 'Unexpected argument "b"'],
       ["batch now", 'Unexpected argument "now"'],
       ["--port 1 dev", "The command comes first"],

@@ -219,20 +219,20 @@ describe("query", () => {
 
   it("refuses what cannot be asked, before anything is opened", async () => {
     const cases = [
-      ["query", "Missing METRIC: wanted query METRIC"],
-      ["query m --where 7", '--where wanted key=value, got "7"'],
-      ["query m --where a=1 --where a=2", '--where wanted each key once, got "a=2"'],
+      ["query", "Missing METRIC: expected query METRIC"],
+      ["query m --where 7", '--where: expected key=value, got "7"'],
+      ["query m --where a=1 --where a=2", '--where: expected each key once, got "a=2"'],
       ["query m --format xml", '--format must be table, json or csv, got "xml"'],
       ["query m --json --format csv", "--json and --format csv exclude each other"],
       ["query m --layer sped", "--layer must be merged, batch or speed"],
       ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
-      ["dead-letters show 7", 'wanted TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
+      ["dead-letters show 7", 'expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
       ["catalog put movies - --format xml", "--format must be ndjson, json-array, csv, movielens-"],
       ["catalog put movies missing.csv", 'Cannot read "missing.csv": there is no such file'],
-      ["catalog put movies", "Missing FILE: wanted catalog put NAME FILE"],
+      ["catalog put movies", "Missing FILE: expected catalog put NAME FILE"],
       ["catalog shwo movies", 'Unknown command "catalog shwo"; did you mean "catalog show"?'],
       ["events tial", 'Unknown command "events tial"; did you mean "events tail"?'],
-      ["events", "Missing verb: wanted events tail"],
+      ["events", "Missing verb: expected events tail"],
     ];
     for (const [args, message] of cases) {
       const { code, err, world } = await run(args);

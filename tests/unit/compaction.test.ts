@@ -122,7 +122,7 @@ describe("Compactor", () => {
     await world.inner.remove(manifest);
     const [name, other] = await world.names("compacted");
     await world.inner.put(name, (await world.inner.get(other))!);
-    await expect(world.compactor().compactOnce()).rejects.toThrow(/wanted rows 4 in ".*", got 8/);
+    await expect(world.compactor().compactOnce()).rejects.toThrow(/expected rows 4 in ".*", got 8/);
     expect(await world.names("compacted_manifests")).toEqual([]);
     expect(await world.compactor().compactOnce()).toBe(1);
   });

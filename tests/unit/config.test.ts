@@ -66,7 +66,7 @@ describe("readConfig()", () => {
     expect([config.port, config.partitions, config.region]).toEqual([0, 8, "local"]);
   });
 
-  it("lists every fault with where it was given, what was wanted and what came", () => {
+  it("lists every fault with where it was given, what was expected and what came", () => {
     const { message, faults, exitCode } = faultsOf(() =>
       readConfig({
         command: "start",
@@ -87,8 +87,8 @@ describe("readConfig()", () => {
       "TWOFOLD_WRITE_TOKEN",
       "TWOFOLD_READ_TOKEN",
     ]);
-    expect(message).toContain('--port: wanted a whole number, 0 to 65535, got "eighty"');
-    expect(message).toContain('wanted a power of two, 256 to 65536, got "1000"');
+    expect(message).toContain('--port: expected a whole number, 0 to 65535, got "eighty"');
+    expect(message).toContain('expected a power of two, 256 to 65536, got "1000"');
   });
 
   it("refuses every number that is no power of two within the bounds as a block size", () => {
@@ -106,7 +106,7 @@ describe("readConfig()", () => {
       readConfig({ command, flags: { hostname } });
     expect(read("start", "0.0.0.0")).toThrow("TWOFOLD_WRITE_TOKEN");
     expect(read("start", "0.0.0.0")).toThrow(
-      "TWOFOLD_READ_TOKEN: wanted a read token, or --public",
+      "TWOFOLD_READ_TOKEN: expected a read token, or --public",
     );
     expect(read("start", "localhost")).not.toThrow();
     expect(read("status", "0.0.0.0")).not.toThrow();

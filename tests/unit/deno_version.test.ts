@@ -10,7 +10,7 @@ describe("checkDenoVersion()", () => {
   it("refuses older ones, naming both", () => {
     for (const version of ["2.9.5", "2.8.9", "1.46.0"]) {
       expect(() => checkDenoVersion(version)).toThrow(
-        `Cannot run on Deno ${version}: wanted 2.9.6 or newer`,
+        `Cannot run on Deno ${version}: expected 2.9.6 or newer`,
       );
     }
   });

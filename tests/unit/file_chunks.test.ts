@@ -152,13 +152,13 @@ describe("checkFormat()", () => {
     const checked = (head: number[]) => () =>
       checkFormat(format, "a", new Uint8Array(head), formats);
     expect(checked([0x7b, 0x0a])).not.toThrow();
-    expect(checked([0, 1])).toThrow("wanted anything (silent), line 1 looks like a binary file");
+    expect(checked([0, 1])).toThrow("expected anything (silent), line 1 looks like a binary file");
     expect(recogniseFormat(bytesOf("x\n"), [format])).toBe(null);
   });
 
   it("names the line and what it looks like", () => {
     expect(check("movielens", '\n{"a":1}\n')).toThrow(
-      'Cannot replay "a.dat": wanted ratings of MovieLens, user::movie::rating::seconds (movielens), line 2 looks ' +
+      'Cannot replay "a.dat": expected ratings of MovieLens, user::movie::rating::seconds (movielens), line 2 looks ' +
         "like one JSON object per line (ndjson): pass --format ndjson",
     );
     expect(check("ndjson", "1::2::3::4")).toThrow("pass --format movielens");

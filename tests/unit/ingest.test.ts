@@ -34,9 +34,9 @@ describe("an ingest of CSV", () => {
     expect(answer!.rejected.map(({ line, field, reason }) => `${line} ${field}: ${reason}`))
       .toEqual([
         '2 timestamp: timestamp must be an ISO 8601 instant from 1970 to 2105, got "x"',
-        "4 : wanted 8 cells, got 7",
+        "4 : expected 8 cells, got 7",
         '5 user_id: user_id must be a whole number, got "one"',
-        '6 : wanted a comma behind the closing quote, got "2026-01-01T00:00:00Z,d,1,2,view,,,\\"x\\"y"',
+        '6 : expected a comma behind the closing quote, got "2026-01-01T00:00:00Z,d,1,2,view,,,\\"x\\"y"',
       ]);
     expect(values).toHaveLength(5);
     expect(values[1]).toBe(rows[1]);
@@ -57,10 +57,10 @@ describe("an ingest of CSV", () => {
     const refused = async (header: string) => (await take("csv", `${header}\n1,2\n`)).error;
     expect(await refused("event_id,user_id")).toBeInstanceOf(UserError);
     expect(String(await refused("event_id,user_id"))).toContain(
-      "wanted a header that names movie_id, event_type, timestamp",
+      "expected a header that names movie_id, event_type, timestamp",
     );
     expect(String(await refused(`${HEADER},rating`))).toContain('got "rating" twice');
-    expect(String(await refused(`${HEADER},"`))).toContain("wanted a closing quote");
+    expect(String(await refused(`${HEADER},"`))).toContain("expected a closing quote");
   });
 
   it("gives back any text of any cell, however the bytes come in pieces", async () => {
@@ -139,7 +139,7 @@ describe("an ingest of ratings", () => {
         "10 user",
       ]);
       expect(answer!.rejected[0].reason).toBe(
-        `wanted a number as rating, got ${JSON.stringify(lines[1])}`,
+        `expected a number as rating, got ${JSON.stringify(lines[1])}`,
       );
       expect(answer!.rejected[2].reason).toBe("rating must be at most 10, got 11");
       // All are in the log: those that are no ratings as they came, the others as events.

@@ -28,7 +28,7 @@ describe("an ingest of much", () => {
     expect(answer!.rejected[0]).toEqual({
       line: 1,
       field: "",
-      reason: `wanted at most 1 MiB, got ${long.length} bytes; its first 65536 are kept`,
+      reason: `expected at most 1 MiB, got ${long.length} bytes; its first 65536 are kept`,
     });
     expect(values).toHaveLength(2);
     expect(values[0].startsWith(whole)).toBe(true);

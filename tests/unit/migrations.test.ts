@@ -85,7 +85,7 @@ describe("readMigrations()", () => {
     await Deno.writeTextFile(`${gap}/0001_create_a.sql`, "SELECT 1");
     await Deno.writeTextFile(`${gap}/0003_create_c.sql`, "SELECT 3");
     await expect(readMigrations(gap)).rejects
-      .toThrow('wanted 0002_verb_noun.sql next, got "0003_create_c.sql"');
+      .toThrow('expected 0002_verb_noun.sql next, got "0003_create_c.sql"');
   });
 });
 

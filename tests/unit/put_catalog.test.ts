@@ -53,11 +53,11 @@ describe("catalog put", () => {
     const broken = await put("1::A (1990)::X\n\n1;B\n");
     expect([broken.code, broken.text]).toEqual([2, ""]);
     expect(broken.err).toContain(
-      'Cannot read "standard input" as movielens-titles: line 3: wanted movie::title ' +
+      'Cannot read "standard input" as movielens-titles: line 3: expected movie::title ' +
         '(year)::genre|genre, got "1;B"',
     );
     const quoted = await put('1,"A,X\n', "--format", "movielens-titles-csv");
-    expect(quoted.err).toContain("line 1: wanted CSV of movieId,title,genres");
+    expect(quoted.err).toContain("line 1: expected CSV of movieId,title,genres");
   });
 
   it("passes NDJSON, an array and CSV of the catalog's own columns as they are", async () => {

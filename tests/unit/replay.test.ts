@@ -192,7 +192,7 @@ describe("replay", () => {
       expect(await replay(world, path, "--rate", "35")).toBe(0);
       const text = world.out.text();
       expect(world.engine.source.calls).toBeGreaterThan(3);
-      for (const line of [5, 15, 25]) expect(text).toContain(`line ${line}: wanted JSON`);
+      for (const line of [5, 15, 25]) expect(text).toContain(`line ${line}: expected JSON`);
       expect(text).toContain("rejected  3 lines");
     });
   });
@@ -346,7 +346,7 @@ describe("replay", () => {
       expect(world.configs).toEqual([]);
     };
     await refused("/no/such/file", 'Cannot read "/no/such/file": there is no such file');
-    await refused(".", "wanted a file, got a folder");
+    await refused(".", "expected a file, got a folder");
     await withFile("", (path) => refused(path, "the file is empty"));
     await withFile(new Uint8Array([0x1f, 0x8b, 8]), (path) => refused(path, "the data end early"));
     await withFile("1::2::3::4\n", (path) => refused(path, "movielens", "--format", "ndjson"));

@@ -139,13 +139,13 @@ describe("an ingest of a declared format", () => {
     );
     expect(accepted).toBe(1);
     expect(rejected.map(({ line, field, reason }) => `${line} ${field}: ${reason}`)).toEqual([
-      '1 size: wanted digits, got "fault"',
-      '2 : wanted a row that the format reads (no such note), got "throws"',
-      '3 : wanted a row of which the format makes an object, not undefined, got "nothing"',
-      '4 : wanted a row of which the format makes an object, not text, got "list"',
-      '5 size: wanted a number, got "nan"',
-      expect.stringContaining("6 : wanted values that JSON has ("),
-      expect.stringContaining("7 : wanted values that JSON has ("),
+      '1 size: expected digits, got "fault"',
+      '2 : expected a row that the format reads (no such note), got "throws"',
+      '3 : expected a row of which the format makes an object, not undefined, got "nothing"',
+      '4 : expected a row of which the format makes an object, not text, got "list"',
+      '5 size: expected a number, got "nan"',
+      expect.stringContaining("6 : expected values that JSON has ("),
+      expect.stringContaining("7 : expected values that JSON has ("),
     ]);
     expect(values).toEqual([...rows.slice(0, -1), `{"id":"x","at":"${at}"}`]);
   });
@@ -156,7 +156,7 @@ describe("an ingest of a declared format", () => {
       new Uint8Array([0x61, 0x0a, 0xe9, 0x0a]),
     );
     expect([accepted, rejected.map(({ reason }) => reason)]).toEqual([1, [
-      'wanted UTF-8, got "�"',
+      'expected UTF-8, got "�"',
     ]]);
   });
 

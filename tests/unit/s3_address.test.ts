@@ -12,7 +12,7 @@ function refusal(act: () => unknown): UserError {
     expect(error).toBeInstanceOf(UserError);
     return error as UserError;
   }
-  throw new Error("wanted an error, got a result");
+  throw new Error("expected an error, got a result");
 }
 
 describe("bucketUrl()", () => {

@@ -316,7 +316,7 @@ describe("answers of small tables", () => {
 
   it("refuse an unknown metric, naming those that there are", async () => {
     await expect(world.serving.query("x", { keys: {} })).rejects.toThrow(
-      /wanted one of user_stats/,
+      /expected one of user_stats/,
     );
   });
 });

@@ -66,7 +66,7 @@ function services(values: Values): RunningService[] {
     const service = ALL.find((service) => service.name === name);
     if (service) return new RunningService(service, folders);
     const known = ALL.map(({ name }) => name).join(", ");
-    throw new ServiceError(`Cannot run "${name}": wanted some of ${known}`);
+    throw new ServiceError(`Cannot run "${name}": expected some of ${known}`);
   });
 }
 
@@ -76,7 +76,7 @@ async function up(running: readonly RunningService[], values: Values): Promise<R
   for (const each of running) {
     const port = Number(values[`${each.service.name}-port` as keyof Values] ?? 0);
     if (!Number.isInteger(port) || port < 0 || port > 65535) {
-      throw new ServiceError(`--${each.service.name}-port: wanted a port, 0 to 65535`);
+      throw new ServiceError(`--${each.service.name}-port: expected a port, 0 to 65535`);
     }
     if (await each.start(port)) started.push(each);
   }
@@ -112,7 +112,7 @@ async function exec(
   values: Values,
   [program, ...args]: readonly string[],
 ): Promise<number> {
-  if (program === undefined) throw new ServiceError("exec: wanted a command");
+  if (program === undefined) throw new ServiceError("exec: expected a command");
   const started = await up(running, values);
   try {
     const env = await settings(running);
@@ -153,7 +153,7 @@ async function main([verb = "--help", ...rest]: string[]): Promise<number> {
     case "exec":
       return await exec(running, values, rest.slice(end));
   }
-  throw new ServiceError(`Cannot ${verb}: wanted install, up, down, status or exec`);
+  throw new ServiceError(`Cannot ${verb}: expected install, up, down, status or exec`);
 }
 
 // A server that ends in between, or a signal, must not leave "exec" without its clean-up.

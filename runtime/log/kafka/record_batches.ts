@@ -118,7 +118,7 @@ const DAMAGED = "it is damaged; bring a whole copy back on the brokers, and star
 function faultOf(records: Buffer, at: number, end: number): string | null {
   const format = records[at + MAGIC_AT];
   if (format !== MAGIC) {
-    return `wanted Kafka's record format 2, got ${format}; a topic written before Kafka 0.11 has ` +
+    return `expected Kafka's record format 2, got ${format}; a topic written before Kafka 0.11 has ` +
       "to be copied";
   }
   if (end < at + HEADER_BYTES) return DAMAGED; // its length is not covered by the checksum

@@ -124,10 +124,10 @@ export function difference(
 ): string | null {
   for (const [name, row] of wanted) {
     const other = actual.get(name);
-    if (other === undefined) return `${name} is missing, wanted ${JSON.stringify(row)}`;
+    if (other === undefined) return `${name} is missing, expected ${JSON.stringify(row)}`;
     for (const [column, value] of Object.entries(row)) {
       if (!same(other[column], value)) {
-        return `${name} ${column}: wanted ${value}, got ${other[column]}`;
+        return `${name} ${column}: expected ${value}, got ${other[column]}`;
       }
     }
   }
