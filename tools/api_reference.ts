@@ -104,7 +104,7 @@ function section(operation: Operation & { readonly title: string }): string {
       ...tokenText(security),
     ].join(" "),
     ...(rows.length === 0 ? [] : [
-      ["| parameter | in | wanted | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n"),
+      ["| parameter | in | values | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n"),
     ]),
     ...body,
     `Answers: ${answers.join(", ")}. Faults: ${faults.join(", ")}.`,

@@ -48,7 +48,7 @@ describe("an ingest of CSV", () => {
     const rows = Array.from({ length: count }, (_, i) => row(`e${i}`) + (i === 100 ? '"' : ""));
     const { answer, values } = await take("csv", [HEADER, ...rows].join("\n"));
     expect(answer!.rejected.map(({ line }) => line)).toEqual([102]);
-    expect(answer!.rejected[0].reason).toMatch(/^wanted at most 1 MiB, got 1048[56]\d\d bytes/);
+    expect(answer!.rejected[0].reason).toMatch(/^expected at most 1 MiB, got 1048[56]\d\d bytes/);
     expect(values.filter((value) => value.startsWith(rows[100]))).toHaveLength(1);
     expect(values.at(-1)).toContain(`"event_id":"e${count - 1}"`);
   });

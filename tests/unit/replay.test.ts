@@ -235,7 +235,7 @@ describe("replay", () => {
           await Deno.writeTextFile(titles, "1::A::B\nmore\n");
           const other = fakeWorld();
           expect(await replay(other, path, "--catalog", titles)).toBe(2);
-          expect(other.err.text()).toContain("as movielens-titles: line 2: wanted");
+          expect(other.err.text()).toContain("as movielens-titles: line 2: expected");
           expect([other.engine.asked.put, other.engine.source.calls]).toEqual([undefined, 0]);
         }),
     );
