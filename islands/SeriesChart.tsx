@@ -4,7 +4,14 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { colourSlots, drawOptions, type Lines, linesOf, rangeOf } from "./(_parts)/chart.ts";
 import { Fault } from "./(_parts)/Fault.tsx";
-import { figure, instantText, label, spanText } from "./(_parts)/figures.ts";
+import {
+  coverageText,
+  figure,
+  instantText,
+  label,
+  measured,
+  spanText,
+} from "./(_parts)/figures.ts";
 import type { ChartData } from "./(_parts)/metric_data.ts";
 import { Sparkline } from "./(_parts)/Sparkline.tsx";
 
@@ -50,17 +57,12 @@ export default function SeriesChart({ data, stale, chart, title }: SeriesChartPr
   );
 }
 
-function Caption({ shown: { measure, bucketSeconds, seam } }: { readonly shown: Lines }) {
+function Caption({ shown: { measure, bucketSeconds, covered, open } }: { readonly shown: Lines }) {
   return (
     <>
       {label(measure)} per {spanText(bucketSeconds)}, times in UTC.
-      {seam !== null && (
-        <>
-          {" "}
-          Before {instantOf(seam)}{" "}
-          all values are batch results; from there on, later events come from the speed layer.
-        </>
-      )}
+      {covered !== null && ` ${coverageText(covered)}`}
+      {open !== null && " The shaded bucket is still filling."}
     </>
   );
 }
@@ -81,8 +83,9 @@ function drawn(
     const lines = linesOf(data.peek(), chart, slots.current);
     if (lines === null) return;
     onDrawn();
-    const values = [lines.time, ...lines.lines.map(({ values }) => values)];
-    const aligned = values as unknown as uPlot.AlignedData;
+    const nowhere = lines.time.map(() => null);
+    const heights = [lines.time, ...lines.lines.map(({ heights }) => heights ?? nowhere)];
+    const aligned = heights as unknown as uPlot.AlignedData;
     const { min, max } = plot?.scales.x ?? {};
     const zoomed = plot !== null && (min !== full[0] || max !== full[1]);
     // Labels and colours belong to a plot: other lines are another plot.
@@ -141,7 +144,7 @@ function DataTable({ shown, title }: { readonly shown: Lines; readonly title: st
               <tr key={start}>
                 <th scope="row">{instantOf(start)}</th>
                 {lines.map(({ label, values }) => (
-                  <td key={label} class="number">{figure(values[from + i])}</td>
+                  <td key={label} class="number">{measured(values[from + i])}</td>
                 ))}
               </tr>
             ))}

@@ -1,7 +1,7 @@
 /** How a time series is drawn. */
 import uPlot from "uplot";
-import type { SeriesAnswer } from "../../runtime/ports/services.ts";
-import { label, shortFigure } from "./figures.ts";
+import type { Coverage, SeriesAnswer } from "../../runtime/ports/services.ts";
+import { label, measured, shortFigure } from "./figures.ts";
 import type { ChartData } from "./metric_data.ts";
 import type { Names } from "./Rows.tsx";
 
@@ -13,14 +13,19 @@ export interface Lines {
   readonly measure: string;
   readonly lines: readonly Line[];
   readonly bars: boolean;
-  /** The first bucket with events beyond the batch run; null where it is not shown. */
-  readonly seam: number | null;
+  /** How much of the log the batch part covers; null where the chart does not tell the parts apart. */
+  readonly covered: Coverage | null;
+  /** The bucket that was not over when the data was read; null where there is none. */
+  readonly open: number | null;
 }
 
 /** One line or one set of bars. */
 export interface Line {
   readonly label: string;
+  /** The figures. */
   readonly values: readonly (number | null)[];
+  /** Where they are drawn; null: nowhere. */
+  readonly heights: readonly (number | null)[] | null;
   /** A colour's name in the style sheet. */
   readonly colour: string;
   readonly filled: boolean;
@@ -51,40 +56,53 @@ export function colourSlots(
 /** A key as text: its values, by column. */
 const keyText = (key: Readonly<Record<string, unknown>>) => JSON.stringify(key);
 
-/** The lines of the data: one per key, or the total before its batch part; null without an answer. */
+/** The lines of the data: one per key, or the total with its batch and speed part; null without an answer. */
 export function linesOf(
-  { series: { answer }, batch, names }: ChartData,
+  { series: { answer, at }, names }: ChartData,
   chart: "bar" | "line",
   slots: ReadonlyMap<string, number>,
 ): Lines | null {
   if (answer === null) return null;
   const { time, series, bucket_seconds: bucketSeconds, measure, layer } = answer;
-  const shared = { time, bucketSeconds, measure, seam: null, bars: chart === "bar" };
-  if (series.some(({ key }) => key !== null)) {
+  const bars = chart === "bar" && series.every(({ key }) => key === null);
+  const now = Date.parse(at) / 1000;
+  const open = time.find((start) => start <= now && now < start + bucketSeconds) ?? null;
+  const shared = { time, bucketSeconds, measure, bars, open };
+  const [{ key, values } = { key: null, values: time.map(() => null) }] = series;
+  if (key !== null) {
     const lines = series.map(({ key, values }): Line => ({
       label: keyLabel(key ?? {}, names),
-      values,
+      ...{ values, heights: values },
       colour: `--line-${(slots.get(keyText(key ?? {})) ?? 0) % COLOURS + 1}`,
       filled: false,
     }));
-    return { ...shared, lines, bars: false };
+    return { ...shared, covered: null, lines };
   }
-  const values = series[0]?.values ?? time.map(() => null);
-  if (batch === null) {
-    const colour = layer === "batch" ? "--batch" : "--speed";
-    return { ...shared, lines: [{ label: label(measure), values, colour, filled: true }] };
-  }
-  const known = new Map(batch.time.map((start, i) => [start, batch.series[0]?.values[i] ?? null]));
-  const ofBatch = time.map((start) => known.get(start) ?? null);
-  const apart = values.findIndex((value, i) => value !== null && value !== ofBatch[i]);
-  return {
-    ...shared,
-    seam: apart < 0 || batch.series.length === 0 ? null : time[apart],
-    lines: [
-      { label: "Merged", values, colour: "--speed", filled: false },
-      { label: "Batch part", values: ofBatch, colour: "--batch", filled: true },
-    ],
-  };
+  const parts = series.length === 0 ? null : partLines(answer, bars);
+  if (parts !== null) return { ...shared, covered: answer.covered, lines: parts };
+  const colour = { batch: "--batch", speed: "--speed", merged: "--ink" }[layer];
+  const line = { label: label(measure), values, heights: values, colour, filled: true };
+  return { ...shared, covered: answer.covered, lines: [line] };
+}
+
+/**
+ * Batch and speed on top of each other, which together are the merged line; null where the answer does
+ * not tell them apart. Values that do not add up are parted by the events behind them.
+ */
+function partLines({ parts, series: [{ values, batch, speed }] }: SeriesAnswer, bars: boolean) {
+  if (parts === null || batch === null || speed === null) return null;
+  const what = parts === "events" ? ", events" : "";
+  const ofBatch = values.map((value, i) => {
+    if (value === null) return null;
+    const counted = batch[i] ?? 0;
+    const all = counted + (speed[i] ?? 0);
+    return parts === "values" ? counted : all === 0 ? 0 : value * counted / all;
+  });
+  return [
+    { label: `Speed${what}`, values: speed, heights: values, colour: "--speed", filled: true },
+    { label: `Batch${what}`, values: batch, heights: ofBatch, colour: "--batch", filled: true },
+    { label: "Merged", values, heights: bars ? null : values, colour: "--ink", filled: false },
+  ];
 }
 
 function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string {
@@ -109,7 +127,9 @@ function colourReader(element: HTMLElement): (name: string) => string {
   };
 }
 
-const FILL = 0.16;
+/** Of a date at an axis, in pixels. */
+const DATE_WIDTH = 68;
+const FILL = 0.2;
 const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FILL})`);
 
 /**
@@ -122,23 +142,32 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
   const font = `12px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
   const grid = { stroke: colour("--line"), width: 1 };
-  const ink = colour("--ink");
+  const shade = faded(colour("--quiet"));
   const { lines, bars } = shown();
+  /** What is filled lies between its line and that of the next one that is. */
+  const bands = lines.flatMap(({ filled, colour: name }, i) =>
+    !bars && filled && lines[i + 1]?.filled
+      ? [{ series: [i + 1, i + 2], fill: faded(colour(name)) } as uPlot.Band]
+      : []
+  );
   return {
-    ...{ width: element.clientWidth, height: element.clientHeight },
+    ...{ width: element.clientWidth, height: element.clientHeight, bands },
+    // Half of a date beside the last mark of the axis.
+    padding: [null, DATE_WIDTH / 2, null, null],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: { points: { size: 7 } },
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
-      ...lines.map(({ label, colour: name, filled }): uPlot.Series => ({
-        ...{ label, stroke: colour(name), width: bars ? 0 : 1.5 },
+      ...lines.map(({ label, colour: name, filled, heights }, line): uPlot.Series => ({
+        ...{ label, stroke: colour(name), width: bars || heights === null ? 0 : 1.5 },
         ...(bars
           ? { fill: colour(name), paths: uPlot.paths.bars!({ align: 1, size: [0.85, Infinity] }) }
           : filled
           ? { fill: faded(colour(name)) }
           : {}),
         points: bars ? { show: false } : { filter: alone, size: 5 },
-        value: (_plot, value) => value === null ? "–" : value.toLocaleString("en"),
+        value: (_plot, _height, _series, at) =>
+          measured(at === null ? null : shown().lines[line].values[at]),
       })),
     ],
     axes: [
@@ -153,7 +182,7 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
       x: { range: (_plot, from, to) => zoomOf(shown(), from, to) },
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    hooks: { draw: [(plot) => drawSeam(plot, shown().seam, ink)] },
+    hooks: { drawClear: [(plot) => shadeOpen(plot, shown(), shade)] },
   };
 }
 
@@ -183,21 +212,15 @@ function timeText(seconds: number, step: number, at: number): string {
   return at === 0 || seconds % DAY === 0 ? `${time}\n${date}` : time;
 }
 
-function drawSeam(plot: uPlot, seam: number | null, colour: string): void {
-  if (seam === null) return;
-  const x = Math.round(plot.valToPos(seam, "x", true));
-  const { top, height, left, width } = plot.bbox;
-  if (x < left || x > left + width) return;
-  const { ctx } = plot;
+/** Shades the bucket that is not over. */
+function shadeOpen(plot: uPlot, { open, bucketSeconds }: Lines, colour: string): void {
+  if (open === null) return;
+  const { ctx, bbox: { left, top, width, height } } = plot;
+  const [from, to] = [open, open + bucketSeconds].map((at) =>
+    Math.min(Math.max(plot.valToPos(at, "x", true), left), left + width)
+  );
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour;
-  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-  ctx.beginPath();
-  ctx.moveTo(x, top);
-  ctx.lineTo(x, top + height);
-  ctx.stroke();
-  const onLeft = x > left + width / 2;
-  ctx.textAlign = onLeft ? "right" : "left";
-  ctx.fillText("+ speed", x + (onLeft ? -6 : 6) * devicePixelRatio, top + 12 * devicePixelRatio);
+  ctx.fillStyle = colour;
+  ctx.fillRect(from, top, to - from, height);
   ctx.restore();
 }

@@ -1,5 +1,5 @@
 /** What a status says, added up, and figures as text. */
-import type { Status } from "../../runtime/ports/services.ts";
+import type { Coverage, Status } from "../../runtime/ports/services.ts";
 
 /** The figures of the whole, over all partitions. */
 export interface Figures {
@@ -70,6 +70,11 @@ export function figure(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : whole.format(value);
 }
 
+/** A measure's value as text: a whole number as such, others with two digits behind the point. */
+export function measured(value: number | null | undefined): string {
+  return value == null || Number.isInteger(value) ? figure(value) : fraction.format(value);
+}
+
 /** A figure with all its digits: what is not 0 never reads 0. */
 export function exactFigure(value: number | null | undefined): string {
   return value === null || value === undefined || Number.isInteger(value)
@@ -99,6 +104,15 @@ export function cellText(value: unknown, type: string): string {
 /** An ISO 8601 instant as short text in UTC; a dash for none. */
 export function instantText(iso: string | null | undefined): string {
   return iso === null || iso === undefined ? "–" : iso.slice(0, 19).replace("T", " ");
+}
+
+/** How much of a log the batch part of an answer covers, in words; never more than it is. */
+export function coverageText({ share, until }: Coverage): string {
+  if (share === 0) return "Batch covers no records yet; all values come from the speed layer.";
+  if (share === 1) return "Batch covers all records.";
+  const percent = Math.floor(share * 1000) / 10;
+  return `Batch covers ${percent < 0.1 ? "less than 0.1" : percent.toFixed(1)} % of all records` +
+    `${until === null ? "" : `, up to ${instantText(until)}`}; speed covers the rest.`;
 }
 
 const steps: readonly (readonly [number, string])[] = [

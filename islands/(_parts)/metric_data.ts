@@ -12,15 +12,13 @@ export interface Part<Answer> {
 }
 
 /** What a chart draws. */
-export type ChartData = Pick<MetricData, "series" | "batch" | "names">;
+export type ChartData = Pick<MetricData, "series" | "names">;
 
 /** What a metric's page shows. */
 export interface MetricData {
   /** When it was read, ISO 8601, by the server's clock. */
   readonly at: string;
   readonly series: Part<SeriesAnswer>;
-  /** The batch layer's part of the same buckets; null where batch and speed are not told apart. */
-  readonly batch: SeriesAnswer | null;
   readonly rows: Part<MetricAnswer>;
   readonly names: Names;
   readonly state: PluginStatus | null;
@@ -34,7 +32,6 @@ export function updated(before: MetricData, next: MetricData): MetricData {
   return {
     ...next,
     series: kept(before.series, next.series),
-    batch: next.series.answer === null ? before.batch : next.batch,
     rows: kept(before.rows, next.rows),
     names: next.rows.answer === null || next.series.answer === null
       ? merged(before.names, next.names)

@@ -38,7 +38,6 @@ export function KeyParts({ parts, keys }: {
             <SeriesChart
               data={signal({
                 series: { answer: series, fault: null, at: "" },
-                batch: null,
                 names: {},
               })}
               stale={signal(false)}

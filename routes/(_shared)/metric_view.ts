@@ -147,14 +147,12 @@ export async function readMetric(
     ...(rows.answer === null ? [] : [rows.answer]),
     {
       columns: [],
-      rows: series.answer?.all.series.flatMap(({ key }) => key === null ? [] : [key]) ?? [],
+      rows: series.answer?.series.flatMap(({ key }) => key === null ? [] : [key]) ?? [],
     },
   ];
   return {
     at,
-    series: { ...series, answer: series.answer?.all ?? null },
-    batch: series.answer?.batch ?? null,
-    rows,
+    ...{ series, rows },
     names: await namesOf(services, named, signal).catch(() => ({})),
     state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
     problems: rows.answer?.problems ??
@@ -167,51 +165,36 @@ export async function readMetric(
   };
 }
 
-/** The series over all keys or of the found keys, and the batch layer's part of the former. */
+/** The series over all keys or of the found keys. */
 async function readSeries(
   { serving }: Services,
   info: MetricInfo,
   view: View,
   keys: Keys,
   signal: AbortSignal,
-): Promise<{ all: SeriesAnswer; batch: SeriesAnswer | null }> {
+): Promise<SeriesAnswer> {
   const question: SeriesQuery = {
     ...definedOf({ layer: view.layer, from: view.from, to: view.to, bucket: view.bucket }),
     ...definedOf({ measure: view.measure, top: keys === null ? view.top : "" }),
     ...{ max_points: String(MOST_POINTS), keys: keys?.[0] ?? {} },
   };
   const all = await serving.series(info.name, question, signal);
-  if (keys !== null && keys.length !== 1) return { all: await each(all, keys), batch: null };
-  if (view.layer !== "merged" || question.top !== undefined || all.time.length === 0) {
-    return { all, batch: null };
-  }
-  const batch = await serving.series(info.name, { ...sameBuckets(all), layer: "batch" }, signal);
-  return { all, batch };
-
-  function sameBuckets({ time, bucket_seconds }: SeriesAnswer): SeriesQuery {
-    return {
-      ...question,
-      from: isoOf(time[0]),
-      to: isoOf(time.at(-1)! + bucket_seconds),
-      bucket: `${bucket_seconds}second`,
-    };
-  }
-
-  /** A line for each key, in the buckets of the whole. */
-  async function each(first: SeriesAnswer, keys: KeyFilters): Promise<SeriesAnswer> {
-    if (keys.length === 0 || first.time.length === 0) return { ...first, series: [] };
-    const lines = await Promise.all(
-      keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
-        const { series: [line] } = await serving.series(
-          info.name,
-          { ...sameBuckets(first), keys: key },
-          signal,
-        );
-        return { key, values: line?.values ?? first.time.map(() => null) };
-      }),
-    );
-    return { ...first, series: lines };
-  }
+  if (keys === null || keys.length === 1) return all;
+  const { time, bucket_seconds } = all;
+  if (keys.length === 0 || time.length === 0) return { ...all, series: [] };
+  // A line for each key, in the buckets of the whole.
+  const buckets = {
+    from: isoOf(time[0]),
+    to: isoOf(time.at(-1)! + bucket_seconds),
+    bucket: `${bucket_seconds}second`,
+  };
+  const lines = await Promise.all(
+    keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
+      const one = await serving.series(info.name, { ...question, ...buckets, keys: key }, signal);
+      return { ...one.series[0], key };
+    }),
+  );
+  return { ...all, series: lines };
 }
 
 const isoOf = (seconds: number) => new Date(seconds * 1000).toISOString();

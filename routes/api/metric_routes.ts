@@ -56,7 +56,9 @@ export function metricRoutes(services: Services): Route[] {
       answer: schemas.seriesAnswer,
       async handle(asked) {
         const answer = await serving.series(nameOf(asked), seriesQuery(asked.params), asked.signal);
-        const series = answer.series.map(({ key, values }) => ({ key, values: [...values] }));
+        const series = answer.series.map(({ key, values, batch, speed }) => ({
+          ...{ key, values: [...values], batch: batch && [...batch], speed: speed && [...speed] },
+        }));
         return { ...answer, time: [...answer.time], series, problems: [...answer.problems] };
       },
     }),

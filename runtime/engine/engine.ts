@@ -267,6 +267,7 @@ function assemble(parts: Parts): Engine {
           plugins.refused.filter((one) => one.topic === schema.topic).map(({ name }) => name),
         runsEnded: () => topic.batch.ended,
         future: () => speed.future(),
+        appended: (cut) => speed.appended(cut),
         served: (plugin) => generations.served(plugin),
       });
       if (running.length > 0) running.push(topic.run(stop.signal));

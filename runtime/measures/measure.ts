@@ -84,6 +84,8 @@ export interface MeasureColumn<
   readonly cancels: boolean;
   /** Whether states are numbers that add up: `verify` compares the sums of a run's levels. */
   readonly additive: boolean;
+  /** What states count: all events of a group, or those with a value. Left out: something else. */
+  readonly counts?: "events" | "values";
   /** Whether states are collections, which cost far more to read and merge than numbers. */
   readonly large: boolean;
   /** What batch SQL has to return for it. */

@@ -42,6 +42,7 @@ export function sumColumn<States extends SumStates = CellSums>(
     meaning: ["sum", sqlType, adds, field],
     cancels: true,
     additive: true,
+    counts: adds === "one" ? "events" : adds === "present" ? "values" : undefined,
     large: false,
     returns: returned.number,
     allocate: allocate ?? ((capacity) => new CellSums(capacity, 0) as SumStates as States),

@@ -107,7 +107,29 @@ export interface SeriesAnswer extends AnswerOfMetric {
     /** The key; null for the series over all keys. */
     readonly key: Readonly<Record<string, unknown>> | null;
     readonly values: readonly (number | null)[];
+    /** What of it the batch layer has counted, by bucket, and what the speed layer; see `parts`. */
+    readonly batch: readonly (number | null)[] | null;
+    readonly speed: readonly (number | null)[] | null;
   }[];
+  /**
+   * What `batch` and `speed` of the series hold: `values` that add up to the series' values, or how
+   * many `events` each value was made of where values do not add up. Null, and they too, for the other
+   * layers and where the metric does not count its events.
+   */
+  readonly parts: "values" | "events" | null;
+  /** merged only: how much of the log the batch part covers; else null, as where nothing was read. */
+  readonly covered: Coverage | null;
+}
+
+/** How much of a log the batch part of an answer covers. */
+export interface Coverage {
+  /** The part of the records in the answer that lie below the cut, 0 to 1; by offsets. */
+  readonly share: number;
+  /**
+   * The batch part has all records that were appended up to then, ISO 8601. Null where there is no
+   * such time: it covers none of a partition, or everything.
+   */
+  readonly until: string | null;
 }
 
 /** What a live reader is told: first all rows, then those that changed. */

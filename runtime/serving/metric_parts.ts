@@ -31,10 +31,14 @@ export interface PartsInput {
 }
 
 /**
- * What tells how far the rows go: nothing, or frontier rows beside them, whose column `frontier` is
- * partition + 1 and 0 in the others.
+ * What a statement tells beside its rows: nothing; how far they go, by frontier rows, whose column
+ * `frontier` is partition + 1 and 0 in the others; or that and, by rows of their own, how much of each
+ * row is batch and how much is speed: `_part` is a {@link RowPart}.
  */
-export type Tells = "nothing" | "frontier";
+export type Tells = "nothing" | "frontier" | "parts";
+
+/** The part of an answer that a row is of. */
+export const RowPart = { merged: 0, batch: 1, speed: 2 } as const;
 
 /** One step of a statement. */
 export interface Part extends PartsInput {
@@ -44,11 +48,16 @@ export interface Part extends PartsInput {
 }
 
 /** The columns before the others, of rows of the speed table and of the batch table. */
+const frontierHeads = {
+  speed: [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"],
+  batch: ["toUInt32(0) AS frontier", "toUInt64(0) AS version"],
+};
 const heads: Readonly<Record<Tells, { readonly speed: string[]; readonly batch: string[] }>> = {
   nothing: { speed: [], batch: [] },
-  frontier: {
-    speed: [`toUInt32(if(kind = ${SpeedKind.frontier}, partition + 1, 0)) AS frontier`, "version"],
-    batch: ["toUInt32(0) AS frontier", "toUInt64(0) AS version"],
+  frontier: frontierHeads,
+  parts: {
+    speed: [...frontierHeads.speed, `toUInt8(${RowPart.speed}) AS _part`],
+    batch: [...frontierHeads.batch, `toUInt8(${RowPart.batch}) AS _part`],
   },
 };
 
@@ -86,7 +95,7 @@ export function speedPart(part: Part): string {
     : [`(kind = ${SpeedKind.frontier} OR (${conditions.join(" AND ")}))`];
   const where = [
     ...fromWhere(query, cut),
-    ...(tells === "frontier" ? ofRows : [`kind = ${SpeedKind.row}`, ...conditions]),
+    ...(tells === "nothing" ? [`kind = ${SpeedKind.row}`, ...conditions] : ofRows),
   ];
   const columns = [
     ...heads[tells].speed,
@@ -149,6 +158,9 @@ function levelOf({ bucket, from, to }: TypedQuery) {
   const daily = bucket === "day" || bucket === "all" || Number(bucket) % bucketSeconds.day === 0;
   return wholeDays && daily ? BatchLevel.day : BatchLevel.grain;
 }
+
+/** Whether an SQL expression names a column. */
+export const reads = (sql: string, column: string) => new RegExp(`\\b${column}\\b`).test(sql);
 
 const measureNames = (columns: readonly MeasureColumn[]) => columns.map((column) => column.name);
 

@@ -4,6 +4,7 @@ import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.
 import { isoOfSeconds } from "./instant.ts";
 import { bucketSeconds } from "./metric_info.ts";
 import type { KeyValue } from "./metric_query.ts";
+import { RowPart } from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
 import type { MetricSqlInput } from "./metric_sql.ts";
 import {
@@ -12,7 +13,7 @@ import {
   seriesRange,
   type TypedSeries,
 } from "./series_query.ts";
-import { boundsSql, pointsSql, topKeysSql } from "./series_sql.ts";
+import { boundsSql, partEvents, partsOf, pointsSql, topKeysSql } from "./series_sql.ts";
 
 type Key = readonly KeyValue[];
 type Row = Readonly<Record<string, unknown>>;
@@ -47,6 +48,7 @@ export class MetricSeries {
     const { tables: { plugin } } = this.#source;
     const query = readSeriesQuery(plugin, asked);
     const { layer, measure } = query;
+    const parts = layer === "merged" ? partsOf(plugin, measure)?.by ?? null : null;
     const published = await this.#source.asOf(layer, signal);
     const { cut } = published;
     const inputs = this.#source.inputs(published);
@@ -56,15 +58,17 @@ export class MetricSeries {
       signal,
       () => this.#read(inputs, query, future, signal),
     );
+    // Where there is nothing to show, no rows are read.
+    const frontier = found.length === 0 ? cut : this.#source.reached(found, cut, acknowledged);
     return {
       metric: plugin.name,
       layer,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
-      frontier: encodeFrontier(
-        // Where there is nothing to show, no rows are read.
-        found.length === 0 ? cut : this.#source.reached(found, cut, acknowledged),
-      ),
+      frontier: encodeFrontier(frontier),
+      covered: layer === "merged" && found.length > 0
+        ? await this.#source.covered(cut, frontier)
+        : null,
       ...await this.#source.kept(layer),
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
@@ -72,7 +76,8 @@ export class MetricSeries {
       time: range === null
         ? []
         : Array.from({ length: range.points }, (_, i) => range.start + i * range.bucketSeconds),
-      series: range === null ? [] : this.#columns(query, range, keys, found),
+      parts,
+      series: range === null ? [] : this.#columns(query, range, keys, parts, found),
       beyond: beyond === null || future === null
         ? null
         : { until: isoOfSeconds(beyond), future_events: future.events },
@@ -144,27 +149,32 @@ export class MetricSeries {
 
   /** Points by key and time; null where there is none. */
   #columns(
-    { measure, top }: TypedSeries,
+    { measure }: TypedSeries,
     { start, bucketSeconds, points }: SeriesRange,
     keys: readonly Key[] | null,
+    parts: SeriesAnswer["parts"],
     found: readonly Row[],
   ): SeriesAnswer["series"] {
     const { keyColumns } = this.#source.tables.plugin;
     const empty = () => new Array<number | null>(points).fill(null);
-    const whole = empty();
-    const byKey = new Map((keys ?? []).map((key) => [JSON.stringify(key), empty()]));
+    const lines = (keys ?? [null]).map((key) => ({
+      key: key && Object.fromEntries(keyColumns.map(({ name }, i) => [name, key[i]])),
+      values: empty(),
+      batch: parts && empty(),
+      speed: parts && empty(),
+    }));
+    const byKey = new Map(keys?.map((key, i) => [JSON.stringify(key), lines[i]]));
     for (const row of found) {
       if (Number(row.frontier) > 0) continue;
-      const key = keys && JSON.stringify(keyColumns.map(({ name }) => row[name]));
-      const values = key === null ? whole : byKey.get(key)!;
-      const at = Date.parse(String(row.bucket)) / 1000;
-      const value = row[measure];
-      values[(at - start) / bucketSeconds] = value === null ? null : Number(value);
+      const line = keys === null
+        ? lines[0]
+        : byKey.get(JSON.stringify(keyColumns.map(({ name }) => row[name])))!;
+      const at = (Date.parse(String(row.bucket)) / 1000 - start) / bucketSeconds;
+      const part = Number(row._part ?? RowPart.merged);
+      const value = row[part !== RowPart.merged && parts === "events" ? partEvents : measure];
+      const values = [line.values, line.batch, line.speed][part];
+      if (values !== null) values[at] = value === null ? null : Number(value);
     }
-    if (top === null) return [{ key: null, values: whole }];
-    return (keys ?? []).map((key) => ({
-      key: Object.fromEntries(keyColumns.map(({ name }, i) => [name, key[i]])),
-      values: byKey.get(JSON.stringify(key))!,
-    }));
+    return lines;
   }
 }

@@ -4,6 +4,7 @@ import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.t
 import type { RecentRows } from "../model/recent.ts";
 import type {
   AnsweringGeneration,
+  Coverage,
   Layer,
   MetricAnswer,
   NotComparedSince,
@@ -93,6 +94,24 @@ export class MetricSource {
     if (layer !== "speed") return { kept_from: null, kept_until: null };
     const { fromMs, untilMs } = await this.topic.speed.wholeWindows(this.tables.plugin.name);
     return { kept_from: isoOrNull(fromMs), kept_until: isoOrNull(untilMs) };
+  }
+
+  /** See `SeriesAnswer.covered`; null of an empty log. */
+  async covered(cut: Cut, frontier: Cut): Promise<Coverage | null> {
+    const { logId, appended } = this.topic;
+    const reached = sumOf(frontier);
+    if (reached === 0) return null;
+    const below = cut[logId] ?? [];
+    const behind = [...frontier[logId]?.entries() ?? []]
+      .filter(([partition, offset]) => offset > (below[partition] ?? 0n));
+    const appendedMs = behind.length === 0 ? [] : await appended?.(below) ?? [];
+    const times = behind.map(([partition]) => appendedMs[partition] ?? null);
+    return {
+      share: sumOf(cut) / reached,
+      until: times.length === 0 || times.includes(null)
+        ? null
+        : isoOrNull(Math.min(...times as number[])),
+    };
   }
 
   /** Which generation answers, and whether it stands still or is about to be replaced. */
@@ -221,5 +240,8 @@ export class MetricSource {
     });
   }
 }
+
+const sumOf = (cut: Cut) =>
+  Object.values(cut).flat().reduce((sum, offset) => sum + Number(offset), 0);
 
 const isoOrNull = (ms: number | null) => ms === null ? null : new Date(ms).toISOString();

@@ -15,6 +15,7 @@ import {
   identityColumns,
   partParameters,
   type PartsInput,
+  reads,
   speedPart,
   type Tells,
 } from "./metric_parts.ts";
@@ -26,6 +27,8 @@ export interface MetricSqlInput extends PartsInput {
   readonly frontierRows: number;
   /** Threads that a statement may have. */
   readonly threads: number;
+  /** What it tells beside its rows. Default: `frontier`. */
+  readonly tells?: Exclude<Tells, "nothing">;
 }
 
 /** A statement with its bound parameters. */
@@ -37,7 +40,7 @@ export interface MetricSql {
 
 /** Builds the statement that answers a question. With an order, frontier rows come first. */
 export function metricSql(input: MetricSqlInput): MetricSql {
-  const { tables: { plugin }, query, frontierRows } = input;
+  const { tables: { plugin }, query, frontierRows, tells = "frontier" } = input;
   const ranking = plugin.measureColumns.filter((column) => orderReads(plugin, query.order, column));
   const large = plugin.measureColumns.some((column) => column.large && !ranking.includes(column));
   const ordered = query.order.length > 0;
@@ -52,7 +55,7 @@ LIMIT ${query.limit})) AS survivors
 `
     : "";
   return {
-    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, "frontier")}${
+    sql: `${survivors}${shownSql(input, plugin.measureColumns, ranked, tells)}${
       ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
     }${threadsSql(input)}`,
     params: { ...partParameters(input), ...afterParameters(query) },
@@ -72,13 +75,16 @@ function threadsSql({ query, threads }: MetricSqlInput): string {
 }
 
 function orderReads(plugin: Plugin, order: readonly OrderTerm[], column: MeasureColumn): boolean {
-  const word = new RegExp(`\\b${column.name}\\b`);
   return plugin.shownColumns.some((shown) =>
-    word.test(shown.sql) && order.some((term) => term.column === shown.name)
+    reads(shown.sql, column.name) && order.some((term) => term.column === shown.name)
   );
 }
 
-const shownHeads = { nothing: [], frontier: ["frontier", "version"] };
+const shownHeads = {
+  nothing: [],
+  frontier: ["frontier", "version"],
+  parts: ["frontier", "version", "_part"],
+};
 
 /** Merged, shown and ordered rows. */
 function shownSql(
@@ -92,7 +98,7 @@ function shownSql(
   const names = new Set(measures.map((column) => column.name));
   const readable = plugin.shownColumns.filter((shown) =>
     plugin.measureColumns.every((column) =>
-      names.has(column.name) || !new RegExp(`\\b${column.name}\\b`).test(shown.sql)
+      names.has(column.name) || !reads(shown.sql, column.name)
     )
   );
   const time = {
@@ -116,7 +122,7 @@ ${mergedSql(input, tables, survivorsOnly, tells)}
 ) AS merged`;
   if (order.length === 0) return shown;
   return `${query.after === null ? shown : afterSql(input, shown, tells)} ORDER BY ${
-    [...(tells === "frontier" ? ["frontier DESC"] : []), ...order].join(", ")
+    [...(tells === "nothing" ? [] : ["frontier DESC"]), ...order].join(", ")
   }`;
 }
 
@@ -125,7 +131,7 @@ function afterSql({ tables, query }: MetricSqlInput, shown: string, tells: Tells
   const behind = behindSql(tables.plugin, query);
   return `SELECT * FROM (
 ${shown}
-) WHERE ${tells === "frontier" ? `frontier > 0 OR (${behind})` : behind}`;
+) WHERE ${tells === "nothing" ? behind : `frontier > 0 OR (${behind})`}`;
 }
 
 const withMeasures = (
@@ -146,14 +152,20 @@ function mergedSql(
     ...(query.layer === "batch" ? [] : [speedPart(part)]),
   ];
   const group = [
-    ...(tells === "frontier" ? ["frontier"] : []),
+    ...(tells === "nothing" ? [] : ["frontier"]),
     ...identityColumns(tables.plugin, query.bucket),
   ];
-  const version = tells === "frontier" ? "max(version) AS version, " : "";
-  return `SELECT ${group.map((name) => `${name}, `).join("")}${version}${
-    mergedMeasures(tables.plugin)
-  }
+  const columns = [
+    ...group,
+    ...(tells === "parts" ? ["_part"] : []),
+    ...(tells === "nothing" ? [] : ["max(version) AS version"]),
+    mergedMeasures(tables.plugin),
+  ];
+  const whole = group.join(", ");
+  // A row without its part is the merged one: there `_part` is 0.
+  const by = tells === "parts" ? `GROUPING SETS ((${whole}), (${whole}, _part))` : whole || "()";
+  return `SELECT ${columns.join(", ")}
 FROM (
 ${parts.join("\nUNION ALL\n")}
-) GROUP BY ${group.join(", ") || "()"}`;
+) GROUP BY ${by}`;
 }

@@ -1,9 +1,9 @@
 /** The statements of a time series, made of the same parts as any other answer. */
-import type { Plugin } from "../plugin.ts";
+import type { MeasureColumn, Plugin, ShownColumn } from "../plugin.ts";
 import { BatchLevel, boundRun, type PluginTables } from "../sql/tables.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import { type MetricSql, metricSql, type MetricSqlInput } from "./metric_sql.ts";
-import { cutParameters, fromCut } from "./metric_parts.ts";
+import { cutParameters, fromCut, reads } from "./metric_parts.ts";
 import type { SeriesRange, TypedSeries } from "./series_query.ts";
 
 /** What the statements are built from. */
@@ -61,7 +61,8 @@ export function topKeysSql(
 
 /**
  * Reads the points: `bucket`, the key's columns where keys are told apart, the measure; and the
- * frontier rows.
+ * frontier rows. Merged points come thrice: whole, and how much of each is batch and speed, with the
+ * events that each counts ({@link partEvents}) where the measure does not add up.
  *
  * @param keys those to tell apart; null for the sum over all of them.
  */
@@ -82,7 +83,28 @@ export function pointsSql(
       order: [],
       limit: range.points * (keys?.length ?? 1),
     },
+    tells: query.layer === "merged" ? "parts" : "frontier",
   });
+}
+
+/** The column of {@link pointsSql} that counts the events behind a value. */
+export const partEvents = "_events";
+
+/**
+ * How a measure is told apart into batch and speed: `values` add up; of others, the column that counts
+ * the `events` behind them; null where the plugin keeps none.
+ */
+export function partsOf(
+  { measureColumns, shownColumns }: Plugin,
+  measure: string,
+): { readonly by: "values" } | { readonly by: "events"; readonly column: MeasureColumn } | null {
+  const { sql } = shownColumns.find(({ name }) => name === measure)!;
+  const own = measureColumns.find(({ name }) => name === sql);
+  if (own?.additive) return { by: "values" };
+  const column =
+    measureColumns.find(({ name, counts }) => counts === "values" && reads(sql, name)) ??
+      measureColumns.find(({ counts }) => counts === "events");
+  return column === undefined ? null : { by: "events", column };
 }
 
 function within({ layer, keys, from, to }: TypedSeries, range: SeriesRange) {
@@ -97,15 +119,20 @@ function within({ layer, keys, from, to }: TypedSeries, range: SeriesRange) {
 /** The plugin with the measure alone; without keys it is summed up over all of them. */
 function narrowed(
   tables: PluginTables,
-  { measure }: TypedSeries,
+  { layer, measure }: TypedSeries,
   byKey: boolean,
 ): PluginTables {
   const { plugin } = tables;
   const shown = plugin.shownColumns.find((column) => column.name === measure)!;
+  const parts = partsOf(plugin, measure);
+  const events = layer === "merged" && parts?.by === "events" ? parts.column : null;
   const measureColumns = plugin.measureColumns.filter((column) =>
-    new RegExp(`\\b${column.name}\\b`).test(shown.sql)
+    column === events || reads(shown.sql, column.name)
   );
   const keyColumns = byKey ? plugin.keyColumns : [];
-  const of: Plugin = { ...plugin, keyColumns, measureColumns, shownColumns: [shown] };
+  const counted: ShownColumn[] = events === null
+    ? []
+    : [{ name: partEvents, type: "integer", sql: `merged.${events.name}`, of: null }];
+  const of: Plugin = { ...plugin, keyColumns, measureColumns, shownColumns: [shown, ...counted] };
   return { ...tables, plugin: of };
 }

@@ -56,6 +56,11 @@ export interface ServedTopic {
   readonly served?: (plugin: string) => ServedGeneration | null;
   /** The future events that lie beyond the watermarks; null for none. Default: none. */
   readonly future?: () => Promise<FutureEvents | null>;
+  /**
+   * The greatest append time of the records below a cut of the log, by partition, in milliseconds
+   * since 1970 UTC; null where it is not known. Default: it never is.
+   */
+  readonly appended?: (cut: readonly bigint[]) => Promise<readonly (number | null)[]>;
   /** Moves when this process may have published a run. Default: never. */
   readonly runsEnded?: () => number;
 }

@@ -197,6 +197,11 @@ export class LogSpeedLayer implements SpeedLayer {
     return await this.#below.times(first);
   }
 
+  /** See `ServedTopic.appended`. */
+  async appended(cut: readonly bigint[]): Promise<readonly (number | null)[]> {
+    return await this.#below.appended(cut);
+  }
+
   /** Whether it is known from where on a plugin's rows go, in every partition. */
   begun(plugin: string): boolean {
     return partitionsOf(this.#options.log).every((partition) =>

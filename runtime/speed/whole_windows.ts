@@ -40,11 +40,17 @@ export interface TimesBelow {
 /** So long the archive is not asked again for what it did not hold, in milliseconds. */
 const ASK_AGAIN_MS = 10_000;
 
+/** How many cuts' append times are kept. */
+const MOST_CUTS = 100;
+
 /** Tells the greatest event time below blocks: from the ledger, and below that from the archive. */
 export class EventsBelow {
   readonly #options: EventsBelowOptions;
   /** Of the archive, by partition and offset: what lies below an offset does not change. */
   readonly #archived = new Map<string, { readonly ms: number | null; readonly askedMs: number }>();
+
+  /** Append times below cuts, by cut. */
+  readonly #appended = new Map<string, readonly (number | null)[]>();
 
   constructor(options: EventsBelowOptions) {
     this.#options = options;
@@ -75,6 +81,31 @@ export class EventsBelow {
       lastMs: Math.max(-1, ...last),
       futureMs: future.length === 0 ? null : Math.min(...future),
     };
+  }
+
+  /**
+   * The greatest append time below a cut, by partition; null where the ledger does not go up to it,
+   * or has nothing there.
+   */
+  async appended(cut: readonly bigint[]): Promise<readonly (number | null)[]> {
+    const key = cut.join();
+    const known = this.#appended.get(key);
+    if (known !== undefined) return known;
+    const { warehouse, log, ledger } = this.#options;
+    const rows = await warehouse.query<{ partition: number; ms: number; end: number | string }>(
+      `SELECT partition, max(last_append_ms) AS ms, max(version) AS end
+       FROM ${ledgerTable(ledger, log.id)}
+       WHERE block < arrayElement({cut:Array(UInt64)}, partition + 1) GROUP BY partition`,
+      { params: { cut } },
+    );
+    const times = cut.map((offset, partition) => {
+      const row = rows.find((each) => each.partition === partition);
+      return row !== undefined && BigInt(row.end) >= offset && row.ms >= 0 ? row.ms : null;
+    });
+    // Once it is all there, it stays. Few cuts are asked for at a time: those of newest runs.
+    if (this.#appended.size >= MOST_CUTS) this.#appended.clear();
+    if (!times.includes(null)) this.#appended.set(key, times);
+    return times;
   }
 
   async #inArchive(partition: number, end: bigint): Promise<number | null> {

@@ -54,8 +54,8 @@ export const moviesSeries: SeriesAnswer = {
   problems: [],
   ...{ kept_from: null, kept_until: null, measure: "view_count", bucket_seconds: 3600 },
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
-  series: [{ key: null, values: [3, null, 5] }],
-  beyond: null,
+  series: [{ key: null, values: [3, null, 5], batch: [3, null, 2], speed: [null, null, 3] }],
+  ...{ parts: "values", covered: { share: 256 / 300, until: null }, beyond: null },
 };
 
 /** A record of each kind. */

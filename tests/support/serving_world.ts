@@ -103,6 +103,8 @@ export class ServingWorld {
   readonly warehouse: Warehouse;
   readonly speed = new FakeSpeed();
   readonly clock = new HandClock();
+  /** Append times below the cut, by partition. */
+  appended: readonly (number | null)[] = [];
   /** The future events that the ledger knows. */
   future: FutureEvents | null = null;
   readonly serving: Serving;
@@ -115,6 +117,7 @@ export class ServingWorld {
       topics: [{
         ...{ schema: movieViewing, logId, plugins, speed },
         future: () => Promise.resolve(this.future),
+        appended: () => Promise.resolve(this.appended),
       }],
       ...{ warehouse, clock, ...options },
     });

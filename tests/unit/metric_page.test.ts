@@ -6,6 +6,7 @@ import { served, ServingWorld } from "../support/serving_world.ts";
 
 const dir = Deno.makeTempDirSync({ prefix: "pages-" });
 const ends = [700, 1000, 900];
+const cut = [512, 512, 768];
 let warehouse: Warehouse;
 let world: ServingWorld;
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   await world.generate(1000);
   for (const tables of Object.values(served)) {
     for (const [partition, end] of ends.entries()) await world.flush(tables, partition, 0, end);
-    await world.publish(tables, 1, [512, 512, 768]);
+    await world.publish(tables, 1, cut);
   }
   world.speed.move(...ends);
 });
@@ -130,7 +131,7 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
     );
     const year = { bucket: "3640day" };
     const movies = await series("user_stats", { ...year, measure: "movies_watched" });
-    expect(movies.series).toEqual([{ key: null, values: [total.movies] }]);
+    expect(movies.series[0].values).toEqual([total.movies]);
     const events = await series("user_stats", { bucket: "hour", measure: "total_events" });
     const sum = events.series[0].values.reduce<number>((all, value) => all + (value ?? 0), 0);
     expect(sum).toBe(total.events);
@@ -146,6 +147,60 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
       const sum = values.reduce<number>((all, value) => all + (value ?? 0), 0);
       expect(sum).toBe(rows[i].view_count);
     });
+  });
+
+  it("says how much of each value is batch and how much speed, of counts and of the events of others", async () => {
+    const below = cut.map((end, p) => `(partition = ${p} AND offset < ${end})`).join(" OR ");
+    const asked: [string, string, string][] = [
+      ["popular_movies", "view_count", "values"],
+      ["user_stats", "total_events", "values"],
+      ["user_stats", "movies_watched", "events"],
+      ["ratings", "avg_rating", "events"],
+    ];
+    for (const [name, measure, parts] of asked) {
+      const counted = { ratings: "rating_count", user_stats: "total_events" }[name] ?? measure;
+      const of = async (where: string) =>
+        new Map((await truth(name, counted, 7200, where)).map(({ at, value }) => [at, value]));
+      // One key, else the events of all keys of a bucket have to be added up.
+      const keys = await world.serving.query(name, { limit: "1", keys: {} }).then((
+        { rows: [row] },
+      ) =>
+        Object.fromEntries(
+          served[name].plugin.keyColumns.map((column) => [column.name, String(row[column.name])]),
+        )
+      );
+      const only = Object.entries(keys).map(([key, value]) => `${key} = '${value}'`).join(" AND ");
+      const answer = await series(name, { bucket: "2hour", measure, keys });
+      const [{ batch, speed, values }] = answer.series;
+      expect([name, measure, answer.parts]).toEqual([name, measure, parts]);
+      const [ofBatch, ofSpeed] = [
+        await of(`(${below}) AND ${only}`),
+        await of(`NOT (${below}) AND ${only}`),
+      ];
+      expect(batch).toEqual(answer.time.map((at) => ofBatch.get(at) ?? null));
+      expect(speed).toEqual(answer.time.map((at) => ofSpeed.get(at) ?? null));
+      expect(ofBatch.size * ofSpeed.size).toBeGreaterThan(0);
+      if (parts === "values") {
+        expect(values).toEqual(
+          answer.time.map((_, i) =>
+            batch![i] === null && speed![i] === null ? null : (batch![i] ?? 0) + (speed![i] ?? 0)
+          ),
+        );
+      }
+    }
+    for (const layer of ["batch", "speed"]) {
+      const { parts, covered, series: [line] } = await series("ratings", { layer });
+      expect([parts, covered, line.batch, line.speed]).toEqual([null, null, null, null]);
+    }
+  });
+
+  it("says how much of the log the batch part covers, and up to when", async () => {
+    const share = sumOf(cut) / sumOf(ends);
+    world.appended = [3000, 2000, 4000];
+    const covered = async () => (await series("ratings", {})).covered;
+    expect(await covered()).toEqual({ share, until: new Date(2000).toISOString() });
+    world.appended = [3000, null, 4000];
+    expect(await covered()).toEqual({ share, until: null });
   });
 
   it("takes the finest bucket that fits, and says no to one that does not", async () => {

@@ -36,6 +36,19 @@ describe("EventsBelow", () => {
     expect(archive).not.toHaveBeenCalled();
   });
 
+  it("tells the append times below a cut, and asks again until the ledger goes up to it", async () => {
+    const rows = [{ partition: 0, ms: 50, end: 32 }, { partition: 1, ms: 70, end: 15 }];
+    const query = vi.fn(() => Promise.resolve(rows));
+    const warehouse = { query } as unknown as Warehouse;
+    const clock = new ManualClock(NOW);
+    const asked = new EventsBelow({ warehouse, log: { id: "log" } as EventLog, ledger, clock });
+    expect(await asked.appended([32n, 16n, 0n])).toEqual([50, null, null]);
+    rows[1].end = 16;
+    expect(await asked.appended([32n, 16n])).toEqual([50, 70]);
+    expect(await asked.appended([32n, 16n])).toEqual([50, 70]);
+    expect(query).toHaveBeenCalledTimes(2);
+  });
+
   it("takes what nobody tells to be as new as the newest event, and before the first as the present", async () => {
     for (const archive of [undefined, () => Promise.resolve(null), () => Promise.reject("down")]) {
       const rows = [{ partition: 1, begins: 16, below: null, newest: NOW - 90 }];

@@ -75,6 +75,11 @@ export const metricAnswer = named(
   z.object({ ...answered, columns, rows: z.array(row), next }),
 );
 
+const parts = (what: string) =>
+  z.array(z.number().nullable()).nullable().meta({
+    description: `${what}, as parts says; null where parts is null`,
+  });
+
 /** A time series in columns. */
 export const seriesAnswer = named(
   "SeriesAnswer",
@@ -89,11 +94,27 @@ export const seriesAnswer = named(
       until: instant("When the last of the data ends: give it as `to` to see everything"),
       future_events: count("Events of the topic further ahead of their append time than allowed"),
     }).nullable().meta({ description: "Set where future events lie beyond the points" }),
+    parts: z.enum(["values", "events"]).nullable().meta({
+      description: "What batch and speed of each series hold: values that add up to its values " +
+        "(counts and sums), or the number of events behind each value (averages and others). " +
+        "Null for the other layers, and where the metric does not count events",
+    }),
+    covered: z.object({
+      share: z.number().min(0).max(1).meta({
+        description: "Share of the records in this answer that the batch part covers, by offset",
+      }),
+      until: z.string().nullable().meta({
+        description: "The batch part has all records appended up to then; null where it covers " +
+          "none of a partition, or everything",
+      }),
+    }).nullable().meta({ description: "merged only: how far the batch part goes in the log" }),
     series: z.array(z.object({
       key: row.nullable().meta({ description: "The key; null for the series over all keys" }),
       values: z.array(z.number().nullable()).meta({
         description: "One per bucket; null where there is none",
       }),
+      batch: parts("What the batch layer has counted of each bucket"),
+      speed: parts("What the speed layer has counted of each bucket since the cut"),
     })),
   }),
 );
