@@ -6,6 +6,7 @@ import { Level, type Operator, type Parameter, sqlNumber, sqlText } from "./oper
 import { numberType, rangeOf } from "./ranges.ts";
 import * as texts from "./text.ts";
 import * as time from "./time.ts";
+import { offsetsOf } from "./time_zone.ts";
 import { closest } from "../std/closest.ts";
 
 /** What an expression is made of. */
@@ -272,9 +273,18 @@ export class Expression {
   before = (separator: string) => this.#split(texts.before, separator);
   after = (separator: string) => this.#split(texts.after, separator);
 
-  hour = () => Expression.call(time.hour, [this]);
-  weekday = () => Expression.call(time.weekday, [this]);
-  date = () => Expression.call(time.date, [this]);
+  hour = (zone?: string) => Expression.call(time.hour, [this.#in(zone)]);
+  weekday = (zone?: string) => Expression.call(time.weekday, [this.#in(zone)]);
+  date = (zone?: string) => Expression.call(time.date, [this.#in(zone)]);
+
+  #in(zone: string | undefined): Expression {
+    if (zone === undefined || this.fault !== null) return this;
+    try {
+      return Expression.call(time.local, [this], [zone, offsetsOf(zone).digest]);
+    } catch (error) {
+      return Expression.faulty(`${this.text}: ${(error as Error).message}`);
+    }
+  }
 }
 
 /** An enumeration's constant differs from the same text. */

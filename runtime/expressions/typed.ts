@@ -92,14 +92,14 @@ export interface BooleanExpression extends AnyExpression {
   coalesce(other: BooleanOperand): BooleanExpression;
 }
 
-/** The event time. */
+/** The event time. Its parts are those of UTC, or of a time zone such as `Europe/Berlin`. */
 export interface InstantExpression {
-  /** Hour of the day in UTC, 0 to 23. */
-  hour(): NumberExpression;
-  /** Day of the week in UTC, from Monday, 1, to Sunday, 7. */
-  weekday(): NumberExpression;
-  /** Date in UTC, such as `2026-01-05`. */
-  date(): TextExpression;
+  /** Hour of the day, 0 to 23. */
+  hour(zone?: string): NumberExpression;
+  /** Day of the week, from Monday, 1, to Sunday, 7. */
+  weekday(zone?: string): NumberExpression;
+  /** Date, such as `2026-01-05`. */
+  date(zone?: string): TextExpression;
 }
 
 /** What can be a key. */

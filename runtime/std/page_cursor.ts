@@ -1,5 +1,5 @@
 /** Cursors of paged lists: where a page ended, as an opaque text that belongs to one question. */
-import { createHash } from "node:crypto";
+import { digestOf } from "./digest.ts";
 import { UserError } from "./errors.ts";
 
 /** A part of a list. */
@@ -25,7 +25,7 @@ export type Scalar = string | number | boolean | null;
  * ```
  */
 export function encodeCursor(question: unknown, position: readonly Scalar[]): string {
-  return toBase64Url(JSON.stringify([digest(question), ...position]));
+  return toBase64Url(JSON.stringify([digestOf(question), ...position]));
 }
 
 /**
@@ -55,7 +55,7 @@ export function decodeCursor(
     throw fault("expected a cursor as the API gave it");
   }
   const [of, ...position] = read;
-  if (of !== digest(question)) throw fault("expected a cursor that belongs to the same question");
+  if (of !== digestOf(question)) throw fault("expected a cursor that belongs to the same question");
   if (!fits(position)) throw fault("expected a cursor as the API gave it");
   return position;
 }
@@ -78,9 +78,6 @@ export function wholeUpTo(most: bigint): Fits {
 export const isText: Fits = (value) => typeof value === "string";
 
 const isScalar = (value: unknown): value is Scalar => value === null || typeof value !== "object";
-
-const digest = (question: unknown) =>
-  createHash("sha256").update(JSON.stringify(question)).digest("base64url").slice(0, 8);
 
 function toBase64Url(text: string): string {
   return new TextEncoder().encode(text).toBase64({ alphabet: "base64url", omitPadding: true });

@@ -18,6 +18,17 @@ const separator = fc.constantFrom("/", "a", "ö", "😀", "//", "'", "\\");
 
 const constant = (value: string | number | boolean) => Expression.constant(value);
 
+/** With half an hour more or less, to both sides of UTC, without summer time, and UTC itself. */
+const zone = fc.constantFrom(
+  undefined,
+  "Europe/Berlin",
+  "America/St_Johns",
+  "Australia/Lord_Howe",
+  "Africa/Monrovia",
+  "Asia/Kolkata",
+  "Pacific/Apia",
+);
+
 /** Whether an expression holds together: what could overflow is refused, and is tried no further. */
 const valid = (maker: Maker): Maker => maker.filter(({ fault }) => fault === null);
 
@@ -61,7 +72,7 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
           method("bucket", tie("number"), width),
           method("coalesce", tie("number"), numbers),
           method("length", tie("text")),
-          ...(["hour", "weekday"] as const).map((name) => method(name, at)),
+          ...(["hour", "weekday"] as const).map((name) => method(name, at, zone)),
           choice(numbers),
           only(tie("number")),
         ),
@@ -74,7 +85,7 @@ export function randomExpressions(schema: EventSchema): fc.Arbitrary<Expression>
           ...(["before", "after"] as const).map((name) => method(name, tie("text"), separator)),
           method("substring", tie("text"), fc.integer({ min: 1, max: 5 }), fc.nat({ max: 4 })),
           method("coalesce", tie("text"), fc.oneof(tie("text"), text)),
-          method("date", at),
+          method("date", at, zone),
           choice(fc.oneof(tie("text"), text.map(constant))),
           only(tie("text")),
         ),
