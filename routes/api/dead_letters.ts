@@ -1,7 +1,10 @@
-/** Dead letters: the list, and one with its bytes. */
+/** Dead letters: the list, their causes, all of them as a file, one with its bytes, and redriving. */
 import { accepts } from "hono/accepts";
-import type { Services } from "../../runtime/ports/services.ts";
+import type { Services, WholeDeadLetter } from "../../runtime/ports/services.ts";
+import { csvLine } from "../../runtime/std/csv.ts";
+import { objectOf } from "./request_body.ts";
 import type { Asked } from "./route.ts";
+import { redriveRequest } from "./schemas.ts";
 
 /** The bytes of a record as they came. */
 export const BYTES_TYPE = "application/octet-stream";
@@ -28,5 +31,70 @@ export async function oneDeadLetter({ deadLetters }: Services, { c, signal }: As
       headers: { "content-type": BYTES_TYPE, "content-disposition": disposition, vary: "Accept" },
     });
   }
-  return { ...letter, text: new TextDecoder().decode(bytes), base64: bytes.toBase64() };
+  const { redrives, ...rest } = letter;
+  return {
+    ...textOf({ ...rest, bytes }),
+    redrives: redrives.map((each) => ({ ...each, set: { ...each.set } })),
+  };
+}
+
+const textOf = ({ bytes, ...letter }: WholeDeadLetter) => ({
+  ...letter,
+  text: new TextDecoder().decode(bytes),
+  base64: bytes.toBase64(),
+});
+
+/** `GET /api/v1/dead-letters/reasons` */
+export async function deadLetterReasons({ deadLetters }: Services, { params, signal }: Asked) {
+  return { reasons: await deadLetters.reasons(params, signal) };
+}
+
+/** The media types of an export. */
+export const exportTypes = { ndjson: "application/x-ndjson", csv: "text/csv" } as const;
+
+/** `GET /api/v1/dead-letters/export`: streamed, so that any number of them fits. */
+export async function exportDeadLetters({ deadLetters }: Services, { params, signal }: Asked) {
+  const { as = "ndjson", ...filter } = params;
+  const parts = deadLetters.each(filter, signal);
+  // What is wrong with the request is the answer, and not the end of a file.
+  const first = await parts.next();
+  const type = exportTypes[as as keyof typeof exportTypes];
+  async function* lines() {
+    const encoder = new TextEncoder();
+    let names: string[] | null = null;
+    for (let part = first; !part.done; part = await parts.next()) {
+      const rows: Readonly<Record<string, unknown>>[] = part.value.map(textOf);
+      const header = names === null && as === "csv" ? csvLine(Object.keys(rows[0])) : "";
+      names ??= Object.keys(rows[0]);
+      const text = rows.map((row) =>
+        as === "csv" ? csvLine(names!.map((name) => row[name])) : `${JSON.stringify(row)}\n`
+      );
+      yield encoder.encode(header + text.join(""));
+    }
+  }
+  return new Response(ReadableStream.from(lines()), {
+    headers: {
+      "content-type": as === "csv" ? `${type}; charset=utf-8` : type,
+      "content-disposition": `attachment; filename="dead_letters.${as}"`,
+    },
+  });
+}
+
+/** `POST /api/v1/dead-letters/redrive` */
+export async function redriveDeadLetters(
+  { deadLetters }: Services,
+  { c, signal, maxBodyBytes }: Asked,
+) {
+  const { partition, from_offset, to_offset, ...request } = await objectOf(
+    redriveRequest,
+    c.req.raw,
+    maxBodyBytes,
+  );
+  const whole = Object.entries({ partition, from_offset, to_offset })
+    .flatMap(([name, value]) => value === undefined ? [] : [[name, String(value)]]);
+  const { refused, ...answer } = await deadLetters.redrive(
+    { ...request, ...Object.fromEntries(whole) },
+    signal,
+  );
+  return { ...answer, refused: [...refused] };
 }

@@ -1,10 +1,20 @@
 /** Routes of events and dead letters. */
 import { z } from "zod";
 import type { Services } from "../../runtime/ports/services.ts";
-import { BYTES_TYPE, listDeadLetters, oneDeadLetter } from "./dead_letters.ts";
+import {
+  BYTES_TYPE,
+  deadLetterReasons,
+  exportDeadLetters,
+  exportTypes,
+  listDeadLetters,
+  oneDeadLetter,
+  redriveDeadLetters,
+} from "./dead_letters.ts";
 import { eventTypes, listEvents, takeEvents } from "./events.ts";
 import { type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
+
+const KIB = 1024;
 
 /** The routes tagged Events. */
 export function eventRoutes(services: Services, maxEventBytes: number): Route[] {
@@ -57,6 +67,46 @@ export function deadLetterRoutes(services: Services): Route[] {
         rows,
       }),
       handle: (asked) => listDeadLetters(services, asked),
+    }),
+    route({
+      ...{ id: "listDeadLetterReasons", at: "GET /api/v1/dead-letters/reasons", tag },
+      summary: "Count dead letters by reason, most frequent first",
+      query: schemas.deadLetterFilterParameters,
+      answer: schemas.deadLetterReasons,
+      table: ({ reasons: rows }) => ({
+        columns: Object.keys(schemas.deadLetterReasons.shape.reasons.element.shape)
+          .map((name) => ({ name })),
+        rows,
+      }),
+      handle: (asked) => deadLetterReasons(services, asked),
+    }),
+    route({
+      ...{ id: "exportDeadLetters", at: "GET /api/v1/dead-letters/export", tag },
+      summary: "Download dead letters with their bytes, in the order of the log",
+      query: schemas.deadLetterFilterParameters.extend({
+        as: z.enum(["ndjson", "csv"]).optional().meta({ description: "Default ndjson" }),
+      }),
+      timeoutMs: null,
+      answer: null,
+      otherAnswers: Object.values(exportTypes),
+      handle: (asked) => exportDeadLetters(services, asked),
+    }),
+    route({
+      ...{ id: "redriveDeadLetters", at: "POST /api/v1/dead-letters/redrive", tag },
+      summary: "Send dead letters again as events",
+      description:
+        "Answers when all events are durable. Repeating is safe: an event counts once, and a dead " +
+        "letter never becomes two events. A record without an event id gets one made of its place.",
+      body: {
+        ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },
+        summary: "Which dead letters, and the fields to set",
+        schema: schemas.redriveRequest,
+      },
+      access: "write",
+      timeoutMs: null,
+      faults: [404],
+      answer: schemas.redriveAnswer,
+      handle: (asked) => redriveDeadLetters(services, asked),
     }),
     route({
       ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },

@@ -1,26 +1,49 @@
-/** Records that could not be decoded: a list to filter and to page through. */
+/** Records that could not be decoded: by reason, and a list to filter and to send again. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
-import { bytesText, instantText } from "../../islands/(_parts)/figures.ts";
+import { figure, instantText } from "../../islands/(_parts)/figures.ts";
+import DeadLetterTable from "../../islands/DeadLetterTable.tsx";
+import type { DeadLetterReason } from "../../runtime/ports/services.ts";
 import { define, outcomeOf } from "../(_shared)/define.ts";
 import { linkWith } from "../(_shared)/metric_view.ts";
 
 const SHOWN = "50";
-const filters = ["topic", "partition", "field", "reason", "after"] as const;
+/** Of more reasons than these, the service tells the most frequent ones. */
+const MOST_REASONS = 100;
+const filters = [
+  ...["topic", "partition", "field", "reason", "from", "to", "from_offset", "to_offset"] as const,
+];
+const wholes: readonly string[] = ["partition", "from_offset", "to_offset"];
 
 export const handler = define.handlers({
   async GET({ url, state: { services, signal } }) {
-    const given = filters.map((name) => [name, url.searchParams.get(name) || undefined]);
-    const asked = services.deadLetters.list({ ...Object.fromEntries(given), limit: SHOWN }, signal);
+    const given = filters.map((name) => [name, url.searchParams.get(name) || undefined] as const)
+      .filter(([, value]) => value !== undefined);
+    const filter = Object.fromEntries(given);
+    const after = url.searchParams.get("after") || undefined;
+    const asked = services.deadLetters.list({ ...filter, after, limit: SHOWN }, signal);
+    const grouped = outcomeOf(services.deadLetters.reasons(filter, signal), signal);
     const status = await outcomeOf(services.status(), signal);
     const topics = status.answer?.topics.map(({ topic }) => topic) ?? [];
-    return page({ ...await outcomeOf(asked, signal), topics });
+    const body = Object.fromEntries(
+      given.map(([name, value]) => [name, wholes.includes(name) ? Number(value) : value!]),
+    );
+    const reasons = (await grouped).answer ?? [];
+    return page({ ...await outcomeOf(asked, signal), reasons, topics, filter: body });
   },
 });
 
-export default define.page<typeof handler>(({ data: { answer, fault, topics }, url }) => {
+export default define.page<typeof handler>(({ data, url }) => {
+  const { answer, fault, reasons, topics, filter } = data;
   const value = (name: string) => url.searchParams.get(name) ?? "";
   const filtered = filters.some((name) => value(name) !== "");
+  const exported = (as: string) => {
+    const query = new URLSearchParams(
+      Object.entries(filter).map(([name, given]) => [name, String(given)]),
+    );
+    query.set("as", as);
+    return `/api/v1/dead-letters/export?${query}`;
+  };
   return (
     <>
       <Head>
@@ -64,48 +87,82 @@ export default define.page<typeof handler>(({ data: { answer, fault, topics }, u
         </p>
       )}
       {answer !== null && answer.items.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Dead letters">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Where</th>
-                <th scope="col">Appended (UTC)</th>
-                <th scope="col">Field</th>
-                <th scope="col">Reason</th>
-                <th scope="col" class="number">Size</th>
-                <th scope="col">Beginning</th>
-              </tr>
-            </thead>
-            <tbody>
-              {answer.items.map((letter) => {
-                const at = `${letter.topic}/${letter.partition}/${letter.offset}`;
-                return (
-                  <tr key={at}>
-                    <th scope="row">
-                      <a href={`/dead-letters/${at}`}>
-                        {topics.length > 1 ? at : `${letter.partition}/${letter.offset}`}
-                      </a>
-                    </th>
-                    <td>{instantText(letter.append_time)}</td>
-                    <td>{letter.field || "–"}</td>
-                    <td class="wrap">{letter.reason}</td>
-                    <td class="number">{bytesText(letter.size_bytes)}</td>
-                    <td>
-                      <code>{letter.preview.slice(0, 60)}</code>
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+        <>
+          <Reasons reasons={reasons} url={url} showsTopic={topics.length > 1} />
+          <section aria-labelledby="letters">
+            <h2 id="letters">{filtered ? "Matching dead letters" : "All dead letters"}</h2>
+            <DeadLetterTable
+              letters={answer.items}
+              filter={filter}
+              matching={reasons.length === 0 || reasons.length === MOST_REASONS
+                ? null
+                : reasons.reduce((sum, { letters }) => sum + letters, 0)}
+              showsTopic={topics.length > 1}
+            />
+          </section>
+        </>
       )}
       <nav class="pager" aria-label="Pages of dead letters">
         {value("after") !== "" && <a href={linkWith(url, { after: null })}>First page</a>}
         {answer?.next != null && (
           <a href={linkWith(url, { after: answer.next })} rel="next">Next page</a>
         )}
+        {answer !== null && answer.items.length > 0 && (
+          <>
+            <a href={exported("csv")}>Export CSV</a>
+            <a href={exported("ndjson")}>Export NDJSON</a>
+          </>
+        )}
       </nav>
     </>
   );
 });
+
+/** What is wrong with the letters, each reason with a link to its own. */
+function Reasons({ reasons, url, showsTopic }: {
+  readonly reasons: readonly DeadLetterReason[];
+  readonly url: URL;
+  readonly showsTopic: boolean;
+}) {
+  if (reasons.length === 0) return null;
+  return (
+    <section aria-labelledby="reasons">
+      <h2 id="reasons">Reasons</h2>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Reasons">
+        <table>
+          <thead>
+            <tr>
+              {showsTopic && <th scope="col">Topic</th>}
+              <th scope="col">Field</th>
+              <th scope="col">Reason</th>
+              <th scope="col" class="number">Dead letters</th>
+              <th scope="col">First (UTC)</th>
+              <th scope="col">Last (UTC)</th>
+            </tr>
+          </thead>
+          <tbody>
+            {reasons.map(({ topic, field, reason, letters, first, last }) => (
+              <tr key={`${topic} ${field} ${reason}`}>
+                {showsTopic && <td>{topic}</td>}
+                <td>{field || "–"}</td>
+                <th scope="row" class="wrap">
+                  <a
+                    href={linkWith(url, {
+                      ...{ topic: showsTopic ? topic : null, field: field || null },
+                      ...{ reason, after: null },
+                    })}
+                  >
+                    {reason}
+                  </a>
+                </th>
+                <td class="number">{figure(letters)}</td>
+                <td>{instantText(first)}</td>
+                <td>{instantText(last)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

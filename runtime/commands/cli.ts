@@ -15,7 +15,11 @@ import {
   settingFlags,
   UsageError,
 } from "./command_line.ts";
-import { deadLetterCommand, deadLettersCommand } from "./dead_letters.ts";
+import {
+  deadLetterCommand,
+  deadLettersCommand,
+  deadLettersRedriveCommand,
+} from "./dead_letters.ts";
 import { checkDenoVersion } from "./deno_version.ts";
 import { doctorCommand } from "./doctor.ts";
 import { driftAcceptCommand, driftCommand } from "./drift.ts";
@@ -126,6 +130,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await deadLettersCommand(flags, config, world);
     case "dead-letters show":
       return await deadLetterCommand(first, flags, config, world);
+    case "dead-letters redrive":
+      return await deadLettersRedriveCommand(first, request, config, world);
     case "drift":
       return await driftCommand(flags, config, world);
     case "drift accept":

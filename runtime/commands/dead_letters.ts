@@ -1,19 +1,27 @@
 import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
-import type { AnswerColumn, DeadLetter } from "../ports/services.ts";
+import type {
+  AnswerColumn,
+  DeadLetter,
+  Redrive,
+  RedriveAnswer,
+  RedriveRequest,
+} from "../ports/services.ts";
+import type { RunRequest } from "./command_line.ts";
+import { wholeNumber } from "../std/whole_number.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { plain } from "./table.ts";
-import { counted, paint } from "./text.ts";
+import { counted, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 type Flags = Readonly<Record<string, string | boolean>>;
 
 /** A table has the address that `dead-letters show` takes; JSON and CSV have every field. */
-const TABLE_COLUMNS = columnsOf("address", "appended", "field", "reason", "preview");
+const TABLE_COLUMNS = columnsOf("address", "appended", "field", "reason", "redriven", "preview");
 const ALL_COLUMNS = columnsOf(
   ...["topic", "log", "partition", "offset", "append_time", "field", "reason", "size_bytes"],
-  "preview",
+  ...["preview", "redriven"],
 );
 
 function columnsOf(...names: string[]): AnswerColumn[] {
@@ -29,8 +37,7 @@ export async function deadLettersCommand(
   const format = rowFormat(flags);
   const target = await openTarget(config, world, { start: false });
   try {
-    const { topic, partition, field, reason, from, to, limit } = flags as Record<string, string>;
-    const query = { topic, partition, field, reason, from, to, limit };
+    const query = { ...filterOf(flags), limit: flags.limit as string | undefined };
     const { items, next } = await target.deadLetters.list(query, world.stop);
     const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
     const writer = new RowWriter({
@@ -45,6 +52,12 @@ export async function deadLettersCommand(
   }
 }
 
+const filterOf = (flags: Flags) => {
+  const { topic, partition, field, reason, from, to } = flags as Record<string, string | undefined>;
+  const { "from-offset": from_offset, "to-offset": to_offset } = flags as Record<string, string>;
+  return { topic, partition, field, reason, from, to, from_offset, to_offset };
+};
+
 const addressOf = ({ topic, partition, offset }: DeadLetter) => `${topic}/${partition}/${offset}`;
 
 const tableRow = (letter: DeadLetter) => ({
@@ -52,6 +65,7 @@ const tableRow = (letter: DeadLetter) => ({
   appended: letter.append_time,
   field: letter.field === "" ? null : letter.field,
   reason: letter.reason,
+  redriven: letter.redriven,
   preview: letter.preview,
 });
 
@@ -81,13 +95,21 @@ function readAddress(address: string): { topic: string; partition: string; offse
   const [, topic, partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(address) ?? [];
   if (topic !== undefined) return { topic, partition, offset };
   throw new UserError(
-    `Cannot show a dead letter: expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got ` +
+    `Cannot find a dead letter: expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got ` +
       `"${address}"`,
     { field: "offset" },
   );
 }
 
-function letterText(letter: DeadLetter, bytes: Uint8Array, { out }: World): string {
+type LetterWithRedrives = DeadLetter & { readonly redrives: readonly Redrive[] };
+
+const redriveLine = ({ at, by, set, event_id, event_time, sent }: Redrive) => {
+  const fields = Object.keys(set).length === 0 ? "" : ` with ${JSON.stringify(set)}`;
+  const event = `event ${event_id} at ${event_time}${sent ? "" : ", not known to be sent"}`;
+  return `  redriven  ${at} by ${plain(by)}${plain(fields)}: ${plain(event)}`;
+};
+
+function letterText(letter: LetterWithRedrives, bytes: Uint8Array, { out }: World): string {
   const text = new TextDecoder().decode(bytes);
   return [
     paint(out, "bold", addressOf(letter)),
@@ -95,9 +117,83 @@ function letterText(letter: DeadLetter, bytes: Uint8Array, { out }: World): stri
     `  field     ${letter.field === "" ? "–" : letter.field}`,
     `  reason    ${plain(letter.reason)}`,
     `  size      ${counted(letter.size_bytes, "byte")}`,
+    ...letter.redrives.map(redriveLine),
     "",
     // Line by line: a record may hold several, and none may steer the terminal.
     ...text.split("\n").map(plain),
+    "",
+  ].join("\n");
+}
+
+/** Sends dead letters again as events; returns the exit code: 1 where some cannot be sent. */
+export async function deadLettersRedriveCommand(
+  address: string | undefined,
+  { flags, lists }: Pick<RunRequest, "flags" | "lists">,
+  config: Config,
+  world: World,
+): Promise<number> {
+  const request = redriveRequest(address, flags, lists.set ?? [], world);
+  const target = await openTarget(config, world, { create: false });
+  try {
+    const answer = await target.deadLetters.redrive(request, world.stop);
+    world.out.write(
+      flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : redriveText(answer),
+    );
+    return answer.refused_total > 0 ? 1 : 0;
+  } finally {
+    await target.close();
+  }
+}
+
+const action = "Cannot redrive dead letters";
+
+/** @throws {UserError} naming the flag, what was expected and what came. */
+function redriveRequest(
+  address: string | undefined,
+  flags: Flags,
+  set: readonly string[],
+  { env }: World,
+): RedriveRequest {
+  const wrong = (field: string, expected: string, got: string) =>
+    new UserError(`${action}: ${field} must be ${expected}, got ${got}`, { field });
+  const filter = Object.entries(filterOf(flags)).filter(([, value]) => value !== undefined);
+  for (const field of ["partition", "from-offset", "to-offset"]) {
+    const given = flags[field];
+    const most = field === "partition" ? 2 ** 32 - 1 : Number.MAX_SAFE_INTEGER;
+    if (given !== undefined) wholeNumber(String(given), { action, field: `--${field}`, most });
+  }
+  const all = flags.all === true;
+  const dry_run = flags["dry-run"] === true;
+  const chosen = [address !== undefined, all, filter.length > 0].filter(Boolean).length;
+  if (chosen === 0) throw wrong("--all", "given without an address and filters", "nothing");
+  if (address !== undefined && chosen > 1) {
+    throw wrong("TOPIC/PARTITION/OFFSET", "left out where a filter or --all is given", "both");
+  }
+  if (address !== undefined) readAddress(address);
+  const by = (flags.by as string | undefined) ?? env.USER ?? "";
+  if (by === "" && !dry_run) throw wrong("--by", "a name, as $USER is not set", "none");
+  return {
+    ...Object.fromEntries(filter),
+    ...(address === undefined ? {} : { letters: [address] }),
+    ...(all ? { all } : {}),
+    set: Object.fromEntries(set.map((text) => {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+      if (name === undefined) throw wrong("--set", "FIELD=VALUE", `"${text}"`);
+      return [name, value === "" ? null : value];
+    })),
+    ...(dry_run ? { dry_run } : { by }),
+  };
+}
+
+function redriveText(answer: RedriveAnswer): string {
+  const { letters, decodable, repeated, sent, refused, refused_total } = answer;
+  const before = repeated === 0 ? "" : `, ${grouped(repeated)} of them redriven before`;
+  const did = answer.dry_run ? "Dry run, nothing sent" : `Sent ${counted(sent, "event")}`;
+  const more = refused_total - refused.length;
+  return [
+    `${did}: ${grouped(decodable)} of ${counted(letters, "dead letter")} decode${before}.`,
+    ...refused.map(({ letter, reason }) => `  ${letter}: ${plain(reason)}`),
+    ...(more > 0 ? [`  and ${grouped(more)} more`] : []),
     "",
   ].join("\n");
 }

@@ -11,6 +11,18 @@ const settings = ["dataDir"] as const;
 const topic = (summary: string): Option => ({ flag: "topic", value: "TOPIC", summary });
 const limit = (summary: string): Option => ({ flag: "limit", value: "N", summary });
 
+/** What chooses dead letters. */
+const letterFilter: readonly Option[] = [
+  topic("Of one topic; default: of all"),
+  { flag: "partition", value: "N", summary: "Partition" },
+  { flag: "field", value: "FIELD", summary: "Field that failed" },
+  { flag: "reason", value: "TEXT", summary: "Text that the reason contains" },
+  { flag: "from", value: "INSTANT", summary: "Start of append time, inclusive, ISO 8601" },
+  { flag: "to", value: "INSTANT", summary: "End of append time, exclusive" },
+  { flag: "from-offset", value: "N", summary: "First offset, inclusive" },
+  { flag: "to-offset", value: "N", summary: "Last offset, exclusive" },
+];
+
 /** By name; a name of two words is a verb under a noun. */
 export const lookingCommands = {
   query: {
@@ -77,12 +89,7 @@ export const lookingCommands = {
     summary: "List the newest dead letters with their reasons",
     settings,
     options: [
-      topic("Of one topic; default: of all"),
-      { flag: "partition", value: "N", summary: "Partition" },
-      { flag: "field", value: "FIELD", summary: "Field that failed" },
-      { flag: "reason", value: "TEXT", summary: "Text that the reason contains" },
-      { flag: "from", value: "INSTANT", summary: "Start of append time, inclusive, ISO 8601" },
-      { flag: "to", value: "INSTANT", summary: "End of append time, exclusive" },
+      ...letterFilter,
       limit("How many, 1 to 1,000; default 50"),
       format,
       json,
@@ -103,6 +110,35 @@ export const lookingCommands = {
     examples: [
       ["dead-letters show visits/0/17", "why, and what it was"],
       ["dead-letters show visits/0/17 --raw", "the bytes, to mend and send again"],
+    ],
+  },
+  "dead-letters redrive": {
+    summary:
+      "Send dead letters again as events; repeating it is safe, because an event counts once",
+    optionalArgument: "TOPIC/PARTITION/OFFSET",
+    settings,
+    options: [
+      {
+        flag: "all",
+        value: null,
+        summary: "All dead letters; default: those that the filters choose",
+      },
+      {
+        flag: "set",
+        value: "FIELD=VALUE",
+        summary: "Set a field of each; no value: leave it out. Repeat for several fields",
+        many: true,
+      },
+      { flag: "dry-run", value: null, summary: "Report how many would decode, and send nothing" },
+      ...letterFilter,
+      { flag: "by", value: "NAME", summary: "Name of the operator, recorded; default $USER" },
+      json,
+    ],
+    examples: [
+      ["dead-letters redrive --field rating --set rating=10 --dry-run", "how many would decode"],
+      ["dead-letters redrive --field rating --set rating=10", "send them"],
+      ["dead-letters redrive visits/0/17 --set duration=", "one, without its duration"],
+      ["dead-letters redrive --all --dry-run", "how many decode as they are"],
     ],
   },
   drift: {

@@ -42,11 +42,19 @@ export async function openOwnFolder(
     }
     await caughtUp(() => engine.status(), config, world);
   });
+  const answers = whenSettled(engine, settled);
   return {
     name: config.dataDir,
     own: true,
     status: () => engine.status(),
-    ...whenSettled(engine, settled),
+    ...answers,
+    deadLetters: {
+      ...answers.deadLetters,
+      redrive(request, signal) {
+        behind = true;
+        return answers.deadLetters.redrive(request, signal);
+      },
+    },
     records: engine.records,
     drifts: engine.drifts,
     catalogs: engine.catalogs,
@@ -96,6 +104,7 @@ function whenSettled(
     deadLetters: {
       list: (...args) => settled().then(() => deadLetters.list(...args)),
       one: (...args) => settled().then(() => deadLetters.one(...args)),
+      redrive: (...args) => settled().then(() => deadLetters.redrive(...args)),
     },
     sql: { open: (...args) => settled().then(() => sql.open(...args)) },
   };

@@ -7,6 +7,8 @@ import type {
   DriftDay,
   MetricAnswer,
   RecordView,
+  Redrive,
+  RedriveAnswer,
   Status,
 } from "../ports/services.ts";
 import { streamedRows } from "./streamed_rows.ts";
@@ -67,11 +69,21 @@ export function remoteQuestions(call: Caller): Questions {
         return { items: answer.dead_letters, next: answer.next };
       },
       async one({ topic, partition, offset }, signal) {
-        type Answer = DeadLetter & { text?: string; base64: string };
+        type Answer = DeadLetter & { text?: string; base64: string; redrives: Redrive[] };
         const at = path`dead-letters/${topic}/${partition}/${offset}`;
         const { text: _, base64, ...letter } = await get<Answer>(at, {}, signal);
         return { ...letter, bytes: Uint8Array.fromBase64(base64) };
       },
+      redrive: (request) =>
+        call<RedriveAnswer>({
+          method: "POST",
+          path: "/api/v1/dead-letters/redrive",
+          type: "application/json",
+          body: JSON.stringify(
+            request,
+            (name, value) => /^(partition|(from|to)_offset)$/.test(name) ? Number(value) : value,
+          ),
+        }),
     },
     drifts: {
       async list(query, signal) {

@@ -17,8 +17,8 @@ export interface InspectedPlugin extends PluginText {
 }
 
 /** What a command may ask: the same whether a process answers or the data folder. */
-export interface Questions
-  extends Pick<Services, "records" | "deadLetters" | "drifts" | "catalogs" | "status"> {
+export interface Questions extends Pick<Services, "records" | "drifts" | "catalogs" | "status"> {
+  readonly deadLetters: Pick<Services["deadLetters"], "list" | "one" | "redrive">;
   readonly sql: Pick<Services["sql"], "open">;
   readonly query: Serving["query"];
 }

@@ -6,7 +6,7 @@ import { createDrifts } from "../batch/drifts.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
 import type { Config, Role } from "../settings/config.ts";
-import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { ExternalError, UserError } from "../std/errors.ts";
 import type { Plugin, PluginIsland } from "../plugin.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Problems } from "../model/problems.ts";
@@ -26,7 +26,7 @@ import {
   type DirectoryClaim,
   withFolderFaults,
 } from "./data_folder.ts";
-import { createIngest } from "./ingest.ts";
+import { createIngest, reported } from "./ingest.ts";
 import type { PluginModule } from "../speed/isolate_thread.ts";
 import { Isolates } from "../speed/isolates.ts";
 import { ledgerTable } from "../speed/ledger.ts";
@@ -38,6 +38,7 @@ import { PluginSet } from "./plugin_set.ts";
 import { ProblemTable } from "./problem_table.ts";
 import { refusedText, textOf } from "./plugin_texts.ts";
 import { createRecords } from "./records.ts";
+import { createRedrive } from "./redrive.ts";
 import { Retirement } from "./retirement.ts";
 import { batchWithin, withinRoles } from "./roles.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
@@ -239,7 +240,7 @@ function assemble(parts: Parts): Engine {
   const started = new Date(clock.now()).toISOString();
   /** What runs until the process stops; empty before it starts. */
   const running: Promise<void>[] = [];
-  const ingest = createIngest(topics, plugins.formats);
+  const ingest = reported(createIngest(topics, plugins.formats), problems);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
   const served: ServedTopic[] = [];
@@ -289,6 +290,7 @@ function assemble(parts: Parts): Engine {
     clock,
     problems,
   });
+  const deadLetters = createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger));
   const services: Services = {
     batch,
     serving: {
@@ -298,7 +300,10 @@ function assemble(parts: Parts): Engine {
         serving.live(metric, query, { lastId, signal: AbortSignal.any([signal, stop.signal]) }),
     },
     records: createRecords(topics),
-    deadLetters: createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger)),
+    deadLetters: {
+      ...deadLetters,
+      redrive: createRedrive({ warehouse, clock, deadLetters, ingest, topics }),
+    },
     drifts: createDrifts({
       warehouse,
       clock,
@@ -334,22 +339,7 @@ function assemble(parts: Parts): Engine {
         offer();
       }
     },
-    ingest: {
-      async ingest(...request) {
-        try {
-          const answer = await ingest.ingest(...request);
-          problems.clear("ingest_failing", "ingest");
-          return answer;
-        } catch (error) {
-          const external = error instanceof TwofoldError && error.fault === "external";
-          if (external) {
-            const message = `Cannot take events: ${wordsOf(error)}`;
-            problems.set({ code: "ingest_failing", subject: "ingest", message, error });
-          }
-          throw error;
-        }
-      },
-    },
+    ingest,
     status: () =>
       statusOf({ ...parts, topics, refused: plugins.refused, started, known, recent, sql }),
     newestRuns: () => newestRunsOf({ topics, known, recent }),

@@ -1,7 +1,8 @@
 import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
 import { splitStream } from "../decode/line_splitter.ts";
-import { UserError } from "../std/errors.ts";
+import { TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import type { ProblemSink } from "../model/problems.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
@@ -30,7 +31,8 @@ const LISTED_FAULTS = 100;
  */
 const MAX_RATIO = 200;
 
-const CUT_OFF = new TextEncoder().encode("…");
+/** The end of a record of which the beginning alone was kept. */
+export const CUT_OFF = new TextEncoder().encode("…");
 
 /**
  * Takes events in: each body is decompressed, split, turned into JSON, validated by the same decoder
@@ -65,6 +67,26 @@ export function createIngest(
         await writer.ended();
       }
       return await writer.answer();
+    },
+  };
+}
+
+/** Has it stand as a problem that events cannot be taken, until they are taken again. */
+export function reported({ ingest }: Ingest, problems: ProblemSink): Ingest {
+  const report = { code: "ingest_failing", subject: "ingest" } as const;
+  return {
+    async ingest(...request) {
+      try {
+        const answer = await ingest(...request);
+        problems.clear(report.code, report.subject);
+        return answer;
+      } catch (error) {
+        if (error instanceof TwofoldError && error.fault === "external") {
+          const message = `Cannot take events: ${wordsOf(error)}`;
+          problems.set({ ...report, message, error });
+        }
+        throw error;
+      }
     },
   };
 }

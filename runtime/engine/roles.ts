@@ -34,7 +34,10 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     formats: services.formats,
     serving: refused(services.serving, "serve"),
     records: refused(services.records, "serve"),
-    deadLetters: refused(services.deadLetters, "serve"),
+    deadLetters: {
+      ...refused(services.deadLetters, "serve"),
+      redrive: refused(services.deadLetters, "ingest").redrive,
+    },
     drifts: refused(services.drifts, "serve"),
     catalogs: refused(services.catalogs, "serve"),
     plugins: services.plugins,

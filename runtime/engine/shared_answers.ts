@@ -46,9 +46,12 @@ export function shareAnswers(services: Services, clock: Clock): Services {
         lookups.get(["records", query], (own) => records.list(query, own), { signal }),
     },
     deadLetters: {
-      one: deadLetters.one,
+      ...deadLetters,
       list: (query, signal) =>
         calls.get(["dead-letters", query], (own) => deadLetters.list(query, own), { signal }),
+      // Who asks afterwards sees which were redriven.
+      redrive: (request, signal) =>
+        deadLetters.redrive(request, signal).finally(() => calls.forget()),
     },
     batch: new Map(
       [...services.batch].map((

@@ -51,50 +51,6 @@ export interface Records {
   list(query: RecordQuery, signal?: AbortSignal): Promise<RecordPage>;
 }
 
-/** A record that could not be decoded. */
-export interface DeadLetter {
-  readonly topic: string;
-  readonly log: string;
-  readonly partition: number;
-  readonly offset: string;
-  /** ISO 8601. */
-  readonly append_time: string;
-  /** The field at fault; empty when it is the whole record. */
-  readonly field: string;
-  readonly reason: string;
-  readonly size_bytes: number;
-  /** The beginning of the record, at most 200 characters; bytes that are no UTF-8 as U+FFFD. */
-  readonly preview: string;
-}
-
-/** Which dead letters to show, as text, straight from a request. */
-export interface DeadLetterQuery {
-  readonly topic?: string;
-  readonly partition?: string;
-  /** The field at fault. */
-  readonly field?: string;
-  /** A part of the reason, whatever the case. */
-  readonly reason?: string;
-  /** Append times, ISO 8601, `[from, to)`. */
-  readonly from?: string;
-  readonly to?: string;
-  /** {@link Page.next} of the page before. */
-  readonly after?: string;
-  /** 1 to 1,000; default 50. */
-  readonly limit?: string;
-}
-
-/** Looks into the dead letters. */
-export interface DeadLetters {
-  /** The newest first. @throws UserError naming the field. */
-  list(query: DeadLetterQuery, signal?: AbortSignal): Promise<Page<DeadLetter>>;
-  /** One with its bytes. @throws NotFoundError when there is none; UserError naming the field. */
-  one(
-    at: { readonly topic: string; readonly partition: string; readonly offset: string },
-    signal?: AbortSignal,
-  ): Promise<DeadLetter & { readonly bytes: Uint8Array<ArrayBuffer> }>;
-}
-
 /** What a client may know of a catalog. */
 export interface CatalogInfo {
   readonly name: string;

@@ -6,15 +6,9 @@ import type { Drifts } from "../model/drift.ts";
 import type { Problem } from "../model/problems.ts";
 import type { PluginIsland } from "../plugin.ts";
 import type { BatchLayer, BatchRun } from "./batch_layer.ts";
+import type { DeadLetters } from "./dead_letters.ts";
 import type { Ingest } from "./ingest.ts";
-import type {
-  Catalogs,
-  DeadLetters,
-  PluginText,
-  Records,
-  SqlConsole,
-  SqlLoad,
-} from "./inspection.ts";
+import type { Catalogs, PluginText, Records, SqlConsole, SqlLoad } from "./inspection.ts";
 import type { Serving } from "./serving.ts";
 import type { PartitionStatus, PluginStatus } from "./speed_layer.ts";
 import type { ScrubStatus, Verification } from "./verification.ts";
@@ -23,6 +17,7 @@ export { notComparedWords } from "../model/drift.ts";
 export type * from "../model/drift.ts";
 export type { Page } from "../std/page_cursor.ts";
 export type * from "./batch_layer.ts";
+export type * from "./dead_letters.ts";
 export type * from "./ingest.ts";
 export type * from "./inspection.ts";
 export type * from "./serving.ts";

@@ -26,6 +26,7 @@ export type Command =
   | "events tail"
   | "dead-letters"
   | "dead-letters show"
+  | "dead-letters redrive"
   | "catalog"
   | "catalog show"
   | "catalog put"

@@ -1,10 +1,9 @@
 import { UserError, wordsOf } from "../std/errors.ts";
+import { rawNumber } from "../std/raw_json.ts";
 import { type CatalogFormat, RowFault, type RowFormat } from "../row_format.ts";
 import type { EventWriter } from "./event_writer.ts";
 import { quoted, type RefusedRow, type RowWriter } from "./row_writer.ts";
 
-/** A number as JSON has it, but for leading zeros. */
-const NUMBER = /^(-?)0*(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 const NUMBERS: readonly string[] = ["uint32", "integer", "decimal"];
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -19,9 +18,6 @@ function isUtf8(bytes: Uint8Array): boolean {
     return false;
   }
 }
-
-/** Bare digits in JSON: a `number` would round what has more of them than 64 bits hold. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 /** Rows of a declared format as events of its schema. */
 export class ParsedRows implements RowWriter {
@@ -60,8 +56,7 @@ export class ParsedRows implements RowWriter {
       if (typeof value === "number" && !Number.isFinite(value)) {
         return new RowFault(name, "a number");
       }
-      const [, sign, digits] = typeof value === "string" ? NUMBER.exec(value) ?? [] : [];
-      if (digits !== undefined) event[name] = rawJSON(sign + digits);
+      if (typeof value === "string") event[name] = rawNumber(value) ?? value;
     }
     return event;
   }

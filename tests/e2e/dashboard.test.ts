@@ -144,17 +144,54 @@ describe("the log and the dead letters", () => {
 
   it("filter, and show one with its reason and its bytes", async () => {
     await on("/dead-letters", async (page) => {
-      expect(await page.locator("tbody tr").count()).toBe(broken.length);
-      await page.getByLabel("Field").fill("user_id");
+      const rows = page.getByRole("region", { name: "Dead letters" }).locator("tbody tr");
+      expect(await rows.count()).toBe(broken.length);
+      await page.getByLabel("Field", { exact: true }).fill("user_id");
       await page.getByRole("button", { name: "Filter" }).click();
       await page.waitForURL(/field=user_id/);
-      expect(await page.locator("tbody tr").count()).toBe(1);
-      await page.locator("tbody th a").click();
+      expect(await rows.count()).toBe(1);
+      await rows.locator("th a").click();
       await page.locator("h1").waitFor();
       const { line, reason } = broken.find(({ field }) => field === "user_id")!;
       await page.locator(".fault").getByText(reason).waitFor();
       await page.locator("pre").first().getByText(line).waitFor();
       await page.getByText("7b 22 65 76").waitFor();
+    });
+  });
+
+  it("are redriven after a dry run, and show it", async () => {
+    await on("/dead-letters", async (page) => {
+      const letter = page.getByRole("row").filter({ hasText: '"event_id":"b-1"' });
+      await letter.getByRole("checkbox").check();
+      const fields = { user_id: 4_100_000_000, movie_id: 4_100_000_000, event_type: "view" };
+      const lines = Object.entries({ ...fields, timestamp: new Date().toISOString() })
+        .map(([name, value]) => `${name}=${value}`);
+      await page.getByLabel("Set fields").fill(lines.join("\n"));
+      const send = page.getByRole("button", { name: "Redrive 1 selected" });
+      expect(await send.isDisabled()).toBe(true);
+      await page.getByRole("button", { name: "Dry run" }).click();
+      await page.getByText("Dry run: 1 of 1 decode.").waitFor();
+      expect(await letter.locator("td", { hasText: "–" }).count()).toBe(1);
+      await page.getByLabel("Your name").fill("ada");
+      for (const answer of ["1 of 1 decode.", "1 of 1 decode, 1 of them redriven before."]) {
+        await send.click();
+        await page.getByText(`Sent 1. ${answer}`).waitFor();
+      }
+      await page.reload();
+      expect(await letter.locator("td", { hasText: "–" }).count()).toBe(0);
+      await letter.locator("th a").click();
+      await page.getByText("as event b-1 at").first().waitFor();
+      await page.getByText("by ada").first().waitFor();
+      const views = await world.engine.metric("popular_movies", { movie_id: "4100000000" });
+      expect(views.rows).toMatchObject([{ view_count: 1 }]);
+    });
+  });
+
+  it("cannot be redriven as they are, and say why", async () => {
+    await on("/dead-letters?field=user_id", async (page) => {
+      await page.getByRole("button", { name: "Dry run" }).click();
+      await page.getByText("Dry run: 0 of 1 decode.").waitFor();
+      await page.getByText("user_id must be at least 0").last().waitFor();
     });
   });
 });

@@ -12,6 +12,7 @@ import type {
   MetricInfo,
   MetricQuery,
   RecordView,
+  RedriveRequest,
   SeriesAnswer,
   Services,
   SqlAnswer,
@@ -75,7 +76,10 @@ export const someDeadLetter: DeadLetter = {
   ...{ topic: "movies", log: "local-1", partition: 0, offset: "5" },
   ...{ append_time: "2024-01-01T00:00:01.000Z", field: "rating", size_bytes: 7 },
   ...{ reason: "rating must be at most 10, got 11", preview: "{broken" },
+  redriven: null,
 };
+
+const someLetterBytes = new Uint8Array([123, 255, 110, 0, 107]);
 
 /** The columns of the catalog of movies. */
 export const catalogColumns: readonly AnswerColumn[] = [
@@ -175,6 +179,7 @@ export interface FakeServices extends Services {
     options?: IngestOptions;
     run?: { full?: boolean };
     accept?: DriftAcceptance;
+    redrive?: RedriveRequest;
     put?: { catalog: string; text: string; format: string };
     sql?: SqlOptions & { sql: string };
   };
@@ -216,7 +221,29 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     deadLetters: {
       list: () => Promise.resolve({ items: [someDeadLetter], next: "more" }),
       one: () =>
-        Promise.resolve({ ...someDeadLetter, bytes: new Uint8Array([123, 255, 110, 0, 107]) }),
+        Promise.resolve({
+          ...{ ...someDeadLetter, bytes: someLetterBytes },
+          redrives: [{
+            ...{ at: "2024-01-02T00:00:00.000Z", by: "ada", set: { rating: 10 }, sent: true },
+            ...{ event_id: "e5", event_time: "2024-01-01T00:00:00Z" },
+          }],
+        }),
+      reasons: () =>
+        Promise.resolve([{
+          ...{ topic: "movies", field: "rating", reason: "rating must be at most 10" },
+          ...{ letters: 1200, first: "2024-01-01T00:00:01.000Z", last: "2024-01-02T00:00:01.000Z" },
+        }]),
+      async *each() {
+        yield [{ ...someDeadLetter, bytes: someLetterBytes }];
+      },
+      redrive(request) {
+        asked.redrive = request;
+        return Promise.resolve({
+          ...{ dry_run: request.dry_run ?? false, letters: 2, decodable: 1, repeated: 0 },
+          ...{ sent: request.dry_run ? 0 : 1, refused_total: 1, frontier: "local-1_301" },
+          refused: [{ letter: "movies/0/5", field: "", reason: "record must be JSON" }],
+        });
+      },
     },
     catalogs: {
       list: () =>

@@ -122,6 +122,45 @@ describe("lists of records", () => {
   });
 });
 
+describe("dead letters", () => {
+  it("are counted by reason, as JSON and as CSV", async () => {
+    const { ask } = api();
+    const { body } = await ask("/api/v1/dead-letters/reasons?field=rating");
+    expect(body.reasons).toMatchObject([{ reason: "rating must be at most 10", letters: 1200 }]);
+    const { text } = await ask("/api/v1/dead-letters/reasons?format=csv");
+    expect(text).toContain("topic,field,reason,letters,first,last\r\n");
+  });
+
+  it("are exported with their bytes, as NDJSON and as CSV", async () => {
+    const { ask } = api();
+    const { text, type } = await ask("/api/v1/dead-letters/export");
+    expect(type).toBe("application/x-ndjson");
+    expect(text.trimEnd().split("\n").map((line) => JSON.parse(line))).toEqual([
+      { ...someDeadLetter, text: "{\ufffdn\0k", base64: "e/9uAGs=" },
+    ]);
+    const csv = await ask("/api/v1/dead-letters/export?as=csv&field=rating");
+    expect(csv.text.split("\r\n")[0]).toContain("topic,log,partition,offset,append_time");
+    expect(csv.text).toContain("e/9uAGs=");
+    expect(csv.response.headers.get("content-disposition")).toContain("dead_letters.csv");
+  });
+
+  it("are redriven by who may write", async () => {
+    const { ask, asked } = api();
+    const post = (body: object) =>
+      ask("/api/v1/dead-letters/redrive", {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json" },
+      });
+    const { status, body } = await post({ partition: 0, set: { rating: 10 }, by: "ada" });
+    expect([status, body.sent, body.refused_total]).toEqual([200, 1, 1]);
+    expect(asked.redrive).toEqual({ partition: "0", set: { rating: 10 }, by: "ada" });
+    for (const [wrong, field] of [[{ everything: true }, "everything"], [{ all: 1 }, "all"]]) {
+      const answer = await post(wrong as object);
+      expect([answer.status, answer.body.field]).toEqual([400, field]);
+    }
+  });
+});
+
 describe("PUT /api/v1/catalogs/{name}", () => {
   it("hands rows over in their format", async () => {
     const { ask, asked } = api();

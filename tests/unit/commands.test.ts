@@ -45,6 +45,9 @@ const LOOKING = [
   "dead-letters show movies/0/5",
   "dead-letters show movies/0/5 --json",
   "dead-letters show movies/0/5 --raw",
+  "dead-letters redrive --dry-run --all",
+  "dead-letters redrive movies/0/5 --set rating=10 --set duration= --by ada",
+  "dead-letters redrive --partition 0 --from-offset 1 --by ada --json",
   "drift",
   "drift --json --all",
   "drift --format csv",
@@ -68,7 +71,8 @@ describe("a command that looks", () => {
       const remote = await run(args, process);
       const own = await run(args);
       expect([remote.code, remote.out]).toEqual([own.code, own.out]);
-      expect(remote.code).toBe(args.includes("nothing") ? 4 : 0);
+      const partial = args.startsWith("dead-letters redrive") ? 1 : 0;
+      expect(remote.code).toBe(args.includes("nothing") ? 4 : partial);
       expect(remote.out === "").toBe(remote.code === 4);
       // The same words, but for the notice that no process runs.
       expect(own.err).toBe(`No process runs on ./data: opening it here.\n${remote.err}`);
@@ -227,6 +231,14 @@ describe("query", () => {
       ["query m --layer sped", "--layer must be merged, batch or speed"],
       ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
       ["dead-letters show 7", 'expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
+      ["dead-letters redrive", "--all must be given without an address and filters, got nothing"],
+      [
+        "dead-letters redrive --all --by ada --set rating",
+        '--set must be FIELD=VALUE, got "rating"',
+      ],
+      ["dead-letters redrive --all", "--by must be a name, as $USER is not set, got none"],
+      ["dead-letters redrive a/0/1 --all", "must be left out where a filter or --all is given"],
+      ["dead-letters redrive --partition x", "--partition must be a whole number"],
       ["catalog put movies - --format xml", "--format must be ndjson, json-array, csv, movielens-"],
       ["catalog put movies missing.csv", 'Cannot read "missing.csv": there is no such file'],
       ["catalog put movies", "Missing FILE: expected catalog put NAME FILE"],
@@ -277,6 +289,26 @@ describe("events tail", () => {
     const { code, err } = await run("events tail --follow");
     expect(code).toBe(0);
     expect(err).toContain("nothing more can come in");
+  });
+});
+
+describe("dead-letters redrive", () => {
+  it("asks for the same of a running process and of the folder itself", async () => {
+    const args = "dead-letters redrive --partition 0 --to-offset 9 --set rating=10 --set duration=";
+    const served = fakeWorld();
+    await using process = servedWorld(served);
+    const remote = await run(`${args} --by ada`, process);
+    const own = await run(`${args} --by ada`);
+    const request = {
+      ...{ partition: "0", to_offset: "9", by: "ada" },
+      set: { rating: "10", duration: null },
+    };
+    expect(own.world.engine.asked.redrive).toEqual(request);
+    expect(served.engine.asked.redrive).toEqual(request);
+    expect(own.out).toBe(
+      "Sent 1 event: 1 of 2 dead letters decode.\n  movies/0/5: record must be JSON\n",
+    );
+    expect([own.code, remote.code]).toEqual([1, 1]);
   });
 });
 

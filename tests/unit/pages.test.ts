@@ -114,6 +114,22 @@ describe("the first page", () => {
 });
 
 describe("the dead letters", () => {
+  it("are grouped by reason, and can be exported as they are filtered", async () => {
+    const { text } = await page("/dead-letters?field=rating&partition=0&after=x");
+    expect(text).toContain("?field=rating&amp;partition=0&amp;reason=rating+must+be+at+most+10");
+    expect(text).toContain(">1,200</td>");
+    const exported = "/api/v1/dead-letters/export?partition=0&amp;field=rating&amp;as=";
+    expect(text).toContain(`href="${exported}csv"`);
+    expect(text).toContain(`href="${exported}ndjson"`);
+  });
+
+  it("show who redrove them, and as which event", async () => {
+    const { text } = await page("/dead-letters/movies/0/5");
+    expect(text.replaceAll(/<[^>]+>/g, "")).toContain(
+      "2024-01-02 00:00:00 by ada with {&quot;rating&quot;:10}, as event e5",
+    );
+  });
+
   it("name their topic, and can be filtered by it, where there are several", async () => {
     const one = await page("/dead-letters");
     expect(one.text).toContain(">0/5</a>");

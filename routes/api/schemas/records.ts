@@ -68,6 +68,7 @@ const letter = {
   reason: text("Expected and actual value"),
   size_bytes: count("Size of the record"),
   preview: text("Its beginning, at most 200 characters"),
+  redriven: instant("When it was last sent again as an event; null if never").nullable(),
 };
 
 /** Dead letters. */
@@ -83,17 +84,95 @@ export const deadLetter = named(
     ...letter,
     text: text("The record; bytes that are no UTF-8 as U+FFFD"),
     base64: text("The record's bytes"),
+    redrives: z.array(z.object({
+      at: instant("When"),
+      by: text("Who"),
+      set: row.meta({ description: "The fields that were set" }),
+      event_id: text("Id of the event that it became"),
+      event_time: instant("Time of that event"),
+      sent: z.boolean().meta({
+        description: "Whether the log took the event; also false if the process stopped before " +
+          "it could record that",
+      }),
+    })).meta({ description: "Each time it was redriven, newest first" }),
   }),
 );
 
-/** Parameters of the dead letters. */
-export const deadLetterParameters = z.object({
+const deadLetterFilter = {
   topic: parameter("Topic"),
   partition: whole("Partition", 0, 4_294_967_295),
   field: parameter("The field at fault", "rating"),
   reason: parameter("A part of the reason, whatever the case"),
   from: time("Append times from here on (ISO 8601)"),
   to: time("Append times before this (ISO 8601)"),
+  from_offset: whole("Offsets from here on", 0, Number.MAX_SAFE_INTEGER),
+  to_offset: whole("Offsets before this", 0, Number.MAX_SAFE_INTEGER),
+};
+
+/** Parameters that choose dead letters. */
+export const deadLetterFilterParameters = z.object(deadLetterFilter);
+
+/** Parameters of the dead letters. */
+export const deadLetterParameters = z.object({
+  ...deadLetterFilter,
   after: parameter("next of the page before"),
   limit: whole("Default 50", 1, 1_000),
 });
+
+/** Dead letters by what is wrong with them. */
+export const deadLetterReasons = named(
+  "DeadLetterReasons",
+  z.object({
+    reasons: z.array(z.object({
+      topic: z.string(),
+      field: text("The field at fault; empty when it is the whole record"),
+      reason: text("Expected value", "rating must be at most 10"),
+      letters: count("Dead letters"),
+      first: instant("When the log took the first of them"),
+      last: instant("When the log took the last of them"),
+    })),
+  }),
+);
+
+/** What a redrive takes. */
+export const redriveRequest = named(
+  "RedriveRequest",
+  z.strictObject({
+    ...deadLetterFilter,
+    letters: z.array(z.string()).max(1000).optional().meta({
+      description: "Dead letters as TOPIC/PARTITION/OFFSET, in place of a filter",
+    }),
+    all: z.boolean().optional().meta({
+      description: "Must be true if neither letters nor a filter are given",
+    }),
+    set: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional()
+      .meta({
+        description: "Values of declared fields, in place of those of the records. Text is read " +
+          "as the field's type",
+        example: { rating: 10 },
+      }),
+    dry_run: z.boolean().optional().meta({
+      description: "Report what would happen and change nothing; default false",
+    }),
+    by: text("Who redrives them, for the record; required unless dry_run", "ada").optional(),
+  }),
+);
+
+/** What a redrive answers. */
+export const redriveAnswer = named(
+  "RedriveAnswer",
+  z.object({
+    dry_run: z.boolean(),
+    letters: count("Dead letters that were chosen"),
+    decodable: count("Those that decode with the fields set"),
+    repeated: count("Of these, those that were redriven before: their events count once"),
+    sent: count("Events that the log took; 0 in a dry run"),
+    refused: z.array(z.object({
+      letter: text("TOPIC/PARTITION/OFFSET"),
+      field: text("The field at fault; empty when it is the whole record"),
+      reason: text("Why it cannot be redriven"),
+    })).meta({ description: "The first hundred that cannot be redriven" }),
+    refused_total: count("All that cannot be redriven"),
+    frontier,
+  }),
+);

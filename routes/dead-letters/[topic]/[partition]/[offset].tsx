@@ -51,6 +51,24 @@ export default define.page<typeof handler>(({ data, url }) => {
           </div>
         ))}
       </dl>
+      {data.redrives.length > 0 && (
+        <section aria-labelledby="redrives">
+          <h2 id="redrives">Redriven</h2>
+          <ul>
+            {data.redrives.map(({ at, by, set, event_id, event_time, sent }) => (
+              <li key={at}>
+                {instantText(at)} by {by}
+                {Object.keys(set).length > 0 && (
+                  <>
+                    {" "}with <code>{JSON.stringify(set)}</code>
+                  </>
+                )}, as event <code>{event_id}</code> at {event_time}
+                {sent ? "" : " (not known to be sent)"}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <section aria-labelledby="text">
         <h2 id="text">Text</h2>
         <pre tabIndex={0}><code>{new TextDecoder().decode(shown)}</code></pre>
