@@ -135,8 +135,8 @@ export const lookingCommands = {
       json,
     ],
     examples: [
-      ["dead-letters redrive --field rating --set rating=10 --dry-run", "how many would decode"],
-      ["dead-letters redrive --field rating --set rating=10", "send them"],
+      ["dead-letters redrive --field status --set status=200 --dry-run", "how many would decode"],
+      ["dead-letters redrive --field status --set status=200", "send them"],
       ["dead-letters redrive visits/0/17 --set duration=", "one, without its duration"],
       ["dead-letters redrive --all --dry-run", "how many decode as they are"],
     ],
