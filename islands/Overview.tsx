@@ -5,6 +5,7 @@ import type { MetricAnswer, MetricInfo, Status } from "../runtime/ports/services
 import { figure, type Figures, figuresOf, instantText, spanText } from "./(_parts)/figures.ts";
 import { Flow } from "./(_parts)/Flow.tsx";
 import { ProblemList } from "./(_parts)/ProblemList.tsx";
+import type { ListedRun } from "./RunList.tsx";
 import { getJson, usePoll } from "./(_parts)/poll.ts";
 import { type Names, Rows } from "./(_parts)/Rows.tsx";
 import { Sparkline } from "./(_parts)/Sparkline.tsx";
@@ -14,8 +15,8 @@ export interface OverviewData {
   /** ISO 8601, by the server's clock. */
   readonly at: string;
   readonly status: Status | null;
-  /** When the newest batch run finished, ISO 8601. */
-  readonly lastRun: string | null;
+  /** The newest batch run, maybe under way. */
+  readonly run: ListedRun | null;
   /** Events counted today (UTC), and by hour of the last 24; null where no metric tells. */
   readonly today: {
     readonly events: number;
@@ -61,7 +62,7 @@ export default function Overview(props: {
     samples.current = sampled(samples.current, next);
     data.value = next;
   });
-  const { status, lastRun, tops } = data.value;
+  const { status, run, tops } = data.value;
   const figures = status === null ? null : figuresOf(status);
   const lost = connection.value === "lost";
   const rate = lost ? null : samples.current.at(-1)?.rate ?? null;
@@ -80,8 +81,11 @@ export default function Overview(props: {
           <Tiles data={data.value} figures={figures} rate={rate} samples={samples.current} />
           <section aria-labelledby="flow">
             <h2 id="flow">Data flow</h2>
-            <Flow figures={figures} rate={rate} lastRun={lastRun} />
-            <NextStep empty={figures.records === 0} run={figures.run} />
+            <Flow figures={figures} rate={rate} run={run} />
+            <NextStep
+              empty={figures.records === 0}
+              published={status!.plugins.some(({ run }) => run !== null)}
+            />
           </section>
         </>
       )}
@@ -201,7 +205,7 @@ function Top({ info, answer, fault, names, pages }: TopRows & {
 }
 
 /** What to do next where something is still empty. */
-function NextStep({ empty, run }: { readonly empty: boolean; readonly run: number | null }) {
+function NextStep({ empty, published }: { readonly empty: boolean; readonly published: boolean }) {
   if (empty) {
     return (
       <p class="note">
@@ -210,7 +214,7 @@ function NextStep({ empty, run }: { readonly empty: boolean; readonly run: numbe
       </p>
     );
   }
-  if (run !== null) return null;
+  if (published) return null;
   return (
     <p class="note">
       No batch run yet: every number comes from the speed layer. The first run starts by schedule,

@@ -26,7 +26,6 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
         busy: false,
         text: run === null ? "No new data." : `Run ${run.run} published.`,
       };
-      if (run !== null) location.reload();
     } catch (error) {
       state.value = { busy: false, text: `Not done: ${(error as Error).message}` };
     }

@@ -1,4 +1,5 @@
 /** Data flow: one part per box of the architecture, with its figures. */
+import type { ListedRun } from "../RunList.tsx";
 import { exactFigure, figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {
@@ -37,12 +38,28 @@ function Part(props: {
   );
 }
 
+/** All of one run. */
+function figuresOfRun({ state, started, finished, plugins }: ListedRun): Figure[] {
+  const sum = (of: "days" | "daysDone") => plugins.reduce((sum, part) => sum + part[of], 0);
+  const compared = plugins.every(({ notCompared }) => notCompared === null);
+  const drift = Math.max(0, ...plugins.map(({ drift }) => drift ?? 0));
+  return [
+    { name: "State", value: state },
+    finished === null
+      ? { name: "Metric days", value: `${figure(sum("daysDone"))} of ${figure(sum("days"))}` }
+      : { name: "Drift", value: compared ? exactFigure(drift) : "not compared" },
+    finished === null
+      ? { name: "Started", value: instantText(started) }
+      : { name: "Finished", value: instantText(finished) },
+  ];
+}
+
 /** The diagram. */
-export function Flow({ figures: f, rate, lastRun }: {
+export function Flow({ figures: f, rate, run }: {
   readonly figures: Figures;
   /** Events per second; null before it is known. */
   readonly rate: number | null;
-  readonly lastRun: string | null;
+  readonly run: ListedRun | null;
 }) {
   return (
     <ol class="flow">
@@ -82,12 +99,8 @@ export function Flow({ figures: f, rate, lastRun }: {
         title="Batch"
         page="/runs"
         what="Exact recomputation from the whole history."
-        main={{ name: "last run", value: figure(f.run) }}
-        figures={[
-          { name: "Cut", value: figure(f.cut) },
-          { name: "Finished", value: instantText(lastRun) },
-          { name: "Drift", value: f.drift === null ? "not compared" : exactFigure(f.drift) },
-        ]}
+        main={{ name: "newest run", value: figure(run?.run) }}
+        figures={run === null ? [] : figuresOfRun(run)}
       />
       <Part
         id="serving"

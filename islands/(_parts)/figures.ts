@@ -8,19 +8,14 @@ export interface Figures {
   readonly records: number;
   readonly events: number;
   readonly lag: number;
-  /** Offsets that the speed layer, the archive and the published runs have come to, added up. */
+  /** Offsets that the speed layer and the archive have come to, added up. */
   readonly frontier: number;
   readonly archived: number;
-  readonly cut: number;
   readonly late: number;
   readonly repeats: number;
   readonly deadLetters: number;
   /** Event time of the newest event that does not lie in the future, ISO 8601. */
   readonly newestEvent: string | null;
-  /** Newest run of any plugin. */
-  readonly run: number | null;
-  /** Greatest drift of any plugin. */
-  readonly drift: number | null;
 }
 
 /** Adds up a status. */
@@ -35,13 +30,10 @@ export function figuresOf(status: Status): Figures {
     lag: sum((p) => p.lag_records),
     frontier: sum((p) => p.speed_frontier),
     archived: sum((p) => p.archived),
-    cut: sum((p) => p.cut),
     late: sum((p) => p.late_events),
     repeats: sum((p) => p.repeats),
     deadLetters: sum((p) => p.dead_letters),
     newestEvent: most(all.map(newestEventOf)),
-    run: most(status.plugins.map((plugin) => plugin.run)),
-    drift: most(status.plugins.map((plugin) => plugin.drift)),
   };
 }
 

@@ -2,6 +2,7 @@
 import { MOST_USERS, type OverviewData, type TopRows } from "../../islands/Overview.tsx";
 import type { MetricInfo, Services } from "../../runtime/ports/services.ts";
 import { outcomeOf } from "./define.ts";
+import { listedRuns } from "./listed_runs.ts";
 import { movieExample, namesOf } from "./movie_example.ts";
 
 const HOUR_MS = 3_600_000;
@@ -12,21 +13,14 @@ const COUNTED_MS = 5000;
 /** Asks for everything; what cannot be answered is left out or says why. */
 export async function overviewOf(services: Services, signal: AbortSignal): Promise<OverviewData> {
   const now = Date.now();
-  const [status, lastRun, today, activeUsers, tops] = await Promise.all([
+  const [status, run, today, activeUsers, tops] = await Promise.all([
     services.status().catch(() => null),
-    lastRunOf(services),
+    listedRuns(services.batch.values(), 1).then(([run]) => run ?? null, () => null),
     todayOf(services, now, signal).catch(() => null),
     activeUsersOf(services, now, signal).catch(() => null),
     Promise.all(services.serving.metrics().map((info) => topOf(services, info, signal))),
   ]);
-  return { at: new Date(now).toISOString(), status, lastRun, today, activeUsers, tops };
-}
-
-async function lastRunOf(services: Services): Promise<string | null> {
-  const newest = await Promise.all(
-    [...services.batch.values()].map((layer) => layer.history(1).catch(() => [])),
-  );
-  return newest.flat().map(({ finished }) => finished).sort().at(-1) ?? null;
+  return { at: new Date(now).toISOString(), status, run, today, activeUsers, tops };
 }
 
 async function topOf(services: Services, info: MetricInfo, signal: AbortSignal): Promise<TopRows> {

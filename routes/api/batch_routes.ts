@@ -15,9 +15,12 @@ export function batchRoutes(services: Services): Route[] {
   return [
     route({
       ...{ id: "listBatchRuns", at: "GET /api/v1/batch/runs", tag },
-      summary: "List the newest batch runs",
+      summary: "List batch runs, the newest first, with those under way",
       query: z.object({
         limit: z.number().int().min(1).max(1000).optional().meta({ description: "Default 20" }),
+        before: z.number().int().min(1).optional().meta({
+          description: "Only runs with lower numbers; name the topic where there are several",
+        }),
         topic,
       }),
       answer: schemas.runList,

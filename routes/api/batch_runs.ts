@@ -1,6 +1,7 @@
 /** Batch runs: their history, and starting one. */
 import { encodeFrontier } from "../../runtime/model/frontier.ts";
 import type { BatchLayer, BatchRun, Services } from "../../runtime/ports/services.ts";
+import { newestRuns } from "./newest_runs.ts";
 import { Problem } from "./problem.ts";
 import { wholeNumber } from "./query_params.ts";
 import { smallObject } from "./request_body.ts";
@@ -12,13 +13,16 @@ const told = (run: BatchRun) => ({
   plugins: [...run.plugins],
 });
 
-/** `GET /api/v1/batch/runs?limit=&topic=`: the newest runs first. */
-export async function listRuns(services: Services, { params: { limit, topic } }: Asked) {
+/** `GET /api/v1/batch/runs?limit=&before=&topic=`: the newest runs first. */
+export async function listRuns(services: Services, { params: { limit, before, topic } }: Asked) {
   const most = wholeNumber("limit", limit, { from: 1, to: 1000, otherwise: 20 });
-  const layers = topic === undefined ? [...services.batch.values()] : [layerOf(services, topic)];
-  const runs = (await Promise.all(layers.map((layer) => layer.history(most)))).flat();
-  runs.sort((a, b) => a.started < b.started ? 1 : a.started > b.started ? -1 : b.run - a.run);
-  return { runs: runs.slice(0, most).map(told) };
+  const below = before === undefined
+    ? null
+    : wholeNumber("before", before, { from: 1, to: 999_999_999, otherwise: 1 });
+  const layers = topic === undefined && below === null
+    ? [...services.batch.values()]
+    : [layerOf(services, topic)];
+  return { runs: (await newestRuns(layers, most, below)).map(told) };
 }
 
 /**

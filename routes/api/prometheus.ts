@@ -248,7 +248,7 @@ function addDrift(add: Add, plugins: Status["plugins"]): void {
 
 function addRuns(add: Add, runs: readonly BatchRun[]): void {
   const finished = runs.map((run) =>
-    [{ topic: run.topic }, Date.parse(run.finished) / 1000] as const
+    [{ topic: run.topic }, Date.parse(run.finished!) / 1000] as const
   );
   add(
     "twofold_batch_run_timestamp_seconds",

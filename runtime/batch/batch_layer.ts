@@ -3,19 +3,20 @@ import { asError, ExternalError, wordsOf } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
-import type { BatchLayer, BatchRun, PluginDrift } from "../ports/services.ts";
+import type { BatchLayer, BatchRun, PluginDrift, RunQuery } from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
-import { comparedDays, type SpeedFacts, speedReaches } from "./drift.ts";
+import { type SpeedFacts, speedReaches } from "./drift.ts";
 import { answeringTables, forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
 import { PluginRunner } from "./plugin_run.ts";
 import { Publisher } from "./published_run.ts";
 import { HistoryPurge } from "./purge_history.ts";
 import { dropLeftovers, dropScratch, findRepeats } from "./repeats.ts";
 import type { BatchPlugin, BatchSettings, PluginStep, RunContext } from "./run_context.ts";
-import { claimRun, planSteps, type Standing } from "./run_plan.ts";
+import { claimRun, daysOf, planSteps, type Standing, unpublished } from "./run_plan.ts";
+import { RunProgress } from "./run_progress.ts";
 import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
 
 /** Options of {@link createBatchLayer}. */
@@ -231,8 +232,9 @@ class TopicBatchLayer implements LocalBatchLayer {
     }
   }
 
-  async history(limit: number): Promise<BatchRun[]> {
-    return await readHistory(this.#options.warehouse, this.#options.schema.topic, limit);
+  async history(query: RunQuery): Promise<BatchRun[]> {
+    const { warehouse, schema: { topic }, clock } = this.#options;
+    return await readHistory(warehouse, topic, query, clock.now());
   }
 
   async drift(): Promise<PluginDrift[]> {
@@ -282,8 +284,10 @@ class TopicBatchLayer implements LocalBatchLayer {
     const { run, cut } = claim;
     this.#numbers.add(run);
     try {
-      const context = { warehouse, archive, schema, settings, horizon, run, cut, signal };
       const steps = await planSteps(archive, standings, cut, full);
+      const progress = new RunProgress({ warehouse, schema, run, cut }, clock, steps);
+      const fixed = { warehouse, archive, schema, settings, horizon };
+      const context = { ...fixed, run, cut, progress, signal };
       const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
       const parts = await this.#runSteps(context, steps, published, full);
       // The run stands as it is; the status looks again.
@@ -353,9 +357,11 @@ class TopicBatchLayer implements LocalBatchLayer {
     published: number,
     full: boolean,
   ): Promise<PluginRunRecord[]> {
-    await dropLeftovers(context, Math.min(published, ...this.#numbers));
     const parts: PluginRunRecord[] = [];
+    await context.progress.begin();
+    let fault: unknown = null;
     try {
+      await dropLeftovers(context, Math.min(published, ...this.#numbers));
       const days = daysOf(steps);
       const repeats = await readingArchive(context, days, () => findRepeats(context, days))
         .catch(asError);
@@ -366,19 +372,15 @@ class TopicBatchLayer implements LocalBatchLayer {
       if (!context.signal?.aborted && there.length > 0) {
         this.#health.partsEnded(context.run, full, there);
       }
+    } catch (error) {
+      fault = error;
+      throw error;
     } finally {
+      await context.progress.end(fault);
       await dropScratch(context);
     }
     return parts;
   }
-}
-
-const unpublished = (standings: readonly Standing[]) =>
-  standings.filter(({ pointer }) => pointer.run === 0);
-
-/** The days that the steps together read. */
-function daysOf(steps: readonly PluginStep[]): string[] {
-  return [...new Set(steps.flatMap(comparedDays))].sort();
 }
 
 function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: PluginDrift): void {

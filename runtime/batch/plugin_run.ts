@@ -9,6 +9,7 @@ import { countRows, type Publisher } from "./published_run.ts";
 import { purge, removeRun } from "./purge.ts";
 import type { Repeats } from "./repeats.ts";
 import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { modeOf } from "./run_progress.ts";
 import { writeRows } from "./run_rows.ts";
 import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
 
@@ -55,14 +56,16 @@ export class PluginRunner {
     repeats: Repeats | Error,
   ): Promise<PluginRunRecord> {
     const startedMs = this.#clock.now();
+    await context.progress.started(step);
     const outcome = repeats instanceof Error
       ? failed(repeats)
       : await this.#compute(context, step, repeats);
     const finishedMs = this.#clock.now();
     const record: PluginRunRecord = {
       plugin: this.plugin.tables.plugin.name,
-      mode: step.full ? "full" : "incremental",
+      mode: modeOf(step),
       days: step.days.length,
+      daysDone: outcome.status === "failed" ? 0 : step.days.length,
       unseenRepeats: repeats instanceof Error ? 0 : unseenOf(step, repeats),
       ...outcome,
       seconds: (finishedMs - startedMs) / 1000,
@@ -71,6 +74,7 @@ export class PluginRunner {
     };
     const { warehouse, schema, run, cut } = context;
     await recordPluginRun(warehouse, schema.topic, run, cut, record);
+    context.progress.ended(step);
     return record;
   }
 

@@ -2,6 +2,7 @@ import type { EventSchema } from "../events.ts";
 import { type Cut } from "../model/frontier.ts";
 import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports/ports.ts";
 import type { PluginTables } from "../sql/tables.ts";
+import type { RunProgress } from "./run_progress.ts";
 
 /** A plugin as the batch layer computes it. */
 export interface BatchPlugin {
@@ -32,6 +33,8 @@ export interface RunContext {
   readonly horizon: number;
   readonly run: number;
   readonly cut: Cut;
+  /** Told how far the parts are. */
+  readonly progress: RunProgress;
   readonly signal?: AbortSignal;
 }
 

@@ -3,6 +3,7 @@ import { ExternalError } from "../std/errors.ts";
 import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
 import type { ArchiveReader } from "../ports/ports.ts";
 import type { Claim, Claims } from "./claims.ts";
+import { comparedDays } from "./drift.ts";
 import type { Pointer } from "./published_run.ts";
 import type { BatchPlugin, PluginStep } from "./run_context.ts";
 
@@ -111,6 +112,15 @@ export async function planSteps(
     });
   }
   return steps;
+}
+
+/** Those of which nothing is published. */
+export const unpublished = (standings: readonly Standing[]) =>
+  standings.filter(({ pointer }) => pointer.run === 0);
+
+/** The days that the steps together read. */
+export function daysOf(steps: readonly PluginStep[]): string[] {
+  return [...new Set(steps.flatMap(comparedDays))].sort();
 }
 
 async function touchedDays(archive: ArchiveReader, base: Cut, cut: Cut): Promise<string[]> {

@@ -2,7 +2,8 @@
 import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
 import { type Cut, cutOfRow } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { BatchRun, PluginRun } from "../ports/services.ts";
+import type { BatchRun, PluginRun, RunState } from "../ports/services.ts";
+import { SILENT_MS } from "./run_progress.ts";
 
 /** A plugin's part of a run with its times, in milliseconds since 1970 UTC. */
 export interface PluginRunRecord extends PluginRun {
@@ -21,12 +22,12 @@ export async function recordPluginRun(
   part: PluginRunRecord,
 ): Promise<void> {
   await warehouse.command(
-    `INSERT INTO batch_runs (topic, run, plugin, status, mode, started, finished, cut, days, rows,
-  drift, not_compared, unseen_repeats, error, version)
+    `INSERT INTO batch_runs (topic, run, plugin, status, mode, started, finished, cut, days,
+  days_done, rows, drift, not_compared, unseen_repeats, error, version)
 SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:String},
   fromUnixTimestamp64Milli({started:Int64}, 'UTC'),
   fromUnixTimestamp64Milli({finished:Int64}, 'UTC'),
-  {cut:Map(String, Array(UInt64))}, {days:UInt32}, {rows:UInt64}, {drift:Float64},
+  {cut:Map(String, Array(UInt64))}, {days:UInt32}, {done:UInt32}, {rows:UInt64}, {drift:Float64},
   {not_compared:String}, {unseen:UInt64}, {error:String}, {finished:Int64}`,
     {
       params: {
@@ -39,6 +40,7 @@ SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:Str
         finished: part.finishedMs,
         cut: cut,
         days: part.days,
+        done: part.daysDone,
         rows: part.rows,
         // The column has no NULL: what could not be compared is not a number.
         drift: part.drift ?? "nan",
@@ -59,6 +61,7 @@ interface RecordRow {
   readonly finished_ms: number | string;
   readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
   readonly days: number;
+  readonly days_done: number;
   readonly rows: number | string;
   readonly known_drift: number | null;
   readonly not_compared: NotComparedReason | "";
@@ -66,28 +69,35 @@ interface RecordRow {
   readonly error: string;
 }
 
-/** The newest runs of a topic, the newest first. */
+/**
+ * The newest runs of a topic, the newest first.
+ *
+ * @param before only runs with lower numbers; null: all.
+ * @param nowMs the present, which tells runs under way from those that stopped without a word.
+ */
 export async function readHistory(
   warehouse: Warehouse,
   topic: string,
-  limit: number,
+  { limit, before }: { readonly limit: number; readonly before: number | null },
+  nowMs: number,
 ): Promise<BatchRun[]> {
   const rows = await warehouse.query<RecordRow>(
     `SELECT run, plugin, status, mode, toUnixTimestamp64Milli(started) AS started_ms,
-  toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, rows,
+  toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, days_done, rows,
   if(isNaN(drift), NULL, drift) AS known_drift, not_compared, unseen_repeats,
   error
 FROM batch_runs FINAL
 WHERE topic = {topic:String} AND run IN (
   SELECT DISTINCT run FROM batch_runs WHERE topic = {topic:String}
+    AND run < {before:UInt64}
   ORDER BY run DESC LIMIT {limit:UInt64}
 )
 ORDER BY run DESC, plugin`,
-    { params: { topic, limit } },
+    { params: { topic, limit, before: before ?? Number.MAX_SAFE_INTEGER } },
   );
   const byRun = Map.groupBy(rows, (row) => Number(row.run));
   return [...byRun].map(([run, parts]) =>
-    toBatchRun(topic, run, cutOfRow(parts[0].cut), parts.map(toRecord))
+    toBatchRun(topic, run, cutOfRow(parts[0].cut), parts.map((part) => toRecord(part, nowMs)))
   );
 }
 
@@ -99,11 +109,13 @@ export function toBatchRun(
   parts: readonly PluginRunRecord[],
 ): BatchRun {
   const iso = (ms: number) => new Date(ms).toISOString();
+  const state = stateOf(parts.map(({ status }) => status));
   return {
     topic,
     run,
+    state,
     started: iso(Math.min(...parts.map((part) => part.startedMs))),
-    finished: iso(Math.max(...parts.map((part) => part.finishedMs))),
+    finished: isUnderWay(state) ? null : iso(Math.max(...parts.map((part) => part.finishedMs))),
     cut,
     plugins: parts.map(({ startedMs: _started, finishedMs: _finished, fault: _fault, ...part }) =>
       part
@@ -111,12 +123,24 @@ export function toBatchRun(
   };
 }
 
-function toRecord(row: RecordRow): PluginRunRecord {
+const isUnderWay = (state: RunState) => state === "queued" || state === "running";
+
+/** The state of a run, by those of its parts. */
+function stateOf(parts: readonly RunState[]): RunState {
+  if (parts.every((state) => state === "queued")) return "queued";
+  if (parts.some(isUnderWay)) return "running";
+  const worst: RunState[] = ["interrupted", "failed", "published"];
+  return worst.find((state) => parts.includes(state)) ?? "superseded";
+}
+
+function toRecord(row: RecordRow, nowMs: number): PluginRunRecord {
   const [startedMs, finishedMs] = [Number(row.started_ms), Number(row.finished_ms)];
+  const silent = isUnderWay(row.status) && nowMs - finishedMs > SILENT_MS;
   return {
     plugin: row.plugin,
-    status: row.status,
+    status: silent ? "interrupted" : row.status,
     mode: row.mode,
+    daysDone: row.days_done,
     rows: Number(row.rows),
     days: row.days,
     seconds: (finishedMs - startedMs) / 1000,

@@ -28,6 +28,7 @@ export async function writeRows(
     await refreshArchive(context, days);
     await command(grainInsertSql(plugin, countedEventsSql(context, days, repeats)), days);
     await command(dayInsertSql(step), days);
+    await context.progress.advanced(step, days.length);
   }
   await checkArchive(context, step.days);
   await command(step.full ? fullAllTimeInsertSql(step) : allTimeInsertSql(step), step.days);

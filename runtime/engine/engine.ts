@@ -382,7 +382,7 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
   return {
     run: ({ full, signal } = {}) =>
       batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop }),
-    history: (limit) => batch.history(limit),
+    history: (query) => batch.history(query),
     drift: () => batch.drift(),
     get running() {
       return batch.running;

@@ -13,7 +13,7 @@ function refuse(role: Role, roles: readonly Role[]): never {
 export function batchWithin(batch: BatchLayer, roles: readonly Role[]): BatchLayer {
   return roles.includes("batch") ? batch : {
     run: () => refuse("batch", roles),
-    history: (limit) => batch.history(limit),
+    history: (query) => batch.history(query),
     drift: () => batch.drift(),
     get running() {
       return batch.running;

@@ -76,7 +76,7 @@ function sharedHistory(
         calls.forget();
         metrics.forget();
       }),
-    history: (limit) => calls.get(["history", topic, limit], () => layer.history(limit)),
+    history: (query) => calls.get(["history", topic, query], () => layer.history(query)),
     drift: () => layer.drift(),
     get running() {
       return layer.running;

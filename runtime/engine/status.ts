@@ -88,7 +88,10 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   };
 }
 
-/** The newest run of each topic. */
+/** Runs of all processes that may be under way at a time. */
+const UNDER_WAY = 20;
+
+/** The newest run of each topic that has ended. */
 export async function newestRunsOf(
   parts: Pick<StatusParts, "topics" | "known" | "recent">,
 ): Promise<BatchRun[]> {
@@ -99,7 +102,11 @@ function newestRun(
   { schema: { topic }, batch }: TopicRuntime,
   { known, recent }: Pick<StatusParts, "known" | "recent">,
 ): Promise<BatchRun[]> {
-  const read = () => recent.get([topic, batch.ended], () => batch.history(1));
+  const read = () =>
+    recent.get([topic, batch.ended], async () => {
+      const runs = await batch.history({ limit: UNDER_WAY + 1, before: null });
+      return runs.filter(({ finished }) => finished !== null).slice(0, 1);
+    });
   return known.ask("warehouse", `newest run of ${topic}`, read, []);
 }
 

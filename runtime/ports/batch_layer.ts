@@ -2,15 +2,29 @@
 import type { NotCompared, PluginDrift } from "../model/drift.ts";
 import type { Cut } from "../model/frontier.ts";
 
+/**
+ * How it stands with a run or a plugin's part of it. `superseded`: another run was published first.
+ * `interrupted`: its process has not reported for a minute.
+ */
+export type RunState =
+  | "queued"
+  | "running"
+  | "published"
+  | "failed"
+  | "superseded"
+  | "interrupted";
+
 /** One plugin's part of a run. */
 export interface PluginRun {
   readonly plugin: string;
-  readonly status: "published" | "failed" | "superseded";
+  readonly status: RunState;
   readonly mode: "full" | "incremental";
   /** Batch rows written. */
   readonly rows: number;
-  /** Event days recomputed. */
+  /** Event days to recompute. */
   readonly days: number;
+  /** How many of them are computed. */
+  readonly daysDone: number;
   readonly seconds: number;
   /**
    * By how much speed and batch differ over the recomputed days, net of the repeats that the speed
@@ -28,11 +42,23 @@ export interface PluginRun {
 export interface BatchRun {
   readonly topic: string;
   readonly run: number;
+  /**
+   * `queued` and `running` while any part is; else `interrupted` or `failed` when one part is,
+   * `published` when one part is, and `superseded`.
+   */
+  readonly state: RunState;
   /** ISO 8601. */
   readonly started: string;
-  readonly finished: string;
+  /** ISO 8601; null while it is under way. */
+  readonly finished: string | null;
   readonly cut: Cut;
   readonly plugins: readonly PluginRun[];
+}
+
+/** Which runs to list. */
+export interface RunQuery {
+  readonly limit: number;
+  readonly before: number | null;
 }
 
 /** The batch layer of one topic. */
@@ -45,8 +71,12 @@ export interface BatchLayer {
    * @returns the run, or null when nothing is new for any plugin (never null with `full`).
    */
   run(options?: { full?: boolean; signal?: AbortSignal }): Promise<BatchRun | null>;
-  /** The newest runs first. */
-  history(limit: number): Promise<BatchRun[]>;
+  /**
+   * Runs of every process, those under way too; the newest first.
+   *
+   * @param query.before only runs with lower numbers; null: all.
+   */
+  history(query: RunQuery): Promise<BatchRun[]>;
   /**
    * How the layers of each plugin compare, and sets or clears the problem `drift` of each. Called
    * after every run, and by whoever asks for the status.

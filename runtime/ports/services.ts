@@ -120,6 +120,6 @@ export interface Services {
   readonly islands: ReadonlyMap<string, PluginIsland>;
   /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */
   status(): Promise<Status>;
-  /** The newest batch run of each topic, as far as it is known; answers as {@link status} does. */
+  /** The newest batch run of each topic that has ended, as far as it is known; answers as {@link status} does. */
   newestRuns(): Promise<readonly BatchRun[]>;
 }

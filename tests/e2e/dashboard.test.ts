@@ -112,8 +112,48 @@ describe("batch runs", () => {
       await page.getByText("No new data.").waitFor();
       await page.getByRole("button", { name: "Recompute all days" }).click();
       await page.locator(".run").nth(runs + 1).waitFor();
+      await page.locator(".run[open] summary [data-state=published]").first().waitFor();
       expect(await page.locator(".run[open] td").allInnerTexts()).toContain("full");
       expect(await page.locator(".run[open] [data-state=failed]").count()).toBe(0);
+    });
+  });
+});
+
+describe("a batch run under way", () => {
+  it("is on the pages of runs and on the overview as what it is, and older runs are behind a link", async () => {
+    const warehouse = world.engine.engine.warehouse;
+    const progress = (status: string, done: number, version: number) =>
+      warehouse.command(`INSERT INTO batch_runs (topic, run, plugin, status, mode, days, days_done,
+started, finished, drift, version) SELECT 'movie-viewing-events', 1000, 'ratings', '${status}',
+'full', 40, ${done}, now64(3) - 60, now64(3), 0, ${version}`);
+    await progress("running", 12, 1);
+    await on("/runs", async (page) => {
+      const run = page.locator(".run", { hasText: "Run 1000" });
+      await run.locator("summary [data-state=running]").waitFor();
+      await run.getByText("0 of 1 metrics done").waitFor();
+      await run.getByText("12 of 40").waitFor();
+      await progress("running", 20, 2);
+      await run.getByText("20 of 40").waitFor();
+    });
+    await on("/", async (page) => {
+      const box = page.locator(".part-batch");
+      await box.getByText("20 of 40").waitFor();
+      expect(await box.locator(".main dd").innerText()).toBe("1,000");
+      expect(await box.getByText("Finished").count()).toBe(0);
+      await progress("published", 40, 3);
+      await box.getByText("published").waitFor();
+      await box.getByText("Finished").waitFor();
+    });
+    await warehouse.command(
+      `INSERT INTO batch_runs (topic, run, plugin, status, days, started, version)
+SELECT 'movie-viewing-events', 1001 + number, 'ratings', 'published', 1, now64(3), 1 FROM numbers(60)`,
+    );
+    await on("/runs", async (page) => {
+      await page.getByRole("link", { name: "Older runs" }).click();
+      await page.waitForURL(/before=1011/);
+      expect(await page.locator(".run b").first().innerText()).toBe("Run 1010");
+      await page.getByRole("link", { name: "Newest runs" }).click();
+      await page.locator(".run b", { hasText: "Run 1060" }).waitFor();
     });
   });
 });

@@ -131,14 +131,35 @@ export function memoryStore(): ObjectStore & { readonly objects: Map<string, Uin
 const engine = await Deno.makeTempDir();
 let databases = 0;
 
-/** A clock that a test moves. */
+/** A clock that a test moves; sleeps that can be ended last until they are. */
 export class ManualClock {
   ms = Date.parse("2026-01-01T00:00:00Z");
   now = () => this.ms;
-  sleep = (ms: number) => {
-    this.ms += ms;
-    return Promise.resolve();
+  sleep = async (ms: number, signal?: AbortSignal) => {
+    if (signal === undefined) this.ms += ms;
+    else if (!signal.aborted) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    }
   };
+}
+
+/** A warehouse whose commands that `isHeld` names wait until `go` is called. */
+export function heldWarehouse(warehouse: Warehouse, isHeld: (sql: string) => boolean) {
+  const reached = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const proxy = new Proxy(warehouse, {
+    get: (target, name) => {
+      if (name !== "command") return Reflect.get(target, name).bind(target);
+      return async (sql: string, ...rest: []) => {
+        if (isHeld(sql)) {
+          reached.resolve();
+          await held.promise;
+        }
+        return await target.command(sql, ...rest);
+      };
+    },
+  });
+  return { warehouse: proxy, reached: reached.promise, go: () => held.resolve() };
 }
 
 /** Opens a warehouse with a database of its own in the process's one engine. */

@@ -92,8 +92,10 @@ export const catalogColumns: readonly AnswerColumn[] = [
 export const someRun: BatchRun = {
   ...{ topic: "movies", run: 3, cut: { "local-1": [256n, 0n] } },
   ...{ started: "2024-01-01T00:00:00.000Z", finished: "2024-01-01T00:00:02.000Z" },
+  state: "published",
   plugins: [{
     ...{ plugin: "popular_movies", status: "published", mode: "full", rows: 10, days: 2 },
+    daysDone: 2,
     ...{ seconds: 1.5, drift: 0, notCompared: null, unseenRepeats: 0, error: "" },
   }],
 };
@@ -286,7 +288,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         asked.run = { full: options?.full };
         return Promise.resolve(options?.full ? someRun : null);
       },
-      history: (limit: number) => Promise.resolve([someRun].slice(0, limit)),
+      history: ({ limit }) => Promise.resolve([someRun].slice(0, limit)),
       drift: () => Promise.resolve([{ ...noDrift, plugin: "popular_movies" }]),
     }]]),
     status: () => Promise.resolve(someStatus),

@@ -132,6 +132,7 @@ export const fakeRun: BatchRun = {
   run: 8,
   started: "2026-01-01T00:00:00.000Z",
   finished: "2026-01-01T00:00:01.500Z",
+  state: "published",
   cut: { "local-1": [5n] },
   plugins: [{
     plugin: "ratings",
@@ -139,6 +140,7 @@ export const fakeRun: BatchRun = {
     mode: "full",
     rows: 10_506,
     days: 186,
+    daysDone: 186,
     seconds: 1.25,
     drift: 0,
     notCompared: null,

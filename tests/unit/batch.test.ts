@@ -6,6 +6,7 @@ import {
   type ArchivedEvent,
   batchPlugin,
   BatchWorld,
+  heldWarehouse,
   openWarehouse,
   readPointer,
   readPublished,
@@ -47,27 +48,17 @@ describe("batch layer", () => {
     const users = batchPlugin(usersPlugin, usersSql, 31);
     const totals = batchPlugin(totalsPlugin, totalsSql, 31);
     const plugins = [users];
-    const held = Promise.withResolvers<void>();
-    const began = Promise.withResolvers<void>();
-    const slow = new Proxy(warehouse, {
-      get: (target, name) => {
-        if (name !== "command") return Reflect.get(target, name).bind(target);
-        return async (sql: string, ...rest: []) => {
-          if (sql.startsWith(`INSERT INTO ${totals.tables.batch}`)) {
-            began.resolve();
-            await held.promise;
-          }
-          return await target.command(sql, ...rest);
-        };
-      },
-    });
-    const layer = world.layer(plugins, { warehouse: slow });
+    const slow = heldWarehouse(
+      warehouse,
+      (sql) => sql.startsWith(`INSERT INTO ${totals.tables.batch}`),
+    );
+    const layer = world.layer(plugins, { warehouse: slow.warehouse });
     await world.append(LOG, 0, [event(), event({ ms: day(1) })]);
     await layer.run();
     plugins.push(totals);
     const { signal } = new AbortController();
     layer.replaced(signal);
-    await began.promise;
+    await slow.reached;
     expect(layer.running).toBe(true);
     for (let n = 1; n <= 3; n++) {
       await world.append(LOG, 0, [event({ ms: day(n) })]);
@@ -78,7 +69,7 @@ describe("batch layer", () => {
     }
     expect(await readPublished(warehouse, totals.tables)).toBe(null);
     const full = layer.run({ full: true });
-    held.resolve();
+    slow.go();
     expect((await full)!.plugins.map(({ plugin, mode }) => [plugin, mode])).toEqual([
       ["users", "full"],
       ["totals", "full"],

@@ -236,7 +236,7 @@ describe("drift", () => {
       drift: null,
       notCompared: { reason: "speed_rows_removed" },
     });
-    const history = await layer.history(1);
+    const history = await layer.history({ limit: 1, before: null });
     expect(history[0].plugins[0]).toEqual(run.plugins[0]);
     // A future event was removed: days before it are compared, its own is not.
     world.whole = { fromMs: null, untilMs: at(1) };

@@ -2,21 +2,30 @@
 import { z } from "zod";
 import { count, instant, named, next, notComparedReason, parameter, text, whole } from "./parts.ts";
 
+const runState = z.enum([
+  ...["queued", "running", "published", "failed", "superseded", "interrupted"] as const,
+]);
+
 /** A batch run. */
 export const batchRun = named(
   "BatchRun",
   z.object({
     topic: text("Topic"),
     run: count("Number of the run"),
+    state: runState.meta({
+      description: "queued or running while any plugin is; else interrupted (its process has not " +
+        "reported for a minute) or failed when one is, published when one is, and superseded",
+    }),
     started: instant("Begin"),
-    finished: instant("End"),
+    finished: z.string().nullable().meta({ description: "End; null while it is under way" }),
     cut: text("Opaque: what the run covers"),
     plugins: z.array(z.object({
       plugin: text("Plugin"),
-      status: z.enum(["published", "failed", "superseded"]),
+      status: runState,
       mode: z.enum(["full", "incremental"]),
       rows: count("Rows written"),
-      days: count("Event days recomputed"),
+      days: count("Event days to recompute"),
+      daysDone: count("How many of them are computed"),
       seconds: z.number(),
       drift: z.number().nullable().meta({
         description: "By how much speed and batch layer differ over the recomputed days; null " +

@@ -1,0 +1,118 @@
+/** Batch runs, the newest first, kept up to date. */
+import { useSignal } from "@preact/signals";
+import type { BatchRun, PluginRun } from "../runtime/ports/services.ts";
+import { exactFigure, figure, instantText, spanText } from "./(_parts)/figures.ts";
+import { getJson, usePoll } from "./(_parts)/poll.ts";
+
+/** A run as it is listed. */
+export type ListedRun = Omit<BatchRun, "cut">;
+
+const EVERY_MS = 2000;
+
+/** The runs; `url` lists them again. */
+export default function RunList(props: {
+  readonly initial: readonly ListedRun[] | null;
+  /** Why there are none. */
+  readonly fault: string | null;
+  readonly url: string;
+}) {
+  const runs = useSignal(props.initial);
+  const fault = useSignal(props.fault);
+  usePoll(EVERY_MS, async (signal) => {
+    try {
+      runs.value = (await getJson<{ runs: readonly ListedRun[] }>(props.url, signal)).runs;
+      fault.value = null;
+    } catch (error) {
+      fault.value = `Retrying …: ${(error as Error).message}`;
+      throw error;
+    }
+  });
+  return (
+    <div data-stale={fault.value === null ? undefined : "yes"}>
+      {fault.value !== null && <p class="note fault" role="status">{fault.value}</p>}
+      {runs.value?.length === 0 && (
+        <p class="note">No runs. The first run starts once a block is archived.</p>
+      )}
+      {runs.value?.map((run, i) => (
+        <Run key={`${run.topic} ${run.run}`} run={run} open={i === 0 || run.finished === null} />
+      ))}
+    </div>
+  );
+}
+
+function Run({ run, open }: { readonly run: ListedRun; readonly open: boolean }) {
+  const failed = run.plugins.filter(({ status }) => status === "failed").length;
+  return (
+    <details class="run" open={open || failed > 0}>
+      <summary>
+        <b>Run {run.run}</b> <span data-state={run.state}>{run.state}</span>
+        <span>
+          {" · "}
+          {run.topic}, {timesOf(run)}
+          {failed === 0 ? "" : `, ${failed} failed`}
+        </span>
+      </summary>
+      <div
+        class="scroll"
+        tabIndex={0}
+        role="region"
+        aria-label={`Run ${run.run} of ${run.topic}`}
+      >
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Metric</th>
+              <th scope="col">Status</th>
+              <th scope="col">Mode</th>
+              <th scope="col" class="number">Days</th>
+              <th scope="col" class="number">Rows</th>
+              <th scope="col" class="number">Seconds</th>
+              <th scope="col" class="number">Drift</th>
+              <th scope="col" class="number">Unseen repeats</th>
+            </tr>
+          </thead>
+          <tbody>{run.plugins.map((part) => <Part key={part.plugin} part={part} />)}</tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
+
+function timesOf({ started, finished, plugins }: ListedRun): string {
+  if (finished === null) {
+    const ended = plugins.filter(({ status }) => status !== "queued" && status !== "running");
+    return `since ${instantText(started)}, ${ended.length} of ${plugins.length} metrics done`;
+  }
+  const seconds = (Date.parse(finished) - Date.parse(started)) / 1000;
+  return `finished ${instantText(finished)} after ${spanText(seconds)}`;
+}
+
+/** What an unfinished part has not come to yet has a dash. */
+function Part({ part }: { readonly part: PluginRun }) {
+  const { plugin, status, mode, days, daysDone, notCompared } = part;
+  const underWay = status === "queued" || status === "running";
+  const whenDone = (text: string) => underWay ? "–" : text;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={`/plugins/${plugin}`}>{plugin}</a>
+      </th>
+      <td>
+        <span data-state={status}>{status}</span>
+        {part.error !== "" && <p class="fault">{part.error}</p>}
+      </td>
+      <td>{mode}</td>
+      <td class="number">
+        {daysDone === days ? figure(days) : `${figure(daysDone)} of ${figure(days)}`}
+      </td>
+      <td class="number">{whenDone(figure(part.rows))}</td>
+      <td class="number">{whenDone(part.seconds.toFixed(2))}</td>
+      <td class="number">
+        {whenDone(
+          notCompared === null ? exactFigure(part.drift) : `not compared: ${notCompared.message}`,
+        )}
+      </td>
+      <td class="number">{whenDone(figure(part.unseenRepeats))}</td>
+    </tr>
+  );
+}
