@@ -31,7 +31,9 @@ export default function MetricFacts({ info, data }: {
           </div>
         ))}
       </dl>
-      {state?.error != null && <p class="note fault" role="status">{state.error}</p>}
+      {state?.error != null && state.state !== "paused" && (
+        <p class="note fault" role="status">{state.error}</p>
+      )}
     </>
   );
 }

@@ -2,6 +2,7 @@
 import type { Services } from "../../runtime/ports/services.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { Problem } from "./problem.ts";
+import { objectOf } from "./request_body.ts";
 import { type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
@@ -49,7 +50,9 @@ export function catalogRoutes(services: Services): Route[] {
 }
 
 /** The routes tagged Plugins. */
-export function pluginRoutes({ plugins, status, reloadPlugins, prunePlugins }: Services): Route[] {
+export function pluginRoutes(
+  { plugins, status, reloadPlugins, prunePlugins, lifecycle }: Services,
+): Route[] {
   const tag = "Plugins";
   const names = () => Promise.resolve([...plugins.keys()]);
   return [
@@ -85,6 +88,40 @@ export function pluginRoutes({ plugins, status, reloadPlugins, prunePlugins }: S
       timeoutMs: null,
       answer: schemas.pruned,
       handle: async () => ({ removed: await prunePlugins() }),
+    }),
+    ...(["pause", "resume"] as const).map((verb) =>
+      route({
+        ...{ id: `${verb}Metric`, at: `POST /api/v1/plugins/{name}/${verb}`, tag },
+        summary: verb === "pause"
+          ? "Stop computing a metric; its answers stay as they are, and say so"
+          : "Resume a paused metric; it catches up from the log and the archive",
+        pathParams: { name: { description: "Name of the metric", names } },
+        faults: [404],
+        body: {
+          ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+          summary: "Who does it, for the record",
+          schema: schemas.pluginOperator,
+        },
+        access: "write",
+        timeoutMs: null,
+        answer: schemas.pluginPaused,
+        async handle({ c, maxBodyBytes }) {
+          const { by } = await objectOf(schemas.pluginOperator, c.req.raw, maxBodyBytes);
+          const name = c.req.param("name")!;
+          await lifecycle[verb](name, by);
+          return { plugin: name, paused: lifecycle.isPaused(name) };
+        },
+      })
+    ),
+    route({
+      ...{ id: "dropMetric", at: "POST /api/v1/plugins/{name}/drop", tag },
+      summary: "Drop the tables and relations of a metric that is paused or whose file is gone",
+      pathParams: { name: { description: "Name of the metric" } },
+      faults: [404],
+      access: "write",
+      timeoutMs: null,
+      answer: schemas.pruned,
+      handle: async ({ c }) => ({ removed: await lifecycle.drop(c.req.param("name")!) }),
     }),
   ];
 }

@@ -9,6 +9,7 @@ import type { MetricInfo, Status } from "../../runtime/ports/services.ts";
 import LiveRows from "../../islands/LiveRows.tsx";
 import MetricFacts from "../../islands/MetricFacts.tsx";
 import MetricFeed from "../../islands/MetricFeed.tsx";
+import MetricLifecycle from "../../islands/MetricLifecycle.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import { DriftDays } from "../(_components)/drift_days.tsx";
@@ -46,7 +47,7 @@ export const handler = define.handlers({
 /** Why a metric has no page: it does not run, or there is none. */
 function notShown(name: string, status: Status | null): HttpError {
   const refused = status?.plugins.find(({ plugin, state }) =>
-    plugin === name && state === "refused"
+    plugin === name && (state === "refused" || state === "paused")
   );
   return refused === undefined
     ? new HttpError(404, `Unknown metric ${name}.`)
@@ -80,6 +81,10 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       </div>
       <MetricProblems data={metric} />
       <MetricFacts info={info} data={metric} />
+      <MetricLifecycle
+        name={info.name}
+        isPaused={state.services.lifecycle.isPaused(info.name)}
+      />
       <DriftDays days={data.drift?.items ?? []} more={data.drift?.next != null} />
       <MetricControls info={info} view={view} url={url} />
       <MetricFeed

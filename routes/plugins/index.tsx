@@ -16,7 +16,7 @@ export const handler = define.handlers({
         state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
       })),
       silent: status?.plugins.filter(({ plugin, state }) =>
-        state === "refused" && infos.every(({ name }) =>
+        (state === "refused" || state === "paused") && infos.every(({ name }) =>
           name !== plugin
         )
       ) ?? [],

@@ -4,9 +4,13 @@ import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCommand } from "./batch.ts";
-import { pluginsPruneCommand } from "./plugins_prune.ts";
+import {
+  pluginsDropCommand,
+  pluginsPauseCommand,
+  pluginsPruneCommand,
+  pluginsReloadCommand,
+} from "./plugins_changing.ts";
 import { pluginsInspectCommand, pluginsListCommand } from "./plugins_looking.ts";
-import { pluginsReloadCommand } from "./plugins_reload.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
   readCommandLine,
@@ -97,6 +101,7 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   const given = { command, flags: settingFlags(request), env, database: world.database };
   const config = readConfig(given);
   warnOfMisspeltVariables(config, world);
+  const asking = { config, world, json };
   switch (command) {
     case "dev":
     case "start":
@@ -108,16 +113,26 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
     case "plugins list":
-      return await pluginsListCommand({ json }, config, world);
+      return await pluginsListCommand(asking);
     case "plugins inspect":
-      return await pluginsInspectCommand(first, { json }, config, world);
+      return await pluginsInspectCommand(first, asking);
     case "plugins reload":
-      return await pluginsReloadCommand({ json }, config, world);
+      return await pluginsReloadCommand(asking);
+    case "plugins pause":
+    case "plugins resume":
+      return await pluginsPauseCommand(
+        command === "plugins pause" ? "pause" : "resume",
+        first,
+        flags.by as string | undefined,
+        asking,
+      );
+    case "plugins drop":
+      return await pluginsDropCommand(first, asking);
     case "plugins prune":
-      return await pluginsPruneCommand({ json }, config, world);
+      return await pluginsPruneCommand(asking);
     case "status":
       if (flags.config === true) return configCommand({ json }, given, world);
-      return await statusCommand({ json }, config, world);
+      return await statusCommand(asking);
     case "verify":
       return await verifyCommand({ fast: flags.fast === true, json }, config, world);
     case "verify accept":

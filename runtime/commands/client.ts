@@ -46,6 +46,14 @@ const MAX_DELAY_MS = 2000;
 export function connect(options: ClientOptions): Target {
   const call = caller(options);
   const questions = remoteQuestions(call);
+  /** Has something done with plugins. */
+  const post = <Answer>(path: string, body: object = {}) =>
+    call<Answer>({
+      method: "POST",
+      path: `/api/v1/plugins/${path}`,
+      type: "application/json",
+      body: JSON.stringify(body),
+    });
   return {
     ...questions,
     name: options.url,
@@ -77,21 +85,13 @@ export function connect(options: ClientOptions): Target {
         path: `/api/v1/plugins/${encodeURIComponent(name)}`,
         timeoutMs: ANSWER_MS,
       }),
-    reloadPlugins: () =>
-      call<ReloadAnswer>({
-        method: "POST",
-        path: "/api/v1/plugins/reload",
-        type: "application/json",
-        body: "{}",
-      }),
-    async prunePlugins() {
-      const { removed } = await call<{ removed: string[] }>({
-        method: "POST",
-        path: "/api/v1/plugins/prune",
-        type: "application/json",
-        body: "{}",
-      });
-      return removed;
+    reloadPlugins: () => post<ReloadAnswer>("reload"),
+    prunePlugins: async () => (await post<{ removed: string[] }>("prune")).removed,
+    lifecycle: {
+      pause: async (name, by) => void await post(`${encodeURIComponent(name)}/pause`, { by }),
+      resume: async (name, by) => void await post(`${encodeURIComponent(name)}/resume`, { by }),
+      drop: async (name) =>
+        (await post<{ removed: string[] }>(`${encodeURIComponent(name)}/drop`)).removed,
     },
     acceptDamage: (damage) =>
       call<AcceptedDamage>({

@@ -2,12 +2,24 @@
 import { parseArgs } from "node:util";
 import { type Command, type Setting, settings } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
-import { argumentsOf, choicesOf, type CommandSpec, placeholderOf } from "./command_spec.ts";
+import {
+  argumentsOf,
+  choicesOf,
+  type CommandSpec,
+  type Option,
+  placeholderOf,
+} from "./command_spec.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import { lookingCommands } from "./looking_commands.ts";
 import { nearest, oneOf } from "./text.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
+
+const operator: Option = {
+  flag: "by",
+  value: "NAME",
+  summary: "Name of the operator, recorded; default $USER",
+};
 
 /** Every command. */
 export const commands: Readonly<Record<Command, CommandSpec>> = {
@@ -144,6 +156,27 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     settings: ["dataDir"],
     options: [{ flag: "json", value: null, summary: "Print the names as JSON" }],
     examples: [["plugins prune", "without waiting for --retired-retention"]],
+  },
+  "plugins pause": {
+    summary: "Stop computing a metric; its answers stay as they are, and say so",
+    arguments: ["NAME"],
+    settings: ["dataDir"],
+    options: [operator, { flag: "json", value: null, summary: "Print the result as JSON" }],
+    examples: [["plugins pause visitors", "until it is resumed, also after a restart"]],
+  },
+  "plugins resume": {
+    summary: "Resume a paused metric; it catches up from the log and the archive",
+    arguments: ["NAME"],
+    settings: ["dataDir"],
+    options: [operator, { flag: "json", value: null, summary: "Print the result as JSON" }],
+    examples: [["plugins resume visitors", "from where it was paused"]],
+  },
+  "plugins drop": {
+    summary: "Drop the tables and relations of a metric that is paused or whose file is gone",
+    arguments: ["NAME"],
+    settings: ["dataDir"],
+    options: [{ flag: "json", value: null, summary: "Print the names as JSON" }],
+    examples: [["plugins drop visitors", "a paused one is built again when it is resumed"]],
   },
   status: {
     summary: "Show status: partitions, plugins and problems",

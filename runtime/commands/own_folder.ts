@@ -84,6 +84,7 @@ export async function openOwnFolder(
     },
     reloadPlugins: () => engine.reloadPlugins(),
     prunePlugins: () => engine.prunePlugins(),
+    lifecycle: engine.lifecycle,
     async close() {
       await closeAll([
         // What is in the log is safe; this only spares the next start the catching up.

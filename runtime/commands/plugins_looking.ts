@@ -1,43 +1,24 @@
 /** `plugins list` and `plugins inspect`. */
-import type { Config } from "../settings/config.ts";
 import type { InspectedPlugin } from "./target.ts";
 import type { PluginStatus } from "../ports/services.ts";
-import { openTarget } from "./open_target.ts";
+import { ask, type Asking } from "./ask.ts";
 import { table } from "./table.ts";
 import { grouped } from "./text.ts";
-import type { World } from "./world.ts";
 
 /** Lists the plugins with their wanted and answering generations; returns the exit code. */
-export async function pluginsListCommand(
-  { json }: { readonly json: boolean },
-  config: Config,
-  world: World,
-): Promise<number> {
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const { plugins } = await target.status();
-    world.out.write(json ? `${JSON.stringify({ plugins }, null, 2)}\n` : listText(plugins));
-    return 0;
-  } finally {
-    await target.close();
-  }
+export async function pluginsListCommand(asking: Asking): Promise<number> {
+  await ask(
+    asking,
+    async (target) => ({ plugins: (await target.status()).plugins }),
+    ({ plugins }) => listText(plugins),
+  );
+  return 0;
 }
 
 /** Shows all of one plugin; returns the exit code. */
-export async function pluginsInspectCommand(
-  name: string,
-  { json }: { readonly json: boolean },
-  config: Config,
-  world: World,
-): Promise<number> {
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const plugin = await target.plugin(name);
-    world.out.write(json ? `${JSON.stringify(plugin, null, 2)}\n` : inspectedText(plugin));
-    return 0;
-  } finally {
-    await target.close();
-  }
+export async function pluginsInspectCommand(name: string, asking: Asking): Promise<number> {
+  await ask(asking, (target) => target.plugin(name), inspectedText);
+  return 0;
 }
 
 function listText(plugins: readonly PluginStatus[]): string {
@@ -56,7 +37,7 @@ function listText(plugins: readonly PluginStatus[]): string {
 }
 
 const builtText = ({ rebuilding, state }: PluginStatus) =>
-  state === "refused" ? "–" : `${Math.floor((rebuilding ?? 1) * 100)}%`;
+  state === "refused" || state === "paused" ? "–" : `${Math.floor((rebuilding ?? 1) * 100)}%`;
 
 function inspectedText(
   { plugin, file, batch_sql: sql, relations, status }: InspectedPlugin,

@@ -4,7 +4,7 @@ import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
 import type { MadeEvents, Source } from "../source.ts";
 import { type Log, logLines } from "./log_lines.ts";
-import { reloadLines } from "./plugins_reload.ts";
+import { reloadLines } from "./plugins_changing.ts";
 import { grouped, paint } from "./text.ts";
 import type { Listener, RunningEngine, World } from "./world.ts";
 

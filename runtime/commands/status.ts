@@ -1,25 +1,16 @@
-import type { Config, ConfigInput } from "../settings/config.ts";
+import type { ConfigInput } from "../settings/config.ts";
 import type { PartitionStatus, PluginStatus, Status } from "../ports/services.ts";
 import { settingSources } from "../settings/setting_sources.ts";
-import { openTarget } from "./open_target.ts";
+import { ask, type Asking } from "./ask.ts";
 import { table } from "./table.ts";
 import { driftText, grouped, paint } from "./text.ts";
 import type { Terminal, World } from "./world.ts";
 
 /** Shows the status; returns the exit code: 1 when it is not ready. */
-export async function statusCommand(
-  { json }: { readonly json: boolean },
-  config: Config,
-  world: World,
-): Promise<number> {
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const status = await target.status();
-    world.out.write(json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, world.out));
-    return status.ready ? 0 : 1;
-  } finally {
-    await target.close();
-  }
+export async function statusCommand(asking: Asking): Promise<number> {
+  const text = (status: Status) => statusText(status, asking.world.out);
+  const { ready } = await ask(asking, (target) => target.status(), text);
+  return ready ? 0 : 1;
 }
 
 /** Shows every setting, its value and where that comes from; returns the exit code. */

@@ -50,6 +50,7 @@ export interface Target extends Questions {
   plugin(name: string): Promise<InspectedPlugin>;
   /** Loads the plugins' files again. */
   reloadPlugins: Services["reloadPlugins"];
+  readonly lifecycle: Pick<Services["lifecycle"], "pause" | "resume" | "drop">;
   /** Removes what no metric answers from; returns the names of tables and relations. */
   prunePlugins(): Promise<string[]>;
   close(): Promise<void>;

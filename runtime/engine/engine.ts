@@ -33,6 +33,7 @@ import { ledgerTable } from "../speed/ledger.ts";
 import { partitionsOf } from "../speed/resume.ts";
 import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
 import { Generations } from "./generations.ts";
+import { createLifecycle } from "./lifecycle.ts";
 import { LastKnown } from "./last_known.ts";
 import { PluginSet } from "./plugin_set.ts";
 import { ProblemTable } from "./problem_table.ts";
@@ -291,6 +292,7 @@ function assemble(parts: Parts): Engine {
     problems,
   });
   const deadLetters = createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger));
+  const lifecycle = createLifecycle({ ...parts, onChange: offer });
   const services: Services = {
     batch,
     serving: {
@@ -326,6 +328,7 @@ function assemble(parts: Parts): Engine {
     },
     plugins: texts,
     prunePlugins: () => parts.retirement.prune(),
+    lifecycle,
     formats: formatsOf(plugins.formats),
     islands,
     async reloadPlugins() {
@@ -353,6 +356,7 @@ function assemble(parts: Parts): Engine {
       running.push(
         ...topics.map((topic) => topic.run(stop.signal)),
         ...(parts.claims ? [generations.run(stop.signal), parts.retirement.run(stop.signal)] : []),
+        lifecycle.run(stop.signal),
         parts.verification.run(stop.signal),
         watch({ ...parts, status: services.status }, stop.signal),
       );

@@ -50,6 +50,8 @@ export interface MetricChanges {
   }>;
   /** All plugins that do not run, and the topics that they are made of. */
   readonly refused: ReadonlyMap<string, TopicRuntime>;
+  /** Of these, the ones that are paused: no other process computes them. Default: none. */
+  readonly paused?: ReadonlySet<string>;
 }
 
 /** How often it is looked whether another generation is to answer, in milliseconds. */
@@ -67,6 +69,7 @@ export class Generations {
   /** Taken by what looks at the metrics or changes them. */
   readonly #turn = new Semaphore(1);
   #seenMs = -Infinity;
+  #paused: ReadonlySet<string> = new Set();
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
@@ -84,7 +87,7 @@ export class Generations {
     return this.#inTurn(() => this.#change(changes));
   }
 
-  async #change({ topics, refused }: MetricChanges): Promise<void> {
+  async #change({ topics, refused, paused = new Set() }: MetricChanges): Promise<void> {
     const { warehouse } = this.#options;
     // What answers from tables alone from now on is as of now.
     await this.#tellSeen();
@@ -103,7 +106,12 @@ export class Generations {
     await this.#takeRows(metrics);
     for (const [topic, { removed, added }] of topics) {
       await topic.replace(removed, added, () => {
-        for (const { plugin: { name } } of removed) this.#metrics.delete(name);
+        this.#paused = paused;
+        for (const { plugin: { name } } of removed) {
+          const next = metrics.get(name);
+          if (next === undefined) this.#metrics.delete(name);
+          else this.#metrics.set(name, next);
+        }
         for (const { tables: { plugin: { name } } } of added) {
           this.#metrics.set(name, metrics.get(name)!);
         }
@@ -193,7 +201,7 @@ export class Generations {
     if (metric === undefined) return null;
     const { speed, loaded, other, rebuilding, lacksEarlierLogs } = metric;
     if (other !== null) {
-      const frozenAt = this.#frozenAt(metric);
+      const frozenAt = this.#frozenAt(name, metric);
       return { ...other, frozenAt, rebuilding, lacksEarlierLogs: false };
     }
     return loaded && { tables: loaded, speed, frozenAt: null, rebuilding, lacksEarlierLogs };
@@ -222,6 +230,8 @@ export class Generations {
   }
 
   async #lookAt(name: string, metric: Metric, row: LiveRow | undefined): Promise<void> {
+    // Its tables were dropped while it was paused or refused.
+    if (row === undefined && metric.loaded === null) metric.live = metric.other = null;
     // A process that started later has no such plugin: it is in force, and this one only computes.
     if (row !== undefined && row.retired !== null && row.claim > metric.claim) {
       metric.live = row;
@@ -235,11 +245,11 @@ export class Generations {
   }
 
   /** Since when nobody computes what answers; null while somebody does. */
-  #frozenAt({ topic, loaded, live, claim }: Metric): string | null {
+  #frozenAt(name: string, { topic, loaded, live, claim }: Metric): string | null {
     // Another process computes what a newer claim than ours made answer.
     if (live === null || (loaded !== null && live.claim > claim)) return null;
     const sinceMs = this.#options.clock.now() - live.seen;
-    return topic.membership.shared && sinceMs < 2 * SEEN_MS
+    return topic.membership.shared && sinceMs < 2 * SEEN_MS && !this.#paused.has(name)
       ? null
       : new Date(live.seen).toISOString();
   }

@@ -27,7 +27,14 @@ import {
 import type { Generations } from "./generations.ts";
 import { readLiveRows } from "./live_rows.ts";
 import type { Declarations, LoadedPlugin } from "./load_plugins.ts";
-import { type KnownRefused, knownRefused, schemasOf, withoutSchema } from "./refused_plugins.ts";
+import { type Pause, readPauses } from "./pauses.ts";
+import {
+  type KnownRefused,
+  knownRefused,
+  notRun,
+  pausedProblem,
+  schemasOf,
+} from "./refused_plugins.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link PluginSet} needs. */
@@ -55,6 +62,8 @@ export class PluginSet {
   #loaded: ReadonlyMap<string, LoadedPlugin> = new Map();
   #refused: readonly KnownRefused[] = [];
   #formats: readonly RowFormat[] = [];
+  #declared: Declarations | null = null;
+  #pauses: ReadonlyMap<string, Pause> = new Map();
   #closed = false;
   /** Settles when what changes places has done so. */
   #changing: Promise<unknown> = Promise.resolve();
@@ -81,6 +90,33 @@ export class PluginSet {
   /** The plugins that do not run. */
   get refused(): readonly KnownRefused[] {
     return this.#refused;
+  }
+
+  /** The paused metrics, by plugin, as this process knows them. */
+  get pauses(): ReadonlyMap<string, Pause> {
+    return this.#pauses;
+  }
+
+  /**
+   * Stops the plugins that were paused since, here or by another process, and runs those that were
+   * resumed.
+   *
+   * @returns whether there were any.
+   * @throws {ExternalError} as {@link load}.
+   */
+  async follow(): Promise<boolean> {
+    await this.#turn.take();
+    try {
+      const pauses = await readPauses(this.#options.warehouse);
+      const known = JSON.stringify([...this.#pauses.values()]);
+      if (this.#closed || JSON.stringify([...pauses.values()]) === known) return false;
+      const change = this.#change(this.#declared!, false);
+      this.#changing = change.catch(() => {});
+      await change;
+      return true;
+    } finally {
+      this.#turn.give();
+    }
   }
 
   /**
@@ -120,11 +156,13 @@ export class PluginSet {
   async #change(declared: Declarations, starts: boolean): Promise<ReloadAnswer> {
     const { warehouse, catalogs } = this.#options;
     if (starts) this.#formats = declared.formats;
-    const rows = await readLiveRows(warehouse);
+    const [rows, pauses] = [await readLiveRows(warehouse), await readPauses(warehouse)];
     const found = knownRefused(declared, rows, this.#options.files);
     await this.#openTopics(schemasOf(declared.plugins, found, rows));
-    const { running, refused, reports } = this.#sort(declared.plugins, found);
-    const kept = refused.filter(({ name }) => this.#loaded.has(name) && !running.has(name));
+    const { running, refused, reports } = this.#sort(declared.plugins, found, pauses);
+    const kept = refused.filter((one) =>
+      this.#loaded.has(one.name) && !running.has(one.name) && !isPaused(one)
+    );
     this.#refused = refused.filter((one) => !kept.includes(one));
     const changed = new Set(
       [...running].filter(([name, plugin]) => !isSame(plugin, this.#loaded.get(name)))
@@ -136,14 +174,15 @@ export class PluginSet {
     const answer = {
       added: [...changed].filter((name) => !this.#loaded.has(name)),
       changed: [...changed].filter((name) => this.#loaded.has(name)),
-      removed: gone,
-      refused: refused.map(({ name, file, faults }) => ({
+      removed: gone.filter((name) => !refused.some((one) => one.name === name)),
+      refused: refused.filter((one) => !isPaused(one)).map(({ name, file, faults }) => ({
         plugin: name,
         file,
         faults: [...faults],
       })),
     };
     await this.#run(running, changed, gone);
+    [this.#declared, this.#pauses] = [declared, pauses];
     await catalogs.use(
       declared.catalogs.map(({ catalog }) => catalog),
       new Map(declared.refusedFiles.map((one) => [one.name, refusedFile(one).message])),
@@ -161,8 +200,12 @@ export class PluginSet {
     }
   }
 
-  /** Which plugins run, and which do not because of their files or their schema. */
-  #sort(plugins: readonly LoadedPlugin[], found: readonly KnownRefused[]) {
+  /** Which plugins run, and which do not because of their files or their schema, or are paused. */
+  #sort(
+    plugins: readonly LoadedPlugin[],
+    found: readonly KnownRefused[],
+    pauses: ReadonlyMap<string, Pause>,
+  ) {
     const running = new Map<string, LoadedPlugin>();
     const refused = [...found];
     const reports: ProblemReport[] = [];
@@ -171,11 +214,16 @@ export class PluginSet {
       if (own.length === 0) continue;
       const problem = schemaProblem(topic, own[0].plugin.source);
       if (problem === null) {
-        for (const one of own) running.set(one.plugin.name, one);
+        for (const one of own) {
+          const { name } = one.plugin;
+          const pause = pauses.get(name);
+          if (pause === undefined) running.set(name, one);
+          else refused.push(notRun(one, pausedProblem(name, pause)));
+        }
         continue;
       }
       reports.push(problem);
-      refused.push(...own.map((one) => withoutSchema(one, problem)));
+      refused.push(...own.map((one) => notRun(one, problem)));
     }
     return { running, refused, reports };
   }
@@ -210,7 +258,8 @@ export class PluginSet {
       return topic === undefined ? [] : [[name, topic] as const];
     }));
     try {
-      await generations.change({ topics, refused });
+      const paused = new Set(this.#refused.filter(isPaused).map(({ name }) => name));
+      await generations.change({ topics, refused, paused });
     } finally {
       // A topic whose tables could not be read runs what it ran before.
       const known = [...before.values(), ...running.values()];
@@ -232,10 +281,15 @@ export class PluginSet {
       ...declared.refusedFiles.map(refusedFile),
     ]);
     for (const { code, subject, plugin } of problems.standing()) {
-      if (plugin !== undefined && gone.includes(plugin)) problems.clear(code, subject);
+      // Drift is of the published rows, which go on to answer where a metric is paused.
+      const stays = code === "metric_paused" ||
+        (code === "drift" && this.#refused.some(({ name }) => name === plugin));
+      if (plugin !== undefined && gone.includes(plugin) && !stays) problems.clear(code, subject);
     }
   }
 }
+
+const isPaused = ({ problem }: KnownRefused) => problem.code === "metric_paused";
 
 /** Whether a plugin that was loaded again need not start anew. */
 function isSame(loaded: LoadedPlugin, before: LoadedPlugin | undefined): boolean {

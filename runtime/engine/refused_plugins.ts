@@ -5,6 +5,7 @@ import { declaredPlugin, declaringFile } from "../model/generation.ts";
 import type { ProblemReport } from "../model/problems.ts";
 import { refusedPlugin } from "./check_plugins.ts";
 import type { LiveRow } from "./live_rows.ts";
+import type { Pause } from "./pauses.ts";
 import type { Declarations, LoadedPlugin, RefusedPlugin } from "./load_plugins.ts";
 
 /** A refused plugin by the name that it has, or had when it ran. */
@@ -48,12 +49,23 @@ export function knownRefused(
   });
 }
 
-/** A plugin that does not run because the schema of its topic is refused. */
-export function withoutSchema(declared: LoadedPlugin, problem: ProblemReport): KnownRefused {
+/** A plugin that loads and does not run: the schema of its topic is refused, or it is paused. */
+export function notRun(declared: LoadedPlugin, problem: ProblemReport): KnownRefused {
   const { plugin: { name, source: { topic } }, file, source } = declared;
   return {
     ...{ kind: "plugin" as const, name, file, source, faults: [problem.message] },
     ...{ declared, topic, problem },
+  };
+}
+
+/** What is reported of a paused metric. */
+export function pausedProblem(plugin: string, { at, by }: Pause): ProblemReport {
+  return {
+    code: "metric_paused",
+    subject: `plugin ${plugin}`,
+    message: `Metric ${plugin} was paused at ${at} by ${by}: it counts no events after that. To ` +
+      `resume it, run: twofold plugins resume ${plugin}`,
+    plugin,
   };
 }
 

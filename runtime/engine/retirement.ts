@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../std/clock.ts";
 import { Semaphore } from "../std/semaphore.ts";
+import { UserError } from "../std/errors.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { type Problem, type ProblemSink, repeated } from "../model/problems.ts";
 import { refusingView } from "../serving/relations.ts";
@@ -95,6 +96,42 @@ export class Retirement {
    */
   async prune(): Promise<string[]> {
     return (await this.#retire(0, false)).sort();
+  }
+
+  /**
+   * Removes at once the tables and relations of one plugin that does not run.
+   *
+   * @param isDeclared whether its file is there, and it is paused.
+   * @returns the names of what was removed, sorted; null where nothing is known of the plugin.
+   * @throws {UserError} where another process runs it, or a file that does not load may declare it.
+   */
+  async drop(plugin: string, isDeclared: boolean): Promise<string[] | null> {
+    await this.#turn.take();
+    try {
+      const { warehouse, store, unknown } = this.#options;
+      const row = (await readLiveRows(warehouse)).get(plugin);
+      const { tables, views } = await readStateTables(warehouse);
+      const own = tables.filter((table) => table.plugin === plugin);
+      if (row === undefined && own.length === 0) return isDeclared ? [] : null;
+      if (!isDeclared && (unknown() || (row !== undefined && this.#hasOther(row)))) {
+        throw new UserError(
+          `Cannot drop metric "${plugin}": ${
+            unknown()
+              ? "a file that does not load may declare it; correct or remove that file"
+              : "another process runs it; pause it there, or stop that process"
+          }`,
+        );
+      }
+      if (!isDeclared && row !== undefined && row.topic !== "") {
+        await claimGeneration(store, row.topic, plugin, null);
+      }
+      const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
+      const dropped = await this.#drop([...shown, ...own]);
+      await forgetLiveRow(warehouse, plugin);
+      return dropped.sort();
+    } finally {
+      this.#turn.give();
+    }
   }
 
   async #retire(keepMs: number, starts: boolean): Promise<string[]> {

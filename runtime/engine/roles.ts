@@ -44,6 +44,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     islands: services.islands,
     prunePlugins: () => services.prunePlugins(),
     reloadPlugins: () => services.reloadPlugins(),
+    lifecycle: services.lifecycle,
     sql: refused(services.sql, "serve"),
     pageSql: refused(services.pageSql, "serve"),
     batch: services.batch,

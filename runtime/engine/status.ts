@@ -225,7 +225,8 @@ function refusedStatus(refused: KnownRefused, { generations }: StatusParts): Plu
     ...notAsked(refused.name, "nothing_published"),
     topic: (answering ?? refused.declared)?.plugin.source.topic ?? "",
     ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
-    ...{ state: "refused" as const, error: refused.problem.message },
+    state: refused.problem.code === "metric_paused" ? "paused" : "refused",
+    error: refused.problem.message,
     ...{ speed_rows: 0, run: null },
     batch: { published: null, failing_since: null, error: null },
   };

@@ -28,6 +28,7 @@ export type ProblemCode =
   | "ingest_failing"
   | "log_failed"
   | "log_damaged"
+  | "metric_paused"
   | "part_unreached"
   | "partition_stopped"
   | "plugin_failed"

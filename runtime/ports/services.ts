@@ -81,6 +81,31 @@ export interface ReloadAnswer {
   }[];
 }
 
+/** Stops and goes on with single metrics. */
+export interface Lifecycle {
+  /**
+   * Has every process stop computing a metric, also after a restart, until it is resumed. Its answers
+   * stay as they are, and say so.
+   *
+   * @param by who does it.
+   * @throws {NotFoundError} when there is no such metric; UserError when it does not run anyway.
+   */
+  pause(name: string, by: string): Promise<void>;
+  /** Whether a metric is paused, as far as this process knows. */
+  isPaused(name: string): boolean;
+  /** Goes on with a metric where its tables stand. @throws {NotFoundError} as {@link pause}. */
+  resume(name: string, by: string): Promise<void>;
+  /**
+   * Removes the tables and relations of a metric that is paused or whose file is gone; a paused one is
+   * built anew when it is resumed.
+   *
+   * @returns their names, sorted.
+   * @throws {NotFoundError} when there are none; UserError when the metric is not paused; BusyError
+   * when another process may still write them.
+   */
+  drop(name: string): Promise<string[]>;
+}
+
 /** Everything a route needs, provided by the engine. */
 export interface Services {
   readonly serving: Serving;
@@ -116,6 +141,7 @@ export interface Services {
    * @throws {ExternalError} when something that it needs does not answer: ask again.
    */
   reloadPlugins(): Promise<ReloadAnswer>;
+  readonly lifecycle: Lifecycle;
   /** Components of plugins that have one, by plugin. */
   readonly islands: ReadonlyMap<string, PluginIsland>;
   /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */

@@ -53,10 +53,11 @@ export interface PluginStatus extends PluginDrift {
   readonly rebuilding: number | null;
   /**
    * `failed`: the speed layer cannot compute it; `batch-failing`: the speed layer can, the batch
-   * layer cannot; `refused`: its file or its schema has a fault, so it does not run.
+   * layer cannot; `refused`: its file or its schema has a fault, so it does not run; `paused`: an
+   * operator paused it.
    */
-  readonly state: "running" | "catching-up" | "failed" | "batch-failing" | "refused";
-  /** Why the speed layer cannot compute it, or why it was refused; null while it is computed. */
+  readonly state: "running" | "catching-up" | "failed" | "batch-failing" | "refused" | "paused";
+  /** Why the speed layer does not compute it; null while it is computed. */
   readonly error: string | null;
   /** Rows flushed since the start of the process. */
   readonly speed_rows: number;

@@ -275,3 +275,25 @@ describe("a metric's page", () => {
     });
   });
 });
+
+describe("a metric", () => {
+  it("is paused and resumed on its page", async () => {
+    await on("/plugins/user_stats?range=all", async (page) => {
+      const send = async (summary: string, button: string) => {
+        await page.getByText(summary, { exact: true }).click();
+        await page.getByLabel("Your name").fill("ada");
+        await page.getByRole("button", { name: button }).click();
+      };
+      await send("Pause this metric", "Pause metric");
+      await page.getByText(/Metric user_stats was paused at .* by ada/).first().waitFor();
+      expect(await page.locator(rows).count()).toBeGreaterThan(1);
+      await page.getByText("Resume or drop this metric").click();
+      page.once("dialog", (dialog) => dialog.dismiss());
+      await page.getByRole("button", { name: "Drop tables" }).click();
+      await page.getByLabel("Your name").fill("ada");
+      await page.getByRole("button", { name: "Resume metric" }).click();
+      await page.getByText("Pause this metric").waitFor();
+      expect(await page.getByText("was paused at").count()).toBe(0);
+    });
+  });
+});

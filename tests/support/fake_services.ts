@@ -182,6 +182,7 @@ export interface FakeServices extends Services {
     run?: { full?: boolean };
     accept?: DriftAcceptance;
     redrive?: RedriveRequest;
+    lifecycle?: readonly string[];
     put?: { catalog: string; text: string; format: string };
     sql?: SqlOptions & { sql: string };
   };
@@ -298,6 +299,15 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         ...{ added: ["stars"], changed: [], removed: ["gone"] },
         refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
       }),
+    lifecycle: {
+      pause: (name, by) => Promise.resolve(void (asked.lifecycle = ["pause", name, by])),
+      resume: (name, by) => Promise.resolve(void (asked.lifecycle = ["resume", name, by])),
+      isPaused: (name) => asked.lifecycle?.[0] === "pause" && asked.lifecycle[1] === name,
+      drop(name) {
+        asked.lifecycle = ["drop", name];
+        return Promise.resolve(["batch_popular", "state_batch_popular_movies_v1_x"]);
+      },
+    },
     newestRuns: () => Promise.resolve([someRun]),
     verification: {
       scrub: () => null,

@@ -174,6 +174,7 @@ export class FakeEngine implements RunningEngine {
   readonly plugins = this.#services.plugins;
   readonly islands = this.#services.islands;
   readonly formats = this.#services.formats;
+  readonly lifecycle = this.#services.lifecycle;
   readonly sql = this.#services.sql;
   readonly pageSql = this.#services.pageSql;
   readonly verification = this.#services.verification;

@@ -16,6 +16,24 @@ describe("/api/v1/plugins/reload", () => {
   });
 });
 
+describe("/api/v1/plugins/{name}", () => {
+  it("pauses, resumes and drops a metric", async () => {
+    const { ask, asked } = api();
+    const post = (verb: string, body: object) =>
+      ask(`/api/v1/plugins/popular_movies/${verb}`, {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json" },
+      });
+    expect((await post("pause", { by: "ada" })).body)
+      .toEqual({ plugin: "popular_movies", paused: true });
+    expect(asked.lifecycle).toEqual(["pause", "popular_movies", "ada"]);
+    expect((await post("resume", { by: "ada" })).body.paused).toBe(false);
+    expect((await post("drop", {})).body.removed).toContain("batch_popular");
+    const { status, body } = await post("pause", {});
+    expect([status, body.field]).toEqual([400, "by"]);
+  });
+});
+
 describe("/api/v1/batch/runs", () => {
   it("lists runs with their cut as a token", async () => {
     const { ask } = api();

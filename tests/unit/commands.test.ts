@@ -45,6 +45,9 @@ const LOOKING = [
   "dead-letters show movies/0/5",
   "dead-letters show movies/0/5 --json",
   "dead-letters show movies/0/5 --raw",
+  "plugins pause popular_movies --by ada",
+  "plugins resume popular_movies --by ada --json",
+  "plugins drop popular_movies",
   "dead-letters redrive --dry-run --all",
   "dead-letters redrive movies/0/5 --set rating=10 --set duration= --by ada",
   "dead-letters redrive --partition 0 --from-offset 1 --by ada --json",
@@ -231,6 +234,8 @@ describe("query", () => {
       ["query m --layer sped", "--layer must be merged, batch or speed"],
       ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
       ["dead-letters show 7", 'expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
+      ["plugins pause m", "--by must be a name, as $USER is not set, got none"],
+      ["plugins pause", "Missing NAME"],
       ["dead-letters redrive", "--all must be given without an address and filters, got nothing"],
       [
         "dead-letters redrive --all --by ada --set rating",

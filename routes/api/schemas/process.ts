@@ -8,6 +8,18 @@ export const pruned = named(
   z.object({ removed: z.array(text("Name of a table or relation")) }),
 );
 
+/** Who pauses or resumes a metric. */
+export const pluginOperator = named(
+  "PluginOperator",
+  z.strictObject({ by: text("Name of the operator", "ada") }),
+);
+
+/** Whether a metric is paused. */
+export const pluginPaused = named(
+  "PluginPaused",
+  z.object({ plugin: text("Name of the metric", "ratings"), paused: z.boolean() }),
+);
+
 const names = (what: string) => z.array(text(what, "ratings"));
 
 /** What a reload changed. */
@@ -39,7 +51,7 @@ export const pluginStatus = named(
     rebuilding: z.number().min(0).max(1).nullable().meta({
       description: "How much of the records the loaded generation has, while it does not answer",
     }),
-    state: z.enum(["running", "catching-up", "failed", "batch-failing", "refused"]).meta({
+    state: z.enum(["running", "catching-up", "failed", "batch-failing", "refused", "paused"]).meta({
       description: "failed: the speed layer cannot compute it; batch-failing: the batch layer " +
         "cannot; refused: its file or its schema has a fault, so it does not run",
     }),

@@ -1,0 +1,94 @@
+/** The commands that change which plugins run and what is kept of them. */
+import type { ReloadAnswer } from "../ports/services.ts";
+import { UserError } from "../std/errors.ts";
+import { ask, type Asking } from "./ask.ts";
+
+/** Removes the tables and relations that no metric answers from; returns the exit code. */
+export async function pluginsPruneCommand(asking: Asking): Promise<number> {
+  await ask(
+    asking,
+    async (target) => ({ removed: await target.prunePlugins() }),
+    ({ removed }) => removedText(removed),
+  );
+  return 0;
+}
+
+/** Loads the plugins' files again; returns the exit code: 1 where a plugin was refused. */
+export async function pluginsReloadCommand(asking: Asking): Promise<number> {
+  const { refused } = await ask(
+    asking,
+    (target) => target.reloadPlugins(),
+    (answer) => reloadLines(answer).map((line) => `${line}\n`).join(""),
+  );
+  return refused.length > 0 ? 1 : 0;
+}
+
+/** Pauses or resumes a metric; returns the exit code. */
+export async function pluginsPauseCommand(
+  verb: "pause" | "resume",
+  plugin: string,
+  by: string | undefined,
+  asking: Asking,
+): Promise<number> {
+  const operator = by ?? asking.world.env.USER ?? "";
+  if (operator === "") {
+    throw new UserError(
+      `Cannot ${verb} metric "${plugin}": --by must be a name, as $USER is not set, got none`,
+      { field: "by" },
+    );
+  }
+  const paused = verb === "pause";
+  await ask(
+    asking,
+    async (target) => {
+      await target.lifecycle[verb](plugin, operator);
+      return { plugin, paused };
+    },
+    () =>
+      paused
+        ? `Metric ${plugin} is paused. To resume it, run: twofold plugins resume ${plugin}\n`
+        : `Metric ${plugin} runs again and catches up.\n`,
+  );
+  return 0;
+}
+
+/** Removes what is kept of a metric; returns the exit code. */
+export async function pluginsDropCommand(plugin: string, asking: Asking): Promise<number> {
+  await ask(
+    asking,
+    async (target) => ({ removed: await target.lifecycle.drop(plugin) }),
+    ({ removed }) => removedText(removed),
+  );
+  return 0;
+}
+
+function removedText(removed: readonly string[]): string {
+  if (removed.length === 0) return "Nothing to remove.\n";
+  const names = removed.map((name) => `  ${name}\n`).join("");
+  const many = removed.length === 1
+    ? "1 table or relation"
+    : `${removed.length} tables and relations`;
+  return `Removed ${many}:\n${names}`;
+}
+
+/**
+ * What was changed, a line for each plugin.
+ *
+ * @example
+ * ```ts
+ * import { reloadLines } from "./plugins_changing.ts";
+ * const answer = { added: ["stars"], changed: [], removed: [], refused: [] };
+ * if (reloadLines(answer)[0] !== "Plugin stars is new: it is being built.") throw new Error("no");
+ * ```
+ */
+export function reloadLines({ added, changed, removed, refused }: ReloadAnswer): string[] {
+  const lines = [
+    ...added.map((name) => `Plugin ${name} is new: it is being built.`),
+    ...changed.map((name) => `Plugin ${name} changed.`),
+    ...removed.map((name) => `Plugin ${name} was removed.`),
+    ...refused.map(({ plugin, file, faults }) =>
+      `Plugin ${plugin} was not loaded: ${faults.join("; ")}. Correct ${file}.`
+    ),
+  ];
+  return lines.length === 0 ? ["No plugin changed."] : lines;
+}
