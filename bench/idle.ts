@@ -1,0 +1,119 @@
+/**
+ * What little traffic costs: processor time by kind of thread, anonymous memory and bytes written per
+ * event, without events, at 200 and at 2,000 events per second with nobody reading, and at 200 with
+ * one reader that follows six live queries, as an open dashboard does. Yardstick: the process without
+ * events, in the same run.
+ *
+ * Run: `deno run -A bench/idle.ts [--quick]`
+ */
+import { line, quick, title } from "./figures.ts";
+import { simulate } from "../plugins/viewing/simulator.ts";
+import {
+  mebibytes,
+  processorSeconds,
+  send,
+  sleep,
+  startProcess,
+  stopProcess,
+} from "./started_process.ts";
+
+const PHASE_MS = quick ? 20_000 : 120_000;
+const SETTLING_MS = quick ? 5_000 : 20_000;
+const SENDS_PER_SECOND = 20;
+const questions = ["popular_movies", "user_stats", "ratings", "completed_movies", "rating_stars"]
+  .map((metric) => `${metric}/live?limit=10`).concat("hourly_stats/live?bucket=hour");
+
+const data = await Deno.makeTempDir({ prefix: "twofold-bench-" });
+const started = await startProcess(data);
+const { url, child: { pid } } = started;
+
+/** Sends at a rate, each part when it is due, until told to stop. */
+async function feed(perSecond: number, signal: AbortSignal): Promise<void> {
+  const fromMs = performance.now();
+  let sent = 0;
+  for (const body of parts(perSecond / SENDS_PER_SECOND)) {
+    const waitMs = fromMs + 1000 * sent++ / SENDS_PER_SECOND - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    if (signal.aborted) break;
+    await send(url, body);
+  }
+}
+
+/** NDJSON of so many events each, without an end. */
+function* parts(events: number): Generator<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  let lines: string[] = [];
+  for (const { ndjson } of simulate({ rate: events * SENDS_PER_SECOND, startMs: Date.now() })) {
+    lines.push(...ndjson.trimEnd().split("\n"));
+    while (lines.length >= events) {
+      yield encoder.encode(lines.slice(0, events).join("\n"));
+      lines = lines.slice(events);
+    }
+  }
+}
+
+/** Follows live queries until told to stop. */
+async function follow(path: string, signal: AbortSignal): Promise<void> {
+  const { body } = await fetch(`${url}/api/v1/metrics/${path}`, { signal });
+  const reader = body!.getReader();
+  while (!(await reader.read()).done);
+}
+
+/** Processor seconds by kind of thread. */
+function secondsByThread(): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
+      const kind = /\((.*)\)/.exec(stat)![1];
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const seconds = (Number(fields[11]) + Number(fields[12])) / 100;
+      found.set(kind, (found.get(kind) ?? 0) + seconds);
+    } catch {
+      // The thread has ended.
+    }
+  }
+  return found;
+}
+
+const numberOf = (file: string, name: string) =>
+  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(Deno.readTextFileSync(`/proc/${pid}/${file}`))![1]);
+
+/** Measures a phase. @returns the cores that were used. */
+async function phase(what: string, perSecond: number, paths: readonly string[] = []) {
+  const stop = new AbortController();
+  const readers = paths.map((path) => follow(path, stop.signal).catch(() => {}));
+  const feeding = perSecond === 0 ? undefined : feed(perSecond, stop.signal);
+  await sleep(SETTLING_MS);
+  const [cpu, written, threads] = [
+    processorSeconds(pid),
+    numberOf("io", "write_bytes"),
+    secondsByThread(),
+  ];
+  await sleep(PHASE_MS);
+  const cores = (processorSeconds(pid) - cpu) / (PHASE_MS / 1000);
+  const bytes = numberOf("io", "write_bytes") - written;
+  const spent = [...secondsByThread()]
+    .map(([kind, seconds]) => ({
+      kind,
+      cores: (seconds - (threads.get(kind) ?? 0)) / (PHASE_MS / 1000),
+    }))
+    .sort((a, b) => b.cores - a.cores).slice(0, 5);
+  stop.abort();
+  await Promise.all([feeding, ...readers]);
+  const perEvent = perSecond === 0 ? "" : `${Math.round(bytes / perSecond / (PHASE_MS / 1000))} B`;
+  const anonymous = mebibytes(1024 * numberOf("status", "RssAnon"));
+  line(what, `${cores.toFixed(3)} cores`, anonymous, perEvent);
+  line("", ...spent.map((each) => `${each.kind} ${each.cores.toFixed(3)}`));
+  return cores;
+}
+
+title(`little traffic, ${PHASE_MS / 1000} s each: cores, anonymous memory, written per event`);
+const rest = await phase("no events (yardstick)", 0);
+const least = await phase("200 events/s", 200);
+const followed = await phase("200 events/s, one dashboard", 200, questions);
+const more = await phase("2,000 events/s", 2000);
+const times = (cores: number) => `${(cores / rest).toFixed(1)} ×`;
+line("of no events", times(least), times(followed), times(more));
+await stopProcess(started);
+await Deno.remove(data, { recursive: true });
