@@ -11,7 +11,9 @@ import {
   avg,
   count,
   definePlugin,
+  first,
   histogram,
+  last,
   max,
   min,
   type PluginDeclaration,
@@ -57,6 +59,8 @@ const measures: Readonly<Record<string, Measures>> = {
   "sum": ({ stars }) => ({ m: sum(stars) }),
   "min": ({ stars }) => ({ m: min(stars) }),
   "max": ({ stars }) => ({ m: max(stars) }),
+  "first": ({ stars }) => ({ m: first(stars) }),
+  "last": ({ stars }) => ({ m: last(stars) }),
   "avg": ({ stars }) => ({ m: avg(stars) }),
   "uniq of uint32": ({ movie }) => ({ m: uniq(movie) }),
   "uniq of enumeration": ({ kind }) => ({ m: uniq(kind) }),
@@ -68,17 +72,21 @@ const measures: Readonly<Record<string, Measures>> = {
 
 function filled(): Columns {
   const columns = allocateColumns(source, CHUNK);
-  const { user, movie, kind, stars } = columns.fields;
+  const { id, user, movie, kind, stars } = columns.fields;
+  const digits = 16;
   let seed = 1;
   const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
   for (let row = 0; row < CHUNK; row++) {
     columns.eventMs[row] = 1.4e12 + random(60_000);
+    id.values[row] = digits * row;
+    id.ends![row] = digits * (row + 1);
     user.values[row] = random(USERS);
     movie.values[row] = random(1000);
     kind.values[row] = random(3);
     stars.values[row] = random(1000);
     stars.nulls![row] = random(4) === 0 ? 1 : 0;
   }
+  columns.bytes = new Uint8Array(digits * CHUNK).map(() => 48 + random(10));
   columns.count = CHUNK;
   return columns;
 }

@@ -6,6 +6,7 @@ import { membersOf } from "./declaration/members.ts";
 import { checkNames, named, presented } from "./declaration/names.ts";
 import type { EventSchema } from "./events.ts";
 import { fieldsOf } from "./expressions/expression.ts";
+import { isNumeric } from "./measures/measure.ts";
 import {
   columnsOfMeasures,
   type DerivedColumn,
@@ -90,7 +91,12 @@ function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Pl
   const { measureColumns, shownColumns } = columnsOfMeasures({ source, computed, measures });
   const stored = measureColumns.map(({ name }) => name);
   const ofMeasures = [...Object.keys(declared), ...shownColumns.map(({ name }) => name)];
-  const derive = derivedOf(given, [...new Set([...ofMeasures, ...stored])], faults);
+  const texts = shownColumns.filter((shown) => !isNumeric(shown)).map(({ name }) => name);
+  const derive = derivedOf(
+    given,
+    derivable([...new Set([...ofMeasures, ...stored])], texts),
+    faults,
+  );
   const columns = columnsOfMeasures({ source, computed, measures, derive }, sqlOf);
   if (Object.keys(declared).length === 0) faults.add("it needs at least one measure");
   const keyNames = Object.keys(keys);
@@ -117,11 +123,11 @@ function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Pl
 
 function derivedOf(
   { derive }: PluginDeclaration,
-  measures: readonly string[],
+  measures: Readonly<Record<string, DerivedExpression>>,
   faults: Faults,
 ): Plugin["derive"] {
   const derived: Record<string, DerivedColumn> = {};
-  const given = derive === undefined ? {} : named(faults, "derive", derive, derivable(measures));
+  const given = derive === undefined ? {} : named(faults, "derive", derive, measures);
   for (const [name, value] of Object.entries(given)) {
     const { sql, node, fault } = value instanceof DerivedExpression
       ? value

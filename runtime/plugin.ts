@@ -11,6 +11,7 @@ import {
   type Measure,
   type MeasureColumn,
   type ShownMeasure,
+  type ShownValue,
   type StateOf,
 } from "./measures/measure.ts";
 import { measureKinds } from "./measures/measures.ts";
@@ -142,7 +143,7 @@ export interface KeyColumn {
 /** A shown column: what the API and the relations give after the merge. */
 export interface ShownColumn extends Omit<ShownMeasure, "of"> {
   /** The same in this process; null for a derived column that an earlier build stored. */
-  readonly of: ((stateOf: StateOf) => number | null) | null;
+  readonly of: ((stateOf: StateOf) => ShownValue) | null;
 }
 
 /** A column that is computed from merged measures. */
@@ -237,7 +238,7 @@ export function columnsOfMeasures(
       ? source.fields[column]
       : undefined;
   const defined = Object.entries(measures).map(([name, measure]) =>
-    definedMeasure(name, measure, typeOf, sqlOf)
+    definedMeasure(name, measure, source.eventId, typeOf, sqlOf)
   );
   const measureColumns = distinct(defined.flatMap(({ columns }) => columns));
   const shown = defined.flatMap(({ shown }) => shown);
@@ -247,7 +248,9 @@ export function columnsOfMeasures(
     ...measureColumns.map((column) => [column.name, column.floatSql(`merged.${column.name}`)]),
   ] as [string, string][]);
   const numbers = new Map<string, (stateOf: StateOf) => number>([
-    ...shown.map(({ name, of }) => [name, (stateOf: StateOf) => of(stateOf) ?? NaN] as const),
+    ...shown.map(({ name, of }) =>
+      [name, (stateOf: StateOf) => Number(of(stateOf) ?? NaN)] as const
+    ),
     ...measureColumns.map((column) =>
       [column.name, (stateOf: StateOf) => column.toFloat(stateOf(column))] as const
     ),
@@ -272,6 +275,7 @@ function distinct(columns: readonly MeasureColumn[]): readonly MeasureColumn[] {
 function definedMeasure(
   name: string,
   measure: Measure,
+  eventId: string,
   typeOf: (column: string) => Field | undefined,
   sqlOf: (column: string) => string,
 ): DefinedMeasure {
@@ -286,5 +290,6 @@ function definedMeasure(
   if (takes.length > 0 && !takes.includes(field!.kind)) {
     throw fault(`takes ${takes.join(", ")}, got the ${field!.kind} "${fieldName}"`);
   }
-  return define({ name, measure, fieldName, fieldSql: sqlOf(fieldName), field: field! });
+  const event = { id: eventId, idSql: sqlOf(eventId), timeSql: sqlOf("event_time") };
+  return define({ name, measure, fieldName, fieldSql: sqlOf(fieldName), field: field!, event });
 }

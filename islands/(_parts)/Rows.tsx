@@ -56,7 +56,7 @@ export function Rows(props: RowsProps) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={columns.filter(isKey).map(({ name }) => row[name]).join("\t")}>
+            <tr key={columns.filter(isText).map(({ name }) => row[name]).join("\t")}>
               {columns.map((column) => (
                 <Cell key={column.name} {...{ column, row, names, pages }}>
                   {column.name === by && isNumeric(column.type) &&
@@ -71,7 +71,8 @@ export function Rows(props: RowsProps) {
   );
 }
 
-const isKey = ({ type }: AnswerColumn) => !isNumeric(type);
+/** Time and keys, by which a row is known, are among these. */
+const isText = ({ type }: AnswerColumn) => !isNumeric(type);
 
 function Cell({ column, row, names, pages, children }: {
   readonly column: AnswerColumn;

@@ -52,11 +52,11 @@ export function MetricControls({ info, view, url }: ControlsProps) {
               )}
           </select>
         </label>
-        {info.measures.length > 1 && (
+        {info.series_measures.length > 1 && (
           <label>
             <span>Measure</span>
             <select name="measure">
-              {info.measures.map((measure) => (
+              {info.series_measures.map((measure) => (
                 <option key={measure} value={measure} selected={view.measure === measure}>
                   {label(measure)}
                 </option>

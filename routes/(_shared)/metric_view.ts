@@ -98,7 +98,8 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     from: span === null ? instant("from") : rounded(Date.now() - span * 1000),
     to: span === null ? instant("to") : rounded(Date.now() + stepSeconds * 1000),
     bucket: text("bucket"),
-    measure: text("measure") || (info.measures.includes(sort) ? sort : info.measures[0]),
+    measure: text("measure") ||
+      (info.series_measures.includes(sort) ? sort : info.series_measures[0] ?? ""),
     top: text("top"),
     search: text("q").trim(),
     order: text("order") || info.sort,
@@ -142,7 +143,9 @@ export async function readMetric(
   };
   const rows = await part(() => readRows(services, info, view, keys, signal));
   const charted = keys === null || keys.length === 1 ? keys : keysOf(info, rows.answer);
-  const series = await part(() => readSeries(services, info, view, charted, signal));
+  const series = info.series_measures.length === 0
+    ? { answer: null, fault: null, at }
+    : await part(() => readSeries(services, info, view, charted, signal));
   const named = [
     ...(rows.answer === null ? [] : [rows.answer]),
     {

@@ -96,26 +96,28 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         dataUrl={urls.data}
       />
       {coverage !== null && <p class="note">{coverage}</p>}
-      <section aria-labelledby="over-time">
-        <h2 id="over-time">Over time</h2>
-        <SeriesChart data={metric} stale={stale} chart={info.chart} title={info.title} />
-        {shown.series.answer?.beyond != null && (
-          <p class="note">
-            The topic contains {shown.series.answer.beyond.future_events}{" "}
-            future events; some are beyond this chart.{" "}
-            <a href={linkWith(url, { range: null, to: shown.series.answer.beyond.until })}>
-              Show all up to {shown.series.answer.beyond.until.slice(0, 10)}
-            </a>
-          </p>
-        )}
-        {view.layer === "speed" && shown.series.answer?.kept_from != null && (
-          <p class="note">
-            Speed-layer windows are complete from{" "}
-            {shown.series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
-            on; earlier data comes from the batch layer.
-          </p>
-        )}
-      </section>
+      {info.series_measures.length > 0 && (
+        <section aria-labelledby="over-time">
+          <h2 id="over-time">Over time</h2>
+          <SeriesChart data={metric} stale={stale} chart={info.chart} title={info.title} />
+          {shown.series.answer?.beyond != null && (
+            <p class="note">
+              The topic contains {shown.series.answer.beyond.future_events}{" "}
+              future events; some are beyond this chart.{" "}
+              <a href={linkWith(url, { range: null, to: shown.series.answer.beyond.until })}>
+                Show all up to {shown.series.answer.beyond.until.slice(0, 10)}
+              </a>
+            </p>
+          )}
+          {view.layer === "speed" && shown.series.answer?.kept_from != null && (
+            <p class="note">
+              Speed-layer windows are complete from{" "}
+              {shown.series.answer.kept_from.slice(0, 19).replace("T", " ")}{" "}
+              on; earlier data comes from the batch layer.
+            </p>
+          )}
+        </section>
+      )}
       {Island && <Island metric={info.name} series={series} columns={columns} rows={rows} />}
       <section aria-labelledby="by-key">
         <div class="row">

@@ -35,7 +35,7 @@ export function generatedSql(defined: Defined): string {
   const { source, where, keyColumns, measureColumns } = defined;
   const sqlOf = columnSql(defined);
   const columns = [
-    `${starts[defined.grain]}(event_time) AS bucket`,
+    `${starts[defined.grain]}(${sqlOf("event_time")}) AS bucket`,
     ...keyColumns.map(({ name, field }) => as(sqlOf(field), name)),
     ...measureColumns.map((column) => as(column.buildSql(), column.name)),
   ];

@@ -89,12 +89,22 @@ function constant(value: number): DerivedExpression {
   return value < 0 ? new DerivedExpression(`-${sql}`, node, 2) : new DerivedExpression(sql, node);
 }
 
-/** The measures as numbers; one that is not declared is a fault, which names the closest one. */
+/**
+ * The measures as numbers; one that is not declared is a fault, which names the closest one.
+ *
+ * @param texts those whose values are no numbers.
+ */
 export function derivable(
   measures: readonly string[],
+  texts: readonly string[],
 ): Readonly<Record<string, DerivedExpression>> {
   const declared = Object.fromEntries(
-    measures.map((name) => [name, new DerivedExpression(name, { measure: name })]),
+    measures.map((name) => [
+      name,
+      texts.includes(name)
+        ? faulty(`expected a measure that is a number, got "${name}"`)
+        : new DerivedExpression(name, { measure: name }),
+    ]),
   );
   return new Proxy(declared, {
     get: (_, name) =>

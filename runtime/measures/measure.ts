@@ -56,6 +56,8 @@ export interface DeclaredMeasure<M extends Measure = Measure> {
   readonly field: Field;
   /** The field in batch SQL. */
   readonly fieldSql: string;
+  /** What identifies an event: the field of its id; id and time in batch SQL. */
+  readonly event: { readonly id: string; readonly idSql: string; readonly timeSql: string };
 }
 
 /** What a measure keeps in the tables, and what it shows of that. */
@@ -151,12 +153,22 @@ export interface Adder<States> {
 export interface ShownMeasure {
   readonly name: string;
   /** Its type in answers. */
-  readonly type: "integer" | "decimal" | "number";
+  readonly type: "integer" | "decimal" | "number" | "string" | "enumeration" | "boolean";
   /** SQL over the merged columns of a relation called `merged`, or the name of one. */
   readonly sql: string;
   /** The same in this process. */
-  of(stateOf: StateOf): number | null;
+  of(stateOf: StateOf): ShownValue;
 }
+
+/** A shown value; an enumeration's is its text. */
+export type ShownValue = number | string | boolean | null;
+
+/**
+ * Whether a measure is shown as a number: only then can others be derived from it, and only then
+ * has it a time series.
+ */
+export const isNumeric = ({ type }: { readonly type: string }): boolean =>
+  type === "integer" || type === "decimal" || type === "number";
 
 /** Gives the merged state of a column. */
 export type StateOf = <State>(column: MeasureColumn<State>) => State;
@@ -188,6 +200,16 @@ export const returned = {
     exact: false,
   },
 } as const satisfies Readonly<Record<string, ReturnedType>>;
+
+/** A tuple of event time, event id and a value, which is a number or a text. */
+export const returnedEvent = (value: "number" | "text"): ReturnedType => ({
+  words: `a tuple of event time, event id and ${returned[value].words}`,
+  pattern: new RegExp(
+    String.raw`^Tuple\((\w+ )?DateTime64\(9(, '\w+')?\), (\w+ )?String, (\w+ )?` +
+      (value === "number" ? NUMBER : TEXT),
+  ),
+  exact: returned[value].exact,
+});
 
 /** A call of an aggregate function, over all rows of a group or those that meet a condition. */
 export const aggregate = (name: string, argument: string, condition?: string): string =>

@@ -2,7 +2,9 @@
 import { approxUniqKind } from "./approx_uniq.ts";
 import { avgKind } from "./avg.ts";
 import { countIfKind, countKind } from "./count.ts";
+import { firstKind } from "./first.ts";
 import { histogramKind } from "./histogram.ts";
+import { lastKind } from "./last.ts";
 import { maxKind } from "./max.ts";
 import type { MeasureKind } from "./measure.ts";
 import { minKind } from "./min.ts";
@@ -14,7 +16,9 @@ import { stddevKind, varianceKind } from "./variance.ts";
 export { approxUniq } from "./approx_uniq.ts";
 export { avg } from "./avg.ts";
 export { count } from "./count.ts";
+export { first } from "./first.ts";
 export { histogram } from "./histogram.ts";
+export { last } from "./last.ts";
 export { max } from "./max.ts";
 export { min } from "./min.ts";
 export { quantile, quantiles } from "./quantile.ts";
@@ -28,7 +32,9 @@ export const measureKinds: Readonly<Record<string, MeasureKind>> = {
   avg: avgKind,
   count: countKind,
   countIf: countIfKind,
+  first: firstKind,
   histogram: histogramKind,
+  last: lastKind,
   max: maxKind,
   min: minKind,
   quantile: quantileKind,

@@ -80,7 +80,7 @@ export interface SeriesQuery {
    * that the layer can give within `max_points`.
    */
   readonly bucket?: string;
-  /** A shown measure; left out: the one that the plugin sorts by. */
+  /** A measure that is shown as a number; left out: the one that the plugin sorts by, or the first. */
   readonly measure?: string;
   /** The most points of a series, 1 to 5,000; default 500. */
   readonly max_points?: string;
@@ -160,6 +160,8 @@ export interface MetricInfo {
   readonly grain: string;
   readonly keys: readonly { readonly name: string; readonly type: string }[];
   readonly measures: readonly string[];
+  /** The measures that are numbers: a time series can be asked for each of them. */
+  readonly series_measures: readonly string[];
   readonly layers: Readonly<Record<Layer, readonly Bucket[]>>;
 }
 

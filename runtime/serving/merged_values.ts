@@ -2,12 +2,12 @@
  * Rows of one key merged in this process, with the same result as the engine's SQL: to the last
  * digit, because the measures hold states as integers of their column's scale.
  */
-import type { MeasureColumn } from "../measures/measure.ts";
+import type { MeasureColumn, ShownValue } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
 import type { KeyStates } from "../model/recent.ts";
 
 /** Shown values by name. */
-export type ShownValues = Readonly<Record<string, number | null>>;
+export type ShownValues = Readonly<Record<string, ShownValue>>;
 
 /** Merges rows; of none it shows the empty states. */
 export type MergeRows = (rows: readonly KeyStates[]) => ShownValues;

@@ -1,4 +1,5 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
+import { isNumeric } from "../measures/measure.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
 import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../ports/services.ts";
 
@@ -42,6 +43,10 @@ export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerCo
   ];
 }
 
+/** The measures that a time series can show: those that are numbers. */
+export const seriesMeasures = ({ shownColumns }: Plugin): string[] =>
+  shownColumns.filter(isNumeric).map(({ name }) => name);
+
 /** Describes a metric. */
 export function metricInfo(plugin: Plugin): MetricInfo {
   const { present, batch, stream } = plugin;
@@ -58,6 +63,7 @@ export function metricInfo(plugin: Plugin): MetricInfo {
     grain: batch.grain,
     keys: plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
     measures: plugin.shownColumns.map((column) => column.name),
+    series_measures: seriesMeasures(plugin),
     layers: {
       merged: bucketsOf(plugin, "merged"),
       batch: bucketsOf(plugin, "batch"),

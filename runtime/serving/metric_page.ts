@@ -4,6 +4,7 @@
  * the order and may so be met twice or not at all; no other row is.
  */
 import { encodeCursor, type Scalar } from "../std/page_cursor.ts";
+import { isNumeric } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports/ports.ts";
 import { answerColumns } from "./metric_info.ts";
@@ -26,7 +27,7 @@ export function behindSql(plugin: Plugin, { bucket, order, after }: TypedQuery):
     const terms = order.slice(0, at + 1).map(({ column, descending }, i) => {
       const type = types.get(column)!;
       const value = `{after_${i}:${parameterTypes[type] ?? "String"}}`;
-      const bare = numeric.has(type) ? `toFloat64(${column})` : column;
+      const bare = isNumeric({ type }) ? `toFloat64(${column})` : column;
       const missing = after![i] === null;
       if (i < at) return missing ? `${column} IS NULL` : `${bare} = ${value}`;
       // Null comes last, so nothing lies behind it.
@@ -48,7 +49,6 @@ export function afterParameters({ after }: TypedQuery): QueryParams {
 }
 
 /** Numbers travel as JSON's, hence as 64-bit floats, and are compared as such. */
-const numeric: ReadonlySet<string> = new Set(["integer", "decimal", "number"]);
 const parameterTypes: Readonly<Record<string, string>> = {
   instant: "DateTime('UTC')",
   integer: "Float64",

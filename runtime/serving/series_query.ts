@@ -1,7 +1,8 @@
 /** Questions for time series: validated, and how wide the buckets may be. */
 import type { Plugin } from "../plugin.ts";
+import { UserError } from "../std/errors.ts";
 import type { Layer, SeriesQuery } from "../ports/services.ts";
-import { bucketSeconds, stepSeconds } from "./metric_info.ts";
+import { bucketSeconds, seriesMeasures, stepSeconds } from "./metric_info.ts";
 import { wholeNumber } from "../std/whole_number.ts";
 import {
   actionOf,
@@ -66,9 +67,14 @@ export function readSeriesQuery(plugin: Plugin, query: SeriesQuery): TypedSeries
   };
 }
 
-/** The measure asked for; by default the one that the metric is sorted by. */
+/** The measure asked for; by default the one that the metric is sorted by, or the first number. */
 function measureOf(plugin: Plugin, text: string | undefined): string {
-  const names = plugin.shownColumns.map((column) => column.name);
+  const names = seriesMeasures(plugin);
+  if (names.length === 0) {
+    throw new UserError(
+      `${actionOf(plugin)}: it has no measure that is a number, as a series needs`,
+    );
+  }
   const sorted = plugin.present.sort.replace(/^-/, "");
   const measure = text ?? (names.includes(sorted) ? sorted : names[0]);
   if (names.includes(measure)) return measure;

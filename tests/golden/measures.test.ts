@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { defineSchema, instant, integer, string, uint32 } from "../../runtime/events.ts";
 import { fieldsOf } from "../../runtime/expressions/expression.ts";
 import type { NumberExpression } from "../../runtime/expressions/typed.ts";
-import type { StateOf } from "../../runtime/measures/measure.ts";
-import { allocateColumns } from "../../runtime/model/columns.ts";
+import type { CellStates, ShownValue, StateOf } from "../../runtime/measures/measure.ts";
+import { allocateColumns, type Columns } from "../../runtime/model/columns.ts";
 import {
   approxUniq,
   columnsOfMeasures,
+  first,
   histogram,
+  last,
   type Measure,
   quantiles,
   stddev,
@@ -74,29 +76,63 @@ async function shownBySql(measure: Measure): Promise<unknown> {
   return row.shown;
 }
 
-/** What measures show after all ratings, counted in blocks and merged. */
-function shownOf(measures: Readonly<Record<string, Measure>>): Record<string, number | null> {
+/** What number measures show after all ratings. */
+const shownOf = (measures: Readonly<Record<string, Measure>>) =>
+  shownByCell(measures, () => 0)[0] as Record<string, number | null>;
+
+/**
+ * What measures show of each cell after all ratings, counted in blocks and merged.
+ *
+ * @param cellOf the cell of a rating.
+ * @param unitSeconds what event times are rounded down to.
+ */
+function shownByCell(
+  measures: Readonly<Record<string, Measure>>,
+  cellOf: (row: readonly number[]) => number,
+  unitSeconds = 1,
+): Record<string, ShownValue>[] {
   const { measureColumns, shownColumns } = columnsOfMeasures({ source, measures });
   const columns = allocateColumns(source, BLOCK);
   const adders = measureColumns.map((column) => column.adder(columns));
-  const cellOf = new Int32Array(BLOCK);
-  const blocks: unknown[][] = [];
-  for (let first = 0; first < rows.length; first += BLOCK) {
-    const block = rows.slice(first, first + BLOCK);
-    for (const [i, name] of ["user", "movie", "rating", "seconds"].entries()) {
-      block.forEach((row, at) => columns.fields[name].values[at] = row[i]);
-    }
+  const cells = rows.map(cellOf);
+  const count = Math.max(...cells) + 1;
+  const blocks: CellStates[][] = [];
+  for (let start = 0; start < rows.length; start += BLOCK) {
+    const block = rows.slice(start, start + BLOCK);
+    fill(columns, block, unitSeconds);
     blocks.push(measureColumns.map((column, i) => {
       const states = column.allocate(1);
-      adders[i].add(states, cellOf, 0, block.length);
-      return states.of(0);
+      states.grow(count);
+      adders[i].add(states, Int32Array.from(cells.slice(start)), 0, block.length);
+      return states;
     }));
   }
-  const merged = new Map<string, unknown>(
-    measureColumns.map((column, i) => [column.name, column.merge(blocks.map((of) => of[i]))]),
-  );
-  const stateOf: StateOf = <State>({ name }: { name: string }) => merged.get(name) as State;
-  return Object.fromEntries(shownColumns.map(({ name, of }) => [name, of!(stateOf)]));
+  return Array.from({ length: count }, (_, cell) => {
+    const merged = new Map<string, unknown>(
+      measureColumns.map((column, i) => [
+        column.name,
+        column.merge(blocks.map((of) => of[i].of(cell))),
+      ]),
+    );
+    const stateOf: StateOf = <State>({ name }: { name: string }) => merged.get(name) as State;
+    return Object.fromEntries(shownColumns.map(({ name, of }) => [name, of!(stateOf)]));
+  });
+}
+
+/** Puts ratings into columns; the id of an event is `user:movie`. */
+function fill(columns: Columns, block: typeof rows, unitSeconds: number): void {
+  for (const [i, name] of ["user", "movie", "rating", "seconds"].entries()) {
+    block.forEach((row, at) => columns.fields[name].values[at] = row[i]);
+  }
+  const { values: starts, ends } = columns.fields.id;
+  let bytes = "";
+  for (const [at, [user, movie, , seconds]] of block.entries()) {
+    columns.eventMs[at] = Math.floor(seconds / unitSeconds) * unitSeconds * 1000;
+    starts[at] = bytes.length;
+    bytes += `${user}:${movie}`;
+    ends![at] = bytes.length;
+  }
+  columns.bytes = new TextEncoder().encode(bytes);
 }
 
 const oneRow = async (columns: string) =>
@@ -132,6 +168,33 @@ describe("measures over real ratings", () => {
       expect(of).toBe(await shownBySql(approxUniq(field(name))));
       // Three standard errors of 1.6 %.
       expect(Math.abs(of! / Number(n) - 1)).toBeLessThan(0.05);
+    },
+  );
+
+  // Within a day the id decides for most movies.
+  it.each([1, 86_400])(
+    "first and last of each movie are those of argMin and argMax, to %d s",
+    async (unit) => {
+      const order = `(intDiv(seconds, ${unit}), concat(toString(user), ':', toString(movie)))`;
+      const wanted = await warehouse.query(
+        `SELECT argMin(rating, ${order}) AS first_rating, argMax(rating, ${order}) AS last_rating,
+  argMin(user, ${order}) AS first_user, argMax(user, ${order}) AS last_user
+FROM ratings GROUP BY movie ORDER BY movie`,
+      );
+      const movies = [...new Set(rows.map(([, movie]) => movie))].sort((a, b) => a - b);
+      const cells = new Map(movies.map((movie, cell) => [movie, cell]));
+      const rating = field("rating");
+      const found = shownByCell(
+        {
+          first_rating: first(rating),
+          last_rating: last(rating),
+          first_user: first(field("user")),
+          last_user: last(field("user")),
+        },
+        ([, movie]) => cells.get(movie)!,
+        unit,
+      );
+      expect(found).toEqual(wanted);
     },
   );
 

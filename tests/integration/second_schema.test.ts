@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { eventsIn } from "../support/parity_of_layers.ts";
+import type { SeriesAnswer } from "../../runtime/ports/services.ts";
 import { root, RunningEngine } from "../support/running_engine.ts";
 
 const SCHEMA = `
@@ -28,8 +29,8 @@ export const payments = defineSchema({
 `;
 
 const PLUGIN = `
-import { avg, compute, count, definePlugin, type EventOf, max, min, quantile } from "twofold";
-import { string, sum, tumbling, uniq } from "twofold";
+import { avg, compute, count, definePlugin, type EventOf, first, last, max, min } from "twofold";
+import { quantile, string, sum, tumbling, uniq } from "twofold";
 import { payments } from "./payments.schema.ts";
 
 const size = ({ amount }: EventOf<typeof payments>) =>
@@ -47,7 +48,7 @@ export default definePlugin(payments, {
       sql: "multiIf(amount < 0, 'back', amount < 20, 'small', 'large')",
     }),
   }),
-  measures: ({ amount, points, till, method }) => ({
+  measures: ({ payment_id, amount, points, till, method, refund }) => ({
     payments: count(),
     total: sum(amount),
     least: min(amount),
@@ -58,6 +59,11 @@ export default definePlugin(payments, {
     median: quantile(amount, 0.5),
     rewarded: count({ where: points.gt(0) }),
     rewarded_total: sum(amount, { where: points.gt(0) }),
+    first_payment: first(payment_id),
+    last_points: last(points),
+    last_method: last(method),
+    last_refund: last(refund),
+    last_small: last(amount, { where: amount.lt(100) }),
   }),
   derive: ({ total, payments }) => ({ mean: total.per(payments) }),
   stream: { window: tumbling("5m") },
@@ -82,28 +88,22 @@ const asEvents = () =>
 
 const COLUMNS = [
   ...["account", "method", "refund", "size", "payments", "total", "least", "most", "mean_points"],
-  ...["tills", "methods", "median", "rewarded", "rewarded_total", "mean"],
+  ...["tills", "methods", "median", "rewarded", "rewarded_total"],
+  ...["first_payment", "last_points", "last_method", "last_refund", "last_small", "mean"],
 ];
 const WANTED = [
-  ["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 1, 8.75, 1, 10.5, 6.5],
   [
-    "b",
-    "cash",
-    false,
-    "large",
-    1,
-    99999.99,
-    99999.99,
-    1000,
-    1000,
-    1,
-    1,
-    100270.07,
-    1,
-    99999.99,
-    99999.99,
+    ...["a\n'ö\"", "card", false, "small", 3, 19.5, 0.25, 5, -1, 2, 1, 8.75, 1, 10.5],
+    ...["p1", -7, "card", false, 0.25, 6.5],
   ],
-  ["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, 1, -20.07, 0, 0, -20],
+  [
+    ...["b", "cash", false, "large", 1, 99999.99, 99999.99, 1000, 1000, 1, 1, 100270.07, 1],
+    ...[99999.99, "p5", 1000, "cash", false, null, 99999.99],
+  ],
+  [
+    ...["b", "it's a gift", true, "back", 1, -20, -20, null, null, 1, 1, -20.07, 0, 0],
+    ...["p4", null, "it's a gift", true, -20, -20],
+  ],
 ].map((row) => Object.fromEntries(row.map((value, i) => [COLUMNS[i], value])));
 
 describe("a second schema, beside the movies, by files in plugins/ alone", () => {
@@ -176,6 +176,33 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
       }
     }
     await expect(rows("merged", { refund: "yes" })).rejects.toThrow(/true or false/);
+  });
+
+  it("orders by a text or a boolean of a measure, page by page", async () => {
+    const paged = async (order: string) => {
+      const found: unknown[] = [];
+      let after: Record<string, string> = {};
+      for (let page = 0; page < WANTED.length; page++) {
+        const { rows, next } = await engine.metric("takings", { order, limit: "1", ...after });
+        found.push(...rows.map(({ first_payment }) => first_payment));
+        after = next === null ? {} : { after: next };
+      }
+      return found.join(" ");
+    };
+    expect(await paged("-first_payment")).toBe("p5 p4 p1");
+    // An enumeration has the order of its declared values, and null comes last.
+    expect(await paged("last_method")).toBe("p1 p5 p4");
+    expect(await paged("-last_refund")).toBe("p4 p1 p5");
+    expect(await paged("last_points")).toBe("p1 p5 p4");
+  });
+
+  it("draws a measure that is a number, and no other one", async () => {
+    const series = (measure: string) =>
+      engine.get<SeriesAnswer>(
+        `/api/v1/metrics/takings/series?measure=${measure}&bucket=day&from=2026-01-05T00:00:00Z`,
+      );
+    expect((await series("last_small")).series).toEqual([{ key: null, values: [-20] }]);
+    await expect(series("last_method")).rejects.toThrow(/measure must be one of payments, total/);
   });
 
   it("gives its three relations", async () => {

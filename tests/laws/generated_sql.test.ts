@@ -3,7 +3,7 @@ import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { generatedSql } from "../../runtime/declaration/batch_sql.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";
 import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
-import { avg, count, max, quantile, sum, uniq } from "../../runtime/plugin.ts";
+import { avg, count, first, last, max, quantile, sum, uniq } from "../../runtime/plugin.ts";
 import { Laboratory } from "../../runtime/testing/laboratory.ts";
 import { checkParity } from "../../runtime/testing/parity.ts";
 import { root } from "../support/running_engine.ts";
@@ -53,6 +53,8 @@ describe("the SQL that follows from a declaration", () => {
           best: max(rating, { where: rating.lt(9).or(event_type.eq("rating")) }),
           mean: avg(rating, viewed),
           viewers: uniq(user_id, viewed),
+          began: first(event_type, { where: duration.gte(5) }),
+          ended: last(rating, viewed),
           typical: quantile(rating, 0.5, viewed),
         };
       },
@@ -66,6 +68,8 @@ describe("the SQL that follows from a declaration", () => {
   sumIf(rating, event_type = 'view') AS mean_sum,
   countIf(rating, event_type = 'view') AS mean_count,
   groupUniqArrayIf(user_id, event_type = 'view') AS viewers,
+  minIf((event_time, event_id, toNullable(event_type)), duration >= 5) AS began,
+  maxIf((timestamp, event_id, rating), event_type = 'view' AND isNotNull(rating)) AS ended,
   ${typical.buildSql("event_type = 'view'")} AS ${typical.name}
 FROM events GROUP BY bucket, movie_id`;
     expect(byHand).not.toBe(plugin.batch.sql);

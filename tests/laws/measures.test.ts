@@ -86,6 +86,41 @@ const mutants: readonly (readonly [
     "-(words[1] >>> 14)",
     "words[1] >>> 14",
   ],
+  [
+    "nanoseconds that decide nothing",
+    "first",
+    "ordered_column.ts",
+    "a.ns - b.ns || compareBytes",
+    "compareBytes",
+  ],
+  [
+    "ids in the order of UTF-16",
+    "last",
+    "ordered_column.ts",
+    "compareBytes(a.id, b.id)",
+    "(a.id < b.id ? -1 : Number(a.id > b.id))",
+  ],
+  [
+    "repeats of which any is the first",
+    "first",
+    "ordered_column.ts",
+    "? a.value - Number(b.value)",
+    "? 0",
+  ],
+  [
+    "a last event without a value",
+    "last",
+    "ordered_column.ts",
+    "cell < 0 || nulls[row] === 1",
+    "cell < 0",
+  ],
+  [
+    "a first value of 0 where there is none",
+    "first",
+    "ordered_column.ts",
+    "toNullable(${fieldSql})",
+    "${fieldSql}",
+  ],
 ];
 
 describe("the law of measures fails on", () => {

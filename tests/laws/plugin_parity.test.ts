@@ -3,7 +3,7 @@ import { describe, expect, it } from "testing";
 import { expectParity, ParityError, rowsOf } from "twofold/testing";
 import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import ratings from "../../plugins/ratings.ts";
-import { avg, count, definePlugin, max, uniq } from "../../runtime/twofold.ts";
+import { avg, count, definePlugin, last, max, uniq } from "../../runtime/twofold.ts";
 import { byTier } from "../support/tier.ts";
 
 const runs = byTier({ quick: 100, full: 300, long: 1000 });
@@ -73,6 +73,33 @@ describe("expectParity()", () => {
     expect(events.length).toBe(1);
     const { speed, batch } = await rowsOf(plugin, events);
     expect(batch).toEqual(speed);
+  });
+
+  it("takes a last value as a tuple with its event, and nothing inexact", async () => {
+    const newest = (value: string) =>
+      definePlugin(movieViewing, {
+        ...{ name: "newest", summary: "" },
+        measures: ({ duration }) => ({ newest: last(duration) }),
+        batch: {
+          sql: `SELECT toStartOfHour(event_time) AS bucket, ${value} AS newest FROM events
+            GROUP BY bucket`,
+        },
+      });
+    const of = (value: string) =>
+      newest(`maxIf((event_time, event_id, ${value}), isNotNull(duration))`);
+    await expectParity(of("duration"), { runs });
+    await expect(expectParity(newest("max(duration)"), { runs })).rejects.toThrow(
+      'column "newest" must be a tuple of event time, event id and a number, got',
+    );
+    await expect(expectParity(of("toFloat64(duration) + 0.0001"), { runs })).rejects.toThrow(
+      "column newest has a value that Tuple(DateTime64(9, 'UTC'), String, " +
+        "Nullable(Decimal(18, 3))) does not hold exactly",
+    );
+    await expect(
+      expectParity(newest("minIf((event_time, event_id, duration), isNotNull(duration))"), {
+        runs: 1000,
+      }),
+    ).rejects.toThrow("newest");
   });
 
   it("finds SQL that fails for some values", async () => {

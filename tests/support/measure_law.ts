@@ -20,11 +20,14 @@ import type {
   CellStates,
   Measure,
   MeasureColumn,
+  ShownValue,
   StateOf,
 } from "../../runtime/measures/measure.ts";
+import { INSTANT_END_MS } from "../../runtime/decode/instant.ts";
 import type { columnsOfMeasures } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { RowBinaryWriter } from "../../runtime/std/row_binary.ts";
+import { instantText } from "../../runtime/testing/random_stream.ts";
 
 const source = defineSchema({
   ...{ topic: "things", version: 1, summary: "", eventId: "id", eventTime: "at" },
@@ -46,7 +49,7 @@ const source = defineSchema({
 type FieldName = keyof typeof source.fields;
 
 /** The columns of `events` that the law fills. */
-const STRUCTURE = "block UInt8, key UInt8, " +
+const STRUCTURE = "block UInt8, key UInt8, event_time DateTime64(9, 'UTC'), " +
   Object.entries(source.fields).filter(([, { kind }]) => kind !== "instant")
     .map(([name, field]) => `${name} ${clickHouseType(field)}`).join(", ");
 
@@ -56,7 +59,9 @@ const declared: Readonly<Record<string, (field: string) => readonly Measure[]>> 
   avg: (field) => [{ kind: "avg", field }],
   count: () => [{ kind: "count" }],
   countIf: (field) => [{ kind: "countIf", field }],
+  first: (field) => [{ kind: "first", field }],
   histogram: (field) => [{ kind: "histogram", field, bounds: [-1, 0, 2.5, 10] }],
+  last: (field) => [{ kind: "last", field }],
   max: (field) => [{ kind: "max", field }],
   min: (field) => [{ kind: "min", field }],
   quantile: (field) => [
@@ -100,6 +105,9 @@ function everyMeasure(
 interface Event {
   readonly block: number;
   readonly key: number;
+  /** Event time, in milliseconds since 1970 UTC and nanoseconds within. */
+  readonly ms: number;
+  readonly ns: number;
   readonly values: Readonly<Partial<Record<FieldName, number | string | null>>>;
 }
 
@@ -115,8 +123,12 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
   fc.record({
     block: fc.nat(BLOCKS - 1),
     key: fc.nat(KEYS - 1),
+    // Few, so that only the id tells some events apart, and only the value some repeats.
+    ms: fc.constantFrom(0, INSTANT_END_MS - 1),
+    ns: fc.constantFrom(0, 999_999),
     values: fc.record({
-      id: fc.constantFrom("one", "two", ""),
+      // The last two have one order in UTF-8 and the other one in UTF-16.
+      id: fc.constantFrom("", "\u{ff5e}", "\u{1f600}"),
       guest: nullable(uint),
       height: nullable(oneOf([-(2 ** 37), 2 ** 37, 0], fc.integer({ min: -1e10, max: 1e10 }))),
       stars: fc.integer({ min: -3, max: 10 }),
@@ -134,7 +146,9 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
 function columnsOf(all: readonly Event[]): Columns {
   const columns = allocateColumns(source, Math.max(1, all.length));
   const bytes: number[] = [];
-  for (const [row, { values }] of all.entries()) {
+  for (const [row, { ms, ns, values }] of all.entries()) {
+    columns.eventMs[row] = ms;
+    columns.eventNs[row] = ns;
     for (const [name, value] of Object.entries(values)) {
       const { values: to, ends, nulls } = columns.fields[name];
       if (value === null) nulls![row] = 1;
@@ -151,7 +165,7 @@ function columnsOf(all: readonly Event[]): Columns {
 }
 
 /** The events as the archive has them, as `JSONEachRow`. */
-function jsonOf({ block, key, values }: Event): string {
+function jsonOf({ block, key, ms, ns, values }: Event): string {
   const texts = Object.entries(values).map(([name, value]) => {
     const { kind, scale = 0, values: choices }: Field = source.fields[name as FieldName];
     if (kind === "decimal" && value !== null) {
@@ -159,7 +173,8 @@ function jsonOf({ block, key, values }: Event): string {
     }
     return [name, kind === "enumeration" && value !== null ? choices![Number(value)] : value];
   });
-  return JSON.stringify({ block, key, ...Object.fromEntries(texts) });
+  const event_time = instantText(ms, ns, "");
+  return JSON.stringify({ block, key, event_time, ...Object.fromEntries(texts) });
 }
 
 /** The states of all cells, `block * KEYS + key`, as the speed layer makes them. */
@@ -313,7 +328,7 @@ export class MeasureLaw {
     expect(found((i, key, block) => speed[i].of(block * KEYS + key))).toEqual(wanted);
   }
 
-  #show(merged: (column: MeasureColumn, i: number) => unknown): Record<string, number | null> {
+  #show(merged: (column: MeasureColumn, i: number) => unknown): Record<string, ShownValue> {
     const states = new Map(this.#columns.map((column, i) => [column.name, merged(column, i)]));
     const stateOf: StateOf = <State>({ name }: MeasureColumn<State>) => states.get(name) as State;
     return Object.fromEntries(this.#shown.map(({ name, of }) => [name, of!(stateOf)]));

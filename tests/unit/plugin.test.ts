@@ -10,7 +10,15 @@ import {
   uint32,
 } from "../../runtime/events.ts";
 import { compute, when } from "../../runtime/expressions/mod.ts";
-import { avg, count, type PluginDeclaration, sum, tumbling, uniq } from "../../runtime/plugin.ts";
+import {
+  avg,
+  count,
+  first,
+  type PluginDeclaration,
+  sum,
+  tumbling,
+  uniq,
+} from "../../runtime/plugin.ts";
 
 const visits = defineSchema({
   ...{ topic: "visits", version: 1, summary: "" },
@@ -256,6 +264,17 @@ GROUP BY ALL`);
     expect(faultOf({ derive: ({ visits }: Record<string, never>) => ({ visits, n: 7 }) })).toBe(
       '\n- derive "visits": there is no measure "visits"' +
         '\n- derive "n": expected an expression of the measures, got 7',
+    );
+  });
+
+  it("derives nothing from a measure that is no number", () => {
+    const measures = ({ page, seconds }: Parameters<NonNullable<Declaration["measures"]>>[0]) => ({
+      ...{ from: first(page), least: first(seconds) },
+    });
+    const derived = (of: Declaration["derive"]) => faultOf({ measures, derive: of });
+    expect(derived(({ least }) => ({ twice: least.plus(least) }))).toBe(null);
+    expect(derived(({ least, from }) => ({ sum: least.plus(from) }))).toBe(
+      'derive "sum": expected a measure that is a number, got "from"',
     );
   });
 

@@ -35,6 +35,7 @@ export const metricList = named(
       grain: text("The finest bucket of the batch and merged layers", "hour"),
       keys: columns,
       measures: z.array(z.string()),
+      series_measures: z.array(z.string()).describe("The measures that a time series can show"),
       layers: z.object({ merged: buckets, batch: buckets, speed: buckets }),
     })),
   }),
