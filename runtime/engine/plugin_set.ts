@@ -181,6 +181,8 @@ export class PluginSet {
         faults: [...faults],
       })),
     };
+    // No answer is frozen without saying so.
+    for (const { problem } of refused.filter(isPaused)) this.#options.problems.set(problem);
     await this.#run(running, changed, gone);
     [this.#declared, this.#pauses] = [declared, pauses];
     await catalogs.use(

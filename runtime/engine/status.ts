@@ -51,14 +51,16 @@ const CATCHING_UP_RECORDS = 100_000;
 /** How long a part may be late before it is a problem; one that refuses is a problem at once. */
 const LATE_MS = 5000;
 
+const NOT_PUBLISHED: Published = { run: null, cut: {}, published: null };
+
 /** Reads the status of everything, as of now; of what is not reached, as it was. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
   const { topics, known, version, started, roles } = parts;
-  const seen = await Promise.all(topics.map((topic) => topicOf(topic, parts)));
-  const plugins = [
-    ...seen.flatMap((topic) => topic.plugins),
-    ...parts.refused.map((one) => refusedStatus(one, parts)),
-  ];
+  const [seen, refused] = await Promise.all([
+    Promise.all(topics.map((topic) => topicOf(topic, parts))),
+    Promise.all(parts.refused.map((one) => refusedStatus(one, parts))),
+  ]);
+  const plugins = [...seen.flatMap((topic) => topic.plugins), ...refused];
   const unreached = known.unreached();
   parts.problems.observe("status", [
     ...known.faults(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
@@ -121,11 +123,15 @@ function driftOf(
 async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
-  const none: Published = { run: null, cut: {}, published: null };
   const [published, bounds, archived, drift] = await Promise.all([
     Promise.all(
       plugins.map((tables) =>
-        known.ask("warehouse", tables.batch, () => runs.of(tables, topic.batch.ended), none)
+        known.ask(
+          "warehouse",
+          tables.batch,
+          () => runs.of(tables, topic.batch.ended),
+          NOT_PUBLISHED,
+        )
       ),
     ),
     Promise.all(Array.from({ length: log.partitionCount() }, (_, partition) =>
@@ -219,16 +225,22 @@ function pluginsOf(
   });
 }
 
-function refusedStatus(refused: KnownRefused, { generations }: StatusParts): PluginStatus {
+async function refusedStatus(refused: KnownRefused, parts: StatusParts): Promise<PluginStatus> {
+  const { generations, published: runs, known, topics } = parts;
   const answering = generations.served(refused.name)?.tables;
+  const topic = (answering ?? refused.declared)?.plugin.source.topic ?? "";
+  const ended = topics.find(({ schema }) => schema.topic === topic)?.batch.ended ?? 0;
+  const { run, published } = answering === undefined
+    ? NOT_PUBLISHED
+    : await known.ask("warehouse", answering.batch, () => runs.of(answering, ended), NOT_PUBLISHED);
   return {
-    ...notAsked(refused.name, "nothing_published"),
-    topic: (answering ?? refused.declared)?.plugin.source.topic ?? "",
+    ...notAsked(refused.name, run === null ? "nothing_published" : "not_read"),
+    topic,
     ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
     state: refused.problem.code === "metric_paused" ? "paused" : "refused",
     error: refused.problem.message,
-    ...{ speed_rows: 0, run: null },
-    batch: { published: null, failing_since: null, error: null },
+    ...{ speed_rows: 0, run: run?.run ?? null },
+    batch: { published, failing_since: null, error: null },
   };
 }
 

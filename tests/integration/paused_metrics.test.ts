@@ -66,7 +66,7 @@ describe("a paused metric", () => {
 
   it("stays as it is and says so, also after a restart, and catches up when it is resumed", async () => {
     await post(0, 2000);
-    await engine.batch();
+    const first = await engine.batch();
     const frontier = await post(2000, 2500);
     await engine.metric("b", { wait_for: frontier });
     const before = await totalOf("b");
@@ -88,6 +88,8 @@ describe("a paused metric", () => {
     await engine.close();
     await start();
     expect([await totalOf("b"), await stateOf("b")]).toEqual([paused, "paused"]);
+    const status = (await engine.status()).plugins.find(({ plugin }) => plugin === "b")!;
+    expect([status.run, status.batch.published !== null]).toEqual([first!.run, true]);
     const [problem] = (await engine.status()).problems;
     expect(problem.message).toContain("by ada");
 
@@ -130,8 +132,12 @@ describe("a paused metric", () => {
     await post(0, 1000);
     const other = { plugin: "b", by: "another process", at: new Date().toISOString() };
     await writePause(engine.engine.warehouse, other, true);
-    await eventually("b to be paused", () => stateOf("b"), (state) => state === "paused");
-    expect(await totalOf("b")).toMatchObject({ isFrozen: true, codes: ["metric_paused"] });
+    const { codes } = await eventually(
+      "b to freeze",
+      () => totalOf("b"),
+      ({ isFrozen }) => isFrozen,
+    );
+    expect([codes, await stateOf("b")]).toEqual([["metric_paused"], "paused"]);
     await writePause(engine.engine.warehouse, { ...other, at: new Date().toISOString() }, false);
     await levelled();
   });
