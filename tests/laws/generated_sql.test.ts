@@ -39,6 +39,15 @@ describe("the SQL that follows from a declaration", () => {
     },
   );
 
+  test("reads the events' columns where measures have their names", async () => {
+    const plugin = definePlugin(movieViewing, {
+      ...{ name: "named_alike", summary: "" },
+      key: ({ movie_id }) => ({ movie_id }),
+      measures: ({ duration }) => ({ event_time: count(), event_id: last(duration) }),
+    });
+    await checkParity(laboratory, { plugin, batchSql: plugin.batch.sql }, { runs: 10 });
+  });
+
   test("takes the events of each measure that meet its condition", async () => {
     const plugin = definePlugin(movieViewing, {
       name: "conditions",
