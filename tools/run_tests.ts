@@ -81,12 +81,17 @@ const isInTier = async (file: string) =>
 
 /** What takes longest, longest first: a file that starts last would be waited for alone. */
 const slow = [
-  "tests/integration/readers",
   "tests/laws/parity",
+  "tests/integration/reload",
+  "tests/integration/readers",
+  "tests/laws/plugin_parity",
+  "tests/laws/mutants",
+  "tests/integration/rebuild",
   "tests/golden/movietweetings",
   "tests/integration/kill",
-  "tests/integration/rebuild",
-  "tests/laws/mutants",
+  "tests/integration/isolates",
+  "tests/integration/faults",
+  "tests/integration/commands",
   "tests/integration/",
   "tests/laws/",
 ];

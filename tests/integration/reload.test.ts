@@ -6,7 +6,10 @@ import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
 import { folderInProject, RunningEngine } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
-const EVENTS = byTier({ quick: 6_000, full: 60_000, long: 1_000_000 });
+const EVENTS = byTier({ quick: 2_000, full: 30_000, long: 1_000_000 });
+
+/** Between two answers of a reader, which else takes the time of what it waits for. */
+const READ_PAUSE_MS = 10;
 
 /** Notes in several days, with repeats, in no order of time. */
 const notes = (from: number, to: number) =>
@@ -136,7 +139,10 @@ describe("plugins that are loaded again", () => {
         await engine.metric("a", { wait_for: frontier });
       },
     ].map(async (poll) => {
-      while (!stop.signal.aborted) await poll();
+      while (!stop.signal.aborted) {
+        await poll();
+        await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
+      }
     });
     try {
       await write("high.limit.ts", "export const least = 2;");
@@ -177,27 +183,6 @@ describe("plugins that are loaded again", () => {
     const again = await post(2000, 2100);
     await engine.metric("a", { wait_for: again });
     expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
-  });
-
-  it("that do not load run on as they were, and say why, until they are mended", async () => {
-    await open({ "a.ts": pluginText("a"), "b.ts": pluginText("b") });
-    await post(0, 1000);
-    await write("b.ts", `${pluginText("b")}\n}`);
-    await write("c.ts", "for (;;);");
-    const { refused } = await reload();
-    expect(refused.map(({ plugin }) => plugin)).toEqual(["b", "c"]);
-    const frontier = await post(1000, 2000);
-    const { problems } = await engine.metric("b", { wait_for: frontier });
-    expect(problems.map(({ message }) => message)).toEqual([
-      expect.stringMatching(
-        /^Plugin b runs as it was loaded before: .*Correct plugins\/b\.ts and load it again/,
-      ),
-    ]);
-    expect(await rowsOf("b", "merged")).toEqual(await rowsOf("a", "merged"));
-    await write("b.ts", pluginText("b"));
-    await Deno.remove(join(dir, "plugins", "c.ts"));
-    expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
-    expect((await engine.status()).problems).toEqual([]);
   });
 
   it("that are removed answer no more, and the others do", async () => {
@@ -291,5 +276,27 @@ describe("plugins that are loaded again", () => {
     await expect(reload()).rejects.toThrow(/stops/);
     await start();
     expect((await engine.status()).plugins.map(({ plugin }) => plugin)).toEqual(["a", "b"]);
+  });
+
+  // The last one: Deno leaves a thread that loops behind, which takes time from all others.
+  it("that do not load run on as they were, and say why, until they are mended", async () => {
+    await open({ "a.ts": pluginText("a"), "b.ts": pluginText("b") });
+    await post(0, 1000);
+    await write("b.ts", `${pluginText("b")}\n}`);
+    await write("c.ts", "for (;;);");
+    const { refused } = await reload();
+    expect(refused.map(({ plugin }) => plugin)).toEqual(["b", "c"]);
+    const frontier = await post(1000, 2000);
+    const { problems } = await engine.metric("b", { wait_for: frontier });
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^Plugin b runs as it was loaded before: .*Correct plugins\/b\.ts and load it again/,
+      ),
+    ]);
+    expect(await rowsOf("b", "merged")).toEqual(await rowsOf("a", "merged"));
+    await write("b.ts", pluginText("b"));
+    await Deno.remove(join(dir, "plugins", "c.ts"));
+    expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
+    expect((await engine.status()).problems).toEqual([]);
   });
 });

@@ -126,7 +126,7 @@ describe("laws of the batch layer", () => {
         expect(last!.plugins.map((part) => part.unseenRepeats)).toEqual([unseen, unseen]);
       },
     );
-    await fc.assert(law, { numRuns: byTier({ quick: 3, full: 12, long: 100 }) });
+    await fc.assert(law, { numRuns: byTier({ quick: 2, full: 8, long: 100 }) });
   });
 
   it("a reader never sees a mix of runs nor a total that goes down", async () => {

@@ -4,7 +4,7 @@ import { checkParity, openLaboratory, plugins, report } from "../support/parity/
 import { byTier } from "../support/tier.ts";
 
 /** Cases per plugin. */
-const runs = byTier({ quick: 3, full: 25, long: 200 });
+const runs = byTier({ quick: 2, full: 15, long: 200 });
 
 describe("law of parity: speed = batch = merged", () => {
   let laboratory: Awaited<ReturnType<typeof openLaboratory>>;

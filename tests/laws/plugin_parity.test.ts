@@ -6,7 +6,7 @@ import ratings from "../../plugins/ratings.ts";
 import { avg, count, definePlugin, last, max, uniq } from "../../runtime/twofold.ts";
 import { byTier } from "../support/tier.ts";
 
-const runs = byTier({ quick: 100, full: 300, long: 1000 });
+const runs = byTier({ quick: 50, full: 300, long: 1000 });
 
 const SQL = `SELECT toStartOfHour(event_time) AS bucket, movie_id, count() AS good_count,
   max(duration) AS longest, sum(duration) AS mean_sum, count(duration) AS mean_count

@@ -4,7 +4,10 @@
 export interface EventuallyOptions {
   /** How long to look, in milliseconds. Default 60,000: a busy machine is slow. */
   readonly deadlineMs?: number;
-  /** The pause between two looks, in milliseconds. Default 20. */
+  /**
+   * The least pause between two looks, in milliseconds. Default 20. After a look that took long the
+   * pause is longer, up to a second: looking must not hold up what is waited for.
+   */
   readonly pauseMs?: number;
 }
 
@@ -25,6 +28,7 @@ export async function eventually<State>(
   const endMs = Date.now() + deadlineMs;
   let last: unknown;
   while (true) {
+    const fromMs = Date.now();
     try {
       const state = await look();
       if (holds(state)) return state;
@@ -33,6 +37,7 @@ export async function eventually<State>(
       last = error;
     }
     if (Date.now() > endMs) throw new Error(`Waited ${deadlineMs} ms for ${what}, last: ${last}`);
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const restMs = Math.min(1000, 3 * (Date.now() - fromMs));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(pauseMs, restMs)));
   }
 }

@@ -24,13 +24,13 @@ export interface MovieEventsOptions {
   readonly aroundMs: number;
   /** One in this many events is late. Default 10. */
   readonly lateOneIn?: number;
-  /** Late by up to this many days. Default 9. */
+  /** Late by up to this many days. Default 2: each day is a file of its own in every block. */
   readonly lateDays?: number;
 }
 
 /** Endless events, each of a user of its own. */
 export function* movieEvents(options: MovieEventsOptions): Generator<MovieEvent, never> {
-  const { seed, firstUser, aroundMs, lateOneIn = 10, lateDays = 9 } = options;
+  const { seed, firstUser, aroundMs, lateOneIn = 10, lateDays = 2 } = options;
   const chance = random(seed);
   const below = (count: number) => Math.floor(chance() * count);
   for (let user = firstUser;; user++) {

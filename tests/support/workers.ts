@@ -101,7 +101,11 @@ export class Cluster {
 
   /** Waits until every partition falls to one process, and each process has some. */
   async shared(): Promise<void> {
-    await eventually(
+    const ended = this.workers.map(async (worker) => {
+      const { code } = await worker.child.status;
+      throw new Error(`A worker ended with ${code}: ${worker.text}`);
+    });
+    const shared = eventually(
       "the partitions to be shared out",
       async () => {
         const all = await Promise.all(
@@ -116,6 +120,7 @@ export class Cluster {
       Boolean,
       { pauseMs: 250 },
     );
+    await Promise.race([shared, ...ended]);
   }
 
   /** Sends something that is no event to every partition. */
@@ -210,7 +215,7 @@ async function driftOfFullRun({ engine }: RunningEngine): Promise<(number | null
 
 /** Options of {@link SteadyProducer.start}. */
 export interface SteadyProducerOptions {
-  /** Default 400. */
+  /** Default 200. */
   readonly eventsPerSecond?: number;
   /** Producers with different seeds send different events. Default 1. */
   readonly seed?: number;
@@ -251,7 +256,7 @@ export class SteadyProducer {
     return this.#sent;
   }
 
-  async #run({ eventsPerSecond = 400, seed = 1 }: SteadyProducerOptions): Promise<void> {
+  async #run({ eventsPerSecond = 200, seed = 1 }: SteadyProducerOptions): Promise<void> {
     const events = movieEvents({ seed, firstUser: seed * 1_000_000, aroundMs: Date.now() });
     const each = Math.max(1, Math.round(eventsPerSecond * PRODUCE_EVERY_MS / 1000));
     let producer: Producer | null = null;
