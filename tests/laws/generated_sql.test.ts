@@ -45,6 +45,7 @@ describe("the SQL that follows from a declaration", () => {
       key: ({ movie_id }) => ({ movie_id }),
       measures: ({ duration }) => ({ event_time: count(), event_id: last(duration) }),
     });
+    expect(plugin.batch.sql).toContain("toStartOfHour(events.event_time) AS bucket");
     await checkParity(laboratory, { plugin, batchSql: plugin.batch.sql }, { runs: 10 });
   });
 
