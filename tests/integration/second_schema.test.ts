@@ -201,7 +201,7 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
       engine.get<SeriesAnswer>(
         `/api/v1/metrics/takings/series?measure=${measure}&bucket=day&from=2026-01-05T00:00:00Z`,
       );
-    expect((await series("last_small")).series).toEqual([{ key: null, values: [-20] }]);
+    expect((await series("last_small")).series).toMatchObject([{ key: null, values: [-20] }]);
     await expect(series("last_method")).rejects.toThrow(/measure must be one of payments, total/);
   });
 
