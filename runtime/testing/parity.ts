@@ -8,7 +8,7 @@ import type { DifferingCell, Laboratory, Subject } from "./laboratory.ts";
 import { type EventJson, literalsOf, randomStreams } from "./random_stream.ts";
 
 /** How long a stream for which the layers differ is made smaller: to the end may take hours. */
-const SHRINKING_MS = 60_000;
+const SHRINKING_MS = 300_000;
 
 /** How many streams are tried, and which. */
 export interface ParityRuns {
@@ -21,7 +21,7 @@ export interface ParityRuns {
 /** Thrown when the layers of a plugin differ. */
 export class ParityError extends Error {
   override name = "ParityError";
-  /** @param events the smallest stream found, within a minute, for which they do. */
+  /** @param events the smallest stream found, within five minutes, for which they do. */
   constructor(message: string, readonly events: readonly EventJson[]) {
     super(message);
     // What the layers give is no fault of a line of code.
