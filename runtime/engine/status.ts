@@ -234,7 +234,7 @@ async function refusedStatus(refused: KnownRefused, parts: StatusParts): Promise
     ? NOT_PUBLISHED
     : await known.ask("warehouse", answering.batch, () => runs.of(answering, ended), NOT_PUBLISHED);
   return {
-    ...notAsked(refused.name, run === null ? "nothing_published" : "not_read"),
+    ...notAsked(refused.name, run === null ? "nothing_published" : "not_running"),
     topic,
     ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
     state: refused.problem.code === "metric_paused" ? "paused" : "refused",

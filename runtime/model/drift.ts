@@ -15,6 +15,7 @@ export const notComparedWords = {
   run_failed: "the run failed",
   superseded: "another run was published instead",
   not_read: "the warehouse has not answered yet",
+  not_running: "the plugin does not run",
   nothing_published: "no batch run has been compared yet",
 } as const;
 

@@ -90,6 +90,7 @@ describe("a paused metric", () => {
     expect([await totalOf("b"), await stateOf("b")]).toEqual([paused, "paused"]);
     const status = (await engine.status()).plugins.find(({ plugin }) => plugin === "b")!;
     expect([status.run, status.batch.published !== null]).toEqual([first!.run, true]);
+    expect([status.drift, status.not_compared?.reason]).toEqual([null, "not_running"]);
     const [problem] = (await engine.status()).problems;
     expect(problem.message).toContain("by ada");
 
