@@ -65,15 +65,18 @@ export default function MetricFeed(props: MetricFeedProps) {
     ? "Live"
     : "";
   return (
-    <p class="live" role="status" data-connection={paused.value ? "waiting" : connection}>
-      <span>{text}</span> {alive.value && (
-        <button
-          type="button"
-          onClick={() => paused.value = !paused.value}
-        >
-          {paused.value ? "Resume" : "Pause"}
-        </button>
-      )}
-    </p>
+    <>
+      <p class="live" role="status" data-connection={paused.value ? "waiting" : connection}>
+        <span>{text}</span> {alive.value && (
+          <button
+            type="button"
+            onClick={() => paused.value = !paused.value}
+          >
+            {paused.value ? "Resume" : "Pause"}
+          </button>
+        )}
+      </p>
+      {data.value.coverage !== null && <p class="note">{data.value.coverage}</p>}
+    </>
   );
 }

@@ -36,8 +36,6 @@ export interface TopRows {
 }
 
 const EVERY_MS = 1000;
-/** The most users that are counted as active: the limit of one answer. */
-export const MOST_USERS = 10_000;
 const KEPT_SAMPLES = 60;
 /** How much the newest second counts in the rate. */
 const WEIGHT = 0.4;
@@ -151,7 +149,7 @@ function Tiles({ data, figures, rate, samples }: {
         {activeUsers !== null && (
           <div>
             <dt>Active users, 5 min</dt>
-            <dd>{figure(activeUsers)}{activeUsers === MOST_USERS ? " or more" : ""}</dd>
+            <dd>{figure(activeUsers)}</dd>
             <dd class="more">
               <Sparkline
                 values={samples.map(({ users }) => users)}

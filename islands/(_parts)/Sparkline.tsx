@@ -9,15 +9,18 @@ export interface SparklineProps {
 const WIDTH = 100;
 const HEIGHT = 24;
 
-/** Draws values from left to right, from 0 to the greatest. */
+/** Draws values from left to right, from 0 to the greatest; where there is none, it has a gap. */
 export function Sparkline({ values, label }: SparklineProps) {
   const most = Math.max(...values.map((value) => value ?? 0), 0);
   const step = WIDTH / Math.max(values.length - 1, 1);
-  const points = values.map((value, i) =>
-    `${(i * step).toFixed(1)},${
-      (HEIGHT - (most === 0 ? 0 : (value ?? 0) / most * HEIGHT)).toFixed(1)
-    }`
-  );
+  const pieces: { x: string; y: string }[][] = [[]];
+  for (const [i, value] of values.entries()) {
+    if (value === null) pieces.push([]);
+    else {
+      const y = HEIGHT - (most === 0 ? 0 : value / most * HEIGHT);
+      pieces.at(-1)!.push({ x: (i * step).toFixed(1), y: y.toFixed(1) });
+    }
+  }
   return (
     <svg
       class="sparkline"
@@ -26,12 +29,16 @@ export function Sparkline({ values, label }: SparklineProps) {
       role="img"
       aria-label={label}
     >
-      {values.length > 1 && (
-        <>
-          <polygon points={`0,${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}`} />
-          <polyline points={points.join(" ")} vector-effect="non-scaling-stroke" />
-        </>
-      )}
+      {pieces.filter((piece) => piece.length > 1).map((piece) => {
+        const points = piece.map(({ x, y }) => `${x},${y}`).join(" ");
+        const [from, to] = [piece[0].x, piece.at(-1)!.x];
+        return (
+          <g key={from}>
+            <polygon points={`${from},${HEIGHT} ${points} ${to},${HEIGHT}`} />
+            <polyline points={points} vector-effect="non-scaling-stroke" />
+          </g>
+        );
+      })}
     </svg>
   );
 }

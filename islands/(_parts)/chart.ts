@@ -128,7 +128,7 @@ function colourReader(element: HTMLElement): (name: string) => string {
 }
 
 /** Of a date at an axis, in pixels. */
-const DATE_WIDTH = 68;
+const DATE_WIDTH = 76;
 const FILL = 0.2;
 const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FILL})`);
 

@@ -20,11 +20,17 @@ export interface MetricData {
   readonly at: string;
   readonly series: Part<SeriesAnswer>;
   readonly rows: Part<MetricAnswer>;
+  /** Which time chart and rows really cover, where that is not what was chosen; else null. */
+  readonly coverage: string | null;
   readonly names: Names;
+  /** The catalogs that the names are from. */
+  readonly catalogs: readonly string[];
   readonly state: PluginStatus | null;
   readonly problems: readonly Problem[];
   /** How many keys a search found; null without a search. */
   readonly matches: number | null;
+  /** Whether there are more than those. */
+  readonly moreMatches: boolean;
 }
 
 /** The newest data, in which a part that failed keeps its last answer. */

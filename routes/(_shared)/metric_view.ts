@@ -12,7 +12,7 @@ import type {
   Status,
 } from "../../runtime/ports/services.ts";
 import { outcomeOf } from "./define.ts";
-import { namesOf } from "./movie_example.ts";
+import { namedBy } from "./movie_example.ts";
 
 /** Spans back from now, in seconds. */
 export const ranges: Readonly<
@@ -48,6 +48,8 @@ export interface View {
   /** How far back from now; null where the time is custom or all. */
   readonly spanSeconds: number | null;
   readonly stepSeconds: number;
+  /** Whether a custom time had to be widened to the layer's steps. */
+  readonly widened: boolean;
   readonly bucket: string;
   readonly measure: string;
   /** How many keys have a line of their own; none for one line over all. */
@@ -86,17 +88,24 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const layer = oneOf("layer", layers) ??
     (span !== null && span <= FINE_SECONDS ? "speed" : "merged");
   const stepSeconds = layer === "speed" ? info.window_seconds : grains[info.grain] ?? 3600;
-  const rounded = (ms: number) =>
-    new Date(Math.floor(ms / 1000 / stepSeconds) * stepSeconds * 1000).toISOString();
-  const instant = (name: string) => {
+  const stepMs = stepSeconds * 1000;
+  const rounded = (ms: number) => new Date(Math.floor(ms / stepMs) * stepMs).toISOString();
+  const instantMs = (name: string) => {
     const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/i.test(text(name)) ? text(name) : `${text(name)}Z`);
-    return Number.isNaN(ms) ? null : rounded(ms);
+    return Number.isNaN(ms) ? null : ms;
   };
+  const [fromMs, toMs] = [instantMs("from"), instantMs("to")];
   const sort = info.sort.replace(/^-/, "");
   return {
     ...{ range, layer, spanSeconds: span, stepSeconds },
-    from: span === null ? instant("from") : rounded(Date.now() - span * 1000),
-    to: span === null ? instant("to") : rounded(Date.now() + stepSeconds * 1000),
+    ...(span === null
+      ? {
+        from: fromMs === null ? null : rounded(fromMs),
+        // All of what was asked for: its end is rounded up.
+        to: toMs === null ? null : rounded(toMs + stepMs - 1),
+      }
+      : { from: rounded(Date.now() - span * 1000), to: rounded(Date.now() + stepMs) }),
+    widened: span === null && [fromMs, toMs].some((ms) => ms !== null && ms % stepMs !== 0),
     bucket: text("bucket"),
     measure: text("measure") ||
       (info.series_measures.includes(sort) ? sort : info.series_measures[0] ?? ""),
@@ -108,13 +117,19 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
 }
 
 /** Which range the rows really cover, where the layer's grain is coarse for the range; else null. */
-export function coverageOf(info: MetricInfo, view: View): string | null {
-  const { spanSeconds, stepSeconds, layer, from, to } = view;
+function coverageOf(info: MetricInfo, view: View): string | null {
+  const { spanSeconds, stepSeconds, layer, from, to, widened } = view;
+  const text = (iso: string) => iso.slice(0, 16).replace("T", " ");
+  if (widened) {
+    const unit = layer === "speed" ? `${info.window_seconds} s` : `one ${info.grain}`;
+    const times = [from && `from ${text(from)}`, to && `up to ${text(to)}`].filter(Boolean);
+    return `The ${layer} layer answers in units of ${unit}: chart and rows cover the time ` +
+      `${times.join(" ")} UTC.`;
+  }
   if (spanSeconds === null || from === null || to === null || stepSeconds * 50 < spanSeconds) {
     return null;
   }
   if (layer === "speed") return null;
-  const text = (iso: string) => iso.slice(0, 16).replace("T", " ");
   return `The ${layer} layer answers in units of one ${info.grain}: chart and rows cover ` +
     `${text(from)} to ${text(to)} UTC. The speed layer covers exactly ${ranges[view.range].title}.`;
 }
@@ -136,7 +151,7 @@ export async function readMetric(
 ): Promise<MetricData> {
   const at = new Date().toISOString();
   const found = await outcomeOf(foundKeys(services, info, view.search, signal), signal);
-  const keys = found.answer ?? null;
+  const keys = found.answer?.keys ?? null;
   const part = async <Answer>(asked: () => Promise<Answer>): Promise<Part<Answer>> => {
     if (found.fault !== null) return { answer: null, fault: found.fault, at };
     return { ...await outcomeOf(asked(), signal), at };
@@ -155,8 +170,8 @@ export async function readMetric(
   ];
   return {
     at,
-    ...{ series, rows },
-    names: await namesOf(services, named, signal).catch(() => ({})),
+    ...{ series, rows, coverage: coverageOf(info, view) },
+    ...await namedBy(services, named, signal).catch(() => ({ names: {}, catalogs: [] })),
     state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
     problems: rows.answer?.problems ??
       (status?.problems ?? []).filter((problem) =>
@@ -165,6 +180,7 @@ export async function readMetric(
         )
       ),
     matches: keys?.length ?? null,
+    moreMatches: found.answer?.more ?? false,
   };
 }
 
@@ -253,23 +269,28 @@ const keysOf = ({ keys }: MetricInfo, answer: MetricAnswer | null): KeyFilters =
     Object.fromEntries(keys.map(({ name }) => [name, String(row[name])]))
   );
 
-/** A key itself, or the keys of the entries of a catalog that have the words. */
+/**
+ * A key itself, or the keys of the first entries of a catalog that have the words, and whether there
+ * are more.
+ */
 async function foundKeys(
   { catalogs }: Services,
   info: MetricInfo,
   search: string,
   signal: AbortSignal,
-): Promise<Keys> {
-  if (search === "") return null;
+): Promise<{ readonly keys: Keys; readonly more: boolean }> {
+  if (search === "") return { keys: null, more: false };
   const [key] = info.keys;
-  if (key.type === "uint32" && !/^\d+$/.test(search)) {
-    const known = (await catalogs.list(signal)).find(({ columns }) => columns[0].name === key.name);
-    if (known === undefined) return [{ [key.name]: search }];
-    const query = { search, limit: String(MOST_FOUND) };
-    const { items } = await catalogs.get(known.name, query, signal);
-    return items.map((item) => ({ [key.name]: String(item[key.name]) }));
-  }
-  return [{ [key.name]: search }];
+  const known = key.type === "uint32" && !/^\d+$/.test(search)
+    ? (await catalogs.list(signal)).find(({ columns }) => columns[0].name === key.name)
+    : undefined;
+  if (known === undefined) return { keys: [{ [key.name]: search }], more: false };
+  const query = { search, limit: String(MOST_FOUND) };
+  const { items, next } = await catalogs.get(known.name, query, signal);
+  return {
+    keys: items.map((item) => ({ [key.name]: String(item[key.name]) })),
+    more: next !== null,
+  };
 }
 
 /** The entries that have a text. */

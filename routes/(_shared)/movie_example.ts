@@ -30,7 +30,17 @@ export async function namesOf(
   answers: readonly Pick<MetricAnswer, "columns" | "rows">[],
   signal?: AbortSignal,
 ): Promise<Names> {
+  return (await namedBy(services, answers, signal)).names;
+}
+
+/** The same with the names of the catalogs. */
+export async function namedBy(
+  services: Services,
+  answers: readonly Pick<MetricAnswer, "columns" | "rows">[],
+  signal?: AbortSignal,
+): Promise<{ readonly names: Names; readonly catalogs: readonly string[] }> {
   const names: Record<string, Record<string, string>> = {};
+  const from: string[] = [];
   const catalogs = await services.catalogs.list(signal);
   for (const { name, columns: [key, ...others], rows } of catalogs) {
     const title = others.find(({ type }) => type === "string");
@@ -43,9 +53,10 @@ export async function namesOf(
     if (keys.size === 0) continue;
     const query = { keys: [...keys].slice(0, MOST_KEYS).join(","), limit: String(MOST_KEYS) };
     const { items } = await services.catalogs.get(name, query, signal);
+    from.push(name);
     names[key.name] = Object.fromEntries(
       items.map((item) => [String(item[key.name]), String(item[title.name])]),
     );
   }
-  return names;
+  return { names, catalogs: from };
 }

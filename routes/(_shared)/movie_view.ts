@@ -48,7 +48,8 @@ export async function moviesOf(
   const [found, totals, popular, lastHour, topRated, recent] = await Promise.all([
     search === "" ? null : outcomeOf(
       catalogs.get("movies", { search, limit: "50" }, signal).then(({ columns, items }) => ({
-        columns,
+        // The title stands where the key would.
+        columns: columns.filter(({ name }) => name !== "title"),
         rows: items,
       })),
       signal,

@@ -16,14 +16,7 @@ import { DriftDays } from "../(_components)/drift_days.tsx";
 import { MetricControls } from "../(_components)/metric_controls.tsx";
 import { PluginTexts } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
-import {
-  coverageOf,
-  linkWith,
-  readMetric,
-  urlsOf,
-  type View,
-  viewOf,
-} from "../(_shared)/metric_view.ts";
+import { linkWith, readMetric, urlsOf, type View, viewOf } from "../(_shared)/metric_view.ts";
 import { keyPages } from "../(_shared)/movie_example.ts";
 
 /** Days that drift. */
@@ -61,12 +54,13 @@ export default define.page<typeof handler>(({ data, url, state }) => {
   const rows = signal(shown.rows.answer?.rows ?? []);
   const stale = signal(false);
   const urls = urlsOf(info, view, url);
-  const coverage = coverageOf(info, view);
   const Island = state.services.islands.get(info.name) as
     | ComponentType<PluginIslandProps>
     | undefined;
   const columns = shown.rows.answer?.columns ?? [];
-  const sortLinks = Object.fromEntries(columns.map(({ name }) => [
+  // Where a name stands for a key, sorting by the key would look like no order.
+  const sortable = columns.filter(({ name }) => shown.names[name] === undefined);
+  const sortLinks = Object.fromEntries(sortable.map(({ name }) => [
     name,
     linkWith(url, { order: view.order === `-${name}` ? name : `-${name}`, after: null }),
   ]));
@@ -95,7 +89,6 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         liveUrl={urls.live}
         dataUrl={urls.data}
       />
-      {coverage !== null && <p class="note">{coverage}</p>}
       {info.series_measures.length > 0 && (
         <section aria-labelledby="over-time">
           <h2 id="over-time">Over time</h2>
@@ -138,6 +131,11 @@ export default define.page<typeof handler>(({ data, url, state }) => {
             <button type="submit">Find</button>
           </form>
         </div>
+        {shown.moreMatches && (
+          <p class="note">
+            The first {shown.matches} matches by key; search for more words to see others.
+          </p>
+        )}
         <LiveRows
           data={metric}
           stale={stale}
@@ -173,5 +171,6 @@ function CsvLink({ info, view, shown }: {
   if (view.from !== null) params.set("from", view.from);
   if (view.to !== null) params.set("to", view.to);
   if (shown.matches === 1) params.set(key.name, String(found![key.name]));
+  if (shown.catalogs.length > 0) params.set("expand", shown.catalogs.join(","));
   return <a href={`/api/v1/metrics/${info.name}?${params}`} download={`${info.name}.csv`}>CSV</a>;
 }

@@ -178,6 +178,8 @@ class Followed {
     }
     const gone = new Set(this.#rows.keys());
     let changed = replaced || answer.frontier !== this.#answer?.frontier ||
+      answer.cut !== this.#answer.cut ||
+      JSON.stringify(answer.not_compared) !== JSON.stringify(this.#answer.not_compared) ||
       JSON.stringify(answer.problems) !== JSON.stringify(this.#answer.problems);
     for (const row of answer.rows) {
       const identity = JSON.stringify(keys.map((name) => row[name]));

@@ -80,6 +80,11 @@ export class Metric {
     return this.#source.topic.schema.topic;
   }
 
+  /** Moves when this process may have published a run of it. */
+  get runsEnded(): number {
+    return this.#source.topic.runsEnded?.() ?? 0;
+  }
+
   /** How far the speed rows of this process reach. */
   frontier(): Cut {
     return this.#source.frontier();

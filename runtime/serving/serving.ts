@@ -172,7 +172,7 @@ export function createServing(options: ServingOptions): Serving {
   const position = (name: string) => {
     const problems = problemsOf(name);
     const metric = metricOf(name);
-    const at = `${metric.generation} ${encodeFrontier(metric.frontier())}`;
+    const at = `${metric.generation} ${encodeFrontier(metric.frontier())} ${metric.runsEnded}`;
     return problems.length === 0 ? at : `${at} ${JSON.stringify(problems)}`;
   };
   const live = new LiveQuestions(clock, {

@@ -78,6 +78,8 @@ describe("movies and users", () => {
     await on("/movies", async (page) => {
       await page.getByPlaceholder("Search titles").fill("man of steel");
       await page.getByRole("button", { name: "Find" }).click();
+      expect(await page.locator("[aria-labelledby=found] th").allInnerTexts())
+        .toEqual(["Movie", "Year", "Genres"]);
       await page.locator("[aria-labelledby=found]").getByRole("link", { name: "Man of Steel" })
         .first().click();
       await page.waitForURL(`${world.url}/movies/${MOVIE}`);

@@ -64,6 +64,19 @@ describe("every page", () => {
     }
   });
 
+  it.each(["/", "/runs", "/reference"])(
+    "%s shows its own place in the menu of a phone",
+    async (path) => {
+      const viewport = { width: 390, height: 800 };
+      const { page } = await browser.open(world.url + path, { viewport });
+      await page.locator(".state[data-ready]").waitFor();
+      const box = (await page.locator("nav.pages [aria-current]").boundingBox())!;
+      expect(box.x).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width).toBeLessThanOrEqual(390);
+      await page.context().close();
+    },
+  );
+
   const word = "w".repeat(180);
   it.each([
     ...[`/${word}`, `/plugins/${word}`, `/users/${word}`, `/movies?q=${word}`],
