@@ -52,9 +52,10 @@ describe("a metric's page", () => {
         await page.getByText("View as table").click();
         expect(await page.locator(".data thead th.number").allInnerTexts()).toEqual(labels);
         const text = (value: number | null) =>
-          value === null || Number.isInteger(value)
-            ? value?.toLocaleString("en") ?? "–"
-            : value.toFixed(2);
+          value?.toLocaleString("en", {
+            minimumFractionDigits: Number.isInteger(value) ? 0 : 2,
+            maximumFractionDigits: 2,
+          }) ?? "–";
         // The metric may take in the late events after the page was made: then the page follows.
         const answer = await eventually("the table has the API's figures", async () => {
           const answer = await fetch(
