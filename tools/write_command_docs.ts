@@ -3,7 +3,7 @@
  * nothing and exits with 1 when a page is stale.
  */
 import { resolve } from "node:path";
-import { commands } from "../runtime/commands/command_line.ts";
+import { commands } from "../runtime/commands/commands.ts";
 import { loadInputs } from "../runtime/engine/load_plugins.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { type Command, describeSettings } from "../runtime/settings/config.ts";

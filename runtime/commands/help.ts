@@ -4,7 +4,8 @@ import { serverSettings } from "../settings/server_settings.ts";
 import { generalFormats } from "../row_format.ts";
 import { fileFormats } from "../sources/file_formats.ts";
 import { argumentsOf } from "./command_spec.ts";
-import { commands, flagsOf, verbsOf } from "./command_line.ts";
+import { flagsOf, verbsOf } from "./command_line.ts";
+import { commands } from "./commands.ts";
 import type { DeclaredInputs } from "./world.ts";
 
 /** What the codes mean that a command ends with. */

@@ -10,7 +10,8 @@ import {
 } from "../settings/config.ts";
 import type { PathPermission } from "../settings/setting_types.ts";
 import { UserError } from "../std/errors.ts";
-import { commands, type RunRequest, settingFlags } from "./command_line.ts";
+import { type RunRequest, settingFlags } from "./command_line.ts";
+import { commands } from "./commands.ts";
 
 type Environment = NonNullable<ConfigInput["env"]>;
 

@@ -3,7 +3,7 @@ import process from "node:process";
 import { OVER } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Columns } from "../model/columns.ts";
-import { wordsOf } from "../std/errors.ts";
+import { UserError, wordsOf } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
 import type { IsolateMethods, PluginModule } from "./isolate_thread.ts";
@@ -16,6 +16,11 @@ import { allocatePicks, type OpenPicker, type Picker, pickHere, takeTexts } from
 const PATIENCE_MS = 5_000;
 /** And for so long by the clock, such as where a function waits. */
 const LAST_MS = 60_000;
+/**
+ * So many threads of a plugin may be given up because they took too long: Deno cannot end one that
+ * computes on, so each may keep a core busy until the process ends.
+ */
+const MOST_GIVEN_UP = 2;
 /** What a plugin may keep in objects and texts. */
 const MEMORY_MIB = 256;
 
@@ -36,8 +41,8 @@ function cpuMsOfProcess(): number {
 /**
  * The isolates of a process, one per plugin that has functions; each starts with its first picker.
  * One whose functions take longer than five seconds of the processor's time for a chunk, a minute by
- * the clock, or more memory than 256 MiB, is stopped, and starts anew with the next pick. One whose
- * functions throw goes on.
+ * the clock, or more memory than 256 MiB, is stopped, and starts anew with the next pick, but after a
+ * second one that took too long. One whose functions throw goes on.
  */
 export class Isolates {
   readonly #options: IsolatesOptions;
@@ -158,6 +163,9 @@ class Isolate {
   /** Picks under way, the oldest first. */
   readonly #picks = new Set<PickUnderWay>();
   #watching: AbortController | null = null;
+  #givenUp = 0;
+  /** Why the last one was given up, as a clause. */
+  #overrun = "";
 
   constructor(plugin: Plugin, { clock, moduleOf, cpuMs = cpuMsOfProcess }: IsolatesOptions) {
     this.#plugin = plugin;
@@ -168,6 +176,12 @@ class Isolate {
 
   /** The thread, which knows a picker's columns. */
   async threadFor(picker: IsolatedPicker): Promise<Thread> {
+    if (this.#givenUp === MOST_GIVEN_UP) {
+      throw new UserError(
+        `Cannot go on with plugin "${this.#plugin.name}": ${this.#overrun}, not for the first time; ` +
+          `mend its file and load it again`,
+      );
+    }
     const thread = this.#running();
     let opening = this.#known.get(picker);
     if (opening === undefined) {
@@ -198,10 +212,10 @@ class Isolate {
       const usedMs = Math.min(passedMs, this.#cpuMs() - oldest.cpuMs);
       const leftMs = Math.ceil(Math.min(PATIENCE_MS - usedMs, LAST_MS - passedMs));
       if (leftMs <= 0) {
+        this.#givenUp++;
         const seconds = (passedMs < LAST_MS ? PATIENCE_MS : LAST_MS) / 1000;
-        return this.stop(
-          `its functions took longer than ${seconds} s for ${oldest.records} records`,
-        );
+        this.#overrun = `its functions took longer than ${seconds} s for ${oldest.records} records`;
+        return this.stop(this.#overrun);
       }
       await this.#clock.sleep(leftMs, watching.signal);
       if (watching.signal.aborted) return;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "testing";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
-import { commands, readCommandLine } from "../../runtime/commands/command_line.ts";
+import { readCommandLine } from "../../runtime/commands/command_line.ts";
+import { commands } from "../../runtime/commands/commands.ts";
 import { exitCodes, helpOf } from "../../runtime/commands/help.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped, nearest } from "../../runtime/commands/text.ts";

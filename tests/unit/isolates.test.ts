@@ -182,6 +182,11 @@ export default definePlugin(readings, {
         }
         expect(await picked).toMatch(`its functions took longer than ${seconds} s for 1 records`);
       }
+      // Their threads cannot be ended: there are no more of them.
+      expect(await pick()).toBe(
+        'Cannot go on with plugin "isolated": its functions took longer than 60 s for 1 records, ' +
+          "not for the first time; mend its file and load it again",
+      );
       close();
     });
 
