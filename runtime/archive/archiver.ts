@@ -15,7 +15,7 @@ import {
   type RecordChunk,
   RecordKind,
 } from "../ports/ports.ts";
-import { soleMember } from "../ports/sole_member.ts";
+import { singleMember } from "../ports/single_member.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { type BlockRange, decodingIn, lostClaimName, manifestName } from "./archive_names.ts";
 import { encodePart, type PartEncoder } from "./encode_block.ts";
@@ -93,7 +93,7 @@ export class Archiver {
     this.#decoder = options.createDecoder();
     this.#columns = allocateColumns(options.schema, CHUNK_RECORDS);
     this.#chain = new ArchiveChain(this.#root, options.store);
-    this.#membership = options.membership ?? soleMember(options.log, options.clock);
+    this.#membership = options.membership ?? singleMember(options.log, options.clock);
   }
 
   /** How far this log is archived; a partition that was not looked at yet stands at 0. */

@@ -2,7 +2,7 @@
  * The thread on which parts of blocks are encoded: nobody waits for it, so it gives way to the event
  * loop. Runs in the worker of `ThreadedEncoder`.
  */
-import { giveWay } from "../std/thread_priority.ts";
+import { lowerPriority } from "../std/thread_priority.ts";
 import { answerCalls } from "../std/worker_thread.ts";
 import { type EncodedPart, encodePart } from "./encode_block.ts";
 
@@ -15,4 +15,4 @@ answerCalls(
   methods,
   (part) => (part as EncodedPart).objects.map(({ bytes }) => bytes.buffer as ArrayBuffer),
 );
-giveWay();
+lowerPriority();

@@ -3,7 +3,7 @@ import type { SchemaChange } from "../model/schema_meaning.ts";
 import type { ArchivedRecords, Decoder, Manifest, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { ProblemSink } from "../model/problems.ts";
 import type { Clock } from "../std/clock.ts";
-import { DamagedError, wordsOf } from "../std/errors.ts";
+import { DamagedError, messageOf } from "../std/errors.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { beforeManifest, decodingIn, type ManifestKind, manifestName } from "./archive_names.ts";
 import { openArchivedRecords } from "./archived_records.ts";
@@ -105,7 +105,7 @@ export class Redecoder {
       } catch (error) {
         if (signal.aborted) return;
         waitMs = RETRY_MS;
-        this.#report(`it failed and is tried again: ${wordsOf(error)}`);
+        this.#report(`it failed and is tried again: ${messageOf(error)}`);
       }
       if (!this.#isDone) await clock.sleep(waitMs, signal);
     }

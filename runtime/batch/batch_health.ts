@@ -1,6 +1,6 @@
 import { type Cause, causeOf } from "../model/cause.ts";
 import type { ProblemReport, ProblemSink } from "../model/problems.ts";
-import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError } from "../std/errors.ts";
 import type { PluginRunRecord } from "./run_record.ts";
 
 /**
@@ -199,4 +199,4 @@ class Failures {
 const subjectOf = (plugin: string) => `plugin ${plugin}`;
 
 /** An error's words, ended as a sentence. */
-const sentence = (error: unknown) => wordsOf(error).replace(/\s*[.;]?\s*$/, ".");
+const sentence = (error: unknown) => messageOf(error).replace(/\s*[.;]?\s*$/, ".");

@@ -1,5 +1,5 @@
 import type { Clock } from "../std/clock.ts";
-import { asError, ExternalError, wordsOf } from "../std/errors.ts";
+import { asError, ExternalError, messageOf } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
@@ -308,7 +308,7 @@ class TopicBatchLayer implements LocalBatchLayer {
       problems?.clear("history_purge_failing", topic);
     } catch (error) {
       const message = `Cannot remove the history of old batch runs; the next run tries again: ` +
-        wordsOf(error);
+        messageOf(error);
       problems?.set({ code: "history_purge_failing", subject: topic, message, error });
     }
   }

@@ -8,7 +8,7 @@
  * One scan of each side per chunk of days; the measures say how two states differ.
  */
 import { type NotCompared, type NotComparedReason, notComparedWords } from "../model/drift.ts";
-import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError } from "../std/errors.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../sql/tables.ts";
@@ -92,7 +92,7 @@ export async function compareRun(
     return gone.length > 0 ? removed : { drift: null, notCompared: because("other_logs") };
   } catch (error) {
     const passes = error instanceof TwofoldError && error.retriable;
-    const why = because("comparison_failed", wordsOf(error));
+    const why = because("comparison_failed", messageOf(error));
     return await leave(all, passes ? "waiting" : "not_comparable", why);
   }
 }

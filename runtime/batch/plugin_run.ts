@@ -1,7 +1,7 @@
 import type { Clock } from "../std/clock.ts";
 import type { NotComparedReason } from "../model/drift.ts";
 import { ownFault } from "../model/cause.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { because, compareRun, type SpeedFacts } from "./drift.ts";
 import { DriftDays } from "./drift_days.ts";
@@ -122,7 +122,7 @@ export class PluginRunner {
     };
     const compared = await compareRun(context, step, repeats, this.#speed(), this.#driftDays)
       .catch((error) => {
-        survived(`Cannot keep the drift: ${wordsOf(error)}`, error);
+        survived(`Cannot keep the drift: ${messageOf(error)}`, error);
         return uncompared("waiting");
       });
     const { notCompared } = compared;
@@ -134,7 +134,7 @@ export class PluginRunner {
       maxQueryMs: context.settings.maxQueryMs ?? DEFAULT_MAX_QUERY_MS,
       orphans,
     }).then(() => this.#orphans = false).catch((error) =>
-      survived(`Cannot remove old rows: ${wordsOf(error)}`, error)
+      survived(`Cannot remove old rows: ${messageOf(error)}`, error)
     );
     return {
       ...{ status: "published", rows, ...compared, error: errors.join("; ") },
@@ -152,7 +152,7 @@ const failed = (error: unknown): Outcome => ({
   status: "failed",
   rows: 0,
   ...uncompared("run_failed"),
-  error: wordsOf(error),
+  error: messageOf(error),
   fault: error,
 });
 

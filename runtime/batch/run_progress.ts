@@ -1,6 +1,6 @@
 /** Runs under way in the table `batch_runs`: what waits, what is computed and how far it is. */
 import type { Clock } from "../std/clock.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { PluginStep, RunContext } from "./run_context.ts";
 
 /** How often a run says that it goes on, in milliseconds. */
@@ -69,7 +69,7 @@ export class RunProgress {
   async end(error: unknown): Promise<void> {
     this.#end.abort();
     for (const part of this.#parts.values()) part.status = "failed";
-    await this.#write(this.#clock.now(), wordsOf(error));
+    await this.#write(this.#clock.now(), messageOf(error));
   }
 
   async #stayAlive(): Promise<void> {

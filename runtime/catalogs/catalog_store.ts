@@ -3,7 +3,7 @@
  * number stands. So the warehouse can be lost, and two processes that put at once cannot mix rows.
  */
 import { crc32 } from "node:zlib";
-import { DamagedError, ExternalError, wordsOf } from "../std/errors.ts";
+import { DamagedError, ExternalError, messageOf } from "../std/errors.ts";
 import type { ObjectStore } from "../ports/ports.ts";
 import type { CatalogRow } from "./catalog_rows.ts";
 
@@ -76,7 +76,7 @@ function decode(name: string, bytes: Uint8Array): Omit<CatalogVersion, "number">
     }
     return { updated, rows: lines.map((line) => JSON.parse(line)) };
   } catch (cause) {
-    throw new DamagedError(name, `it is not what was put: ${wordsOf(cause)}`, { cause });
+    throw new DamagedError(name, `it is not what was put: ${messageOf(cause)}`, { cause });
   }
 }
 

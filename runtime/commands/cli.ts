@@ -10,7 +10,7 @@ import {
   pluginsPruneCommand,
   pluginsReloadCommand,
 } from "./plugins_changing.ts";
-import { pluginsInspectCommand, pluginsListCommand } from "./plugins_looking.ts";
+import { pluginsInspectCommand, pluginsListCommand } from "./plugins_inspection.ts";
 import { catalogCommand, catalogPutCommand, catalogsCommand } from "./catalog.ts";
 import {
   readCommandLine,

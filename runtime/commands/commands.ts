@@ -2,7 +2,7 @@
 import { type Command, settings } from "../settings/config.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import type { CommandSpec, Option } from "./command_spec.ts";
-import { lookingCommands } from "./looking_commands.ts";
+import { inspectionCommands } from "./inspection_commands.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
 
@@ -187,7 +187,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     ],
   },
   ...authoringCommands,
-  ...lookingCommands,
+  ...inspectionCommands,
   verify: {
     summary: "Verify all stored data against its checksums and list damage",
     settings: ["dataDir"],

@@ -5,7 +5,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
 import { DATA_FORMAT, readInfo } from "../engine/data_folder.ts";
 import { type Check, failed, fine } from "../ports/check.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { Owner } from "./world.ts";
 
 const MIB = 2 ** 20;
@@ -87,7 +87,7 @@ async function writeCheck(dir: string): Promise<Check> {
     return fine("writable", dir);
   } catch (error) {
     return {
-      ...{ check: "writable", state: "fail", found: `cannot write to ${dir}: ${wordsOf(error)}` },
+      ...{ check: "writable", state: "fail", found: `cannot write to ${dir}: ${messageOf(error)}` },
       advice: "give this user the folder, or another one: --data",
     };
   }

@@ -1,7 +1,7 @@
 /** Whether the port is free, or who answers there. */
 import type { Config } from "../settings/config.ts";
 import { type Check, fine } from "../ports/check.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { Owner } from "./world.ts";
 
 const ANSWER_MS = 2000;
@@ -19,7 +19,7 @@ export async function portCheck(
     return fine(check, port === 0 ? "a free one is taken" : `${at} is free`);
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) {
-      const found = `cannot listen on ${at}: ${wordsOf(error)}`;
+      const found = `cannot listen on ${at}: ${messageOf(error)}`;
       return { check, state: "fail", found, advice: "give another --port or --hostname" };
     }
   }

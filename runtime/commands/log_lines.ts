@@ -22,7 +22,7 @@ export function logLines(
   return (level, message, error) => {
     if (LEVELS.indexOf(level) < least) return;
     const time = new Date(clock.now()).toISOString();
-    const fault = error === undefined ? undefined : wordsOf(error, logLevel === "debug");
+    const fault = error === undefined ? undefined : messageOf(error, logLevel === "debug");
     if (logFormat === "json") {
       terminal.write(`${JSON.stringify({ time, level, message, error: fault })}\n`);
       return;
@@ -34,7 +34,7 @@ export function logLines(
   };
 }
 
-function wordsOf(error: unknown, withStack: boolean): string {
+function messageOf(error: unknown, withStack: boolean): string {
   if (!(error instanceof Error)) return String(error);
   return withStack && error.stack !== undefined ? error.stack : error.message;
 }

@@ -2,7 +2,7 @@
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { EventSchema } from "../events.ts";
-import { NotFoundError, UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, NotFoundError, UserError } from "../std/errors.ts";
 import type { RunRequest } from "./command_line.ts";
 import { UsageError } from "./command_line.ts";
 import { pluginFolders } from "./plugin_files.ts";
@@ -101,7 +101,7 @@ async function loadSchema(dir: string, file: string) {
   const path = join(dir, `${file}.schema.ts`);
   const module: Record<string, EventSchema | undefined> = await import(pathToFileURL(path).href)
     .catch((cause) => {
-      throw new UserError(`Cannot load schema ${path}: ${wordsOf(cause)}`, { cause });
+      throw new UserError(`Cannot load schema ${path}: ${messageOf(cause)}`, { cause });
     });
   const found = Object.entries(module).find(([, value]) => value?.fieldNames !== undefined);
   if (found !== undefined) return { exported: found[0], value: found[1]! };
@@ -131,7 +131,7 @@ async function write(world: World, dir: string, files: Readonly<Record<string, s
       out.write(`Wrote ${relative(Deno.cwd(), join(dir, name))}\n`);
     }
   } catch (cause) {
-    throw new UserError(`Cannot write into ${dir}: ${wordsOf(cause)}`, { cause });
+    throw new UserError(`Cannot write into ${dir}: ${messageOf(cause)}`, { cause });
   }
 }
 

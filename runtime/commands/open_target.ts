@@ -1,5 +1,5 @@
 import type { Config } from "../settings/config.ts";
-import { ExternalError, retry, UserError, wordsOf } from "../std/errors.ts";
+import { ExternalError, messageOf, retry, UserError } from "../std/errors.ts";
 import { connect } from "./client.ts";
 import { openOwnFolder } from "./own_folder.ts";
 import type { Target } from "./target.ts";
@@ -36,7 +36,7 @@ export async function openTarget(
     if (!create) await assertFolder(config, world);
     notice(paint(world.err, "dim", `No process runs on ${config.dataDir}: opening it here.`));
     const onProblem = (message: string, error: unknown) =>
-      notice(error === undefined ? message : `${message}: ${wordsOf(error)}`);
+      notice(error === undefined ? message : `${message}: ${messageOf(error)}`);
     return await openOwnFolder(config, world, { start, onProblem });
   }
   return connect({ config, world, url: await listening(config, world), onOutage: notice });

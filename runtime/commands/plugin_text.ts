@@ -2,7 +2,7 @@
 import { definePlugin } from "../define_plugin.ts";
 import type { EventSchema, Field } from "../events.ts";
 import { avg, count, max, type Measure, min, sum, uniq } from "../plugin.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 
 /** A plugin to be written. */
 export interface PluginRequest {
@@ -70,7 +70,7 @@ function check({ name, summary, schema, keys }: PluginRequest, measures: readonl
         ])),
     });
   } catch (error) {
-    throw new UserError(wordsOf(error), { cause: error });
+    throw new UserError(messageOf(error), { cause: error });
   }
 }
 

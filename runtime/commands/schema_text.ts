@@ -10,7 +10,7 @@ import {
   string,
   uint32,
 } from "../events.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 
 /** A schema to be written. */
 export interface SchemaRequest {
@@ -93,7 +93,7 @@ export function schemaText({ name, topic, summary, fields: given }: SchemaReques
   try {
     defineSchema({ topic, version: 1, summary, ...roles, fields: declared });
   } catch (error) {
-    throw new UserError(`Cannot write schema "${name}": ${wordsOf(error)}`);
+    throw new UserError(`Cannot write schema "${name}": ${messageOf(error)}`);
   }
   const used = [...new Set(all.map(({ text }) => text.slice(0, text.indexOf("("))))];
   const imports = ["defineSchema", ...used].sort();

@@ -1,5 +1,5 @@
 import type { Config } from "../settings/config.ts";
-import { TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import type { VerifyReport } from "../ports/services.ts";
 import { openTarget } from "./open_target.ts";
 import { plain } from "./table.ts";
@@ -44,7 +44,11 @@ function unopened(fast: boolean, dataDir: string, error: TwofoldError): VerifyRe
     ...{ ok: false, fast, manifests: 0, files: 0, bytes: 0, tables: 0 },
     accepted: [],
     findings: [{
-      ...{ code: codeOf(error), object: dataDir, damage: `it cannot be opened: ${wordsOf(error)}` },
+      ...{
+        code: codeOf(error),
+        object: dataDir,
+        damage: `it cannot be opened: ${messageOf(error)}`,
+      },
       advice: "Restore what the message names from a copy, then verify again",
     }],
   };

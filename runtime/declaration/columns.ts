@@ -7,7 +7,7 @@ import {
   MAX_MAGNITUDE,
 } from "../events.ts";
 import { Expression } from "../expressions/expression.ts";
-import { rangeOf, wordsOf } from "../expressions/ranges.ts";
+import { rangeOf, typeName } from "../expressions/ranges.ts";
 import type { ComputedColumn, KeyColumn, Measure } from "../plugin.ts";
 import { type Faults, shown } from "./faults.ts";
 
@@ -30,7 +30,7 @@ export class ColumnReader {
     const expression = this.#expression("where", value);
     if (expression === null) return undefined;
     if (expression.type.kind !== "boolean") {
-      this.faults.add(`where must be a condition, got ${wordsOf(expression.type)}`);
+      this.faults.add(`where must be a condition, got ${typeName(expression.type)}`);
       return undefined;
     }
     this.#known = new Set(expression.knownWhereTrue());
@@ -109,5 +109,5 @@ function described(type: FieldType, nullable: boolean): string {
   const bounds = range === null
     ? ""
     : ` from ${range.least / 10 ** range.scale} to ${range.most / 10 ** range.scale}`;
-  return `${wordsOf(type)}${bounds}${nullable ? " that can be null" : ""}`;
+  return `${typeName(type)}${bounds}${nullable ? " that can be null" : ""}`;
 }

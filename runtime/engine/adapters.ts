@@ -9,7 +9,7 @@ import { DEFAULT_PARTITIONS } from "../log/partitioner.ts";
 import { openSqliteLog } from "../log/sqlite_log.ts";
 import type { EventLog, Membership, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { ProblemSink } from "../model/problems.ts";
-import { soleMember } from "../ports/sole_member.ts";
+import { singleMember } from "../ports/single_member.ts";
 import { openEmbeddedWarehouse } from "../warehouse/embedded_warehouse.ts";
 import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./server_access.ts";
 
@@ -114,7 +114,7 @@ async function localLogs(config: Config, clock: Clock, problems: ProblemSink): P
       const options = { path, topic, partitions, region, clock, onFailed };
       return Promise.resolve(openSqliteLog(options));
     },
-    openMembership: (log) => soleMember(log, clock),
+    openMembership: (log) => singleMember(log, clock),
     takesTicks: () => Promise.resolve(true),
   };
 }
@@ -138,7 +138,7 @@ async function kafkaLogs(config: Config, clock: Clock): Promise<Logs> {
       }),
     openMembership: (log) =>
       // Tables of its own cannot hold what others have counted.
-      config.clickhouseUrl === null ? soleMember(log, clock) : new KafkaMembership({
+      config.clickhouseUrl === null ? singleMember(log, clock) : new KafkaMembership({
         access,
         topic: kafkaPrefix + log.topic,
         groupId: groupIdOf(config, log.topic),

@@ -1,7 +1,7 @@
 import { eventColumns } from "../archive/archive_relation.ts";
 import type { SchemaMisfit } from "../archive/decoding.ts";
 import { checkBatchSql } from "../batch/check_sql.ts";
-import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError } from "../std/errors.ts";
 import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { ProblemReport } from "../model/problems.ts";
@@ -153,7 +153,7 @@ async function namesTaken(
 
 /** The engine's words without what was being done, and without the statement that Twofold made. */
 function engineWords(error: TwofoldError): string {
-  const words = wordsOf(error).replace(/^Cannot [^:]*: /, "").split("\n")[0];
+  const words = messageOf(error).replace(/^Cannot [^:]*: /, "").split("\n")[0];
   const [hint = ""] = /Maybe you meant: \[[^\]]*\]/.exec(words) ?? [];
   const [said, scope] = words.split(/ in scope /i);
   return scope === undefined ? said : `${said}${hint === "" ? "" : `. ${hint}`}`;

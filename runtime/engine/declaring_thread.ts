@@ -10,9 +10,9 @@ import { dataOfPlugin, type PluginData } from "../model/plugin_data.ts";
 import { hasFunctions, type Plugin, type PluginIsland } from "../plugin.ts";
 import type { RowFormat } from "../row_format.ts";
 import type { Source } from "../source.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 import { makeGlobalsPure } from "../std/pure_globals.ts";
-import { giveWay } from "../std/thread_priority.ts";
+import { lowerPriority } from "../std/thread_priority.ts";
 import { answerCalls } from "../std/worker_thread.ts";
 // Plugins import it: it is loaded before the globals are gone.
 import "../twofold.ts";
@@ -126,7 +126,7 @@ const DECLARING = /^plugins\/[a-z0-9_]+(?:\.(?:catalog|format|source))?\.ts:/;
 function faultWords(root: string, file: string, error: unknown): string {
   const base = `${pathToFileURL(root).href.replace(/\/$/, "")}/`;
   const plain = (text: string) => stripVTControlCharacters(text).replaceAll(base, "");
-  const words = plain(wordsOf(error)).split("\n");
+  const words = plain(messageOf(error)).split("\n");
   const stack = error instanceof Error ? plain(error.stack ?? "") : "";
   const places = `${words.join("\n")}\n${stack}`.match(/\bplugins\/[^\s()]+:\d+:\d+/g) ?? [];
   const place = places.find((place) => place.startsWith(`${file}:`)) ??
@@ -135,5 +135,5 @@ function faultWords(root: string, file: string, error: unknown): string {
 }
 
 answerCalls(methods);
-giveWay();
+lowerPriority();
 makeGlobalsPure("plugins");

@@ -4,7 +4,7 @@
  * run's cut and its speed rows, and has come as far as the old one in every partition.
  */
 import type { Clock } from "../std/clock.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 import type { BatchPlugin } from "../batch/run_context.ts";
 import { declarationText, declaredPlugin } from "../model/generation.ts";
 import type { Plugin } from "../plugin.ts";
@@ -188,7 +188,7 @@ export class Generations {
           code: "generations_unknown",
           subject: "generations",
           message: `Cannot find out which generation of each metric answers, and try again in a ` +
-            `second: ${wordsOf(error)}`,
+            `second: ${messageOf(error)}`,
           error,
         });
       }

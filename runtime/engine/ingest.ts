@@ -1,7 +1,7 @@
 import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
 import { splitStream } from "../decode/line_splitter.ts";
-import { TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import type { ProblemSink } from "../model/problems.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
@@ -82,7 +82,7 @@ export function reported({ ingest }: Ingest, problems: ProblemSink): Ingest {
         return answer;
       } catch (error) {
         if (error instanceof TwofoldError && error.fault === "external") {
-          const message = `Cannot take events: ${wordsOf(error)}`;
+          const message = `Cannot take events: ${messageOf(error)}`;
           problems.set({ ...report, message, error });
         }
         throw error;

@@ -1,6 +1,6 @@
 /** What the parts of the engine last said, for a status that answers while one of them does not. */
 import { OVER } from "../std/abortable.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { Clock } from "../std/clock.ts";
 import type { UnreachedPart } from "../ports/services.ts";
 
@@ -66,7 +66,7 @@ export class LastKnown {
   /** The parts that did not answer when they were asked last. */
   unreached(): UnreachedPart[] {
     return this.faults(0).map(({ part, sinceMs, error }) => {
-      return { part, since: new Date(sinceMs).toISOString(), error: wordsOf(error) };
+      return { part, since: new Date(sinceMs).toISOString(), error: messageOf(error) };
     });
   }
 

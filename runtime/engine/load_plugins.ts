@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
-import { asError, UserError, wordsOf } from "../std/errors.ts";
+import { asError, messageOf, UserError } from "../std/errors.ts";
 import { pluginOf } from "../model/plugin_data.ts";
 import type { Plugin } from "../plugin.ts";
 import type { CatalogFormat, RowFormat } from "../row_format.ts";
@@ -87,7 +87,7 @@ export async function loadDeclarations(
     const value = found.kind === "plugin"
       ? await loadedPlugin(root, found, { file, source }).catch(asError)
       : null;
-    if (value instanceof Error) faults.push(wordsOf(value));
+    if (value instanceof Error) faults.push(messageOf(value));
     plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
   }
   const inputs = await readInputs(root, sources, declared);
@@ -144,7 +144,7 @@ async function readInputs(
     const value = imported instanceof Error ? null : imported.default;
     const faults = found.kind === "faults" ? [...found.faults] : [];
     // A helper that changed since the process loaded it may not have what the file asks for.
-    if (imported instanceof Error) faults.push(wordsOf(imported));
+    if (imported instanceof Error) faults.push(messageOf(imported));
     read[kind as keyof typeof read].push({ file, source, value, faults });
   }
   refuseDuplicates(

@@ -19,7 +19,7 @@ import type {
   Verification,
 } from "../ports/services.ts";
 import type { Published, PublishedRuns } from "../serving/published_runs.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { SharedCalls } from "../std/shared_calls.ts";
 import type { DirectoryClaim } from "./data_folder.ts";
 import type { Generations } from "./generations.ts";
@@ -272,7 +272,7 @@ const notAsked = (plugin: string, reason: NotComparedReason = "not_read"): Plugi
 const unreachedProblem = (part: string, error: unknown): ProblemReport => ({
   code: "part_unreached",
   subject: part,
-  message: `Cannot read the ${part}: ${wordsOf(error)}`,
+  message: `Cannot read the ${part}: ${messageOf(error)}`,
   blocking: true,
   error,
 });
@@ -331,7 +331,9 @@ function problemsOf(
   }
   const flushFaults = speed.flushFaults();
   if (flushFaults.length > 0) {
-    const message = flushFaults.map(({ what, error }) => `Cannot flush ${what}: ${wordsOf(error)}`)
+    const message = flushFaults.map(({ what, error }) =>
+      `Cannot flush ${what}: ${messageOf(error)}`
+    )
       .join("; ");
     const error = ownFault(flushFaults.map((fault) => fault.error));
     reports.push({ code: "flush_failing", subject: topic, message, topic, error });

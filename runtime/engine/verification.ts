@@ -4,7 +4,7 @@ import { ARCHIVE_ADVICE, type FileChecks, type HashOptions } from "../archive/fi
 import { claimBeyond, readRunObjects, type RunObjects } from "../batch/check_runs.ts";
 import { loadNewest, storedCatalogs } from "../catalogs/catalog_store.ts";
 import type { Clock } from "../std/clock.ts";
-import { DamagedError, NotFoundError, UserError, wordsOf } from "../std/errors.ts";
+import { DamagedError, messageOf, NotFoundError, UserError } from "../std/errors.ts";
 import { loopTurn } from "../std/loop_turn.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { ProblemCode, ProblemReport, Problems } from "../model/problems.ts";
@@ -146,7 +146,7 @@ class DataVerification implements Scrubber {
         } catch (error) {
           if (signal.aborted) return;
           this.#scrub = { ...this.#scrub, started: null };
-          const message = `Stored data cannot be verified, it is tried again: ${wordsOf(error)}`;
+          const message = `Stored data cannot be verified, it is tried again: ${messageOf(error)}`;
           problems.set({ code: "scrub_failing", subject: "scrub", message, error });
         }
       }

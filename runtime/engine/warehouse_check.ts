@@ -1,5 +1,5 @@
 /** Looks for damage in ClickHouse's tables, by ClickHouse's own checksums, on every server. */
-import { DamagedError, wordsOf } from "../std/errors.ts";
+import { DamagedError, messageOf } from "../std/errors.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 
 /** A table that keeps rows. */
@@ -95,7 +95,7 @@ export async function unlessUnreadable(
     return await check();
   } catch (error) {
     if (error instanceof DamagedError) return [error];
-    const words = wordsOf(error);
+    const words = messageOf(error);
     // A retired generation was dropped meanwhile.
     if (words.includes("UNKNOWN_TABLE")) return [];
     if (!/checksum|corrupt|CANNOT_READ|FILE_DOESNT_EXIST|malformed|INCORRECT_DATA/i.test(words)) {

@@ -12,7 +12,7 @@ import {
   textLoop,
   type Vector,
 } from "./operator.ts";
-import { rangeOf, wordsOf } from "./ranges.ts";
+import { rangeOf, typeName } from "./ranges.ts";
 
 const boolean: FieldType = { kind: "boolean", nullable: false };
 
@@ -23,12 +23,12 @@ export function comparable(operands: readonly FieldType[]): void {
   const [a, b] = operands;
   if (rangeOf(a) !== null && rangeOf(b) !== null) return void atOneScale(operands);
   const same = a.kind === b.kind && a.kind !== "instant" && String(a.values) === String(b.values);
-  if (!same) throw new TypeError(`expected ${wordsOf(a)}, got ${wordsOf(b)}`);
+  if (!same) throw new TypeError(`expected ${typeName(a)}, got ${typeName(b)}`);
 }
 
 function numbersOnly(operands: readonly FieldType[]): void {
   if (operands.some((type) => rangeOf(type) === null)) {
-    throw new TypeError(`expected two numbers, got ${operands.map(wordsOf).join(" and ")}`);
+    throw new TypeError(`expected two numbers, got ${operands.map(typeName).join(" and ")}`);
   }
   atOneScale(operands);
 }

@@ -1,13 +1,13 @@
 /** Conditions, nulls, and the choice between values. */
 import { clickHouseType, type FieldType } from "../events.ts";
 import { Level, type Operator, type SqlOperand, sqlText, type Vector } from "./operator.ts";
-import { numberType, rangeOf, rescaled, wordsOf } from "./ranges.ts";
+import { numberType, rangeOf, rescaled, typeName } from "./ranges.ts";
 
 const boolean: FieldType = { kind: "boolean", nullable: false };
 
 function booleans(operands: readonly FieldType[]): FieldType {
   const other = operands.find(({ kind }) => kind !== "boolean");
-  if (other !== undefined) throw new TypeError(`expected a boolean, got ${wordsOf(other)}`);
+  if (other !== undefined) throw new TypeError(`expected a boolean, got ${typeName(other)}`);
   return boolean;
 }
 
@@ -82,7 +82,7 @@ function commonType(types: readonly FieldType[]): FieldType {
   for (const other of rest) {
     const same = other.kind === first.kind && first.kind !== "instant" &&
       String(other.values) === String(first.values);
-    if (!same) throw new TypeError(`expected ${wordsOf(first)}, got ${wordsOf(other)}`);
+    if (!same) throw new TypeError(`expected ${typeName(first)}, got ${typeName(other)}`);
   }
   return first;
 }

@@ -55,7 +55,7 @@ export function rescaled({ scale, least, most }: Range, to: number): Range {
 }
 
 /** What a type is called in messages. */
-export function wordsOf({ kind }: FieldType): string {
+export function typeName({ kind }: FieldType): string {
   if (kind === "string") return "a text";
   if (kind === "uint32") return "a whole number";
   return `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
@@ -68,6 +68,6 @@ export function wordsOf({ kind }: FieldType): string {
  */
 export function numberRange(type: FieldType): Range {
   const range = rangeOf(type);
-  if (range === null) throw new TypeError(`expected a number, got ${wordsOf(type)}`);
+  if (range === null) throw new TypeError(`expected a number, got ${typeName(type)}`);
   return range;
 }

@@ -1,14 +1,14 @@
 /** Texts, in code points where positions and lengths count. */
 import type { FieldType } from "../events.ts";
 import { type Operator, type Parameter, sqlText, textLoop, type Vector } from "./operator.ts";
-import { numberType, wordsOf } from "./ranges.ts";
+import { numberType, typeName } from "./ranges.ts";
 
 /** The most code points that a text can have: as many as bytes. */
 const mostLetters = ({ maxBytes, values }: FieldType) =>
   maxBytes ?? Math.max(...values!.map((value) => value.length * 3));
 
 function textOnly([{ kind, ...type }]: readonly FieldType[]): FieldType {
-  if (kind !== "string") throw new TypeError(`expected a text, got ${wordsOf({ kind, ...type })}`);
+  if (kind !== "string") throw new TypeError(`expected a text, got ${typeName({ kind, ...type })}`);
   return { ...type, kind };
 }
 
@@ -108,7 +108,7 @@ export const text: Operator = {
   name: "text",
   type([type]) {
     if (type.kind !== "enumeration") {
-      throw new TypeError(`expected an enumeration, got ${wordsOf(type)}`);
+      throw new TypeError(`expected an enumeration, got ${typeName(type)}`);
     }
     return { kind: "string", nullable: false, maxBytes: mostLetters(type) };
   },

@@ -1,7 +1,7 @@
 /** Parts of the event time. */
 import type { FieldType } from "../events.ts";
 import { numberLoop, type Operator } from "./operator.ts";
-import { numberType, wordsOf } from "./ranges.ts";
+import { numberType, typeName } from "./ranges.ts";
 import { offsetsOf } from "./time_zone.ts";
 
 const HOUR_MS = 3_600_000;
@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 
 function instantOnly([type]: readonly FieldType[]): void {
   if (type.kind !== "instant") {
-    throw new TypeError(`expected the event time, got ${wordsOf(type)}`);
+    throw new TypeError(`expected the event time, got ${typeName(type)}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import { DamagedError, ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { DamagedError, ExternalError, messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import { isDamage, outOfRoom } from "./disk_fault.ts";
 import { DEFAULT_PARTITIONS } from "./partitioner.ts";
 import { restoreLog, syncFolderOf, WalSync } from "./wal_sync.ts";
@@ -100,7 +100,7 @@ export function sqliteError(action: string, topic: string, cause: unknown): Twof
   if (cause instanceof TwofoldError) return cause;
   const retriable = !isDamage(cause);
   const part = outOfRoom(cause) ? "disk" : "log";
-  return new ExternalError(`Cannot ${action}: ${wordsOf(cause)}`, {
+  return new ExternalError(`Cannot ${action}: ${messageOf(cause)}`, {
     ...{ topic, retriable, part, cause },
   });
 }
@@ -238,7 +238,7 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 function openError(path: string, cause: unknown): TwofoldError {
-  const message = wordsOf(cause);
+  const message = messageOf(cause);
   // Deno gives no result code for errors of opening and locking, only SQLite's text.
   if (message.includes("database is locked")) {
     return new UserError(

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Clock } from "../std/clock.ts";
 import { closeAll } from "../std/close_all.ts";
-import { LogFailedError, LogGapError, TwofoldError, wordsOf } from "../std/errors.ts";
+import { LogFailedError, LogGapError, messageOf, TwofoldError } from "../std/errors.ts";
 import {
   type EventLog,
   type Frontier,
@@ -390,7 +390,7 @@ class SqliteLog implements EventLog {
 function failedError(topic: string, cause: unknown): LogFailedError {
   return new LogFailedError(
     `The log of topic "${topic}" takes no more events, because the disk failed a write: ` +
-      `${wordsOf(cause)}. Events acknowledged before can still be read. Check the disk, then ` +
+      `${messageOf(cause)}. Events acknowledged before can still be read. Check the disk, then ` +
       `restart Twofold`,
     { topic, cause },
   );

@@ -4,7 +4,7 @@
  * reason. Status, answers, pages, `/metrics` and SQL read them here.
  */
 import type { Clock } from "../std/clock.ts";
-import { TwofoldError, wordsOf } from "../std/errors.ts";
+import { messageOf, TwofoldError } from "../std/errors.ts";
 import { type Cause, causeOf } from "./cause.ts";
 
 /** The kinds of problems. Alerts and programs may rely on them. */
@@ -325,7 +325,7 @@ export async function repeated(
     problems.clear(report.code, report.subject);
   } catch (error) {
     if (signal?.aborted) return;
-    problems.set({ ...report, message: `Cannot ${action}: ${wordsOf(error)}`, error });
+    problems.set({ ...report, message: `Cannot ${action}: ${messageOf(error)}`, error });
   }
 }
 

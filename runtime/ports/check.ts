@@ -1,4 +1,4 @@
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 
 /** What one check of doctor came to. */
 export interface Check {
@@ -18,7 +18,7 @@ export const fine = (check: string, found: string): Check => ({
 
 /** A check that found a fault. */
 export const failed = (check: string, error: unknown, advice: string | null): Check => ({
-  ...{ check, state: "fail", found: wordsOf(error), advice },
+  ...{ check, state: "fail", found: messageOf(error), advice },
 });
 
 /** A check that found something to look at. */

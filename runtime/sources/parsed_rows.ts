@@ -1,4 +1,4 @@
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 import { rawNumber } from "../std/raw_json.ts";
 import { type CatalogFormat, RowFault, type RowFormat } from "../row_format.ts";
 import type { EventWriter } from "./event_writer.ts";
@@ -72,7 +72,7 @@ export function parsedLine(
     if (parsed !== null && typeof parsed === "object") return parsed as Record<string, unknown>;
     return new RowFault("", `a row of which the format makes an object, not ${parsed}`);
   } catch (error) {
-    return new RowFault("", `a row that the format reads (${wordsOf(error)})`);
+    return new RowFault("", `a row that the format reads (${messageOf(error)})`);
   }
 }
 
@@ -89,7 +89,7 @@ export function saysYes(
   try {
     return format[member]?.(line) ?? false;
   } catch (cause) {
-    const message = `Row format ${format.name}: ${member}() throws: ${wordsOf(cause)}`;
+    const message = `Row format ${format.name}: ${member}() throws: ${messageOf(cause)}`;
     throw new UserError(message, { field: "format", cause });
   }
 }
@@ -98,6 +98,6 @@ function jsonOf(event: Record<string, unknown>): string | RowFault {
   try {
     return JSON.stringify(event);
   } catch (error) {
-    return new RowFault("", `values that JSON has (${wordsOf(error)})`);
+    return new RowFault("", `values that JSON has (${messageOf(error)})`);
   }
 }

@@ -5,7 +5,7 @@ import type { EventLog, Warehouse } from "../ports/ports.ts";
 import { type PluginTables, SpeedKind } from "../sql/tables.ts";
 import { type LedgerFacts, ledgerTable } from "./ledger.ts";
 import { partitionsOf } from "./resume.ts";
-import type { Standings } from "./standings.ts";
+import type { TablePositions } from "./table_positions.ts";
 
 /** What {@link expireBlocks} works on. */
 export interface ExpiryOptions {
@@ -15,7 +15,7 @@ export interface ExpiryOptions {
   readonly ledger: LedgerFacts;
   readonly clock: Clock;
   /** Told of the first blocks that stay, before the others go. */
-  readonly standings: Standings;
+  readonly positions: TablePositions;
   /** Whether other processes read the tables too. */
   readonly shared: boolean;
 }
@@ -34,7 +34,7 @@ export async function expireBlocks(
   cuts: ReadonlyMap<string, Cut>,
   beforeMs: number,
 ): Promise<void> {
-  const { warehouse, log, ledger, plugins, standings } = options;
+  const { warehouse, log, ledger, plugins, positions } = options;
   for (const tables of plugins) {
     const { name } = tables.plugin;
     const cut = cuts.get(tables.batch)?.[log.id];
@@ -50,7 +50,7 @@ export async function expireBlocks(
     const below = partitionsOf(log).map(() => 0n);
     for (const { partition, kept } of rows) {
       const block = BigInt(kept ?? 0);
-      if (block > standings.of(name, partition).first) below[partition] = block;
+      if (block > positions.of(name, partition).first) below[partition] = block;
     }
     if (below.some((block) => block > 0n)) await removeBelow(options, tables, below);
   }
@@ -61,7 +61,7 @@ export async function expireBlocks(
  * claims windows that are going.
  */
 async function removeBelow(
-  { warehouse, log, clock, standings, shared }: ExpiryOptions,
+  { warehouse, log, clock, positions, shared }: ExpiryOptions,
   tables: PluginTables,
   below: readonly bigint[],
 ): Promise<void> {
@@ -74,7 +74,7 @@ async function removeBelow(
     );
   for (const [partition, first] of below.entries()) {
     if (first === 0n) continue;
-    standings.note(name, partition, { ...standings.of(name, partition), first });
+    positions.note(name, partition, { ...positions.of(name, partition), first });
   }
   if (shared) {
     // Without its frontier row a block is no longer told of in any process.

@@ -6,7 +6,7 @@ import type { Plugin } from "../plugin.ts";
 import { moduleTexts } from "../model/module_texts.ts";
 import { UserError } from "../std/errors.ts";
 import { makeGlobalsPure } from "../std/pure_globals.ts";
-import { giveWay } from "../std/thread_priority.ts";
+import { lowerPriority } from "../std/thread_priority.ts";
 import { answerCalls } from "../std/worker_thread.ts";
 import { type PickedTexts, pickInto, type Picks } from "./picker.ts";
 // Plugins import it: it is loaded before the globals are gone.
@@ -64,5 +64,5 @@ const methods = {
 export type IsolateMethods = typeof methods;
 
 answerCalls(methods);
-giveWay();
+lowerPriority();
 makeGlobalsPure("plugins");

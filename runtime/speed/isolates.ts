@@ -3,7 +3,7 @@ import process from "node:process";
 import { OVER } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Columns } from "../model/columns.ts";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 import { hasFunctions, type Plugin } from "../plugin.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
 import type { IsolateMethods, PluginModule } from "./isolate_thread.ts";
@@ -192,7 +192,7 @@ class Isolate {
       await opening;
     } catch (error) {
       // The next pick starts another: a thread would remember that a module could not be loaded.
-      if (this.#thread === thread) this.stop(wordsOf(error));
+      if (this.#thread === thread) this.stop(messageOf(error));
       throw error;
     }
     return thread;

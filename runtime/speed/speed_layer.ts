@@ -4,7 +4,7 @@ import { type Cut, reaches } from "../model/frontier.ts";
 import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports/ports.ts";
 import type { RecentRows } from "../model/recent.ts";
 import type { FutureEvents, SpeedLayer, WholeWindows } from "../ports/services.ts";
-import { soleMember } from "../ports/sole_member.ts";
+import { singleMember } from "../ports/single_member.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { expireBlocks } from "./expire_blocks.ts";
 import { Flusher, type FlushFault } from "./flusher.ts";
@@ -16,7 +16,7 @@ import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
-import { Standings } from "./standings.ts";
+import { TablePositions } from "./table_positions.ts";
 import { EventsBelow, type TimesBelow, wholeWindows } from "./whole_windows.ts";
 
 /** What {@link openSpeedLayer} takes. */
@@ -76,7 +76,7 @@ const NOTHING: LedgerTotals = {
 export class LogSpeedLayer implements SpeedLayer {
   readonly #options: SpeedLayerOptions;
   readonly #membership: Membership;
-  readonly #standings: Standings;
+  readonly #positions: TablePositions;
   readonly #flusher: Flusher;
   readonly #memory: RecentBlocks;
   readonly #below: EventsBelow;
@@ -90,10 +90,10 @@ export class LogSpeedLayer implements SpeedLayer {
   #awaited = new AbortController();
 
   /** Use {@link openSpeedLayer}. */
-  constructor(options: SpeedLayerOptions, standings: Standings) {
+  constructor(options: SpeedLayerOptions, positions: TablePositions) {
     this.#options = options;
-    this.#membership = options.membership ?? soleMember(options.log, options.clock);
-    this.#standings = standings;
+    this.#membership = options.membership ?? singleMember(options.log, options.clock);
+    this.#positions = positions;
     this.#memory = new RecentBlocks(options.recentBytes ?? 0);
     this.#below = new EventsBelow(options);
     this.#flusher = new Flusher({ ...options, onAcknowledged: () => this.#waiters.wake() });
@@ -122,15 +122,15 @@ export class LogSpeedLayer implements SpeedLayer {
       );
       for (const name of names) {
         for (const run of this.#runs.values()) run.remove(name);
-        this.#standings.remove(name);
+        this.#positions.remove(name);
         this.#flusher.forget(name);
       }
       swapped();
       for (const [i, tables] of added.entries()) {
         const { name } = tables.plugin;
-        this.#standings.add(name);
+        this.#positions.add(name);
         for (const [p, [partition, run]] of runs.entries()) {
-          this.#standings.note(name, partition, points[i][p]);
+          this.#positions.note(name, partition, points[i][p]);
           if (this.#runs.get(partition) === run) run.add(tables, points[i][p]);
         }
       }
@@ -140,7 +140,7 @@ export class LogSpeedLayer implements SpeedLayer {
 
   /** Runs what falls to this process until `signal` aborts, then flushes what is left. */
   async run(signal: AbortSignal): Promise<void> {
-    const looking = this.#membership.shared ? this.#lookAtOthers(signal) : undefined;
+    const looking = this.#membership.shared ? this.#followOthers(signal) : undefined;
     while (!signal.aborted) {
       const assignment = this.#membership.assignment();
       for (const partition of this.#runs.keys()) {
@@ -158,7 +158,7 @@ export class LogSpeedLayer implements SpeedLayer {
   frontier(plugin: string): Cut {
     const at = (partition: number) =>
       this.#runs.get(partition)?.acknowledged(plugin) ??
-        this.#standings.of(plugin, partition).frontier;
+        this.#positions.of(plugin, partition).frontier;
     return { [this.#options.log.id]: partitionsOf(this.#options.log).map(at) };
   }
 
@@ -183,7 +183,7 @@ export class LogSpeedLayer implements SpeedLayer {
   }
 
   async wholeWindows(plugin: string): Promise<WholeWindows> {
-    if (this.#membership.shared) await this.#standings.lookAtFirst();
+    if (this.#membership.shared) await this.#positions.fetchFirstBlocks();
     const { plugin: of } = this.#tablesOf(plugin);
     return await wholeWindows(of, this.#firstBlocks(plugin), (first) => this.below(first));
   }
@@ -205,14 +205,14 @@ export class LogSpeedLayer implements SpeedLayer {
   /** Whether it is known from where on a plugin's rows go, in every partition. */
   begun(plugin: string): boolean {
     return partitionsOf(this.#options.log).every((partition) =>
-      this.#runs.has(partition) || this.#standings.knows(plugin, partition)
+      this.#runs.has(partition) || this.#positions.knows(plugin, partition)
     );
   }
 
   /** Looks how far the partitions of other processes are, for {@link partition}. */
   async refresh(): Promise<void> {
     if (partitionsOf(this.#options.log).every((partition) => this.#runs.has(partition))) return;
-    await this.#standings.refreshLedger();
+    await this.#positions.refreshLedger();
   }
 
   /** The future events that lie beyond the watermarks; null where there are none. */
@@ -240,7 +240,7 @@ export class LogSpeedLayer implements SpeedLayer {
       const { ledger, error } = run;
       return { ...ledger.totals(), position: ledger.acknowledged, error, own: true };
     }
-    const history = this.#standings.ledger(partition);
+    const history = this.#positions.ledger(partition);
     const position = history?.resume.frontier ?? 0n;
     return { ...history?.written ?? NOTHING, position, error: null, own: false };
   }
@@ -291,7 +291,7 @@ export class LogSpeedLayer implements SpeedLayer {
         }
       }
       const { shared } = this.#membership;
-      await expireBlocks({ ...this.#options, standings: this.#standings, shared }, cuts, beforeMs);
+      await expireBlocks({ ...this.#options, positions: this.#positions, shared }, cuts, beforeMs);
     });
   }
 
@@ -307,7 +307,7 @@ export class LogSpeedLayer implements SpeedLayer {
 
   #firstBlocks(plugin: string): bigint[] {
     return partitionsOf(this.#options.log).map((partition) =>
-      this.#standings.of(plugin, partition).first
+      this.#positions.of(plugin, partition).first
     );
   }
 
@@ -328,7 +328,7 @@ export class LogSpeedLayer implements SpeedLayer {
     const histories = await resumeLedger(warehouse, facts, log, archived, partitions);
     for (const [i, partition] of partitions.entries()) {
       const points = resume.map((of) => of[i]);
-      points.forEach((point, p) => this.#standings.note(plugins[p].plugin.name, partition, point));
+      points.forEach((point, p) => this.#positions.note(plugins[p].plugin.name, partition, point));
       const ledger = new LedgerPartition(partition, log, facts, histories[partition]);
       const run = new PartitionRun(
         partition,
@@ -365,21 +365,21 @@ export class LogSpeedLayer implements SpeedLayer {
     const run = this.#runs.get(partition)!;
     this.#runs.delete(partition);
     for (const { plugin: { name } } of this.#options.plugins) {
-      const known = this.#standings.of(name, partition);
-      this.#standings.note(name, partition, { ...known, frontier: run.acknowledged(name) });
+      const known = this.#positions.of(name, partition);
+      this.#positions.note(name, partition, { ...known, frontier: run.acknowledged(name) });
     }
     run.stop();
   }
 
   /** Follows the partitions of other processes in the tables. */
-  async #lookAtOthers(signal: AbortSignal): Promise<void> {
+  async #followOthers(signal: AbortSignal): Promise<void> {
     const { clock, log, onProblem } = this.#options;
     let fails = false;
     while (!signal.aborted) {
       this.#awaited = new AbortController();
       if (partitionsOf(log).some((partition) => !this.#runs.has(partition))) {
         try {
-          await this.#standings.look();
+          await this.#positions.look();
           fails = false;
           this.#waiters.wake();
         } catch (error) {
@@ -400,9 +400,9 @@ export class LogSpeedLayer implements SpeedLayer {
  * @throws TwofoldError when the warehouse cannot be read.
  */
 export async function openSpeedLayer(options: SpeedLayerOptions): Promise<LogSpeedLayer> {
-  const standings = new Standings(options);
-  await standings.open();
-  const layer = new LogSpeedLayer(options, standings);
+  const positions = new TablePositions(options);
+  await positions.open();
+  const layer = new LogSpeedLayer(options, positions);
   // What falls to this process whatever others do is at work as soon as the layer runs.
   const { membership, takesAtOnce = true } = options;
   if (!membership?.shared && takesAtOnce) await layer.take(partitionsOf(options.log));

@@ -5,7 +5,7 @@ import type { SpeedLayer, WholeWindows } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import type { LedgerFacts } from "./ledger.ts";
 import { partitionsOf } from "./resume.ts";
-import { Standings } from "./standings.ts";
+import { TablePositions } from "./table_positions.ts";
 import { type TimesBelow, wholeWindows } from "./whole_windows.ts";
 
 /** Options of {@link openTableSpeed}. */
@@ -24,25 +24,25 @@ const LOOK_MS = 500;
 /** The speed rows of one generation as its tables have them, for a process without its code. */
 export class TableSpeed implements SpeedLayer {
   readonly #options: TableSpeedOptions;
-  readonly #standings: Standings;
+  readonly #positions: TablePositions;
 
   /** Use {@link openTableSpeed}. */
-  constructor(options: TableSpeedOptions, standings: Standings) {
+  constructor(options: TableSpeedOptions, positions: TablePositions) {
     this.#options = options;
-    this.#standings = standings;
+    this.#positions = positions;
   }
 
   /** Looks how far the tables are written. Called about once a second. */
   async look(): Promise<void> {
-    await this.#standings.look();
+    await this.#positions.look();
   }
 
   frontier(plugin: string): Cut {
-    return this.#cut((partition) => this.#standings.of(plugin, partition).frontier);
+    return this.#cut((partition) => this.#positions.of(plugin, partition).frontier);
   }
 
   start(plugin: string): Cut {
-    return this.#cut((partition) => this.#standings.of(plugin, partition).first);
+    return this.#cut((partition) => this.#positions.of(plugin, partition).first);
   }
 
   async wholeWindows(plugin: string): Promise<WholeWindows> {
@@ -68,7 +68,7 @@ export class TableSpeed implements SpeedLayer {
 
 /** Opens the speed rows of a generation; makes its table for this log where there is none. */
 export async function openTableSpeed(options: TableSpeedOptions): Promise<TableSpeed> {
-  const standings = new Standings({ ...options, plugins: [options.tables] });
-  await standings.open();
-  return new TableSpeed(options, standings);
+  const positions = new TablePositions({ ...options, plugins: [options.tables] });
+  await positions.open();
+  return new TableSpeed(options, positions);
 }

@@ -1,5 +1,5 @@
 /** Where the engine's parser stopped, in the text that its author sent. */
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 
 const FAILED_AT = /failed at position (\d+)/;
 /** Characters of the text that are quoted in a message. */
@@ -30,7 +30,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
  * ```
  */
 export function syntaxErrorOf(error: unknown, sql: string): SyntaxError | null {
-  const words = wordsOf(error);
+  const words = messageOf(error);
   if (!/\bcode 62\b/.test(words)) return null;
   const reason = reasons.find(([pattern]) => pattern.test(words))?.[1] ?? "syntax error";
   const position = FAILED_AT.exec(words);

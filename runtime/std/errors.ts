@@ -252,10 +252,10 @@ export function asError(thrown: unknown): Error {
  *
  * @example
  * ```ts
- * import { wordsOf } from "./errors.ts";
- * if (wordsOf(new Error("disk full")) !== "disk full") throw new Error("unexpected");
+ * import { messageOf } from "./errors.ts";
+ * if (messageOf(new Error("disk full")) !== "disk full") throw new Error("unexpected");
  * ```
  */
-export function wordsOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

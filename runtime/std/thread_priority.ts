@@ -10,8 +10,8 @@ const SELF = 0;
  * Lets the calling thread, and all that it starts from now on, give way to the event loop. Threads
  * have priorities of their own on Linux; elsewhere nothing is done.
  */
-export function giveWay(): void {
-  if (Deno.build.os === "linux") beNicer(SELF, 1);
+export function lowerPriority(): void {
+  if (Deno.build.os === "linux") raiseNiceValue(SELF, 1);
 }
 
 /**
@@ -20,7 +20,7 @@ export function giveWay(): void {
  * @param thread its number in the kernel.
  * @returns whether it had fewer.
  */
-export function beNicer(thread: number, steps: number): boolean {
+export function raiseNiceValue(thread: number, steps: number): boolean {
   try {
     // The first thread of a process has the process's number.
     const nice = Math.min(getPriority(Deno.pid) + steps * STEP, LEAST);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import process from "node:process";
 import { eventColumns } from "../archive/archive_relation.ts";
 import { checkBatchSql } from "../batch/check_sql.ts";
-import { wordsOf } from "../std/errors.ts";
+import { messageOf } from "../std/errors.ts";
 import type { DifferingCell, Laboratory, Subject } from "./laboratory.ts";
 import { type EventJson, literalsOf, randomStreams } from "./random_stream.ts";
 
@@ -71,7 +71,7 @@ async function faultOf(
     const cells = await laboratory.differences(subject, events);
     return cells.length === 0 ? null : cells.map((cell) => cellWords(subject, cell)).join("\n");
   } catch (error) {
-    return `  ${wordsOf(error)}`;
+    return `  ${messageOf(error)}`;
   }
 }
 

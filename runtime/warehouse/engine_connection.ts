@@ -1,6 +1,6 @@
 /** Connections of the engine in the process, called on a thread of its own. */
 import { parseError } from "@clickhouse/client";
-import { ExternalError, TwofoldError, UserError, wordsOf } from "../std/errors.ts";
+import { ExternalError, messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
 import type { EngineMethods } from "./engine_thread.ts";
 import type { NativeCursor, NativeResult, TextParams } from "./native_connection.ts";
@@ -55,7 +55,10 @@ export class EngineThread {
 function engineError(message: string): Error {
   const cause = parseError(message);
   return /NOT_ENOUGH_SPACE|errno: 28\b/.test(message)
-    ? new ExternalError(`Cannot write to the warehouse: ${wordsOf(cause)}`, { part: "disk", cause })
+    ? new ExternalError(`Cannot write to the warehouse: ${messageOf(cause)}`, {
+      part: "disk",
+      cause,
+    })
     : cause;
 }
 

@@ -5,7 +5,7 @@
  *
  * Runs in the worker of `EngineThread`.
  */
-import { giveWay } from "../std/thread_priority.ts";
+import { lowerPriority } from "../std/thread_priority.ts";
 import { answerCalls } from "../std/worker_thread.ts";
 import { loadLibchdb } from "./libchdb.ts";
 import { NativeConnection, type NativeCursor, type TextParams } from "./native_connection.ts";
@@ -65,7 +65,7 @@ const methods = {
 export type EngineMethods = typeof methods;
 
 answerCalls(methods, buffersOf);
-giveWay();
+lowerPriority();
 
 /** The memory of a result, which goes over without being copied. */
 function buffersOf(value: unknown): ArrayBuffer[] {

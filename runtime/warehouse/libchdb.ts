@@ -3,7 +3,7 @@
  * Only `native_connection.ts` calls it.
  */
 import { dirname, join } from "node:path";
-import { UserError, wordsOf } from "../std/errors.ts";
+import { messageOf, UserError } from "../std/errors.ts";
 
 /** npm packages that hold `libchdb.so`, by `os-arch-libc`. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -95,10 +95,13 @@ export function loadLibchdb(libraryPath: string = findLibrary()): Libchdb {
     library = Deno.dlopen(libraryPath, symbols).symbols;
     pinLibrary(library, libraryPath);
   } catch (cause) {
-    throw new UserError(`Cannot load the ClickHouse library "${libraryPath}": ${wordsOf(cause)}`, {
-      field: "libraryPath",
-      cause,
-    });
+    throw new UserError(
+      `Cannot load the ClickHouse library "${libraryPath}": ${messageOf(cause)}`,
+      {
+        field: "libraryPath",
+        cause,
+      },
+    );
   }
   library.chdb_set_signal_handlers_enabled(0);
   loaded.set(libraryPath, library);

@@ -1,4 +1,4 @@
-import { beNicer } from "../std/thread_priority.ts";
+import { raiseNiceValue } from "../std/thread_priority.ts";
 import type { NativeConnection } from "./native_connection.ts";
 
 /** Merges start with the first table that has any. */
@@ -30,7 +30,7 @@ export async function yieldThreads(connection: NativeConnection, caller: number)
     // A thread tells that it merges only when it first runs.
     all = threads.filter(([, merges]) => merges === 1).length >= expected;
     for (const [thread, merges] of threads) {
-      if (beNicer(thread, merges === 1 ? 2 : 1)) all = false;
+      if (raiseNiceValue(thread, merges === 1 ? 2 : 1)) all = false;
     }
   }
 }

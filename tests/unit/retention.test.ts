@@ -9,7 +9,7 @@ import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { Retention } from "../../runtime/engine/retention.ts";
 import type { Cut } from "../../runtime/model/frontier.ts";
 import type { LogSpeedLayer } from "../../runtime/speed/speed_layer.ts";
-import { soleMember } from "../../runtime/ports/sole_member.ts";
+import { singleMember } from "../../runtime/ports/single_member.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../../runtime/sql/tables.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -60,7 +60,7 @@ describe("retention", () => {
       warehouse: laboratory.warehouse,
       tables: [tablesOf(plugin, "retention")],
       archive: openArchiveReader({ schema, store }),
-      membership: soleMember(log, clock),
+      membership: singleMember(log, clock),
       topic: schema.topic,
       problems: new Problems(clock),
     });

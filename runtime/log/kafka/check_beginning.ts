@@ -1,6 +1,6 @@
 /** Whether the archive has what a topic no longer has. */
 import { type Check, doubtful, failed, fine } from "../../ports/check.ts";
-import { wordsOf } from "../../std/errors.ts";
+import { messageOf } from "../../std/errors.ts";
 
 /** What {@link beginningCheck} compares the topic with. */
 export interface BeginningToCheck {
@@ -31,7 +31,7 @@ export async function beginningCheck(
     from = await archived(removed.map(({ partition }) => partition));
   } catch (error) {
     const found = `${topic} has lost records; whether they are archived is not known`;
-    return doubtful(CHECK, `${found}: ${wordsOf(error)}`, "see the check of the store");
+    return doubtful(CHECK, `${found}: ${messageOf(error)}`, "see the check of the store");
   }
   const lost = removed.flatMap(({ partition, low }, i) =>
     from[i] < BigInt(low) ? [`[${from[i]}, ${low}) of partition ${partition}`] : []

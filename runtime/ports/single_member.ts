@@ -10,12 +10,12 @@ const LOOK_MS = 5000;
  * @example
  * ```ts
  * import { systemClock } from "../std/clock.ts";
- * import { soleMember } from "./sole_member.ts";
- * const { speed, batch } = soleMember({ partitionCount: () => 2 }, systemClock).assignment();
+ * import { singleMember } from "./single_member.ts";
+ * const { speed, batch } = singleMember({ partitionCount: () => 2 }, systemClock).assignment();
  * if (!(speed.has(0) && speed.has(1) && batch)) throw new Error("unexpected");
  * ```
  */
-export function soleMember(
+export function singleMember(
   log: Pick<EventLog, "partitionCount">,
   clock: Pick<Clock, "sleep">,
 ): Membership {

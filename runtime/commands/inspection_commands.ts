@@ -24,7 +24,7 @@ const letterFilter: readonly Option[] = [
 ];
 
 /** By name; a name of two words is a verb under a noun. */
-export const lookingCommands = {
+export const inspectionCommands = {
   query: {
     summary: "Show rows of a metric",
     arguments: ["METRIC"],

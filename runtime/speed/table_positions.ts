@@ -4,8 +4,8 @@ import { createSpeedTable, type PluginTables, SpeedKind } from "../sql/tables.ts
 import { createLedgerTable, type LedgerFacts, type LedgerHistory, ledgerTable } from "./ledger.ts";
 import { type PluginResume, readLedger } from "./resume.ts";
 
-/** What {@link Standings} are read from. */
-export interface StandingsOptions {
+/** What {@link TablePositions} are read from. */
+export interface TablePositionsOptions {
   readonly warehouse: Warehouse;
   readonly log: EventLog;
   readonly plugins: readonly PluginTables[];
@@ -13,7 +13,7 @@ export interface StandingsOptions {
   readonly clock: Clock;
 }
 
-interface StandingRow {
+interface PositionRow {
   readonly plugin: string;
   readonly partition: number;
   readonly open_block: number;
@@ -27,15 +27,15 @@ const NONE: PluginResume = { block: 0n, frontier: 0n, first: 0n };
 const FRESH_MS = 1000;
 
 /** How far the tables of a log are written, whichever process writes them. */
-export class Standings {
-  readonly #options: StandingsOptions;
+export class TablePositions {
+  readonly #options: TablePositionsOptions;
   /** By plugin, then by partition. */
   readonly #plugins: Map<string, Map<number, PluginResume>>;
   #ledger: LedgerHistory[] = [];
   #ledgerSeenMs = -Infinity;
   #firstSeenMs = -Infinity;
 
-  constructor(options: StandingsOptions) {
+  constructor(options: TablePositionsOptions) {
     this.#options = options;
     this.#plugins = new Map(options.plugins.map(({ plugin }) => [plugin.name, new Map()]));
   }
@@ -56,7 +56,7 @@ export class Standings {
     for (const tables of plugins) await warehouse.command(createSpeedTable(tables, log.id));
     await warehouse.command(createLedgerTable(ledgerTable(ledger, log.id)));
     await this.look();
-    await this.lookAtLedger();
+    await this.fetchLedger();
   }
 
   /** Where a plugin stands on a partition, as far as is known. */
@@ -89,7 +89,7 @@ export class Standings {
       return this.#select(tables, least === null ? "1" : `block >= {from_${i}:UInt64}`);
     });
     for (
-      const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "), { params })
+      const row of await warehouse.query<PositionRow>(selects.join("\nUNION ALL "), { params })
     ) {
       if (this.#plugins.get(row.plugin) !== asked.get(row.plugin)) continue; // it was replaced
       const known = this.#plugins.get(row.plugin)!.get(row.partition);
@@ -103,13 +103,13 @@ export class Standings {
   }
 
   /** The first blocks that the tables still have, no older than a second. */
-  async lookAtFirst(): Promise<void> {
+  async fetchFirstBlocks(): Promise<void> {
     const { plugins, warehouse, clock } = this.#options;
     const nowMs = clock.now();
     if (plugins.length === 0 || nowMs - this.#firstSeenMs < FRESH_MS) return;
     const asked = new Map(this.#plugins);
     const selects = plugins.map((tables) => this.#select(tables, "1"));
-    for (const row of await warehouse.query<StandingRow>(selects.join("\nUNION ALL "))) {
+    for (const row of await warehouse.query<PositionRow>(selects.join("\nUNION ALL "))) {
       if (this.#plugins.get(row.plugin) !== asked.get(row.plugin)) continue;
       const { open_block, frontier, first } = row;
       const at = { block: BigInt(open_block), frontier: BigInt(frontier), first: BigInt(first) };
@@ -124,7 +124,7 @@ export class Standings {
   }
 
   /** Looks at the ledger. @returns by partition. */
-  async lookAtLedger(): Promise<LedgerHistory[]> {
+  async fetchLedger(): Promise<LedgerHistory[]> {
     const { warehouse, ledger, log, clock } = this.#options;
     const nowMs = clock.now();
     this.#ledger = await readLedger(warehouse, ledger, log);
@@ -132,9 +132,9 @@ export class Standings {
     return this.#ledger;
   }
 
-  /** {@link lookAtLedger}, unless what is known is younger than a second. */
+  /** {@link fetchLedger}, unless what is known is younger than a second. */
   async refreshLedger(): Promise<void> {
-    if (this.#options.clock.now() - this.#ledgerSeenMs >= FRESH_MS) await this.lookAtLedger();
+    if (this.#options.clock.now() - this.#ledgerSeenMs >= FRESH_MS) await this.fetchLedger();
   }
 
   /** The least of the open blocks: what lies below does not move. Null where a partition is new. */
