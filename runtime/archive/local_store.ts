@@ -94,11 +94,9 @@ class LocalStore implements ObjectStore {
   async stream(name: string): Promise<ReadableStream<Uint8Array> | null> {
     assertObjectName(name);
     try {
-      const file = await Deno.open(join(this.#root, name));
-      if ((await file.stat()).isFile) return file.readable;
+      const path = join(this.#root, name);
       // A folder can be opened, and fails at the first read only.
-      file.close();
-      return null;
+      return (await Deno.stat(path)).isFile ? (await Deno.open(path)).readable : null;
     } catch (cause) {
       if (isAbsence(cause)) return null;
       throw fileError(`get object "${name}"`, cause);

@@ -39,8 +39,7 @@ export async function openInput(
   { input, clock }: Pick<World, "input" | "clock">,
 ): Promise<InputFile> {
   if (name === STANDARD_INPUT) return await inputOf("standard input", null, input(), clock);
-  const file = await opened(name);
-  const { isFile, size } = await file.stat();
+  const { file, info: { isFile, size } } = await opened(name);
   return await inputOf(name, isFile ? size : null, file.readable, isFile ? null : clock);
 }
 
@@ -153,10 +152,12 @@ function fault(name: string, what: string, cause?: unknown): UserError {
   return new UserError(`Cannot read "${name}": ${what}`, { field: "FILE", cause });
 }
 
-async function opened(name: string): Promise<Deno.FsFile> {
+/** By its name: `FsFile.stat()` asks for permission for what a link leads to, which nothing else does. */
+async function opened(name: string): Promise<{ file: Deno.FsFile; info: Deno.FileInfo }> {
   try {
-    if ((await Deno.stat(name)).isDirectory) throw fault(name, "expected a file, got a folder");
-    return await Deno.open(name);
+    const info = await Deno.stat(name);
+    if (info.isDirectory) throw fault(name, "expected a file, got a folder");
+    return { file: await Deno.open(name), info };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw fault(name, "there is no such file", error);
     const closed = error instanceof Deno.errors.PermissionDenied ||

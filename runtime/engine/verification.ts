@@ -157,7 +157,9 @@ class DataVerification implements Scrubber {
   }
 
   async #pass(fast: boolean, pace: Pace, signal?: AbortSignal): Promise<VerifyReport> {
-    const { warehouse, topics, store, ownLogs } = this.#options;
+    const { warehouse, store, ownLogs } = this.#options;
+    // Topics may be opened meanwhile: the next pass has them.
+    const topics = [...this.#options.topics];
     const findings: Finding[] = [];
     const scans: ArchiveScan[] = [];
     for (const { topic, root, log, checks, plugins, ledger, shared } of topics) {

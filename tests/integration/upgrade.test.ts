@@ -43,7 +43,8 @@ describe.each(["before_generations.tar.gz"])("the data folder %s", (name) => {
   it("opens, with its catalog and its dead letters", async () => {
     const kept = Object.keys(answers).filter((path) => !path.includes("/metrics/"));
     expect(kept).toHaveLength(2);
-    for (const path of kept) expect(await engine.get(path)).toEqual(answers[path]);
+    // What later builds tell beside it may come.
+    for (const path of kept) expect(await engine.get(path)).toMatchObject(answers[path] as object);
   });
 
   const answersAre = async (paths: readonly string[]) => {

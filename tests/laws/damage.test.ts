@@ -60,6 +60,6 @@ describe("damage", () => {
       }
     }
     expect(wrong).toEqual([]);
-    expect(found).toBeGreaterThan(SEEDS / 3);
+    expect(found).toBeGreaterThan(SEEDS / 4);
   });
 });

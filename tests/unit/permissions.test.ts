@@ -141,6 +141,28 @@ describe("a path that the permissions do not cover", () => {
     expect(code).toBe(0);
   });
 
+  it("is covered where a link below a covered one leads there", async () => {
+    const elsewhere = await Deno.makeTempDir({ prefix: "twofold-permissions-" });
+    await Deno.writeTextFile(join(elsewhere, "o"), "an object");
+    await Deno.symlink(elsewhere, join(dir, "link"));
+    const script = join(dir, "script.ts");
+    await Deno.writeTextFile(
+      script,
+      `import { openInput } from "${root}/runtime/commands/input_file.ts";
+       import { openLocalStore } from "${root}/runtime/archive/local_store.ts";
+       const { sizeBytes, close } = await openInput("${dir}/link/o", {});
+       close();
+       const store = await openLocalStore("${dir}/link");
+       console.log(sizeBytes, await new Response(await store.stream("o")).text());`,
+    );
+    const paths = `${root},${dir}`;
+    const { out, err } = await resultOf(
+      command([`--config=${config}`, `--allow-read=${paths}`, `--allow-write=${dir}`, script]),
+    );
+    await Deno.remove(elsewhere, { recursive: true });
+    expect([out, err]).toEqual(["9 an object\n", ""]);
+  });
+
   it("says so where no flag helps", async () => {
     const { code, err } = await resultOf(
       command(["-P=run", "main.ts", "batch", "--data", "/srv/a,b"]),

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "testing";
-import { createVerification } from "../../runtime/engine/verification.ts";
+import { createVerification, type VerifiedTopic } from "../../runtime/engine/verification.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 function openWorld(options: { bytesPerSecond?: number; isOurTurn?: () => boolean } = {}) {
   const clock = new ManualClock(1e12);
   const problems = new Problems(clock);
-  const world = { damaged: true, lost: false, checks: 0, failing: false };
+  const world = { damaged: true, lost: false, checks: 0, failing: false, onList: () => {} };
   const warehouse = {
     query(sql: string) {
       if (world.failing) return Promise.reject(new Error("Cannot reach the warehouse"));
@@ -28,9 +28,15 @@ function openWorld(options: { bytesPerSecond?: number; isOurTurn?: () => boolean
       ]);
     },
   } as unknown as Warehouse;
-  const store = { async *list() {} } as unknown as ObjectStore;
+  const topics: VerifiedTopic[] = [];
+  const store = {
+    list() {
+      world.onList();
+      return ReadableStream.from([]);
+    },
+  } as unknown as ObjectStore;
   const verification = createVerification({
-    ...{ topics: [], store, warehouse, clock, problems, ownLogs: true },
+    ...{ topics, store, warehouse, clock, problems, ownLogs: true },
     scrubBytesPerSecond: options.bytesPerSecond ?? 100,
     isOurTurn: options.isOurTurn ?? (() => true),
   });
@@ -42,7 +48,7 @@ function openWorld(options: { bytesPerSecond?: number; isOurTurn?: () => boolean
     clock.advance(ms);
     await settle();
   };
-  return { world, clock, problems, verification, settle, pass };
+  return { world, topics, clock, problems, verification, settle, pass };
 }
 
 describe("the scrub", () => {
@@ -64,6 +70,22 @@ describe("the scrub", () => {
     expect(world.checks).toBe(1);
     await pass(1);
     expect(world.checks).toBe(2);
+    stop.abort();
+    await running;
+  });
+
+  it("leaves a topic that is opened meanwhile to the next pass", async () => {
+    const { world, topics, problems, verification, settle, pass } = openWorld();
+    world.damaged = false;
+    world.onList = () =>
+      topics.push({ topic: "late", log: { partitionCount: () => 0 } } as VerifiedTopic);
+    const stop = new AbortController();
+    const running = verification.run(stop.signal);
+    await settle();
+    await pass(10_000);
+    expect(topics).not.toEqual([]);
+    expect(problems.standing()).toEqual([]);
+    expect(verification.scrub()!.finished).not.toBe(null);
     stop.abort();
     await running;
   });
