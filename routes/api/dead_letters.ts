@@ -2,6 +2,7 @@
 import { accepts } from "hono/accepts";
 import type { Services, WholeDeadLetter } from "../../runtime/ports/services.ts";
 import { csvLine } from "../../runtime/std/csv.ts";
+import { UserError } from "../../runtime/std/errors.ts";
 import { objectOf } from "./request_body.ts";
 import type { Asked } from "./route.ts";
 import { redriveRequest } from "./schemas.ts";
@@ -55,6 +56,13 @@ export const exportTypes = { ndjson: "application/x-ndjson", csv: "text/csv" } a
 /** `GET /api/v1/dead-letters/export`: streamed, so that any number of them fits. */
 export async function exportDeadLetters({ deadLetters }: Services, { params, signal }: Asked) {
   const { as = "ndjson", ...filter } = params;
+  if (!Object.hasOwn(exportTypes, as)) {
+    const names = Object.keys(exportTypes).join(" or ");
+    throw new UserError(
+      `Cannot export dead letters: as must be ${names}, got ${JSON.stringify(as.slice(0, 80))}`,
+      { field: "as" },
+    );
+  }
   const parts = deadLetters.each(filter, signal);
   // What is wrong with the request is the answer, and not the end of a file.
   const first = await parts.next();

@@ -32,13 +32,27 @@ export const isOf = (redrive: LetterAt, at: LetterAt): boolean => keyOf(redrive)
 const keyOf = ({ topic, log, partition, offset }: LetterAt) =>
   `${topic}/${log}/${partition}/${offset}`;
 
-/** All redrives of some letters, the oldest first. */
+/** Letters that one statement asks for: parameters go in the address of a request. */
+const TOGETHER = 50;
+
+/** All redrives of some letters; those of one letter the oldest first. */
 export async function redrivesOf(
   warehouse: Pick<Warehouse, "query">,
   letters: readonly LetterAt[],
   signal?: AbortSignal,
 ): Promise<KeptRedrive[]> {
-  if (letters.length === 0) return [];
+  const found: KeptRedrive[] = [];
+  for (let at = 0; at < letters.length; at += TOGETHER) {
+    found.push(...await redrivesOfFew(warehouse, letters.slice(at, at + TOGETHER), signal));
+  }
+  return found;
+}
+
+async function redrivesOfFew(
+  warehouse: Pick<Warehouse, "query">,
+  letters: readonly LetterAt[],
+  signal?: AbortSignal,
+): Promise<KeptRedrive[]> {
   const rows = await warehouse.query<Row>(
     `SELECT topic, log, partition, offset, redrive, at, redriven_by, patch, event_id,
   toString(toUnixTimestamp64Nano(event_time)) AS event_ns, sent

@@ -59,13 +59,14 @@ describe("one cause in the archive of six plugins", () => {
     const api = createApi(engine, { report: () => {} });
     expect((await (await api.request("/readyz")).json()).problems).toEqual(problems);
     expect(await (await api.request("/metrics")).text()).toContain("\ntwofold_problems 1\n");
+    const affects = problems[0].affects!.map(({ code, subject }) => ({ code, subject }));
     const rows = await eventually(
       "the relation to have it",
       async () =>
         (await engine.sql.query("SELECT code, subject, affects FROM twofold_problems")).rows,
-      (found) => found.length > 0,
+      // Written within a second of each change.
+      ([found]) => (found?.affects as unknown[] | undefined)?.length === affects.length,
     );
-    const affects = problems[0].affects!.map(({ code, subject }) => ({ code, subject }));
     expect(rows).toEqual([{ code: "archive_damaged", subject, affects }]);
     expect(lines).toEqual([problems[0].message]);
   }

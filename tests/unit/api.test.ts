@@ -160,6 +160,11 @@ describe("dead letters", () => {
     expect(csv.text.split("\r\n")[0]).toContain("topic,log,partition,offset,append_time");
     expect(csv.text).toContain("e/9uAGs=");
     expect(csv.response.headers.get("content-disposition")).toContain("dead_letters.csv");
+    const wrong = await ask("/api/v1/dead-letters/export?as=xml");
+    expect([wrong.response.status, wrong.body.field, wrong.body.detail]).toEqual([
+      ...[400, "as"],
+      'Cannot export dead letters: as must be ndjson or csv, got "xml"',
+    ]);
   });
 
   it("are redriven by who may write", async () => {
