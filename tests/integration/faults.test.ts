@@ -177,28 +177,24 @@ describe("a full disk", () => {
           if (response.status === 200) acknowledged += 10;
           return response.status;
         }, (code) => code === 200);
-        const isThere = (events: number) => events === acknowledged;
-        const found = await eventually(
-          "all that was acknowledged, or a part that a merge without room has left damaged",
-          counted,
-          (events) => isThere(events) || events === DAMAGED,
-        );
-        if (found === DAMAGED) {
-          // What docs/operations.md says of damage in the warehouse.
+        const state = async () => {
+          const [events, { problems }] = [await counted(), await status()];
+          const isDamaged = problems.some(({ code }) => code === "warehouse_damaged");
+          if (isDamaged || events === DAMAGED) return "damaged";
+          return events === acknowledged && problems.length === 0 ? "whole" : "";
+        };
+        // A scrub that failed is tried again after a minute.
+        const patience = { deadlineMs: 120_000 };
+        const found = await eventually("an end of the problems", state, Boolean, patience);
+        if (found === "damaged") {
+          // A merge without room has left a part with an empty file: docs/operations.md.
           await running.end("SIGTERM");
           await Deno.remove(join(data, "warehouse"), { recursive: true });
           running = start();
           url = await running.url();
-          await eventually("all that was acknowledged", counted, isThere);
+          const isWhole = (now: string) => now === "whole";
+          await eventually("all that was acknowledged", state, isWhole, patience);
         }
-        // A scrub that failed is tried again after a minute.
-        const deadlineMs = 120_000;
-        await eventually(
-          "no problem to stand",
-          status,
-          ({ problems }) => problems.length === 0,
-          { deadlineMs },
-        );
         expect(await running.end("SIGTERM")).toBe(0);
       } finally {
         await running.end("SIGKILL");
