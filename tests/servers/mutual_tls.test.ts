@@ -66,7 +66,8 @@ describe("a Kafka that asks its clients for a certificate", () => {
     }
     const [{ partitions }] = (await engine.status()).topics;
     expect(partitions.map(({ own }) => own)).toEqual([true, true]); // the group took it in
-    expect(engine.faults).toEqual([]);
+    // A broker that has just made a group's topic may say that it is not its coordinator yet.
+    expect(engine.faults.filter((fault) => !/NOT_COORDINATOR/.test(fault))).toEqual([]);
     await engine.close();
     await Deno.remove(dir, { recursive: true });
   });

@@ -71,7 +71,8 @@ describe("a Kafka that is reached by TLS and asks who one is", () => {
     }
     const [{ partitions }] = (await engine.status()).topics;
     expect(partitions.map(({ own }) => own)).toEqual([true, true]); // the group took it in
-    expect(engine.faults).toEqual([]);
+    // A broker that has just made a group's topic may say that it is not its coordinator yet.
+    expect(engine.faults.filter((fault) => !/NOT_COORDINATOR/.test(fault))).toEqual([]);
     await engine.close();
     await Deno.remove(dir, { recursive: true });
   });
