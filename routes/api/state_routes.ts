@@ -99,7 +99,7 @@ export function pluginRoutes(
         faults: [404],
         body: {
           ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
-          summary: "Who does it, for the record",
+          summary: "Name of the operator, which is recorded",
           schema: schemas.pluginOperator,
         },
         access: "write",

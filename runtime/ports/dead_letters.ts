@@ -44,7 +44,7 @@ export interface DeadLetterFilter {
   readonly partition?: string;
   /** The field at fault. */
   readonly field?: string;
-  /** A part of the reason, whatever the case. */
+  /** Text that the reason contains, in upper or lower case. */
   readonly reason?: string;
   /** Append times, ISO 8601, `[from, to)`. */
   readonly from?: string;
@@ -87,7 +87,7 @@ export interface RedriveRequest extends DeadLetterFilter {
   readonly set?: Readonly<Record<string, string | number | boolean | null>>;
   /** Only tells what would become of them. Default false. */
   readonly dry_run?: boolean;
-  /** Who does it, for the record; may be left out of a dry run. */
+  /** Name of the operator, which is recorded; may be left out of a dry run. */
   readonly by?: string;
 }
 

@@ -64,7 +64,7 @@ export interface CatalogInfo {
 
 /** Which entries of a catalog to show, as text, straight from a request. */
 export interface CatalogQuery {
-  /** Words that an entry's text has to contain, whatever the case. */
+  /** Words that an entry contains, in upper or lower case. */
   readonly search?: string;
   /** Keys, with commas between. */
   readonly keys?: string;

@@ -30,7 +30,7 @@ export const catalogPut = named(
 
 /** Parameters of a catalog. */
 export const catalogParameters = z.object({
-  search: parameter("Words that an entry has to contain, whatever the case", "fantomas"),
+  search: parameter("Words that an entry contains, in upper or lower case", "fantomas"),
   keys: parameter("Keys, with commas between", "2844,4936"),
   after: parameter("next of the page before"),
   limit: whole("Default 100", 1, 10_000),

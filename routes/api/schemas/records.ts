@@ -102,7 +102,7 @@ const deadLetterFilter = {
   topic: parameter("Topic"),
   partition: whole("Partition", 0, 4_294_967_295),
   field: parameter("The field at fault", "rating"),
-  reason: parameter("A part of the reason, whatever the case"),
+  reason: parameter("Text that the reason contains, in upper or lower case"),
   from: time("Append times from here on (ISO 8601)"),
   to: time("Append times before this (ISO 8601)"),
   from_offset: whole("Offsets from here on", 0, Number.MAX_SAFE_INTEGER),
