@@ -1,6 +1,6 @@
 /** The composition root: what the commands need of the engine and of the server. */
-import type { DevSite } from "fresh/dev";
-import { type BuildCache, loadBuildCache, readBundle } from "fresh/internal";
+import type { DevSite } from "kit/dev";
+import { type BuildCache, loadBuildCache, readBundle } from "kit/loading";
 import { join } from "node:path";
 import { createApp, notRoutes } from "./routes/app.ts";
 import { systemClock } from "./runtime/std/clock.ts";
@@ -68,7 +68,7 @@ const siteFolder = { root, ignore: notRoutes };
 /** Pages that follow their files. */
 async function openDevSite(): Promise<DevSite> {
   // Not named where it is imported: the executable has its islands bundled, and no esbuild.
-  const module = "fresh/dev";
+  const module = "kit/dev";
   return await (await import(module)).openDevSite(siteFolder);
 }
 

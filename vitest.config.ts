@@ -13,10 +13,10 @@ export default defineConfig({
       // The longer name first: an alias also stands for the start of a path.
       "twofold/testing": at("runtime/testing/mod.ts"),
       twofold: at("runtime/twofold.ts"),
-      "fresh/dev": at("tools/site/dev.ts"),
-      "fresh/internal": at("kit/internal.ts"),
       "fresh/runtime": at("kit/runtime.ts"),
       fresh: at("kit/mod.ts"),
+      "kit/dev": at("tools/site/dev.ts"),
+      "kit/loading": at("kit/loading.ts"),
     },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -2,8 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { DeadLetter, RedriveAnswer } from "../runtime/ports/services.ts";
-import { bytesText, figure, instantText } from "./(_parts)/figures.ts";
-import { withToken, WriteToken } from "./(_parts)/WriteToken.tsx";
+import { bytesText, figure, instantText } from "../routes/(_parts)/figures.ts";
+import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** What the table shows. */
 export interface DeadLetterTableProps {

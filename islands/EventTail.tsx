@@ -1,8 +1,8 @@
 /** The newest records of the log, as they come. */
 import { useSignal } from "@preact/signals";
 import type { RecordView } from "../runtime/ports/services.ts";
-import { instantText } from "./(_parts)/figures.ts";
-import { getJson, usePoll } from "./(_parts)/poll.ts";
+import { instantText } from "../routes/(_parts)/figures.ts";
+import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 const EVERY_MS = 1000;
 const SHOWN = 50;

@@ -1,7 +1,7 @@
 /** Whether the process is there and ready, at the top of every page. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { usePoll } from "./(_parts)/poll.ts";
+import { usePoll } from "../routes/(_parts)/poll.ts";
 
 const EVERY_MS = 3000;
 
@@ -9,7 +9,7 @@ const EVERY_MS = 3000;
 function useMenuInView(): void {
   useEffect(() => {
     const nav = document.querySelector("nav.pages");
-    const entry = nav?.querySelector<HTMLElement>("[aria-current]");
+    const entry = nav?.querySelector<HTMLElement>("a.here");
     if (nav && entry) nav.scrollLeft = entry.offsetLeft - (nav.clientWidth - entry.offsetWidth) / 2;
   }, []);
 }

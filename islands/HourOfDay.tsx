@@ -1,8 +1,8 @@
 /** The rhythm of a day: how much of a metric there is at each hour, over the time that is shown. */
 import type { SeriesAnswer } from "../runtime/ports/services.ts";
-import { Distribution } from "./(_parts)/Distribution.tsx";
-import { label } from "./(_parts)/figures.ts";
-import type { PluginIslandProps } from "./(_parts)/plugin_island.ts";
+import { Distribution } from "../routes/(_parts)/Distribution.tsx";
+import { label } from "../routes/(_parts)/figures.ts";
+import type { PluginIslandProps } from "../routes/(_parts)/plugin_island.ts";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;

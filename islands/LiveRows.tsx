@@ -1,8 +1,8 @@
 /** A metric's rows, as the page's data has them. */
 import type { Signal } from "@preact/signals";
-import type { MetricData } from "./(_parts)/metric_data.ts";
-import { Rows, type RowsProps } from "./(_parts)/Rows.tsx";
-import { Fault } from "./(_parts)/Fault.tsx";
+import type { MetricData } from "../routes/(_parts)/metric_data.ts";
+import { Rows, type RowsProps } from "../routes/(_parts)/Rows.tsx";
+import { Fault } from "../routes/(_parts)/Fault.tsx";
 
 /** What {@link LiveRows} takes. */
 export interface LiveRowsProps extends Omit<RowsProps, "rows" | "columns" | "names"> {

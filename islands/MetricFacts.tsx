@@ -1,9 +1,9 @@
 /** The state of a metric, kept up to date. */
 import type { Signal } from "@preact/signals";
 import type { MetricInfo } from "../runtime/ports/services.ts";
-import { driftText } from "./(_parts)/drift_text.ts";
-import { figure, instantText, spanText } from "./(_parts)/figures.ts";
-import type { MetricData } from "./(_parts)/metric_data.ts";
+import { driftText } from "../routes/(_parts)/drift_text.ts";
+import { figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
+import type { MetricData } from "../routes/(_parts)/metric_data.ts";
 
 /** State, version, windows, run and drift in one line. */
 export default function MetricFacts({ info, data }: {

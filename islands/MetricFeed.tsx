@@ -2,10 +2,10 @@
 import { batch, type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { MetricAnswer, SeriesAnswer } from "../runtime/ports/services.ts";
-import { instantText } from "./(_parts)/figures.ts";
-import { type MetricData, updated } from "./(_parts)/metric_data.ts";
-import { getJson, useFollow, usePoll } from "./(_parts)/poll.ts";
-import type { Row } from "./(_parts)/Rows.tsx";
+import { instantText } from "../routes/(_parts)/figures.ts";
+import { type MetricData, updated } from "../routes/(_parts)/metric_data.ts";
+import { getJson, useFollow, usePoll } from "../routes/(_parts)/poll.ts";
+import type { Row } from "../routes/(_parts)/Rows.tsx";
 
 /** What {@link MetricFeed} takes. */
 export interface MetricFeedProps {

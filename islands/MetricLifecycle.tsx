@@ -1,7 +1,7 @@
 /** Pauses, resumes and drops a metric, for who may write. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { withToken, WriteToken } from "./(_parts)/WriteToken.tsx";
+import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** The buttons; what a paused metric shows is said by its problem. */
 export default function MetricLifecycle({ name, isPaused }: {

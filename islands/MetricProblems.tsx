@@ -1,7 +1,7 @@
 /** The problems of one metric, kept up to date. */
 import type { Signal } from "@preact/signals";
-import type { MetricData } from "./(_parts)/metric_data.ts";
-import { ProblemList } from "./(_parts)/ProblemList.tsx";
+import type { MetricData } from "../routes/(_parts)/metric_data.ts";
+import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
 
 /** The problems that the metric's answers carry. */
 export default function MetricProblems({ data }: { readonly data: Signal<MetricData> }) {

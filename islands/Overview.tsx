@@ -2,13 +2,19 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { MetricAnswer, MetricInfo, Status } from "../runtime/ports/services.ts";
-import { figure, type Figures, figuresOf, instantText, spanText } from "./(_parts)/figures.ts";
-import { Flow } from "./(_parts)/Flow.tsx";
-import { ProblemList } from "./(_parts)/ProblemList.tsx";
+import {
+  figure,
+  type Figures,
+  figuresOf,
+  instantText,
+  spanText,
+} from "../routes/(_parts)/figures.ts";
+import { Flow } from "../routes/(_parts)/Flow.tsx";
+import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
 import type { ListedRun } from "./RunList.tsx";
-import { getJson, usePoll } from "./(_parts)/poll.ts";
-import { type Names, Rows } from "./(_parts)/Rows.tsx";
-import { Sparkline } from "./(_parts)/Sparkline.tsx";
+import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
+import { type Names, Rows } from "../routes/(_parts)/Rows.tsx";
+import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
 
 /** What the first page shows, as of one moment. */
 export interface OverviewData {

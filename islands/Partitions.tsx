@@ -2,8 +2,8 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Status } from "../runtime/ports/services.ts";
-import { figure, instantText } from "./(_parts)/figures.ts";
-import { getJson, usePoll } from "./(_parts)/poll.ts";
+import { figure, instantText } from "../routes/(_parts)/figures.ts";
+import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 const EVERY_MS = 1000;
 const WEIGHT = 0.4;

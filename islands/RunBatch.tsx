@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { BatchRun } from "../runtime/ports/services.ts";
-import { withToken, WriteToken } from "./(_parts)/WriteToken.tsx";
+import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** The buttons. */
 export default function RunBatch({ topics }: { readonly topics: readonly string[] }) {

@@ -1,8 +1,8 @@
 /** Batch runs, the newest first, kept up to date. */
 import { useSignal } from "@preact/signals";
 import type { BatchRun, PluginRun } from "../runtime/ports/services.ts";
-import { exactFigure, figure, instantText, spanText } from "./(_parts)/figures.ts";
-import { getJson, usePoll } from "./(_parts)/poll.ts";
+import { exactFigure, figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
+import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 /** A run as it is listed. */
 export type ListedRun = Omit<BatchRun, "cut">;

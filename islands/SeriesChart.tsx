@@ -2,8 +2,14 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { colourSlots, drawOptions, type Lines, linesOf, rangeOf } from "./(_parts)/chart.ts";
-import { Fault } from "./(_parts)/Fault.tsx";
+import {
+  colourSlots,
+  drawOptions,
+  type Lines,
+  linesOf,
+  rangeOf,
+} from "../routes/(_parts)/chart.ts";
+import { Fault } from "../routes/(_parts)/Fault.tsx";
 import {
   coverageText,
   figure,
@@ -11,9 +17,9 @@ import {
   label,
   measured,
   spanText,
-} from "./(_parts)/figures.ts";
-import type { ChartData } from "./(_parts)/metric_data.ts";
-import { Sparkline } from "./(_parts)/Sparkline.tsx";
+} from "../routes/(_parts)/figures.ts";
+import type { ChartData } from "../routes/(_parts)/metric_data.ts";
+import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
 
 /** What {@link SeriesChart} takes. */
 export interface SeriesChartProps {

@@ -1,7 +1,7 @@
 /** Sends a request of the API's reference, and shows what comes back. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { withToken, WriteToken } from "./(_parts)/WriteToken.tsx";
+import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** A parameter to fill in. */
 export interface TryParameter {

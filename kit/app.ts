@@ -10,6 +10,12 @@ export interface BuildCache {
 
 const noFiles: Site = { ...fileRoutes(new Map()), bundle: null, staticFiles: new Map() };
 
+/** A request that came from no connection, such as a test's. */
+const unknownClient: Deno.ServeHandlerInfo = {
+  remoteAddr: { transport: "tcp", hostname: "localhost", port: 0 },
+  completed: Promise.resolve(),
+};
+
 /** Tells an app where its files are; before it listens. */
 export function setBuildCache<State>(app: App<State>, cache: BuildCache): void {
   app.cache = cache;
@@ -45,12 +51,12 @@ export class App<State> {
   }
 
   /**
-   * What answers requests. What no `_error.tsx` shows is answered in plain text. A HEAD is answered
-   * as a GET: `Deno.serve` tells the body's length, cancels it and sends none of it.
+   * Answers requests, for `Deno.serve`. Errors that no `_error.tsx` shows are answered in plain
+   * text. A HEAD is answered as a GET: `Deno.serve` sends the body's length and cancels the body.
    */
-  handler(): (request: Request) => Promise<Response> {
-    return (request) => {
-      const ctx = new Context<State>(request, {} as State, this.cache.site);
+  handler(): (request: Request, info?: Deno.ServeHandlerInfo) => Promise<Response> {
+    return (request, info = unknownClient) => {
+      const ctx = new Context<State>(request, info, {} as State, this.cache.site);
       return run([...this.#middlewares, this.#last], ctx).catch((error) => {
         const text = error instanceof HttpError ? error.message : "Internal server error";
         return new Response(text, initOf(error));
@@ -88,7 +94,7 @@ async function answerByFile<State>(ctx: Context<State>): Promise<Response> {
     if (page === null) throw error;
     ctx.error = error;
     ctx.frame = page.frame;
-    return ctx.render(ctx.element(page.component), initOf(error));
+    return await ctx.show(page.component, undefined, initOf(error));
   }
 }
 
@@ -117,7 +123,7 @@ async function answerRoute<State>(ctx: Context<State>, route: FileRoute<State>):
   const answer = await handlerOf(route, ctx.req.method)?.(ctx) ?? { data: undefined };
   if (answer instanceof Response) return answer;
   if (route.component === null) throw new Error(`${route.path} has data and no page`);
-  return ctx.render(ctx.element(route.component, answer.data), answer);
+  return await ctx.show(route.component, answer.data, answer);
 }
 
 function handlerOf<State>({ handler, component }: FileRoute<State>, method: string) {

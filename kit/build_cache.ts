@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ComponentType } from "preact";
 import type { Bundle } from "./bundle.ts";
@@ -40,9 +40,7 @@ export async function loadBuildCache(options: SiteOptions): Promise<{ readonly s
   const { root, bundle, load = importFile } = options;
   const files = await siteFiles(options);
   for (const file of files.islands) {
-    const { default: island } = await load(join(root, file)) as { default?: ComponentType };
-    if (island === undefined) throw new Error(`${file} has no default export`);
-    registerIsland(basename(file, ".tsx"), island);
+    registerIsland(islandName(file), islandOf(file, await load(join(root, file)) as Exports));
   }
   const modules = new Map<string, RouteModule>();
   for (const file of files.routes) {
@@ -53,18 +51,43 @@ export async function loadBuildCache(options: SiteOptions): Promise<{ readonly s
   return { site: { ...fileRoutes(modules), bundle, staticFiles: new Map(paths) } };
 }
 
+type Exports = Readonly<Record<string, unknown>>;
+
+/** @throws {SyntaxError} for a file whose exports are not one component as default. */
+function islandOf(file: string, exports: Exports): ComponentType {
+  const refuse = (reason: string): never => {
+    throw new SyntaxError(`Cannot load ${file}: ${reason}`);
+  };
+  if (typeof exports.default !== "function") refuse("expected a component as default export");
+  for (const [name, value] of Object.entries(exports)) {
+    if (/^[A-Z]/.test(name) && typeof value === "function") {
+      refuse(`expected one island per file, as its default export; got ${name} as well`);
+    }
+  }
+  return exports.default as ComponentType;
+}
+
+/** The name of an island's file: `Counter` for `islands/Counter.tsx`. */
+export function islandName(file: string): string {
+  return file.replace(/^islands\//, "").replace(/\.tsx$/, "");
+}
+
 /** The files of a site, by path below its root. */
 export async function siteFiles({ root, ignore = [] }: SiteFolder) {
   const below = async (folder: string, wanted: RegExp, left: readonly RegExp[] = []) => {
-    const paths = await readdir(join(root, folder), { recursive: true });
+    const paths = await readdir(join(root, folder), { recursive: true }).catch((error) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
     const found = paths.filter((path) => wanted.test(path) && !/(^|\/)\./.test(path));
     return found.filter((path) => !left.some((each) => each.test(path)))
       .map((path) => `${folder}/${path}`).sort();
   };
+  const local = await below("routes", /(^|\/)\(_islands\)\/.*\.tsx$/);
   return {
-    // Folders in parentheses with an underscore hold what pages share.
+    // Folders such as (_components) hold code that pages share.
     routes: await below("routes", /\.tsx?$/, [/(^|\/)\(_/, ...ignore]),
-    islands: await below("islands", /^[^/]+\.tsx$/),
+    islands: [...await below("islands", /\.tsx$/), ...local],
     static: await below("static", /./),
   };
 }

@@ -1,55 +1,101 @@
-import { type ComponentChildren, Fragment, type FunctionComponent, h, type VNode } from "preact";
+import { type ComponentChildren, type ComponentType, type FunctionComponent, h } from "preact";
+import type { AsyncComponent, LayoutConfig, PageComponent, PageProps } from "./define.ts";
+import type { Frame } from "./fs_routes.ts";
 import type { Site } from "./build_cache.ts";
-import type { PageComponent } from "./define.ts";
 import { renderPage } from "./render.ts";
 
 const nothing: FunctionComponent = () => null;
 
-/** One request on its way; every middleware, handler and page of it sees the same. */
+/** One request; all its middlewares, its handler and its page share it. */
 export class Context<State> {
   readonly url: URL;
-  /** Marks the scripts of this answer, for its Content-Security-Policy. */
-  readonly nonce: string = crypto.randomUUID().replaceAll("-", "");
   /** Parameters of the route's pattern. */
   params: Readonly<Record<string, string>> = {};
   /** The pattern that matched; null before one did. */
   route: string | null = null;
-  /** What went wrong, for `_error.tsx`. */
+  /** The error that `_error.tsx` shows. */
   error: unknown = null;
-  /** Hands over to what follows. */
-  next: () => Promise<Response> = () => Promise.reject(new Error("nothing follows"));
-  /** @internal The app wrapper and the layouts that hold here, the outermost first. */
-  frame: readonly PageComponent<State>[] = [];
+  /** Passes the request on. */
+  next: () => Promise<Response> = () => Promise.reject(new Error("No handler follows"));
+  /** @internal Marks the scripts of this response, for its Content-Security-Policy. */
+  readonly nonce: string = crypto.randomUUID().replaceAll("-", "");
+  /** @internal The app wrapper and the layouts of the matched route. */
+  frame: Frame<State> = { app: null, layouts: [] };
 
-  constructor(readonly req: Request, readonly state: State, /** @internal */ readonly site: Site) {
+  constructor(
+    readonly req: Request,
+    readonly info: Deno.ServeHandlerInfo,
+    readonly state: State,
+    /** @internal */ readonly site: Site,
+  ) {
     this.url = new URL(req.url);
   }
 
-  /** Sends elsewhere: a target of `//host` stays on this site. Default 302, found. */
+  /** Responds with text. */
+  text(content: string, init?: ResponseInit): Response {
+    return new Response(content, init);
+  }
+
+  /** Responds with HTML. */
+  html(content: string, init: ResponseInit = {}): Response {
+    const headers = new Headers(init.headers);
+    if (!headers.has("content-type")) headers.set("content-type", "text/html; charset=utf-8");
+    return new Response(content, { ...init, headers });
+  }
+
+  /** Responds with JSON. */
+  json(content: unknown, init?: ResponseInit): Response {
+    return Response.json(content, init);
+  }
+
+  /** Redirects; a location of `//host` stays on this site. Default status: 302. */
   redirect(location: string, status = 302): Response {
-    // Browsers leave out control characters and what is blank at the start.
+    // Browsers drop control characters, and blanks at the start.
     const read = location.replace(/^[^!-\uffff]+|[^ -\uffff]+/g, "");
     const safe = read.replace(/^[/\\]{2,}/, "/");
     return new Response(null, { status, headers: { location: safe } });
   }
 
-  /** Renders within the layouts and the app wrapper that hold here. */
-  render(content: ComponentChildren, init: ResponseInit = {}): Response {
-    let inner: FunctionComponent = () => h(Fragment, null, content);
-    for (const component of this.frame.toReversed()) {
-      const Component = inner;
-      inner = () => this.element(component, undefined, Component);
+  /** Renders within the layouts and the app wrapper of the matched route. */
+  async render(
+    content: ComponentChildren,
+    init: ResponseInit = {},
+    config: LayoutConfig = {},
+  ): Promise<Response> {
+    const { app, layouts } = framed(this.frame, config);
+    let shown: ComponentChildren | Response = content;
+    for (const component of [app, ...layouts].toReversed()) {
+      if (component === null) continue;
+      const inner: ComponentChildren = shown;
+      shown = await this.#element(component, undefined, () => inner as ReturnType<typeof nothing>);
+      if (shown instanceof Response) return shown;
     }
-    const headers = new Headers(init.headers);
-    if (!headers.has("content-type")) headers.set("content-type", "text/html; charset=utf-8");
-    const html = renderPage(h(inner, null), this.site, this.nonce);
-    return new Response(html, { ...init, headers });
+    return this.html(renderPage(shown, this.site, this.nonce), init);
   }
 
-  /** @internal A page, layout or app wrapper with its props. */
-  element(component: PageComponent<State>, data?: unknown, Component = nothing): VNode {
-    const { req, url, params, state, route, error } = this;
-    const props = { req, url, params, state, route, error, data: data as never, Component };
-    return h(component, props) as VNode;
+  /** @internal Renders a page with its data. */
+  async show(component: PageComponent<State>, data?: unknown, init?: ResponseInit) {
+    const content = await this.#element(component, data, nothing);
+    return content instanceof Response ? content : await this.render(content, init);
   }
+
+  #element(component: PageComponent<State>, data: unknown, Component: FunctionComponent) {
+    const { req, url, info, params, state, route, error } = this;
+    const props = { req, url, info, params, state, route, error, data: data as never, Component };
+    return isAsync(component)
+      ? component(props)
+      : h(component as ComponentType<PageProps<never, State>>, props);
+  }
+}
+
+/** The part of a frame that is shown under a route's or a layout's settings. */
+export function framed<State>(frame: Frame<State>, config: LayoutConfig = {}): Frame<State> {
+  return {
+    app: config.skipAppWrapper ? null : frame.app,
+    layouts: config.skipInheritedLayouts ? [] : frame.layouts,
+  };
+}
+
+function isAsync<Props>(component: unknown): component is AsyncComponent<Props> {
+  return typeof component === "function" && component.constructor.name === "AsyncFunction";
 }

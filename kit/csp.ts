@@ -1,15 +1,15 @@
 import type { Middleware } from "./define.ts";
 
-/**
- * Adds a Content-Security-Policy to what follows.
- *
- * @param options.csp directives that replace or join the strict ones of the same name.
- * @param options.useNonce scripts need the answer's nonce. Default false: those within the page
- * and those of the site run.
- */
-export function csp<State>(
-  options: { readonly csp?: readonly string[]; readonly useNonce?: boolean } = {},
-): Middleware<State> {
+/** Options of {@link csp}. */
+export interface CSPOptions {
+  /** Directives that replace the strict ones of the same name, or join them. */
+  readonly csp?: readonly string[];
+  /** Only scripts with the response's nonce run. Default: false; inline and own scripts run. */
+  readonly useNonce?: boolean;
+}
+
+/** Adds a Content-Security-Policy to the pages that follow. */
+export function csp<State>(options: CSPOptions = {}): Middleware<State> {
   return async (ctx) => {
     const response = await ctx.next();
     if (!response.headers.get("content-type")?.startsWith("text/html")) return response;

@@ -1,10 +1,12 @@
 /**
- * A small page layer with the part of Fresh 2's public interface that is used here, under the same
- * names and file conventions. Imported as "fresh": the import map decides which one it is.
+ * A small page layer with a subset of Fresh 2's interface, under Fresh's names and file conventions.
+ * Imported as "fresh". `docs/fresh.md` lists the differences.
  */
 export { App } from "./app.ts";
 export type { Context } from "./context.ts";
-export { csp } from "./csp.ts";
-export { createDefine, HttpError, page, type PageProps } from "./define.ts";
-export type { HandlerByMethod, HandlerFn, Middleware } from "./define.ts";
+export { csp, type CSPOptions } from "./csp.ts";
+export { createDefine, HttpError, page } from "./define.ts";
+export type { Define, HandlerByMethod, HandlerFn, LayoutConfig, Method } from "./define.ts";
+export type { Middleware, PageProps, PageResponse, RouteConfig, RouteData } from "./define.ts";
+export type { RouteHandler } from "./define.ts";
 export { staticFiles } from "./static_files.ts";

@@ -2,7 +2,7 @@ import { type ComponentChild, type ComponentChildren, Fragment, h } from "preact
 import { renderToString } from "preact-render-to-string";
 import type { Site } from "./build_cache.ts";
 import { IslandContext, PageIslands } from "./islands.ts";
-import { HeadContext } from "./runtime.ts";
+import { HeadContext } from "./head_context.ts";
 import { SCRIPTS } from "./static_files.ts";
 
 /** The whole page: what is rendered, its head's additions, and what brings its islands to life. */

@@ -1,14 +1,12 @@
-/** What pages and islands use on both sides; imported as "fresh/runtime". */
-import { type ComponentChildren, createContext } from "preact";
+/** For pages and islands, on the server and in the browser; imported as "fresh/runtime". */
+import type { ComponentChildren } from "preact";
 import { useContext } from "preact/hooks";
+import { HeadContext } from "./head_context.ts";
 
-/** Whether this runs in a browser. */
+/** Whether this code runs in a browser. */
 export const IS_BROWSER = typeof document !== "undefined";
 
-/** Collects what belongs into the document's head while a page is rendered. */
-export const HeadContext = createContext<ComponentChildren[] | null>(null);
-
-/** Puts its children into the document's head; the last title of all holds. */
+/** Puts its children into the document's head; of several titles the last rendered one stays. */
 export function Head({ children }: { readonly children?: ComponentChildren }): null {
   useContext(HeadContext)?.push(children);
   return null;

@@ -47,6 +47,7 @@ export default define.layout(({ Component, state, url }) => {
               <li key={place.path}>
                 <a
                   href={place.path}
+                  class={here(place) ? "here" : undefined}
                   aria-current={url.pathname === place.path
                     ? "page"
                     : here(place)

@@ -1,7 +1,7 @@
 /** The whole of what the server answers: the API, the pages, the static files. */
 import { App, csp, staticFiles } from "fresh";
-import type { DevSite } from "fresh/dev";
-import { type BuildCache, setBuildCache } from "fresh/internal";
+import type { DevSite } from "kit/dev";
+import { type BuildCache, setBuildCache } from "kit/loading";
 import type { Services } from "../runtime/ports/services.ts";
 import type { State } from "./(_shared)/define.ts";
 import { type AccessRules, Guard, type Refusal } from "./(_shared)/guard.ts";
@@ -36,7 +36,7 @@ export function createApp(
   services: Services,
   site: (BuildCache & Partial<Pick<DevSite, "middleware">>) | null,
   options: AppOptions = {},
-): { fetch(request: Request): Response | Promise<Response> } {
+): { readonly fetch: Answer } {
   const guard = new Guard(options.access);
   const api = createApi(services, { ...options, guard });
   const answer = async (request: Request) => headAnswer(request, await api.fetch(request));
@@ -70,13 +70,14 @@ export function createApp(
   return { fetch: guarded(guard, app.handler()) };
 }
 
-type Answer = (request: Request) => Response | Promise<Response>;
+/** Answers a request; `info` tells the client's address. */
+type Answer = (request: Request, info?: Deno.ServeHandlerInfo) => Response | Promise<Response>;
 
 /** What passes {@link Guard.siteFault} is answered. */
 function guarded(guard: Guard, answer: Answer): Answer {
-  return (request) => {
+  return (request, info) => {
     const refusal = guard.siteFault(request);
-    return refusal === null ? answer(request) : refusalResponse(refusal, request);
+    return refusal === null ? answer(request, info) : refusalResponse(refusal, request);
   };
 }
 

@@ -78,20 +78,23 @@ const rules: readonly Rule[] = [
       builtIn,
     ],
   },
+  // Types of the services, and nothing that would have to be sent to the browser.
+  {
+    folder: /^(islands|routes\/\(_parts\))\//,
+    may: [/^(islands|routes\/\(_parts\))\//, /^(fresh\/runtime|preact|@preact\/signals|uplot)/],
+  },
   {
     folder: /^routes\//,
     may: [
       /^node:crypto$/,
       /^(routes|islands)\//,
       /^runtime\/(ports\/services|model\/frontier|std\/(errors|csv))\.ts$/,
-      /^(fresh|preact|@preact\/signals)/,
+      /^(fresh|kit\/|preact|@preact\/signals)/,
     ],
   },
-  // Types of the services, and nothing that would have to be sent to the browser.
-  { folder: /^islands\//, may: [/^islands\//, /^(fresh\/runtime|preact|@preact\/signals|uplot)/] },
   {
     folder: /^kit\//,
-    may: [/^kit\//, /^(preact|@preact\/signals|devalue)/, builtIn],
+    may: [/^kit\//, /^(preact|@preact\/signals|devalue|hono\/utils\/mime$)/, builtIn],
   },
 ];
 
@@ -103,7 +106,7 @@ const typeImport = /^import type [^;]*? from "[^"]+";/gm;
 /** Every import of a file: as a path below the root, or as the package that it names. */
 async function* importsOf(file: string): AsyncGenerator<string> {
   const whole = (await Deno.readTextFile(resolve(root, file))).replace(/^\s*\*.*$/gm, "");
-  const text = file.startsWith("islands/") ? whole.replace(typeImport, "") : whole;
+  const text = /^(islands|routes\/\(_parts\))\//.test(file) ? whole.replace(typeImport, "") : whole;
   for (const [, from, sideEffect, dynamic] of text.matchAll(importPattern)) {
     const target = from ?? sideEffect ?? dynamic;
     yield target.startsWith(".") ? relative(root, resolve(root, dirname(file), target)) : target;

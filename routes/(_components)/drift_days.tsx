@@ -1,5 +1,5 @@
 /** The event days on which the speed and the batch layer of a metric differ. */
-import { exactFigure, figure, instantText } from "../../islands/(_parts)/figures.ts";
+import { exactFigure, figure, instantText } from "../(_parts)/figures.ts";
 import type { DriftCell, DriftDay } from "../../runtime/ports/services.ts";
 
 /** Days in a table, each with the first cells that differ; nothing where no day drifts. */

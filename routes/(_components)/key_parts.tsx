@@ -1,7 +1,7 @@
 /** What the metrics say of one key. */
 import { signal } from "@preact/signals";
 import type { VNode } from "preact";
-import { cellText, label } from "../../islands/(_parts)/figures.ts";
+import { cellText, label } from "../(_parts)/figures.ts";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import type { KeyPart } from "../(_shared)/movie_view.ts";
 

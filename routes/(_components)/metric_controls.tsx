@@ -1,5 +1,5 @@
 /** What a metric's page can be asked: plain links and a form, so that a URL holds all of it. */
-import { label } from "../../islands/(_parts)/figures.ts";
+import { label } from "../(_parts)/figures.ts";
 import type { MetricInfo } from "../../runtime/ports/services.ts";
 import { linkWith, ranges, type View } from "../(_shared)/metric_view.ts";
 
@@ -18,18 +18,16 @@ export function MetricControls({ info, view, url }: ControlsProps) {
       <Choices
         label="Time range"
         chosen={view.range}
-        choices={[
-          ...Object.entries(ranges).map(([range, { title }]) => ({
-            ...{ value: range, title, href: rangeLink(range) },
-          })),
-          { value: "all", title: "All", href: rangeLink("all") },
-        ]}
+        choices={[...Object.entries(ranges), ["all", { title: "All" }] as const].map(
+          ([value, { title }]) => ({ value, title, href: rangeLink(value) }),
+        )}
       />
       <Choices
         label="Layer"
         chosen={view.layer}
         choices={(["merged", "batch", "speed"] as const).map((layer) => ({
-          ...{ value: layer, title: label(layer) },
+          value: layer,
+          title: label(layer),
           href: linkWith(url, { layer, after: null, bucket: null }),
         }))}
       />
@@ -107,7 +105,13 @@ function Choices({ label, chosen, choices }: {
       <ul>
         {choices.map(({ value, title, href }) => (
           <li key={value}>
-            <a href={href} aria-current={value === chosen ? "true" : undefined}>{title}</a>
+            <a
+              href={href}
+              class={value === chosen ? "chosen" : undefined}
+              aria-current={value === chosen ? "true" : undefined}
+            >
+              {title}
+            </a>
           </li>
         ))}
       </ul>

@@ -1,6 +1,6 @@
 /** Tables with a heading, or with the reason why there is none. */
 import type { VNode } from "preact";
-import { type Names, Rows } from "../../islands/(_parts)/Rows.tsx";
+import { type Names, Rows } from "../(_parts)/Rows.tsx";
 import type { Outcome } from "../(_shared)/define.ts";
 import type { Table } from "../(_shared)/movie_view.ts";
 

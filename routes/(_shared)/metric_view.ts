@@ -1,6 +1,6 @@
 /** The data of a metric's page, for the page and for its updates. */
 import { HttpError } from "fresh";
-import type { MetricData, Part } from "../../islands/(_parts)/metric_data.ts";
+import type { MetricData, Part } from "../(_parts)/metric_data.ts";
 import type {
   Layer,
   MetricAnswer,
@@ -319,5 +319,5 @@ export function linkWith(url: URL, changes: Readonly<Record<string, string | nul
     if (value === null) params.delete(name);
     else params.set(name, value);
   }
-  return params.size === 0 ? url.pathname : `${url.pathname}?${params}`;
+  return `?${params}`;
 }

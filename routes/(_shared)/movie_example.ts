@@ -1,6 +1,6 @@
 /** What of the movie example there is: its pages are left out where its plugins are. */
 import type { MetricAnswer, Services } from "../../runtime/ports/services.ts";
-import type { Names } from "../../islands/(_parts)/Rows.tsx";
+import type { Names } from "../(_parts)/Rows.tsx";
 
 /** Which pages there are. */
 export function movieExample({ serving }: Pick<Services, "serving">) {

@@ -1,5 +1,5 @@
 /** What the pages of the movie example ask for. */
-import type { Names, Row } from "../../islands/(_parts)/Rows.tsx";
+import type { Names, Row } from "../(_parts)/Rows.tsx";
 import type {
   AnswerColumn,
   MetricInfo,

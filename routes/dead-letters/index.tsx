@@ -1,7 +1,7 @@
 /** Records that could not be decoded: by reason, and a list to filter and to send again. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
-import { figure, instantText } from "../../islands/(_parts)/figures.ts";
+import { figure, instantText } from "../(_parts)/figures.ts";
 import DeadLetterTable from "../../islands/DeadLetterTable.tsx";
 import type { DeadLetterReason } from "../../runtime/ports/services.ts";
 import { define, outcomeOf } from "../(_shared)/define.ts";

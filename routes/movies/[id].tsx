@@ -2,7 +2,7 @@
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { KeyParts } from "../(_components)/key_parts.tsx";
-import { Distribution } from "../../islands/(_parts)/Distribution.tsx";
+import { Distribution } from "../(_parts)/Distribution.tsx";
 import { define, outcomeOf } from "../(_shared)/define.ts";
 import { movieExample } from "../(_shared)/movie_example.ts";
 import { keyPartsOf, starsOf } from "../(_shared)/movie_view.ts";

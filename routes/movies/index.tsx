@@ -1,9 +1,9 @@
 /** The movies: finding one, what is watched, what is liked. */
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
-import { figure, label } from "../../islands/(_parts)/figures.ts";
-import type { Row } from "../../islands/(_parts)/Rows.tsx";
-import { Distribution } from "../../islands/(_parts)/Distribution.tsx";
+import { figure, label } from "../(_parts)/figures.ts";
+import type { Row } from "../(_parts)/Rows.tsx";
+import { Distribution } from "../(_parts)/Distribution.tsx";
 import { TableOf } from "../(_components)/tables.tsx";
 import { define, outcomeOf } from "../(_shared)/define.ts";
 import { keyPages, movieExample } from "../(_shared)/movie_example.ts";

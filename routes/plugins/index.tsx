@@ -1,9 +1,9 @@
 /** The plugins: what each declares, and how it stands. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
-import { figure } from "../../islands/(_parts)/figures.ts";
+import { figure } from "../(_parts)/figures.ts";
 import type { PluginStatus } from "../../runtime/ports/services.ts";
-import { driftText } from "../../islands/(_parts)/drift_text.ts";
+import { driftText } from "../(_parts)/drift_text.ts";
 import { define } from "../(_shared)/define.ts";
 
 export const handler = define.handlers({

@@ -24,12 +24,12 @@ const LAST_ANSWERS_MS = 2000;
  * ```
  */
 export function listen(
-  handler: (request: Request) => Response | Promise<Response>,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
   { hostname, port }: Pick<Config, "hostname" | "port">,
   clock: Clock,
 ): Listener {
-  const answers = new AnswersUnderWay((request) =>
-    request.headers.has("host") ? handler(request) : withoutHost()
+  const answers = new AnswersUnderWay((request, info) =>
+    request.headers.has("host") ? handler(request, info) : withoutHost()
   );
   const server = serve(answers.answer, hostname.replace(/^\[|\]$/g, ""), port);
   return {
@@ -56,20 +56,20 @@ const withoutHost = () => new Response("The request must have a Host header.\n",
  * way to end a connection, and aborting its signal then throws.
  */
 class AnswersUnderWay {
-  readonly #handler: (request: Request) => Response | Promise<Response>;
+  readonly #handler: Deno.ServeHandler<Deno.NetAddr>;
   readonly #waiting = new Set<(response: Response) => void>();
   readonly #streams = new AbortController();
 
-  constructor(handler: (request: Request) => Response | Promise<Response>) {
+  constructor(handler: Deno.ServeHandler<Deno.NetAddr>) {
     this.#handler = handler;
   }
 
   /** Handles a request. */
-  readonly answer = async (request: Request): Promise<Response> => {
+  readonly answer: Deno.ServeHandler<Deno.NetAddr> = async (request, info): Promise<Response> => {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#waiting.add(resolve);
     try {
-      Promise.resolve(this.#handler(request)).then(resolve, reject);
+      Promise.resolve(this.#handler(request, info)).then(resolve, reject);
       const response = await promise;
       const live = response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!live || response.body === null) return response;
@@ -90,7 +90,7 @@ class AnswersUnderWay {
 }
 
 function serve(
-  handler: (request: Request) => Response | Promise<Response>,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
   hostname: string,
   port: number,
 ): Deno.HttpServer<Deno.NetAddr> {

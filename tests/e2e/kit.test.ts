@@ -1,7 +1,7 @@
 /** The page layer in a real Chromium: its islands, its policy, and how development follows files. */
 import { App, csp, staticFiles } from "fresh";
-import { bundleIslands, type DevSite, openDevSite } from "fresh/dev";
-import { type BuildCache, loadBuildCache, setBuildCache } from "fresh/internal";
+import { bundleIslands, type DevSite, openDevSite } from "kit/dev";
+import { type BuildCache, loadBuildCache, setBuildCache } from "kit/loading";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
@@ -28,7 +28,7 @@ afterAll(() => browser.close());
 describe("a page with islands", () => {
   let server: ReturnType<typeof serve>;
   beforeAll(async () => {
-    const bundle = await bundleIslands(join(fixture, "islands"));
+    const bundle = await bundleIslands(fixture);
     server = serve(await loadBuildCache({ root: fixture, bundle, ignore }));
   });
   afterAll(() => server.close());

@@ -1,6 +1,6 @@
 /** Apps of route modules, as the page layer's tests have them. */
 import { App, type Context } from "fresh";
-import { type Bundle, setBuildCache } from "fresh/internal";
+import { type Bundle, setBuildCache } from "kit/loading";
 import { h } from "preact";
 import { vi } from "testing";
 import type { PageProps, RouteModule } from "../../kit/define.ts";

@@ -1,6 +1,6 @@
 /** The pages and islands of the checkout, bundled once per process. */
-import { bundleIslands } from "fresh/dev";
-import { type BuildCache, loadBuildCache } from "fresh/internal";
+import { bundleIslands } from "kit/dev";
+import { type BuildCache, loadBuildCache } from "kit/loading";
 import { join } from "node:path";
 import { notRoutes } from "../../routes/app.ts";
 
@@ -10,7 +10,7 @@ let loaded: Promise<BuildCache> | null = null;
 /** Loads them. */
 export function loadSite(): Promise<BuildCache> {
   return loaded ??= (async () => {
-    const bundle = await bundleIslands(join(root, "islands"));
+    const bundle = await bundleIslands(root);
     return await loadBuildCache({ root, bundle, ignore: notRoutes });
   })();
 }

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { App, type Context, csp, type PageProps } from "fresh";
-import { setBuildCache } from "fresh/internal";
+import { setBuildCache } from "kit/loading";
 import { Head } from "fresh/runtime";
 import { parse } from "devalue";
 import { type ComponentChildren, type ComponentType, h } from "preact";

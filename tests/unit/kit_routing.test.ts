@@ -17,6 +17,10 @@ describe("routes by file name", () => {
     "shop/[item]/edit": told,
     "shop/[...rest]": told,
     "(group)/grouped": told,
+    "tags/[[tag]]": told,
+    "tags/all": told,
+    "files/[name].[type]": told,
+    "moved": { ...told, config: { routeOverride: "/elsewhere/:id(\\d+)" } },
   });
 
   const answered: readonly [path: string, route: string, params: Record<string, string>][] = [
@@ -29,6 +33,12 @@ describe("routes by file name", () => {
     ["/shop/x/edit", "/shop/:item/edit", { item: "x" }],
     ["/shop/x/y/z", "/shop/:rest*", { rest: "x/y/z" }],
     ["/grouped", "/grouped", {}],
+    ["/tags", "/tags{/:tag}?", { tag: "" }],
+    ["/tags/x", "/tags{/:tag}?", { tag: "x" }],
+    ["/tags/all", "/tags/all", {}],
+    ["/files/a.png", "/files/:name.:type", { name: "a", type: "png" }],
+    ["/elsewhere/12", "/elsewhere/:id(\\d+)", { id: "12" }],
+    ["/moved", "/:name", { name: "moved" }],
   ];
   it.each(answered)("%s is answered by %s", async (path, route, params) => {
     expect(await (await ask(path)).json()).toEqual({ route, params });
@@ -39,8 +49,9 @@ describe("routes by file name", () => {
   });
 
   it("knows no route whose file begins with _", async () => {
-    const ask = serve({ "_app": told, "_other": told, "a/_layout": told, "(a)/_middleware": {} });
-    for (const path of ["/_app", "/_other", "/a/_layout", "/_middleware"]) {
+    const shown = { default: say("in") };
+    const ask = serve({ "_app": shown, "a/_layout": shown, "(a)/_404": shown });
+    for (const path of ["/_app", "/a/_layout", "/_404", "/(a)/_404"]) {
       expect((await ask(path)).status).toBe(404);
     }
   });
@@ -75,6 +86,47 @@ describe("routes by file name", () => {
     expect(await html(ask("/a/page"))).toBe(
       "<main><section><article><div><p>in</p></div></article></section></main>",
     );
+  });
+
+  it("leaves out layouts and the app wrapper where a page or a layout says so", async () => {
+    const bare = { skipAppWrapper: true, skipInheritedLayouts: true };
+    const ask = serve({
+      "_app": { default: within("main") },
+      "_layout": { default: within("section") },
+      "page": { default: say("in"), config: { skipInheritedLayouts: true } },
+      "bare": { default: say("in"), config: bare },
+      "call": { handler: (ctx) => ctx.render(h("i", null), {}, { skipAppWrapper: true }) },
+      "a/_layout": { default: within("div"), config: { skipInheritedLayouts: true } },
+      "a/page": { default: say("in") },
+      "_error": { default: say("no"), config: bare },
+    });
+    expect(await html(ask("/page"))).toBe("<main><p>in</p></main>");
+    expect(await html(ask("/bare"))).toBe("<p>in</p>");
+    expect(await html(ask("/call"))).toBe("<section><i></i></section>");
+    expect(await html(ask("/a/page"))).toBe("<main><div><p>in</p></div></main>");
+    expect(await html(ask("/nowhere"))).toBe("<p>no</p>");
+  });
+
+  it("waits for asynchronous pages and layouts, which may respond by themselves", async () => {
+    const ask = serve({
+      "_app": {
+        default: async ({ Component }: PageProps) =>
+          await Promise.resolve(h("main", null, h(Component, null))),
+      },
+      "page": {
+        default: async ({ url }: PageProps) => await Promise.resolve(h("p", null, url.pathname)),
+      },
+      "away": { default: async () => await Promise.resolve(new Response("away", { status: 202 })) },
+      "late": {
+        default: async () => {
+          await Promise.resolve();
+          throw new HttpError(410, "gone");
+        },
+      },
+    });
+    expect(await html(ask("/page"))).toBe("<main><p>/page</p></main>");
+    expect((await ask("/away")).status).toBe(202);
+    expect((await ask("/late")).status).toBe(410);
   });
 
   it("runs the middlewares of all folders on the way, which share the request's state", async () => {
@@ -335,6 +387,31 @@ describe("errors", () => {
     expect((await new App().fsRoutes().handler()(new Request("http://localhost/"))).status).toBe(
       404,
     );
+  });
+});
+
+describe("ctx", () => {
+  it("responds with text, HTML and JSON", async () => {
+    const ask = serve({
+      "text": { handler: (ctx) => ctx.text("a", { status: 201 }) },
+      "html": { handler: (ctx) => ctx.html("<b>", { headers: { "x-is": "html" } }) },
+      "json": { handler: (ctx) => ctx.json({ a: 1 }) },
+    });
+    const told = async (path: string) => {
+      const response = await ask(path);
+      return [response.status, response.headers.get("content-type"), await response.text()];
+    };
+    expect(await told("/text")).toEqual([201, "text/plain;charset=UTF-8", "a"]);
+    expect(await told("/html")).toEqual([200, "text/html; charset=utf-8", "<b>"]);
+    expect(await told("/json")).toEqual([200, "application/json", '{"a":1}']);
+  });
+
+  it("knows the client's address", async () => {
+    const app = new App<unknown>().use((ctx) => ctx.json(ctx.info.remoteAddr));
+    const remoteAddr = { transport: "tcp", hostname: "192.0.2.7", port: 4000 } as const;
+    const info = { remoteAddr, completed: Promise.resolve() };
+    const response = await app.handler()(new Request("http://localhost/"), info);
+    expect(await response.json()).toEqual(remoteAddr);
   });
 });
 

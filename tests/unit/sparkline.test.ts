@@ -1,7 +1,7 @@
 import { h } from "preact";
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "testing";
-import { Sparkline } from "../../islands/(_parts)/Sparkline.tsx";
+import { Sparkline } from "../../routes/(_parts)/Sparkline.tsx";
 
 describe("a sparkline", () => {
   it("has a gap where a value is not known", () => {

@@ -1,7 +1,7 @@
 /** Bundles islands by esbuild: for development and before a deployment, never while serving. */
 import { build } from "./esbuild.ts";
-import { basename, join } from "node:path";
-import { type Bundle, MANIFEST } from "fresh/internal";
+import { basename, join, relative, resolve } from "node:path";
+import { type Bundle, islandName, MANIFEST, siteFiles } from "kit/loading";
 
 const ROOT = join(import.meta.dirname!, "..", "..");
 const CLIENT = join(ROOT, "kit", "client.ts");
@@ -19,20 +19,20 @@ export const language = {
 } as const;
 
 /**
- * Bundles the islands of a folder by esbuild, which runs as a program of its own.
+ * Bundles the islands of a site by esbuild, which runs as a program of its own.
  *
+ * @param root the folder of `islands/` and `routes/`.
  * @param options.minify default true.
- * @throws what esbuild tells of a source that cannot be bundled.
+ * @throws esbuild's errors for a source that cannot be bundled.
  */
 export async function bundleIslands(
-  islandsDir: string,
+  root: string,
   options: { readonly minify?: boolean } = {},
 ): Promise<Bundle> {
-  const files = (await Array.fromAsync(Deno.readDir(islandsDir)))
-    .map(({ name }) => name).filter((name) => name.endsWith(".tsx")).sort();
+  const { islands: files } = await siteFiles({ root });
   const { outputFiles, metafile } = await build({
     ...language,
-    entryPoints: [CLIENT, ...files.map((name) => join(islandsDir, name))],
+    entryPoints: [CLIENT, ...files.map((file) => join(root, file))],
     alias: { "fresh/runtime": RUNTIME },
     absWorkingDir: ROOT,
     outdir: "/out",
@@ -45,15 +45,16 @@ export async function bundleIslands(
   });
   const outputs = Object.entries(metafile.outputs).map(([path, output]) => ({
     name: basename(path),
-    entry: output.entryPoint === undefined ? null : basename(output.entryPoint),
+    entry: output.entryPoint === undefined ? null : resolve(ROOT, output.entryPoint),
     imports: output.imports.filter(({ kind }) => kind === "import-statement")
       .map(({ path }) => basename(path)),
   }));
-  const islands = outputs.filter(({ entry }) => entry?.endsWith(".tsx"));
+  const islands = outputs.filter(({ entry }) => entry?.endsWith(".tsx"))
+    .map(({ entry, name }) => [islandName(relative(root, entry!)), name] as const);
   return {
     files: new Map(outputFiles.map(({ path, contents }) => [basename(path), contents.slice()])),
-    client: outputs.find(({ entry }) => entry === "client.ts")!.name,
-    islands: new Map(islands.map(({ entry, name }) => [entry!.replace(/\.tsx$/, ""), name])),
+    client: outputs.find(({ entry }) => entry === CLIENT)!.name,
+    islands: new Map(islands),
     imports: new Map(outputs.map(({ name, imports }) => [name, imports])),
   };
 }

@@ -3,7 +3,7 @@ import { build } from "./esbuild.ts";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Middleware } from "fresh";
-import { type BuildCache, loadBuildCache, siteFiles, type SiteFolder } from "fresh/internal";
+import { type BuildCache, loadBuildCache, siteFiles, type SiteFolder } from "kit/loading";
 import { bundleIslands, language } from "./bundler.ts";
 
 export { bundleIslands, writeBundle } from "./bundler.ts";
@@ -129,7 +129,7 @@ function watch(root: string, changed: (paths: readonly string[]) => Promise<void
 
 async function buildSite(options: SiteFolder) {
   const [bundle, modules] = await Promise.all([
-    bundleIslands(join(options.root, "islands"), { minify: false }),
+    bundleIslands(options.root, { minify: false }),
     importAnew(options),
   ]);
   const load = (file: string) => Promise.resolve(modules.get(file));

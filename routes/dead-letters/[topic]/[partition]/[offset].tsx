@@ -1,7 +1,7 @@
 /** One dead letter: where it is, why, and its bytes. */
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
-import { bytesText, instantText } from "../../../../islands/(_parts)/figures.ts";
+import { bytesText, instantText } from "../../../(_parts)/figures.ts";
 import { UserError } from "../../../../runtime/std/errors.ts";
 import { define } from "../../../(_shared)/define.ts";
 

@@ -1,5 +1,5 @@
 /** Data flow: one part per box of the architecture, with its figures. */
-import type { ListedRun } from "../RunList.tsx";
+import type { ListedRun } from "../../islands/RunList.tsx";
 import { exactFigure, figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {

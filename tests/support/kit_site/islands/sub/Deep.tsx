@@ -1,0 +1,3 @@
+export default function Deep() {
+  return <i>deep</i>;
+}

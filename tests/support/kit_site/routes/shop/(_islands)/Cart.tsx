@@ -1,0 +1,3 @@
+export default function Cart() {
+  return <b>cart</b>;
+}
