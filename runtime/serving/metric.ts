@@ -8,8 +8,7 @@ import type { MetricAnswer, MetricQuery, SeriesQuery } from "../ports/services.t
 import type { Plugin } from "../plugin.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
-import { KeyLoader } from "./key_loader.ts";
-import { type Key, type KeyAnswer, KeyRows, type KeyShape } from "./key_rows.ts";
+import { type Key, KeyRows } from "./key_rows.ts";
 import { mergerOf } from "./merged_values.ts";
 import { answerColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
@@ -43,14 +42,12 @@ export class Metric {
   readonly #series: MetricSeries;
   /** Null where only the engine can show what is asked for. */
   readonly #keyRows: KeyRows | null;
-  readonly #keyLoader: KeyLoader<KeyShape, Key, KeyAnswer>;
 
   constructor(options: SharedOptions, topic: ServedTopic, tables: PluginTables) {
     this.#source = new MetricSource(options, topic, tables);
     this.#series = new MetricSeries(this.#source);
     const merge = mergerOf(tables.plugin);
     this.#keyRows = merge && new KeyRows(this.#source, merge);
-    this.#keyLoader = new KeyLoader(options.keyTurns, (...of) => this.#keyRows!.load(...of));
   }
 
   /** The columns that tell one row of an answer from another, whatever its bucket. */
@@ -106,10 +103,8 @@ export class Metric {
   async #read(query: TypedQuery, signal: AbortSignal): Promise<FoundAnswer> {
     const { tables: { plugin } } = this.#source;
     const { layer } = query;
-    const key = this.#keyRows && wholeKey(query, plugin.keyColumns);
-    const { rows, next, cut, frontier } = key === null
-      ? await this.#rows(query, signal)
-      : { next: null, ...await this.#ofKey(query, key, signal) };
+    const { rows, next, cut, frontier } = await this.#ofKey(query, signal) ??
+      await this.#rows(query, signal);
     const answer = {
       metric: plugin.name,
       layer,
@@ -126,10 +121,12 @@ export class Metric {
     return answer;
   }
 
-  async #ofKey({ layer, from, to }: TypedQuery, key: Key, signal: AbortSignal) {
-    const shape = { layer, from, to };
-    const atHand = await this.#keyRows!.atHand(shape, key, signal);
-    return atHand ?? await this.#keyLoader.get(shape, key, signal);
+  /** The answer to a question for one key from memory; null where it takes a statement. */
+  async #ofKey(query: TypedQuery, signal: AbortSignal): Promise<Found | null> {
+    const key = wholeKey(query, this.#source.tables.plugin.keyColumns);
+    if (key === null || query.layer !== "merged") return null;
+    const answer = await this.#keyRows?.answer(query, key, signal);
+    return answer ? { next: null, ...answer } : null;
   }
 
   async #rows(query: TypedQuery, signal: AbortSignal): Promise<Found> {

@@ -110,24 +110,6 @@ FROM ${tables.speed(logId)} FINAL
 PREWHERE ${where.join(" AND ") || "1"}`;
 }
 
-/**
- * The speed table's rows as they lie, at or above the cut unless the layer is `speed`: in every
- * version that has not been replaced yet, with what tells the versions of one row from another's.
- */
-export function speedVersions({ query, cut, logId, tables }: PartsInput): string {
-  const { keyColumns, measureColumns } = tables.plugin;
-  const where = [
-    ...fromWhere(query, cut),
-    ...[`kind = ${SpeedKind.row}`, ...rangeConditions(query, "window_start")],
-    ...keyConditions(query),
-  ];
-  const columns = [
-    ...["partition", "block", "window_start", "version", ...keyColumns.map(({ name }) => name)],
-    ...measureNames(measureColumns),
-  ];
-  return `SELECT ${columns.join(", ")} FROM ${tables.speed(logId)} PREWHERE ${where.join(" AND ")}`;
-}
-
 /** The batch table's rows of the run: all-time, day or grain rows, whichever are the fewest. */
 export function batchPart(part: Part): string {
   const { query, tables } = part;

@@ -24,8 +24,6 @@ export interface SharedOptions extends ServingOptions {
   readonly published: PublishedRuns;
   /** Taken for each statement that answers a question. */
   readonly turns: Semaphore;
-  /** Taken for each statement that answers questions for single keys. */
-  readonly keyTurns: Semaphore;
   /** Threads of a statement: all that run at once have the cores between them. */
   readonly threads: number;
 }
@@ -43,8 +41,6 @@ export function sharedOptions(options: ServingOptions): SharedOptions {
     ...options,
     published: options.published ?? new PublishedRuns({ warehouse, clock }),
     turns: new Semaphore(statements),
-    // The fewer, the more keys each of them answers.
-    keyTurns: new Semaphore(Math.ceil(statements / 2)),
     threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / statements)),
   };
 }

@@ -9,6 +9,7 @@ import ratings from "../../plugins/ratings.ts";
 import userStats from "../../plugins/user_stats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import { type Cut, reaches } from "../../runtime/model/frontier.ts";
+import type { RecentRows } from "../../runtime/model/recent.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import type {
@@ -49,7 +50,7 @@ export class FakeSpeed implements SpeedLayer {
   frontier = () => this.at;
   start = () => this.begin;
   wholeWindows = () => Promise.resolve(this.whole);
-  recent = () => null;
+  recent: () => RecentRows | null = () => null;
 
   move(...offsets: number[]): void {
     this.at = { [logId]: offsets.map(BigInt) };

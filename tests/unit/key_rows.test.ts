@@ -1,19 +1,28 @@
 import { describe, expect, it } from "testing";
 import type { Cut } from "../../runtime/model/frontier.ts";
-import { tablesOf } from "../../runtime/sql/tables.ts";
+import { type PluginTables, tablesOf } from "../../runtime/sql/tables.ts";
 import ratings from "../../plugins/ratings.ts";
+import userStats from "../../plugins/user_stats.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { KeyRows } from "../../runtime/serving/key_rows.ts";
+import { readMetricQuery } from "../../runtime/serving/metric_query.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
 import type { RecentRows } from "../../runtime/model/recent.ts";
 import type { MetricSource } from "../../runtime/serving/metric_source.ts";
 
+/** No rows of any key. */
+const nothing: RecentRows = { frontier: {}, states: () => null };
+
 /** A metric whose published run the test sets, and whose batch rows are `run` ratings each. */
 class Source {
-  readonly tables = tablesOf(ratings, "v1_test");
+  constructor(readonly tables: PluginTables) {}
   run = 1;
   /** What holds the next statement for batch rows back. */
   held: Promise<void> | null = null;
   readonly asked: number[][] = [];
+  /** What its sets hold. */
+  members: number[] = [];
+  readonly options = { clock: systemClock };
 
   asOf = () =>
     Promise.resolve({
@@ -23,121 +32,119 @@ class Source {
   inputs = ({ run, cut }: { run: unknown; cut: Record<string, bigint[]> }) => ({
     ...{ tables: this.tables, logId: "log", run, cut: cut.log, frontierRows: 1, threads: 1 },
   });
-  frontier = () => ({});
-  /** What memory has of every key; null where it has not all. */
-  recent: () => RecentRows | null = () => null;
-  frontierOf = (): Cut => ({});
+  /** What memory has; null where some rows are missing. */
+  recent: () => RecentRows | null = () => nothing;
   /** What was waited for. */
   readonly awaited: Cut[] = [];
   flushed = (target: Cut) => Promise.resolve(void this.awaited.push(target));
 
-  ask = async ({ sql, params }: { sql: string; params: Record<string, unknown> }) => {
-    if (!sql.includes("state_batch")) return [];
-    const keys = params.any_movie_id as number[];
+  inTurn = <T>(_signal: AbortSignal, action: () => Promise<T>) => action();
+
+  ask = async ({ params }: { params: Record<string, unknown> }) => {
+    const { keyColumns: [key], measureColumns } = this.tables.plugin;
+    const keys = params[`any_${key.name}`] as number[];
     this.asked.push(keys);
     const run = params.run as number;
     await this.held;
-    return keys.map((movie_id) => ({
-      ...{ movie_id, rating_count: String(run), rating_sum: String(run) },
-    }));
+    return keys.map((value) =>
+      Object.fromEntries([
+        [key.name, value],
+        ...measureColumns.map(({ name, large }) => [name, large ? this.members : String(run)]),
+      ])
+    );
   };
 }
 
-const shape = { layer: "merged", from: null, to: null } as const;
 const signal = new AbortController().signal;
-const made = () => {
-  const source = new Source();
-  const rows = new KeyRows(source as unknown as MetricSource, mergerOf(ratings)!);
-  const count = async (...keys: number[]) => {
-    const find = await rows.load(shape, keys.map((key) => [key]), signal);
-    return keys.map((key) => find([key]).rows[0]?.rating_count);
+const made = (plugin = ratings) => {
+  const source = new Source(tablesOf(plugin, "v1_test"));
+  const rows = new KeyRows(source as unknown as MetricSource, mergerOf(plugin)!);
+  const [{ name }] = plugin.keyColumns;
+  const answer = (key: number) => {
+    const query = readMetricQuery(plugin, { keys: { [name]: `${key}` } }, 10);
+    return rows.answer(query, [key], signal);
   };
-  return { source, rows, count };
+  const count = async (key: number) => (await answer(key))?.rows[0]?.rating_count;
+  return { source, answer, count };
 };
 
 describe("KeyRows", () => {
-  it("asks the tables only when they hold what memory has told before", async () => {
-    const { source, rows, count } = made();
-    await count(7);
-    expect(source.awaited).toEqual([{}]);
+  it("leaves a question to the tables only when they hold what memory has told before", async () => {
+    const { source, answer } = made();
     source.recent = () => ({ frontier: { log: [9n, 4n] }, states: () => null });
-    expect((await rows.atHand(shape, [7], signal))!.frontier).toEqual({ log: [9n, 4n] });
+    expect((await answer(7))!.frontier).toEqual({ log: [9n, 4n] });
+    expect(source.awaited).toEqual([]);
     // Memory loses a block: the first partition's cut is behind what was told, the second's too.
     source.recent = () => null;
-    source.awaited.length = 0;
-    await count(7);
+    expect(await answer(7)).toBe(null);
     expect(source.awaited).toEqual([{ log: [9n, 4n] }]);
-    // What a statement told, too, is not taken back.
-    source.frontierOf = () => ({ log: [9n, 5n] });
-    await count(7);
-    await count(7);
-    expect(source.awaited.at(-1)).toEqual({ log: [9n, 5n] });
-    source.awaited.length = 1;
     // A run covers the first one.
     source.run = 9;
-    await count(7);
-    expect(source.awaited[1]).toEqual({ log: [0n, 5n] });
+    expect(await answer(7)).toBe(null);
+    expect(source.awaited[1]).toEqual({ log: [0n, 4n] });
   });
 
-  it("reads a key's batch rows once per run, with those of its neighbours", async () => {
+  it("a block that leaves memory while batch rows are read leaves the question to the tables", async () => {
+    const { source, answer } = made();
+    const found: (RecentRows | null)[] = [nothing, null];
+    source.recent = () => found.shift()!;
+    expect(await answer(7)).toBe(null);
+    expect(source.asked.length).toBe(1);
+  });
+
+  it("reads a key's batch rows once per run, and none where speed rows are missing", async () => {
     const { source, count } = made();
-    expect(await count(7)).toEqual([1]);
-    expect(await count(7, 8)).toEqual([1, 1]);
-    expect(source.asked[0]).toEqual([7]);
-    // As many as have few values: then the next ones are there already.
-    expect(source.asked[1]).toContain(9);
-    expect(await count(9)).toEqual([1]);
-    expect(source.asked.length).toBe(2);
+    source.recent = () => null;
+    expect(await count(7)).toBe(undefined);
+    expect(source.asked).toEqual([]);
+    source.recent = () => nothing;
+    // Those who ask at once are answered by one statement, and with a key its neighbours are read.
+    expect(await Promise.all([7, 7, 8].map(count))).toEqual([1, 1, 1]);
+    expect(await count(63)).toBe(1);
+    expect(source.asked.length).toBe(1);
+    expect(source.asked[0]).toEqual(Array.from({ length: 64 }, (_, key) => key));
     source.run = 2;
-    expect(await count(7)).toEqual([2]);
+    expect(await count(7)).toBe(2);
+    expect(await count(2 ** 32 - 1)).toBe(2);
+    expect(source.asked[2].at(-1)).toBe(2 ** 32 - 1);
   });
 
   it("a run that is published meanwhile takes nothing from who reads the one before", async () => {
     const { source, count } = made();
-    expect(await count(7)).toEqual([1]);
     const held = Promise.withResolvers<void>();
     source.held = held.promise;
-    // 7 is kept, the other is being read.
-    const before = count(7, 4_000_000_000);
+    const before = count(7);
+    await Promise.resolve();
     source.run = 2;
     source.held = null;
-    expect(await count(4_000_000_000)).toEqual([2]);
+    expect(await count(7)).toBe(2);
     held.resolve();
-    expect(await before).toEqual([1, 1]);
-    expect(await count(7, 4_000_000_000)).toEqual([2, 2]);
+    expect(await before).toBe(1);
+    expect(await count(7)).toBe(2);
   });
 
-  it("asks for nothing where batch rows are kept and the speed rows are in memory", async () => {
-    const { source, rows, count } = made();
-    const atHand = async () => (await rows.atHand(shape, [7], signal))?.rows[0]?.rating_count;
-    expect(await atHand()).toBe(undefined);
-    await count(7);
-    expect(await atHand()).toBe(undefined);
+  it("adds what is in memory to the batch rows", async () => {
+    const { source, answer } = made();
     const frontier = { log: [9n] };
-    const states = [4n, 450n];
-    source.recent = () => ({ frontier, states: () => states });
-    expect(await atHand()).toBe(5);
-    const answer = await rows.atHand(shape, [7], signal);
-    expect(answer?.frontier).toEqual(frontier);
+    source.recent = () => ({ frontier, states: () => [4n, 450n] });
+    const found = await answer(7);
+    expect(found?.frontier).toEqual(frontier);
     // 4.50 in memory, 1.00 in the batch.
-    expect(answer?.rows).toEqual([{
+    expect(found?.rows).toEqual([{
       movie_id: 7,
       rating_count: 5,
       avg_rating: 1.1,
       rating_sum: 5.5,
     }]);
-    source.recent = () => ({ frontier, states: () => null });
-    expect(await atHand()).toBe(1);
-    source.run = 2;
-    expect(await atHand()).toBe(undefined);
-    expect(source.asked.length).toBe(1);
   });
 
   it("keeps no more than so many values, and answers whatever has gone", async () => {
-    const { source, count } = made();
-    for (let first = 0; first < 600_000; first += 3000) await count(first);
-    const before = source.asked.length;
-    expect(await count(0)).toEqual([1]);
-    expect(source.asked.length).toBe(before + 1);
+    const { source, answer } = made(userStats);
+    source.members = Array.from({ length: 10_000 }, (_, i) => i);
+    // 640,000 values each.
+    for (const key of [0, 1, 64]) expect((await answer(key))!.rows.length).toBe(1);
+    expect(source.asked.length).toBe(2);
+    expect((await answer(0))!.rows.length).toBe(1);
+    expect(source.asked.length).toBe(3);
   });
 });
