@@ -1,6 +1,7 @@
 /**
- * Keeps the arrows between the folders: which folder may import which, as CONTRIBUTING.md tells. And
- * keeps the example out of the runtime: its code does not name what the plugins are about.
+ * Keeps the arrows between the folders: which folder may import which, as CONTRIBUTING.md tells; and
+ * between files: none imports itself by way of others, not even their types. And keeps the example
+ * out of the runtime: its code does not name what the plugins are about.
  * Run by `deno task ok`; exits with 1 and one line per import that is not allowed.
  */
 import { dirname, relative, resolve } from "node:path";
@@ -135,6 +136,23 @@ async function exampleLines(file: string): Promise<string[]> {
   );
 }
 
+const imported = new Map<string, readonly string[]>();
+
+/** The circles of files that import each other, each once: the file that closes it first. */
+function circles(): string[][] {
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]) => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.push(path.slice(at));
+    if (at >= 0 || done.has(file)) return;
+    for (const target of imported.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imported.keys()) visit(file, []);
+  return found;
+}
+
 let files = 0;
 const faults: string[] = [];
 for await (const file of sources(".")) {
@@ -147,11 +165,17 @@ for await (const file of sources(".")) {
   if (/^(runtime|kit)\//.test(file)) faults.push(...await exampleLines(file));
   const box = rule.folder.exec(file)?.[1] ?? "";
   const may = rule.may.map((pattern) => new RegExp(pattern.source.replace("$1", box)));
-  for await (const target of importsOf(file)) {
+  const targets = await Array.fromAsync(importsOf(file));
+  // Of the page layer, a request's context holds the site, whose routes take the context.
+  if (!file.startsWith("kit/")) imported.set(file, targets);
+  for (const target of targets) {
     if (!may.some((pattern) => pattern.test(target))) {
       faults.push(`${file}: may not import ${target}`);
     }
   }
+}
+for (const circle of circles()) {
+  faults.push(`${circle[0]}: imports itself by way of ${circle.slice(1).join(", ")}`);
 }
 for (const fault of faults) console.error(fault);
 console.log(`import rules: ${files} files, ${faults.length} faults`);

@@ -6,7 +6,8 @@ import { resolve } from "node:path";
 import { commands } from "../runtime/commands/commands.ts";
 import { loadInputs } from "../runtime/engine/load_plugins.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
-import { type Command, describeSettings } from "../runtime/settings/config.ts";
+import { describeSettings } from "../runtime/settings/config.ts";
+import type { Command } from "../runtime/settings/setting.ts";
 import { apiReference } from "./api_reference.ts";
 
 const root = resolve(import.meta.dirname!, "..");

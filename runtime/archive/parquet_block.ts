@@ -5,7 +5,7 @@
  * they are what a reader can skip a file by.
  */
 import type { BlockColumn, DeadLetter, EventRows } from "./block_rows.ts";
-import { encodeParquet, type ParquetColumn, type SchemaElement } from "./parquet_file.ts";
+import { encodeParquet } from "./parquet_file.ts";
 import {
   constantText,
   dictionaryOf,
@@ -16,6 +16,8 @@ import {
   encodePositions,
   encodeText,
   encodeUint32,
+  type ParquetColumn,
+  type SchemaElement,
   type TextSource,
 } from "./parquet_values.ts";
 

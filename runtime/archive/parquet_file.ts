@@ -10,28 +10,10 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { ByteWriter } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
-import { bitPack } from "./parquet_values.ts";
+import { bitPack, type ParquetColumn } from "./parquet_values.ts";
 
 type FileMetaData = Parameters<typeof writeMetadata>[1];
 type ColumnChunk = FileMetaData["row_groups"][number]["columns"][number];
-
-/** A column of the file's schema, in the terms of Parquet's Thrift definition. */
-export type SchemaElement = FileMetaData["schema"][number];
-
-/** One column, as functions over the rows of whatever holds the values. */
-export interface ParquetColumn {
-  readonly element: SchemaElement;
-  /** Values of the given rows, none of them null, as the bytes of a page. */
-  encode(rows: Uint32Array): Uint8Array;
-  /** 1 where the value of a row is null; left out when the column is required. */
-  readonly nulls?: Uint8Array;
-  /** The PLAIN bytes of the dictionary, when `encode` gives positions in it. */
-  readonly dictionary?: { readonly bytes: Uint8Array; readonly count: number };
-  /** Bytes that the value of a row takes, where that varies: long columns are cut into pages. */
-  sizeBytes?(row: number): number;
-  /** Least and greatest value of the given rows, for the statistics; left out, there are none. */
-  bounds?(rows: Uint32Array): readonly [bigint, bigint];
-}
 
 /** A page of varying values is cut when it reaches this size. */
 const PAGE_BYTES = 1 << 20;

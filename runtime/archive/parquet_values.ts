@@ -2,7 +2,25 @@
  * Values as the bytes of Parquet pages. Every function takes the rows to write, in order; typed
  * arrays are written as they lie in memory, so the machine is taken to be little-endian.
  */
-import type { ParquetColumn, SchemaElement } from "./parquet_file.ts";
+import type { writeMetadata } from "hyparquet-writer/src/metadata.js";
+
+/** A column of the file's schema, in the terms of Parquet's Thrift definition. */
+export type SchemaElement = Parameters<typeof writeMetadata>[1]["schema"][number];
+
+/** One column, as functions over the rows of whatever holds the values. */
+export interface ParquetColumn {
+  readonly element: SchemaElement;
+  /** Values of the given rows, none of them null, as the bytes of a page. */
+  encode(rows: Uint32Array): Uint8Array;
+  /** 1 where the value of a row is null; left out when the column is required. */
+  readonly nulls?: Uint8Array;
+  /** The PLAIN bytes of the dictionary, when `encode` gives positions in it. */
+  readonly dictionary?: { readonly bytes: Uint8Array; readonly count: number };
+  /** Bytes that the value of a row takes, where that varies: long columns are cut into pages. */
+  sizeBytes?(row: number): number;
+  /** Least and greatest value of the given rows, for the statistics; left out, there are none. */
+  bounds?(rows: Uint32Array): readonly [bigint, bigint];
+}
 
 /** A text that is found by its place in `bytes`. */
 export interface TextSource {

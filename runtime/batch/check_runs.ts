@@ -10,7 +10,8 @@ import {
   pointerSql,
 } from "../sql/tables.ts";
 import { decodeClaim, runName } from "./claims.ts";
-import { countRows, decodePublication, type Publication } from "./published_run.ts";
+import type { Publication } from "./pointer_rows.ts";
+import { countRows, decodePublication } from "./published_run.ts";
 
 /** The claims and decisions of a topic. */
 export interface RunObjects {

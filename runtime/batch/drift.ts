@@ -19,7 +19,8 @@ import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
 import type { WholeWindows } from "../ports/services.ts";
 import { type Repeats, scratchTables } from "./repeats.ts";
-import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { type RunContext, statement } from "./run_context.ts";
+import type { BatchPlugin, PluginStep } from "./plugin_step.ts";
 
 /** What drift needs to know of the speed layer. */
 export interface SpeedFacts {

@@ -8,7 +8,8 @@ import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { BatchLevel, type PluginTables } from "../sql/tables.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
 import { type Repeats, repeatsCondition } from "./repeats.ts";
-import type { BatchPlugin, RunContext } from "./run_context.ts";
+import type { RunContext } from "./run_context.ts";
+import type { BatchPlugin } from "./plugin_step.ts";
 
 /** The events of some days that count: below the cut, each identity once. Binds `days`. */
 export function countedEventsSql(

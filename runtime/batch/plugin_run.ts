@@ -8,8 +8,8 @@ import { DriftDays } from "./drift_days.ts";
 import { countRows, type Publisher } from "./published_run.ts";
 import { purge, removeRun } from "./purge.ts";
 import type { Repeats } from "./repeats.ts";
-import { type BatchPlugin, type PluginStep, type RunContext, statement } from "./run_context.ts";
-import { modeOf } from "./run_progress.ts";
+import { type RunContext, statement } from "./run_context.ts";
+import { type BatchPlugin, modeOf, type PluginStep } from "./plugin_step.ts";
 import { writeRows } from "./run_rows.ts";
 import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
 

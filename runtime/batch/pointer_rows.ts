@@ -1,5 +1,19 @@
+import type { Cut } from "../model/frontier.ts";
 import { BatchLevel } from "../sql/tables.ts";
-import type { Publication } from "./published_run.ts";
+
+/** A run of one plugin whose rows are written. */
+export interface Publication {
+  readonly run: number;
+  /** The published run that it builds on; 0 when there is none. */
+  readonly base: number;
+  /** The last full run: readers take no row older than that. */
+  readonly fullRun: number;
+  readonly cut: Cut;
+  /** The days it recomputed. */
+  readonly days: readonly string[];
+  /** Rows in the batch table. */
+  readonly rows: number;
+}
 
 /** Columns of {@link pointerRows}; the others of the batch table take their defaults. */
 export const pointerColumns = ["level", "run", "bucket", "full_run", "cut"] as const;

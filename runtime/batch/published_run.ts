@@ -10,21 +10,7 @@ import type { ObjectStore, StatementOptions, Warehouse } from "../ports/ports.ts
 import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../sql/tables.ts";
 import { runName } from "./claims.ts";
 import { removeBelow } from "./remove_below.ts";
-import { pointerColumns, pointerRows } from "./pointer_rows.ts";
-
-/** A run of one plugin whose rows are written. */
-export interface Publication {
-  readonly run: number;
-  /** The published run that it builds on; 0 when there is none. */
-  readonly base: number;
-  /** The last full run: readers take no row older than that. */
-  readonly fullRun: number;
-  readonly cut: Cut;
-  /** The days it recomputed. */
-  readonly days: readonly string[];
-  /** Rows in the batch table. */
-  readonly rows: number;
-}
+import { pointerColumns, pointerRows, type Publication } from "./pointer_rows.ts";
 
 /** What readers of a plugin's batch table take. */
 export interface Pointer {

@@ -1,15 +1,7 @@
 import type { EventSchema } from "../events.ts";
 import { type Cut } from "../model/frontier.ts";
 import type { ArchiveReader, QueryParams, StatementOptions, Warehouse } from "../ports/ports.ts";
-import type { PluginTables } from "../sql/tables.ts";
 import type { RunProgress } from "./run_progress.ts";
-
-/** A plugin as the batch layer computes it. */
-export interface BatchPlugin {
-  readonly tables: PluginTables;
-  /** The text of its SQL. */
-  readonly batchSql: string;
-}
 
 /** How a batch layer runs. */
 export interface BatchSettings {
@@ -36,20 +28,6 @@ export interface RunContext {
   /** Told how far the parts are. */
   readonly progress: RunProgress;
   readonly signal?: AbortSignal;
-}
-
-/** A plugin's part of a run. */
-export interface PluginStep {
-  readonly plugin: BatchPlugin;
-  /** The published run that this one builds on; 0 when there is none. */
-  readonly base: number;
-  /** The last full run at the base. */
-  readonly baseFullRun: number;
-  readonly full: boolean;
-  /** Event days to recompute, ascending. */
-  readonly days: readonly string[];
-  /** Other days, of runs that are published, which wait for their comparison; ascending. */
-  readonly waiting: readonly string[];
 }
 
 /** Options of every statement of a run: `run` and `cut` are bound, memory is bounded. */

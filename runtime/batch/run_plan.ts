@@ -5,7 +5,7 @@ import type { ArchiveReader } from "../ports/ports.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { comparedDays } from "./drift.ts";
 import type { Pointer } from "./published_run.ts";
-import type { BatchPlugin, PluginStep } from "./run_context.ts";
+import type { BatchPlugin, PluginStep } from "./plugin_step.ts";
 
 /** A plugin and what its readers see when the run starts. */
 export interface Standing {

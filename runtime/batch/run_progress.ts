@@ -1,7 +1,10 @@
 /** Runs under way in the table `batch_runs`: what waits, what is computed and how far it is. */
+import type { EventSchema } from "../events.ts";
+import type { Cut } from "../model/frontier.ts";
+import type { Warehouse } from "../ports/ports.ts";
 import type { Clock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
-import type { PluginStep, RunContext } from "./run_context.ts";
+import { modeOf, type PluginStep } from "./plugin_step.ts";
 
 /** How often a run says that it goes on, in milliseconds. */
 const ALIVE_MS = 10_000;
@@ -9,6 +12,14 @@ const ALIVE_MS = 10_000;
 export const SILENT_MS = 60_000;
 /** The least time between two rows of a part that gets on. */
 const FINEST_MS = 1000;
+
+/** The run whose progress is reported, and where. */
+interface ReportedRun {
+  readonly warehouse: Warehouse;
+  readonly schema: EventSchema;
+  readonly run: number;
+  readonly cut: Cut;
+}
 
 /** A part that has not ended. */
 interface Part {
@@ -22,7 +33,7 @@ interface Part {
  * replaces. What is written here is only shown: a fault changes nothing of the run.
  */
 export class RunProgress {
-  readonly #context: Pick<RunContext, "warehouse" | "schema" | "run" | "cut">;
+  readonly #context: ReportedRun;
   readonly #clock: Clock;
   readonly #parts: Map<PluginStep, Part>;
   readonly #end = new AbortController();
@@ -30,7 +41,7 @@ export class RunProgress {
   #writtenMs = 0;
 
   constructor(
-    context: Pick<RunContext, "warehouse" | "schema" | "run" | "cut">,
+    context: ReportedRun,
     clock: Clock,
     steps: readonly PluginStep[],
   ) {
@@ -110,6 +121,3 @@ FROM (SELECT arrayJoin(arrayZip({plugins:Array(String)}, {statuses:Array(String)
     ).catch(() => {});
   }
 }
-
-/** How a part computes its days. */
-export const modeOf = ({ full }: PluginStep) => full ? "full" : "incremental";

@@ -5,7 +5,8 @@ import { checkArchive, refreshArchive } from "./archive_rows.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import type { Repeats } from "./repeats.ts";
-import { type PluginStep, type RunContext, statement } from "./run_context.ts";
+import { type RunContext, statement } from "./run_context.ts";
+import type { PluginStep } from "./plugin_step.ts";
 
 /** Writes all rows of one plugin. Nothing reads them before the run's pointer is there. */
 export async function writeRows(

@@ -1,6 +1,7 @@
 /** How arguments are read. */
 import { parseArgs } from "node:util";
-import { type Command, type Setting, settings } from "../settings/config.ts";
+import { settings } from "../settings/config.ts";
+import type { Command, Setting } from "../settings/setting.ts";
 import { UserError } from "../std/errors.ts";
 import { argumentsOf, choicesOf, placeholderOf } from "./command_spec.ts";
 import { commands } from "./commands.ts";

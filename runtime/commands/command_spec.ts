@@ -1,5 +1,6 @@
 /** What a command is, as far as reading, help and docs need to know. */
-import type { Setting, settings } from "../settings/config.ts";
+import type { settings } from "../settings/config.ts";
+import type { Setting } from "../settings/setting.ts";
 
 /** An option that is no setting. */
 export interface Option {

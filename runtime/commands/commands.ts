@@ -1,5 +1,6 @@
 /** Every command with its options and examples. */
-import { type Command, settings } from "../settings/config.ts";
+import { settings } from "../settings/config.ts";
+import type { Command } from "../settings/setting.ts";
 import { authoringCommands } from "./authoring_commands.ts";
 import type { CommandSpec, Option } from "./command_spec.ts";
 import { inspectionCommands } from "./inspection_commands.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../std/errors.ts";
-import type { Command } from "../settings/config.ts";
+import type { Command } from "../settings/setting.ts";
 
 const MOST = 1e9;
 

@@ -1,5 +1,6 @@
 /** Help, from the table of commands. */
-import { type Command, defaultText, type Setting, settings } from "../settings/config.ts";
+import { defaultText, settings } from "../settings/config.ts";
+import type { Command, Setting } from "../settings/setting.ts";
 import { serverSettings } from "../settings/server_settings.ts";
 import { generalFormats } from "../row_format.ts";
 import { fileFormats } from "../sources/file_formats.ts";

@@ -1,13 +1,8 @@
 /** Whether Deno lets this process use the paths that its command line and settings name. */
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  type ConfigInput,
-  givenValue,
-  SECRET_FILE,
-  type Setting,
-  settings,
-} from "../settings/config.ts";
+import { type ConfigInput, givenValue, SECRET_FILE, settings } from "../settings/config.ts";
+import type { Setting } from "../settings/setting.ts";
 import type { PathPermission } from "../settings/setting_types.ts";
 import { UserError } from "../std/errors.ts";
 import { type RunRequest, settingFlags } from "./command_line.ts";

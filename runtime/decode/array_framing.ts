@@ -1,6 +1,6 @@
 import { UserError } from "../std/errors.ts";
 import { isSpace } from "./blank_lines.ts";
-import type { FramingScan, FramingSink } from "./line_splitter.ts";
+import type { FramingScan, FramingSink } from "./framing.ts";
 
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c, LF = 0x0a;
 const BRACKET = 0x5b, BRACKET_END = 0x5d, BRACE = 0x7b, BRACE_END = 0x7d;

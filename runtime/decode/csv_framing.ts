@@ -1,5 +1,5 @@
 import { blankRun } from "./blank_lines.ts";
-import type { FramingScan, FramingSink } from "./line_splitter.ts";
+import type { FramingScan, FramingSink } from "./framing.ts";
 
 const LF = 0x0a, QUOTE = 0x22, COMMA = 0x2c;
 

@@ -3,6 +3,7 @@ import { ArrayFraming } from "./array_framing.ts";
 import { blankRun, isSpace } from "./blank_lines.ts";
 import { withoutMark } from "./byte_order_mark.ts";
 import { CsvFraming } from "./csv_framing.ts";
+import type { FramingScan, FramingSink } from "./framing.ts";
 import { MAX_VALUE_BYTES } from "./value_limit.ts";
 
 /** How records are set apart: one JSON text per line, the elements of one JSON array, or the rows of CSV. */
@@ -39,30 +40,6 @@ export interface SplitOptions {
   readonly maxValueBytes?: number;
   /** The most records of a batch. Default 8192, the usual capacity of columns. */
   readonly maxRecords?: number;
-}
-
-/**
- * What a framing does with bytes: it is called with each stretch of input once, in order, and
- * reports what it finds. Positions are relative to `bytes`; a start that was reported and has no end
- * yet is remembered by the splitter.
- */
-export interface FramingScan {
-  /**
-   * Scans `bytes[from, to)`.
-   *
-   * @throws UserError when the framing is broken.
-   */
-  scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void;
-  /** Tells that the input is at its end, at `at`. @throws UserError when it may not end here. */
-  end(at: number, sink: FramingSink): void;
-}
-
-/** Where a {@link FramingScan} reports to. */
-export interface FramingSink {
-  /** A record starts at `at`, on `line`. */
-  begin(at: number, line: number): void;
-  /** The record that was begun ends at `at` (exclusive). */
-  finish(at: number): void;
 }
 
 /** What is kept of a record that is too long; less where the longest record is shorter. */

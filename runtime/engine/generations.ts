@@ -5,14 +5,14 @@
  */
 import type { Clock } from "../std/clock.ts";
 import { messageOf, UserError } from "../std/errors.ts";
-import type { BatchPlugin } from "../batch/run_context.ts";
+import type { BatchPlugin } from "../batch/plugin_step.ts";
 import { declarationText, declaredPlugin } from "../model/generation.ts";
 import type { Plugin } from "../plugin.ts";
 import type { ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import type { Problems } from "../model/problems.ts";
 import type { PublishedRuns } from "../serving/published_runs.ts";
-import type { ServedGeneration } from "../serving/serving.ts";
+import type { ServedGeneration } from "../serving/serving_options.ts";
 import { openTableSpeed } from "../speed/table_speed.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
 import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";

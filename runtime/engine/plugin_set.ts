@@ -14,7 +14,7 @@ import type { ReloadAnswer } from "../ports/services.ts";
 import type { Isolates } from "../speed/isolates.ts";
 import type { PluginModule } from "../speed/isolate_thread.ts";
 import type { PluginTables } from "../sql/tables.ts";
-import type { BatchPlugin } from "../batch/run_context.ts";
+import type { BatchPlugin } from "../batch/plugin_step.ts";
 import { ExternalError } from "../std/errors.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import {

@@ -1,6 +1,7 @@
 import type { Clock } from "../std/clock.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { Consequence, Problem, ProblemCode, Problems } from "../model/problems.ts";
+import type { ProblemCode } from "../model/problem_code.ts";
+import type { Consequence, Problem, Problems } from "../model/problems.ts";
 
 /** A process with problems says so often that it still runs. */
 const REPORT_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { Role } from "../settings/config.ts";
+import type { Role } from "../settings/setting.ts";
 import { NotFoundError } from "../std/errors.ts";
 import type { BatchLayer, Services } from "../ports/services.ts";
 

@@ -1,14 +1,10 @@
-import type { Role } from "../settings/config.ts";
+import type { Role } from "../settings/setting.ts";
+import type { ProblemCode } from "../model/problem_code.ts";
 import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
 import type { Cut } from "../model/frontier.ts";
 import type { SqlConsole } from "../ports/inspection.ts";
 import { ownFault } from "../model/cause.ts";
-import {
-  failsBatch,
-  type ProblemCode,
-  type ProblemReport,
-  type Problems,
-} from "../model/problems.ts";
+import { failsBatch, type ProblemReport, type Problems } from "../model/problems.ts";
 import type {
   BatchRun,
   PartitionStatus,

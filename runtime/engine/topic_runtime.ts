@@ -9,7 +9,7 @@ import { FileChecks } from "../archive/file_checks.ts";
 import { Redecoder } from "../archive/redecoder.ts";
 import { Pacemaker } from "../archive/pacemaker.ts";
 import type { ThreadedEncoder } from "../archive/threaded_encoder.ts";
-import type { BatchPlugin } from "../batch/run_context.ts";
+import type { BatchPlugin } from "../batch/plugin_step.ts";
 import { createBatchLayer, type LocalBatchLayer } from "../batch/batch_layer.ts";
 import { runOnSchedule } from "../batch/schedule.ts";
 import type { Clock } from "../std/clock.ts";

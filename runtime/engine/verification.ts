@@ -7,7 +7,8 @@ import type { Clock } from "../std/clock.ts";
 import { DamagedError, messageOf, NotFoundError, UserError } from "../std/errors.ts";
 import { loopTurn } from "../std/loop_turn.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
-import type { ProblemCode, ProblemReport, Problems } from "../model/problems.ts";
+import type { ProblemCode } from "../model/problem_code.ts";
+import type { ProblemReport, Problems } from "../model/problems.ts";
 import type {
   AcceptedDamage,
   Finding,

@@ -1,5 +1,5 @@
 import { DamagedError, LogFailedError, type Part, TwofoldError } from "../std/errors.ts";
-import type { ProblemCode } from "./problems.ts";
+import type { ProblemCode } from "./problem_code.ts";
 
 /** A problem that makes other work fail. */
 export interface Cause {

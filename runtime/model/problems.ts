@@ -6,43 +6,7 @@
 import type { Clock } from "../std/clock.ts";
 import { messageOf, TwofoldError } from "../std/errors.ts";
 import { type Cause, causeOf } from "./cause.ts";
-
-/** The kinds of problems. Alerts and programs may rely on them. */
-export type ProblemCode =
-  | "archive_damaged"
-  | "batch_failing"
-  | "batch_plugin_failing"
-  | "batch_upkeep_failing"
-  | "catalog_damaged"
-  | "catalog_outdated"
-  | "catalog_refused"
-  | "format_refused"
-  | "compaction_failing"
-  | "disk_full"
-  | "drift"
-  | "flush_failing"
-  | "generations_unknown"
-  | "future_events"
-  | "group_membership"
-  | "history_purge_failing"
-  | "ingest_failing"
-  | "log_failed"
-  | "log_damaged"
-  | "metric_paused"
-  | "part_unreached"
-  | "partition_stopped"
-  | "plugin_failed"
-  | "plugin_refused"
-  | "plugin_removed"
-  | "rebuilding"
-  | "redecoding"
-  | "removal_failing"
-  | "schema_refused"
-  | "scrub_failing"
-  | "source_refused"
-  | "sql_statement_stuck"
-  | "ticks_failing"
-  | "warehouse_damaged";
+import type { ProblemCode } from "./problem_code.ts";
 
 /** What a problem concerns. */
 interface Concern {

@@ -16,7 +16,7 @@ import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { metricSql } from "./metric_sql.ts";
 import { type FoundSeries, MetricSeries } from "./metric_series.ts";
-import type { ServedGeneration, ServedTopic } from "./serving.ts";
+import type { ServedGeneration, ServedTopic } from "./serving_options.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 

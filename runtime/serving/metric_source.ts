@@ -14,7 +14,7 @@ import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
 import type { MetricSql, MetricSqlInput } from "./metric_sql.ts";
 import { type Published, PublishedRuns } from "./published_runs.ts";
-import type { ServedTopic, ServingOptions } from "./serving.ts";
+import type { ServedTopic, ServingOptions } from "./serving_options.ts";
 
 /** Frontier rows to make room for beyond those of the partitions that are known. */
 export const SPARE_FRONTIER_ROWS = 16;

@@ -1,5 +1,6 @@
 /** Variables that look like settings and are none. */
-import { SECRET_FILE, type Setting, settings } from "./config.ts";
+import { SECRET_FILE, settings } from "./config.ts";
+import type { Setting } from "./setting.ts";
 
 const PREFIX = "TWOFOLD_";
 const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"];

@@ -1,6 +1,5 @@
 /** The settings of the process itself: address, data folder, layers, retention, log lines. */
-import type { Setting } from "./config.ts";
-import { ROLES } from "./server_settings.ts";
+import { ROLES, type Setting } from "./setting.ts";
 import {
   choice,
   duration,

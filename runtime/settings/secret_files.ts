@@ -1,5 +1,6 @@
 /** Secrets in files, as container platforms hand them over. */
-import { type ConfigInput, SECRET_FILE, type Setting, settings } from "./config.ts";
+import { type ConfigInput, SECRET_FILE, settings } from "./config.ts";
+import type { Setting } from "./setting.ts";
 import { UserError } from "../std/errors.ts";
 
 /**

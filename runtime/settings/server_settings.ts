@@ -1,5 +1,5 @@
 /** The settings of servers outside the process. Without them everything is in the data folder. */
-import type { Config, ConfigFault, Setting } from "./config.ts";
+import { type ConfigFault, type Role, ROLES, type Setting } from "./setting.ts";
 import {
   choice,
   duration,
@@ -178,10 +178,12 @@ export const serverSettings = {
   clickhouseCa: open("CLICKHOUSE_CA", file, "CA certificate for ClickHouse, PEM file"),
 };
 
-/** What a process may do. */
-export const ROLES = ["ingest", "speed", "archive", "batch", "serve"] as const;
-
 type Name = keyof typeof serverSettings;
+
+/** The values that are checked here. */
+type ServerValues =
+  & { readonly [K in Name]: ReturnType<(typeof serverSettings)[K]["default"]> }
+  & { readonly roles: readonly Role[] };
 
 /** What has to be given with what, and why. */
 const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: string])[] = [
@@ -195,7 +197,7 @@ const NEEDS: readonly (readonly [given: Name, needs: readonly Name[], why: strin
 ];
 
 /** Settings of servers that are of no use without others. */
-export function serverFaults(config: Config): ConfigFault[] {
+export function serverFaults(config: ServerValues): ConfigFault[] {
   return [
     ...missing(config),
     ...certificateFaults(config),
@@ -205,7 +207,7 @@ export function serverFaults(config: Config): ConfigFault[] {
 }
 
 /** In plain text nobody is shown a certificate. */
-function certificateFaults({ kafkaCert, kafkaTls }: Config): ConfigFault[] {
+function certificateFaults({ kafkaCert, kafkaTls }: ServerValues): ConfigFault[] {
   if (kafkaCert === null || kafkaCert === undefined || kafkaTls !== false) return [];
   return [{
     setting: serverSettings.kafkaTls.env,
@@ -215,7 +217,7 @@ function certificateFaults({ kafkaCert, kafkaTls }: Config): ConfigFault[] {
 }
 
 /** A login is a user and a password, or a token from one place. */
-function loginFaults(config: Config): ConfigFault[] {
+function loginFaults(config: ServerValues): ConfigFault[] {
   const { kafkaSasl, kafkaTokenUrl, kafkaTokenFile } = config;
   if (kafkaSasl === null || kafkaSasl === undefined) return [];
   if (kafkaSasl !== "oauthbearer") {
@@ -231,7 +233,7 @@ function loginFaults(config: Config): ConfigFault[] {
 }
 
 /** What nobody else can do has to be done here. */
-function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault[] {
+function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: ServerValues): ConfigFault[] {
   const isShared = kafkaBrokers !== null && clickhouseUrl !== null;
   if (isShared || roles === undefined || roles.length === ROLES.length) return [];
   return [{
@@ -241,12 +243,17 @@ function roleFaults({ roles, kafkaBrokers, clickhouseUrl }: Config): ConfigFault
   }];
 }
 
-function missing(config: Config): ConfigFault[] {
+function missing(config: ServerValues): ConfigFault[] {
   return NEEDS.filter(([given]) => config[given] !== null && config[given] !== undefined)
     .flatMap(([given, needs, why]) => lacking(config, given, needs, why));
 }
 
-function lacking(config: Config, given: Name, needs: readonly Name[], why: string): ConfigFault[] {
+function lacking(
+  config: ServerValues,
+  given: Name,
+  needs: readonly Name[],
+  why: string,
+): ConfigFault[] {
   return needs.filter((need) => config[need] === null).map((need) => ({
     setting: serverSettings[need].env,
     wanted: `a value beside ${serverSettings[given].env}, because ${why}`,

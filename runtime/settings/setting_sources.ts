@@ -1,5 +1,6 @@
 /** Which value a setting has and where that comes from. */
-import { type ConfigInput, givenValue, readConfig, type Setting, settings } from "./config.ts";
+import { type ConfigInput, givenValue, readConfig, settings } from "./config.ts";
+import type { Setting } from "./setting.ts";
 
 /** A setting as a process has it. */
 export interface SettingSource {

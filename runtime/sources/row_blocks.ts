@@ -1,6 +1,7 @@
 import { withoutMark } from "../decode/byte_order_mark.ts";
 import { CsvFraming } from "../decode/csv_framing.ts";
-import { type FramingScan, LineFraming } from "../decode/line_splitter.ts";
+import type { FramingScan } from "../decode/framing.ts";
+import { LineFraming } from "../decode/line_splitter.ts";
 import { MAX_VALUE_BYTES } from "../decode/value_limit.ts";
 
 /** A row that was too long and is left out. */

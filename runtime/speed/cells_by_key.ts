@@ -1,11 +1,16 @@
-import type { Cells } from "./cells.ts";
+/** The cells of a block, as far as they are found by key. */
+interface KeyedCells {
+  readonly count: number;
+  readonly lanesPerCell: number;
+  lane(cell: number, lane: number): number;
+}
 
 /**
  * The cells of a block by their key: all windows of a key are a list. It is made when somebody looks
  * for a key, and goes on from there when cells have been added since.
  */
 export class CellsByKey {
-  readonly #cells: Cells;
+  readonly #cells: KeyedCells;
   /** Open addressing over keys: the newest cell of a key + 1, or 0. */
   #slots = new Uint32Array(512);
   #keys = 0;
@@ -14,7 +19,7 @@ export class CellsByKey {
   /** Cells that are in it. */
   #count = 0;
 
-  constructor(cells: Cells) {
+  constructor(cells: KeyedCells) {
     this.#cells = cells;
   }
 

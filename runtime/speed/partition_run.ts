@@ -10,7 +10,7 @@ import { PluginPartition } from "./plugin_partition.ts";
 import { checkAgainstLog, type PluginResume, resumePlugin } from "./resume.ts";
 import type { TrimmedRange } from "./record_source.ts";
 import type { RecentBlocks } from "./recent_blocks.ts";
-import type { SpeedLayerOptions } from "./speed_layer.ts";
+import type { SpeedLayerOptions } from "./speed_options.ts";
 
 /** A plugin on the partition. */
 interface PluginState {

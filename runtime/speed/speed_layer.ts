@@ -1,7 +1,5 @@
-import type { Clock } from "../std/clock.ts";
-import type { EventSchema } from "../events.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
-import type { ArchivedRecords, Decoder, EventLog, Membership, Warehouse } from "../ports/ports.ts";
+import type { Membership } from "../ports/ports.ts";
 import type { RecentRows } from "../model/recent.ts";
 import type { FutureEvents, SpeedLayer, WholeWindows } from "../ports/services.ts";
 import { singleMember } from "../ports/single_member.ts";
@@ -9,48 +7,15 @@ import type { PluginTables } from "../sql/tables.ts";
 import { expireBlocks } from "./expire_blocks.ts";
 import { Flusher, type FlushFault } from "./flusher.ts";
 import { FrontierWaiters } from "./frontier_waiters.ts";
-import { type LedgerFacts, LedgerPartition, type LedgerTotals } from "./ledger.ts";
+import { LedgerPartition, type LedgerTotals } from "./ledger.ts";
 import { PartitionRun } from "./partition_run.ts";
-import type { OpenPicker } from "./picker.ts";
 import { RecentBlocks } from "./recent_blocks.ts";
 import { readRecent } from "./recent_rows.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { partitionsOf, resumeLedger, resumePlugin } from "./resume.ts";
+import type { SpeedLayerOptions } from "./speed_options.ts";
 import { TablePositions } from "./table_positions.ts";
 import { EventsBelow, type TimesBelow, wholeWindows } from "./whole_windows.ts";
-
-/** What {@link openSpeedLayer} takes. */
-export interface SpeedLayerOptions {
-  readonly schema: EventSchema;
-  readonly log: EventLog;
-  /** What the log no longer holds. Default: nothing. */
-  readonly archived?: ArchivedRecords;
-  /** The list changes where {@link LogSpeedLayer.replace} says so, and only there. */
-  readonly plugins: readonly PluginTables[];
-  readonly warehouse: Warehouse;
-  readonly createDecoder: (schema: EventSchema) => Decoder;
-  readonly clock: Clock;
-  readonly blockSize: number;
-  /** Offsets in which repeats are known; a power of two. */
-  readonly horizon: number;
-  /** The longest that a change waits for its flush, in milliseconds. */
-  readonly flushIntervalMs: number;
-  /** Lets plugins' own functions look at events. Default: on the caller's thread. */
-  readonly openPicker?: OpenPicker;
-  /** Bytes of closed blocks that are kept in memory for readers. Default: none. */
-  readonly recentBytes?: number;
-  /** The ledger's generation; it says which events are late and which lie in the future. */
-  readonly ledger: LedgerFacts;
-  /** Which partitions fall to this process. Default: all. */
-  readonly membership?: Membership;
-  /**
-   * Whether partitions are taken when the layer is opened, and not only when it runs: what they start
-   * from is there. Default true.
-   */
-  readonly takesAtOnce?: boolean;
-  /** Told of every fault that the layer survives, once per occurrence. */
-  readonly onProblem: (message: string, error: unknown) => void;
-}
 
 /** How often the tables are asked how far other processes are. */
 const LOOK_MS = 1000;

@@ -1,6 +1,6 @@
 /** A world for the batch layer: a warehouse, a store in memory and an archive held in a table. */
 import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
-import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
+import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { type Cut, cutOfRow } from "../../runtime/model/frontier.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";

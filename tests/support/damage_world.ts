@@ -8,7 +8,7 @@ import { FileChecks } from "../../runtime/archive/file_checks.ts";
 import { sha256 } from "../../runtime/archive/manifest.ts";
 import { openLocalStore } from "../../runtime/archive/local_store.ts";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
-import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
+import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import { createDecoder } from "../../runtime/decode/decoder.ts";
 import { createVerification } from "../../runtime/engine/verification.ts";
 import { AppendBuffer } from "../../runtime/log/append_buffer.ts";

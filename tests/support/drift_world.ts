@@ -1,5 +1,5 @@
 /** A world in which a run can be compared: an archive, and a speed layer that has read it. */
-import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
+import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import type { BatchLayer, BatchRun, WholeWindows } from "../../runtime/ports/services.ts";
 import { createSpeedTable } from "../../runtime/sql/tables.ts";

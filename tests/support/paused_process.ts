@@ -2,7 +2,7 @@
 import type { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import type { BatchRun } from "../../runtime/ports/services.ts";
-import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
+import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import { batchPlugin, BatchWorld, usersPlugin, usersSql } from "./batch_world.ts";
 
 const START = Date.parse("2013-07-20T00:00:00Z");

@@ -18,7 +18,8 @@ import type {
   SpeedLayer,
   WholeWindows,
 } from "../../runtime/ports/services.ts";
-import { createServing, type ServingOptions } from "../../runtime/serving/serving.ts";
+import { createServing } from "../../runtime/serving/serving.ts";
+import type { ServingOptions } from "../../runtime/serving/serving_options.ts";
 import {
   BatchLevel,
   createBatchTable,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { TwofoldError } from "../../runtime/std/errors.ts";
-import type { BatchPlugin } from "../../runtime/batch/run_context.ts";
+import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import type { ArchiveReader, Warehouse } from "../../runtime/ports/ports.ts";
 import { type Problem, Problems } from "../../runtime/model/problems.ts";
 import {

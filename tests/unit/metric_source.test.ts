@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import ratings from "../../plugins/ratings.ts";
 import { MetricSource, sharedOptions } from "../../runtime/serving/metric_source.ts";
-import type { ServedTopic, ServingOptions } from "../../runtime/serving/serving.ts";
+import type { ServedTopic, ServingOptions } from "../../runtime/serving/serving_options.ts";
 import { tablesOf } from "../../runtime/sql/tables.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
 import { BusyError } from "../../runtime/std/errors.ts";

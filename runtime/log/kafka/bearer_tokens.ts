@@ -2,7 +2,6 @@
 import type { Clock } from "../../std/clock.ts";
 import { ExternalError, UserError } from "../../std/errors.ts";
 import type { Secret } from "../../settings/setting_types.ts";
-import { REAUTHENTICATION_MS } from "./kafka_access.ts";
 
 /** Tells a token that is valid now; called for every connection, concurrently. */
 export type BearerTokens = () => Promise<string>;
@@ -20,6 +19,11 @@ export interface TokenEndpoint {
   readonly clock: Pick<Clock, "now">;
 }
 
+/**
+ * A connection logs in again so long before the login ends. Brokers refuse that within the first
+ * second, so a token has to live well longer than this.
+ */
+export const REAUTHENTICATION_MS = 3000;
 const TOO_MANY_REQUESTS = 429;
 const TIMEOUT_MS = 10_000;
 /** A token is given out in this part of its life: the clocks need not agree to the second. */

@@ -1,7 +1,7 @@
 /** How a Kafka cluster is reached. */
 import type { KafkaConfig, SASLOptions } from "kafkajs";
 import type { Secret } from "../../settings/setting_types.ts";
-import type { BearerTokens } from "./bearer_tokens.ts";
+import { type BearerTokens, REAUTHENTICATION_MS } from "./bearer_tokens.ts";
 import type { ClientCertificate } from "./client_certificate.ts";
 import "./kafka_quiet.ts";
 import "./kafka_reconnect.ts";
@@ -35,11 +35,6 @@ export interface KafkaAccess {
 }
 
 const CONNECT_MS = 5000, REQUEST_MS = 30_000;
-/**
- * A connection logs in again so long before the login ends. Brokers refuse that within the first
- * second, so a token has to live well longer than this.
- */
-export const REAUTHENTICATION_MS = 3000;
 
 /** The access as kafkajs takes it. What it would log is thrown too. */
 export function kafkaConfig(access: KafkaAccess): KafkaConfig {
