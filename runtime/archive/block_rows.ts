@@ -1,5 +1,6 @@
 import { type Columns, RowStatus } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
+import { resized, withRoom } from "../std/with_room.ts";
 import { copyBytes } from "./parquet_values.ts";
 
 /** The values of one field of a block's events; see `FieldColumn`. */
@@ -155,10 +156,7 @@ export class BlockRows implements EventRows {
   }
 
   #reserveBytes(more: number): void {
-    const needed = this.#byteCount + more;
-    if (needed > this.bytes.length) {
-      this.bytes = resized(this.bytes, Math.max(needed, this.bytes.length * 2));
-    }
+    this.bytes = withRoom(this.bytes, this.#byteCount + more);
   }
 }
 
@@ -233,14 +231,6 @@ function emptyColumn(field: Field): BlockColumn {
     default:
       return { field, values: new Float64Array(FIRST_CAPACITY), nulls };
   }
-}
-
-type Values = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
-
-function resized<T extends Uint8Array | Uint32Array | Float64Array>(array: T, length: number): T {
-  const grown = new (array.constructor as new (length: number) => Values)(length);
-  grown.set(array);
-  return grown as unknown as T;
 }
 
 function copyRows(

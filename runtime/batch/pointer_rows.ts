@@ -1,4 +1,5 @@
 import type { Cut } from "../model/frontier.ts";
+import { RowBinaryWriter } from "../std/row_binary.ts";
 import { BatchLevel } from "../sql/tables.ts";
 
 /** A run of one plugin whose rows are written. */
@@ -26,21 +27,21 @@ export const pointerColumns = ["level", "run", "bucket", "full_run", "cut"] as c
  * @param publishedMs milliseconds since 1970 UTC.
  */
 export function pointerRows(publication: Publication, publishedMs: number): Uint8Array {
-  const writer = new RowWriter();
+  const writer = new RowBinaryWriter(1024);
   const { run, fullRun, cut, days } = publication;
   const logs = Object.entries(cut);
-  writer.row(BatchLevel.pointer, run, Math.floor(publishedMs / 1000), fullRun);
-  writer.size(logs.length);
+  writeHead(writer, BatchLevel.pointer, run, Math.floor(publishedMs / 1000), fullRun);
+  writer.varint(logs.length);
   for (const [log, offsets] of logs) {
     writer.text(log);
-    writer.size(offsets.length);
-    for (const offset of offsets) writer.uint64(offset);
+    writer.varint(offsets.length);
+    for (const offset of offsets) writer.u64(offset);
   }
   for (const day of days) {
-    writer.row(BatchLevel.marker, run, Date.parse(`${day}T00:00:00Z`) / 1000, fullRun);
-    writer.size(0);
+    writeHead(writer, BatchLevel.marker, run, Date.parse(`${day}T00:00:00Z`) / 1000, fullRun);
+    writer.varint(0);
   }
-  return writer.bytes();
+  return writer.finish();
 }
 
 /**
@@ -48,63 +49,26 @@ export function pointerRows(publication: Publication, publishedMs: number): Uint
  * block and one table partition: readers see all of them or none.
  */
 export function floorRows(floor: number, skipped: readonly number[]): Uint8Array {
-  const writer = new RowWriter();
+  const writer = new RowBinaryWriter(1024);
   for (const run of skipped) {
-    writer.row(BatchLevel.skipped, run, 0, 0);
-    writer.size(0);
+    writeHead(writer, BatchLevel.skipped, run, 0, 0);
+    writer.varint(0);
   }
-  writer.row(BatchLevel.floor, floor, 0, 0);
-  writer.size(0);
-  return writer.bytes();
+  writeHead(writer, BatchLevel.floor, floor, 0, 0);
+  writer.varint(0);
+  return writer.finish();
 }
 
-/** Writes the few RowBinary types of these rows. */
-class RowWriter {
-  #bytes = new Uint8Array(1024);
-  #length = 0;
-
-  row(level: number, run: number, bucketSeconds: number, fullRun: number): void {
-    this.#room(21);
-    const view = new DataView(this.#bytes.buffer, this.#length);
-    view.setUint8(0, level);
-    view.setBigUint64(1, BigInt(run), true);
-    view.setUint32(9, bucketSeconds, true);
-    view.setBigUint64(13, BigInt(fullRun), true);
-    this.#length += 21;
-  }
-
-  uint64(value: bigint): void {
-    this.#room(8);
-    new DataView(this.#bytes.buffer, this.#length).setBigUint64(0, value, true);
-    this.#length += 8;
-  }
-
-  /** A length as LEB128. */
-  size(value: number): void {
-    this.#room(5);
-    while (value > 127) {
-      this.#bytes[this.#length++] = (value & 127) | 128;
-      value >>>= 7;
-    }
-    this.#bytes[this.#length++] = value;
-  }
-
-  text(value: string): void {
-    const bytes = new TextEncoder().encode(value);
-    this.size(bytes.length);
-    this.#room(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  bytes(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
-  }
-
-  #room(length: number): void {
-    if (this.#length + length <= this.#bytes.length) return;
-    const grown = new Uint8Array((this.#length + length) * 2);
-    grown.set(this.#bytes);
-    this.#bytes = grown;
-  }
+/** The columns of {@link pointerColumns} before the cut. */
+function writeHead(
+  writer: RowBinaryWriter,
+  level: number,
+  run: number,
+  bucketSeconds: number,
+  fullRun: number,
+): void {
+  writer.u8(level);
+  writer.i64(run);
+  writer.u32(bucketSeconds);
+  writer.i64(fullRun);
 }

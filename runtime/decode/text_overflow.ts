@@ -1,3 +1,5 @@
+import { withRoom } from "../std/with_room.ts";
+
 const encoder = new TextEncoder();
 
 /** Scratch beyond this size is given back after a chunk. */
@@ -21,7 +23,7 @@ export class TextOverflow {
   /** Puts the UTF-8 of `text` (well-formed) behind the others; it starts at the `length` before. */
   add(text: string): void {
     const needed = this.length + text.length * 3;
-    if (needed > this.#bytes.length) this.#grow(needed);
+    if (needed > this.#bytes.length) this.#replace(withRoom(this.#bytes, needed));
     this.length += encoder.encodeInto(text, this.#bytes.subarray(this.length)).written;
   }
 
@@ -39,12 +41,6 @@ export class TextOverflow {
     this.length = 0;
     if (this.#bytes.length > KEEP_BYTES) this.#replace(new Uint8Array(1024));
     return joined;
-  }
-
-  #grow(needed: number): void {
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.length));
-    this.#replace(grown);
   }
 
   #replace(bytes: Uint8Array<ArrayBuffer>): void {

@@ -1,4 +1,5 @@
 import type { RecordsToAppend } from "../ports/ports.ts";
+import { resized, withRoom } from "../std/with_room.ts";
 
 /** Options of {@link AppendBuffer}. */
 export interface AppendBufferOptions {
@@ -120,21 +121,11 @@ export class AppendBuffer implements RecordsToAppend {
   #reserve(sizeBytes: number): void {
     if (this.#count === this.keyStart.length) {
       const records = Math.max(this.#count * 2, 16);
-      this.keyStart = grown(this.keyStart, records);
-      this.keyEnd = grown(this.keyEnd, records);
-      this.valueStart = grown(this.valueStart, records);
-      this.valueEnd = grown(this.valueEnd, records);
+      this.keyStart = resized(this.keyStart, records);
+      this.keyEnd = resized(this.keyEnd, records);
+      this.valueStart = resized(this.valueStart, records);
+      this.valueEnd = resized(this.valueEnd, records);
     }
-    const needed = this.#used + sizeBytes;
-    if (needed <= this.bytes.length) return;
-    const bytes = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    bytes.set(this.bytes.subarray(0, this.#used));
-    this.bytes = bytes;
+    this.bytes = withRoom(this.bytes, this.#used + sizeBytes);
   }
-}
-
-function grown(column: Uint32Array, records: number): Uint32Array {
-  const wider = new Uint32Array(records);
-  wider.set(column);
-  return wider;
 }

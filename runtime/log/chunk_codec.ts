@@ -3,8 +3,8 @@
  * multiple of 4, then `count + 1` bounds (unsigned, 32 bits, little-endian; the first is 0): value
  * `i` is `[bounds[i], bounds[i + 1])`. So a stored blob is read without copying.
  */
-
 import { crc32 } from "node:zlib";
+import { withRoom } from "../std/with_room.ts";
 
 /** The most records that one stored chunk takes: what a reader asks for by default. */
 export const STORED_CHUNK_RECORDS = 8192;
@@ -42,7 +42,7 @@ export class ChunkPacker {
   add(source: Uint8Array, start: number, end: number): void {
     const at = this.#bounds[this.#count];
     const next = at + end - start;
-    if (next > this.#bytes.length) this.#grow(next);
+    this.#bytes = withRoom(this.#bytes, next);
     this.#bytes.set(source.subarray(start, end), at);
     this.#bounds[++this.#count] = next;
   }
@@ -51,7 +51,7 @@ export class ChunkPacker {
   pack(): Uint8Array {
     const boundsAt = aligned(this.#bounds[this.#count]);
     const sizeBytes = boundsAt + (this.#count + 1) * BOUND_BYTES;
-    if (sizeBytes > this.#bytes.length) this.#grow(sizeBytes);
+    this.#bytes = withRoom(this.#bytes, sizeBytes);
     this.#bytes.fill(0, this.#bounds[this.#count], boundsAt);
     new Uint32Array(this.#bytes.buffer, boundsAt, this.#count + 1)
       .set(this.#bounds.subarray(0, this.#count + 1));
@@ -61,12 +61,6 @@ export class ChunkPacker {
   /** Starts the next chunk. */
   clear(): void {
     this.#count = 0;
-  }
-
-  #grow(sizeBytes: number): void {
-    const bytes = new Uint8Array(Math.max(sizeBytes, this.#bytes.length * 2));
-    bytes.set(this.#bytes);
-    this.#bytes = bytes;
   }
 }
 

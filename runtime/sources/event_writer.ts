@@ -1,4 +1,5 @@
 /** Writes NDJSON into one growing buffer, without a string per event. */
+import { withRoom } from "../std/with_room.ts";
 
 const encoder = new TextEncoder();
 const LONG_BYTES = 128;
@@ -79,10 +80,7 @@ export class EventWriter {
   }
 
   #reserve(more: number): void {
-    if (this.#length + more <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.#bytes = withRoom(this.#bytes, this.#length + more);
   }
 }
 

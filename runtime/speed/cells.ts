@@ -1,5 +1,6 @@
 import type { CellStates } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
+import { resized } from "../std/with_room.ts";
 import { CellsByKey } from "./cells_by_key.ts";
 
 /** About what a text key takes beside its letters, and a cell in {@link Cells.byKey}. */
@@ -161,14 +162,10 @@ export class Cells {
   #grow(): void {
     const width = this.lanesPerCell;
     const capacity = this.#slots.length;
-    const larger = <T extends Uint32Array | Uint8Array>(to: T, from: T): T => {
-      to.set(from);
-      return to;
-    };
-    this.#lanes = larger(new Uint32Array(capacity * width), this.#lanes);
-    this.#rowHashes = larger(new Uint32Array(capacity), this.#rowHashes);
-    this.#dirtyMark = larger(new Uint8Array(capacity), this.#dirtyMark);
-    this.#dirty = larger(new Uint32Array(capacity), this.#dirty);
+    this.#lanes = resized(this.#lanes, capacity * width);
+    this.#rowHashes = resized(this.#rowHashes, capacity);
+    this.#dirtyMark = resized(this.#dirtyMark, capacity);
+    this.#dirty = resized(this.#dirty, capacity);
     for (const states of this.states) states.grow(capacity);
     this.#slots = new Uint32Array(capacity * 2);
     const mask = this.#slots.length - 1;

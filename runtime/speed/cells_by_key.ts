@@ -1,3 +1,5 @@
+import { withRoom } from "../std/with_room.ts";
+
 /** The cells of a block, as far as they are found by key. */
 interface KeyedCells {
   readonly count: number;
@@ -41,11 +43,7 @@ export class CellsByKey {
 
   #addNew(): void {
     const { count } = this.#cells;
-    if (count > this.#before.length) {
-      const larger = new Uint32Array(2 ** Math.ceil(Math.log2(count)));
-      larger.set(this.#before);
-      this.#before = larger;
-    }
+    this.#before = withRoom(this.#before, count);
     while (this.#count < count) this.#add(this.#count++);
   }
 

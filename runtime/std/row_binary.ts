@@ -1,3 +1,5 @@
+import { withRoom } from "./with_room.ts";
+
 /** Writes rows in ClickHouse's RowBinary format into one growing buffer. */
 export class RowBinaryWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -81,10 +83,8 @@ export class RowBinaryWriter {
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
-    this.#view = new DataView(larger.buffer);
+    this.#bytes = withRoom(this.#bytes, this.#length + bytes);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 }
 

@@ -6,6 +6,7 @@
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
  */
 import { Buffer } from "node:buffer";
+import { withRoom } from "../../std/with_room.ts";
 
 const MAGIC = 0x184d2204;
 const VERSION_BITS = 0xc0, VERSION = 0x40;
@@ -84,10 +85,7 @@ class Output {
 
   /** Makes room for a block. */
   reserve(sizeBytes: number): void {
-    if (this.#used + sizeBytes <= this.#bytes.length) return;
-    const bytes = new Uint8Array(Math.max(this.#bytes.length * 2, this.#used + sizeBytes));
-    bytes.set(this.#bytes.subarray(0, this.#used));
-    this.#bytes = bytes;
+    this.#bytes = withRoom(this.#bytes, this.#used + sizeBytes);
   }
 
   copyFrom(source: Uint8Array, start: number, end: number): void {
