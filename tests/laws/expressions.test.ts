@@ -15,10 +15,14 @@ import { Evaluation } from "../../runtime/speed/evaluation.ts";
 import { chunkOf } from "../../runtime/testing/chunk.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { reading, readings } from "../support/archive_world.ts";
+import { operatorMutants } from "../support/operator_mutants.ts";
+import { makeMutant, type Patch } from "../support/parity/engine_modules.ts";
 import { randomExpressions } from "../support/random_expressions.ts";
 import { byTier } from "../support/tier.ts";
 
 const RUNS = byTier({ quick: 40, full: 160, long: 800 });
+/** The most cases before a mutant counts as having survived. */
+const MUTANT_RUNS = 200;
 const ROWS = 24;
 /** Expressions that one statement computes. */
 const TOGETHER = 24;
@@ -118,32 +122,76 @@ function operatorsOf({ node }: Expression): Operator[] {
   return node.kind === "call" ? [node.operator, ...node.operands.flatMap(operatorsOf)] : [];
 }
 
+const operators = [arithmetic, comparison, logic, texts, time].flatMap((group) =>
+  Object.values(group).filter((value): value is Operator => typeof value === "object")
+);
+
+/** Both layers agree on expressions that have one of the operators. */
+function law(among: readonly Operator[], seen = new Set<Operator>()) {
+  const some = fc.array(
+    randomExpressions(readings).filter((each) =>
+      operatorsOf(each).some((operator) => among.includes(operator))
+    ),
+    { minLength: TOGETHER, maxLength: TOGETHER },
+  );
+  return fc.asyncProperty(some, events, async (expressions, given) => {
+    for (const each of expressions) for (const op of operatorsOf(each)) seen.add(op);
+    const texts = expressions.map((each) => each.sql((field) => field));
+    const [loops, sql] = [byLoops(expressions, given), await bySql(expressions, given)];
+    for (const [i, values] of loops.entries()) {
+      expect([texts[i], values]).toEqual([texts[i], sql[i]]);
+    }
+  });
+}
+
 describe("laws of expressions", () => {
   const seen = new Set<Operator>();
 
   test("the loops of the speed layer give what the SQL gives", async () => {
-    const some = fc.array(randomExpressions(readings), {
-      minLength: TOGETHER,
-      maxLength: TOGETHER,
-    });
-    await fc.assert(
-      fc.asyncProperty(some, events, async (expressions, given) => {
-        for (const each of expressions) for (const op of operatorsOf(each)) seen.add(op);
-        const texts = expressions.map((each) => each.sql((field) => field));
-        const [loops, sql] = [byLoops(expressions, given), await bySql(expressions, given)];
-        for (const [i, values] of loops.entries()) {
-          expect([texts[i], values]).toEqual([texts[i], sql[i]]);
-        }
-      }),
-      { numRuns: RUNS },
-    );
+    await fc.assert(law(operators, seen), { numRuns: RUNS });
   });
 
   test("all operators were tried", () => {
-    const operators = [arithmetic, comparison, logic, texts, time].flatMap((group) =>
-      Object.values(group).filter((value): value is Operator => typeof value === "object")
-    );
     expect(operators.filter((operator) => !seen.has(operator)).map(({ name }) => name)).toEqual([]);
     expect(operators.length).toBeGreaterThan(25);
+  });
+});
+
+describe("the law of expressions fails on a wrong", () => {
+  /** The operators of a copy of the runtime in which each is wrong. */
+  let wrong: readonly Operator[];
+  beforeAll(async () => {
+    // Two operators may share the line that is wrong.
+    const patches = new Map<string, Patch>();
+    for (const [name, find, replace] of Object.values(operatorMutants)) {
+      patches.set(find, { file: `runtime/expressions/${name}`, find, replace });
+    }
+    const base = await makeMutant("operators", [...patches.values()]);
+    const files = new Set(patches.values().map(({ file }) => file));
+    const groups = await Promise.all([...files].map((file) => import(new URL(file, base).href)));
+    wrong = groups.flatMap((group) => Object.values<Operator>(group));
+  });
+
+  test.each(operators.map((operator) => [operator.name, operator] as const))(
+    "%s",
+    async (name, operator) => {
+      const { loop } = operator;
+      const mutant = wrong.find((each) => each.name === name && each.loop !== undefined)!;
+      try {
+        Object.assign(operator, { loop: mutant.loop });
+        const found = await fc.check(law([operator]), {
+          numRuns: MUTANT_RUNS,
+          endOnFailure: true,
+        });
+        // It failed because an answer was wrong, not because the mutant broke down.
+        expect(String(found.errorInstance).slice(0, 100)).toContain("toEqual");
+      } finally {
+        Object.assign(operator, { loop });
+      }
+    },
+  );
+
+  test("operator, for each that there is", () => {
+    expect(Object.keys(operatorMutants).sort()).toEqual(operators.map(({ name }) => name).sort());
   });
 });
