@@ -7,11 +7,8 @@ import type { EventSchema } from "./events.ts";
 
 /** What a source is asked for. */
 export interface SourceOptions {
-  /**
-   * Events per second of event time, at every moment alike; null for as many as the source makes, by
-   * day and night.
-   */
-  readonly rate: number | null;
+  /** Events per second of event time, at every moment alike. */
+  readonly rate: number;
   /** The time of the first event, in milliseconds since 1970 UTC. */
   readonly startMs: number;
 }
@@ -32,8 +29,8 @@ export interface SourceDeclaration {
   readonly name: string;
   readonly summary: string;
   /**
-   * Makes events, endlessly, the earliest first. The same options make the same events, with other
-   * ids than any other options. Called in the main thread, a stretch of time each time.
+   * Makes events, endlessly, the earliest first, with other ids than from any other start. Called
+   * in the main thread, a stretch of time each time.
    */
   readonly events: (options: SourceOptions) => Iterable<MadeEvents>;
 }
@@ -61,7 +58,7 @@ export interface Source extends SourceDeclaration {
  *   name: "ticks",
  *   summary: "One tick after the other",
  *   *events({ rate, startMs }) {
- *     for (let ms = startMs;; ms += 1000 / (rate ?? 1)) {
+ *     for (let ms = startMs;; ms += 1000 / rate) {
  *       const at = new Date(ms).toISOString();
  *       yield { ndjson: `{"id":"tick-${at}","at":"${at}"}\n`, events: 1, dueMs: ms };
  *     }

@@ -91,26 +91,13 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     options: [
       {
         flag: "rate",
-        value: "N|max",
-        summary: "Events per second; default 1000, with --start max",
+        value: "N",
+        summary: "Events per second; default 1000",
       },
       { flag: "count", value: "N", summary: "Total events; default: until stopped" },
-      {
-        flag: "start",
-        value: "INSTANT",
-        summary:
-          "Event time of the first event; event time then passes as fast as events are sent. " +
-          "Default: now, and event time follows the clock",
-      },
       { flag: "json", value: null, summary: "Print the result as JSON" },
     ],
-    examples: [
-      ["produce", "1,000 a second of the only source, until Ctrl-C"],
-      [
-        "produce --start 2026-01-01T00:00:00Z --count 500000",
-        "past days; repeating the command sends the same events, which count once",
-      ],
-    ],
+    examples: [["produce", "1,000 a second of the only source, until Ctrl-C"]],
   },
   batch: {
     summary: "Run the batch layer once, now",

@@ -1,12 +1,9 @@
 /** `produce`: sends made-up events of a source, into the running process or the data folder. */
 import type { Config } from "../settings/config.ts";
-import { whole } from "../settings/setting_types.ts";
+import { type SettingType, whole } from "../settings/setting_types.ts";
 import type { MadeEvents, Source } from "../source.ts";
-import { instantOf } from "../sources/event_times.ts";
 import { feed } from "../sources/feed.ts";
-import type { Clock } from "../std/clock.ts";
 import { NotFoundError, UserError } from "../std/errors.ts";
-import { eventsPerSecond } from "./events_per_second.ts";
 import { inputsOf } from "./inputs_of.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
@@ -18,16 +15,15 @@ import type { World } from "./world.ts";
 export interface ProduceRequest {
   /** Null: the only source. */
   readonly source: string | null;
-  /** Events per second; null for as fast as they are taken. */
-  readonly rate: number | null;
+  /** Events per second. */
+  readonly rate: number;
   /** Null: until stopped. */
   readonly count: number | null;
-  /** Null: now, and event time keeps to the clock. */
-  readonly startMs: number | null;
   readonly json: boolean;
 }
 
 const USUAL_RATE = "1000";
+const RATE = whole({ min: 1, max: 1e9 });
 const COUNT = whole({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
 /**
@@ -39,28 +35,20 @@ export function produceRequest(
   source: string | null,
   flags: Readonly<Record<string, string | boolean>>,
 ): ProduceRequest {
-  const { start, count } = flags;
-  const startMs = start === undefined ? null : instantOf(start);
-  if (start !== undefined && startMs === null) {
-    throw wrong("start", "an ISO 8601 instant from 1970 to 2105", start);
-  }
-  const rate = flags.rate ?? (startMs === null ? USUAL_RATE : "max");
-  if (rate === "max" && startMs === null) {
-    throw wrong("start", "given with --rate max, or event time would run ahead of now", "nothing");
-  }
-  const events = count === undefined ? null : COUNT.parse(String(count));
-  if (events === undefined) throw wrong("count", COUNT.wanted, count);
+  const { rate = USUAL_RATE, count, json } = flags;
   return {
     source,
-    rate: rate === "max" ? null : eventsPerSecond("produce", rate),
-    count: events,
-    startMs,
-    json: flags.json === true,
+    rate: numberOf("rate", RATE, rate),
+    count: count === undefined ? null : numberOf("count", COUNT, count),
+    json: json === true,
   };
 }
 
-function wrong(field: string, wanted: string, got: string | boolean): UserError {
-  return new UserError(`Cannot produce: --${field} must be ${wanted}, got "${got}"`, { field });
+function numberOf(field: string, type: SettingType<number>, given: string | boolean): number {
+  const number = type.parse(String(given));
+  if (number !== undefined) return number;
+  const what = `Cannot produce: --${field} must be ${type.wanted}, got "${given}"`;
+  throw new UserError(what, { field });
 }
 
 /** Sends made-up events and tells what came of them; returns the exit code. */
@@ -69,7 +57,7 @@ export async function produceCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const { clock, out, err } = world;
+  const { clock, out, err, stop: signal } = world;
   const { sources } = await inputsOf(world);
   const source = sourceNamed(request.source, sources);
   let progress: Progress | null = null;
@@ -83,13 +71,14 @@ export async function produceCommand(
     progress = new Progress({ terminal: err, clock, totalBytes: request.count });
     const tally = new SentTally(clock.now());
     let sent = 0;
-    for await (const { ndjson, events } of counted(produced(source, request, world), request)) {
+    const made = feed({ source, rate: request.rate, clock, signal });
+    for await (const { ndjson, events } of counted(made, request)) {
       try {
         const lines = { lineOf: (line: number) => sent + line, openLine: null };
         const bytes = new TextEncoder().encode(ndjson);
         tally.sent(await target.ingest(bytes, "ndjson", source.source.topic), lines);
       } catch (error) {
-        if (!world.stop.aborted) throw error;
+        if (!signal.aborted) throw error;
         break;
       }
       sent += events;
@@ -121,35 +110,6 @@ function sourceNamed(name: string | null, sources: readonly Source[]): Source {
   throw new UserError(`Cannot produce: SOURCE must be ${oneOf(names)}, got ${got}`, {
     field: "SOURCE",
   });
-}
-
-function produced(
-  source: Source,
-  { rate, startMs }: ProduceRequest,
-  { clock, stop }: World,
-): AsyncGenerator<MadeEvents> {
-  return startMs === null
-    ? feed({ source, rate: rate!, clock, signal: stop })
-    : replayed(source.events({ rate: null, startMs }), rate, clock, stop);
-}
-
-/** Events of the past, as fast as they are taken or at a rate. */
-async function* replayed(
-  chunks: Iterable<MadeEvents>,
-  rate: number | null,
-  clock: Clock,
-  signal: AbortSignal,
-): AsyncGenerator<MadeEvents> {
-  const startMs = clock.now();
-  let sent = 0;
-  for (const made of chunks) {
-    const waitMs = rate === null ? 0 : startMs + sent * 1000 / rate - clock.now();
-    // Also a turn of the event loop, for signals.
-    await clock.sleep(Math.max(0, waitMs), signal);
-    if (signal.aborted) return;
-    sent += made.events;
-    yield made;
-  }
 }
 
 /** So many events and no more. */

@@ -1,8 +1,8 @@
 import { UserError } from "../std/errors.ts";
 import type { CatalogFormat } from "../row_format.ts";
 import { type FileFormat, fileFormats } from "../sources/file_formats.ts";
+import { whole } from "../settings/setting_types.ts";
 import type { Pace } from "../sources/source.ts";
-import { eventsPerSecond } from "./events_per_second.ts";
 import { oneOf } from "./text.ts";
 import type { DeclaredInputs } from "./world.ts";
 
@@ -25,6 +25,7 @@ export interface ReplayRequest extends Pace {
 
 /** The event time's field where the format does not say. */
 const TIME_FIELD = "timestamp";
+const RATE = whole({ min: 1, max: 1e9 });
 
 /**
  * Reads the flags of replay.
@@ -46,13 +47,19 @@ export function replayRequest(
     format: format === undefined ? null : formatNamed(String(format), formats),
     formats,
     catalogFormats: inputs.catalogFormats,
-    rate: rate === undefined || rate === "max" ? null : eventsPerSecond("replay", rate),
+    rate: rate === undefined || rate === "max" ? null : eventsPerSecond(rate),
     speed: speed === undefined ? null : timesAsFast(speed),
     timeField: String(timeField),
     topic: topic === undefined ? null : String(topic),
     catalog: catalog === undefined ? null : String(catalog),
     json: flags.json === true,
   };
+}
+
+function eventsPerSecond(given: string | boolean): number {
+  const rate = RATE.parse(String(given));
+  if (rate === undefined) throw wrong("rate", `"max" or ${RATE.wanted}`, given);
+  return rate;
 }
 
 function formatNamed(name: string, formats: readonly FileFormat[]): FileFormat {

@@ -96,7 +96,7 @@ describe("the command line", () => {
       ["replay a b", 'Unexpected argument "b"'],
       ["batch now", 'Unexpected argument "now"'],
       ["--port 1 dev", "The command comes first"],
-      ["replay f --rate fast", '--rate must be "max" or whole events per second'],
+      ["replay f --rate fast", '--rate must be "max" or a whole number'],
       ["replay f --rate 0", "--rate must be"],
       [
         "replay f --format xml",
