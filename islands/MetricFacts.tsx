@@ -15,7 +15,7 @@ export default function MetricFacts({ info, data }: {
     ["State", state === null ? "unknown" : state.state],
     ["Version", `${info.version}`],
     ["Windows", spanText(info.window_seconds)],
-    ["Grain", info.grain],
+    ["Grain", spanText(info.grain_seconds)],
     ["Batch run", figure(state?.run)],
     ["Published", instantText(state?.batch.published)],
     ["Drift", driftText(state)],

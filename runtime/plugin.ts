@@ -124,11 +124,20 @@ export interface Presentation<Key extends string, Column extends string> {
 /** A component; what it is given is the page's matter. */
 export type PluginIsland = (props: never) => unknown;
 
-/** The time bucket of the batch and merged views. */
-export type Grain = "hour" | "day";
+/** Seconds in a grain, finest first. Answers have buckets of the same sizes and names. */
+export const grainSeconds = {
+  minute: 60,
+  "5minute": 300,
+  "15minute": 900,
+  hour: 3600,
+  day: 86400,
+} as const;
 
-/** Seconds in a grain. */
-export const grainSeconds: Readonly<Record<Grain, number>> = { hour: 3600, day: 86400 };
+/** The time bucket of the batch and merged views. */
+export type Grain = keyof typeof grainSeconds;
+
+/** All grains, finest first. */
+export const grains = Object.keys(grainSeconds) as readonly Grain[];
 
 /** A key column. */
 export interface KeyColumn {

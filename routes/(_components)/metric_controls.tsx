@@ -44,7 +44,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
               .map(
                 (bucket) => (
                   <option key={bucket} value={bucket} selected={view.bucket === bucket}>
-                    {label(bucket)}
+                    {label(bucket.replace(/^(\d+)(\w+)/, "$1 $2s"))}
                   </option>
                 ),
               )}

@@ -1,5 +1,6 @@
 /** The data of a metric's page, for the page and for its updates. */
 import { HttpError } from "fresh";
+import { spanText } from "../(_parts)/figures.ts";
 import type { MetricData, Part } from "../(_parts)/metric_data.ts";
 import type {
   Layer,
@@ -28,8 +29,9 @@ export const ranges: Readonly<
   "1y": { title: "1 y", seconds: 31_536_000 },
 };
 
-/** Spans for which an hour is too coarse: the speed layer answers, unless another one is chosen. */
-const FINE_SECONDS = 21_600;
+/** Of a span with fewer grains (or hours) the speed layer answers, unless another one is chosen. */
+const FEWEST_GRAINS = 12;
+const HOUR_SECONDS = 3600;
 const DAY_MS = 86_400_000;
 const PAGE_ROWS = 25;
 const MOST_POINTS = 400;
@@ -59,8 +61,6 @@ export interface View {
   readonly after: string;
 }
 
-const grains: Readonly<Record<string, number>> = { hour: 3600, day: 86_400 };
-
 const layers = ["merged", "batch", "speed"] as const;
 
 /**
@@ -86,8 +86,10 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     : asked;
   const span = ranges[range]?.seconds ?? null;
   const layer = oneOf("layer", layers) ??
-    (span !== null && span <= FINE_SECONDS ? "speed" : "merged");
-  const stepSeconds = layer === "speed" ? info.window_seconds : grains[info.grain] ?? 3600;
+    (span !== null && span < FEWEST_GRAINS * Math.min(info.grain_seconds, HOUR_SECONDS)
+      ? "speed"
+      : "merged");
+  const stepSeconds = layer === "speed" ? info.window_seconds : info.grain_seconds;
   const stepMs = stepSeconds * 1000;
   const rounded = (ms: number) => new Date(Math.floor(ms / stepMs) * stepMs).toISOString();
   const instantMs = (name: string) => {
@@ -117,11 +119,11 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
 }
 
 /** Which range the rows really cover, where the layer's grain is coarse for the range; else null. */
-function coverageOf(info: MetricInfo, view: View): string | null {
+function coverageOf(view: View): string | null {
   const { spanSeconds, stepSeconds, layer, from, to, widened } = view;
+  const unit = spanText(stepSeconds);
   const text = (iso: string) => iso.slice(0, 16).replace("T", " ");
   if (widened) {
-    const unit = layer === "speed" ? `${info.window_seconds} s` : `one ${info.grain}`;
     const times = [from && `from ${text(from)}`, to && `up to ${text(to)}`].filter(Boolean);
     return `The ${layer} layer answers in units of ${unit}: chart and rows cover the time ` +
       `${times.join(" ")} UTC.`;
@@ -130,7 +132,7 @@ function coverageOf(info: MetricInfo, view: View): string | null {
     return null;
   }
   if (layer === "speed") return null;
-  return `The ${layer} layer answers in units of one ${info.grain}: chart and rows cover ` +
+  return `The ${layer} layer answers in units of ${unit}: chart and rows cover ` +
     `${text(from)} to ${text(to)} UTC. The speed layer covers exactly ${ranges[view.range].title}.`;
 }
 
@@ -170,7 +172,7 @@ export async function readMetric(
   ];
   return {
     at,
-    ...{ series, rows, coverage: coverageOf(info, view) },
+    ...{ series, rows, coverage: coverageOf(view) },
     ...await namedBy(services, named, signal).catch(() => ({ names: {}, catalogs: [] })),
     state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
     problems: rows.answer?.problems ??

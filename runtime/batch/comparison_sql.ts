@@ -52,7 +52,3 @@ ${sides.join("\nUNION ALL\n")}
 )
 GROUP BY _day`;
 }
-
-/** The start of the batch grain that a row of the speed layer lies in. */
-export const grainStart = (plugin: Plugin): string =>
-  plugin.batch.grain === "hour" ? "toStartOfHour(window_start)" : "toStartOfDay(window_start)";

@@ -11,9 +11,15 @@ import { type NotCompared, type NotComparedReason, notComparedWords } from "../m
 import { messageOf, TwofoldError } from "../std/errors.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import { BatchLevel, dayRowsWhere, type PluginTables, SpeedKind } from "../sql/tables.ts";
+import {
+  BatchLevel,
+  dayRowsWhere,
+  grainStartSql,
+  type PluginTables,
+  SpeedKind,
+} from "../sql/tables.ts";
 import { archiveSql, belowCut, refreshArchive } from "./archive_rows.ts";
-import { comparisonSql, grainStart, Side } from "./comparison_sql.ts";
+import { comparisonSql, Side } from "./comparison_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
 import { CELLS_TYPE, type DriftDays } from "./drift_days.ts";
 import { grainRowsSql, unseenEventsSql } from "./events_sql.ts";
@@ -229,7 +235,7 @@ function sidesOf(
   const rows = (side: number, bucket: string, from: string) =>
     `SELECT ${[bucket, `${side} AS _side`, ...columns].join(", ")} FROM ${from}`;
   const sides = [
-    rows(Side.speed, `${grainStart(plugin)} AS bucket`, speedRows(tables.speed(logId))),
+    rows(Side.speed, `${grainStartSql(plugin)} AS bucket`, speedRows(tables.speed(logId))),
     rows(
       Side.batch,
       "bucket",

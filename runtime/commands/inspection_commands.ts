@@ -33,8 +33,8 @@ export const inspectionCommands = {
       { flag: "layer", value: "merged|batch|speed", summary: "Layer to query; default merged" },
       {
         flag: "bucket",
-        value: "all|day|hour|minute|window",
-        summary: "Time bucket of a row; default all. minute and window need --layer speed",
+        value: "all|day|hour|15minute|5minute|minute|window",
+        summary: "Time bucket of a row; default all. Below the grain only with --layer speed",
       },
       { flag: "from", value: "INSTANT", summary: "Start of event time, inclusive, ISO 8601" },
       { flag: "to", value: "INSTANT", summary: "End of event time, exclusive" },

@@ -1,5 +1,5 @@
 /** The batch SQL that follows from a declaration. */
-import type { Plugin } from "../plugin.ts";
+import type { Grain, Plugin } from "../plugin.ts";
 
 /** The columns of a declaration that have a name before the measures are read. */
 type Named = Pick<Plugin, "computed" | "keyColumns" | "measures">;
@@ -22,10 +22,17 @@ export function columnSql({ computed, keyColumns, measures }: Named): (column: s
 
 /** What the SQL is made from. */
 type Defined = Named & Pick<Plugin, "source" | "where" | "measureColumns"> & {
-  readonly grain: Plugin["batch"]["grain"];
+  readonly grain: Grain;
 };
 
-const starts = { hour: "toStartOfHour", day: "toStartOfDay" } as const;
+/** The function of the batch SQL that gives the start of a grain. */
+export const grainStarts: Readonly<Record<Grain, string>> = {
+  minute: "toStartOfMinute",
+  "5minute": "toStartOfFiveMinutes",
+  "15minute": "toStartOfFifteenMinutes",
+  hour: "toStartOfHour",
+  day: "toStartOfDay",
+};
 
 /**
  * A SELECT over `events` of the bucket, the keys and the measures' columns: what the speed layer
@@ -35,7 +42,7 @@ export function generatedSql(defined: Defined): string {
   const { source, where, keyColumns, measureColumns } = defined;
   const sqlOf = columnSql(defined);
   const columns = [
-    `${starts[defined.grain]}(${sqlOf("event_time")}) AS bucket`,
+    `${grainStarts[defined.grain]}(${sqlOf("event_time")}) AS bucket`,
     ...keyColumns.map(({ name, field }) => as(sqlOf(field), name)),
     ...measureColumns.map((column) => as(column.buildSql(), column.name)),
   ];

@@ -1,5 +1,6 @@
 /** The members of a declaration that are plain values, with their defaults. */
 import {
+  grains,
   grainSeconds,
   type Plugin,
   type PluginDeclaration,
@@ -37,7 +38,7 @@ export function membersOf(given: PluginDeclaration, faults: Faults): Members {
   }
   if (typeof summary !== "string") faults.add(`summary must be a text, got ${shown(summary)}`);
   const { grain = "hour", sql } = batch ?? {};
-  faults.oneOf("batch.grain", grain, Object.keys(grainSeconds), "hour or day");
+  faults.oneOf("batch.grain", grain, grains, `one of ${grains.join(", ")}`);
   if (sql !== undefined && (typeof sql !== "string" || sql.trim() === "")) {
     faults.add(`batch.sql must be a path below sql/ or SQL, got ${shown(sql)}`);
   }

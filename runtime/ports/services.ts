@@ -20,6 +20,7 @@ export type * from "./batch_layer.ts";
 export type * from "./dead_letters.ts";
 export type * from "./ingest.ts";
 export type * from "./inspection.ts";
+export { buckets } from "./serving.ts";
 export type * from "./serving.ts";
 export type * from "./speed_layer.ts";
 export type * from "./verification.ts";

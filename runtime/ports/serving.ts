@@ -1,10 +1,14 @@
 /** The serving layer: questions and answers of metrics. */
 import type { NotComparedSince } from "../model/drift.ts";
 import type { Problem } from "../model/problems.ts";
+import { type Grain, grains } from "../plugin.ts";
 import type { AnswerColumn } from "./inspection.ts";
 
 export type Layer = "merged" | "batch" | "speed";
-export type Bucket = "window" | "minute" | "hour" | "day" | "all";
+export type Bucket = "window" | Grain | "all";
+
+/** All buckets, finest first. */
+export const buckets: readonly Bucket[] = ["window", ...grains, "all"];
 
 /** A question to one metric, as text, straight from a request: serving validates all of it. */
 export interface MetricQuery {
@@ -157,7 +161,8 @@ export interface MetricInfo {
   readonly by: string;
   readonly sort: string;
   readonly window_seconds: number;
-  readonly grain: string;
+  readonly grain: Grain;
+  readonly grain_seconds: number;
   readonly keys: readonly { readonly name: string; readonly type: string }[];
   readonly measures: readonly string[];
   /** The measures that are numbers: a time series can be asked for each of them. */

@@ -1,13 +1,10 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
 import { isNumeric } from "../measures/measure.ts";
-import { grainSeconds, type Plugin } from "../plugin.ts";
+import { grains, grainSeconds, type Plugin } from "../plugin.ts";
 import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../ports/services.ts";
 
 /** The layers, in the order in which they are told. */
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];
-
-/** Seconds in a bucket of fixed size. */
-export const bucketSeconds = { minute: 60, hour: 3600, day: 86400 } as const;
 
 /**
  * The finest step that a layer's time ranges must keep to, in seconds: the grain, or the window for
@@ -20,7 +17,7 @@ export function stepSeconds(plugin: Plugin, layer: Layer): number {
 /** The buckets that a layer can give for a plugin, finest first. */
 export function bucketsOf(plugin: Plugin, layer: Layer): Bucket[] {
   const step = stepSeconds(plugin, layer);
-  const fixed = (["minute", "hour", "day"] as const).filter((b) => bucketSeconds[b] % step === 0);
+  const fixed = grains.filter((grain) => grainSeconds[grain] % step === 0);
   return [...(layer === "speed" ? ["window" as const] : []), ...fixed, "all"];
 }
 
@@ -61,6 +58,7 @@ export function metricInfo(plugin: Plugin): MetricInfo {
     sort: present.sort,
     window_seconds: stream.window.sizeSeconds,
     grain: batch.grain,
+    grain_seconds: grainSeconds[batch.grain],
     keys: plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
     measures: plugin.shownColumns.map((column) => column.name),
     series_measures: seriesMeasures(plugin),

@@ -1,15 +1,15 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
-import type { KeyColumn, MeasureColumn, Plugin } from "../plugin.ts";
+import { grainSeconds, type KeyColumn, type MeasureColumn, type Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports/ports.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
   boundRun,
+  bucketStartSql,
   dayRowsWhere,
   type PluginTables,
   SpeedKind,
 } from "../sql/tables.ts";
-import { bucketSeconds } from "./metric_info.ts";
 import type { TypedBucket, TypedQuery } from "./metric_query.ts";
 
 /** A published run, as its pointer tells. */
@@ -136,9 +136,16 @@ WHERE ${where.join(" AND ")})`;
 }
 
 function levelOf({ bucket, from, to }: TypedQuery) {
-  const wholeDays = [from, to].every((at) => (at ?? 0) % bucketSeconds.day === 0);
-  const daily = bucket === "day" || bucket === "all" || Number(bucket) % bucketSeconds.day === 0;
-  return wholeDays && daily ? BatchLevel.day : BatchLevel.grain;
+  const isWholeDays = (seconds: number) => seconds % grainSeconds.day === 0;
+  return [from ?? 0, to ?? 0, secondsOf(bucket)].every(isWholeDays)
+    ? BatchLevel.day
+    : BatchLevel.grain;
+}
+
+/** The size of a bucket in seconds. Windows may begin at any of them, and days make up all time. */
+function secondsOf(bucket: TypedBucket): number {
+  if (typeof bucket === "number") return bucket;
+  return bucket === "window" ? 1 : grainSeconds[bucket === "all" ? "day" : bucket];
 }
 
 /** Whether an SQL expression names a column. */
@@ -147,21 +154,8 @@ export const reads = (sql: string, column: string) => new RegExp(`\\b${column}\\
 const measureNames = (columns: readonly MeasureColumn[]) => columns.map((column) => column.name);
 
 /** The start of the bucket that `column`, a DateTime, falls into. */
-function bucketStart(bucket: TypedBucket, column: string): string {
-  if (typeof bucket === "number") {
-    return `toDateTime(intDiv(toUInt32(${column}), ${bucket}) * ${bucket}, 'UTC')`;
-  }
-  switch (bucket) {
-    case "minute":
-      return `toStartOfMinute(${column})`;
-    case "hour":
-      return `toStartOfHour(${column})`;
-    case "day":
-      return `toDateTime(toStartOfDay(${column}), 'UTC')`;
-    default:
-      return column;
-  }
-}
+const bucketStart = (bucket: TypedBucket, column: string) =>
+  bucket === "window" ? column : bucketStartSql(secondsOf(bucket), column);
 
 /** The last second of a ClickHouse DateTime, which wraps beyond it. */
 const LAST_SECOND = 2 ** 32 - 1;

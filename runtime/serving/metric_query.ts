@@ -176,8 +176,8 @@ function instantOf(
   }
   const step = stepSeconds(plugin, layer);
   if (!instant.whole || instant.seconds % step !== 0) {
-    const what = layer === "speed" ? `window of ${step} s` : `grain, the ${plugin.batch.grain}`;
-    throw fault(plugin, field, `must lie on the ${layer} layer's ${what}, got ${quoted(text)}`);
+    const what = `must lie on the ${layer} layer's ${layer === "speed" ? "window" : "grain"}`;
+    throw fault(plugin, field, `${what} of ${step} s, got ${quoted(text)}`);
   }
   return instant.seconds;
 }

@@ -1,8 +1,8 @@
 /** Time series of one metric: where they lie, whose they are, and their points, in columns. */
 import { encodeFrontier } from "../model/frontier.ts";
+import { grainSeconds } from "../plugin.ts";
 import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import { isoOfSeconds } from "./instant.ts";
-import { bucketSeconds } from "./metric_info.ts";
 import type { KeyValue } from "./metric_query.ts";
 import { RowPart } from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
@@ -124,7 +124,7 @@ export class MetricSeries {
     const first = from ?? Math.min(...rows.map((row) => Number(row.first)));
     const last = to ?? Math.max(...rows.map((row) => Number(row.last)));
     if (!(first < last && Number.isFinite(first + last))) return null;
-    const day = bucketSeconds.day;
+    const { day } = grainSeconds;
     const end = future === null
       ? Infinity
       : (Math.floor(future.watermarkMs / 1000 / day) + 1) * day;

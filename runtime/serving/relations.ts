@@ -2,11 +2,12 @@
  * The relations: readable SQL views over the state tables, for people's own queries. A view reads
  * its run once, as one scalar within the query, so what it shows is one run from end to end.
  */
-import { grainSeconds, type Plugin, type Relation } from "../plugin.ts";
+import type { Plugin, Relation } from "../plugin.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
   dayRowsWhere,
+  grainStartSql,
   mergedMeasures,
   type PluginTables,
   pointerSql,
@@ -177,10 +178,9 @@ function batchSql(tables: PluginTables): string {
 
 function mergedSql(tables: PluginTables, logId: string, relation: Relation): string {
   const { plugin } = tables;
-  const grain = grainSeconds[plugin.batch.grain] === 3600 ? "toStartOfHour" : "toStartOfDay";
   const cut = `${published}.3['${logId}']`;
   const columns = [
-    ...(readsBucket(relation) ? [`toDateTime(${grain}(window_start), 'UTC') AS bucket`] : []),
+    ...(readsBucket(relation) ? [`${grainStartSql(plugin)} AS bucket`] : []),
     ...names(plugin.keyColumns),
     ...names(plugin.measureColumns),
   ];

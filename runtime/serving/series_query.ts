@@ -1,8 +1,8 @@
 /** Questions for time series: validated, and how wide the buckets may be. */
-import type { Plugin } from "../plugin.ts";
+import { grainSeconds, type Plugin } from "../plugin.ts";
 import { UserError } from "../std/errors.ts";
 import type { Layer, SeriesQuery } from "../ports/services.ts";
-import { bucketSeconds, seriesMeasures, stepSeconds } from "./metric_info.ts";
+import { seriesMeasures, stepSeconds } from "./metric_info.ts";
 import { wholeNumber } from "../std/whole_number.ts";
 import {
   actionOf,
@@ -32,7 +32,7 @@ const MAX_POINTS = 5000;
 const DEFAULT_POINTS = 500;
 const MAX_TOP = 20;
 
-const { minute, hour, day } = bucketSeconds;
+const { minute, hour, day } = grainSeconds;
 const units: Readonly<Record<string, number>> = { second: 1, minute, hour, day };
 
 /** Widths to choose from, in seconds. */

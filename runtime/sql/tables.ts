@@ -11,7 +11,7 @@
  * **Batch** (`state_batch_…`): immutable rows by run. A run's rows are written first, its pointer
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
  */
-import type { Plugin } from "../plugin.ts";
+import { grainSeconds, type Plugin } from "../plugin.ts";
 
 /** `kind` of a row of a speed table. */
 export const SpeedKind = { row: 0, frontier: 1 } as const;
@@ -31,6 +31,14 @@ export const BatchLevel = {
 
 /** A condition that selects what a run computed: rows of grain, day and all-time. */
 export const computedRows = `level BETWEEN ${BatchLevel.grain} AND ${BatchLevel.all}`;
+
+/** The start of the bucket of so many seconds that a time lies in, as a DateTime. */
+export const bucketStartSql = (seconds: number, time: string): string =>
+  `toDateTime(intDiv(toUInt32(${time}), ${seconds}) * ${seconds}, 'UTC')`;
+
+/** The start of the grain that a row of the speed layer lies in. */
+export const grainStartSql = ({ batch }: Plugin): string =>
+  bucketStartSql(grainSeconds[batch.grain], "window_start");
 
 /** A plugin with the names of its tables. */
 export interface PluginTables {

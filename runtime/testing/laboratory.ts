@@ -6,7 +6,7 @@ import { emptySql, eventColumns, structureOf } from "../archive/archive_relation
 import { BlockRows, rowsByDay } from "../archive/block_rows.ts";
 import { sqlLiteral } from "../archive/object_name.ts";
 import { encodeEvents } from "../archive/parquet_block.ts";
-import { comparisonSql, grainStart, Side } from "../batch/comparison_sql.ts";
+import { comparisonSql, Side } from "../batch/comparison_sql.ts";
 import { grainRowsSql } from "../batch/events_sql.ts";
 import { createDecoder } from "../decode/decoder.ts";
 import type { EventSchema } from "../events.ts";
@@ -18,6 +18,7 @@ import { PluginPartition } from "../speed/plugin_partition.ts";
 import { RepeatIndex } from "../speed/repeats.ts";
 import {
   createSpeedTable,
+  grainStartSql,
   mergedMeasures,
   speedColumns,
   SpeedKind,
@@ -181,7 +182,7 @@ ${sides.join("\nUNION ALL\n")}
         `SELECT ${[`${number} AS _side`, `${bucket} AS bucket`, ...cell].join(", ")} FROM ${from}`;
       const batch = grainRowsSql({ tables, batchSql }, counted);
       return await read([
-        side(Side.speed, grainStart(plugin), `${speed} FINAL WHERE kind = ${SpeedKind.row}`),
+        side(Side.speed, grainStartSql(plugin), `${speed} FINAL WHERE kind = ${SpeedKind.row}`),
         side(Side.batch, "bucket", `(\n${batch}\n)`),
       ], { params: { days } });
     } finally {

@@ -268,7 +268,7 @@ describe("a metric's page", () => {
 
   it("says which range a layer covers that is coarser than what was chosen", async () => {
     await on("/plugins/popular_movies?range=5m&layer=merged", async (page) => {
-      await page.getByText("The merged layer answers in units of one hour").waitFor();
+      await page.getByText("The merged layer answers in units of 1 h").waitFor();
     });
     const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
     const custom = `from=${day}T06:30&to=${day}T08:15`;

@@ -7,6 +7,7 @@ import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import popularMovies from "../../plugins/popular_movies.ts";
 import ratings from "../../plugins/ratings.ts";
 import userStats from "../../plugins/user_stats.ts";
+import { grainStarts } from "../../runtime/declaration/batch_sql.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import { type Cut, reaches } from "../../runtime/model/frontier.ts";
 import type { RecentRows } from "../../runtime/model/recent.ts";
@@ -33,9 +34,22 @@ export const logId = "local-1";
 export const blockSize = 256;
 const blockOf = (offset: number) => Math.floor(offset / blockSize) * blockSize;
 
-/** The four plugins with their tables. */
+/** The events of each five minutes, in relations of all layers. */
+const fineStats: Plugin = {
+  ...hourlyStats,
+  name: "fine_stats",
+  stream: { ...hourlyStats.stream, relation: { name: "stream_fine_stats" } },
+  batch: {
+    ...hourlyStats.batch,
+    grain: "5minute",
+    relation: { name: "batch_fine_stats", by: { bucket: "bucket" } },
+  },
+  merged: { relation: { name: "merged_fine_stats", by: { bucket: "bucket" } } },
+};
+
+/** The four plugins, and one of a finer grain, with their tables. */
 export const served: Readonly<Record<string, PluginTables>> = Object.fromEntries(
-  [userStats, popularMovies, ratings, hourlyStats].map((plugin) => [
+  [userStats, popularMovies, ratings, hourlyStats, fineStats].map((plugin) => [
     plugin.name,
     tablesOf(plugin, "v1_test"),
   ]),
@@ -166,7 +180,11 @@ export class ServingWorld {
   }
 
   /** What a plugin's batch SQL gives over the events that `where` keeps. */
-  async grainRows(plugin: Plugin, where: string, step = "toStartOfHour(event_time)") {
+  async grainRows(
+    plugin: Plugin,
+    where: string,
+    step = `${grainStarts[plugin.batch.grain]}(event_time)`,
+  ) {
     const url = new URL(`../../sql/${plugin.batch.sql}`, import.meta.url);
     const sql = (await Deno.readTextFile(url)).replace("toStartOfHour(event_time)", step);
     return `WITH events AS (SELECT * FROM source WHERE ${where}) ${sql}`;
@@ -250,7 +268,7 @@ export class ServingWorld {
     return this.grainRows(
       plugin,
       `${belowSql(cut)} AND (${where})`,
-      group === "" ? "toStartOfHour(event_time)" : group,
+      group || undefined,
     ).then((rows) =>
       this.warehouse.query(
         `SELECT ${group === "" ? "" : "slot AS bucket, "}${

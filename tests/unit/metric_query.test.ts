@@ -2,7 +2,7 @@ import { describe, expect, it } from "testing";
 import hourlyStats from "../../plugins/hourly_stats.ts";
 import ratings from "../../plugins/ratings.ts";
 import { UserError } from "../../runtime/std/errors.ts";
-import type { Plugin } from "../../runtime/plugin.ts";
+import { type Grain, grains, type Plugin } from "../../runtime/plugin.ts";
 import type { MetricQuery } from "../../runtime/ports/services.ts";
 import { bucketsOf } from "../../runtime/serving/metric_info.ts";
 import { readMetricQuery } from "../../runtime/serving/metric_query.ts";
@@ -75,12 +75,17 @@ describe("readMetricQuery()", () => {
   it("wants instants on the layer's grain or window", () => {
     expect(faultOf({ from: "2013-07-20T00:30Z" })).toMatchObject({
       field: "from",
-      text: expect.stringContaining("must lie on the merged layer's grain, the hour"),
+      text: expect.stringContaining("must lie on the merged layer's grain of 3600 s"),
     });
     expect(faultOf({ layer: "speed", to: "2013-07-20T00:00:05Z" })).toMatchObject({
       field: "to",
       text: expect.stringContaining("must lie on the speed layer's window of 10 s"),
     });
+    const fine = { ...ratings, batch: { ...ratings.batch, grain: "5minute" as const } };
+    expect(faultOf({ from: "2013-07-20T00:04Z" }, fine).text)
+      .toContain("must lie on the merged layer's grain of 300 s");
+    expect(readMetricQuery(fine, { from: "2013-07-20T00:05Z", keys: {} }, 10).from)
+      .toBe(1374278700);
     expect(faultOf({ from: "2013-07-20T00:00:00.000000001Z" }).field).toBe("from");
     expect(read({ layer: "speed", to: "2013-07-20T00:00:10Z" }).to).toBe(1374278410);
   });
@@ -108,12 +113,15 @@ describe("readMetricQuery()", () => {
         'Cannot query metric "ratings": bucket must be one of hour, day, all for layer merged, ' +
         'got "minute"',
     });
-    expect(bucketsOf(ratings, "speed")).toEqual(["window", "minute", "hour", "day", "all"]);
+    expect(bucketsOf(ratings, "speed")).toEqual(["window", ...grains, "all"]);
   });
 
   it("leaves out buckets that the window or the grain does not divide", () => {
-    const daily = { ...ratings, batch: { ...ratings.batch, grain: "day" as const } };
+    const ofGrain = (grain: Grain) => ({ ...ratings, batch: { ...ratings.batch, grain } });
+    const daily = ofGrain("day");
     expect(bucketsOf(daily, "merged")).toEqual(["day", "all"]);
+    expect(bucketsOf(ofGrain("15minute"), "batch")).toEqual(["15minute", "hour", "day", "all"]);
+    expect(bucketsOf(ofGrain("minute"), "merged")).toEqual([...grains, "all"]);
     const window = { kind: "tumbling" as const, sizeSeconds: 7200 };
     const slow = { ...daily, stream: { ...ratings.stream, window } };
     expect(bucketsOf(slow, "speed")).toEqual(["window", "day", "all"]);

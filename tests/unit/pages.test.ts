@@ -1,8 +1,8 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { NotReadyError, UserError } from "../../runtime/std/errors.ts";
-import type { Services } from "../../runtime/ports/services.ts";
-import { fakeServices, someStatus } from "../support/fake_services.ts";
+import type { MetricInfo, Services } from "../../runtime/ports/services.ts";
+import { fakeServices, moviesInfo, someStatus } from "../support/fake_services.ts";
 import { served } from "../support/served_head.ts";
 import { loadSite } from "../support/site.ts";
 import { problemOf } from "../support/problem.ts";
@@ -181,6 +181,40 @@ describe("a metric's page", () => {
     });
     expect(asked).toEqual(["2024-01-01T10:00:00.000Z"]);
     expect(text).toContain("order must be movie_id, got &quot;none&quot;");
+  });
+});
+
+describe("the page of a metric of a finer grain", () => {
+  const { serving } = fakeServices();
+  const info: MetricInfo = {
+    ...moviesInfo,
+    grain: "5minute",
+    grain_seconds: 300,
+    layers: { ...moviesInfo.layers, merged: ["5minute", "15minute", "hour", "day", "all"] },
+  };
+  const over = { serving: { ...serving, metrics: () => [info] } };
+  const shown = async (query: string) =>
+    (await page(`/plugins/popular_movies?${query}`, over)).text;
+
+  it("is merged for spans of at least twelve grains", async () => {
+    expect(await shown("range=1h")).toMatch(/aria-current="true">Merged</);
+    expect(await shown("range=15m")).toMatch(/aria-current="true">Speed</);
+  });
+
+  it("names the grain, offers its buckets and widens a custom time to it", async () => {
+    const text = await shown("from=2024-01-01T10:32&to=2024-01-01T10:41&layer=merged");
+    expect(text).toMatch(/<dt>Grain<\/dt><dd[^>]*>5 min</);
+    const [, options] = /<select name="bucket">(.*?)<\/select>/.exec(text)!;
+    const titles = [...options.matchAll(/value="(\w+)"[^>]*>([^<]+)</g)].map(([, ...of]) => of);
+    expect(titles).toEqual([
+      ["5minute", "5 minutes"],
+      ["15minute", "15 minutes"],
+      ["hour", "Hour"],
+      ["day", "Day"],
+    ]);
+    expect(text).toContain(
+      "in units of 5 min: chart and rows cover the time from 2024-01-01 10:30",
+    );
   });
 });
 

@@ -188,14 +188,14 @@ GROUP BY ALL`);
       where: ({ kind }: { kind: { eq(value: string): unknown } }) => kind.eq("vieww"),
       key: ({ pages, limit }: Record<string, unknown>) => ({ pages, limit: limit ?? 1, layer: 7 }),
       measures: ({ kind }: Record<string, never>) => ({ total: sum(kind), n: 1 }),
-      batch: { grain: "minute", sqll: "" },
+      batch: { grain: "5minutes", sqll: "" },
       present: { sort: "-totals" },
     };
     expect(faultOf(given)!.split("\n- ").slice(1)).toEqual([
       'sumary is no member; known are name, version, summary, where, key, measures, derive, stream, batch, merged, present; did you mean "summary"?',
       'batch.sqll is no member; known are sql, grain, relation; did you mean "sql"?',
       "version must be 1 or more, got 0",
-      'batch.grain must be hour or day, got "minute"',
+      'batch.grain must be one of minute, 5minute, 15minute, hour, day, got "5minutes"; did you mean "5minute"?',
       'where: expected one of view, click, got "vieww"; did you mean "view"?',
       'key "pages": the schema has no field "pages"; did you mean "page"?',
       'key "limit": the schema has no field "limit"',

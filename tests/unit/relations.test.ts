@@ -206,6 +206,13 @@ describe("relations", () => {
       expect([{ m }]).toEqual(await truth("SELECT count(rating) AS m FROM EVENTS", ends));
     });
 
+    it("group by the grain", async () => {
+      const counted = `SELECT toStartOfFiveMinutes(event_time) AS bucket, count() AS event_count
+        FROM EVENTS GROUP BY bucket ORDER BY ALL`;
+      expect(await rowsOf("batch_fine_stats")).toEqual(await truth(counted, cut));
+      expect(await rowsOf("merged_fine_stats")).toEqual(await truth(counted, ends));
+    });
+
     it("can be joined with one another", async () => {
       const [{ n }] = await warehouse.query(
         "SELECT count() AS n FROM batch_popular_movies INNER JOIN batch_ratings_stats USING movie_id",

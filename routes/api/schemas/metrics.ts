@@ -1,5 +1,6 @@
 /** Metrics and their series. */
 import { z } from "zod";
+import { buckets } from "../../../runtime/ports/services.ts";
 import {
   columns,
   count,
@@ -16,7 +17,7 @@ import {
   whole,
 } from "./parts.ts";
 
-const buckets = z.array(z.enum(["window", "minute", "hour", "day", "all"]));
+const bucket = z.enum(buckets);
 
 /** List metrics. */
 export const metricList = named(
@@ -33,10 +34,11 @@ export const metricList = named(
       sort: text("The usual order", "-view_count"),
       window_seconds: count("Size of the speed layer's windows"),
       grain: text("The finest bucket of the batch and merged layers", "hour"),
+      grain_seconds: count("Its size"),
       keys: columns,
       measures: z.array(z.string()),
       series_measures: z.array(z.string()).describe("The measures that a time series can show"),
-      layers: z.object({ merged: buckets, batch: buckets, speed: buckets }),
+      layers: z.object({ merged: z.array(bucket), batch: z.array(bucket), speed: z.array(bucket) }),
     })),
   }),
 );
@@ -129,8 +131,8 @@ const range = {
 export const metricParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
   ...range,
-  bucket: z.enum(["window", "minute", "hour", "day", "all"]).optional().meta({
-    description: "Default all; window and minute only by the speed layer, none below the grain",
+  bucket: bucket.optional().meta({
+    description: "Default all; only layer speed has window and others finer than the grain",
   }),
   order: parameter("A column, descending with a leading -; default the metric's sort"),
   limit: whole("Default 100", 1, 10_000),

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { fc } from "testing";
 import { loadDeclarations } from "../../../runtime/engine/load_plugins.ts";
+import { grainStarts } from "../../../runtime/declaration/batch_sql.ts";
+import type { Grain } from "../../../runtime/plugin.ts";
 import type { Warehouse } from "../../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../../runtime/warehouse/migrations.ts";
 import type { EngineModules } from "./engine_modules.ts";
 import { play, schedules } from "./schedule.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
@@ -36,6 +38,18 @@ export async function openLaboratory(): Promise<
   };
 }
 
+/** A plugin of the example as if it were declared with another grain. */
+function withGrain({ plugin, batchSql }: Declared, grain: Grain): Declared {
+  const [hour, start] = [plugin.batch.grain, grain].map((of) => `${grainStarts[of]}(event_time)`);
+  if (!batchSql.includes(hour)) throw new Error(`batch SQL of ${plugin.name} without ${hour}`);
+  return {
+    plugin: { ...plugin, batch: { ...plugin.batch, grain } },
+    batchSql: batchSql.replaceAll(hour, start),
+  };
+}
+
+type Declared = Pick<WorldOptions, "plugin" | "batchSql">;
+
 let serial = 0;
 
 /** Of closed blocks none, a few or all stay in a process's memory. */
@@ -61,13 +75,12 @@ export interface LawOptions {
  */
 export async function checkParity(options: LawOptions) {
   const { engine, warehouse, dir, runs, seed, quick } = options;
-  const { plugin, batchSql } = plugins.get(options.plugin)!;
+  const declared = plugins.get(options.plugin)!;
   return await fc.check(
-    fc.asyncProperty(schedules, async ({ partitions, moves }) => {
+    fc.asyncProperty(schedules, async ({ partitions, moves, grain }) => {
       const world = await World.open({
         engine,
-        plugin,
-        batchSql,
+        ...withGrain(declared, grain),
         warehouse,
         dir,
         partitions,

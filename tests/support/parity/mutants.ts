@@ -182,6 +182,17 @@ export const mutants: readonly Mutant[] = [
     }],
   },
   {
+    name: "grains that are all compared by the hour",
+    plugin: "hourly_stats",
+    seed: 4,
+    early: true,
+    patches: [{
+      file: "runtime/sql/tables.ts",
+      find: `bucketStartSql(grainSeconds[batch.grain], "window_start")`,
+      replace: `bucketStartSql(3600 + 0 * grainSeconds[batch.grain], "window_start")`,
+    }],
+  },
+  {
     name: "a glob in place of the list of files",
     plugin: "hourly_stats",
     seed: 1,

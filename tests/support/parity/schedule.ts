@@ -1,6 +1,7 @@
 import { fc } from "testing";
+import { grains } from "../../../runtime/plugin.ts";
 import { type Event, event, type Put, put } from "./events.ts";
-import type { World } from "./world.ts";
+import type { CheckedBucket, World } from "./world.ts";
 
 /** One move of the world. */
 export type Move =
@@ -30,7 +31,7 @@ export type Move =
     /** Happens twice, so that both parts of the story change one cell. */
     readonly twin: Event;
   }
-  | { readonly move: "check"; readonly bucket: "all" | "hour" };
+  | { readonly move: "check"; readonly bucket: CheckedBucket };
 
 const process = fc.nat(1);
 const partition = fc.nat(4);
@@ -79,15 +80,16 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
   {
     weight: 10,
-    arbitrary: fc.record({ move: is("check"), bucket: fc.constantFrom("all", "hour") }),
+    arbitrary: fc.record({ move: is("check"), bucket: fc.constantFrom("all", "grain") }),
   },
 );
 
-/** A case: how many partitions, and what happens in which order. */
+/** A case: how many partitions, what happens in which order, and the metric's grain. */
 export const schedules = fc.record({
   // Few partitions are the harder case: more happens to each.
   partitions: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 5 })),
   moves: fc.array(move, { minLength: 10, maxLength: 120, size: "max" }),
+  grain: fc.constantFrom(...grains),
 });
 
 /** Plays a schedule. Returns the first thing that is wrong, or null. */
@@ -135,7 +137,7 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
       return null;
     case "cross":
       await world.cross(step.partition % partitions, step.before, step.between);
-      return await world.check("merged", "all") ?? await world.check("merged", "hour");
+      return await world.check("merged", "all") ?? await world.check("merged", "grain");
     case "stall":
       await playStall(world, step.process, step.partition % partitions, step);
       return await world.check("merged", "all");

@@ -4,7 +4,7 @@ import { checkDeadLetters, checkLedger } from "../../../runtime/engine/ledger_ch
 import { checkSpeed } from "../../../runtime/engine/speed_check.ts";
 import type { Cut } from "../../../runtime/model/frontier.ts";
 import { decodeFrontier, furthest } from "../../../runtime/model/frontier.ts";
-import type { Plugin } from "../../../runtime/plugin.ts";
+import { grainSeconds, type Plugin } from "../../../runtime/plugin.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports/ports.ts";
 import type { BatchLayer, Serving } from "../../../runtime/ports/services.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/sql/tables.ts";
@@ -23,6 +23,9 @@ import {
   startProcess,
 } from "./speed_process.ts";
 import { answered, type Counted, difference, expected } from "./model.ts";
+
+/** What an answer is compared by: all time, or the metric's grain. */
+export type CheckedBucket = "all" | "grain";
 
 /** What a world is made of. */
 export interface WorldOptions {
@@ -297,8 +300,10 @@ export class World {
   }
 
   /** Compares an answer with the model; null when it agrees. Merged by the answer's own frontier. */
-  async check(layer: "merged" | "batch" | "speed", bucket: "all" | "hour"): Promise<string | null> {
+  async check(layer: "merged" | "batch" | "speed", of: CheckedBucket): Promise<string | null> {
     const { plugin } = this.#options;
+    const { grain } = plugin.batch;
+    const bucket = of === "all" ? of : grain;
     const answer = await this.#serving.query(plugin.name, {
       layer,
       bucket,
@@ -306,10 +311,11 @@ export class World {
       keys: {},
     });
     const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
-    const wanted = expected(plugin.name, this.counted, frontier, bucket === "all" ? 0 : 3_600_000);
+    const bucketMs = of === "all" ? 0 : 1000 * grainSeconds[grain];
+    const wanted = expected(plugin.name, this.counted, frontier, bucketMs);
     const fault = difference(answered(plugin.name, answer.rows), wanted);
     if (fault !== null) return `${layer} by ${bucket} up to ${frontier}: ${fault}`;
-    if (bucket !== "all") return null;
+    if (of !== "all") return null;
     const damage = layer === "merged" ? await this.#damage() : null;
     return damage ?? await this.#checkKeys(layer, answer.rows);
   }
@@ -383,7 +389,7 @@ export class World {
       if (plugin.drift !== null && plugin.drift !== 0) return `drift is ${plugin.drift}`;
     }
     for (const layer of ["merged", "batch", "speed"] as const) {
-      for (const bucket of ["all", "hour"] as const) {
+      for (const bucket of ["all", "grain"] as const) {
         const fault = await this.check(layer, bucket) ?? await this.#covers(layer);
         if (fault !== null) return fault;
       }
