@@ -1,7 +1,7 @@
 import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
 import type { ArchivedTick } from "../ports/ports.ts";
-import { concat } from "../std/row_binary.ts";
+import { concat } from "../std/bytes.ts";
 
 /**
  * Hashes an event's identity into four lanes: the id's bytes `[start, end)` of `view`, and the event

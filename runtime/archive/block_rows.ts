@@ -1,6 +1,6 @@
 import { type Columns, RowStatus } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
-import { resized, withRoom } from "../std/with_room.ts";
+import { resized, withRoom } from "../std/bytes.ts";
 import { copyBytes } from "./parquet_values.ts";
 
 /** The values of one field of a block's events; see `FieldColumn`. */

@@ -19,6 +19,7 @@ import {
   type ParquetColumn,
   type SchemaElement,
   type TextSource,
+  textSourceOf,
 } from "./parquet_values.ts";
 
 /** Where a block lies. */
@@ -68,10 +69,10 @@ export function encodeDeadLetters(
       Uint32Array.from(deadLetters, ({ offset }) => Number(offset - block)),
       Float64Array.from(deadLetters, ({ appendMs }) => appendMs),
     ),
-    textColumn("field", joined(deadLetters.map(({ field }) => encoder.encode(field)))),
-    textColumn("reason", joined(deadLetters.map(({ reason }) => encoder.encode(reason)))),
+    textColumn("field", textSourceOf(deadLetters.map(({ field }) => encoder.encode(field)))),
+    textColumn("reason", textSourceOf(deadLetters.map(({ reason }) => encoder.encode(reason)))),
     // Not declared as text: the bytes may be anything.
-    textColumn("value", joined(deadLetters.map(({ value }) => value)), {
+    textColumn("value", textSourceOf(deadLetters.map(({ value }) => value)), {
       name: "value",
       type: "BYTE_ARRAY",
       repetition_type: "REQUIRED",
@@ -151,19 +152,6 @@ function textColumn(name: string, source: TextSource, element = text(name)): Par
     encode: (rows) => encodeText(rows, source),
     sizeBytes: (row) => 4 + source.ends[row] - source.starts[row],
   };
-}
-
-function joined(parts: readonly Uint8Array[]): TextSource {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  const starts = new Uint32Array(parts.length);
-  const ends = new Uint32Array(parts.length);
-  let at = 0;
-  parts.forEach((part, i) => {
-    starts[i] = at;
-    bytes.set(part, at);
-    ends[i] = at += part.length;
-  });
-  return { bytes, starts, ends };
 }
 
 const text = (name: string): SchemaElement => ({

@@ -2,6 +2,7 @@
  * Values as the bytes of Parquet pages. Every function takes the rows to write, in order; typed
  * arrays are written as they lie in memory, so the machine is taken to be little-endian.
  */
+import { concat } from "../std/bytes.ts";
 import type { writeMetadata } from "hyparquet-writer/src/metadata.js";
 
 /** A column of the file's schema, in the terms of Parquet's Thrift definition. */
@@ -128,19 +129,21 @@ export function copyBytes(
   return at;
 }
 
-/** The dictionary of the given texts. */
-export function dictionaryOf(texts: readonly string[]): ParquetColumn["dictionary"] {
-  const bytes = texts.map((text) => new TextEncoder().encode(text));
+/** Texts behind each other. */
+export function textSourceOf(texts: readonly Uint8Array[]): TextSource {
   const starts = new Uint32Array(texts.length);
   const ends = new Uint32Array(texts.length);
-  const all = new Uint8Array(bytes.reduce((sum, text) => sum + text.length, 0));
-  bytes.forEach((text, i) => {
+  texts.forEach((text, i) => {
     starts[i] = i === 0 ? 0 : ends[i - 1];
     ends[i] = starts[i] + text.length;
-    all.set(text, starts[i]);
   });
-  const rows = Uint32Array.from(texts.keys());
-  return { bytes: encodeText(rows, { bytes: all, starts, ends }), count: texts.length };
+  return { bytes: concat(texts), starts, ends };
+}
+
+/** The dictionary of the given texts. */
+export function dictionaryOf(texts: readonly string[]): ParquetColumn["dictionary"] {
+  const source = textSourceOf(texts.map((text) => new TextEncoder().encode(text)));
+  return { bytes: encodeText(Uint32Array.from(texts.keys()), source), count: texts.length };
 }
 
 /** Positions in a dictionary of `count` texts: the bit width, then one bit-packed run. */

@@ -2,10 +2,11 @@
 import { parseArgs } from "node:util";
 import { settings } from "../settings/config.ts";
 import type { Command, Setting } from "../settings/setting.ts";
+import { closest } from "../std/closest.ts";
 import { UserError } from "../std/errors.ts";
 import { argumentsOf, choicesOf, placeholderOf } from "./command_spec.ts";
 import { commands } from "./commands.ts";
-import { nearest, oneOf } from "./text.ts";
+import { oneOf } from "./text.ts";
 
 /** Flags of a command line by their names without dashes. */
 export interface GivenFlags {
@@ -84,7 +85,7 @@ function nameAt(args: readonly string[]): string {
   if (noun.startsWith("-")) {
     throw new UsageError(`The command comes first: expected one of ${names.join(", ")}`, null);
   }
-  throw new UsageError(`Unknown command "${noun}"${meant(nearest(noun, names))}`, null);
+  throw new UsageError(`Unknown command "${noun}"${closest(noun, names)}`, null);
 }
 
 /** A noun that is no command of its own. */
@@ -97,7 +98,7 @@ function verbless(noun: string, rest: readonly string[]): Request {
 
 function unknownVerb(noun: string, verb: string): UsageError {
   const name = `${noun} ${verb}`;
-  return new UsageError(`Unknown command "${name}"${meant(nearest(name, verbsOf(noun)))}`, noun);
+  return new UsageError(`Unknown command "${name}"${closest(name, verbsOf(noun))}`, noun);
 }
 
 function checkArguments(command: Command, positionals: readonly string[]): void {
@@ -120,10 +121,6 @@ function checkArguments(command: Command, positionals: readonly string[]): void 
     if (choices.length === 0 || choices.includes(positionals[i])) continue;
     throw new UsageError(`Wanted ${oneOf(choices)}, got "${positionals[i]}"`, command);
   }
-}
-
-function meant(suggestion: string | null): string {
-  return suggestion === null ? "" : `; did you mean "${suggestion}"?`;
 }
 
 /** A flag that a command knows. */
@@ -204,7 +201,7 @@ function readFlag(
     const names = [...known].flatMap(([name, { negatable }]) =>
       negatable ? [`--${name}`, `--no-${name}`] : [`--${name}`]
     );
-    const suggestion = meant(nearest(rawName, names));
+    const suggestion = closest(rawName, names);
     throw new UsageError(`Unknown flag ${rawName} of ${command}${suggestion}`, command);
   }
   if (flag.value === null) {

@@ -8,7 +8,8 @@ import { checkDenoVersion } from "./deno_version.ts";
 import { folderChecks } from "./doctor_folder.ts";
 import { portCheck } from "./doctor_port.ts";
 import { problemText } from "./status.ts";
-import { counted, nearest } from "./text.ts";
+import { nearest } from "../std/closest.ts";
+import { counted } from "./text.ts";
 import type { InspectedPlugins, Owner, World } from "./world.ts";
 
 /** A clock before this release is wrong; event times end in 2105. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../std/clock.ts";
+import { concat } from "../std/bytes.ts";
 import { UserError } from "../std/errors.ts";
 import { decompress, encodingOf, SIGNATURE_BYTES } from "../sources/decompress.ts";
 import { HEAD_BYTES } from "../sources/file_formats.ts";
@@ -101,19 +102,8 @@ async function* gathered(
       next.catch(() => {}); // whoever awaits it has the error
     }
     enough.abort();
-    if (length > 0) yield joined(parts, length);
+    if (length > 0) yield concat(parts);
   }
-}
-
-function joined(parts: readonly Uint8Array<ArrayBuffer>[], length: number) {
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 async function* before(
@@ -138,7 +128,7 @@ async function takeHead(
     const { done, value } = await bytes.next();
     if (done) break;
     taken.push(value);
-    head = joined([head, value], head.length + value.length).subarray(0, HEAD_BYTES);
+    head = concat([head, value]).subarray(0, HEAD_BYTES);
   }
   return { head, taken };
 }

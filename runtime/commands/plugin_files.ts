@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { NotFoundError, UserError } from "../std/errors.ts";
-import { nearest } from "./text.ts";
+import { nearest } from "../std/closest.ts";
 
 /** A folder of plugins. */
 export interface PluginFolder {

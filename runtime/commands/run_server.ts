@@ -1,5 +1,6 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
 import type { Config } from "../settings/config.ts";
+import { aborted } from "../std/abortable.ts";
 import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
 import type { MadeEvents, Source } from "../source.ts";
@@ -100,13 +101,6 @@ async function reload(engine: RunningEngine, reasons: readonly string[], log: Lo
   } catch (error) {
     log("warn", `${reason}: the plugins could not be loaded again`, error);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true })
-  );
 }
 
 /** @throws ExternalError when closing takes too long; nothing acknowledged is lost by that. */

@@ -47,36 +47,3 @@ export function oneOf(choices: readonly string[]): string {
   const last = choices.length - 1;
   return last < 1 ? choices.join("") : `${choices.slice(0, last).join(", ")} or ${choices[last]}`;
 }
-
-/**
- * The name that was probably meant.
- *
- * @returns the nearest of `names`, or null when none is near.
- */
-export function nearest(name: string, names: readonly string[]): string | null {
-  const ranked = names
-    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate) }))
-    .sort((a, b) => a.away - b.away);
-  const best = ranked[0];
-  return best && best.away <= Math.max(1, Math.floor(best.candidate.length / 2)) && best.away <= 3
-    ? best.candidate
-    : null;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn one text into another. */
-function distance(a: string, b: string): number {
-  const rows = Array.from(
-    { length: a.length + 1 },
-    (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i === 0 ? j : j === 0 ? i : 0),
-  );
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      rows[i][j] = Math.min(rows[i - 1][j] + 1, rows[i][j - 1] + 1, rows[i - 1][j - 1] + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        rows[i][j] = Math.min(rows[i][j], rows[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return rows[a.length][b.length];
-}

@@ -1,4 +1,4 @@
-import { withRoom } from "../std/with_room.ts";
+import { withRoom } from "../std/bytes.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,5 +1,5 @@
 import type { RecordsToAppend } from "../ports/ports.ts";
-import { resized, withRoom } from "../std/with_room.ts";
+import { resized, withRoom } from "../std/bytes.ts";
 
 /** Options of {@link AppendBuffer}. */
 export interface AppendBufferOptions {

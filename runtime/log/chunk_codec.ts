@@ -4,7 +4,7 @@
  * `i` is `[bounds[i], bounds[i + 1])`. So a stored blob is read without copying.
  */
 import { crc32 } from "node:zlib";
-import { withRoom } from "../std/with_room.ts";
+import { withRoom } from "../std/bytes.ts";
 
 /** The most records that one stored chunk takes: what a reader asks for by default. */
 export const STORED_CHUNK_RECORDS = 8192;

@@ -1,3 +1,4 @@
+import { aborted } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Assignment, EventLog, Membership } from "./ports.ts";
 
@@ -39,11 +40,4 @@ export function singleMember(
 function everything(partitionCount: number): Assignment {
   const all = new Set(Array.from({ length: partitionCount }, (_, partition) => partition));
   return { speed: all, archive: all, batch: true };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true })
-  );
 }

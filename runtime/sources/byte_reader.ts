@@ -1,3 +1,5 @@
+import { concat } from "../std/bytes.ts";
+
 /** Reads a stream in portions of chosen sizes. */
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>;
@@ -34,16 +36,6 @@ export class ByteReader {
       length += value.length;
     }
     this.#at = 0;
-    if (parts[0].length === 0 && parts.length === 2) {
-      this.#piece = parts[1];
-      return;
-    }
-    const whole = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    this.#piece = whole;
+    this.#piece = concat(parts.filter((part) => part.length > 0));
   }
 }

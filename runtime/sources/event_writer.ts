@@ -1,5 +1,5 @@
 /** Writes NDJSON into one growing buffer, without a string per event. */
-import { withRoom } from "../std/with_room.ts";
+import { withRoom } from "../std/bytes.ts";
 
 const encoder = new TextEncoder();
 const LONG_BYTES = 128;

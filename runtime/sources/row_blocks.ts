@@ -2,6 +2,7 @@ import { withoutMark } from "../decode/byte_order_mark.ts";
 import { CsvFraming } from "../decode/csv_framing.ts";
 import type { FramingScan } from "../decode/framing.ts";
 import { LineFraming } from "../decode/line_splitter.ts";
+import { concat } from "../std/bytes.ts";
 import { MAX_VALUE_BYTES } from "../decode/value_limit.ts";
 
 /** A row that was too long and is left out. */
@@ -58,7 +59,7 @@ export async function* rowBlocks(
     }
     const end = ends.at(-1) ?? 0;
     if (end > 0) {
-      const bytes = joined([...kept, piece.subarray(0, end)], keptBytes + end);
+      const bytes = concat([...kept, piece.subarray(0, end)]);
       const before = keptBytes;
       ends = ends.map((at) => at + before);
       yield { bytes, ends, line, position: position - (piece.length - end), long };
@@ -75,7 +76,7 @@ export async function* rowBlocks(
   }
   if (keptBytes > 0 || long.length > 0) {
     const ends = keptBytes > 0 ? [keptBytes] : [];
-    yield { bytes: joined(kept, keptBytes), ends, line, position, long };
+    yield { bytes: concat(kept), ends, line, position, long };
   }
 }
 
@@ -86,20 +87,6 @@ function rowEnds(framing: FramingScan, piece: Uint8Array): number[] {
     finish: (at) => void ends.push(at + 1),
   });
   return ends;
-}
-
-function joined(
-  parts: readonly Uint8Array<ArrayBuffer>[],
-  sizeBytes: number,
-): Uint8Array<ArrayBuffer> {
-  if (parts.length === 1) return parts[0];
-  const whole = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** How many line feeds there are. */

@@ -1,6 +1,6 @@
 import type { CellStates } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
-import { resized } from "../std/with_room.ts";
+import { resized } from "../std/bytes.ts";
 import { CellsByKey } from "./cells_by_key.ts";
 
 /** About what a text key takes beside its letters, and a cell in {@link Cells.byKey}. */

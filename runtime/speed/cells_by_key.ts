@@ -1,4 +1,4 @@
-import { withRoom } from "../std/with_room.ts";
+import { withRoom } from "../std/bytes.ts";
 
 /** The cells of a block, as far as they are found by key. */
 interface KeyedCells {

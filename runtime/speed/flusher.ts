@@ -1,6 +1,6 @@
 import type { Clock } from "../std/clock.ts";
 import type { EventLog, Warehouse } from "../ports/ports.ts";
-import { concat } from "../std/row_binary.ts";
+import { concat } from "../std/bytes.ts";
 import { type PluginTables, speedColumns } from "../sql/tables.ts";
 import { ledgerColumns, type LedgerFacts, type LedgerPartition, ledgerTable } from "./ledger.ts";
 import type { PartitionPipeline } from "./partition_pipeline.ts";

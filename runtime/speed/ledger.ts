@@ -2,7 +2,8 @@ import type { BlockSegment } from "../model/blocks.ts";
 import { type Columns, type DecodeFault, RowStatus } from "../model/columns.ts";
 import { createHash } from "node:crypto";
 import type { Flush, ResumePoint } from "./plugin_partition.ts";
-import { concat, RowBinaryWriter } from "../std/row_binary.ts";
+import { concat } from "../std/bytes.ts";
+import { RowBinaryWriter } from "../std/row_binary.ts";
 
 /** What the ledger's generation covers. */
 export interface LedgerFacts {

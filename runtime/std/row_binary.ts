@@ -1,4 +1,4 @@
-import { withRoom } from "./with_room.ts";
+import { withRoom } from "./bytes.ts";
 
 /** Writes rows in ClickHouse's RowBinary format into one growing buffer. */
 export class RowBinaryWriter {
@@ -86,16 +86,4 @@ export class RowBinaryWriter {
     this.#bytes = withRoom(this.#bytes, this.#length + bytes);
     this.#view = new DataView(this.#bytes.buffer);
   }
-}
-
-/** Rows of several writers behind each other; of one, its own. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

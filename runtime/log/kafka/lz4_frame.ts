@@ -6,7 +6,7 @@
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
  */
 import { Buffer } from "node:buffer";
-import { withRoom } from "../../std/with_room.ts";
+import { withRoom } from "../../std/bytes.ts";
 
 const MAGIC = 0x184d2204;
 const VERSION_BITS = 0xc0, VERSION = 0x40;

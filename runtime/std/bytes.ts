@@ -1,4 +1,4 @@
-/** Typed arrays that grow. */
+/** Typed arrays that grow, and bytes behind each other. */
 
 type Growing = Uint8Array | Uint32Array | Float64Array;
 
@@ -15,7 +15,7 @@ export function resized<T extends Growing>(array: T, length: number): T {
  *
  * @example
  * ```ts
- * import { withRoom } from "./with_room.ts";
+ * import { withRoom } from "./bytes.ts";
  * const bytes = Uint8Array.of(1, 2);
  * if (withRoom(bytes, 2) !== bytes) throw new Error("unexpected");
  * if (withRoom(bytes, 3).join() !== "1,2,0,0") throw new Error("unexpected");
@@ -23,4 +23,18 @@ export function resized<T extends Growing>(array: T, length: number): T {
  */
 export function withRoom<T extends Growing>(array: T, length: number): T {
   return length <= array.length ? array : resized(array, Math.max(length, array.length * 2));
+}
+
+/** Bytes behind each other; of one part, the part itself. */
+export function concat<Part extends Uint8Array>(
+  parts: readonly Part[],
+): Part | Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
