@@ -67,6 +67,15 @@ SETTINGS engine_file_truncate_on_insert = 1`,
 /** The first files as an archive; `upTo` tells how many. */
 export function archiveOf(upTo: () => number): ArchiveReader {
   const end = (file: number) => BigInt((Math.floor(file / PARTITIONS) + 1) * rowsPerFile);
+  const filesOf = (days: readonly string[] | null) => {
+    const made = Array.from(
+      { length: upTo() },
+      (_, file) => ({ day: dayOf(file), rows: rowsPerFile, sizeBytes: 0 }),
+    );
+    return Promise.resolve(
+      made.filter(({ day }) => days?.includes(day) ?? true) as unknown as ArchiveFile[],
+    );
+  };
   return {
     frontier() {
       const offsets = Array.from({ length: PARTITIONS }, () => 0n);
@@ -79,15 +88,8 @@ export function archiveOf(upTo: () => number): ArchiveReader {
         yield { files: [{ day: dayOf(file), rows: rowsPerFile }] } as unknown as Manifest;
       }
     },
-    check(days) {
-      const made = Array.from(
-        { length: upTo() },
-        (_, file) => ({ day: dayOf(file), rows: rowsPerFile }),
-      );
-      return Promise.resolve(
-        made.filter(({ day }) => days?.includes(day) ?? true) as unknown as ArchiveFile[],
-      );
-    },
+    files: filesOf,
+    check: filesOf,
     relation(days) {
       const glob = days === null ? "*" : days.length === 1 ? days[0] : `{${days.join(",")}}`;
       return `(SELECT ${names.join(", ")} FROM file('${dir}/archive/dt=${glob}/*.parquet', ` +

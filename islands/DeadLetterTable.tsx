@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { DeadLetter, RedriveAnswer } from "../runtime/ports/services.ts";
 import { bytesText, figure, instantText } from "../routes/(_parts)/figures.ts";
-import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
+import { OperatorName } from "../routes/(_parts)/OperatorName.tsx";
+import { postJson, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** What the table shows. */
 export interface DeadLetterTableProps {
@@ -121,17 +122,8 @@ function Redrive({ chosen, filter, matching }: {
     answer.value = null;
     try {
       const who = dry ? { dry_run: true } : { by: by.value };
-      const response = await fetch(
-        "/api/v1/dead-letters/redrive",
-        withToken({
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ ...meant, set: fieldsOf(fields.value), ...who }),
-        }),
-      );
-      const body = await response.json();
-      if (!response.ok) throw new Error(body.detail ?? `the server answered ${response.status}`);
-      answer.value = body;
+      const body = { ...meant, set: fieldsOf(fields.value), ...who };
+      answer.value = await postJson("/api/v1/dead-letters/redrive", body);
     } catch (error) {
       fault.value = `Not done: ${(error as Error).message}`;
     }
@@ -153,14 +145,7 @@ function Redrive({ chosen, filter, matching }: {
             onInput={(event) => fields.value = event.currentTarget.value}
           />
         </label>
-        <label>
-          <span>Your name, for the record</span>
-          <input
-            value={by.value}
-            maxLength={200}
-            onInput={(event) => by.value = event.currentTarget.value}
-          />
-        </label>
+        <OperatorName by={by} />
         <button type="button" disabled={busy.value} onClick={() => send(true)}>Dry run</button>
         <button
           type="button"

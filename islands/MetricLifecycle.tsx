@@ -1,7 +1,10 @@
-/** Pauses, resumes and drops a metric, for who may write. */
+/** Pauses, resumes, rebuilds and drops a metric, for who may write. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
+import type { BatchRun, RebuildAnswer } from "../runtime/ports/services.ts";
+import { readingText } from "../routes/(_parts)/figures.ts";
+import { OperatorName } from "../routes/(_parts)/OperatorName.tsx";
+import { postJson, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** The buttons; what a paused metric shows is said by its problem. */
 export default function MetricLifecycle({ name, isPaused }: {
@@ -11,40 +14,51 @@ export default function MetricLifecycle({ name, isPaused }: {
   const alive = useSignal(false);
   const busy = useSignal(false);
   const by = useSignal("");
+  const from = useSignal("");
+  const to = useSignal("");
   const text = useSignal("");
   useEffect(() => {
     alive.value = true;
   }, []);
-  const send = async (verb: "pause" | "resume" | "drop", next: string) => {
+  const post = <Answer,>(verb: string, body: object) =>
+    postJson<Answer>(`/api/v1/plugins/${encodeURIComponent(name)}/${verb}`, body);
+  /** Does something; `done` returns what to say of it, or null where another page follows. */
+  const attempt = async (done: () => Promise<string | null>) => {
     busy.value = true;
     text.value = "Working …";
     try {
-      const body = verb === "drop" ? {} : { by: by.value };
-      const response = await fetch(
-        `/api/v1/plugins/${encodeURIComponent(name)}/${verb}`,
-        withToken({
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(body),
-        }),
-      );
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.detail ?? `the server answered ${response.status}`);
-      location.assign(next);
+      const said = await done();
+      if (said === null) return;
+      text.value = said;
     } catch (error) {
-      busy.value = false;
       text.value = `Not done: ${(error as Error).message}`;
     }
+    busy.value = false;
   };
+  const send = (verb: string, body: object, next: string) =>
+    attempt(async () => {
+      await post(verb, body);
+      location.assign(next);
+      return null;
+    });
   const drop = () => {
     const question = `Drop all tables and relations of ${name}? They are built again when the ` +
       "metric is resumed.";
-    if (confirm(question)) send("drop", "/plugins");
+    if (confirm(question)) send("drop", {}, "/plugins");
   };
-  const isNamed = by.value.trim() !== "";
+  const rebuild = () =>
+    attempt(async () => {
+      const days = { from: from.value || undefined, to: to.value || undefined };
+      const { reads } = await post<RebuildAnswer>("rebuild", { ...days, dry_run: true });
+      if (!confirm(`Rebuild ${name}? This reads ${readingText(reads)}.`)) return "";
+      const { run } = await post<RebuildAnswer>("rebuild", days);
+      return rebuiltText(run!);
+    });
   return (
     <details class="lifecycle" hidden={!alive.value}>
-      <summary>{isPaused ? "Resume or drop this metric" : "Pause this metric"}</summary>
+      <summary>
+        {isPaused ? "Resume or drop this metric" : "Pause or rebuild this metric"}
+      </summary>
       <p class="hint">
         {isPaused
           ? "A resumed metric catches up from the log and the archive. Dropping removes its tables."
@@ -52,19 +66,12 @@ export default function MetricLifecycle({ name, isPaused }: {
             "to answer as of now, and says so. Once paused, it can be dropped."}
       </p>
       <div class="controls">
-        <label>
-          <span>Your name, for the record</span>
-          <input
-            value={by.value}
-            maxLength={200}
-            onInput={(event) => by.value = event.currentTarget.value}
-          />
-        </label>
+        <OperatorName by={by} />
         <button
           type="button"
           class="primary"
-          disabled={busy.value || !isNamed}
-          onClick={() => send(isPaused ? "resume" : "pause", location.href)}
+          disabled={busy.value || by.value.trim() === ""}
+          onClick={() => send(isPaused ? "resume" : "pause", { by: by.value }, location.href)}
         >
           {isPaused ? "Resume metric" : "Pause metric"}
         </button>
@@ -73,9 +80,36 @@ export default function MetricLifecycle({ name, isPaused }: {
             Drop tables
           </button>
         )}
-        <WriteToken />
-        <p role="status">{text.value}</p>
       </div>
+      {!isPaused && (
+        <>
+          <p class="hint">
+            A rebuild recomputes batch rows from the archive: of all days, or of those chosen. The
+            metric answers as before until the new rows are published.
+          </p>
+          <div class="controls">
+            {([["First day", from], ["Last day", to]] as const).map(([label, day]) => (
+              <label key={label}>
+                <span>{label}</span>
+                <input
+                  type="date"
+                  value={day.value}
+                  onInput={(event) =>
+                    day.value = event.currentTarget.value}
+                />
+              </label>
+            ))}
+            <button type="button" disabled={busy.value} onClick={rebuild}>Rebuild …</button>
+          </div>
+        </>
+      )}
+      <WriteToken />
+      <p role="status">{text.value}</p>
     </details>
   );
+}
+
+function rebuiltText({ run, plugins: [{ status, days, error }] }: BatchRun): string {
+  if (status !== "published") return `Run ${run} was not published (${status}). ${error}`;
+  return `Rebuilt ${days === 1 ? "1 day" : `${days} days`} as run ${run}.`;
 }

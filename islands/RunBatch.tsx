@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { BatchRun } from "../runtime/ports/services.ts";
-import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
+import { postJson, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** The buttons. */
 export default function RunBatch({ topics }: { readonly topics: readonly string[] }) {
@@ -18,14 +18,9 @@ export default function RunBatch({ topics }: { readonly topics: readonly string[
     state.value = { busy: true, text: full ? "Recomputing all days …" : "Running …" };
     try {
       const query = new URLSearchParams({ topic: topic.value, full: String(full) });
-      const response = await fetch(`/api/v1/batch/runs?${query}`, withToken({ method: "POST" }));
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.detail ?? `the server answered ${response.status}`);
-      const run: BatchRun | null = answer.run;
-      state.value = {
-        busy: false,
-        text: run === null ? "No new data." : `Run ${run.run} published.`,
-      };
+      const { run } = await postJson<{ run: BatchRun | null }>(`/api/v1/batch/runs?${query}`);
+      const text = run === null ? "No new data." : `Run ${run.run} ${run.state}.`;
+      state.value = { busy: false, text };
     } catch (error) {
       state.value = { busy: false, text: `Not done: ${(error as Error).message}` };
     }

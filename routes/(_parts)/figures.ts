@@ -1,5 +1,5 @@
 /** What a status says, added up, and figures as text. */
-import type { Coverage, Status } from "../../runtime/ports/services.ts";
+import type { Coverage, Reading, Status } from "../../runtime/ports/services.ts";
 
 /** The figures of the whole, over all partitions. */
 export interface Figures {
@@ -122,9 +122,20 @@ export function spanText(seconds: number | null): string {
   return `${count < 10 && count % 1 !== 0 ? count.toFixed(1) : whole.format(count)} ${unit}`;
 }
 
-/** A count of bytes as text. */
+const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A count of bytes as text, with its greatest unit. */
 export function bytesText(bytes: number): string {
-  return bytes < 1024 ? `${bytes} B` : `${fraction.format(bytes / 1024)} KiB`;
+  const step = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${measured(bytes / 1024 ** step)} ${units[step]}`;
+}
+
+/** What a batch run reads, in words. */
+export function readingText({ days, files, events, bytes }: Reading): string {
+  const counted = (count: number, noun: string) =>
+    `${figure(count)} ${noun}${count === 1 ? "" : "s"}`;
+  return `${counted(events, "event")} of ${counted(days, "day")} in ${counted(files, "file")}, ` +
+    bytesText(bytes);
 }
 
 /** A column's name as a label. */

@@ -38,7 +38,11 @@ function seen(signal: AbortSignal): Promise<void> {
 /** Fetches JSON; what is no answer of 200 is an error with the server's own words. */
 export async function getJson<Answer>(url: string, signal?: AbortSignal): Promise<Answer> {
   const within = AbortSignal.any([AbortSignal.timeout(10_000), ...signal ? [signal] : []]);
-  const response = await fetch(url, { signal: within });
+  return await answerOf(await fetch(url, { signal: within }));
+}
+
+/** What a server answered as JSON. @throws with the server's own words when it is no success. */
+export async function answerOf<Answer>(response: Response): Promise<Answer> {
   if (response.ok) return await response.json();
   const problem = await response.json().catch(() => null);
   throw new Error(problem?.detail ?? `The server answered ${response.status}`);

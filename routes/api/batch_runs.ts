@@ -7,7 +7,8 @@ import { wholeNumber } from "./query_params.ts";
 import { smallObject } from "./request_body.ts";
 import type { Asked } from "./route.ts";
 
-const told = (run: BatchRun) => ({
+/** A run with its cut as a token. */
+export const toldRun = (run: BatchRun) => ({
   ...run,
   cut: encodeFrontier(run.cut),
   plugins: [...run.plugins],
@@ -22,7 +23,7 @@ export async function listRuns(services: Services, { params: { limit, before, to
   const layers = topic === undefined && below === null
     ? [...services.batch.values()]
     : [layerOf(services, topic)];
-  return { runs: (await newestRuns(layers, most, below)).map(told) };
+  return { runs: (await newestRuns(layers, most, below)).map(toldRun) };
 }
 
 /**
@@ -43,7 +44,7 @@ export async function startRun(services: Services, { c, params, maxBodyBytes }: 
     throw new Problem("invalid-request", "full must be true or false", { field: "full" });
   }
   const run = await layerOf(services, topic).run({ full: String(full) === "true" });
-  return { run: run === null ? null : told(run) };
+  return { run: run === null ? null : toldRun(run) };
 }
 
 function layerOf(services: Services, topic: string | undefined): BatchLayer {

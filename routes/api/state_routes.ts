@@ -1,5 +1,6 @@
 /** Routes of catalogs and plugins. */
 import type { Services } from "../../runtime/ports/services.ts";
+import { toldRun } from "./batch_runs.ts";
 import { catalogFormats, listCatalogs, putCatalog, readCatalog } from "./catalogs.ts";
 import { Problem } from "./problem.ts";
 import { objectOf } from "./request_body.ts";
@@ -113,6 +114,27 @@ export function pluginRoutes(
         },
       })
     ),
+    route({
+      ...{ id: "rebuildMetric", at: "POST /api/v1/plugins/{name}/rebuild", tag },
+      summary: "Recompute a metric's batch rows from the archive, although nothing changed",
+      description:
+        "Answers when the run has finished. The run continues if the client disconnects.",
+      pathParams: { name: { description: "Name of the metric", names } },
+      faults: [404],
+      body: {
+        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        summary: "Days to recompute; {} for all of them",
+        schema: schemas.pluginRebuild,
+      },
+      access: "write",
+      timeoutMs: null,
+      answer: schemas.pluginRebuilt,
+      async handle({ c, maxBodyBytes }) {
+        const request = await objectOf(schemas.pluginRebuild, c.req.raw, maxBodyBytes);
+        const { run, reads, dry_run } = await lifecycle.rebuild(c.req.param("name")!, request);
+        return { dry_run, reads: { ...reads }, run: run && toldRun(run) };
+      },
+    }),
     route({
       ...{ id: "dropMetric", at: "POST /api/v1/plugins/{name}/drop", tag },
       summary: "Drop the tables and relations of a metric that is paused or whose file is gone",

@@ -60,7 +60,12 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
     await index.load(chain.compacted.cut());
     loadedMs = asOfMs;
   });
+  const files = async (days: readonly string[] | null) => {
+    await load();
+    return checks.accepted.without(index.files(days));
+  };
   return {
+    files,
     async frontier() {
       await look();
       return chain.blocks.cut();
@@ -70,10 +75,9 @@ export function openArchiveReader(options: ArchiveReaderOptions): ArchiveReader 
       return manifestsBetween({ root, store, judge }, chain, base, cut);
     },
     async check(days, options = {}) {
-      await load();
-      const files = checks.accepted.without(index.files(days));
-      await checks.check(files, options);
-      return files;
+      const these = await files(days);
+      await checks.check(these, options);
+      return these;
     },
     relation(days) {
       if (loadedMs === null) {

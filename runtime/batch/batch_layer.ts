@@ -1,9 +1,16 @@
 import type { Clock } from "../std/clock.ts";
-import { asError, ExternalError, messageOf } from "../std/errors.ts";
+import { asError, ExternalError, messageOf, NotFoundError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
 import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
-import type { BatchLayer, BatchRun, PluginDrift, RunQuery } from "../ports/services.ts";
+import type {
+  BatchLayer,
+  BatchRun,
+  DayRange,
+  PluginDrift,
+  Reading,
+  RunQuery,
+} from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth } from "./batch_health.ts";
@@ -16,7 +23,16 @@ import { HistoryPurge } from "./purge_history.ts";
 import { dropLeftovers, dropScratch, findRepeats } from "./repeats.ts";
 import type { BatchSettings, RunContext } from "./run_context.ts";
 import type { BatchPlugin, PluginStep } from "./plugin_step.ts";
-import { claimRun, daysOf, planSteps, type Standing, unpublished } from "./run_plan.ts";
+import {
+  claimRun,
+  cutBeyond,
+  daysOf,
+  isEverything,
+  planSteps,
+  readingOf,
+  type Standing,
+  unpublished,
+} from "./run_plan.ts";
 import { RunProgress } from "./run_progress.ts";
 import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
 
@@ -50,6 +66,16 @@ export interface LocalBatchLayer extends BatchLayer {
    */
   runScheduled(signal: AbortSignal): Promise<BatchRun | null>;
   /**
+   * Recomputes days of one plugin, and those with new events, although nothing changed; everything
+   * where the range is open on both sides. Runs of other plugins do not wait for it.
+   *
+   * @param plugin a name in the list of plugins.
+   * @throws {NotFoundError} when it is not in the list any more.
+   */
+  rebuild(plugin: string, days: DayRange, signal: AbortSignal): Promise<BatchRun>;
+  /** What {@link rebuild} would read now; nothing is written. */
+  rebuildReading(plugin: string, days: DayRange): Promise<Reading>;
+  /**
    * Notes the newest published run of a plugin and the full run that it builds on, whichever process
    * published them: what failed here before works again.
    */
@@ -78,18 +104,20 @@ export function createBatchLayer(options: BatchLayerOptions): LocalBatchLayer {
   return new TopicBatchLayer(options);
 }
 
-/** A run of plugins of which nothing is published yet. */
-interface Backfill {
+/** A run of some plugins that no run of the others waits for: a backfill or a rebuild. */
+interface RunApart {
   readonly plugins: readonly BatchPlugin[];
   readonly stop: AbortController;
-  readonly ended: Promise<void>;
+  readonly run: Promise<BatchRun | null>;
 }
+
+const EVERYTHING: DayRange = { from: null, to: null };
 
 class TopicBatchLayer implements LocalBatchLayer {
   readonly #options: BatchLayerOptions;
   readonly #claims: Claims;
   readonly #runners = new Map<BatchPlugin, PluginRunner>();
-  readonly #backfills = new Set<Backfill>();
+  readonly #apart = new Set<RunApart>();
   /** Numbers of the runs that are under way here. */
   readonly #numbers = new Set<number>();
   readonly #history: HistoryPurge;
@@ -143,41 +171,72 @@ class TopicBatchLayer implements LocalBatchLayer {
   }
 
   run({ full = false, signal }: { full?: boolean; signal?: AbortSignal } = {}) {
-    return this.#inTurn(full, signal, async () => {
+    const again = full ? EVERYTHING : null;
+    return this.#inTurn(again, signal, async () => {
       // Who asks means every plugin.
-      await Promise.all([...this.#backfills].map(({ ended }) => ended));
+      await this.#endOf([...this.#apart]);
       const runners = this.#current();
       if (runners.length === 0) return null;
-      return await this.#runPlugins(await this.#standings(full, runners), full, signal);
+      return await this.#runPlugins(await this.#standings(full, runners), again, signal);
     });
   }
 
+  async rebuild(name: string, days: DayRange, signal: AbortSignal): Promise<BatchRun> {
+    for (;;) {
+      const plugin = this.#plugin(name);
+      await this.#endOf([...this.#apart].filter(({ plugins }) => plugins.includes(plugin)));
+      const started = await this.#inTurn(days, signal, async () => {
+        const runners = this.#idleRunners().filter((runner) => runner.plugin === plugin);
+        if (runners.length === 0) return null;
+        const standings = await this.#standings(isEverything(days), runners);
+        return this.#startApart(standings, days, signal);
+      });
+      // A run is never null where days are to be recomputed again.
+      if (started !== null) return (await started.run)!;
+    }
+  }
+
+  async rebuildReading(name: string, days: DayRange): Promise<Reading> {
+    const { archive } = this.#options;
+    const { plugin, publisher } = this.#runnerOf(this.#plugin(name));
+    const standing = { plugin, pointer: await publisher.pointer(), waiting: [] };
+    const cut = await cutBeyond(archive, [standing], await this.#claims.last());
+    const [step] = await planSteps(archive, [standing], cut, days);
+    return await readingOf(archive, step.days);
+  }
+
+  #plugin(name: string): BatchPlugin {
+    const plugin = this.#options.plugins.find(({ tables }) => tables.plugin.name === name);
+    if (plugin !== undefined) return plugin;
+    throw new NotFoundError(`Cannot rebuild metric "${name}": it does not run any more`);
+  }
+
   runScheduled(signal: AbortSignal): Promise<BatchRun | null> {
-    return this.#inTurn(false, signal, async () => {
+    return this.#inTurn(null, signal, async () => {
       const runners = this.#idleRunners();
       if (runners.length === 0) return null;
       const standings = await this.#standings(false, runners);
       const fresh = unpublished(standings);
       const others = standings.filter((standing) => !fresh.includes(standing));
-      if (others.length === 0) return await this.#runPlugins(fresh, false, signal);
+      if (others.length === 0) return await this.#runPlugins(fresh, null, signal);
       // Reading all of history takes its time: the others do not wait for it.
       this.#backfill(fresh, signal);
-      return await this.#runPlugins(others, false, signal);
+      return await this.#runPlugins(others, null, signal);
     });
   }
 
-  #inTurn(
-    full: boolean,
+  #inTurn<Result>(
+    again: DayRange | null,
     signal: AbortSignal | undefined,
-    action: () => Promise<BatchRun | null>,
-  ): Promise<BatchRun | null> {
+    action: () => Promise<Result>,
+  ): Promise<Result> {
     const run = this.#queue.then(async () => {
       signal?.throwIfAborted();
       this.#running++;
       try {
         return await action();
       } catch (error) {
-        if (!signal?.aborted) this.#health.runFailed(full, error);
+        this.#runFailed(again, error, signal);
         throw error;
       } finally {
         this.#running--;
@@ -186,6 +245,12 @@ class TopicBatchLayer implements LocalBatchLayer {
     });
     this.#queue = run.catch(() => {});
     return run;
+  }
+
+  /** Who asks for some days only hears what fails; what is published stays as it was. */
+  #runFailed(again: DayRange | null, error: unknown, signal?: AbortSignal): void {
+    if (signal?.aborted || isRange(again)) return;
+    this.#health.runFailed(again !== null, error);
   }
 
   replaced(signal: AbortSignal): void {
@@ -197,9 +262,9 @@ class TopicBatchLayer implements LocalBatchLayer {
       const stays = plugins.some((other) => other.tables.batch === tables.batch);
       if (!stays) this.#health.generationGone(tables.plugin.name);
     }
-    for (const backfill of this.#backfills) {
-      const gone = !backfill.plugins.some((plugin) => plugins.includes(plugin));
-      if (gone) backfill.stop.abort(new ExternalError("Cannot go on: its plugins were replaced"));
+    for (const apart of this.#apart) {
+      const gone = !apart.plugins.some((plugin) => plugins.includes(plugin));
+      if (gone) apart.stop.abort(new ExternalError("Cannot go on: its plugins were replaced"));
     }
     const looked = this.#standings(false, this.#idleRunners()).then(
       (standings) => this.#backfill(unpublished(standings), signal),
@@ -210,7 +275,11 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   async idle(): Promise<void> {
     await this.#queue;
-    await Promise.all([...this.#backfills].map(({ ended }) => ended));
+    await this.#endOf([...this.#apart]);
+  }
+
+  async #endOf(runs: readonly RunApart[]): Promise<void> {
+    await Promise.allSettled(runs.map(({ run }) => run));
   }
 
   published(plugin: string, run: number, fullRun: number): void {
@@ -246,9 +315,9 @@ class TopicBatchLayer implements LocalBatchLayer {
     return known;
   }
 
-  /** The runners of plugins that no backfill is at work for. */
+  /** The runners of plugins that have no run apart. */
   #idleRunners(): PluginRunner[] {
-    const busy = [...this.#backfills].flatMap(({ plugins }) => plugins);
+    const busy = [...this.#apart].flatMap(({ plugins }) => plugins);
     return this.#current().filter(({ plugin }) => !busy.includes(plugin));
   }
 
@@ -256,28 +325,39 @@ class TopicBatchLayer implements LocalBatchLayer {
   #backfill(standings: readonly Standing[], signal?: AbortSignal): void {
     const idle = this.#idleRunners().map(({ plugin }) => plugin);
     const these = standings.filter(({ plugin }) => idle.includes(plugin));
-    if (these.length === 0) return;
+    if (these.length > 0) this.#startApart(these, null, signal);
+  }
+
+  #startApart(
+    standings: readonly Standing[],
+    again: DayRange | null,
+    signal?: AbortSignal,
+  ): RunApart {
     const stop = new AbortController();
     const until = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
     this.#running++;
-    const ended = this.#runPlugins(these, false, until).then(() => {}, (error) => {
-      if (!until.aborted) this.#health.runFailed(false, error);
+    const run = this.#runPlugins(standings, again, until).catch((error) => {
+      this.#runFailed(again, error, until);
+      throw error;
     }).finally(() => {
       this.#running--;
       this.#ended++;
-      this.#backfills.delete(backfill);
+      this.#apart.delete(apart);
     });
-    const backfill = { plugins: these.map(({ plugin }) => plugin), stop, ended };
-    this.#backfills.add(backfill);
+    // Nobody may wait for it.
+    run.catch(() => {});
+    const apart = { plugins: standings.map(({ plugin }) => plugin), stop, run };
+    this.#apart.add(apart);
+    return apart;
   }
 
   async #runPlugins(
     standings: readonly Standing[],
-    full: boolean,
+    again: DayRange | null,
     signal?: AbortSignal,
   ): Promise<BatchRun | null> {
     const { schema, archive, warehouse, clock, settings, horizon } = this.#options;
-    const claim = await claimRun(this.#claims, archive, standings, full, clock.now());
+    const claim = await claimRun(this.#claims, archive, standings, again !== null, clock.now());
     if (claim === null) {
       this.#health.foundNothingNew(standings.map(({ plugin }) => plugin.tables.plugin.name));
       return null;
@@ -285,12 +365,12 @@ class TopicBatchLayer implements LocalBatchLayer {
     const { run, cut } = claim;
     this.#numbers.add(run);
     try {
-      const steps = await planSteps(archive, standings, cut, full);
+      const steps = await planSteps(archive, standings, cut, again);
       const progress = new RunProgress({ warehouse, schema, run, cut }, clock, steps);
       const fixed = { warehouse, archive, schema, settings, horizon };
       const context = { ...fixed, run, cut, progress, signal };
       const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
-      const parts = await this.#runSteps(context, steps, published, full);
+      const parts = await this.#runSteps(context, steps, published, again);
       // The run stands as it is; the status looks again.
       await this.drift().catch(() => {});
       signal?.throwIfAborted();
@@ -356,7 +436,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     context: RunContext,
     steps: readonly PluginStep[],
     published: number,
-    full: boolean,
+    again: DayRange | null,
   ): Promise<PluginRunRecord[]> {
     const parts: PluginRunRecord[] = [];
     await context.progress.begin();
@@ -369,9 +449,12 @@ class TopicBatchLayer implements LocalBatchLayer {
       for (const step of steps) {
         parts.push(await this.#runnerOf(step.plugin).run(context, step, repeats));
       }
-      const there = parts.filter((_, at) => this.#options.plugins.includes(steps[at].plugin));
-      if (!context.signal?.aborted && there.length > 0) {
-        this.#health.partsEnded(context.run, full, there);
+      const told = parts.filter(({ status }, at) =>
+        this.#options.plugins.includes(steps[at].plugin) &&
+        !(isRange(again) && status === "failed")
+      );
+      if (!context.signal?.aborted && told.length > 0) {
+        this.#health.partsEnded(context.run, again !== null, told);
       }
     } catch (error) {
       fault = error;
@@ -384,6 +467,8 @@ class TopicBatchLayer implements LocalBatchLayer {
   }
 }
 
+const isRange = (again: DayRange | null) => again !== null && !isEverything(again);
+
 function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: PluginDrift): void {
   const subject = `plugin ${plugin}`;
   if (drifting_days === 0) return problems.clear("drift", subject);
@@ -392,7 +477,8 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
     ...{ code: "drift", subject, plugin },
     message:
       `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
-      "`twofold drift`. Correct the batch SQL or the declaration, or run `twofold batch --full`; where " +
+      "`twofold drift`. Correct the batch SQL or the declaration, or run " +
+      `\`twofold plugins rebuild ${plugin}\`; where ` +
       "an earlier build archived events before the schema declared what they carry, raise the " +
       "schema's `version`; accept a known difference with `twofold drift accept`.",
   });

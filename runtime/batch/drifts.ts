@@ -7,6 +7,7 @@ import type {
   Drifts,
   NotComparedReason,
 } from "../model/drift.ts";
+import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import { NotFoundError, UserError } from "../std/errors.ts";
 import { answeringTables } from "./drift_days.ts";
 import { decodeCursor, encodeCursor, isText, placesOf } from "../std/page_cursor.ts";
@@ -27,8 +28,7 @@ export interface DriftsOptions {
 const listing = "Cannot list drift";
 const accepting = "Cannot accept drift";
 
-/** Characters of what an operator writes. */
-const MOST_CHARACTERS = { by: 200, reason: 1000 };
+const MOST_CHARACTERS_REASON = 1000;
 
 interface Row extends Omit<DriftDay, "metric" | "reason" | "cells" | "accepted" | "run"> {
   readonly plugin: string;
@@ -116,7 +116,8 @@ WHERE topic = {topic:String} AND plugin = {plugin:String} AND generation = {gene
 
 const questionOf = ({ metric }: DriftQuery) => ["drift", metric ?? null];
 
-const isDay = (value: unknown) =>
+/** Whether a value is an event day, `YYYY-MM-DD`. */
+export const isDay = (value: unknown) =>
   /^\d{4}-\d\d-\d\d$/.test(String(value)) && !Number.isNaN(Date.parse(String(value)));
 
 const isPosition = placesOf(isText, isDay);
@@ -159,14 +160,8 @@ function checkAcceptance(acceptance: DriftAcceptance): void {
       { field: "day" },
     );
   }
-  for (const field of ["by", "reason"] as const) {
-    const length = acceptance[field].trim().length;
-    if (length >= 1 && length <= MOST_CHARACTERS[field]) continue;
-    throw new UserError(
-      `${accepting}: ${field} must have 1 to ${MOST_CHARACTERS[field]} characters, got ${length}`,
-      { field },
-    );
-  }
+  checkText(accepting, "by", acceptance.by, MOST_CHARACTERS_BY);
+  checkText(accepting, "reason", acceptance.reason, MOST_CHARACTERS_REASON);
 }
 
 function dayOf(row: Row, { plugin }: PluginTables): DriftDay {

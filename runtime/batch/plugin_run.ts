@@ -65,6 +65,8 @@ export class PluginRunner {
       plugin: this.plugin.tables.plugin.name,
       mode: modeOf(step),
       days: step.days.length,
+      events: step.reads?.events ?? null,
+      bytes: step.reads?.bytes ?? null,
       daysDone: outcome.status === "failed" ? 0 : step.days.length,
       unseenRepeats: repeats instanceof Error ? 0 : unseenOf(step, repeats),
       ...outcome,

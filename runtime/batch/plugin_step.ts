@@ -1,3 +1,4 @@
+import type { Reading } from "../model/reading.ts";
 import type { PluginTables } from "../sql/tables.ts";
 
 /** A plugin as the batch layer computes it. */
@@ -17,6 +18,8 @@ export interface PluginStep {
   readonly full: boolean;
   /** Event days to recompute, ascending. */
   readonly days: readonly string[];
+  /** What it reads for them; null where the archive could not be asked, which the step finds out. */
+  readonly reads: Reading | null;
   /** Other days, of runs that are published, which wait for their comparison; ascending. */
   readonly waiting: readonly string[];
 }

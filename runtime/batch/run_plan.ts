@@ -1,6 +1,8 @@
 /** What a run has to do: its number and cut, and per plugin the days to recompute. */
 import { ExternalError } from "../std/errors.ts";
 import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
+import type { Reading } from "../model/reading.ts";
+import type { DayRange } from "../ports/batch_layer.ts";
 import type { ArchiveReader } from "../ports/ports.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { comparedDays } from "./drift.ts";
@@ -26,20 +28,21 @@ const MAX_CLAIMS = 100;
  * Claims the next run, cut at what is archived now.
  *
  * @param standings read before, so that every published run is below the claimed number.
- * @returns null when nothing is new for any plugin and `full` is not set.
+ * @param forced whether there is a run also when nothing is new.
+ * @returns null when nothing is new for any plugin, and the run is not forced.
  * @throws ExternalError, not retriable, when the archive ends before what earlier runs cover.
  */
 export async function claimRun(
   claims: Claims,
   archive: ArchiveReader,
   standings: readonly Standing[],
-  full: boolean,
+  forced: boolean,
   startedMs: number,
 ): Promise<Claim | null> {
   for (let attempt = 0; attempt < MAX_CLAIMS; attempt++) {
     const last = await claims.last();
     const cut = await cutBeyond(archive, standings, last);
-    if (!full && standings.every((standing) => isDone(standing, cut))) return null;
+    if (!forced && standings.every((standing) => isDone(standing, cut))) return null;
     const published = standings.map(({ pointer }) => pointer.run);
     const claim: Claim = {
       run: Math.max(last?.run ?? 0, claims.seenFloor, ...published) + 1,
@@ -54,8 +57,12 @@ export async function claimRun(
   throw new ExternalError(`Cannot claim a batch run: ${MAX_CLAIMS} numbers were taken by others`);
 }
 
-/** The archive's frontier, which must be at least what earlier runs cover, in each component. */
-async function cutBeyond(
+/**
+ * The archive's frontier, which must be at least what earlier runs cover, in each component.
+ *
+ * @param last the newest claim.
+ */
+export async function cutBeyond(
   archive: ArchiveReader,
   standings: readonly Standing[],
   last: Claim | null,
@@ -85,33 +92,55 @@ function shortfall(floor: Cut, archived: Cut): string {
   return "the archive ends before what earlier runs cover";
 }
 
-/** The steps of a claimed run, for the plugins that it has something new for. */
+/** Whether a range has no bounds, so that everything is recomputed. */
+export const isEverything = ({ from, to }: DayRange) => from === null && to === null;
+
+/**
+ * The steps of a run up to `cut`, for the plugins that it has something new for.
+ *
+ * @param again the days that are recomputed although nothing is new; null for none.
+ */
 export async function planSteps(
   archive: ArchiveReader,
   standings: readonly Standing[],
   cut: Cut,
-  full: boolean,
+  again: DayRange | null,
 ): Promise<PluginStep[]> {
   const daysByBase = new Map<string, string[]>();
   const steps: PluginStep[] = [];
   for (const standing of standings) {
-    if (!full && isDone(standing, cut)) continue;
+    if (again === null && isDone(standing, cut)) continue;
     const { plugin, pointer, waiting } = standing;
-    const all = full || pointer.run === 0;
-    const base = all ? {} : pointer.cut;
+    const full = pointer.run === 0 || (again !== null && isEverything(again));
+    const base = full ? {} : pointer.cut;
     const name = encodeFrontier(base);
-    const days = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
-    daysByBase.set(name, days);
+    const touched = daysByBase.get(name) ?? await touchedDays(archive, base, cut);
+    daysByBase.set(name, touched);
+    const days = again === null || full
+      ? touched
+      : [...new Set([...touched, ...await archivedDays(archive, again)])].sort();
     steps.push({
       plugin,
       base: pointer.run,
       baseFullRun: pointer.fullRun,
-      full: all,
+      full,
       days,
+      reads: await readingOf(archive, days).catch(() => null),
       waiting: [...new Set(waiting).difference(new Set(days))],
     });
   }
   return steps;
+}
+
+/** What recomputing some days reads: told before a run, and by whoever asks without one. */
+export async function readingOf(archive: ArchiveReader, days: readonly string[]): Promise<Reading> {
+  const files = await archive.files(days);
+  return {
+    days: days.length,
+    files: files.length,
+    events: files.reduce((sum, { rows }) => sum + rows, 0),
+    bytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
 }
 
 /** Those of which nothing is published. */
@@ -129,4 +158,11 @@ async function touchedDays(archive: ArchiveReader, base: Cut, cut: Cut): Promise
     for (const { day, rows } of files) if (rows > 0) days.add(day);
   }
   return [...days].sort();
+}
+
+async function archivedDays(archive: ArchiveReader, { from, to }: DayRange): Promise<string[]> {
+  const files = await archive.files(null);
+  return files.filter(({ day, rows }) =>
+    rows > 0 && (from === null || day >= from) && (to === null || day <= to)
+  ).map(({ day }) => day);
 }

@@ -99,13 +99,15 @@ export class RunProgress {
     const { warehouse, schema: { topic }, run, cut } = this.#context;
     this.#writtenMs = this.#clock.now();
     await warehouse.command(
-      `INSERT INTO batch_runs (topic, run, plugin, status, mode, days, days_done, started, finished,
-  cut, drift, error, version)
+      `INSERT INTO batch_runs (topic, run, plugin, status, mode, days, days_done, events, bytes, started,
+  finished, cut, drift, error, version)
 SELECT {topic:String}, {run:UInt64}, part.1, part.2, part.3, part.4, part.5,
-  fromUnixTimestamp64Milli(part.6, 'UTC'), fromUnixTimestamp64Milli({now:Int64}, 'UTC'),
+  nullIf(part.6, -1), nullIf(part.7, -1), fromUnixTimestamp64Milli(part.8, 'UTC'),
+  fromUnixTimestamp64Milli({now:Int64}, 'UTC'),
   {cut:Map(String, Array(UInt64))}, nan, {error:String}, {version:UInt64}
 FROM (SELECT arrayJoin(arrayZip({plugins:Array(String)}, {statuses:Array(String)},
-  {modes:Array(String)}, {days:Array(UInt32)}, {done:Array(UInt32)}, {started:Array(Int64)})) AS part)`,
+  {modes:Array(String)}, {days:Array(UInt32)}, {done:Array(UInt32)},
+  {events:Array(Int64)}, {bytes:Array(Int64)}, {started:Array(Int64)})) AS part)`,
       {
         params: {
           ...{ topic, run, cut, error, version },
@@ -115,6 +117,8 @@ FROM (SELECT arrayJoin(arrayZip({plugins:Array(String)}, {statuses:Array(String)
           modes: steps.map(modeOf),
           days: steps.map(({ days }) => days.length),
           done: parts.map(({ daysDone }) => daysDone),
+          events: steps.map(({ reads }) => reads?.events ?? -1),
+          bytes: steps.map(({ reads }) => reads?.bytes ?? -1),
           started: parts.map(({ startedMs }) => startedMs),
         },
       },

@@ -23,11 +23,12 @@ export async function recordPluginRun(
 ): Promise<void> {
   await warehouse.command(
     `INSERT INTO batch_runs (topic, run, plugin, status, mode, started, finished, cut, days,
-  days_done, rows, drift, not_compared, unseen_repeats, error, version)
+  days_done, events, bytes, rows, drift, not_compared, unseen_repeats, error, version)
 SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:String},
   fromUnixTimestamp64Milli({started:Int64}, 'UTC'),
   fromUnixTimestamp64Milli({finished:Int64}, 'UTC'),
-  {cut:Map(String, Array(UInt64))}, {days:UInt32}, {done:UInt32}, {rows:UInt64}, {drift:Float64},
+  {cut:Map(String, Array(UInt64))}, {days:UInt32}, {done:UInt32},
+  nullIf({events:Int64}, -1), nullIf({bytes:Int64}, -1), {rows:UInt64}, {drift:Float64},
   {not_compared:String}, {unseen:UInt64}, {error:String}, {finished:Int64}`,
     {
       params: {
@@ -41,6 +42,8 @@ SELECT {topic:String}, {run:UInt64}, {plugin:String}, {status:String}, {mode:Str
         cut: cut,
         days: part.days,
         done: part.daysDone,
+        events: part.events ?? -1,
+        bytes: part.bytes ?? -1,
         rows: part.rows,
         // The column has no NULL: what could not be compared is not a number.
         drift: part.drift ?? "nan",
@@ -62,6 +65,8 @@ interface RecordRow {
   readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
   readonly days: number;
   readonly days_done: number;
+  readonly events: number | string | null;
+  readonly bytes: number | string | null;
   readonly rows: number | string;
   readonly known_drift: number | null;
   readonly not_compared: NotComparedReason | "";
@@ -83,7 +88,7 @@ export async function readHistory(
 ): Promise<BatchRun[]> {
   const rows = await warehouse.query<RecordRow>(
     `SELECT run, plugin, status, mode, toUnixTimestamp64Milli(started) AS started_ms,
-  toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, days_done, rows,
+  toUnixTimestamp64Milli(finished) AS finished_ms, cut, days, days_done, events, bytes, rows,
   if(isNaN(drift), NULL, drift) AS known_drift, not_compared, unseen_repeats,
   error
 FROM batch_runs FINAL
@@ -141,6 +146,8 @@ function toRecord(row: RecordRow, nowMs: number): PluginRunRecord {
     status: silent ? "interrupted" : row.status,
     mode: row.mode,
     daysDone: row.days_done,
+    events: row.events === null ? null : Number(row.events),
+    bytes: row.bytes === null ? null : Number(row.bytes),
     rows: Number(row.rows),
     days: row.days,
     seconds: (finishedMs - startedMs) / 1000,

@@ -1,5 +1,5 @@
 import type { Config } from "../settings/config.ts";
-import { openTarget } from "./open_target.ts";
+import { openTarget, type TargetOptions } from "./open_target.ts";
 import type { Target } from "./target.ts";
 import type { World } from "./world.ts";
 
@@ -15,14 +15,16 @@ export interface Asking {
  * Asks the running process, or the data folder where none runs, and prints the answer.
  *
  * @param textOf the answer in words, with a line feed at its end.
+ * @param options of the target. Default: a folder opened here only looks.
  * @returns the answer.
  */
 export async function ask<Answer>(
   { config, world, json }: Asking,
   question: (target: Target) => Promise<Answer>,
   textOf: (answer: Answer) => string,
+  options: TargetOptions = { start: false },
 ): Promise<Answer> {
-  const target = await openTarget(config, world, { start: false });
+  const target = await openTarget(config, world, options);
   try {
     const answer = await question(target);
     world.out.write(json ? `${JSON.stringify(answer, null, 2)}\n` : textOf(answer));

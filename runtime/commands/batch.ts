@@ -23,7 +23,8 @@ export async function batchCommand(
   }
 }
 
-function runText(run: RunReport | null, world: World): string {
+/** A run as a table of its parts. */
+export function runText(run: RunReport | null, world: World): string {
   if (run === null) return "Nothing is new since the last run.\n";
   const seconds = (Date.parse(run.finished!) - Date.parse(run.started)) / 1000;
   const rows = run.plugins.map((plugin) => [

@@ -8,6 +8,7 @@ import {
   pluginsDropCommand,
   pluginsPauseCommand,
   pluginsPruneCommand,
+  pluginsRebuildCommand,
   pluginsReloadCommand,
 } from "./plugins_changing.ts";
 import { pluginsInspectCommand, pluginsListCommand } from "./plugins_inspection.ts";
@@ -126,6 +127,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
         flags.by as string | undefined,
         asking,
       );
+    case "plugins rebuild":
+      return await pluginsRebuildCommand(first, flags, asking);
     case "plugins drop":
       return await pluginsDropCommand(first, asking);
     case "plugins prune":

@@ -21,7 +21,7 @@ import {
   queryText,
   remoteQuestions,
 } from "./remote_questions.ts";
-import type { InspectedPlugin, RunReport, Target } from "./target.ts";
+import type { InspectedPlugin, RebuildReport, RunReport, Target } from "./target.ts";
 import type { World } from "./world.ts";
 
 /** Options of {@link connect}. */
@@ -92,6 +92,8 @@ export function connect(options: ClientOptions): Target {
       resume: async (name, by) => void await post(`${encodeURIComponent(name)}/resume`, { by }),
       drop: async (name) =>
         (await post<{ removed: string[] }>(`${encodeURIComponent(name)}/drop`)).removed,
+      rebuild: (name, request) =>
+        post<RebuildReport>(`${encodeURIComponent(name)}/rebuild`, request),
     },
     acceptDamage: (damage) =>
       call<AcceptedDamage>({

@@ -150,6 +150,21 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     options: [operator, { flag: "json", value: null, summary: "Print the result as JSON" }],
     examples: [["plugins resume visitors", "from where it was paused"]],
   },
+  "plugins rebuild": {
+    summary: "Recompute a metric's batch rows from the archive, although nothing changed",
+    arguments: ["NAME"],
+    settings: ["dataDir"],
+    options: [
+      { flag: "from", value: "DAY", summary: "First event day; default: the first of all" },
+      { flag: "to", value: "DAY", summary: "Last event day; default: the last of all" },
+      { flag: "dry-run", value: null, summary: "Only print how much would be read" },
+      { flag: "json", value: null, summary: "Print the result as JSON" },
+    ],
+    examples: [
+      ["plugins rebuild visitors --dry-run", "days, events, files and bytes of everything"],
+      ["plugins rebuild visitors --from 2013-07-20 --to 2013-07-21", "two days"],
+    ],
+  },
   "plugins drop": {
     summary: "Drop the tables and relations of a metric that is paused or whose file is gone",
     arguments: ["NAME"],

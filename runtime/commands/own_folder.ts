@@ -2,7 +2,7 @@ import { closeAll } from "../std/close_all.ts";
 import type { Config } from "../settings/config.ts";
 import { NotFoundError, retry } from "../std/errors.ts";
 import { encodeFrontier } from "../model/frontier.ts";
-import type { Services, Status } from "../ports/services.ts";
+import type { BatchRun, Services, Status } from "../ports/services.ts";
 import type { RunReport, Target } from "./target.ts";
 import type { OnProblem, World } from "./world.ts";
 
@@ -70,8 +70,7 @@ export async function openOwnFolder(
       await caughtUp(() => engine.status(), config, world);
       const runs: (RunReport | null)[] = [];
       for (const layer of engine.batch.values()) {
-        const run = await layer.run({ full, signal: stop });
-        runs.push(run === null ? null : { ...run, cut: encodeFrontier(run.cut) });
+        runs.push(reportOf(await layer.run({ full, signal: stop })));
       }
       return runs;
     },
@@ -84,7 +83,13 @@ export async function openOwnFolder(
     },
     reloadPlugins: () => engine.reloadPlugins(),
     prunePlugins: () => engine.prunePlugins(),
-    lifecycle: engine.lifecycle,
+    lifecycle: {
+      ...engine.lifecycle,
+      async rebuild(name, request) {
+        const answer = await engine.lifecycle.rebuild(name, request);
+        return { ...answer, run: reportOf(answer.run) };
+      },
+    },
     async close() {
       await closeAll([
         // What is in the log is safe; this only spares the next start the catching up.
@@ -94,6 +99,9 @@ export async function openOwnFolder(
     },
   };
 }
+
+const reportOf = (run: BatchRun | null): RunReport | null =>
+  run && { ...run, cut: encodeFrontier(run.cut) };
 
 /** What the warehouse answers: it covers the log, also after a process that could not end well. */
 function whenSettled(

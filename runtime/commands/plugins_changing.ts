@@ -1,7 +1,10 @@
 /** The commands that change which plugins run and what is kept of them. */
+import { readingWords } from "../model/reading.ts";
 import type { ReloadAnswer } from "../ports/services.ts";
 import { UserError } from "../std/errors.ts";
 import { ask, type Asking } from "./ask.ts";
+import { runText } from "./batch.ts";
+import type { RunRequest } from "./command_line.ts";
 
 /** Removes the tables and relations that no metric answers from; returns the exit code. */
 export async function pluginsPruneCommand(asking: Asking): Promise<number> {
@@ -50,6 +53,27 @@ export async function pluginsPauseCommand(
         : `Metric ${plugin} runs again and catches up.\n`,
   );
   return 0;
+}
+
+/**
+ * Recomputes a metric's batch rows, or tells what that would read; returns the exit code: 1 where the
+ * run was not published.
+ */
+export async function pluginsRebuildCommand(
+  plugin: string,
+  flags: RunRequest["flags"],
+  asking: Asking,
+): Promise<number> {
+  const { from, to } = flags as Record<string, string | undefined>;
+  const dry_run = flags["dry-run"] === true;
+  const { run } = await ask(
+    asking,
+    (target) => target.lifecycle.rebuild(plugin, { from, to, dry_run }),
+    ({ reads, run }) =>
+      run === null ? `Would read ${readingWords(reads)}.\n` : runText(run, asking.world),
+    dry_run ? { start: false } : { create: false },
+  );
+  return run === null || run.state === "published" ? 0 : 1;
 }
 
 /** Removes what is kept of a metric; returns the exit code. */

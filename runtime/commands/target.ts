@@ -3,6 +3,8 @@ import type {
   IngestAnswer,
   PluginStatus,
   PluginText,
+  RebuildAnswer,
+  RebuildRequest,
   Services,
   Serving,
   VerifyReport,
@@ -10,6 +12,9 @@ import type {
 
 /** A batch run as it is told: its cut as an opaque text. */
 export type RunReport = Omit<BatchRun, "cut"> & { readonly cut: string };
+
+/** What came of a rebuild, as it is told. */
+export type RebuildReport = Omit<RebuildAnswer, "run"> & { readonly run: RunReport | null };
 
 /** All of one plugin. */
 export interface InspectedPlugin extends PluginText {
@@ -50,7 +55,9 @@ export interface Target extends Questions {
   plugin(name: string): Promise<InspectedPlugin>;
   /** Loads the plugins' files again. */
   reloadPlugins: Services["reloadPlugins"];
-  readonly lifecycle: Pick<Services["lifecycle"], "pause" | "resume" | "drop">;
+  readonly lifecycle: Pick<Services["lifecycle"], "pause" | "resume" | "drop"> & {
+    rebuild(name: string, request: RebuildRequest): Promise<RebuildReport>;
+  };
   /** Removes what no metric answers from; returns the names of tables and relations. */
   prunePlugins(): Promise<string[]>;
   close(): Promise<void>;

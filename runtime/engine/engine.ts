@@ -294,7 +294,7 @@ function assemble(parts: Parts): Engine {
     problems,
   });
   const deadLetters = createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger));
-  const lifecycle = createLifecycle({ ...parts, onChange: offer });
+  const lifecycle = createLifecycle({ ...parts, onChange: offer, stop: stop.signal });
   const services: Services = {
     batch,
     serving: {

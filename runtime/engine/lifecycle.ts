@@ -1,8 +1,10 @@
-/** Pauses, resumes and drops metrics. */
+/** Pauses, resumes, rebuilds and drops metrics. */
 import type { ProblemSink } from "../model/problems.ts";
+import { isDay } from "../batch/drifts.ts";
 import { repeated } from "../model/problems.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type { Lifecycle } from "../ports/services.ts";
+import type { DayRange, Lifecycle, RebuildRequest } from "../ports/services.ts";
+import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import type { Clock } from "../std/clock.ts";
 import { BusyError, NotFoundError, UserError } from "../std/errors.ts";
 import type { Generations } from "./generations.ts";
@@ -20,6 +22,8 @@ export interface LifecycleOptions {
   readonly problems: ProblemSink;
   /** Called when other plugins run than before. */
   readonly onChange: () => void;
+  /** Ends rebuilds that are under way. */
+  readonly stop: AbortSignal;
 }
 
 /** A lifecycle that also follows what other processes pause and resume. */
@@ -31,11 +35,10 @@ export interface FollowedLifecycle extends Lifecycle {
 const LOOK_MS = 1000;
 /** Within so long every process has noticed a pause, and writes to the metric's tables no more. */
 const NOTICED_MS = 5 * LOOK_MS;
-const MOST_CHARACTERS_BY = 200;
 
 /** What {@link Lifecycle} does. */
 export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
-  const { plugins, generations, retirement, warehouse, clock, problems, onChange } = options;
+  const { plugins, generations, retirement, warehouse, clock, problems, onChange, stop } = options;
   const follow = async () => {
     try {
       await plugins.follow();
@@ -47,21 +50,25 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
     await writePause(warehouse, { plugin, by, at: new Date(clock.now()).toISOString() }, paused);
     await follow();
   };
+  /** @throws {NotFoundError} when there is no such metric; UserError when it does not run. */
+  const assertRuns = (verb: string, name: string) => {
+    const refused = plugins.refused.find((one) => one.name === name);
+    if (refused !== undefined) {
+      throw new UserError(`Cannot ${verb} metric "${name}": ${refused.problem.message}`);
+    }
+    if (!plugins.loaded.some(({ plugin }) => plugin.name === name)) throw unknown(verb, name);
+  };
   return {
     async pause(name, by) {
-      checkBy("pause", by);
+      checkText("Cannot pause a metric", "by", by, MOST_CHARACTERS_BY);
       await follow();
-      const refused = plugins.refused.find((one) => one.name === name);
       if (plugins.pauses.has(name)) return;
-      if (refused !== undefined) {
-        throw new UserError(`Cannot pause metric "${name}": ${refused.problem.message}`);
-      }
-      if (!plugins.loaded.some(({ plugin }) => plugin.name === name)) throw unknown("pause", name);
+      assertRuns("pause", name);
       await change(name, by, true);
     },
     isPaused: (name) => plugins.pauses.has(name),
     async resume(name, by) {
-      checkBy("resume", by);
+      checkText("Cannot resume a metric", "by", by, MOST_CHARACTERS_BY);
       await follow();
       if (plugins.pauses.has(name)) return await change(name, by, false);
       if (plugins.loaded.some(({ plugin }) => plugin.name === name)) return;
@@ -94,6 +101,17 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
       if (dropped === null) throw unknown("drop", name);
       return dropped;
     },
+    async rebuild(name, { dry_run = false, ...range }) {
+      const days = checkedRange(range);
+      await follow();
+      assertRuns("rebuild", name);
+      const { batch } = plugins.topics.find((topic) =>
+        topic.plugins.some(({ plugin }) => plugin.name === name)
+      )!;
+      const reads = await batch.rebuildReading(name, days);
+      const run = dry_run ? null : await batch.rebuild(name, days, stop);
+      return { dry_run, reads, run };
+    },
     async run(signal) {
       const report = { code: "generations_unknown", subject: "paused metrics" } as const;
       while (!signal.aborted) {
@@ -113,12 +131,18 @@ const unknown = (verb: string, name: string) =>
     field: "name",
   });
 
-function checkBy(verb: string, by: string): void {
-  const characters = [...by.trim()].length;
-  if (characters > 0 && characters <= MOST_CHARACTERS_BY) return;
-  throw new UserError(
-    `Cannot ${verb} a metric: by must be a name of 1 to ${MOST_CHARACTERS_BY} characters, got ` +
-      `${characters}`,
-    { field: "by" },
-  );
+/** @throws {UserError} where a bound is no day, or none lies between them. */
+function checkedRange({ from = null, to = null }: Pick<RebuildRequest, "from" | "to">): DayRange {
+  const fault = (field: string, wanted: string, got: string) =>
+    new UserError(
+      `Cannot rebuild a metric: ${field} must be ${wanted}, got ${
+        JSON.stringify(got.slice(0, 80))
+      }`,
+      { field },
+    );
+  for (const [field, day] of Object.entries({ from, to })) {
+    if (day !== null && !isDay(day)) throw fault(field, "an event day such as 2013-07-20", day);
+  }
+  if (from !== null && to !== null && to < from) throw fault("to", `${from} or later`, to);
+  return { from, to };
 }

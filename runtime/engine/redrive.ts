@@ -13,6 +13,7 @@ import type {
 import type { DeadLetterReader } from "../serving/dead_letters.ts";
 import { isOf, type KeptRedrive, redrivesOf, writeRedrives } from "../serving/redrives.ts";
 import type { Clock } from "../std/clock.ts";
+import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import { closest } from "../std/closest.ts";
 import { TwofoldError, UserError } from "../std/errors.ts";
 import { Semaphore } from "../std/semaphore.ts";
@@ -37,7 +38,6 @@ const FILTERS = [
 /** Letters that a request names, and that an answer lists. */
 const MOST_NAMED = 1000;
 const LISTED_REFUSED = 100;
-const MOST_CHARACTERS_BY = 200;
 
 /**
  * What {@link DeadLetters.redrive} does. A letter's event is noted with its identity before it is sent,
@@ -225,10 +225,7 @@ function checkRequest(request: RedriveRequest): void {
   if (letters !== undefined && (letters.length === 0 || letters.length > MOST_NAMED)) {
     throw fault("letters", `1 to ${MOST_NAMED} dead letters`, String(letters.length));
   }
-  const characters = [...by.trim()].length;
-  if (!dry_run && (characters === 0 || characters > MOST_CHARACTERS_BY)) {
-    throw fault("by", `a name of 1 to ${MOST_CHARACTERS_BY} characters`, String(characters));
-  }
+  if (!dry_run) checkText(action, "by", by, MOST_CHARACTERS_BY);
 }
 
 /** @throws {UserError} where a field is not declared, or would make several letters one event. */

@@ -44,7 +44,10 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     islands: services.islands,
     prunePlugins: () => services.prunePlugins(),
     reloadPlugins: () => services.reloadPlugins(),
-    lifecycle: services.lifecycle,
+    lifecycle: {
+      ...services.lifecycle,
+      rebuild: refused(services.lifecycle, "batch").rebuild,
+    },
     sql: refused(services.sql, "serve"),
     pageSql: refused(services.pageSql, "serve"),
     batch: services.batch,

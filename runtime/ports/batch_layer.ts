@@ -14,6 +14,12 @@ export type RunState =
   | "superseded"
   | "interrupted";
 
+/** Event days, `YYYY-MM-DD`, both included; null where it is open on a side. */
+export interface DayRange {
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
 /** One plugin's part of a run. */
 export interface PluginRun {
   readonly plugin: string;
@@ -25,6 +31,9 @@ export interface PluginRun {
   readonly days: number;
   /** How many of them are computed. */
   readonly daysDone: number;
+  /** See {@link Reading}; null in runs of earlier builds, and where the archive could not be read. */
+  readonly events: number | null;
+  readonly bytes: number | null;
   readonly seconds: number;
   /**
    * By how much speed and batch differ over the recomputed days, net of the repeats that the speed

@@ -323,6 +323,13 @@ export interface ArchiveReader {
    */
   manifests(base: Cut, cut: Cut): AsyncIterable<Manifest>;
   /**
+   * The files that hold the rows of the given days (all days when null), as the manifests list them
+   * now. No file is looked at.
+   *
+   * @throws DamagedError naming a manifest that is not as it was written.
+   */
+  files(days: readonly string[] | null): Promise<readonly ArchiveFile[]>;
+  /**
    * Looks at the archive and compares the files of the given days (all days when null) with their
    * manifests: every file must be there with its size, and a file that this process reads for the
    * first time must have its hash. Called before statements over {@link relation}, and once more

@@ -4,8 +4,9 @@
  */
 import type { Drifts } from "../model/drift.ts";
 import type { Problem } from "../model/problems.ts";
+import type { Reading } from "../model/reading.ts";
 import type { PluginIsland } from "../plugin.ts";
-import type { BatchLayer, BatchRun } from "./batch_layer.ts";
+import type { BatchLayer, BatchRun, DayRange } from "./batch_layer.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Catalogs, PluginText, Records, SqlConsole, SqlLoad } from "./inspection.ts";
@@ -15,6 +16,7 @@ import type { ScrubStatus, Verification } from "./verification.ts";
 
 export { notComparedWords } from "../model/drift.ts";
 export type * from "../model/drift.ts";
+export type { Reading } from "../model/reading.ts";
 export type { Page } from "../std/page_cursor.ts";
 export type * from "./batch_layer.ts";
 export type * from "./dead_letters.ts";
@@ -82,7 +84,22 @@ export interface ReloadAnswer {
   }[];
 }
 
-/** Stops and goes on with single metrics. */
+/** Which days of a metric to recompute: all of them without bounds. */
+export interface RebuildRequest extends Partial<DayRange> {
+  /** Only tells what would be read. */
+  readonly dry_run?: boolean;
+}
+
+/** What came of a rebuild. */
+export interface RebuildAnswer {
+  readonly dry_run: boolean;
+  /** What the archive has of the days, and of days with new events, which come along. */
+  readonly reads: Reading;
+  /** Null for a dry run. */
+  readonly run: BatchRun | null;
+}
+
+/** Stops, goes on with and recomputes single metrics. */
 export interface Lifecycle {
   /**
    * Has every process stop computing a metric, also after a restart, until it is resumed. Its answers
@@ -96,6 +113,14 @@ export interface Lifecycle {
   isPaused(name: string): boolean;
   /** Goes on with a metric where its tables stand. @throws {NotFoundError} as {@link pause}. */
   resume(name: string, by: string): Promise<void>;
+  /**
+   * Recomputes a metric's batch rows from the archive although nothing changed, and publishes them as
+   * any run does. It answers as before meanwhile.
+   *
+   * @throws {NotFoundError} as {@link pause}; UserError when the metric does not run, or a bound is no
+   * event day.
+   */
+  rebuild(name: string, request: RebuildRequest): Promise<RebuildAnswer>;
   /**
    * Removes the tables and relations of a metric that is paused or whose file is gone; a paused one is
    * built anew when it is resumed.

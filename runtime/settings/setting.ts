@@ -10,6 +10,7 @@ export type Command =
   | "plugins prune"
   | "plugins pause"
   | "plugins resume"
+  | "plugins rebuild"
   | "plugins drop"
   | "plugins inspect"
   | "plugins list"

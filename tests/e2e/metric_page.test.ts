@@ -330,7 +330,7 @@ describe("a metric", () => {
         await page.getByLabel("Your name").fill("ada");
         await page.getByRole("button", { name: button }).click();
       };
-      await send("Pause this metric", "Pause metric");
+      await send("Pause or rebuild this metric", "Pause metric");
       await page.getByText(/Metric user_stats was paused at .* by ada/).first().waitFor();
       expect(await page.locator(rows).count()).toBeGreaterThan(1);
       await page.getByText("Resume or drop this metric").click();
@@ -338,8 +338,31 @@ describe("a metric", () => {
       await page.getByRole("button", { name: "Drop tables" }).click();
       await page.getByLabel("Your name").fill("ada");
       await page.getByRole("button", { name: "Resume metric" }).click();
-      await page.getByText("Pause this metric").waitFor();
+      await page.getByText("Pause or rebuild this metric").waitFor();
       expect(await page.getByText("was paused at").count()).toBe(0);
+    });
+  });
+
+  it("is rebuilt on its page, which says beforehand what that reads", async () => {
+    await on("/plugins/user_stats?range=all", async (page) => {
+      await page.getByText("Pause or rebuild this metric").click();
+      const rebuild = async (answer: "accept" | "dismiss") => {
+        const asked = page.waitForEvent("dialog");
+        await page.getByRole("button", { name: "Rebuild …" }).click();
+        const dialog = await asked;
+        await dialog[answer]();
+        return dialog.message();
+      };
+      const all = await rebuild("dismiss");
+      expect(all).toMatch(
+        /^Rebuild user_stats\? This reads [\d,]+ events of \d+ days in \d+ files/,
+      );
+      await page.getByLabel("Last day").fill("1970-01-01");
+      // Days with new events come along.
+      expect(await rebuild("dismiss")).not.toBe(all);
+      await page.getByLabel("Last day").fill("");
+      expect(await rebuild("accept")).toBe(all);
+      await page.getByText(/^Rebuilt \d+ days? as run \d+\.$/).waitFor();
     });
   });
 });

@@ -75,6 +75,9 @@ describe("a paused metric", () => {
     await lifecycle().pause("b", "ada");
     const paused = { n: 2250, isFrozen: true, codes: ["metric_paused"] };
     expect(await totalOf("b")).toEqual(paused);
+    await expect(lifecycle().rebuild("b", {})).rejects.toThrow(
+      /^Cannot rebuild metric "b": Metric b was paused/,
+    );
     await post(2500, 4000);
     const run = await engine.batch();
     expect(run!.plugins.map(({ plugin }) => plugin)).toEqual(["a"]);
@@ -143,6 +146,27 @@ describe("a paused metric", () => {
     await levelled();
   });
 
+  it("is rebuilt from the archive when it runs, by days that are days", async () => {
+    await post(0, 2000);
+    await engine.batch();
+    const before = await engine.metric("a", { layer: "batch", bucket: "day", limit: 1000 });
+    const days = { from: "2026-01-06", to: "2026-01-07" };
+    const foretold = await lifecycle().rebuild("a", { ...days, dry_run: true });
+    // Every tenth of the 2,000 records is a repeat, which is read as well.
+    const held = notes(0, 2000).filter(({ at }) => at >= "2026-01-06" && at < "2026-01-08");
+    expect(foretold).toMatchObject({ run: null, reads: { days: 2, events: held.length } });
+    const { reads, run } = await lifecycle().rebuild("a", days);
+    expect(reads).toEqual(foretold.reads);
+    const { events, bytes, ...part } = run!.plugins[0];
+    expect({ events, bytes }).toEqual({ events: reads.events, bytes: reads.bytes });
+    expect(part).toMatchObject({ plugin: "a", status: "published", days: 2, drift: 0 });
+    const after = await engine.metric("a", { layer: "batch", bucket: "day", limit: 1000 });
+    expect(after.rows).toEqual(before.rows);
+    for (const [field, range] of [["from", { from: "x" }], ["to", { ...days, to: "2026-01-05" }]]) {
+      await expect(lifecycle().rebuild("a", range as object)).rejects.toMatchObject({ field });
+    }
+  });
+
   it("can also be dropped when its file is gone", async () => {
     await post(0, 1000);
     await engine.batch();
@@ -151,6 +175,7 @@ describe("a paused metric", () => {
     expect(await tablesOf("b")).toBe(5);
     expect(await lifecycle().drop("b")).toContain("merged_b");
     expect(await tablesOf("b")).toBe(0);
+    await expect(lifecycle().rebuild("b", {})).rejects.toMatchObject({ name: "NotFoundError" });
     for (const verb of ["pause", "resume"] as const) {
       await expect(lifecycle()[verb]("b", "ada")).rejects.toMatchObject({ name: "NotFoundError" });
     }

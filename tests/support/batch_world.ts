@@ -243,7 +243,12 @@ export class BatchWorld {
 
   archive(): ArchiveReader {
     const { manifests } = this;
+    const files = (days: readonly string[] | null) =>
+      Promise.resolve(
+        manifests.flatMap(({ files }) => files).filter(({ day }) => days?.includes(day) ?? true),
+      );
     return {
+      files,
       frontier: () => Promise.resolve(this.cut()),
       async *manifests(base, cut) {
         for (const manifest of [...manifests]) {
@@ -252,10 +257,7 @@ export class BatchWorld {
           if (start >= from && end <= (cut[log]?.[partition] ?? 0n)) yield manifest;
         }
       },
-      check: (days) =>
-        Promise.resolve(
-          manifests.flatMap(({ files }) => files).filter(({ day }) => days?.includes(day) ?? true),
-        ),
+      check: files,
       relation: (days) =>
         `(SELECT * FROM ${this.#archiveTable} WHERE ${
           days === null ? "1" : `toDate(event_time) IN (${days.map((d) => `'${d}'`).join(", ")})`

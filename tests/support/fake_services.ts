@@ -96,7 +96,7 @@ export const someRun: BatchRun = {
   state: "published",
   plugins: [{
     ...{ plugin: "popular_movies", status: "published", mode: "full", rows: 10, days: 2 },
-    daysDone: 2,
+    ...{ daysDone: 2, events: 1200, bytes: 4096 },
     ...{ seconds: 1.5, drift: 0, notCompared: null, unseenRepeats: 0, error: "" },
   }],
 };
@@ -303,6 +303,12 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     lifecycle: {
       pause: (name, by) => Promise.resolve(void (asked.lifecycle = ["pause", name, by])),
       resume: (name, by) => Promise.resolve(void (asked.lifecycle = ["resume", name, by])),
+      rebuild(name, request) {
+        asked.lifecycle = ["rebuild", name, JSON.stringify(request)];
+        const { dry_run = false } = request;
+        const reads = { days: 2, files: 3, events: 1200, bytes: 4096 };
+        return Promise.resolve({ dry_run, reads, run: dry_run ? null : someRun });
+      },
       isPaused: (name) => asked.lifecycle?.[0] === "pause" && asked.lifecycle[1] === name,
       drop(name) {
         asked.lifecycle = ["drop", name];

@@ -140,7 +140,7 @@ export const fakeRun: BatchRun = {
     mode: "full",
     rows: 10_506,
     days: 186,
-    daysDone: 186,
+    ...{ daysDone: 186, events: 70_000, bytes: 2 ** 20 },
     seconds: 1.25,
     drift: 0,
     notCompared: null,

@@ -32,6 +32,28 @@ describe("/api/v1/plugins/{name}", () => {
     const { status, body } = await post("pause", {});
     expect([status, body.field]).toEqual([400, "by"]);
   });
+
+  it("rebuilds a metric, or tells what that would read", async () => {
+    const { ask, asked } = api();
+    const post = (body: object) =>
+      ask("/api/v1/plugins/popular_movies/rebuild", {
+        ...{ method: "POST", body: JSON.stringify(body) },
+        headers: { "content-type": "application/json" },
+      });
+    const days = { from: "2024-01-01", to: "2024-01-02" };
+    const reads = { days: 2, files: 3, events: 1200, bytes: 4096 };
+    expect((await post({ ...days, dry_run: true })).body).toEqual({
+      ...{ dry_run: true, reads, run: null },
+    });
+    expect(asked.lifecycle).toEqual([
+      ...["rebuild", "popular_movies", JSON.stringify({ ...days, dry_run: true })],
+    ]);
+    const { body } = await post({});
+    expect(body).toMatchObject({ reads, run: { run: 3, cut: "local-1_256_0" } });
+    for (const wrong of [{ from: 3 }, { day: "2024-01-01" }]) {
+      expect((await post(wrong)).status).toBe(400);
+    }
+  });
 });
 
 describe("/api/v1/batch/runs", () => {

@@ -47,6 +47,9 @@ const LOOKING = [
   "dead-letters show movies/0/5 --raw",
   "plugins pause popular_movies --by ada",
   "plugins resume popular_movies --by ada --json",
+  "plugins rebuild popular_movies --from 2024-01-01 --dry-run",
+  "plugins rebuild popular_movies",
+  "plugins rebuild popular_movies --json",
   "plugins drop popular_movies",
   "dead-letters redrive --dry-run --all",
   "dead-letters redrive movies/0/5 --set rating=10 --set duration= --by ada",
@@ -236,6 +239,8 @@ describe("query", () => {
       ["dead-letters show 7", 'expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
       ["plugins pause m", "--by must be a name, as $USER is not set, got none"],
       ["plugins pause", "Missing NAME"],
+      ["plugins rebuild", "Missing NAME"],
+      ["plugins rebuild m --form 2024-01-01", "Unknown flag --form"],
       ["dead-letters redrive", "--all must be given without an address and filters, got nothing"],
       [
         "dead-letters redrive --all --by ada --set rating",

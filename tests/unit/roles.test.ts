@@ -51,6 +51,10 @@ describe("roles", () => {
       (await app.request(path, init)).status;
     expect(await statusOf("/api/v1/metrics/popular_movies")).toBe(404);
     expect(await statusOf("/api/v1/batch/runs", { method: "POST" })).toBe(404);
+    const rebuild = {
+      ...{ method: "POST", body: "{}", headers: { "content-type": "application/json" } },
+    };
+    expect(await statusOf("/api/v1/plugins/popular_movies/rebuild", rebuild)).toBe(404);
     expect(await statusOf("/")).toBe(404);
     for (const path of ["/healthz", "/readyz", "/metrics", "/api/v1/status"]) {
       expect([path, await statusOf(path)]).toEqual([path, 200]);

@@ -26,6 +26,9 @@ export const batchRun = named(
       rows: count("Rows written"),
       days: count("Event days to recompute"),
       daysDone: count("How many of them are computed"),
+      events: count("Events in the files of the days, repeats included; null where not known")
+        .nullable(),
+      bytes: count("Size of these files; null where not known").nullable(),
       seconds: z.number(),
       drift: z.number().nullable().meta({
         description: "By how much speed and batch layer differ over the recomputed days; null " +

@@ -1,5 +1,6 @@
 /** Plugins, the status of the process, and the verification of what is stored. */
 import { z } from "zod";
+import { batchRun } from "./batch.ts";
 import { count, instant, named, notComparedSince, offset, standingProblem, text } from "./parts.ts";
 
 /** What a prune removed. */
@@ -18,6 +19,31 @@ export const pluginOperator = named(
 export const pluginPaused = named(
   "PluginPaused",
   z.object({ plugin: text("Name of the metric", "ratings"), paused: z.boolean() }),
+);
+
+/** Which days of a metric to recompute. */
+export const pluginRebuild = named(
+  "PluginRebuild",
+  z.strictObject({
+    from: text("First event day; default: the first of all", "2013-07-20").optional(),
+    to: text("Last event day; default: the last of all", "2013-07-21").optional(),
+    dry_run: z.boolean().optional().meta({ description: "Only tell what would be read" }),
+  }),
+);
+
+/** What came of a rebuild. */
+export const pluginRebuilt = named(
+  "PluginRebuilt",
+  z.object({
+    dry_run: z.boolean(),
+    reads: z.object({
+      days: count("Event days to recompute, those with new events included"),
+      files: count("Files of the archive that hold them"),
+      events: count("Events in the files, repeats included"),
+      bytes: count("Size of the files"),
+    }),
+    run: batchRun.nullable().meta({ description: "null for a dry run" }),
+  }),
 );
 
 const names = (what: string) => z.array(text(what, "ratings"));
