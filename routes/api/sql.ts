@@ -57,20 +57,20 @@ async function* encoded(texts: AsyncGenerator<string>): AsyncGenerator<Uint8Arra
   for await (const text of texts) yield encoder.encode(text);
 }
 
-/** An answer as JSON. One that fails on its way ends with the reason, and is left open: no JSON. */
+/** An answer as JSON, a line for each row. One that fails on its way ends with the reason, and is left open: no JSON. */
 async function* jsonPieces(
   { columns, blocks }: SqlRows,
   first: readonly SqlRow[],
 ): AsyncGenerator<string> {
   try {
-    yield `{"columns":${jsonText(columns)},"rows":[${first.map(jsonText).join(",")}`;
+    yield `{"columns":${jsonText(columns)},"rows":[\n${first.map(jsonText).join(",\n")}`;
     while (true) {
       const block = await blocks.next();
-      if (block.done) return yield `],${jsonText(block.value).slice(1)}`;
-      yield block.value.map((row) => `,${jsonText(row)}`).join("");
+      if (block.done) return yield `\n],${jsonText(block.value).slice(1)}`;
+      yield block.value.map((row) => `,\n${jsonText(row)}`).join("");
     }
   } catch (error) {
-    yield `],"error":${jsonText((error as Error).message)}`;
+    yield `\n],"error":${jsonText((error as Error).message)}`;
   } finally {
     await close(blocks);
   }

@@ -1,11 +1,13 @@
-/** Reads an answer of SQL as it comes: `{"columns":[…],"rows":[…],…}`, written in that order. */
+/**
+ * Reads an answer of SQL as it comes: in one line, or with a line for each row between
+ * `{"columns":[…],"rows":[` and `],…}`.
+ */
 import type { SqlEnd, SqlRow, SqlRows } from "../ports/services.ts";
 import { ExternalError, UserError } from "../std/errors.ts";
 
-/** What stands between the columns and the first row. In a text of JSON, quotes are escaped. */
+/** Ends the line before the first row. */
 const ROWS = ',"rows":[';
 const CUT = "Cannot read the rows to their end: the connection failed";
-const QUOTE = 0x22, ESCAPE = 0x5c, OPENING = [0x5b, 0x7b], CLOSING = [0x5d, 0x7d];
 
 /**
  * Reads the columns; the rows are parsed as they arrive.
@@ -16,90 +18,70 @@ const QUOTE = 0x22, ESCAPE = 0x5c, OPENING = [0x5b, 0x7b], CLOSING = [0x5d, 0x7d
 export async function streamedRows(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): Promise<SqlRows> {
-  const pieces = body.pipeThrough(new TextDecoderStream()).values();
-  let head = "";
-  while (!head.includes(ROWS)) {
-    const { done, value } = await nextOf(pieces);
-    if (done) throw unfinished(head);
-    head += value;
+  const lines = linesOf(body);
+  const { value: [head, ...rows] = [""] } = await lines.next();
+  if (head.endsWith(ROWS)) {
+    const { columns } = JSON.parse(`${head}]}`) as Pick<SqlRows, "columns">;
+    return { columns, blocks: blocksOf(rows, lines) };
   }
-  const at = head.indexOf(ROWS);
-  const { columns } = JSON.parse(`${head.slice(0, at)}}`) as Pick<SqlRows, "columns">;
-  return { columns, blocks: blocksOf(head.slice(at + ROWS.length), pieces) };
+  const { columns, rows: all, ...end } = parsed<SqlRows & SqlEnd & { rows: SqlRow[] }>(head);
+  return {
+    columns,
+    blocks: (async function* () {
+      yield await Promise.resolve(all);
+      return end;
+    })(),
+  };
 }
 
 async function* blocksOf(
-  first: string,
-  pieces: AsyncIterableIterator<string>,
+  first: readonly string[],
+  rest: AsyncGenerator<readonly string[]>,
 ): AsyncGenerator<readonly SqlRow[], SqlEnd, void> {
-  const scan = new RowScan();
-  let ended = false;
   try {
-    for (let piece = first; !scan.ended;) {
-      const rows = scan.take(piece);
-      if (rows.length > 0) yield rows;
-      if (scan.ended) break;
-      const { done, value } = await nextOf(pieces);
-      if (done) throw unfinished("");
-      piece = value;
+    for (let lines = first;;) {
+      const end = lines.find((line) => line.startsWith("]"));
+      const rows = lines.filter((line) => line !== end).map((line) => line.replace(/,$/, ""));
+      if (rows.length > 0) yield parsed(`[${rows.join(",")}]`);
+      if (end !== undefined) return endOf(end);
+      const { done, value } = await rest.next();
+      if (done) throw new ExternalError(CUT);
+      lines = value;
     }
-    let rest = scan.rest;
-    for (let piece = await nextOf(pieces); !piece.done; piece = await nextOf(pieces)) {
-      rest += piece.value;
-    }
-    ended = true;
-    const end = /^,(".*\})$/s.exec(rest)?.[1];
-    if (end === undefined) throw unfinished(rest);
-    return JSON.parse(`{${end}`);
   } finally {
-    if (!ended) await pieces.return?.();
+    await rest.return(undefined);
   }
 }
 
-/** Finds where rows end in pieces of text. */
-class RowScan {
-  /** What was not parsed yet; after the last row, what follows the list. */
-  rest = "";
-  ended = false;
-  #at = 0;
-  #depth = 0;
-  #inText = false;
-
-  /** The rows that end in a piece. */
-  take(piece: string): SqlRow[] {
-    this.rest += piece;
-    let whole = 0;
-    for (; this.#at < this.rest.length && !this.ended; this.#at++) {
-      const code = this.rest.charCodeAt(this.#at);
-      if (this.#inText) {
-        if (code === ESCAPE) this.#at++;
-        else this.#inText = code !== QUOTE;
-      } else if (code === QUOTE) this.#inText = true;
-      else if (OPENING.includes(code)) this.#depth++;
-      else if (CLOSING.includes(code)) {
-        if (this.#depth === 0) this.ended = true;
-        else if (--this.#depth === 0) whole = this.#at + 1;
-      }
-    }
-    const rows = JSON.parse(`[${this.rest.slice(0, whole).replace(/^,/, "")}]`);
-    const from = this.ended ? this.#at : whole;
-    this.rest = this.rest.slice(from);
-    this.#at -= from;
-    return rows;
-  }
-}
-
-/** What goes wrong with a connection is a TypeError of fetch. */
-async function nextOf(pieces: AsyncIterableIterator<string>): Promise<IteratorResult<string>> {
+/** The lines of a body, those together that come together. */
+async function* linesOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<readonly string[]> {
+  let open = "";
   try {
-    return await pieces.next();
+    for await (const piece of body.pipeThrough(new TextDecoderStream())) {
+      const lines = (open + piece).split("\n");
+      open = lines.pop()!;
+      if (lines.length > 0) yield lines;
+    }
   } catch (cause) {
+    // What goes wrong with a connection is a TypeError of fetch.
     throw cause instanceof TypeError ? new ExternalError(CUT, { cause }) : cause;
   }
+  if (open !== "") yield [open];
 }
 
-/** An answer that failed on its way ends with the reason. */
-function unfinished(end: string): Error {
-  const [, reason] = /^,"error":("(?:[^"\\]|\\.)*")$/.exec(end) ?? [];
-  return reason === undefined ? new ExternalError(CUT) : new UserError(JSON.parse(reason));
+/** An answer that failed on its way ends with the reason, and is left open. */
+function endOf(line: string): SqlEnd {
+  const [, reason] = /^\],"error":("(?:[^"\\]|\\.)*")$/.exec(line) ?? [];
+  if (reason !== undefined) throw new UserError(JSON.parse(reason));
+  return parsed(`{${line.slice(2)}`);
+}
+
+function parsed<Value>(text: string): Value {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ExternalError(CUT, { cause });
+  }
 }

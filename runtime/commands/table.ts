@@ -2,7 +2,8 @@
 import stringWidth from "string-width";
 import type { Terminal } from "./world.ts";
 
-const GAP = 2;
+/** Spaces before each line, and between columns. */
+const INDENT = 2, GAP = 2;
 /** Where there is too little room for all, no column is cut below this width. */
 const LEAST_WIDTH = 8;
 const NUMBER = /^(-?[\d,.]+( s|%)?|–)$/;
@@ -17,8 +18,6 @@ export interface TableOptions {
   readonly right?: readonly boolean[];
   /** Where a person watches, wide texts are cut to its width; default: nothing is cut. */
   readonly terminal?: TableTerminal;
-  /** Spaces before each line. Default 2. */
-  readonly indent?: number;
 }
 
 /** A table that is written part by part: its first rows say how wide the columns are. */
@@ -43,22 +42,22 @@ export class Table {
   }
 
   #line(cells: readonly string[]): string {
-    const { indent = 2, terminal } = this.#options;
+    const { terminal } = this.#options;
     const padded = cells.map((cell, i) => {
       const width = this.#widths![i];
       const text = terminal?.tty ? cut(cell, width) : cell;
       const space = " ".repeat(Math.max(0, width - stringWidth(text)));
       return this.#right[i] ? space + text : text + space;
     });
-    return `${" ".repeat(indent)}${padded.join(" ".repeat(GAP))}`.trimEnd() + "\n";
+    return `${" ".repeat(INDENT)}${padded.join(" ".repeat(GAP))}`.trimEnd() + "\n";
   }
 
   /** As wide as the rows need; where that is more than there is, the widest texts give way. */
   #fitted(rows: readonly (readonly string[])[]): number[] {
-    const { headings, terminal, indent = 2 } = this.#options;
+    const { headings, terminal } = this.#options;
     const widths = headings.map((_, i) => Math.max(...rows.map((row) => stringWidth(row[i]))));
     if (!terminal?.tty) return widths;
-    const room = terminal.columns - indent - GAP * (widths.length - 1);
+    const room = terminal.columns - INDENT - GAP * (widths.length - 1);
     let over = widths.reduce((sum, width) => sum + width, -room);
     while (over > 0) {
       const texts = widths.map((width, i) => this.#right[i] ? 0 : width);

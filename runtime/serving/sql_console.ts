@@ -36,13 +36,13 @@ export interface SqlConsoleOptions {
   readonly waitMs?: number;
   /** The most bytes of a result that is held in memory. Default 64 MiB. */
   readonly maxResultBytes?: number;
-  /** The most bytes of a result that is read as it is made. Default 1 GiB. */
-  readonly maxStreamBytes?: number;
 }
 
 const MAX_ROWS = 1_000_000;
 const DEFAULT_ROWS = 1000;
 const MEMORY_BYTES = 2 ** 30;
+/** The most bytes of a result that is read as it is made. */
+const MAX_STREAM_BYTES = 2 ** 30;
 const bounds = {
   readonly: 1,
   max_rows_to_read: 2_000_000_000,
@@ -58,13 +58,13 @@ const LOOK_MS = 5000;
 /** Opens a console over a warehouse. */
 export function createSqlConsole(options: SqlConsoleOptions): SqlConsole {
   const { clock, problems, waitMs = 10_000, subject = "SQL console" } = options;
-  const { maxResultBytes = 64 * 2 ** 20, maxStreamBytes = 2 ** 30 } = options;
+  const { maxResultBytes = 64 * 2 ** 20 } = options;
   const slots = new SqlSlots({ clock, waitMs, problems, subject });
   return {
     async query(sql, asked = {}) {
       return await gather(await start(options, slots, sql, asked, maxResultBytes));
     },
-    open: (sql, asked = {}) => start(options, slots, sql, asked, maxStreamBytes),
+    open: (sql, asked = {}) => start(options, slots, sql, asked, MAX_STREAM_BYTES),
     get load() {
       return slots.load;
     },

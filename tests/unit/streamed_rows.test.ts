@@ -11,6 +11,11 @@ const bytesOf = (text: string, size: number) => {
   );
 };
 
+/** An answer whose rows are sent as they are made. */
+const streamed = (columns: unknown, rows: readonly unknown[], end: object) =>
+  `{"columns":${JSON.stringify(columns)},"rows":[\n` +
+  `${rows.map((row) => JSON.stringify(row)).join(",\n")}\n],${JSON.stringify(end).slice(1)}`;
+
 async function read(text: string, size = 7) {
   const { columns, blocks } = await streamedRows(bytesOf(text, size));
   const rows: unknown[] = [];
@@ -36,9 +41,12 @@ const answers: [string, Record<string, unknown>[]][] = [
 
 describe("streamedRows()", () => {
   it.each(answers)("reads %s, wherever the pieces end", async (_, rows) => {
-    const text = JSON.stringify({ columns, rows, ...end });
-    for (const size of [1, 2, 3, 7, 64, 100_000]) {
-      expect(await read(text, size)).toEqual({ columns, rows, end });
+    const texts = [JSON.stringify({ columns, rows, ...end })];
+    if (rows.length > 0) texts.push(streamed(columns, rows, end));
+    for (const text of texts) {
+      for (const size of [1, 2, 3, 7, 64, 100_000]) {
+        expect(await read(text, size)).toEqual({ columns, rows, end });
+      }
     }
   });
 
@@ -46,21 +54,23 @@ describe("streamedRows()", () => {
     const { readable, writable } = new TransformStream<Uint8Array<ArrayBuffer>>();
     const writer = writable.getWriter();
     const write = (text: string) => void writer.write(new TextEncoder().encode(text));
-    write('{"columns":[],"rows":[{"a":1},{"a":');
+    write('{"columns":[],"rows":[\n{"a":1},\n{"a":');
     const { blocks } = await streamedRows(readable);
     expect((await blocks.next()).value).toEqual([{ a: 1 }]);
-    write('2}],"truncated":false,"next":null,"seconds":0}');
+    write('2}\n],"truncated":false,"next":null,"seconds":0}');
     writer.close();
     expect((await blocks.next()).value).toEqual([{ a: 2 }]);
     expect((await blocks.next()).done).toBe(true);
   });
 
   it("throws the reason of an answer that fails on its way, and says when one is cut", async () => {
-    const failed = '{"columns":[],"rows":[{"a":1}],"error":"it took \\"too\\" long"';
+    const failed = '{"columns":[],"rows":[\n{"a":1}\n],"error":"it took \\"too\\" long"';
     await expect(read(failed)).rejects.toThrow(new UserError('it took "too" long'));
-    const whole = JSON.stringify({ columns, rows: [{ a: 1 }], ...end });
-    for (const length of [3, whole.indexOf('{"a":1}') + 4, whole.length - 1]) {
-      await expect(read(whole.slice(0, length))).rejects.toThrow(ExternalError);
+    const rows = [{ a: 1 }];
+    for (const whole of [JSON.stringify({ columns, rows, ...end }), streamed(columns, rows, end)]) {
+      for (const length of [3, whole.indexOf('{"a":1}') + 4, whole.length - 1]) {
+        await expect(read(whole.slice(0, length))).rejects.toThrow(ExternalError);
+      }
     }
   });
 
@@ -68,7 +78,7 @@ describe("streamedRows()", () => {
     let cancelled = false;
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull: (controller) =>
-        controller.enqueue(new TextEncoder().encode('{"columns":[],"rows":[{"a":1},')),
+        controller.enqueue(new TextEncoder().encode('{"columns":[],"rows":[\n{"a":1},\n')),
       cancel: () => void (cancelled = true),
     }, { highWaterMark: 0 });
     const { blocks } = await streamedRows(body);

@@ -31,12 +31,11 @@ export interface KafkaLogOptions {
   readonly createWith?: { readonly partitions: number };
   /** How appended records are compressed. Default `gzip`, which every consumer can read. */
   readonly compression?: CodecName;
-  /** How often to look for partitions added later, in milliseconds. Default 5000. */
-  readonly lookMs?: number;
   readonly clock: Pick<Clock, "sleep">;
 }
 
 const DEFAULT_READ_RECORDS = 8192, DEFAULT_READ_BYTES = 4 * 1024 * 1024;
+/** How often to look for partitions added later. */
 const LOOK_MS = 5000;
 /** How often a topic just made is looked for: brokers learn of it one after the other. */
 const LOOKS = 8;
@@ -194,12 +193,12 @@ class KafkaLog implements EventLog {
   /** Partitions are only ever added; a topic made again is another log, which a read notices. */
   async #lookForPartitions(
     topicId: string,
-    { clock, lookMs = LOOK_MS }: KafkaLogOptions,
+    { clock }: KafkaLogOptions,
   ): Promise<void> {
     const { signal } = this.#stop;
     const clusters = Object.values(this.#clusters);
     for (;;) {
-      await clock.sleep(lookMs, signal);
+      await clock.sleep(LOOK_MS, signal);
       if (signal.aborted) return;
       try {
         const { id, errorCode, partitionCount } = await this.#clusters.read.metadata();
