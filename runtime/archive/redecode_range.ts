@@ -84,27 +84,18 @@ function rowsWithBytes({ status, unknown, count }: Columns): Uint32Array {
 
 /** Some rows as a chunk of the log. */
 function chunkOf(columns: Columns, rows: Uint32Array): RecordChunk {
-  const { partition, from, to, offsetDelta, appendMs, valueStart, valueEnd } = columns;
-  const sizes = rows.map((row) => valueEnd[row] - valueStart[row]);
-  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0));
-  const starts = new Uint32Array(rows.length);
-  let at = 0;
-  for (const [i, row] of rows.entries()) {
-    starts[i] = at;
-    bytes.set(columns.bytes.subarray(valueStart[row], valueEnd[row]), at);
-    at += sizes[i];
-  }
+  const { partition, from, to, bytes } = columns;
   return {
     partition,
     from,
     to,
     count: rows.length,
-    offsetDelta: rows.map((row) => offsetDelta[row]),
-    appendMs: Float64Array.from(rows, (row) => appendMs[row]),
+    offsetDelta: rows.map((row) => columns.offsetDelta[row]),
+    appendMs: Float64Array.from(rows, (row) => columns.appendMs[row]),
     kind: new Uint8Array(rows.length).fill(RecordKind.event),
     bytes,
-    valueStart: starts,
-    valueEnd: starts.map((start, i) => start + sizes[i]),
+    valueStart: rows.map((row) => columns.valueStart[row]),
+    valueEnd: rows.map((row) => columns.valueEnd[row]),
   };
 }
 

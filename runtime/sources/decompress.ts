@@ -2,7 +2,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { TooLargeError, UserError } from "../std/errors.ts";
 import type { BodyEncoding } from "../ports/services.ts";
-import { countLines } from "./row_blocks.ts";
+import { countLines } from "./file_chunks.ts";
 import { zstd } from "./zstd.ts";
 
 /** Options of {@link decompress}. */

@@ -30,7 +30,6 @@ export function csvTime(field: string): TimeOf {
   const cells = new Cells();
   let column: number | null = null;
   return (bytes, start, end) => {
-    while (end > start && bytes[end - 1] < 0x20) end--;
     if (cells.split(bytes, start, end) !== null) return null;
     if (column !== null) return column < cells.count ? instantOf(cells.text(bytes, column)) : null;
     column = Array.from({ length: cells.count }, (_, i) => cells.text(bytes, i)).indexOf(field);

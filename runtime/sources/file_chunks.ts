@@ -1,7 +1,9 @@
+import { withoutMark } from "../decode/byte_order_mark.ts";
+import { type RecordBatch, RecordSplitter } from "../decode/line_splitter.ts";
+import { EventWriter } from "./event_writer.ts";
 import type { TimeOf } from "./event_times.ts";
 import type { FileFormat } from "./file_formats.ts";
-import { countLines, type RowBlock, rowBlocks } from "./row_blocks.ts";
-import type { SourceChunk } from "./source.ts";
+import type { SourceChunk, SourceFault } from "./source.ts";
 
 /** Options of {@link fileChunks}. */
 export interface FileChunkOptions {
@@ -19,12 +21,13 @@ export interface FileChunkOptions {
 /** Rows of a chunk where nothing else is said: each chunk waits for the disk once. */
 export const CHUNK_EVENTS = 40_000;
 
-const LINE_FEED = 0x0a;
-const SPACES = [0x20, 0x09, 0x0a, 0x0d];
+const LINE_FEED = Uint8Array.of(0x0a);
+const TOO_LONG = "expected at most 1 MiB, got a longer line; it was not sent";
 
 /**
- * Cuts a file's rows into chunks that can be sent one by one. The rows pass as they are, because
- * whether they are events is the ingest's to say; a CSV header goes before each chunk.
+ * Cuts a file's rows into chunks that can be sent one by one, as the ingest cuts them. The rows pass
+ * as they are, because whether they are events is the ingest's to say; a CSV header goes before each
+ * chunk. Rows that have come are not held back for others.
  *
  * @param stream the file's bytes in pieces.
  */
@@ -33,18 +36,33 @@ export async function* fileChunks(
   format: FileFormat,
   options: FileChunkOptions = {},
 ): AsyncGenerator<SourceChunk> {
-  const cutter = new ChunkCutter(format, options);
-  for await (const block of rowBlocks(stream, format.headed)) yield* cutter.cut(block);
+  const splitter = new RecordSplitter(format.headed ? "csv" : "ndjson");
+  const chunk = new OpenChunk(format, options);
+  for await (const piece of withoutMark(stream)) {
+    for (const batch of splitter.push(piece)) yield* chunk.add(batch);
+    yield* chunk.take();
+  }
+  for (const batch of splitter.end()) yield* chunk.add(batch, true);
+  yield* chunk.take();
 }
 
-class ChunkCutter {
+/** The chunk that rows are added to. */
+class OpenChunk {
   readonly #chunkEvents: number;
   readonly #spanMs: number;
   readonly #timeOf: TimeOf | null;
   readonly #wantsHeader: boolean;
-  #header: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  readonly #writer = new EventWriter();
+  #header: Uint8Array | null = null;
   /** The greatest event time so far: going back in time never waits. */
   #greatestMs: number | null = null;
+  #eventMs: number | null = null;
+  /** By row, the line of the chunk and that of the file on which it starts. */
+  #lines: (readonly [own: number, file: number])[] = [];
+  #nextLine = 1;
+  #position = 0;
+  #faults: SourceFault[] = [];
+  #openLine: number | null = null;
 
   constructor(format: FileFormat, options: FileChunkOptions) {
     const { chunkEvents = CHUNK_EVENTS, byTime } = options;
@@ -54,68 +72,64 @@ class ChunkCutter {
     this.#wantsHeader = format.headed;
   }
 
-  *cut(block: RowBlock): Generator<SourceChunk> {
-    const { bytes, ends } = block;
-    let faults = block.long.map((row) => ({ ...row, field: "" }));
-    let [start, line, events] = [0, block.line, 0];
-    let eventMs = this.#greatestMs;
-    const chunk = (end: number): SourceChunk => {
-      const taken = this.#chunk(block, { start, end, line, events, eventMs, faults });
-      line += countLines(bytes.subarray(start, end));
-      [start, events, faults] = [end, 0, []];
-      return taken;
-    };
-    for (let row = 0; row < ends.length; row++) {
-      const [rowStart, rowEnd] = [ends[row - 1] ?? 0, ends[row]];
-      if (isBlank(bytes, rowStart, rowEnd)) continue;
-      if (this.#wantsHeader && this.#header.length === 0) {
-        this.#header = bytes.slice(rowStart, rowEnd);
-        line += countLines(bytes.subarray(start, rowEnd));
-        this.#timeOf?.(bytes, rowStart, rowEnd);
-        start = rowEnd;
+  /** @param isOpen whether the file ends within the last row. */
+  *add(batch: RecordBatch, isOpen = false): Generator<SourceChunk> {
+    const { bytes, valueStart, valueEnd, line, count, oversize } = batch;
+    this.#faults.push(...oversize.map(({ line }) => ({ line, field: "", reason: TOO_LONG })));
+    for (let i = 0; i < count; i++) {
+      const [start, end] = [valueStart[i], valueEnd[i]];
+      const ms = this.#timeOf?.(bytes, start, end) ?? null;
+      if (this.#wantsHeader && this.#header === null) {
+        this.#header = bytes.slice(start, end);
         continue;
       }
-      this.#sees(this.#timeOf?.(bytes, rowStart, rowEnd) ?? null);
-      const isFar = (this.#greatestMs ?? 0) - (eventMs ?? -Infinity) > this.#spanMs;
-      if (events > 0 && (events === this.#chunkEvents || isFar)) yield chunk(rowStart);
-      if (events === 0) eventMs = this.#greatestMs;
-      events++;
+      if (ms !== null && ms > (this.#greatestMs ?? -Infinity)) this.#greatestMs = ms;
+      const isFar = (this.#greatestMs ?? 0) - (this.#eventMs ?? -Infinity) > this.#spanMs;
+      if (isFar || this.#lines.length === this.#chunkEvents) yield* this.take();
+      if (this.#lines.length === 0) this.#begin();
+      this.#lines.push([this.#nextLine, line[i]]);
+      this.#position += end - start + 1;
+      this.#write(bytes, start, end);
     }
-    if (start < bytes.length || faults.length > 0) yield chunk(bytes.length);
+    if (isOpen && count > 0) this.#openLine = line[count - 1];
   }
 
-  #sees(ms: number | null): void {
-    if (ms !== null && ms > (this.#greatestMs ?? -Infinity)) this.#greatestMs = ms;
-  }
-
-  #chunk(
-    { bytes, position }: RowBlock,
-    { start, end, line, events, eventMs, faults }:
-      & Pick<SourceChunk, "events" | "eventMs" | "faults">
-      & { readonly start: number; readonly end: number; readonly line: number },
-  ): SourceChunk {
-    const rows = bytes.subarray(start, end);
-    const isOpen = end > start && bytes[end - 1] !== LINE_FEED;
-    const firstLine = line - countLines(this.#header);
-    return {
-      bytes: this.#withHeader(rows),
-      ...{ events, eventMs, faults },
-      position: position - (bytes.length - end),
-      lineOf: (of) => firstLine + of - 1,
-      openLine: isOpen ? line + countLines(rows) : null,
+  /** The chunk, where there is anything in it; the next one is empty. */
+  *take(): Generator<SourceChunk> {
+    const lines = this.#lines;
+    if (lines.length === 0 && this.#faults.length === 0) return;
+    yield {
+      bytes: this.#writer.view().slice(),
+      events: lines.length,
+      position: this.#position,
+      eventMs: this.#eventMs,
+      faults: this.#faults,
+      openLine: this.#openLine,
+      lineOf: (line) => {
+        const [own, file] = lines.findLast(([own]) => own <= line) ?? lines[0];
+        return file + line - own;
+      },
     };
+    this.#writer.cut(0);
+    [this.#lines, this.#faults, this.#nextLine] = [[], [], 1];
   }
 
-  #withHeader(rows: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    if (this.#header.length === 0 || rows.length === 0) return rows;
-    const whole = new Uint8Array(this.#header.length + rows.length);
-    whole.set(this.#header);
-    whole.set(rows, this.#header.length);
-    return whole;
+  #begin(): void {
+    this.#eventMs = this.#greatestMs;
+    if (this.#header !== null) this.#write(this.#header, 0, this.#header.length);
+  }
+
+  #write(bytes: Uint8Array, start: number, end: number): void {
+    this.#writer.raw(bytes, start, end);
+    this.#writer.raw(LINE_FEED);
+    this.#nextLine += 1 + (this.#wantsHeader ? countLines(bytes.subarray(start, end)) : 0);
   }
 }
 
-function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (!SPACES.includes(bytes[i])) return false;
-  return true;
+/** How many line feeds there are. */
+export function countLines(bytes: Uint8Array): number {
+  let lines = 0;
+  // A search costs more than this where lines are short, and they may be empty.
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === LINE_FEED[0]) lines++;
+  return lines;
 }

@@ -56,12 +56,9 @@ const fileFormat = (format: RowFormat): FileFormat => ({
   timeOf: () => parsedTime(format),
 });
 
-const LINE_END = [0x0a, 0x0d];
-
 function parsedTime(format: RowFormat): TimeOf {
   const rows = new ParsedRows(format);
   return (bytes, start, end) => {
-    while (end > start && LINE_END.includes(bytes[end - 1])) end--;
     const event = rows.parse(bytes, start, end);
     // A fault has none.
     return instantOf((event as Readonly<Record<string, unknown>>)[format.source.eventTime]);

@@ -15,9 +15,9 @@ export interface SourceFault {
 export interface SourceChunk {
   /** Rows in the file's format, whole in themselves; the caller's. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Rows in `bytes` that are not blank, a header of the chunk's own left out. */
+  /** Rows in `bytes`, a header of the chunk's own left out; blank ones are not there. */
   readonly events: number;
-  /** Bytes of the file, decompressed, that are behind this chunk: for the progress. */
+  /** About how many bytes of the file, decompressed, are behind this chunk: for the progress. */
   readonly position: number;
   /** Lines of the file that were left out since the last chunk. */
   readonly faults: readonly SourceFault[];
