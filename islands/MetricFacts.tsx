@@ -2,7 +2,7 @@
 import type { Signal } from "@preact/signals";
 import type { MetricInfo } from "../runtime/ports/services.ts";
 import { driftText } from "../routes/(_parts)/drift_text.ts";
-import { figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
+import { figure, instantText, readsText, spanText } from "../routes/(_parts)/figures.ts";
 import type { MetricData } from "../routes/(_parts)/metric_data.ts";
 
 /** State, version, windows, run and drift in one line. */
@@ -21,6 +21,11 @@ export default function MetricFacts({ info, data }: {
     ["Drift", driftText(state)],
     ["Rows flushed", figure(state?.speed_rows)],
   ];
+  const work = state?.batch.under_way;
+  if (work) {
+    facts.push(["Being computed", `${figure(work.daysDone)} of ${figure(work.days)} days`]);
+    facts.push(["Reads", readsText(work)]);
+  }
   return (
     <>
       <dl class="facts">

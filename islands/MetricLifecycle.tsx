@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { BatchRun, RebuildAnswer } from "../runtime/ports/services.ts";
-import { readingText } from "../routes/(_parts)/figures.ts";
+import { readsText } from "../routes/(_parts)/figures.ts";
 import { OperatorName } from "../routes/(_parts)/OperatorName.tsx";
 import { postJson, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
@@ -50,7 +50,9 @@ export default function MetricLifecycle({ name, isPaused }: {
     attempt(async () => {
       const days = { from: from.value || undefined, to: to.value || undefined };
       const { reads } = await post<RebuildAnswer>("rebuild", { ...days, dry_run: true });
-      if (!confirm(`Rebuild ${name}? This reads ${readingText(reads)}.`)) return "";
+      if (
+        !confirm(`Rebuild ${name}? This reads ${readsText(reads)} of ${daysText(reads.days)}.`)
+      ) return "";
       const { run } = await post<RebuildAnswer>("rebuild", days);
       return rebuiltText(run!);
     });
@@ -111,5 +113,7 @@ export default function MetricLifecycle({ name, isPaused }: {
 
 function rebuiltText({ run, plugins: [{ status, days, error }] }: BatchRun): string {
   if (status !== "published") return `Run ${run} was not published (${status}). ${error}`;
-  return `Rebuilt ${days === 1 ? "1 day" : `${days} days`} as run ${run}.`;
+  return `Rebuilt ${daysText(days)} as run ${run}.`;
 }
+
+const daysText = (days: number) => days === 1 ? "1 day" : `${days} days`;

@@ -1,7 +1,13 @@
 /** Batch runs, the newest first, kept up to date. */
 import { useSignal } from "@preact/signals";
 import type { BatchRun, PluginRun } from "../runtime/ports/services.ts";
-import { exactFigure, figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
+import {
+  exactFigure,
+  figure,
+  instantText,
+  readsText,
+  spanText,
+} from "../routes/(_parts)/figures.ts";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 /** A run as it is listed. */
@@ -65,6 +71,7 @@ function Run({ run, open }: { readonly run: ListedRun; readonly open: boolean })
               <th scope="col">Status</th>
               <th scope="col">Mode</th>
               <th scope="col" class="number">Days</th>
+              <th scope="col" class="number">Reads</th>
               <th scope="col" class="number">Rows</th>
               <th scope="col" class="number">Seconds</th>
               <th scope="col" class="number">Drift</th>
@@ -105,6 +112,7 @@ function Part({ part }: { readonly part: PluginRun }) {
       <td class="number">
         {daysDone === days ? figure(days) : `${figure(daysDone)} of ${figure(days)}`}
       </td>
+      <td class="number">{readsText(part)}</td>
       <td class="number">{whenDone(figure(part.rows))}</td>
       <td class="number">{whenDone(part.seconds.toFixed(2))}</td>
       <td class="number">

@@ -1,5 +1,5 @@
 /** What a status says, added up, and figures as text. */
-import type { Coverage, Reading, Status } from "../../runtime/ports/services.ts";
+import type { Coverage, PluginRun, Status } from "../../runtime/ports/services.ts";
 
 /** The figures of the whole, over all partitions. */
 export interface Figures {
@@ -130,12 +130,10 @@ export function bytesText(bytes: number): string {
   return `${measured(bytes / 1024 ** step)} ${units[step]}`;
 }
 
-/** What a batch run reads, in words. */
-export function readingText({ days, files, events, bytes }: Reading): string {
-  const counted = (count: number, noun: string) =>
-    `${figure(count)} ${noun}${count === 1 ? "" : "s"}`;
-  return `${counted(events, "event")} of ${counted(days, "day")} in ${counted(files, "file")}, ` +
-    bytesText(bytes);
+/** What a batch run reads for a plugin; a dash where that is not known. */
+export function readsText({ events, bytes }: Pick<PluginRun, "events" | "bytes">): string {
+  if (events === null || bytes === null) return "–";
+  return `${figure(events)} event${events === 1 ? "" : "s"}, ${bytesText(bytes)}`;
 }
 
 /** A column's name as a label. */

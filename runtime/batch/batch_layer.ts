@@ -54,6 +54,8 @@ export interface BatchLayerOptions {
   /** See {@link SpeedFacts.wholeWindows}. Default: there are no speed rows to compare with. */
   readonly wholeWindows?: SpeedFacts["wholeWindows"];
   readonly settings: BatchSettings;
+  /** Told of plugins of which nothing is published, before a run reads the archive for them. */
+  readonly onBackfill?: (plugins: readonly string[], reads: Reading) => void;
   /** Where failures stand until a run works, and drift until it is gone. Default: nowhere. */
   readonly problems?: ProblemSink;
 }
@@ -366,6 +368,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     this.#numbers.add(run);
     try {
       const steps = await planSteps(archive, standings, cut, again);
+      this.#tellBackfill(steps);
       const progress = new RunProgress({ warehouse, schema, run, cut }, clock, steps);
       const fixed = { warehouse, archive, schema, settings, horizon };
       const context = { ...fixed, run, cut, progress, signal };
@@ -379,6 +382,14 @@ class TopicBatchLayer implements LocalBatchLayer {
     } finally {
       this.#numbers.delete(run);
     }
+  }
+
+  /** What is new reads all days: of one run, all new plugins read the same. */
+  #tellBackfill(steps: readonly PluginStep[]): void {
+    const fresh = steps.filter(({ base }) => base === 0);
+    const reads = fresh[0]?.reads;
+    if (!reads || reads.days === 0) return;
+    this.#options.onBackfill?.(fresh.map(({ plugin }) => plugin.tables.plugin.name), reads);
   }
 
   /** The run stands whatever becomes of this. */

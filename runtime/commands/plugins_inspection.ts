@@ -1,9 +1,10 @@
 /** `plugins list` and `plugins inspect`. */
 import type { InspectedPlugin } from "./target.ts";
+import { sizeText } from "../model/reading.ts";
 import type { PluginStatus } from "../ports/services.ts";
 import { ask, type Asking } from "./ask.ts";
 import { table } from "./table.ts";
-import { grouped } from "./text.ts";
+import { counted, grouped } from "./text.ts";
 
 /** Lists the plugins with their wanted and answering generations; returns the exit code. */
 export async function pluginsListCommand(asking: Asking): Promise<number> {
@@ -39,6 +40,15 @@ function listText(plugins: readonly PluginStatus[]): string {
 const builtText = ({ rebuilding, state }: PluginStatus) =>
   state === "refused" || state === "paused" ? "–" : `${Math.floor((rebuilding ?? 1) * 100)}%`;
 
+function underWayText({ under_way: work }: PluginStatus["batch"]): string {
+  if (work === null) return "none";
+  const { run, days, daysDone, events, bytes } = work;
+  const reads = events === null || bytes === null
+    ? ""
+    : `; reads ${counted(events, "event")}, ${sizeText(bytes)}`;
+  return `run ${grouped(run)}, ${grouped(daysDone)} of ${counted(days, "day")}${reads}`;
+}
+
 function inspectedText(
   { plugin, file, batch_sql: sql, relations, status }: InspectedPlugin,
 ): string {
@@ -50,6 +60,7 @@ function inspectedText(
     ["answering", status.answering || "none"],
     ["built", builtText(status)],
     ["run", status.run === null ? "none" : grouped(status.run)],
+    ["under way", underWayText(status.batch)],
     ["relations", Object.values(relations).filter((name) => name !== "").join(", ") || "none"],
   ];
   const shown = lines.map(([what, value]) => `  ${what.padEnd(12)}${value}\n`).join("");

@@ -28,6 +28,7 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   if (config.command === "dev") world.err.write(openingText(config, world));
   const engine = await world.openEngine(config, {
     onProblem: (message, error) => log("warn", message, error),
+    onNotice: (message) => log("info", message),
   });
   let listener: Listener | null = null;
   const feeding = new AbortController();

@@ -92,6 +92,8 @@ export type OnProblem = (message: string, error: unknown) => void;
 /** How a command opens the engine. */
 export interface OpenOptions {
   readonly onProblem: OnProblem;
+  /** Told what the engine begins that takes long. Default: nobody. */
+  readonly onNotice?: (message: string) => void;
   /** Whether the loaded code becomes the wanted generation of each metric. Default true. */
   readonly claims?: boolean;
 }

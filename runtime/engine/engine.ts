@@ -78,6 +78,8 @@ export interface EngineOptions {
   readonly claims?: boolean;
   /** Told of every fault that the engine survives. Default: nobody. */
   readonly onProblem?: (message: string, error: unknown) => void;
+  /** Told what the engine begins that takes long. Default: nobody. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /** All layers over one data folder. */
@@ -124,7 +126,7 @@ async function openOver(
   opened: { close(): unknown }[],
 ): Promise<Engine> {
   const { root, clock = systemClock, version, claims = true } = options;
-  const onProblem = options.onProblem ?? (() => {});
+  const { onProblem = () => {}, onNotice = () => {} } = options;
   const problems = new Problems(clock, ({ message }, stands) => {
     onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
   });
@@ -136,7 +138,17 @@ async function openOver(
   const modules = new WeakMap<Plugin, PluginModule>();
   const isolates = new Isolates({ clock, moduleOf: (plugin) => modules.get(plugin)! });
   opened.push(encoder, isolates);
-  const parts = { ...adapters, config, clock, encoder, isolates, problems, onProblem, claims };
+  const parts = {
+    ...adapters,
+    config,
+    clock,
+    encoder,
+    isolates,
+    problems,
+    onProblem,
+    onNotice,
+    claims,
+  };
   const published = new PublishedRuns({
     ...{ warehouse, clock },
     maxAgeMs: PUBLISHED_MAX_AGE_MS[isShared(config) ? "shared" : "alone"],

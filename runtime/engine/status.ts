@@ -7,6 +7,7 @@ import { ownFault } from "../model/cause.ts";
 import { failsBatch, type ProblemReport, type Problems } from "../model/problems.ts";
 import type {
   BatchRun,
+  BatchWork,
   PartitionStatus,
   PluginBatchStatus,
   PluginDrift,
@@ -93,19 +94,18 @@ const UNDER_WAY = 20;
 export async function newestRunsOf(
   parts: Pick<StatusParts, "topics" | "known" | "recent">,
 ): Promise<BatchRun[]> {
-  return (await Promise.all(parts.topics.map((topic) => newestRun(topic, parts)))).flat();
+  const runs = await Promise.all(parts.topics.map((topic) => runsOf(topic, parts)));
+  return runs.flatMap((of) => of.filter(({ finished }) => finished !== null).slice(0, 1));
 }
 
-function newestRun(
+/** The newest runs of a topic, those under way among them. */
+function runsOf(
   { schema: { topic }, batch }: TopicRuntime,
   { known, recent }: Pick<StatusParts, "known" | "recent">,
 ): Promise<BatchRun[]> {
   const read = () =>
-    recent.get([topic, batch.ended], async () => {
-      const runs = await batch.history({ limit: UNDER_WAY + 1, before: null });
-      return runs.filter(({ finished }) => finished !== null).slice(0, 1);
-    });
-  return known.ask("warehouse", `newest run of ${topic}`, read, []);
+    recent.get([topic, batch.ended], () => batch.history({ limit: UNDER_WAY + 1, before: null }));
+  return known.ask("warehouse", `newest runs of ${topic}`, read, []);
 }
 
 function driftOf(
@@ -119,7 +119,7 @@ function driftOf(
 async function topicOf(topic: TopicRuntime, parts: StatusParts) {
   const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
-  const [published, bounds, archived, drift] = await Promise.all([
+  const [published, bounds, archived, drift, newest] = await Promise.all([
     Promise.all(
       plugins.map((tables) =>
         known.ask(
@@ -136,12 +136,13 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
       ))),
     known.ask("archive", schema.topic, () => topic.archived(), {}),
     known.ask("warehouse", `drift of ${schema.topic}`, () => driftOf(topic, parts), []),
+    runsOf(topic, parts),
     known.ask("warehouse", `ledger of ${schema.topic}`, () => speed.refresh(), undefined),
   ]);
   const cut = lowest(topic, published.map(({ cut }) => cut));
   return {
     partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
-    plugins: pluginsOf(topic, published, drift, parts),
+    plugins: pluginsOf(topic, published, drift, newest, parts),
   };
 }
 
@@ -192,6 +193,7 @@ function pluginsOf(
   topic: TopicRuntime,
   runs: readonly Published[],
   drift: readonly PluginDrift[],
+  newest: readonly BatchRun[],
   { problems, generations }: Pick<StatusParts, "problems" | "generations">,
 ): PluginStatus[] {
   return topic.plugins.map(({ plugin, generation }, i) => {
@@ -200,7 +202,10 @@ function pluginsOf(
     const { run, published } = runs[i];
     const answering = generations.served(plugin.name)!;
     if (run !== null) topic.batch.published(plugin.name, run.run, run.fullRun);
-    const batch = batchOf(plugin.name, topic.schema.topic, published, problems);
+    const batch = {
+      ...batchOf(plugin.name, topic.schema.topic, published, problems),
+      under_way: underWay(plugin.name, newest),
+    };
     const running = batch.failing_since !== null
       ? "batch-failing"
       : catchingUp
@@ -236,7 +241,7 @@ async function refusedStatus(refused: KnownRefused, parts: StatusParts): Promise
     state: refused.problem.code === "metric_paused" ? "paused" : "refused",
     error: refused.problem.message,
     ...{ speed_rows: 0, run: run?.run ?? null },
-    batch: { published, failing_since: null, error: null },
+    batch: { published, failing_since: null, error: null, under_way: null },
   };
 }
 
@@ -245,7 +250,7 @@ function batchOf(
   topic: string,
   published: string | null,
   problems: Problems,
-): PluginBatchStatus {
+): Omit<PluginBatchStatus, "under_way"> {
   const failures = problems.concerning(plugin, topic)
     .filter((problem) => failsBatch(problem, plugin, topic));
   return {
@@ -253,6 +258,18 @@ function batchOf(
     failing_since: failures.map(({ since }) => since).sort()[0] ?? null,
     error: failures.map(({ message }) => message).join("; ") || null,
   };
+}
+
+function underWay(name: string, newest: readonly BatchRun[]): BatchWork | null {
+  for (const { run, plugins } of newest) {
+    const part = plugins.find(({ plugin, status }) =>
+      plugin === name && (status === "queued" || status === "running")
+    );
+    if (part === undefined) continue;
+    const { days, daysDone, events, bytes } = part;
+    return { run, days, daysDone, events, bytes };
+  }
+  return null;
 }
 
 /** The drift of a plugin before the warehouse has answered once. */

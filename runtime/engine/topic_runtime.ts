@@ -19,6 +19,7 @@ import { hashIdentity } from "../decode/identity.ts";
 import type { EventSchema } from "../events.ts";
 import { NotReadyError } from "../std/errors.ts";
 import type { Cut } from "../model/frontier.ts";
+import { readingWords } from "../model/reading.ts";
 import type {
   ArchiveReader,
   EventLog,
@@ -54,6 +55,8 @@ export interface TopicParts {
   readonly claims: boolean;
   /** Called with each fault that the layers survive, for the log. */
   readonly onProblem: (message: string, error: unknown) => void;
+  /** Called with what takes long, before it begins, for the log. */
+  readonly onNotice: (message: string) => void;
 }
 
 /** One topic: its log, and the layers over it. */
@@ -229,6 +232,11 @@ async function openOver(
     wholeWindows: async (plugin) => runs(plugin) ? await speed.wholeWindows(plugin) : null,
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
+    onBackfill: (names, reads) =>
+      parts.onNotice(
+        `building ${names.join(", ")} from the archive: ${readingWords(reads)}` +
+          (names.length > 1 ? " for each" : ""),
+      ),
   });
   const retention = new Retention({
     ...parts,

@@ -1,5 +1,6 @@
 /** The speed layer, as serving and the status use it. */
 import type { PluginDrift } from "../model/drift.ts";
+import type { PluginRun } from "./batch_layer.ts";
 import type { Cut } from "../model/frontier.ts";
 import type { RecentRows } from "../model/recent.ts";
 
@@ -32,6 +33,11 @@ export interface PartitionStatus {
   readonly error: string | null;
 }
 
+/** What a run under way computes of a plugin, and reads for it. */
+export interface BatchWork extends Pick<PluginRun, "days" | "daysDone" | "events" | "bytes"> {
+  readonly run: number;
+}
+
 /** How the batch layer does for one plugin. */
 export interface PluginBatchStatus {
   /** When the newest published run was published, ISO 8601; null before the first. */
@@ -40,6 +46,8 @@ export interface PluginBatchStatus {
   readonly failing_since: string | null;
   /** Why they fail; null while they work. */
   readonly error: string | null;
+  /** The newest run under way, of whichever process; null while there is none. */
+  readonly under_way: BatchWork | null;
 }
 
 /** What one plugin looks like. */

@@ -160,6 +160,18 @@ describe("a paused metric", () => {
     const { events, bytes, ...part } = run!.plugins[0];
     expect({ events, bytes }).toEqual({ events: reads.events, bytes: reads.bytes });
     expect(part).toMatchObject({ plugin: "a", status: "published", days: 2, drift: 0 });
+    const workOf = async (name: string) =>
+      (await engine.status()).plugins.find(({ plugin }) => plugin === name)!.batch.under_way;
+    expect(await workOf("a")).toBe(null);
+    // A run of another process, which has just said so.
+    await engine.engine.warehouse.command(
+      `INSERT INTO batch_runs (topic, run, plugin, status, mode, days, days_done, events, bytes,
+  started, finished, version) VALUES ('notes', 900, 'a', 'running', 'full', 5, 2, 70, 4096,
+  now64(), now64(), 1)`,
+    );
+    const work = await eventually("the run to be told", () => workOf("a"), (work) => work !== null);
+    expect(work).toEqual({ run: 900, days: 5, daysDone: 2, events: 70, bytes: 4096 });
+    expect(await workOf("b")).toBe(null);
     const after = await engine.metric("a", { layer: "batch", bucket: "day", limit: 1000 });
     expect(after.rows).toEqual(before.rows);
     for (const [field, range] of [["from", { from: "x" }], ["to", { ...days, to: "2026-01-05" }]]) {

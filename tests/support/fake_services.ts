@@ -140,7 +140,10 @@ export const someStatus: Status = {
     ...{ plugin: "popular_movies", topic: "movies", generation: "v1_x", state: "running" },
     ...{ answering: "v1_x", rebuilding: null },
     ...{ error: null, speed_rows: 10, run: 3, ...noDrift },
-    batch: { published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
+    batch: {
+      ...{ published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
+      under_way: null,
+    },
   }],
   sql: { running: 1, waiting: 0, stuck: 0, stuck_total: 0 },
 };

@@ -122,7 +122,10 @@ export const fakeStatus: Status = {
     speed_rows: 42,
     run: 7,
     ...noDrift,
-    batch: { published: "2026-01-01T00:00:01.000Z", failing_since: null, error: null },
+    batch: {
+      ...{ published: "2026-01-01T00:00:01.000Z", failing_since: null, error: null },
+      under_way: null,
+    },
   }],
 };
 

@@ -52,13 +52,19 @@ describe("batch layer", () => {
       warehouse,
       (sql) => sql.startsWith(`INSERT INTO ${totals.tables.batch}`),
     );
-    const layer = world.layer(plugins, { warehouse: slow.warehouse });
+    const told: unknown[] = [];
+    const layer = world.layer(plugins, {
+      warehouse: slow.warehouse,
+      onBackfill: (...backfill) => told.push(backfill),
+    });
     await world.append(LOG, 0, [event(), event({ ms: day(1) })]);
     await layer.run();
     plugins.push(totals);
     const { signal } = new AbortController();
     layer.replaced(signal);
     await slow.reached;
+    const reads = { days: 2, files: 2, events: 2, bytes: 2 };
+    expect(told).toEqual([[["users"], reads], [["totals"], reads]]);
     expect(layer.running).toBe(true);
     for (let n = 1; n <= 3; n++) {
       await world.append(LOG, 0, [event({ ms: day(n) })]);

@@ -48,6 +48,10 @@ describe("the progress of a batch run", () => {
       365,
       400,
     ]]);
+    expect((await newest()).plugins.map(({ events, bytes }) => [events, bytes])).toEqual([
+      [400, 400],
+      [400, 400],
+    ]);
     // Nothing was heard of it for more than a minute.
     world.clock.ms += 61_000;
     expect((await newest()).state).toBe("interrupted");

@@ -105,6 +105,16 @@ export const pluginStatus = named(
         format: "date-time",
       }),
       error: z.string().nullable().meta({ description: "Why runs fail" }),
+      under_way: z.object({
+        run: count("Number of the run"),
+        days: count("Event days to recompute"),
+        daysDone: count("How many of them are computed"),
+        events: count("Events in the files of the days, repeats included; null where not known")
+          .nullable(),
+        bytes: count("Size of these files; null where not known").nullable(),
+      }).nullable().meta({
+        description: "What a run under way computes, in whichever process; null while none is",
+      }),
     }),
   }),
 );
