@@ -85,11 +85,20 @@ export function linesOf(
   return { ...shared, covered: answer.covered, lines: [line] };
 }
 
+const partLabels = {
+  merged: { speed: "Speed", batch: "Batch", whole: "Merged" },
+  // All of its values come from the speed layer: the parts say what a batch run has recomputed.
+  speed: { speed: "Not yet in batch", batch: "Recomputed by batch", whole: "Speed layer" },
+};
+
 /**
- * Batch and speed on top of each other, which together are the merged line; null where the answer does
+ * Batch and speed on top of each other, which together are the whole line; null where the answer does
  * not tell them apart. Values that do not add up are parted by the events behind them.
  */
-function partLines({ parts, series: [{ values, batch, speed }] }: SeriesAnswer, bars: boolean) {
+function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
+  const { parts, layer, series: [{ values, batch, speed }] } = answer;
+  if (layer === "batch") return null;
+  const named = partLabels[layer];
   if (parts === null || batch === null || speed === null) return null;
   const what = parts === "events" ? ", events" : "";
   const ofBatch = values.map((value, i) => {
@@ -99,9 +108,9 @@ function partLines({ parts, series: [{ values, batch, speed }] }: SeriesAnswer, 
     return parts === "values" ? counted : all === 0 ? 0 : value * counted / all;
   });
   return [
-    { label: `Speed${what}`, values: speed, heights: values, colour: "--speed", filled: true },
-    { label: `Batch${what}`, values: batch, heights: ofBatch, colour: "--batch", filled: true },
-    { label: "Merged", values, heights: bars ? null : values, colour: "--ink", filled: false },
+    { label: `${named.speed}${what}`, values: speed, heights: values, colour: "--speed", filled: true },
+    { label: `${named.batch}${what}`, values: batch, heights: ofBatch, colour: "--batch", filled: true },
+    { label: named.whole, values, heights: bars ? null : values, colour: "--ink", filled: false },
   ];
 }
 

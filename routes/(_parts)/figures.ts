@@ -100,11 +100,11 @@ export function instantText(iso: string | null | undefined): string {
 
 /** How much of a log the batch part of an answer covers, in words; never more than it is. */
 export function coverageText({ share, until }: Coverage): string {
-  if (share === 0) return "Batch covers no records yet; all values come from the speed layer.";
+  if (share === 0) return "Batch covers no records yet.";
   if (share === 1) return "Batch covers all records.";
   const percent = Math.floor(share * 1000) / 10;
   return `Batch covers ${percent < 0.1 ? "less than 0.1" : percent.toFixed(1)} % of all records` +
-    `${until === null ? "" : `, up to ${instantText(until)}`}; speed covers the rest.`;
+    `${until === null ? "" : `, up to ${instantText(until)}`}.`;
 }
 
 const steps: readonly (readonly [number, string])[] = [

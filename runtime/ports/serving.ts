@@ -111,17 +111,21 @@ export interface SeriesAnswer extends AnswerOfMetric {
     /** The key; null for the series over all keys. */
     readonly key: Readonly<Record<string, unknown>> | null;
     readonly values: readonly (number | null)[];
-    /** What of it the batch layer has counted, by bucket, and what the speed layer; see `parts`. */
+    /**
+     * By bucket, the part below the cut of the published batch run and the part above it; see `parts`.
+     * The batch layer counted the former in merged answers and has recomputed it in those of the
+     * speed layer.
+     */
     readonly batch: readonly (number | null)[] | null;
     readonly speed: readonly (number | null)[] | null;
   }[];
   /**
    * What `batch` and `speed` of the series hold: `values` that add up to the series' values, or how
-   * many `events` each value was made of where values do not add up. Null, and they too, for the other
-   * layers and where the metric does not count its events.
+   * many `events` each value was made of where values do not add up. Null, and they too, for the batch
+   * layer and where the metric does not count its events.
    */
   readonly parts: "values" | "events" | null;
-  /** merged only: how much of the log the batch part covers; else null, as where nothing was read. */
+  /** How much of the log the batch part covers; null for the batch layer and where nothing was read. */
   readonly covered: Coverage | null;
 }
 

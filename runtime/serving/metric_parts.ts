@@ -26,14 +26,14 @@ export interface PartsInput {
   readonly query: TypedQuery;
   /** The run to read; null when none is published. */
   readonly run: PublishedRun | null;
-  /** The cut of the log that the speed table follows. */
+  /** The cut of the log that the speed table follows; the speed layer only tells parts by it. */
   readonly cut: readonly bigint[];
 }
 
 /**
  * What a statement tells beside its rows: nothing; how far they go, by frontier rows, whose column
  * `frontier` is partition + 1 and 0 in the others; or that and, by rows of their own, how much of each
- * row is batch and how much is speed: `_part` is a {@link RowPart}.
+ * row lies below the cut and how much above: `_part` is a {@link RowPart}.
  */
 export type Tells = "nothing" | "frontier" | "parts";
 
@@ -56,7 +56,7 @@ const heads: Readonly<Record<Tells, { readonly speed: string[]; readonly batch: 
   nothing: { speed: [], batch: [] },
   frontier: frontierHeads,
   parts: {
-    speed: [...frontierHeads.speed, `toUInt8(${RowPart.speed}) AS _part`],
+    speed: frontierHeads.speed,
     batch: [...frontierHeads.batch, `toUInt8(${RowPart.batch}) AS _part`],
   },
 };
@@ -76,7 +76,7 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
     params.full_run = run.fullRun;
     params.skipped = run.skipped;
   }
-  if (query.layer === "merged") Object.assign(params, cutParameters(cut));
+  if (query.layer !== "batch") Object.assign(params, cutParameters(cut));
   return params;
 }
 
@@ -99,6 +99,7 @@ export function speedPart(part: Part): string {
   ];
   const columns = [
     ...heads[tells].speed,
+    ...(tells === "parts" ? [`${partOf(query, cut)} AS _part`] : []),
     ...bucket.map((start) => `${start} AS bucket`),
     ...keys,
     ...measureNames(tables.plugin.measureColumns),
@@ -196,6 +197,12 @@ function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] 
 /** The condition on blocks: what a layer reads of the speed table. */
 function fromWhere({ layer }: TypedQuery, cut: readonly bigint[]): string[] {
   return layer === "speed" ? [] : [fromCut(cut)];
+}
+
+/** The part that a row of the speed table belongs to. */
+function partOf({ layer }: TypedQuery, cut: readonly bigint[]): string {
+  if (layer === "merged" || cut.length === 0) return `toUInt8(${RowPart.speed})`;
+  return `toUInt8(if(${fromCut(cut)}, ${RowPart.speed}, ${RowPart.batch}))`;
 }
 
 /**

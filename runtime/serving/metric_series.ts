@@ -48,10 +48,11 @@ export class MetricSeries {
     const { tables: { plugin } } = this.#source;
     const query = readSeriesQuery(plugin, asked);
     const { layer, measure } = query;
-    const parts = layer === "merged" ? partsOf(plugin, measure)?.by ?? null : null;
     const published = await this.#source.asOf(layer, signal);
     const { cut } = published;
-    const inputs = this.#source.inputs(published);
+    const divided = await this.#source.dividedAt(layer, published, signal);
+    const parts = divided === null ? null : partsOf(plugin, measure)?.by ?? null;
+    const inputs = this.#source.inputs({ ...published, cut: divided ?? cut });
     const acknowledged = layer === "batch" ? {} : this.#source.frontier();
     const future = query.to === null ? await this.#source.topic.future?.() ?? null : null;
     const { range, beyond, keys, found } = await this.#source.inTurn(
@@ -66,9 +67,9 @@ export class MetricSeries {
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
-      covered: layer === "merged" && found.length > 0
-        ? await this.#source.covered(cut, frontier)
-        : null,
+      covered: divided === null || found.length === 0
+        ? null
+        : await this.#source.covered(divided, frontier),
       ...await this.#source.kept(layer),
       not_compared: await this.#source.notCompared(layer, signal),
       measure,

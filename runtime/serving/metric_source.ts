@@ -130,6 +130,17 @@ export class MetricSource {
     return published;
   }
 
+  /**
+   * The cut that divides a series into batch and speed: its own, and that of the newest run where the
+   * speed layer answers. Null where nothing does: then the batch layer answers, or the speed layer
+   * does so without the batch tables, which cannot be read.
+   */
+  async dividedAt(layer: Layer, { cut }: Published, signal: AbortSignal): Promise<Cut | null> {
+    if (layer === "batch") return null;
+    if (layer === "merged") return cut;
+    return await this.published(signal).then((newest) => newest.cut, () => null);
+  }
+
   #unpublished(): NotReadyError {
     const { plugin: { name }, generation } = this.tables;
     return new NotReadyError(

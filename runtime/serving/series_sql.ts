@@ -61,7 +61,7 @@ export function topKeysSql(
 
 /**
  * Reads the points: `bucket`, the key's columns where keys are told apart, the measure; and the
- * frontier rows. Merged points come thrice: whole, and how much of each is batch and speed, with the
+ * frontier rows. Points of all but the batch layer come thrice: whole, and how much of each is batch and speed, with the
  * events that each counts ({@link partEvents}) where the measure does not add up.
  *
  * @param keys those to tell apart; null for the sum over all of them.
@@ -83,7 +83,7 @@ export function pointsSql(
       order: [],
       limit: range.points * (keys?.length ?? 1),
     },
-    tells: query.layer === "merged" ? "parts" : "frontier",
+    tells: query.layer === "batch" ? "frontier" : "parts",
   });
 }
 
@@ -125,7 +125,7 @@ function narrowed(
   const { plugin } = tables;
   const shown = plugin.shownColumns.find((column) => column.name === measure)!;
   const parts = partsOf(plugin, measure);
-  const events = layer === "merged" && parts?.by === "events" ? parts.column : null;
+  const events = layer !== "batch" && parts?.by === "events" ? parts.column : null;
   const measureColumns = plugin.measureColumns.filter((column) =>
     column === events || reads(shown.sql, column.name)
   );

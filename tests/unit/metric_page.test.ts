@@ -157,7 +157,10 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
       ["user_stats", "movies_watched", "events"],
       ["ratings", "avg_rating", "events"],
     ];
-    for (const [name, measure, parts] of asked) {
+    const both = asked.flatMap((each) =>
+      (["merged", "speed"] as const).map((layer) => [...each, layer] as const)
+    );
+    for (const [name, measure, parts, layer] of both) {
       const counted = { ratings: "rating_count", user_stats: "total_events" }[name] ?? measure;
       const of = async (where: string) =>
         new Map((await truth(name, counted, 7200, where)).map(({ at, value }) => [at, value]));
@@ -170,9 +173,9 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
         )
       );
       const only = Object.entries(keys).map(([key, value]) => `${key} = '${value}'`).join(" AND ");
-      const answer = await series(name, { bucket: "2hour", measure, keys });
+      const answer = await series(name, { layer, bucket: "2hour", measure, keys });
       const [{ batch, speed, values }] = answer.series;
-      expect([name, measure, answer.parts]).toEqual([name, measure, parts]);
+      expect([name, measure, layer, answer.parts]).toEqual([name, measure, layer, parts]);
       const [ofBatch, ofSpeed] = [
         await of(`(${below}) AND ${only}`),
         await of(`NOT (${below}) AND ${only}`),
@@ -188,19 +191,19 @@ WHERE ${ends.map((end, p) => `partition = ${p} AND offset < ${end}`).join(" OR "
         );
       }
     }
-    for (const layer of ["batch", "speed"]) {
-      const { parts, covered, series: [line] } = await series("ratings", { layer });
-      expect([parts, covered, line.batch, line.speed]).toEqual([null, null, null, null]);
-    }
+    const { parts, covered, series: [line] } = await series("ratings", { layer: "batch" });
+    expect([parts, covered, line.batch, line.speed]).toEqual([null, null, null, null]);
   });
 
   it("says how much of the log the batch part covers, and up to when", async () => {
     const share = sumOf(cut) / sumOf(ends);
-    world.appended = [3000, 2000, 4000];
-    const covered = async () => (await series("ratings", {})).covered;
-    expect(await covered()).toEqual({ share, until: new Date(2000).toISOString() });
-    world.appended = [3000, null, 4000];
-    expect(await covered()).toEqual({ share, until: null });
+    for (const layer of ["merged", "speed"]) {
+      const covered = async () => (await series("ratings", { layer })).covered;
+      world.appended = [3000, 2000, 4000];
+      expect(await covered()).toEqual({ share, until: new Date(2000).toISOString() });
+      world.appended = [3000, null, 4000];
+      expect(await covered()).toEqual({ share, until: null });
+    }
   });
 
   it("takes the finest bucket that fits, and says no to one that does not", async () => {

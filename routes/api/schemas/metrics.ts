@@ -100,7 +100,7 @@ export const seriesAnswer = named(
     parts: z.enum(["values", "events"]).nullable().meta({
       description: "What batch and speed of each series hold: values that add up to its values " +
         "(counts and sums), or the number of events behind each value (averages and others). " +
-        "Null for the other layers, and where the metric does not count events",
+        "Null for the batch layer, and where the metric does not count events",
     }),
     covered: z.object({
       share: z.number().min(0).max(1).meta({
@@ -110,14 +110,16 @@ export const seriesAnswer = named(
         description: "The batch part has all records appended up to then; null where it covers " +
           "none of a partition, or everything",
       }),
-    }).nullable().meta({ description: "merged only: how far the batch part goes in the log" }),
+    }).nullable().meta({
+      description: "How far the batch part goes in the log; null for the batch layer",
+    }),
     series: z.array(z.object({
       key: row.nullable().meta({ description: "The key; null for the series over all keys" }),
       values: z.array(z.number().nullable()).meta({
         description: "One per bucket; null where there is none",
       }),
-      batch: parts("What the batch layer has counted of each bucket"),
-      speed: parts("What the speed layer has counted of each bucket since the cut"),
+      batch: parts("The part of each bucket below the cut of the published batch run"),
+      speed: parts("The part of each bucket above the cut"),
     })),
   }),
 );
