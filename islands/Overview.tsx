@@ -1,22 +1,24 @@
 /** The first page's figures, asked again every second. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { MetricAnswer, MetricInfo, Status } from "../runtime/ports/services.ts";
 import {
+  exactFigure,
   figure,
   type Figures,
   figuresOf,
   instantText,
   spanText,
 } from "../routes/(_parts)/figures.ts";
-import { Flow } from "../routes/(_parts)/Flow.tsx";
-import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
-import type { ListedRun } from "./RunList.tsx";
+import { Flow, type Rates } from "../routes/(_parts)/Flow.tsx";
+import { MetricCard, type MetricCardData } from "../routes/(_parts)/MetricCard.tsx";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
-import { type Names, Rows } from "../routes/(_parts)/Rows.tsx";
+import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
 import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
+import { Traffic } from "../routes/(_parts)/Traffic.tsx";
+import type { SeriesAnswer, Status } from "../runtime/ports/services.ts";
+import type { ListedRun } from "./RunList.tsx";
 
-/** What the first page shows, as of one moment. */
+/** The first page as of one moment. */
 export interface OverviewData {
   /** ISO 8601, by the server's clock. */
   readonly at: string;
@@ -28,33 +30,29 @@ export interface OverviewData {
     readonly events: number;
     readonly hours: readonly (number | null)[];
   } | null;
+  /** Events of the last hour by minute, by the speed layer; null where no metric tells. */
+  readonly traffic: SeriesAnswer | null;
   /** Users with events in the last five minutes; null where no metric tells. */
   readonly activeUsers: number | null;
-  readonly tops: readonly TopRows[];
-}
-
-/** A metric's first rows, or why there are none. */
-export interface TopRows {
-  readonly info: MetricInfo;
-  readonly answer: MetricAnswer | null;
-  readonly fault: string | null;
-  readonly names: Names;
+  readonly cards: readonly MetricCardData[];
 }
 
 const EVERY_MS = 1000;
 const KEPT_SAMPLES = 60;
-/** How much the newest second counts in the rate. */
+/** How much the newest second counts in a rate. */
 const WEIGHT = 0.4;
 
 interface Sample {
   readonly ms: number;
-  readonly records: number;
-  readonly rate: number | null;
-  readonly age: number | null;
+  /** Offsets that each part has come to, added up. */
+  readonly ends: Readonly<Record<keyof Rates, number>>;
+  readonly rates: Rates;
   readonly users: number | null;
 }
 
-/** The part of the first page that lives. */
+const unknownRates: Rates = { log: null, speed: null, archive: null };
+
+/** The first page below its heading. */
 export default function Overview(props: {
   readonly initial: OverviewData;
   readonly pages: Readonly<Record<string, string>>;
@@ -66,10 +64,10 @@ export default function Overview(props: {
     samples.current = sampled(samples.current, next);
     data.value = next;
   });
-  const { status, run, tops } = data.value;
+  const { status, run, cards } = data.value;
   const figures = status === null ? null : figuresOf(status);
   const lost = connection.value === "lost";
-  const rate = lost ? null : samples.current.at(-1)?.rate ?? null;
+  const rates = lost ? unknownRates : samples.current.at(-1)?.rates ?? unknownRates;
   return (
     <div data-stale={lost ? "yes" : undefined}>
       {lost && (
@@ -80,67 +78,104 @@ export default function Overview(props: {
       {status === null
         ? <p class="note fault" role="status">The status is not available.</p>
         : <ProblemList problems={status.problems} />}
-      {figures !== null && (
+      {figures !== null && status !== null && (
         <>
-          <Tiles data={data.value} figures={figures} rate={rate} samples={samples.current} />
+          <Summary data={data.value} status={status} figures={figures} />
+          <Tiles data={data.value} rate={rates.log} samples={samples.current} />
           <section aria-labelledby="flow">
             <h2 id="flow">Data flow</h2>
-            <Flow figures={figures} rate={rate} run={run} />
+            <Flow figures={figures} rates={rates} run={run} />
             <NextStep
               empty={figures.records === 0}
-              published={status!.plugins.some(({ run }) => run !== null)}
+              published={status.plugins.some(({ run }) => run !== null)}
             />
           </section>
         </>
       )}
       <section aria-labelledby="metrics">
         <h2 id="metrics" tabIndex={-1}>Metrics</h2>
-        <p class="hint">Top ten of all time, merged.</p>
+        <p class="hint">The last 24 hours, and the top three of all time, merged.</p>
         <div class="metrics">
-          {tops.map((top) => <Top key={top.info.name} {...top} pages={props.pages} />)}
+          {cards.map((card) => <MetricCard key={card.info.name} {...card} pages={props.pages} />)}
         </div>
       </section>
     </div>
   );
 }
 
-function ageOf(data: OverviewData, figures: Figures): number | null {
-  if (figures.newestEvent === null) return null;
-  return Math.max(Date.parse(data.at) - Date.parse(figures.newestEvent), 0) / 1000;
-}
-
 function sampled(before: readonly Sample[], data: OverviewData): Sample[] {
   if (data.status === null) return [...before];
-  const figures = figuresOf(data.status);
+  const { records, frontier, archived } = figuresOf(data.status);
+  const ends = { log: records, speed: frontier, archive: archived };
   const ms = Date.parse(data.at);
   const last = before.at(-1);
-  const { records } = figures;
-  const now = last === undefined || ms <= last.ms
-    ? null
-    : Math.max(records - last.records, 0) * 1000 / (ms - last.ms);
-  const known = last?.rate ?? null;
-  const rate = now === null || known === null ? now : known * (1 - WEIGHT) + now * WEIGHT;
-  const sample = { ms, records, rate, age: ageOf(data, figures), users: data.activeUsers };
-  return [...before, sample].slice(-KEPT_SAMPLES);
+  const rateOf = (part: keyof Rates) => {
+    if (last === undefined || ms <= last.ms) return null;
+    const now = Math.max(ends[part] - last.ends[part], 0) * 1000 / (ms - last.ms);
+    const known = last.rates[part];
+    return known === null ? now : known * (1 - WEIGHT) + now * WEIGHT;
+  };
+  const rates = { log: rateOf("log"), speed: rateOf("speed"), archive: rateOf("archive") };
+  return [...before, { ms, ends, rates, users: data.activeUsers }].slice(-KEPT_SAMPLES);
 }
 
-function Tiles({ data, figures, rate, samples }: {
+/** Health, freshness and drift in one line. */
+function Summary({ data, status, figures }: {
   readonly data: OverviewData;
+  readonly status: Status;
   readonly figures: Figures;
+}) {
+  const { newestEvent } = figures;
+  const age = newestEvent === null
+    ? null
+    : Math.max(Date.parse(data.at) - Date.parse(newestEvent), 0) / 1000;
+  const healthy = status.ready && status.problems.length === 0;
+  const drifts = status.plugins.flatMap(({ drift }) => drift === null ? [] : [drift]);
+  const drift = drifts.length < status.plugins.length ? null : Math.max(0, ...drifts);
+  return (
+    <dl class="facts summary">
+      <div>
+        <dt>Health</dt>
+        <dd data-state={healthy ? "running" : "failed"}>
+          {healthy ? "Healthy" : status.ready ? "Needs attention" : "Not ready"}
+        </dd>
+      </div>
+      <div>
+        <dt>Newest event</dt>
+        <dd>{age === null ? "none yet" : `${spanText(age)} ago`}</dd>
+      </div>
+      <div>
+        <dt>Drift</dt>
+        <dd>{drift === null ? "not compared" : exactFigure(drift)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+function Tiles({ data, rate, samples }: {
+  readonly data: OverviewData;
   /** Events per second; null before it is known and while the server is gone. */
   readonly rate: number | null;
   readonly samples: readonly Sample[];
 }) {
-  const { today, activeUsers } = data;
-  const rates = samples.map(({ rate }) => rate);
+  const { today, traffic, activeUsers } = data;
   return (
-    <section aria-label="Summary">
+    <section aria-label="Traffic" class="dashboard">
+      {traffic !== null && (
+        <section class="panel" aria-labelledby="traffic">
+          <h2 id="traffic">Last hour</h2>
+          <Traffic traffic={traffic} />
+        </section>
+      )}
       <dl class="tiles">
         <div>
           <dt>Events per second</dt>
           <dd>{figure(rate)}</dd>
           <dd class="more">
-            <Sparkline values={rates} label="Events per second over the last minute" />
+            <Sparkline
+              values={samples.map(({ rates }) => rates.log)}
+              label="Events per second over the last minute"
+            />
           </dd>
         </div>
         {today !== null && (
@@ -164,51 +199,12 @@ function Tiles({ data, figures, rate, samples }: {
             </dd>
           </div>
         )}
-        <div>
-          <dt>Newest event</dt>
-          <dd>{figures.newestEvent === null ? "–" : `${spanText(ageOf(data, figures))} ago`}</dd>
-          <dd class="more">
-            {figures.newestEvent === null ? "none yet" : (
-              <Sparkline
-                values={samples.map(({ age }) => age)}
-                label="Age of the newest event over the last minute"
-              />
-            )}
-          </dd>
-        </div>
       </dl>
     </section>
   );
 }
 
-function Top({ info, answer, fault, names, pages }: TopRows & {
-  readonly pages: Readonly<Record<string, string>>;
-}) {
-  return (
-    <section class="metric" aria-labelledby={`metric-${info.name}`}>
-      <header>
-        <h3 id={`metric-${info.name}`}>
-          <a href={`/plugins/${info.name}`}>{info.title}</a>
-        </h3>
-        <p>{info.summary}</p>
-      </header>
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
-      {answer?.rows.length === 0 && <p class="note">No data yet.</p>}
-      {answer !== null && answer.rows.length > 0 && (
-        <Rows
-          columns={answer.columns}
-          rows={answer.rows}
-          sort={info.sort}
-          caption={info.title}
-          names={names}
-          pages={pages}
-        />
-      )}
-    </section>
-  );
-}
-
-/** What to do next where something is still empty. */
+/** The next step where something is still empty. */
 function NextStep({ empty, published }: { readonly empty: boolean; readonly published: boolean }) {
   if (empty) {
     return (

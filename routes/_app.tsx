@@ -9,6 +9,7 @@ export default define.page(({ Component, state }) => (
       <meta name="color-scheme" content="light dark" />
       <title>Twofold</title>
       <link rel="icon" href="/icon.svg" type="image/svg+xml" />
+      <link rel="preload" href="/inter.woff2" as="font" type="font/woff2" crossorigin="anonymous" />
       <link rel="stylesheet" href="/style.css" />
       <link rel="stylesheet" href="/parts.css" />
     </head>

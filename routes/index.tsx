@@ -1,4 +1,4 @@
-/** The first page: what flows where, and the metrics' first rows. Whole without JavaScript. */
+/** The first page: traffic, data flow and the metrics' first rows. Complete without JavaScript. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import Overview from "../islands/Overview.tsx";
@@ -15,12 +15,8 @@ export default define.page<typeof handler>(({ data, state }) => (
     <Head>
       <title>Overview · Twofold</title>
     </Head>
-    <div class="lead">
+    <div class="heading">
       <h1>Overview</h1>
-      <p>
-        Each metric is computed by the speed layer from the log and by the batch layer from the
-        archive. Answers merge both.
-      </p>
     </div>
     <Overview initial={data} pages={keyPages(state.services)} />
   </>

@@ -2,6 +2,7 @@
  * Sources: made-up events, for trying out. Declared in `plugins/*.source.ts`; `dev` sends their
  * events, `produce` those of one.
  */
+import type { Catalog } from "./catalog.ts";
 import { Faults, shown } from "./declaration/faults.ts";
 import type { EventSchema } from "./events.ts";
 
@@ -33,6 +34,12 @@ export interface SourceDeclaration {
    * in the main thread, a stretch of time each time.
    */
   readonly events: (options: SourceOptions) => Iterable<MadeEvents>;
+  /** Made-up rows of a catalog, such as titles: `dev` puts them where the catalog has no rows. */
+  readonly catalog?: {
+    readonly of: Catalog;
+    /** Makes the rows: a value for each column, by name. */
+    readonly rows: () => Iterable<object>;
+  };
 }
 
 /** A validated source. */
@@ -73,8 +80,8 @@ export function defineSource(source: EventSchema, declaration: SourceDeclaration
     faults.add(`its first argument must be a schema of defineSchema(), got ${shown(source)}`);
   }
   const given = Object(declaration) as Partial<SourceDeclaration>;
-  faults.unknownMembers("", given, ["name", "summary", "events"]);
-  const { name, summary, events } = given;
+  faults.unknownMembers("", given, ["name", "summary", "events", "catalog"]);
+  const { name, summary, events, catalog } = given;
   if (typeof name !== "string" || !/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
     faults.add(`name must be lower-case letters, digits and "-", got ${shown(name)}`);
   }
@@ -82,6 +89,14 @@ export function defineSource(source: EventSchema, declaration: SourceDeclaration
   if (typeof events !== "function") {
     faults.add(`events must be a function that makes events, got ${shown(events)}`);
   }
+  if (catalog !== undefined) {
+    if (catalog?.of?.columns === undefined) {
+      faults.add(`catalog.of must be a catalog of defineCatalog(), got ${shown(catalog?.of)}`);
+    }
+    if (typeof catalog?.rows !== "function") {
+      faults.add(`catalog.rows must be a function that makes rows, got ${shown(catalog?.rows)}`);
+    }
+  }
   faults.throwAny(name ?? "", "source");
-  return Object.freeze({ source, name: name!, summary: summary!, events: events! });
+  return Object.freeze({ source, name: name!, summary: summary!, events: events!, catalog });
 }

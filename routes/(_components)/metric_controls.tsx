@@ -1,4 +1,4 @@
-/** What a metric's page can be asked: plain links and a form, so that a URL holds all of it. */
+/** The controls of a metric's page: plain links and a form, so that a URL holds their state. */
 import { label } from "../(_parts)/figures.ts";
 import type { MetricInfo } from "../../runtime/ports/services.ts";
 import { linkWith, ranges, type View } from "../(_shared)/metric_view.ts";
@@ -13,8 +13,10 @@ interface ControlsProps {
 export function MetricControls({ info, view, url }: ControlsProps) {
   const rangeLink = (range: string) =>
     linkWith(url, { range, from: null, to: null, after: null, bucket: null });
+  const isOpen = view.range === "custom" || view.bucket !== "" || view.top !== "" ||
+    url.searchParams.has("measure");
   return (
-    <div class="controls-bar">
+    <>
       <Choices
         label="Time range"
         chosen={view.range}
@@ -31,59 +33,62 @@ export function MetricControls({ info, view, url }: ControlsProps) {
           href: linkWith(url, { layer, after: null, bucket: null }),
         }))}
       />
-      <form method="get" action={url.pathname} class="controls">
-        {["range", "layer", "q", "order"].map((name) => {
-          const value = url.searchParams.get(name);
-          return value && <input key={name} type="hidden" name={name} value={value} />;
-        })}
-        <label>
-          <span>Bucket</span>
-          <select name="bucket">
-            <option value="">Auto</option>
-            {info.layers[view.layer].filter((bucket) => bucket !== "all" && bucket !== "window")
-              .map(
-                (bucket) => (
-                  <option key={bucket} value={bucket} selected={view.bucket === bucket}>
-                    {label(bucket.replace(/^(\d+)(\w+)/, "$1 $2s"))}
-                  </option>
-                ),
-              )}
-          </select>
-        </label>
-        {info.series_measures.length > 1 && (
+      <details class="options" open={isOpen}>
+        <summary>Options</summary>
+        <form method="get" action={url.pathname} class="controls">
+          {["range", "layer", "q", "order"].map((name) => {
+            const value = url.searchParams.get(name);
+            return value && <input key={name} type="hidden" name={name} value={value} />;
+          })}
           <label>
-            <span>Measure</span>
-            <select name="measure">
-              {info.series_measures.map((measure) => (
-                <option key={measure} value={measure} selected={view.measure === measure}>
-                  {label(measure)}
+            <span>Bucket</span>
+            <select name="bucket">
+              <option value="">Auto</option>
+              {info.layers[view.layer].filter((bucket) => bucket !== "all" && bucket !== "window")
+                .map(
+                  (bucket) => (
+                    <option key={bucket} value={bucket} selected={view.bucket === bucket}>
+                      {label(bucket.replace(/^(\d+)(\w+)/, "$1 $2s"))}
+                    </option>
+                  ),
+                )}
+            </select>
+          </label>
+          {info.series_measures.length > 1 && (
+            <label>
+              <span>Measure</span>
+              <select name="measure">
+                {info.series_measures.map((measure) => (
+                  <option key={measure} value={measure} selected={view.measure === measure}>
+                    {label(measure)}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+          <label>
+            <span>Lines</span>
+            <select name="top">
+              <option value="">Total</option>
+              {["3", "5", "10"].map((top) => (
+                <option key={top} value={top} selected={view.top === top}>
+                  Top {top}
                 </option>
               ))}
             </select>
           </label>
-        )}
-        <label>
-          <span>Lines</span>
-          <select name="top">
-            <option value="">Total</option>
-            {["3", "5", "10"].map((top) => (
-              <option key={top} value={top} selected={view.top === top}>
-                Top {top}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span>From (UTC)</span>
-          <input type="datetime-local" name="from" value={localValue(view, view.from)} />
-        </label>
-        <label>
-          <span>To (UTC)</span>
-          <input type="datetime-local" name="to" value={localValue(view, view.to)} />
-        </label>
-        <button type="submit">Apply</button>
-      </form>
-    </div>
+          <label>
+            <span>From (UTC)</span>
+            <input type="datetime-local" name="from" value={localValue(view, view.from)} />
+          </label>
+          <label>
+            <span>To (UTC)</span>
+            <input type="datetime-local" name="to" value={localValue(view, view.to)} />
+          </label>
+          <button type="submit">Apply</button>
+        </form>
+      </details>
+    </>
   );
 }
 

@@ -1,27 +1,34 @@
-/** Data flow: one part per box of the architecture, with its figures. */
+/** Data flow: one part per box of the architecture, with its rate and figures. */
 import type { ListedRun } from "../../islands/RunList.tsx";
-import { exactFigure, figure, type Figures, instantText } from "./figures.ts";
+import { figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {
   readonly name: string;
   readonly value: string;
 }
 
+/** Records per second that pass each part; null before they are known. */
+export interface Rates {
+  readonly log: number | null;
+  readonly speed: number | null;
+  readonly archive: number | null;
+}
+
 function Part(props: {
   readonly id: string;
   readonly title: string;
   readonly page: string;
-  readonly what: string;
+  /** A sentence about the part, for those who point at it. */
+  readonly about: string;
   readonly main: Figure;
   readonly figures?: readonly Figure[];
 }) {
-  const { id, title, page, what, main, figures = [] } = props;
+  const { id, title, page, about, main, figures = [] } = props;
   return (
-    <li class={`part part-${id}`}>
+    <li class={`part part-${id}`} title={about}>
       <h3>
         <a href={page}>{title}</a>
       </h3>
-      <p>{what}</p>
       <dl>
         <div class="main">
           <dt>{main.name}</dt>
@@ -41,24 +48,24 @@ function Part(props: {
 /** All of one run. */
 function figuresOfRun({ state, started, finished, plugins }: ListedRun): Figure[] {
   const sum = (of: "days" | "daysDone") => plugins.reduce((sum, part) => sum + part[of], 0);
-  const compared = plugins.every(({ notCompared }) => notCompared === null);
-  const drift = Math.max(0, ...plugins.map(({ drift }) => drift ?? 0));
   return [
     { name: "State", value: state },
     finished === null
       ? { name: "Metric days", value: `${figure(sum("daysDone"))} of ${figure(sum("days"))}` }
-      : { name: "Drift", value: compared ? exactFigure(drift) : "not compared" },
-    finished === null
-      ? { name: "Started", value: instantText(started) }
       : { name: "Finished", value: instantText(finished) },
+    ...(finished === null ? [{ name: "Started", value: instantText(started) }] : []),
   ];
 }
 
+const perSecond = (rate: number | null): Figure => ({
+  name: "Rate",
+  value: rate === null ? "–" : `${figure(rate)}/s`,
+});
+
 /** The diagram. */
-export function Flow({ figures: f, rate, run }: {
+export function Flow({ figures: f, rates, run }: {
   readonly figures: Figures;
-  /** Events per second; null before it is known. */
-  readonly rate: number | null;
+  readonly rates: Rates;
   readonly run: ListedRun | null;
 }) {
   return (
@@ -67,22 +74,18 @@ export function Flow({ figures: f, rate, run }: {
         id="log"
         title="Log"
         page="/log"
-        what="All events in order, durable before they are acknowledged."
-        main={{ name: "events/s", value: figure(rate) }}
-        figures={[
-          { name: "Records", value: figure(f.records) },
-          { name: "Partitions", value: figure(f.partitions) },
-          { name: "Dead letters", value: figure(f.deadLetters) },
-        ]}
+        about="All events in order, durable before they are acknowledged."
+        main={{ name: "records", value: figure(f.records) }}
+        figures={[perSecond(rates.log), { name: "Dead letters", value: figure(f.deadLetters) }]}
       />
       <Part
         id="speed"
         title="Speed"
         page="/plugins"
-        what="Event-time windows, computed as events arrive."
+        about="Event-time windows, computed as events arrive."
         main={{ name: "lag in records", value: figure(f.lag) }}
         figures={[
-          { name: "Frontier", value: figure(f.frontier) },
+          perSecond(rates.speed),
           { name: "Late events", value: figure(f.late) },
           { name: "Repeats", value: figure(f.repeats) },
         ]}
@@ -91,14 +94,15 @@ export function Flow({ figures: f, rate, run }: {
         id="archive"
         title="Archive"
         page="/log"
-        what="Closed blocks as Parquet files, kept forever."
-        main={{ name: "records archived", value: figure(f.archived) }}
+        about="Closed blocks as Parquet files, kept forever."
+        main={{ name: "records", value: figure(f.archived) }}
+        figures={[perSecond(rates.archive)]}
       />
       <Part
         id="batch"
         title="Batch"
         page="/runs"
-        what="Exact recomputation from the whole history."
+        about="Exact recomputation from the whole history."
         main={{ name: "newest run", value: figure(run?.run) }}
         figures={run === null ? [] : figuresOfRun(run)}
       />
@@ -106,7 +110,7 @@ export function Flow({ figures: f, rate, run }: {
         id="serving"
         title="Serving"
         page="/plugins"
-        what="Batch up to the cut, speed after it: one answer."
+        about="Batch up to the cut, speed after it: one answer."
         main={{ name: "events counted", value: figure(f.events) }}
         figures={[{ name: "Up to", value: instantText(f.newestEvent) }]}
       />

@@ -29,8 +29,10 @@ export function Sparkline({ values, label }: SparklineProps) {
       role="img"
       aria-label={label}
     >
-      {pieces.filter((piece) => piece.length > 1).map((piece) => {
-        const points = piece.map(({ x, y }) => `${x},${y}`).join(" ");
+      {pieces.filter((piece) => piece.length > 0).map((piece) => {
+        // A value between two gaps stands on the base line.
+        const foot = piece.length === 1 ? [{ x: piece[0].x, y: String(HEIGHT) }] : [];
+        const points = [...foot, ...piece].map(({ x, y }) => `${x},${y}`).join(" ");
         const [from, to] = [piece[0].x, piece.at(-1)!.x];
         return (
           <g key={from}>

@@ -108,8 +108,20 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
     return parts === "values" ? counted : all === 0 ? 0 : value * counted / all;
   });
   return [
-    { label: `${named.speed}${what}`, values: speed, heights: values, colour: "--speed", filled: true },
-    { label: `${named.batch}${what}`, values: batch, heights: ofBatch, colour: "--batch", filled: true },
+    {
+      label: `${named.speed}${what}`,
+      values: speed,
+      heights: values,
+      colour: "--speed",
+      filled: true,
+    },
+    {
+      label: `${named.batch}${what}`,
+      values: batch,
+      heights: ofBatch,
+      colour: "--batch",
+      filled: true,
+    },
     { label: named.whole, values, heights: bars ? null : values, colour: "--ink", filled: false },
   ];
 }

@@ -75,23 +75,21 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       </div>
       <MetricProblems data={metric} />
       <MetricFacts info={info} data={metric} />
-      <MetricLifecycle
-        name={info.name}
-        isPaused={state.services.lifecycle.isPaused(info.name)}
-      />
       <DriftDays days={data.drift?.items ?? []} more={data.drift?.next != null} />
-      <MetricControls info={info} view={view} url={url} />
-      <MetricFeed
-        data={metric}
-        series={series}
-        rows={rows}
-        stale={stale}
-        liveUrl={urls.live}
-        dataUrl={urls.data}
-      />
+      <div class="toolbar">
+        <MetricControls info={info} view={view} url={url} />
+        <MetricFeed
+          data={metric}
+          series={series}
+          rows={rows}
+          stale={stale}
+          liveUrl={urls.live}
+          dataUrl={urls.data}
+        />
+      </div>
       {info.series_measures.length > 0 && (
         <section aria-labelledby="over-time">
-          <h2 id="over-time">Over time</h2>
+          <h2 id="over-time" class="unseen">Over time</h2>
           <SeriesChart data={metric} stale={stale} chart={info.chart} title={info.title} />
           {shown.series.answer?.beyond != null && (
             <p class="note">
@@ -153,6 +151,10 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         </nav>
       </section>
       {text !== null && <PluginTexts text={text} />}
+      <MetricLifecycle
+        name={info.name}
+        isPaused={state.services.lifecycle.isPaused(info.name)}
+      />
     </>
   );
 });

@@ -118,6 +118,23 @@ async function stopWithin(ms: number, { clock }: World, close: () => Promise<voi
   }
 }
 
+/** Puts a source's rows into its catalog, unless that has rows already. */
+async function fillCatalog(
+  { catalogs }: RunningEngine,
+  { name, catalog }: Source,
+  log: Log,
+): Promise<void> {
+  if (catalog === undefined) return;
+  try {
+    const found = (await catalogs.list()).find((each) => each.name === catalog.of.name);
+    if (found === undefined || found.rows > 0) return;
+    const lines = Array.from(catalog.rows(), (row) => `${JSON.stringify(row)}\n`);
+    await catalogs.put(found.name, new Blob(lines).stream(), "ndjson");
+  } catch (error) {
+    log("warn", `the rows that the source ${name} has for a catalog are not taken`, error);
+  }
+}
+
 /** Sends events of a source until `signal` aborts. One that throws ends alone. */
 async function feedInto(
   engine: RunningEngine,
@@ -140,6 +157,7 @@ async function feedInto(
       await clock.sleep(REFUSED_MS, signal);
     }
   };
+  await fillCatalog(engine, source, log);
   try {
     for await (const made of feed({ source, rate, clock, signal })) await send(made);
   } catch (error) {

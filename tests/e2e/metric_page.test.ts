@@ -91,6 +91,7 @@ describe("a metric's page", () => {
     await on("/plugins/hourly_stats?range=all", async (page) => {
       await page.getByRole("link", { name: "24 h" }).click();
       await page.waitForURL(/range=24h/);
+      await page.getByText("Options", { exact: true }).click();
       await page.getByLabel("Lines").selectOption("3");
       await page.getByRole("button", { name: "Apply", exact: true }).click();
       await page.waitForURL(/top=3/);

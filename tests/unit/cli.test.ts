@@ -213,6 +213,21 @@ describe("dev and start", () => {
     expect([...topics]).toEqual(["movie-viewing-events"]);
   });
 
+  it("puts made-up rows into a catalog that has none", async () => {
+    for (const rows of [0, 1]) {
+      const world = fakeWorld();
+      const { list } = world.engine.catalogs;
+      world.engine.catalogs.list = async () => (await list()).map((each) => ({ ...each, rows }));
+      const running = run("dev --rate 1000", world);
+      while (world.engine.source.calls < 1) await world.clock.sleep(0);
+      world.interrupt();
+      await running;
+      const { put } = world.engine.asked;
+      expect(put?.text.split("\n")[0].startsWith('{"movie_id":1,"title":"The ') ?? null)
+        .toBe(rows === 0 ? true : null);
+    }
+  });
+
   it("closes the engine when the port is taken", async () => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = taken.addr as Deno.NetAddr;

@@ -107,8 +107,8 @@ describe("the first page", () => {
 
   it("gives the same as JSON", async () => {
     const { response } = await ask("/overview.json");
-    const { tops, status } = await response.json();
-    expect(tops[0].answer.rows[0].view_count).toBe(12345);
+    const { cards, status } = await response.json();
+    expect(cards[0].answer.rows[0].view_count).toBe(12345);
     expect(status.version).toBe("1.0.0");
   });
 });

@@ -42,14 +42,22 @@ function jumpingClock(): Clock {
 
 describe("defineSource()", () => {
   it("reports all faults of a declaration at once", () => {
-    const given = { name: "No", summary: 1, events: [], evnts: 1 } as unknown as typeof declaration;
+    const given = {
+      name: "No",
+      summary: 1,
+      events: [],
+      evnts: 1,
+      catalog: {},
+    } as unknown as typeof declaration;
     expect(() => defineSource({} as typeof ticks, given)).toThrow(
       'Cannot define source "No": \n' +
         "- its first argument must be a schema of defineSchema(), got {}\n" +
-        '- evnts is no member; known are name, summary, events; did you mean "events"?\n' +
+        '- evnts is no member; known are name, summary, events, catalog; did you mean "events"?\n' +
         '- name must be lower-case letters, digits and "-", got "No"\n' +
         "- summary must be a text, got 1\n" +
-        "- events must be a function that makes events, got []",
+        "- events must be a function that makes events, got []\n" +
+        "- catalog.of must be a catalog of defineCatalog(), got undefined\n" +
+        "- catalog.rows must be a function that makes rows, got undefined",
     );
   });
 });
