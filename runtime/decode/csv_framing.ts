@@ -27,26 +27,18 @@ export class CsvFraming implements FramingScan {
   #nextLine = 1;
   #rowBytes = 0;
 
-  readonly #maxBlankBytes: number;
-
   /**
-   * @param maxRowBytes the longest row within which quotes are believed.
-   * @param options.passesBlankLines whether blank lines of at most `maxRowBytes` are passed over and
-   * not reported. Default false.
+   * @param maxRowBytes the longest row within which quotes are believed, and the longest blank line
+   * that is passed over and not reported.
    */
-  constructor(
-    readonly maxRowBytes: number,
-    { passesBlankLines = false }: { passesBlankLines?: boolean } = {},
-  ) {
-    this.#maxBlankBytes = passesBlankLines ? maxRowBytes : -1;
-  }
+  constructor(readonly maxRowBytes: number) {}
 
   scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void {
     let state = this.#state;
     let rowStart = from - this.#rowBytes;
     for (let p = from; p < to; p++) {
       if (!this.#open) {
-        const { end, lines } = blankRun(bytes, p, to, this.#maxBlankBytes);
+        const { end, lines } = blankRun(bytes, p, to, this.maxRowBytes);
         this.#line = this.#nextLine += lines;
         p = end;
         if (p === to) break;

@@ -278,7 +278,7 @@ function framingScan(framing: Framing, maxValueBytes: number): FramingScan {
     case "json-array":
       return new ArrayFraming();
     case "csv":
-      return new CsvFraming(maxValueBytes, { passesBlankLines: true });
+      return new CsvFraming(maxValueBytes);
   }
 }
 
@@ -287,11 +287,8 @@ export class LineFraming implements FramingScan {
   #line = 1;
   #open = false;
 
-  /**
-   * @param maxBlankBytes blank lines of at most so many bytes are passed over and not reported.
-   * Default: every line is reported.
-   */
-  constructor(readonly maxBlankBytes = -1) {}
+  /** @param maxBlankBytes blank lines of at most so many bytes are passed over and not reported. */
+  constructor(readonly maxBlankBytes: number) {}
 
   scan(bytes: Uint8Array, from: number, to: number, sink: FramingSink): void {
     for (let p = from; p < to;) {

@@ -70,9 +70,7 @@ describe("RecordSplitter", () => {
       let begun = 0;
       const sink = { begin: () => void begun++, finish: () => {} };
       const bytes = utf8.encode("\n".repeat(100_000) + " \r\n".repeat(100_000) + "1\n");
-      const scan = framing === "csv"
-        ? new CsvFraming(1 << 20, { passesBlankLines: true })
-        : new LineFraming(1 << 20);
+      const scan = framing === "csv" ? new CsvFraming(1 << 20) : new LineFraming(1 << 20);
       scan.scan(bytes, 0, bytes.length, sink);
       expect(begun).toBe(1);
     });
