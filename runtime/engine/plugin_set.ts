@@ -87,9 +87,10 @@ export class PluginSet {
     return [...this.#loaded.values()];
   }
 
-  /** The plugins that do not run. */
+  /** The plugins that do not run: in each moment of a change, those that no topic has. */
   get refused(): readonly KnownRefused[] {
-    return this.#refused;
+    const running = this.#topics.flatMap(({ plugins }) => plugins.map(({ plugin }) => plugin.name));
+    return this.#refused.filter(({ name }) => !running.includes(name));
   }
 
   /** The paused metrics, by plugin, as this process knows them. */
@@ -163,7 +164,10 @@ export class PluginSet {
     const kept = refused.filter((one) =>
       this.#loaded.has(one.name) && !running.has(one.name) && !isPaused(one)
     );
-    this.#refused = refused.filter((one) => !kept.includes(one));
+    const notRunning = refused.filter((one) => !kept.includes(one));
+    // One that is about to run stays among them until its topic has it: it goes on to answer.
+    const awaited = this.#refused.filter(({ name }) => running.has(name));
+    this.#refused = [...notRunning, ...awaited];
     const changed = new Set(
       [...running].filter(([name, plugin]) => !isSame(plugin, this.#loaded.get(name)))
         .map(([name]) => name),
@@ -183,7 +187,8 @@ export class PluginSet {
     };
     // No answer is frozen without saying so.
     for (const { problem } of refused.filter(isPaused)) this.#options.problems.set(problem);
-    await this.#run(running, changed, gone);
+    await this.#run(running, changed, gone, notRunning);
+    this.#refused = notRunning;
     [this.#declared, this.#pauses] = [declared, pauses];
     await catalogs.use(
       declared.catalogs.map(({ catalog }) => catalog),
@@ -235,6 +240,7 @@ export class PluginSet {
     running: ReadonlyMap<string, LoadedPlugin>,
     changed: ReadonlySet<string>,
     gone: readonly string[],
+    notRunning: readonly KnownRefused[],
   ): Promise<void> {
     const { root, files, modules, isolates, generations } = this.#options;
     const before = this.#loaded;
@@ -255,12 +261,12 @@ export class PluginSet {
         .map((loaded) => topic.batchPlugin(loaded));
       if (removed.length + added.length > 0) topics.set(topic, { removed, added });
     }
-    const refused = new Map(this.#refused.flatMap(({ name, topic: of }) => {
+    const refused = new Map(notRunning.flatMap(({ name, topic: of }) => {
       const topic = this.#topics.find(({ schema }) => schema.topic === of);
       return topic === undefined ? [] : [[name, topic] as const];
     }));
     try {
-      const paused = new Set(this.#refused.filter(isPaused).map(({ name }) => name));
+      const paused = new Set(notRunning.filter(isPaused).map(({ name }) => name));
       await generations.change({ topics, refused, paused });
     } finally {
       // A topic whose tables could not be read runs what it ran before.

@@ -66,7 +66,7 @@ describe("a paused metric", () => {
 
   it("stays as it is and says so, also after a restart, and catches up when it is resumed", async () => {
     await post(0, 2000);
-    const first = await engine.batch();
+    const first = await engine.batch({ full: true });
     const frontier = await post(2000, 2500);
     await engine.metric("b", { wait_for: frontier });
     const before = await totalOf("b");
@@ -108,6 +108,29 @@ describe("a paused metric", () => {
     expect((await totalOf("b")).codes).toEqual([]);
     const full = await engine.batch({ full: true });
     expect(full!.plugins.map(({ drift }) => drift)).toEqual([0, 0]);
+  });
+
+  it("answers in every moment of pausing and resuming, once in each list", async () => {
+    await post(0, 2000);
+    let changing = true;
+    const asked = (async () => {
+      while (changing) {
+        expect((await totalOf("b")).n).toBe(1800);
+        const names = engine.engine.serving.metrics().map(({ name }) => name);
+        expect(names.toSorted()).toEqual(["a", "b"]);
+        const { plugins } = await engine.status();
+        expect(plugins.map(({ plugin }) => plugin).toSorted()).toEqual(["a", "b"]);
+      }
+    })();
+    try {
+      for (let round = 0; round < 3; round++) {
+        await lifecycle().pause("b", "ada");
+        await lifecycle().resume("b", "ada");
+      }
+    } finally {
+      changing = false;
+    }
+    await asked;
   });
 
   it("is dropped only then, and is built anew when it is resumed", async () => {
