@@ -2,6 +2,7 @@
  * Event schemas: declared once, they drive decoding, validation, the archive's Parquet columns, SQL
  * types and the docs.
  */
+import { sqlText } from "./std/sql_text.ts";
 
 /** What a field holds. See {@link FieldType} for how each is kept. */
 export type FieldKind =
@@ -280,9 +281,7 @@ function bareType(field: FieldType): string {
       return "DateTime64(9, 'UTC')";
     case "decimal":
       return `Decimal(18, ${field.scale})`;
-    case "enumeration": {
-      const quote = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
-      return `Enum8(${field.values!.map((value, i) => `${quote(value)} = ${i + 1}`).join(", ")})`;
-    }
+    case "enumeration":
+      return `Enum8(${field.values!.map((value, i) => `${sqlText(value)} = ${i + 1}`).join(", ")})`;
   }
 }

@@ -128,7 +128,6 @@ async function* manifestsBetween(
   }
 }
 
-/** One partition of the archive. */
 interface Partition extends Place {
   readonly log: string;
   readonly partition: number;

@@ -1,4 +1,5 @@
 /** The archive as SQL: its columns, and the relation that reads a list of files. */
+import { emptySql } from "../std/sql_text.ts";
 import { clickHouseType, type EventSchema } from "../events.ts";
 import type { ArchiveFile, ObjectStore } from "../ports/ports.ts";
 
@@ -72,7 +73,6 @@ export function filesSql(
   return sides.length === 0 ? emptySql(columns) : `(${sides.join(" UNION ALL ")})`;
 }
 
-/** Days as a part of a glob. */
 function daysGlob(days: readonly string[]): string {
   if (days.length > MAX_NAMED_DAYS) return "*";
   return days.length === 1 ? days[0] : `{${days.join(",")}}`;
@@ -85,12 +85,4 @@ function daysGlob(days: readonly string[]): string {
 function isOneOf(files: readonly { readonly name: string }[]): string {
   const tails = files.map(({ name }) => `'${name.split("/").slice(-2).join("/")}'`);
   return `substringIndex(_path, '/', -2) IN (${tails.join(", ")})`;
-}
-
-/** The columns without rows. */
-export function emptySql(columns: readonly (readonly [string, string])[]): string {
-  const empty = columns.map(([name, type]) =>
-    `CAST(defaultValueOfTypeName('${type.replace(/[\\']/g, "\\$&")}') AS ${type}) AS ${name}`
-  );
-  return `(SELECT ${empty.join(", ")} WHERE 0)`;
 }

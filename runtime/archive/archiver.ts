@@ -58,7 +58,6 @@ const LOOK_AGAIN_MS = 5000;
 
 type PutOptions = Parameters<ObjectStore["put"]>[2];
 
-/** What is known of one partition. */
 interface PartitionState {
   archived: bigint;
   /** The next offset to read. */

@@ -12,7 +12,6 @@ export interface CompactionGarbageOptions {
   readonly graceMs: number;
 }
 
-/** What is known of one partition. */
 interface Known {
   readonly log: string;
   readonly partition: number;

@@ -2,7 +2,8 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "../std/errors.ts";
 import type { ObjectInfo, ObjectStore } from "../ports/ports.ts";
 import { fileError, makeFolders, removeUnlocked, syncFolder, writeLocked } from "./durable_file.ts";
-import { assertObjectGlob, assertObjectName, isNameSegment, sqlLiteral } from "./object_name.ts";
+import { sqlText } from "../std/sql_text.ts";
+import { assertObjectGlob, assertObjectName, isNameSegment } from "./object_name.ts";
 
 /** Where files are written before they get their name; "~" is in no object's name. */
 const INCOMING = "~incoming";
@@ -124,7 +125,7 @@ class LocalStore implements ObjectStore {
 
   tableFunction(glob: string, structure: string): string {
     assertObjectGlob(glob);
-    return `file(${sqlLiteral(join(this.#root, glob))}, 'Parquet', ${sqlLiteral(structure)})`;
+    return `file(${sqlText(join(this.#root, glob))}, 'Parquet', ${sqlText(structure)})`;
   }
 
   /**

@@ -36,8 +36,3 @@ export function assertObjectGlob(glob: string): void {
     { field: "glob" },
   );
 }
-
-/** A ClickHouse string literal. */
-export function sqlLiteral(text: string): string {
-  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-}

@@ -4,7 +4,8 @@ import type { Agent } from "node:http";
 import type { Clock } from "../std/clock.ts";
 import { ExternalError, retry, TwofoldError, UserError } from "../std/errors.ts";
 import type { ObjectInfo, ObjectStore, Warehouse } from "../ports/ports.ts";
-import { assertObjectGlob, assertObjectName, sqlLiteral } from "./object_name.ts";
+import { sqlText } from "../std/sql_text.ts";
+import { assertObjectGlob, assertObjectName } from "./object_name.ts";
 import { addressAdvice, bucketUrl } from "./s3_address.ts";
 import { createS3Client, type S3Access, s3Code, s3Error } from "./s3_client.ts";
 
@@ -95,7 +96,7 @@ export class S3Store implements ObjectStore {
     const url = bucketUrl(this.#options) + this.#prefix;
     const name = `twofold_s3_${await digest(`${url}\n${accessKey}\n${secretKey}`)}`;
     const values = { url, access_key_id: accessKey, secret_access_key: secretKey };
-    const list = Object.entries(values).map(([key, value]) => `${key} = ${sqlLiteral(value)}`);
+    const list = Object.entries(values).map(([key, value]) => `${key} = ${sqlText(value)}`);
     try {
       await warehouse.command(
         `CREATE NAMED COLLECTION IF NOT EXISTS ${name} AS ${list.join(", ")}`,
@@ -189,17 +190,16 @@ export class S3Store implements ObjectStore {
   tableFunction(glob: string, structure: string): string {
     assertObjectGlob(glob);
     const { cluster, accessKey, secretKey } = this.#options;
-    const by = cluster === undefined ? "s3(" : `s3Cluster(${sqlLiteral(cluster)}, `;
+    const by = cluster === undefined ? "s3(" : `s3Cluster(${sqlText(cluster)}, `;
     if (this.#collection !== null) {
-      return `${by}${this.#collection}, filename = ${sqlLiteral(glob)}, format = 'Parquet', ` +
-        `structure = ${sqlLiteral(structure)})`;
+      return `${by}${this.#collection}, filename = ${sqlText(glob)}, format = 'Parquet', ` +
+        `structure = ${sqlText(structure)})`;
     }
     const url = bucketUrl(this.#options) + this.#prefix + glob;
     const values = [url, accessKey, secretKey, "Parquet", structure];
-    return `${by}${values.map(sqlLiteral).join(", ")})`;
+    return `${by}${values.map(sqlText).join(", ")})`;
   }
 
-  /** Closes the sockets. */
   close(): void {
     this.#agent.destroy();
   }

@@ -47,7 +47,6 @@ export class ThreadedEncoder {
   }
 }
 
-/** The memory of a part's rows. */
 function memoryOf({ rows }: BlockPart): ArrayBuffer[] {
   const parts = [rows, ...rows.fields.values()].flatMap((part) => Object.values(part));
   return parts.filter((part) => ArrayBuffer.isView(part)).map(({ buffer }) =>

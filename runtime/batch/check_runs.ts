@@ -17,7 +17,6 @@ import { countRows, decodePublication } from "./published_run.ts";
 export interface RunObjects {
   /** The name of the newest claim; null where there is none. */
   readonly last: string | null;
-  /** Its cut. */
   readonly cut: Cut;
   /** What was decided, by batch table and run. */
   readonly decisions: ReadonlyMap<string, Publication>;

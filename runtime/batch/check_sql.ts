@@ -5,6 +5,7 @@ import type { Plugin } from "../plugin.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import { isAllowedFunction } from "../sql/sql_functions.ts";
 import { type StatementFacts, statementFacts } from "../sql/statement_facts.ts";
+import { emptySql } from "../std/sql_text.ts";
 import { checkColumns, grainRowsSql } from "./events_sql.ts";
 
 /**
@@ -31,7 +32,6 @@ const isImpure = (name: string) =>
 /** What {@link checkBatchSql} checks. */
 export interface CheckedPlugin {
   readonly plugin: Plugin;
-  /** The text of its batch SQL. */
   readonly batchSql: string;
   /** The columns of `events` with their ClickHouse types. */
   readonly columns: readonly (readonly [name: string, type: string])[];
@@ -102,8 +102,5 @@ async function tablesAmong(
 
 /** `events` without rows. */
 function noEvents({ eventTime }: EventSchema, columns: CheckedPlugin["columns"]): string {
-  const typed = columns.map(([name, type]) =>
-    `CAST(defaultValueOfTypeName('${type.replace(/[\\']/g, "\\$&")}') AS ${type}) AS ${name}`
-  );
-  return `SELECT *, event_time AS ${eventTime} FROM (SELECT ${typed.join(", ")} WHERE 0)`;
+  return `SELECT *, event_time AS ${eventTime} FROM ${emptySql(columns)}`;
 }

@@ -1,7 +1,6 @@
 /** How the layers are compared, in SQL. */
 import type { Plugin } from "../plugin.ts";
 
-/** Cells that are kept of a day. */
 const CELLS_OF_A_DAY = 10;
 
 /** Where the rows of a cell come from. */

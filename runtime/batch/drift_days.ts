@@ -15,6 +15,7 @@ import {
   type PluginDrift,
 } from "../model/drift.ts";
 import type { QueryParams, Warehouse } from "../ports/ports.ts";
+import { sqlText } from "../std/sql_text.ts";
 import { type PluginTables, tablesOf } from "../sql/tables.ts";
 import { type RunContext, statement } from "./run_context.ts";
 
@@ -115,7 +116,7 @@ const uncompared = (state: string) =>
   `SELECT arrayJoin({days:Array(Date)}) AS day, '${state}' AS state, {reason:String} AS reason,
     {message:String} AS message, 0 AS compared, toUInt64(0) AS differing_cells,
     toFloat64(0) AS difference, toUInt64(0) AS not_comparable,
-    CAST([], '${CELLS_TYPE.replaceAll("'", "\\'")}') AS cells`;
+    CAST([], ${sqlText(CELLS_TYPE)}) AS cells`;
 
 /** The days that wait for their comparison, by batch table, ascending. */
 export async function waitingDays(

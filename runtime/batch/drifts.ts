@@ -19,7 +19,6 @@ import { pageLimit } from "../std/whole_number.ts";
 export interface DriftsOptions {
   readonly warehouse: Warehouse;
   readonly clock: Clock;
-  /** The plugins that are loaded. */
   readonly plugins: () => readonly PluginTables[];
   /** Called after an acceptance, to look at a plugin's drift again. */
   readonly onAccepted: (plugin: string) => Promise<unknown>;

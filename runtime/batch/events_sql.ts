@@ -6,6 +6,7 @@ import { returned, type ReturnedType } from "../measures/measure.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { BatchLevel, type PluginTables } from "../sql/tables.ts";
+import { sqlText } from "../std/sql_text.ts";
 import { archiveSql, belowCut } from "./archive_rows.ts";
 import { type Repeats, repeatsCondition } from "./repeats.ts";
 import type { RunContext } from "./run_context.ts";
@@ -48,7 +49,7 @@ export function grainRowsSql(plugin: DeclaredSql, eventsSql: string): string {
   const { plugin: declared } = plugin.tables;
   const columns = columnsOf(declared);
   const values = columns.map(({ name, value, sqlType }) =>
-    `CAST(${value}, ${text(sqlType)}) AS ${name}`
+    `CAST(${value}, ${sqlText(sqlType)}) AS ${name}`
   );
   return `WITH events AS (
 ${eventsSql}
@@ -89,21 +90,18 @@ function columnsOf({ keyColumns, measureColumns }: Plugin): WantedColumn[] {
  */
 function checksSql(plugin: Plugin): string {
   const failsIf = (condition: string, what: string) =>
-    ` + throwIf(${condition}, ${text(`Batch SQL of plugin ${plugin.name}: ${what}`)})`;
+    ` + throwIf(${condition}, ${sqlText(`Batch SQL of plugin ${plugin.name}: ${what}`)})`;
   return columnsOf(plugin).map(({ name, sqlType, value, mayBeNull, returns }) => {
     const null_ = mayBeNull
       ? ""
       : failsIf(`isNull(returned.${name})`, `column ${name} must not be null`);
     const inexact = !returns.exact ? "" : failsIf(
-      `ifNull(CAST(${value}, ${text(sqlType)}) != ${value}, 0)`,
+      `ifNull(CAST(${value}, ${sqlText(sqlType)}) != ${value}, 0)`,
       `column ${name} has a value that ${sqlType} does not hold exactly`,
     );
     return null_ + inexact;
   }).join("");
 }
-
-/** A text as an SQL literal. */
-const text = (value: string) => `'${value.replace(/[\\']/g, "\\$&")}'`;
 
 /**
  * `bucket` as a DateTime. A bucket that is not aligned, or not of a day that is recomputed, would
@@ -115,7 +113,7 @@ function bucketSql(plugin: Plugin): string {
   const aligned = `${bucket} = returned.bucket AND toUnixTimestamp(${bucket}) % ${
     grainSeconds[grain]
   } = 0`;
-  const message = (what: string) => text(`Batch SQL of plugin ${plugin.name}: ${what}`);
+  const message = (what: string) => sqlText(`Batch SQL of plugin ${plugin.name}: ${what}`);
   return `${bucket} + throwIf(NOT (${aligned}), ${
     message(`column bucket must be the start of the ${grain}`)
   }) + throwIf(toDate(${bucket}) NOT IN {days:Array(Date)}, ${

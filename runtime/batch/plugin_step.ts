@@ -4,7 +4,6 @@ import type { PluginTables } from "../sql/tables.ts";
 /** A plugin as the batch layer computes it. */
 export interface BatchPlugin {
   readonly tables: PluginTables;
-  /** The text of its SQL. */
   readonly batchSql: string;
 }
 

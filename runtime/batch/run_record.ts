@@ -130,7 +130,6 @@ export function toBatchRun(
 
 const isUnderWay = (state: RunState) => state === "queued" || state === "running";
 
-/** The state of a run, by those of its parts. */
 function stateOf(parts: readonly RunState[]): RunState {
   if (parts.every((state) => state === "queued")) return "queued";
   if (parts.some(isUnderWay)) return "running";

@@ -38,7 +38,6 @@ export async function writeRows(
 const keyNames = (plugin: Plugin) => plugin.keyColumns.map((key) => key.name);
 const measureNames = (plugin: Plugin) => plugin.measureColumns.map((measure) => measure.name);
 
-/** Rows of the run itself, of one level. */
 const ownRows = (level: number) => `level = ${level} AND run = {run:UInt64}`;
 
 function dayInsertSql({ plugin: { tables } }: PluginStep): string {

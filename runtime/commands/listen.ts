@@ -64,7 +64,6 @@ class AnswersUnderWay {
     this.#handler = handler;
   }
 
-  /** Handles a request. */
   readonly answer: Deno.ServeHandler<Deno.NetAddr> = async (request, info): Promise<Response> => {
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#waiting.add(resolve);

@@ -15,7 +15,6 @@ export interface PluginRequest {
     readonly exported: string;
     readonly file: string;
   };
-  /** Fields. */
   readonly keys: readonly string[];
   /** Such as `count` and `avg:seconds`. */
   readonly measures: readonly string[];

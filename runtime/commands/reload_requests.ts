@@ -1,7 +1,6 @@
 import { join, relative } from "node:path";
 import type { Clock } from "../std/clock.ts";
 
-/** Folders that decide what plugins are. */
 const FOLDERS = ["plugins", "sql"];
 /** An editor writes a file in several steps. */
 const SETTLED_MS = 200;

@@ -11,7 +11,6 @@ export interface ReplayRequest extends Pace {
   readonly file: string;
   /** Null: what the first line looks like. */
   readonly format: FileFormat | null;
-  /** The formats that a file may be in. */
   readonly formats: readonly FileFormat[];
   /** The field of the event time, where the format does not say. */
   readonly timeField: string;

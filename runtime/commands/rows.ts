@@ -59,7 +59,6 @@ export class RowWriter {
     });
   }
 
-  /** Writes some rows. */
   write(rows: readonly Row[]): void {
     const { columns, format, terminal } = this.#options;
     if (rows.length === 0) return;

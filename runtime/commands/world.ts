@@ -47,7 +47,6 @@ export interface Owner {
 export interface InspectedPlugins {
   /** Names of the plugins that run. */
   readonly plugins: readonly string[];
-  /** Their topics. */
   readonly topics: readonly string[];
   /** Why each of the others, and each catalog that is not used, is refused. */
   readonly faults: readonly string[];

@@ -17,7 +17,6 @@ import { groupIdOf, kafkaAccessOf, s3OptionsOf, warehouseOptionsOf } from "./ser
 export interface Adapters {
   readonly store: ObjectStore;
   readonly warehouse: Warehouse;
-  /** Opens the log of a topic. */
   readonly openLog: (topic: string) => Promise<EventLog>;
   /** This process's part in the work over a log. */
   readonly openMembership: (log: EventLog) => Membership;

@@ -337,7 +337,6 @@ export class Generations {
     if (before !== null) await this.#dropUnused(before);
   }
 
-  /** The row by which the loaded generation answers. */
   #loadedRow({ plugin, generation }: PluginTables, claim: number, since: number): LiveRow {
     return {
       topic: plugin.source.topic,

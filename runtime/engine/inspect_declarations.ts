@@ -13,7 +13,6 @@ import { assertAny, type Declarations, loadDeclarations } from "./load_plugins.t
 export interface Inspection {
   /** Names of the plugins that run. */
   readonly plugins: readonly string[];
-  /** Their topics. */
   readonly topics: readonly string[];
   /** The message of each file that is refused, as a start reports it. */
   readonly faults: readonly string[];

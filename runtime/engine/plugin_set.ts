@@ -82,7 +82,6 @@ export class PluginSet {
     return this.#formats;
   }
 
-  /** The plugins that run. */
   get loaded(): readonly LoadedPlugin[] {
     return [...this.#loaded.values()];
   }

@@ -167,7 +167,6 @@ class Reader {
     return found;
   }
 
-  /** The last `count` records of `[from, end)`. */
   async #last(partition: number, from: bigint, end: bigint, count: number): Promise<Found[]> {
     let found: Found[] = [];
     while (from < end) {

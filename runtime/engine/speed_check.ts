@@ -87,7 +87,6 @@ FROM ${table} WHERE kind = ${SpeedKind.frontier} GROUP BY partition ORDER BY par
   }));
 }
 
-/** What is known of the rows of each partition. */
 interface KnownRows {
   /** Up to where the published run covers the log. */
   readonly cut: readonly bigint[];

@@ -8,10 +8,10 @@ import {
   type Operator,
   type Parameter,
   sqlNumber,
-  sqlText,
   textLoop,
   type Vector,
 } from "./operator.ts";
+import { sqlText } from "../std/sql_text.ts";
 import { rangeOf, typeName } from "./ranges.ts";
 
 const boolean: FieldType = { kind: "boolean", nullable: false };

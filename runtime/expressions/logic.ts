@@ -1,6 +1,7 @@
 /** Conditions, nulls, and the choice between values. */
 import { clickHouseType, type FieldType } from "../events.ts";
-import { Level, type Operator, type SqlOperand, sqlText, type Vector } from "./operator.ts";
+import { Level, type Operator, type SqlOperand, type Vector } from "./operator.ts";
+import { sqlText } from "../std/sql_text.ts";
 import { numberType, rangeOf, rescaled, typeName } from "./ranges.ts";
 
 const boolean: FieldType = { kind: "boolean", nullable: false };

@@ -57,9 +57,6 @@ export interface Operator {
   sql(operands: readonly SqlOperand[], type: FieldType, parameters: readonly Parameter[]): string;
 }
 
-/** A text as an SQL literal. */
-export const sqlText = (value: string): string => `'${value.replace(/[\\']/g, "\\$&")}'`;
-
 /** A scaled number as an SQL literal. */
 export function sqlNumber(value: number, scale: number): string {
   if (scale === 0) return value < 0 ? `(${value})` : String(value);

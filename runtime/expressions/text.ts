@@ -1,6 +1,7 @@
 /** Texts, in code points where positions and lengths count. */
 import type { FieldType } from "../events.ts";
-import { type Operator, type Parameter, sqlText, textLoop, type Vector } from "./operator.ts";
+import { type Operator, type Parameter, textLoop, type Vector } from "./operator.ts";
+import { sqlText } from "../std/sql_text.ts";
 import { numberType, typeName } from "./ranges.ts";
 
 /** The most code points that a text can have: as many as bytes. */

@@ -8,7 +8,6 @@ import { messageOf, TwofoldError } from "../std/errors.ts";
 import { type Cause, causeOf } from "./cause.ts";
 import type { ProblemCode } from "./problem_code.ts";
 
-/** What a problem concerns. */
 interface Concern {
   /**
    * Such as `plugin ratings`, `movie-viewing-events, partition 3` or the name of a file. Code and

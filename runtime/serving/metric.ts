@@ -62,17 +62,14 @@ export class Metric {
       this.#source.tables.plugin === tables.plugin && this.#source.topic.speed === speed;
   }
 
-  /** Its declaration. */
   get plugin(): Plugin {
     return this.#source.tables.plugin;
   }
 
-  /** Which generation it answers from. */
   get generation(): string {
     return this.#source.tables.generation;
   }
 
-  /** The topic that it is made of. */
   get topic(): string {
     return this.#source.topic.schema.topic;
   }

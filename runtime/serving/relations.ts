@@ -3,6 +3,7 @@
  * its run once, as one scalar within the query, so what it shows is one run from end to end.
  */
 import type { Plugin, Relation } from "../plugin.ts";
+import { emptySql, sqlText } from "../std/sql_text.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -74,7 +75,7 @@ export interface RelationRefusal {
 }
 
 /** A refusal as the text of an error of the engine, which adds words of its own around it. */
-const refusalText = ({ code, message }: RelationRefusal) => quoted(`${message} [${code}]`);
+const refusalText = ({ code, message }: RelationRefusal) => sqlText(`${message} [${code}]`);
 
 /** The refusal in the text of an engine's error; null where the error is another one. */
 export function relationRefusal(text: string): RelationRefusal | null {
@@ -100,8 +101,6 @@ export function refusingView(
 
 /** How the select of a refusing view begins. */
 const REFUSING = /^WITH \(SELECT throwIf\(1, '(?:[^'\\]|\\.)*'\)\) AS refused/;
-
-const quoted = (text: string) => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
 const names = (columns: readonly { readonly name: string }[]) => columns.map(({ name }) => name);
 
@@ -155,16 +154,11 @@ export function relationsSql(plugin: Plugin): DeclaredSql[] {
 
 /** No rows, with all columns from which relations are made. */
 function noRows({ keyColumns, measureColumns }: Plugin): string {
-  const time = "DateTime('UTC')";
-  const columns = [
-    { name: "window_start", sqlType: time },
-    { name: "bucket", sqlType: time },
-    ...keyColumns,
-    ...measureColumns,
-  ].map(({ name, sqlType }) =>
-    `CAST(defaultValueOfTypeName(${quoted(sqlType)}) AS ${sqlType}) AS ${name}`
+  const times = ["window_start", "bucket"].map((name) => [name, "DateTime('UTC')"] as const);
+  const columns = [...keyColumns, ...measureColumns].map(({ name, sqlType }) =>
+    [name, sqlType] as const
   );
-  return `SELECT * FROM (SELECT ${columns.join(", ")}) WHERE 0`;
+  return `SELECT * FROM ${emptySql([...times, ...columns])}`;
 }
 
 function batchSql(tables: PluginTables): string {

@@ -18,7 +18,6 @@ export class CellsByKey {
   #keys = 0;
   /** The cell before of the same key + 1, or 0. */
   #before = new Uint32Array(256);
-  /** Cells that are in it. */
   #count = 0;
 
   constructor(cells: KeyedCells) {

@@ -78,7 +78,6 @@ export class Evaluation {
     return { type, values, nulls, texts: [] };
   }
 
-  /** The value is null where an operand is. */
   #spreadNulls(operands: readonly Vector[], { nulls }: Vector): void {
     if (nulls === undefined) return;
     const all = operands.flatMap((operand) => operand.nulls ?? []);

@@ -141,7 +141,6 @@ export class LedgerPartition {
     this.#watermarkMs = history.watermarkMs;
   }
 
-  /** Where the ledger resumes. */
   get resume(): ResumePoint {
     return this.#history.resume;
   }

@@ -56,7 +56,6 @@ export class PartitionPipeline {
     this.#source = new RecordSource(parts);
   }
 
-  /** The fetch position. */
   get position(): bigint {
     return this.#position;
   }

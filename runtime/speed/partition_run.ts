@@ -12,7 +12,6 @@ import type { TrimmedRange } from "./record_source.ts";
 import type { RecentBlocks } from "./recent_blocks.ts";
 import type { SpeedLayerOptions } from "./speed_options.ts";
 
-/** A plugin on the partition. */
 interface PluginState {
   readonly tables: PluginTables;
   resume: PluginResume;

@@ -7,7 +7,6 @@ import { allocateColumn, Evaluation } from "./evaluation.ts";
 export interface Picks {
   /** 1 where the event counts; left out where all do. */
   readonly counts?: Uint8Array;
-  /** The computed columns, by name. */
   readonly computed: Readonly<Record<string, FieldColumn>>;
 }
 

@@ -72,7 +72,6 @@ export class PluginPartition {
     this.#acknowledged = resume.frontier;
   }
 
-  /** The acknowledged frontier. */
   get acknowledged(): bigint {
     return this.#acknowledged;
   }

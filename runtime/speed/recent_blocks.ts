@@ -26,7 +26,6 @@ export class RecentBlocks {
     this.#limitBytes = limitBytes;
   }
 
-  /** Bytes that are kept. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -16,7 +16,6 @@ export interface EventsBelowOptions {
 
 interface LedgerRow {
   readonly partition: number;
-  /** Where the ledger begins. */
   readonly begins: number | string;
   /** The greatest event time below the blocks asked for; null where the ledger has none there. */
   readonly below: number | null;

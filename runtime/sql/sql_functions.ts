@@ -5,7 +5,6 @@
  * a statement's time only between blocks of rows.
  */
 
-/** Operators and conditions. */
 const operators = `
     abs and assumeNotNull avg2 caseWithExpression clamp coalesce divide divideDecimal divideOrNull
   equals exists gcd   globalIn globalNotIn globalNotNullIn globalNullIn greater greaterOrEquals
@@ -15,7 +14,6 @@ const operators = `
   multiplyDecimal negate not notEquals notIn   notNullIn nullIf nullIn or plus positiveModulo
   positiveModuloOrNull sqr toNullable untuple xor`;
 
-/** Numbers. */
 const numbers = `
     acos asin atan atan2 bitAnd bitCount bitNot bitOr bitRotateLeft bitRotateRight bitShiftLeft
   bitShiftRight bitTest bitXor cbrt ceil cos cosineDistance degrees e exp exp10 exp2 factorial
@@ -24,7 +22,6 @@ const numbers = `
   randUniform round roundBankers roundDown roundToExp2 sigmoid sign sin sqrt tan tanh trunc
   widthBucket`;
 
-/** Times. */
 const times = `
     addDate addDays addHours addInterval addMicroseconds addMilliseconds addMinutes addMonths
   addNanoseconds addQuarters addSeconds addWeeks addYears age changeDay changeHour changeMinute
@@ -118,7 +115,6 @@ const lists = `
   simpleJSONExtractString simpleJSONExtractUInt simpleJSONHas toJSONString tuple tupleConcat
   tupleElement tupleMinus tuplePlus`;
 
-/** Addresses and places. */
 const addresses = `
     cutFragment cutQueryString cutQueryStringAndFragment cutToFirstSignificantSubdomain
   cutURLParameter cutWWW decodeURLComponent domain domainWithoutWWW encodeURLComponent

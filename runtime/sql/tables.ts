@@ -44,7 +44,6 @@ export const grainStartSql = ({ batch }: Plugin): string =>
 export interface PluginTables {
   readonly plugin: Plugin;
   readonly generation: string;
-  /** The batch table. */
   readonly batch: string;
   /** The speed table of one log. */
   speed(logId: string): string;

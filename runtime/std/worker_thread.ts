@@ -38,7 +38,6 @@ export class WorkerThread<M extends ThreadMethods> {
   #lastId = 0;
   #fault: TwofoldError | null = null;
 
-  /** Starts the thread. */
   constructor(module: URL, { name, memoryMiB }: WorkerThreadOptions) {
     const settle = (answer: Answer) => this.#settle(answer);
     const end = (why: string) => this.#end(`Cannot go on: the thread "${name}" ended: ${why}`);

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import process from "node:process";
 import { dayName } from "../archive/archive_names.ts";
-import { emptySql, eventColumns, structureOf } from "../archive/archive_relation.ts";
+import { eventColumns, structureOf } from "../archive/archive_relation.ts";
 import { BlockRows, rowsByDay } from "../archive/block_rows.ts";
-import { sqlLiteral } from "../archive/object_name.ts";
+import { emptySql, sqlText } from "../std/sql_text.ts";
 import { encodeEvents } from "../archive/parquet_block.ts";
 import { comparisonSql, Side } from "../batch/comparison_sql.ts";
 import { grainRowsSql } from "../batch/events_sql.ts";
@@ -203,7 +203,7 @@ ${sides.join("\nUNION ALL\n")}
     await Deno.writeFile(path, encodeEvents(rows, order, { log: "testing", partition }));
     const structure = structureOf(declared);
     return {
-      events: `file(${sqlLiteral(path)}, 'Parquet', ${sqlLiteral(structure)})`,
+      events: `file(${sqlText(path)}, 'Parquet', ${sqlText(structure)})`,
       days: byDay.map(([day]) => dayName(day)),
     };
   }

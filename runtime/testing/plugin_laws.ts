@@ -12,7 +12,6 @@ export interface PluginLaws extends ParityRuns {
   readonly plugins: readonly {
     /** The path of the plugin's module. */
     readonly file: string;
-    /** The folder of its SQL files. */
     readonly sqlFolder: string;
   }[];
 }

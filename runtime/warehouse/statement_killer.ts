@@ -48,7 +48,6 @@ export class StatementKiller {
   }
 }
 
-/** What runs a KILL QUERY. */
 type KillConnection = Pick<EngineConnection, "run" | "close">;
 
 /** Kills by the mark of a connection of the embedded engine, over a connection of its own. */

@@ -1,4 +1,5 @@
 /** What the connection has to know of a statement's text. */
+import { sqlText } from "../std/sql_text.ts";
 import { sqlTokens } from "../sql/sql_tokens.ts";
 
 /**
@@ -71,7 +72,7 @@ export function setStatement(settings: Readonly<Record<string, unknown>>): strin
       throw new TypeError(`Cannot set "${name}": a setting's name is letters, digits and _`);
     }
     const text = typeof value === "boolean" ? String(Number(value)) : String(value);
-    return `${name} = '${text.replace(/[\\']/g, "\\$&")}'`;
+    return `${name} = ${sqlText(text)}`;
   });
   return parts.length > 0 ? `SET ${parts.join(", ")}` : null;
 }

@@ -16,7 +16,6 @@ export interface KafkaToCheck {
   readonly topics: readonly { readonly topic: string; readonly groupId: string }[];
   /** What stands before the topics' names in Kafka. */
   readonly prefix: string;
-  /** The topics to which ticks are to be written. */
   readonly ticks: TickTopics;
   /** What is done about records that are gone before they were archived. */
   readonly lostRanges: "stop" | "skip";
