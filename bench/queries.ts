@@ -60,6 +60,7 @@ const speed: SpeedLayer = {
   start: () => ({ [made.LOG]: Array.from({ length: made.PARTITIONS }, () => 0n) }),
   wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
   reached: () => Promise.resolve(),
+  fresh: () => Promise.resolve(),
 };
 
 async function measure(what: string, ask: (round: number) => Promise<unknown>, baseMs?: number) {

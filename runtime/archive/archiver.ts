@@ -55,6 +55,8 @@ const CHUNK_RECORDS = 8192;
 
 /** How long {@link Archiver.run} waits before it looks again by itself. */
 const LOOK_AGAIN_MS = 5000;
+/** Records are gathered for so long: a look costs much the same for few, and no reader waits for it. */
+const GATHER_MS = 250;
 
 type PutOptions = Parameters<ObjectStore["put"]>[2];
 
@@ -168,6 +170,7 @@ export class Archiver {
         }
       }
       await this.#more(assignment, stopped, signal);
+      await clock.sleep(GATHER_MS, signal);
     }
   }
 

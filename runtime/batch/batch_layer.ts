@@ -53,6 +53,8 @@ export interface BatchLayerOptions {
   readonly currentLogId?: () => string;
   /** See {@link SpeedFacts.wholeWindows}. Default: there are no speed rows to compare with. */
   readonly wholeWindows?: SpeedFacts["wholeWindows"];
+  /** See {@link SpeedFacts.fresh}. Default: nothing. */
+  readonly freshSpeed?: SpeedFacts["fresh"];
   readonly settings: BatchSettings;
   /** Told of plugins of which nothing is published, before a run reads the archive for them. */
   readonly onBackfill?: (plugins: readonly string[], reads: Reading) => void;
@@ -438,7 +440,7 @@ class TopicBatchLayer implements LocalBatchLayer {
       const { plugin: { tables }, pointer } = standing;
       const days = waiting.get(tables.batch) ?? [];
       const ready = days.length > 0 &&
-        await speedReaches(warehouse, tables, speed.logId, pointer.cut);
+        await speedReaches(warehouse, tables, speed, pointer.cut);
       return ready ? { ...standing, waiting: days } : standing;
     }));
   }
@@ -496,6 +498,6 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
 }
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {
-  const { currentLogId, wholeWindows } = options;
-  return () => currentLogId && wholeWindows ? { logId: currentLogId(), wholeWindows } : null;
+  const { currentLogId, wholeWindows, freshSpeed: fresh = async () => {} } = options;
+  return () => currentLogId && wholeWindows ? { logId: currentLogId(), wholeWindows, fresh } : null;
 }

@@ -34,6 +34,8 @@ export interface SpeedFacts {
   readonly logId: string;
   /** The windows of a plugin that can be compared; null when there are none. */
   wholeWindows(plugin: string): Promise<WholeWindows | null>;
+  /** Brings the speed tables up to date. */
+  fresh(): Promise<void>;
 }
 
 /** What comparing a run came to. */
@@ -73,7 +75,7 @@ export async function compareRun(
     return { drift: null, notCompared: why };
   };
   const { tables } = step.plugin;
-  const frontier = speed && await speedFrontier(context.warehouse, tables, speed.logId);
+  const frontier = speed && await speedFrontier(context.warehouse, tables, speed);
   if (speed === null || frontier === null) {
     return await leave(all, "not_comparable", because("no_speed_layer"));
   }
@@ -148,8 +150,9 @@ const cutOf = (cut: Cut, logId: string) => cut[logId] ?? [];
 async function speedFrontier(
   warehouse: Warehouse,
   tables: PluginTables,
-  logId: string,
+  { logId, fresh }: SpeedFacts,
 ): Promise<Cut | null> {
+  await fresh();
   const table = tables.speed(logId);
   const exists = await warehouse.query(
     "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {table:String}",
@@ -169,10 +172,11 @@ WHERE kind = ${SpeedKind.frontier} GROUP BY partition`,
 export async function speedReaches(
   warehouse: Warehouse,
   tables: PluginTables,
-  logId: string,
+  speed: SpeedFacts,
   cut: Cut,
 ): Promise<boolean> {
-  const frontier = await speedFrontier(warehouse, tables, logId);
+  const { logId } = speed;
+  const frontier = await speedFrontier(warehouse, tables, speed);
   return frontier !== null && reaches(frontier, { [logId]: cutOf(cut, logId) });
 }
 

@@ -40,6 +40,7 @@ import { LastKnown } from "./last_known.ts";
 import { PluginSet } from "./plugin_set.ts";
 import { ProblemTable } from "./problem_table.ts";
 import { refusedText, textOf } from "./plugin_texts.ts";
+import { readingWarehouse } from "./reading_warehouse.ts";
 import { createRecords } from "./records.ts";
 import { createRedrive } from "./redrive.ts";
 import { Retirement } from "./retirement.ts";
@@ -300,12 +301,16 @@ function assemble(parts: Parts): Engine {
     }
   };
   offer();
+  const fresh = () => Promise.all(topics.map(({ speed }) => speed.fresh()));
+  const reading = readingWarehouse(warehouse, fresh);
   const sql = createSqlConsole({
-    warehouse: warehouse.apart(SQL_CONNECTIONS),
+    warehouse: readingWarehouse(warehouse.apart(SQL_CONNECTIONS), fresh),
     clock,
     problems,
   });
-  const deadLetters = createDeadLetters(warehouse, () => topics.map(({ ledger }) => ledger));
+  const deadLetters = createDeadLetters(reading, () => topics.map(({ ledger }) => ledger));
+  const status = () =>
+    statusOf({ ...parts, topics, refused: plugins.refused, started, known, recent, sql });
   const lifecycle = createLifecycle({ ...parts, onChange: offer, stop: stop.signal });
   const services: Services = {
     batch,
@@ -330,7 +335,7 @@ function assemble(parts: Parts): Engine {
     }),
     catalogs,
     sql,
-    pageSql: createSqlConsole({ warehouse, clock, problems, subject: "SQL of the pages" }),
+    pageSql: createSqlConsole({ warehouse: reading, clock, problems, subject: "SQL of the pages" }),
     verification: {
       scrub: () => parts.verification.scrub(),
       accept: (damage) => parts.verification.accept(damage),
@@ -357,8 +362,10 @@ function assemble(parts: Parts): Engine {
       }
     },
     ingest,
-    status: () =>
-      statusOf({ ...parts, topics, refused: plugins.refused, started, known, recent, sql }),
+    async status() {
+      await fresh();
+      return await status();
+    },
     newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {
@@ -372,7 +379,7 @@ function assemble(parts: Parts): Engine {
         ...(parts.claims ? [generations.run(stop.signal), parts.retirement.run(stop.signal)] : []),
         lifecycle.run(stop.signal),
         parts.verification.run(stop.signal),
-        watch({ ...parts, status: services.status }, stop.signal),
+        watch({ ...parts, status }, stop.signal),
       );
     },
     listening: (url) => claim.update({ url }),

@@ -268,6 +268,7 @@ export class Generations {
     if (!this.#claims && (await wanted())?.generation !== loaded.generation) return;
     // A group gives a new process its partitions after a while: that is a start and no problem.
     if (live === null && !topic.speed.begun(name)) return;
+    await topic.speed.fresh();
     const { share, waitsFor } = await standingOf(this.#options.published, metric, loaded);
     metric.rebuilding = Math.min(share, 0.99);
     if (waitsFor !== null) return this.#tellRebuilding(live, loaded, waitsFor);

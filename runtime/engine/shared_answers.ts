@@ -26,7 +26,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
         const { wait_for, ...asked } = query;
         const question = ["query", metric, asked];
         if (wait_for === undefined) {
-          const version = serving.position(metric);
+          const version = await serving.position(metric);
           const made = (own: AbortSignal) => serving.query(metric, asked, own);
           return await metrics.get(question, made, { signal, version });
         }
@@ -36,7 +36,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
         return answer;
       },
       async series(metric, query, signal) {
-        const version = serving.position(metric);
+        const version = await serving.position(metric);
         const made = (own: AbortSignal) => serving.series(metric, query, own);
         return await metrics.get(["series", metric, query], made, { signal, version });
       },

@@ -182,6 +182,10 @@ async function openOver(
     blockSize,
     horizon,
     flushIntervalMs: config.flushIntervalMs,
+    // The readers of other processes cannot ask for a flush.
+    idleFlushIntervalMs: membership.shared
+      ? undefined
+      : Math.max(config.flushIntervalMs, config.idleFlushIntervalMs),
     recentBytes: config.speedMemoryBytes,
     openPicker: parts.isolates.openPicker,
     ledger,
@@ -230,6 +234,7 @@ async function openOver(
     horizon,
     currentLogId: () => log.id,
     wholeWindows: async (plugin) => runs(plugin) ? await speed.wholeWindows(plugin) : null,
+    freshSpeed: () => speed.fresh(),
     settings: { memoryLimitBytes: config.memoryLimitBytes, runsKept: config.batchRunsKept },
     problems: parts.problems,
     onBackfill: (names, reads) =>

@@ -234,6 +234,9 @@ export interface Warehouse {
   close(): Promise<void>;
 }
 
+/** What is read from a warehouse. */
+export type ReadableWarehouse = Pick<Warehouse, "database" | "query" | "stream">;
+
 // ---------------------------------------------------------------------------------------------
 // The archive, as the batch layer reads it
 

@@ -186,11 +186,12 @@ export interface Serving {
   /** @throws as {@link Serving.query} does. */
   series(metric: string, query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer>;
   /**
-   * How far a metric is counted, and its problems: moves whenever a new answer may differ.
+   * Brings a metric up to date for a reader, and tells how far it is counted, and its problems: moves
+   * whenever a new answer may differ.
    *
    * @throws NotFoundError for an unknown metric.
    */
-  position(metric: string): string;
+  position(metric: string): Promise<string>;
   /**
    * Follows a metric: at most one update a second, none while nothing changes. Readers of one
    * question share its statements. Nothing waits in memory for a reader that does not pull: its next

@@ -103,6 +103,11 @@ export interface SpeedLayer {
   /** Resolves when {@link frontier} reaches `target` or `signal` aborts. */
   reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void>;
   /**
+   * Brings the tables up to date for somebody who is about to read them: what this process counted a
+   * moment ago may only be in its memory. Called before every read, often and concurrently.
+   */
+  fresh(): Promise<void>;
+  /**
    * A plugin's rows from a cut on as they are in this process's memory, which may be ahead of
    * {@link frontier}; null where some of them are not: then the tables are asked.
    */

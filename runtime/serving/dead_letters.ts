@@ -1,7 +1,7 @@
 /** The dead letters: records that could not be decoded, as the `dead_letters` table keeps them. */
 import { NotFoundError } from "../std/errors.ts";
 import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../std/page_cursor.ts";
-import type { Warehouse } from "../ports/ports.ts";
+import type { ReadableWarehouse } from "../ports/ports.ts";
 import type {
   DeadLetter,
   DeadLetterQuery,
@@ -52,7 +52,7 @@ const columns = (bytes: string) =>
  * letters are shown. Of topics that are not listed, all are.
  */
 export function createDeadLetters(
-  warehouse: Warehouse,
+  warehouse: ReadableWarehouse,
   decodings: () => readonly { readonly topic: string; readonly decoding?: string }[],
 ): DeadLetterReader {
   /** The letters of a filter that are shown. */

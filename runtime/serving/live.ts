@@ -17,7 +17,7 @@ export interface LiveSource {
   /** The columns that tell one of the metric's rows from another, as far as an answer has them. */
   identity(metric: string): readonly string[];
   /** Moves whenever a new answer may differ: then it is asked again. */
-  position(metric: string): string;
+  position(metric: string): Promise<string>;
 }
 
 const PERIOD_MS = 1000;
@@ -141,10 +141,12 @@ class Followed {
   async #keepAsking(): Promise<void> {
     const { signal } = this.#stop;
     for (;;) {
-      await this.clock.sleep(PERIOD_MS, signal);
+      // All questions at the same moment: they share a flush.
+      await this.clock.sleep(PERIOD_MS - this.clock.now() % PERIOD_MS, signal);
       if (signal.aborted) return;
       const { position, atMs } = this.#asked;
-      const moved = this.source.position(this.metric) !== position;
+      const now = await this.source.position(this.metric).catch(() => null);
+      const moved = now !== position;
       if (!moved && this.clock.now() - atMs < STALE_MS) continue;
       // A fault passes: the next second asks again, and readers keep what they have.
       await this.#askInTurn().catch(() => {});
@@ -164,7 +166,7 @@ class Followed {
   }
 
   async #ask(): Promise<void> {
-    const asked = { position: this.source.position(this.metric), atMs: this.clock.now() };
+    const asked = { position: await this.source.position(this.metric), atMs: this.clock.now() };
     const answer = await this.source.query(this.metric, this.query, this.#stop.signal);
     const names = answer.columns.map((column) => column.name);
     const keys = this.source.identity(this.metric).filter((name) => names.includes(name));

@@ -84,6 +84,11 @@ export class Metric {
     return this.#source.frontier();
   }
 
+  /** See `SpeedLayer.fresh`. */
+  async fresh(): Promise<void> {
+    await this.#source.topic.speed.fresh();
+  }
+
   /** Answers a question. @throws as `Serving.query` says. */
   async answer(query: MetricQuery, signal?: AbortSignal): Promise<FoundAnswer> {
     const { options, tables: { plugin } } = this.#source;

@@ -121,8 +121,13 @@ export class MetricSource {
     return { generation, frozen_at: served.frozenAt, rebuilding: served.rebuilding };
   }
 
-  /** The run to read, and its cut. @throws NotReadyError where events would be missing. */
+  /**
+   * The run to read, and its cut; the speed tables are up to date then.
+   *
+   * @throws NotReadyError where events would be missing.
+   */
   async asOf(layer: Layer, signal: AbortSignal): Promise<Published> {
+    if (layer !== "batch") await this.topic.speed.fresh();
     if (layer === "speed") return { run: null, cut: {}, published: null };
     const published = await this.published(signal);
     if (layer === "merged") this.#refuseGap(published.cut);

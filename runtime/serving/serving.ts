@@ -83,7 +83,8 @@ export function createServing(options: ServingOptions): Serving {
     const answer = { ...found, problems: problemsOf(name) };
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
-  const position = (name: string) => {
+  const position = async (name: string) => {
+    await metricOf(name).fresh();
     const problems = problemsOf(name);
     const metric = metricOf(name);
     const at = `${metric.generation} ${encodeFrontier(metric.frontier())} ${metric.runsEnded}`;

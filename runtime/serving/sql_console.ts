@@ -12,7 +12,7 @@ import type {
   SqlRow,
   SqlRows,
 } from "../ports/inspection.ts";
-import type { Warehouse } from "../ports/ports.ts";
+import type { ReadableWarehouse } from "../ports/ports.ts";
 import type { ProblemSink } from "../model/problems.ts";
 import { type Bounded, bounded, BoundReached } from "./bounded.ts";
 import { relationRefusal } from "./relations.ts";
@@ -23,7 +23,7 @@ import { refused } from "./sql_statement.ts";
 /** Options of {@link createSqlConsole}. */
 export interface SqlConsoleOptions {
   /** With at least {@link SQL_CONNECTIONS} connections for these statements alone. */
-  readonly warehouse: Warehouse;
+  readonly warehouse: ReadableWarehouse;
   readonly clock: Clock;
   readonly problems: ProblemSink;
   /** What the statements are, in problems. Default: `SQL console`. */
@@ -121,7 +121,7 @@ async function start(
 }
 
 /** Waits until the engine has no statement with the mark: a server's outlives its connection. */
-async function untilGone(warehouse: Warehouse, clock: Clock, id: string): Promise<void> {
+async function untilGone(warehouse: ReadableWarehouse, clock: Clock, id: string): Promise<void> {
   const sql = "SELECT count() AS running FROM system.processes " +
     "WHERE startsWith(Settings['log_comment'], {id:String})";
   while (true) {

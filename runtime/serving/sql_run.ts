@@ -1,13 +1,13 @@
 /** One statement of people's SQL, run: its columns, then its rows block by block. */
 import type { SqlEnd, SqlRow } from "../ports/inspection.ts";
-import type { StatementOptions, Warehouse } from "../ports/ports.ts";
+import type { ReadableWarehouse, StatementOptions } from "../ports/ports.ts";
 import type { AnswerColumn } from "../ports/services.ts";
 import { exactRow } from "./exact_rows.ts";
 import { readStatement, refused } from "./sql_statement.ts";
 
 /** What {@link runSql} needs. */
 export interface SqlRun {
-  readonly warehouse: Warehouse;
+  readonly warehouse: ReadableWarehouse;
   readonly text: string;
   readonly limit: number;
   /** Rows to leave out: those of the pages before. */

@@ -1,6 +1,6 @@
 /** A statement of people's SQL: read by the engine's parser, and refused where it is not allowed. */
 import { UserError } from "../std/errors.ts";
-import type { Warehouse } from "../ports/ports.ts";
+import type { ReadableWarehouse } from "../ports/ports.ts";
 import { type StatementFacts, statementFacts } from "../sql/statement_facts.ts";
 import { isAllowedFunction, isAllowedTableFunction } from "../sql/sql_functions.ts";
 
@@ -56,7 +56,7 @@ const SHOW = new RegExp(
  * @throws {UserError} when it is none, or when it is not allowed; it names the part at fault.
  */
 export async function readStatement(
-  warehouse: Warehouse,
+  warehouse: ReadableWarehouse,
   text: string,
   signal: AbortSignal,
 ): Promise<ReadStatement> {

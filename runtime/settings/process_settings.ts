@@ -106,7 +106,15 @@ export const processSettings = {
     flag: "flush-interval",
     type: duration({ min: 10, max: MINUTE_MS }),
     default: () => 500,
-    summary: "Interval at which the speed layer writes changed rows",
+    summary: "Interval at which the speed layer writes changed rows while they are read",
+  }),
+  idleFlushIntervalMs: filled({
+    env: "TWOFOLD_IDLE_FLUSH_INTERVAL",
+    flag: "idle-flush-interval",
+    type: duration({ min: 10, max: MINUTE_MS }),
+    default: () => 10 * SECOND_MS,
+    summary: "The same while nobody reads through this process; not used where several workers " +
+      "share a topic",
   }),
   speedMemoryBytes: filled({
     env: "TWOFOLD_SPEED_MEMORY",

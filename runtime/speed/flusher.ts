@@ -1,3 +1,4 @@
+import { OVER } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { EventLog, Warehouse } from "../ports/ports.ts";
 import { concat } from "../std/bytes.ts";
@@ -13,7 +14,10 @@ export interface FlusherOptions {
   readonly plugins: readonly PluginTables[];
   readonly ledger: LedgerFacts;
   readonly clock: Clock;
+  /** The least time between two flushes, in milliseconds, and all that passes while somebody reads. */
   readonly flushIntervalMs: number;
+  /** The time between two flushes while nobody reads, in milliseconds. Default: the other. */
+  readonly idleFlushIntervalMs?: number;
   readonly onAcknowledged: () => void;
 }
 
@@ -25,13 +29,21 @@ const LAST_BACKOFF_MS = 5_000;
 const BEHIND_INTERVALS = 8;
 /** Of a pipeline that catches up nobody waits for what lies half-way: fewer, larger flushes. */
 const CATCHING_UP_INTERVALS = 4;
+/** Flush intervals that the tables may be behind for a reader who is not kept waiting. */
+const FRESH_INTERVALS = 1.5;
+/** A reader waits no longer for a flush: the answer says how far the tables are. */
+const LONGEST_WAIT_MS = 1_000;
+/** So long after a read nobody reads any more. */
+const IDLE_AFTER_MS = 2_000;
 
 const deadLetterColumns =
   "topic, log, partition, offset, append_time, field, reason, value, decoding";
 
 interface Pace {
-  /** When the next flush is due. */
-  dueMs: number;
+  /** When the newest flush began; -Infinity when the next one is due at once. */
+  begunMs: number;
+  /** When the newest flush began that wrote everything. */
+  writtenMs: number;
   /** How often it failed in a row. */
   failures: number;
   /** Whether it catches up. */
@@ -49,7 +61,8 @@ export interface FlushFault {
 /**
  * Writes what changed to the tables. An insert costs much the same whatever is in it, so the
  * partitions that keep up are flushed together: one insert per plugin, which is one part of its
- * table, so that the rows of all partitions and their frontier rows appear at once.
+ * table, so that the rows of all partitions and their frontier rows appear at once. For the same
+ * reason flushes are rare while nobody reads, and readers ask for one ({@link fresh}).
  */
 export class Flusher {
   readonly #options: FlusherOptions;
@@ -58,6 +71,8 @@ export class Flusher {
   readonly #faults = new Map<string, unknown>();
   /** By pipeline, as long as it runs. */
   readonly #paces = new Map<PartitionPipeline, Pace>();
+  /** When somebody read last. */
+  #readMs = -Infinity;
 
   constructor(options: FlusherOptions) {
     this.#options = options;
@@ -73,10 +88,39 @@ export class Flusher {
     return [...this.#faults].map(([what, error]) => ({ what, error }));
   }
 
+  /** Whether nobody has read for a while. Never where readers cannot ask. */
+  get isIdle(): boolean {
+    const { clock, flushIntervalMs, idleFlushIntervalMs = flushIntervalMs } = this.#options;
+    return idleFlushIntervalMs > flushIntervalMs && clock.now() - this.#readMs > IDLE_AFTER_MS;
+  }
+
+  /**
+   * Brings the tables as far as they would be if somebody always read: flushes what has waited for an
+   * interval, and waits for that where the tables are further behind. Called before each read, often
+   * and concurrently: constant readers never wait, and concurrent ones share a flush.
+   */
+  async fresh(): Promise<void> {
+    const { clock, flushIntervalMs } = this.#options;
+    const now = this.#readMs = clock.now();
+    const due = [...this.#paces].find(([pipeline, pace]) =>
+      !pace.behind && pace.flushing === null && now >= this.#dueMs(pace, flushIntervalMs) &&
+      isUnflushed(pipeline)
+    );
+    if (due !== undefined) void this.#begin(this.#withOthers(due[0]));
+    const awaited = [...this.#paces.values()].filter((pace) =>
+      !pace.behind && pace.failures === 0 &&
+      now - pace.writtenMs > FRESH_INTERVALS * flushIntervalMs
+    ).map(({ flushing }) => flushing);
+    if (awaited.every((flushing) => flushing === null)) return;
+    const enough = new AbortController();
+    await Promise.race([Promise.all(awaited), clock.sleep(LONGEST_WAIT_MS, enough.signal)]);
+    enough.abort(OVER);
+  }
+
   /**
    * Flushes a pipeline when its interval is over, without waiting for the insert; waits when so much
-   * has changed that reading on would not be bounded. While it catches up its intervals are longer;
-   * once it has, it is flushed at once.
+   * has changed that reading on would not be bounded. While it catches up its intervals are shorter
+   * than while nobody reads; once it has, it is flushed at once.
    *
    * @param atEnd whether it stands at the end of the log.
    * @returns in how many milliseconds there is something to flush; null when there is nothing.
@@ -89,16 +133,21 @@ export class Flusher {
     if (!isUnflushed(pipeline)) {
       return pace.flushing === null ? null : this.#options.flushIntervalMs;
     }
-    const now = this.#options.clock.now();
-    if (pace.flushing === null && (now >= pace.dueMs || (full && pace.failures === 0))) {
+    const { clock, flushIntervalMs, idleFlushIntervalMs = flushIntervalMs } = this.#options;
+    const now = clock.now();
+    const dueMs = this.#dueMs(
+      pace,
+      pace.behind ? CATCHING_UP_INTERVALS * flushIntervalMs : idleFlushIntervalMs,
+    );
+    if (pace.flushing === null && (now >= dueMs || (full && pace.failures === 0))) {
       this.#begin(pace.behind || full ? [pipeline] : this.#withOthers(pipeline));
     }
     if (full && pace.failures > 0) {
       // The warehouse does not take rows: nothing more is read until it does.
-      await (pace.flushing ?? this.#options.clock.sleep(Math.max(1, pace.dueMs - now)));
+      await (pace.flushing ?? clock.sleep(Math.max(1, dueMs - now)));
     }
     // While an insert is under way its end decides when the next one is due.
-    return Math.max(pace.flushing === null ? 1 : 20, pace.dueMs - now);
+    return Math.max(pace.flushing === null ? 1 : 20, dueMs - now);
   }
 
   /** Flushes a pipeline that stopped, until nothing is left or the warehouse refuses. */
@@ -123,10 +172,23 @@ export class Flusher {
   #paceOf(pipeline: PartitionPipeline): Pace {
     let pace = this.#paces.get(pipeline);
     if (pace === undefined) {
-      pace = { dueMs: 0, failures: 0, behind: false, flushing: null };
+      pace = {
+        begunMs: -Infinity,
+        writtenMs: -Infinity,
+        failures: 0,
+        behind: false,
+        flushing: null,
+      };
       this.#paces.set(pipeline, pace);
     }
     return pace;
+  }
+
+  /** When the next flush is due, if so long should lie between two; after a fault it is the fault's. */
+  #dueMs({ begunMs, failures }: Pace, intervalMs: number): number {
+    const { flushIntervalMs } = this.#options;
+    const backoffMs = Math.min(flushIntervalMs * 2 ** failures, LAST_BACKOFF_MS);
+    return begunMs + (failures === 0 ? intervalMs : Math.max(flushIntervalMs, backoffMs));
   }
 
   /** A pipeline that is due, and those that have something to go with it. */
@@ -152,15 +214,13 @@ export class Flusher {
     const pace = this.#paceOf(pipeline);
     const ageMs = clock.now() - pipeline.readAppendMs;
     const behind = !atEnd && ageMs > BEHIND_INTERVALS * flushIntervalMs;
-    if (behind === pace.behind) return;
+    if (pace.behind && !behind && pace.failures === 0) pace.begunMs = -Infinity;
     pace.behind = behind;
-    if (pace.failures > 0) return;
-    pace.dueMs = behind ? pace.dueMs + (CATCHING_UP_INTERVALS - 1) * flushIntervalMs : 0;
   }
 
   async #flush(pipelines: readonly PartitionPipeline[], paces: readonly Pace[]): Promise<void> {
-    const { clock, flushIntervalMs } = this.#options;
-    const startedMs = clock.now();
+    const begunMs = this.#options.clock.now();
+    for (const pace of paces) pace.begunMs = begunMs;
     const byPlugin = Map.groupBy(
       pipelines.flatMap(({ plugins }) => plugins),
       ({ plugin }) => plugin.name,
@@ -173,9 +233,7 @@ export class Flusher {
     const ok = written.every((each) => each);
     for (const pace of paces) {
       pace.failures = ok ? 0 : pace.failures + 1;
-      const backoffMs = Math.min(flushIntervalMs * 2 ** pace.failures, LAST_BACKOFF_MS);
-      const intervalMs = flushIntervalMs * (pace.behind ? CATCHING_UP_INTERVALS : 1);
-      pace.dueMs = startedMs + (ok ? intervalMs : Math.max(flushIntervalMs, backoffMs));
+      if (ok) pace.writtenMs = begunMs;
     }
   }
 

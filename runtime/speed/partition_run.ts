@@ -33,6 +33,8 @@ const SHARED_BLOCKS = 4;
 const FIRST_RESTART_MS = 1_000;
 const LAST_RESTART_MS = 60_000;
 const LAST_STEPS_MS = 1_000;
+/** While nobody reads, records are gathered for so long: a step costs much the same for few. */
+const GATHER_MS = 200;
 
 /** One partition on this process: its pipelines, from where the tables stand to the last flush. */
 export class PartitionRun {
@@ -344,6 +346,7 @@ export class PartitionRun {
       log.changed(pipeline.partition, pipeline.position, idle.signal),
       ...(waitMs === null ? [] : [clock.sleep(waitMs, idle.signal)]),
     ]);
+    if (this.#flusher.isIdle) await clock.sleep(GATHER_MS, idle.signal);
     signal.removeEventListener("abort", stop);
     stop();
     running.idle = new AbortController();

@@ -1,3 +1,4 @@
+import { OVER } from "../std/abortable.ts";
 import { type Cut, reaches } from "../model/frontier.ts";
 import type { Membership } from "../ports/ports.ts";
 import type { RecentRows } from "../model/recent.ts";
@@ -21,6 +22,8 @@ import { EventsBelow, type TimesBelow, wholeWindows } from "./whole_windows.ts";
 const LOOK_MS = 1000;
 /** The same while somebody waits for them. */
 const AWAITED_LOOK_MS = 150;
+/** How often somebody who waits for a frontier asks for a flush. */
+const AWAITED_FLUSH_MS = 50;
 const RETRY_MS = 1000;
 
 /** What the ledger tells of a partition that nobody has counted. */
@@ -133,9 +136,18 @@ export class LogSpeedLayer implements SpeedLayer {
 
   async reached(plugin: string, target: Cut, signal: AbortSignal): Promise<void> {
     if (reaches(this.frontier(plugin), target) || signal.aborted) return;
-    const reached = this.#waiters.wait(plugin, target, signal);
+    const over = new AbortController();
+    const reached = this.#waiters.wait(plugin, target, signal).finally(() => over.abort(OVER));
     this.#awaited.abort();
+    while (!over.signal.aborted) {
+      await this.fresh();
+      await this.#options.clock.sleep(AWAITED_FLUSH_MS, over.signal);
+    }
     await reached;
+  }
+
+  async fresh(): Promise<void> {
+    await this.#flusher.fresh();
   }
 
   recent(plugin: string, cut: Cut): RecentRows | null {

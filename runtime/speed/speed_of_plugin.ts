@@ -28,6 +28,7 @@ export function speedOfPlugin(
     frontier: (plugin) => now().frontier(plugin),
     start: (plugin) => now().start(plugin),
     reached: (plugin, target, signal) => still(now().reached(plugin, target, signal)),
+    fresh: () => layer.fresh(),
     recent: (plugin, cut) => now().recent(plugin, cut),
     wholeWindows: (plugin) => still(now().wholeWindows(plugin)),
   };

@@ -19,8 +19,13 @@ export interface SpeedLayerOptions {
   readonly blockSize: number;
   /** Offsets in which repeats are known; a power of two. */
   readonly horizon: number;
-  /** The longest that a change waits for its flush, in milliseconds. */
+  /** The longest that a change waits for its flush while somebody reads, in milliseconds. */
   readonly flushIntervalMs: number;
+  /**
+   * The same while nobody reads. Default: {@link flushIntervalMs}, which is right where other
+   * processes read the tables, too.
+   */
+  readonly idleFlushIntervalMs?: number;
   /** Lets plugins' own functions look at events. Default: on the caller's thread. */
   readonly openPicker?: OpenPicker;
   /** Bytes of closed blocks that are kept in memory for readers. Default: none. */

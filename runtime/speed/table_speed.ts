@@ -57,6 +57,9 @@ export class TableSpeed implements SpeedLayer {
     }
   }
 
+  /** Nothing of it waits in this process. */
+  async fresh(): Promise<void> {}
+
   recent(): null {
     return null;
   }

@@ -16,6 +16,8 @@ const KILLS = byTier({ quick: 1, full: 4, long: 25 });
 const SETTINGS = {
   ...{ "block-span": "1s", "block-size": "2048", horizon: "65536", "flush-interval": "50ms" },
 };
+/** In turn: kills between two flushes that are far apart, and kills amid many. */
+const IDLE_INTERVALS = ["10s", "50ms"];
 const CLIENT_USERS = 10_000_000;
 const FILE_USERS = 20_000_000;
 const CHUNK = 40;
@@ -30,6 +32,7 @@ const flags = (settings: Readonly<Record<string, string>>) =>
 
 /** Keeps a process alive on a folder: whenever it was killed, the next one is there. */
 class Supervised {
+  #spawned = 0;
   #process: RunningProcess;
   #url: Promise<string>;
 
@@ -59,6 +62,7 @@ class Supervised {
   #spawn(): RunningProcess {
     return RunningProcess.spawn(this.dir, [
       ...flags(SETTINGS),
+      ...["--idle-flush-interval", IDLE_INTERVALS[this.#spawned++ % IDLE_INTERVALS.length]],
       ...["--simulator", "--rate", "300", "--log-level", "warn"],
     ]);
   }

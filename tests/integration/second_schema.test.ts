@@ -119,7 +119,9 @@ describe("a second schema, beside the movies, by files in plugins/ alone", () =>
     }
     await Deno.writeTextFile(join(plugins, "payments.schema.ts"), SCHEMA);
     await Deno.writeTextFile(join(plugins, "takings.ts"), PLUGIN);
-    for (const name of ["islands", "sql"]) await Deno.symlink(join(root, name), join(dir, name));
+    for (const name of ["islands", "routes", "sql"]) {
+      await Deno.symlink(join(root, name), join(dir, name));
+    }
     engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
   });
   afterAll(async () => {

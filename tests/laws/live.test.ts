@@ -38,7 +38,7 @@ class SetSource {
     });
   };
   identity = () => ["bucket", "key"];
-  position = () => String(this.#moves);
+  position = () => Promise.resolve(String(this.#moves));
 }
 
 /** What a reader has, after an update. */

@@ -199,7 +199,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     asked,
     serving: {
       metrics: () => [moviesInfo],
-      position: () => "",
+      position: () => Promise.resolve(""),
       query(metric, query, signal) {
         asked.query = { metric, query, signal };
         if (metric === moviesInfo.name) return Promise.resolve(moviesAnswer);

@@ -105,6 +105,7 @@ export class GenerationWorld {
       membership: { shared },
       speed: {
         begun: () => process.begun,
+        fresh: () => Promise.resolve(),
         start: () => ({ [LOG]: [process.reach.start] }),
         frontier: () => ({ [LOG]: [process.reach.frontier] }),
       },

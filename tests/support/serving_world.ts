@@ -66,6 +66,7 @@ export class FakeSpeed implements SpeedLayer {
   start = () => this.begin;
   wholeWindows = () => Promise.resolve(this.whole);
   recent: () => RecentRows | null = () => null;
+  fresh = () => Promise.resolve();
 
   move(...offsets: number[]): void {
     this.at = { [logId]: offsets.map(BigInt) };

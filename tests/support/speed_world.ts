@@ -72,6 +72,7 @@ export function speedWorld() {
     generation: string,
     archived?: ArchivedRecords,
     recentBytes?: number,
+    idleFlushIntervalMs?: number,
   ) {
     const clock = new ManualClock(Date.UTC(2024, 2, 2));
     const told: string[] = [];
@@ -86,6 +87,7 @@ export function speedWorld() {
       blockSize: BLOCK_SIZE,
       horizon: HORIZON,
       flushIntervalMs: 10,
+      idleFlushIntervalMs,
       recentBytes,
       ledger: ledgerFacts(log),
       onProblem: (message) => told.push(message),

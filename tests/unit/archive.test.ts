@@ -307,12 +307,15 @@ describe("Archiver", () => {
     const archiver = openArchiver(log, store, { clock });
     const stop = new AbortController();
     const running = archiver.run(stop.signal);
-    const put = (count: number) =>
-      store.until(() => store.names("readings/manifests/").length >= count);
+    const manifests = () => store.names("readings/manifests/").length;
     for (let i = 0; i < 10; i++) place(log);
-    await put(1);
+    await store.until(() => manifests() === 1);
     for (let i = 0; i < 10; i++) place(log);
-    await put(2);
+    // Records are gathered first.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(manifests()).toBe(1);
+    clock.advance(250);
+    await store.until(() => manifests() === 2);
     stop.abort();
     await running;
     expect(archiver.error(1)).toBeInstanceOf(LogGapError);

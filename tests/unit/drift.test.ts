@@ -166,6 +166,16 @@ describe("drift", () => {
     expect(await layer.run()).toBe(null);
   });
 
+  it("has the speed layer write what is only in its memory", async () => {
+    const users = plugin();
+    const world = await DriftWorld.open(warehouse);
+    const layer = world.layer([users], { freshSpeed: () => world.speedReads(users) });
+    await world.append(twoUsers);
+    await world.speedReads(users);
+    await world.append([{ ms: at(2) }]);
+    expect((await layer.run())!.plugins[0]).toMatchObject({ drift: 0, notCompared: null });
+  });
+
   it("is compared by the next run where a process died after publishing", async () => {
     const users = plugin(wrongAverage);
     const warehouse = await openWarehouse();

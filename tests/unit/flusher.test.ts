@@ -32,7 +32,7 @@ const view = (id: number) =>
   });
 
 /** A pipeline and its flusher over a warehouse that only remembers what it was given. */
-function setUp({ withLedger = false } = {}) {
+function setUp({ withLedger = false, idleFlushIntervalMs = INTERVAL_MS } = {}) {
   const clock = new ManualClock(START_MS);
   const log = new MemoryLog({ topic: movieViewing.topic, partitions: 2 });
   const facts = {
@@ -67,7 +67,7 @@ function setUp({ withLedger = false } = {}) {
     },
   } as unknown as Warehouse;
   const flusher = new Flusher({
-    ...{ warehouse, log, clock, ledger: facts, flushIntervalMs: INTERVAL_MS },
+    ...{ warehouse, log, clock, ledger: facts, flushIntervalMs: INTERVAL_MS, idleFlushIntervalMs },
     plugins: plugins.map((plugin) => tablesOf(plugin, "v1")),
     onAcknowledged: () => {},
   });
@@ -158,6 +158,91 @@ describe("the pace of flushes", () => {
     world.insert.mockImplementation(() => Promise.resolve());
     await world.flusher.flushAll(world.pipeline);
     expect(world.acknowledged()).toEqual([1260n, 1260n]);
+  });
+});
+
+describe("a flush for readers", () => {
+  const idle = () => setUp({ withLedger: true, idleFlushIntervalMs: 10_000 });
+  /** Whether a promise has settled by now. */
+  async function isOver(promise: Promise<void>): Promise<boolean> {
+    let over = false;
+    void promise.then(() => over = true);
+    await setImmediate();
+    return over;
+  }
+
+  it("does not happen while nobody reads: then the idle interval passes between two", async () => {
+    const world = idle();
+    await load(world, 60_000);
+    expect(world.times()).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000]);
+  });
+
+  it("is as frequent as the interval, however many read all the time", async () => {
+    const world = idle();
+    for (let ms = 0; ms < 3000; ms += 20) {
+      await load(world, 20);
+      await Promise.all(Array.from({ length: 10 }, () => world.flusher.fresh()));
+    }
+    expect(world.times()).toEqual([0, 500, 1000, 1500, 2000, 2500, 3000]);
+  });
+
+  it("is one for all who read at the same time, of all partitions, and they wait for it", async () => {
+    const world = idle();
+    await world.read(undefined, 0, world.other);
+    await world.flusher.flushIfDue(world.other, false);
+    await load(world, 2000);
+    await world.read(undefined, 0, world.other);
+    world.writes.length = 0;
+    const slow = Promise.withResolvers<void>();
+    world.insert.mockImplementation(() => slow.promise);
+    const readers = Array.from({ length: 20 }, () => world.flusher.fresh());
+    expect(await isOver(Promise.race(readers))).toBe(false);
+    slow.resolve();
+    await Promise.all(readers);
+    expect(world.writes.length).toBe(plugins.length + 1);
+    expect(world.acknowledged()).toEqual([100n, 100n]);
+    expect(world.other.plugins[0].acknowledged).toBe(2n);
+  });
+
+  it("keeps nobody waiting who finds the tables nearly up to date", async () => {
+    const world = idle();
+    await load(world, 600);
+    world.insert.mockImplementation(() => new Promise(() => {}));
+    expect(await isOver(world.flusher.fresh())).toBe(true);
+    expect(world.times()).toEqual([0, 600]);
+    await load(world, 200);
+    expect(await isOver(world.flusher.fresh())).toBe(false);
+  });
+
+  it("keeps nobody waiting for longer than a second", async () => {
+    const world = idle();
+    await load(world, 2000);
+    world.insert.mockImplementation(() => new Promise(() => {}));
+    const reader = world.flusher.fresh();
+    world.clock.advance(980);
+    expect(await isOver(reader)).toBe(false);
+    world.clock.advance(20);
+    expect(await isOver(reader)).toBe(true);
+  });
+
+  it("keeps to the back-off of a warehouse that refuses, and nobody waits for that", async () => {
+    const world = idle();
+    await load(world, 2000);
+    world.insert.mockImplementation(() => Promise.reject(new Error("disk full")));
+    for (let ms = 0; ms < 8000; ms += 20) {
+      await load(world, 20);
+      expect(await isOver(world.flusher.fresh())).toBe(true);
+    }
+    expect(world.times()).toEqual([0, 2020, 3020, 5020, 9020]);
+  });
+
+  it("does not happen where nothing was read, nor in a pipeline that catches up", async () => {
+    const world = idle();
+    await world.flusher.fresh();
+    expect(world.times()).toEqual([]);
+    await load(world, 1000, 8 * INTERVAL_MS + 1);
+    await world.flusher.fresh();
+    expect(world.times()).toEqual([0]);
   });
 });
 

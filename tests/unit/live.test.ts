@@ -39,7 +39,7 @@ class Source {
     };
   };
   identity = () => ["movie_id"];
-  position = () => String(this.at);
+  position = () => Promise.resolve(String(this.at));
 
   move(value: number): void {
     this.value = value;

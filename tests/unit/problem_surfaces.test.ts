@@ -147,7 +147,7 @@ describe("a problem that stands", () => {
     const live = new LiveQuestions(clock, {
       query: () => Promise.resolve<MetricAnswer>({ ...moviesAnswer, problems }),
       identity: () => ["movie_id"],
-      position: () => JSON.stringify(problems),
+      position: () => Promise.resolve(JSON.stringify(problems)),
     });
     const stop = new AbortController();
     const updates = await live.follow("m", { keys: {} }, { signal: stop.signal });

@@ -13,7 +13,7 @@ function counted() {
     ...fakes,
     serving: {
       ...fakes.serving,
-      position: () => String(asked.flushes),
+      position: () => Promise.resolve(String(asked.flushes)),
       query: () => Promise.resolve({ ...moviesAnswer, frontier: `local-1_${++asked.query}` }),
     },
     status: () => Promise.resolve({ ...someStatus, version: String(++asked.status) }),

@@ -14,6 +14,30 @@ describe("the speed layer", () => {
   const world = speedWorld();
   const { open, counted } = world;
 
+  it("gathers records while nobody reads, and takes each at once after somebody has", async () => {
+    const log = new MemoryLog({ topic: "movie-viewing-events", id: "gathering", partitions: 1 });
+    const { speed, clock, close } = await open(log, [views()], "gathering", undefined, 0, 10_000);
+    const read = vi.spyOn(log, "read");
+    let events = 0;
+    const place = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        log.place(0, { value: view(events++) });
+        clock.advance(20);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+    await place(100);
+    // Two seconds: ten times what is there, and that it is all, with room for a slow machine.
+    expect(read.mock.calls.length).toBeLessThan(50);
+    await speed.fresh();
+    read.mockClear();
+    await place(100);
+    expect(read.mock.calls.length).toBeGreaterThan(50);
+    await settle(speed, clock, log, views());
+    expect(await counted(views(), "gathering", log)).toBe(events);
+    await close();
+  });
+
   it("lets a plugin that throws fall behind alone, and it catches up exactly", async () => {
     const log = new MemoryLog({ topic: "movie-viewing-events", id: "throwing", partitions: 1 });
     let broken = true;

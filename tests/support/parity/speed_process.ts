@@ -101,6 +101,7 @@ export function speedLayerOf(
     start: () => nothing,
     wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
     reached: () => Promise.resolve(),
+    fresh: () => Promise.resolve(),
   };
 }
 
