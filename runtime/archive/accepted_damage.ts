@@ -1,5 +1,5 @@
-import { DamagedError } from "../std/errors.ts";
 import type { Manifest, ObjectStore, StoredFile } from "../ports/ports.ts";
+import { readJson, writeJson } from "../ports/stored_json.ts";
 import type { AcceptedDamage } from "../ports/services.ts";
 import { sha256 } from "./manifest.ts";
 
@@ -38,8 +38,7 @@ export class AcceptedFiles {
   /** Accepts the loss of a file, for good. */
   async accept(accepted: AcceptedDamage): Promise<void> {
     const name = this.#nameOf(accepted.object);
-    const bytes = new TextEncoder().encode(JSON.stringify(accepted, null, 2) + "\n");
-    await this.#store.put(name, bytes, { ifAbsent: true });
+    await this.#store.put(name, writeJson(accepted), { ifAbsent: true });
     await this.look();
   }
 
@@ -71,17 +70,9 @@ export class AcceptedFiles {
 const rowsOf = (files: readonly StoredFile[]) => files.reduce((sum, { rows }) => sum + rows, 0);
 
 function decode(name: string, bytes: Uint8Array): AcceptedDamage {
-  try {
-    const { object, rows, reason, by, at } = JSON.parse(new TextDecoder().decode(bytes));
+  return readJson(name, bytes, "a record of accepted damage", (json: AcceptedDamage) => {
+    const { object, rows, reason, by, at } = json;
     if (typeof object !== "string") throw new TypeError("object must be a text");
     return { object, rows, reason, by, at };
-  } catch (cause) {
-    throw new DamagedError(
-      name,
-      `expected a record of accepted damage, got ${bytes.length} bytes`,
-      {
-        cause,
-      },
-    );
-  }
+  });
 }

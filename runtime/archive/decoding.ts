@@ -17,6 +17,7 @@ import {
   schemaOf,
 } from "../model/schema_meaning.ts";
 import type { ObjectStore } from "../ports/ports.ts";
+import { newestName, writeJson } from "../ports/stored_json.ts";
 import { ArchiveChain } from "./archive_chain.ts";
 import { decodedRoot } from "./archive_names.ts";
 import { sha256 } from "./manifest.ts";
@@ -114,8 +115,7 @@ export class SchemaMisfit extends UserError {
 
 /** The newest decoding of a topic; null where none was claimed, as by builds before. */
 export async function newestDecoding(store: ObjectStore, topic: string): Promise<Decoding | null> {
-  let newest: string | null = null;
-  for await (const { name } of store.list(folderOf(topic))) newest = name;
+  const newest = await newestName(store, folderOf(topic));
   if (newest === null) return null;
   return await readDecoding(store, topic, numberOf(topic, newest));
 }
@@ -207,7 +207,7 @@ const withoutZeros = (cut: Cut): Cut =>
   Object.fromEntries(Object.entries(cut).filter(([, offsets]) => offsets.some((at) => at > 0n)));
 
 function hashOf({ schema, decoderVersion }: Pick<Claim, "schema" | "decoderVersion">): string {
-  return sha256(bytesOf({ schema, decoderVersion })).slice(0, 8);
+  return sha256(writeJson({ schema, decoderVersion })).slice(0, 8);
 }
 
 function decodingOf(claim: Claim): Decoding {
@@ -237,12 +237,10 @@ export async function decodingFaults(store: ObjectStore, topic: string): Promise
   return faults;
 }
 
-const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
-
 /** A claim as JSON; the last member is the hash of all others. */
 function encodeClaim({ from, compacted, ...rest }: Claim): Uint8Array {
   const members = { ...rest, from: encodeCut(from), compacted: encodeCut(compacted) };
-  return bytesOf({ ...members, checksum: sha256(bytesOf(members)) });
+  return writeJson({ ...members, checksum: sha256(writeJson(members)) });
 }
 
 /**
@@ -255,7 +253,7 @@ function decodeClaim(bytes: Uint8Array, name: string): Claim {
     new DamagedError(name, "it does not have the checksum that it was written with", { cause });
   try {
     const { checksum, ...members } = JSON.parse(new TextDecoder().decode(bytes));
-    if (sha256(bytesOf(members)) !== checksum) throw damaged();
+    if (sha256(writeJson(members)) !== checksum) throw damaged();
     return { ...members, from: decodeCut(members.from), compacted: decodeCut(members.compacted) };
   } catch (error) {
     throw error instanceof DamagedError ? error : damaged(error);

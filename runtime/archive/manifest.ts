@@ -1,3 +1,4 @@
+import { writeJson } from "../ports/stored_json.ts";
 import { createHash } from "node:crypto";
 import { DamagedError, ExternalError } from "../std/errors.ts";
 import type { ArchivedTick, ArchiveFile, Manifest, StoredFile } from "../ports/ports.ts";
@@ -20,7 +21,7 @@ export async function sha256Aside(bytes: Uint8Array): Promise<string> {
  */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const members = membersOf(manifest);
-  return bytesOf({ ...members, checksum: sha256(bytesOf(members)) });
+  return writeJson({ ...members, checksum: sha256(writeJson(members)) });
 }
 
 function membersOf(manifest: Manifest): Record<string, unknown> {
@@ -41,9 +42,6 @@ function membersOf(manifest: Manifest): Record<string, unknown> {
     }),
   };
 }
-
-const bytesOf = (members: Record<string, unknown>) =>
-  new TextEncoder().encode(JSON.stringify(members, null, 2) + "\n");
 
 /**
  * Reads and validates a manifest. One of an earlier build, which has no checksum, still has to be
@@ -81,7 +79,7 @@ export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
     ...(read.has("ticks") ? { ticks: read.ticks("ticks") } : {}),
     ...(read.has("letters") ? { letters: read.list("letters").map(storedFile) } : {}),
   };
-  const written = read.has("checksum") ? encodeManifest(manifest) : bytesOf(membersOf(manifest));
+  const written = read.has("checksum") ? encodeManifest(manifest) : writeJson(membersOf(manifest));
   if (!sameBytes(bytes, written)) {
     throw new DamagedError(name, "it does not have the checksum that it was written with");
   }

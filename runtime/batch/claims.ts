@@ -8,8 +8,9 @@
  * below the floor is void.
  */
 import { DamagedError, ExternalError } from "../std/errors.ts";
-import { type Cut, decodeCut } from "../model/frontier.ts";
+import { type Cut, type CutJson, decodeCut, encodeCut } from "../model/frontier.ts";
 import type { ObjectStore } from "../ports/ports.ts";
+import { newestName, readJson, writeJson } from "../ports/stored_json.ts";
 import { removeBelow } from "./remove_below.ts";
 
 /** What is fixed about a run when its number is claimed. */
@@ -46,24 +47,22 @@ export class Claims {
 
   /** The claim with the greatest number, or null. Called before each claim; lists what is new. */
   async last(): Promise<Claim | null> {
-    let newest: string | null = null;
     const after = this.#last ? this.#nameOf(this.#last.run) : undefined;
-    for await (const { name } of this.#store.list(this.#folder, after)) newest = name;
+    const newest = await newestName(this.#store, this.#folder, after);
     if (newest !== null) this.#last = await this.#read(newest);
     return this.#last;
   }
 
   /** Claims a number. @returns false when another process has taken it, now or long ago. */
   async claim(claim: Claim): Promise<boolean> {
-    const bytes = new TextEncoder().encode(encodeClaim(claim));
+    const bytes = writeJson({ ...claim, cut: encodeCut(claim.cut) });
     if (!await this.#store.put(this.#nameOf(claim.run), bytes, { ifAbsent: true })) return false;
     return claim.run >= await this.floor();
   }
 
   /** Claims below it are void; 0 while none was ever removed. */
   async floor(): Promise<number> {
-    let newest: string | null = null;
-    for await (const { name } of this.#store.list(this.#floors)) newest = name;
+    const newest = await newestName(this.#store, this.#floors);
     if (newest !== null) {
       this.#seenFloor = Number(newest.slice(this.#floors.length, -".json".length));
     }
@@ -103,22 +102,15 @@ export class Claims {
   }
 }
 
-/** JSON has no bigint: offsets are text. */
-const offsetsAsText = (_key: string, value: unknown) =>
-  typeof value === "bigint" ? String(value) : value;
-
-function encodeClaim(claim: Claim): string {
-  return JSON.stringify(claim, offsetsAsText, 2);
-}
-
 /** @throws DamagedError naming the object, when it is not a claim. */
 export function decodeClaim(name: string, bytes: Uint8Array): Claim {
-  try {
-    const claim = JSON.parse(new TextDecoder().decode(bytes));
-    return { ...claim, cut: decodeCut(claim.cut) };
-  } catch (cause) {
-    throw new DamagedError(name, `expected the claim of a batch run, got ${bytes.length} bytes`, {
-      cause,
-    });
-  }
+  return readJson(
+    name,
+    bytes,
+    "the claim of a batch run",
+    (claim: Omit<Claim, "cut"> & { readonly cut: CutJson }) => ({
+      ...claim,
+      cut: decodeCut(claim.cut),
+    }),
+  );
 }

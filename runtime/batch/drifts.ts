@@ -1,4 +1,5 @@
 /** The days that drift, as people look at them, and what an operator accepts. */
+import { quoted } from "../std/quoted.ts";
 import type { Clock } from "../std/clock.ts";
 import type {
   DriftAcceptance,
@@ -51,7 +52,7 @@ export function createDrifts(options: DriftsOptions): Drifts {
     const wanted = plugins().filter(({ plugin }) => metric === undefined || plugin.name === metric);
     if (metric === undefined || wanted.length > 0) return await answeringTables(warehouse, wanted);
     throw new NotFoundError(
-      `${action}: there is no metric ${JSON.stringify(metric.slice(0, 80))}`,
+      `${action}: there is no metric ${quoted(metric)}`,
       { field: "metric" },
     );
   };
@@ -152,7 +153,7 @@ WHERE topic = {topic:String} AND plugin = {plugin:String} AND generation = {gene
 
 function checkAcceptance(acceptance: DriftAcceptance): void {
   const { day } = acceptance;
-  const got = (value: unknown) => JSON.stringify(String(value).slice(0, 80));
+  const got = (value: unknown) => quoted(String(value));
   if (day !== undefined && !isDay(day)) {
     throw new UserError(
       `${accepting}: day must be an event day such as 2013-07-20, got ${got(day)}`,

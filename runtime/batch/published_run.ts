@@ -4,9 +4,10 @@
  * the two leaves a decision without a pointer, and whoever comes next writes it: the rows are there.
  */
 import type { Clock } from "../std/clock.ts";
-import { DamagedError, retry } from "../std/errors.ts";
-import { type Cut, cutOfRow, decodeCut, encodeCut } from "../model/frontier.ts";
+import { retry } from "../std/errors.ts";
+import { type Cut, type CutJson, decodeCut, encodeCut } from "../model/frontier.ts";
 import type { ObjectStore, StatementOptions, Warehouse } from "../ports/ports.ts";
+import { readJson, writeJson } from "../ports/stored_json.ts";
 import { BatchLevel, computedRows, type PluginTables, pointerSql } from "../sql/tables.ts";
 import { runName } from "./claims.ts";
 import { removeBelow } from "./remove_below.ts";
@@ -52,7 +53,7 @@ export class Publisher {
     return {
       run: Number(row.run),
       fullRun: Number(row.full_run),
-      cut: cutOfRow(row.cut),
+      cut: decodeCut(row.cut),
       skipped: row.skipped.map(Number),
     };
   }
@@ -83,7 +84,14 @@ export class Publisher {
       // Decided in our favour already: an answer to our own put that was lost on the way.
       const ours = decided?.run === publication.run;
       if (decided !== null && !ours) return false;
-      if (ours || await this.#store.put(slot, encode(publication), { ifAbsent: true })) {
+      if (
+        ours ||
+        await this.#store.put(
+          slot,
+          writeJson({ ...publication, cut: encodeCut(publication.cut) }),
+          { ifAbsent: true },
+        )
+      ) {
         return await this.#complete(publication);
       }
     }
@@ -164,7 +172,7 @@ interface PointerRow {
   readonly run: number | string;
   readonly full_run: number | string;
   readonly skipped: readonly (number | string)[];
-  readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly cut: CutJson;
 }
 
 /** Rows of a run beside pointer and markers. */
@@ -182,18 +190,11 @@ export async function countRows(
   return Number(row.rows);
 }
 
-function encode(publication: Publication): Uint8Array {
-  const text = JSON.stringify({ ...publication, cut: encodeCut(publication.cut) }, null, 2);
-  return new TextEncoder().encode(text);
-}
-
 /** @throws DamagedError naming the object, when it does not say which run follows. */
 export function decodePublication(name: string, bytes: Uint8Array): Publication {
-  try {
-    const json = JSON.parse(new TextDecoder().decode(bytes));
-    return { ...json, cut: decodeCut(json.cut) };
-  } catch (cause) {
-    const wanted = "expected which run follows a published one";
-    throw new DamagedError(name, `${wanted}, got ${bytes.length} bytes`, { cause });
-  }
+  type Json = Omit<Publication, "cut"> & { readonly cut: CutJson };
+  return readJson(name, bytes, "which run follows a published one", (json: Json) => ({
+    ...json,
+    cut: decodeCut(json.cut),
+  }));
 }

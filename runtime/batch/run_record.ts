@@ -1,6 +1,6 @@
 /** The table `batch_runs`: what every run did for every plugin. */
 import { type NotComparedReason, notComparedWords } from "../model/drift.ts";
-import { type Cut, cutOfRow } from "../model/frontier.ts";
+import { type Cut, decodeCut } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { BatchRun, PluginRun, RunState } from "../ports/services.ts";
 import { SILENT_MS } from "./run_progress.ts";
@@ -102,7 +102,7 @@ ORDER BY run DESC, plugin`,
   );
   const byRun = Map.groupBy(rows, (row) => Number(row.run));
   return [...byRun].map(([run, parts]) =>
-    toBatchRun(topic, run, cutOfRow(parts[0].cut), parts.map((part) => toRecord(part, nowMs)))
+    toBatchRun(topic, run, decodeCut(parts[0].cut), parts.map((part) => toRecord(part, nowMs)))
   );
 }
 

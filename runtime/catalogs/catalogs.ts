@@ -1,5 +1,6 @@
 /** The catalogs of a process: kept in memory, in the object store, and in the warehouse for SQL. */
 import type { Catalog } from "../catalog.ts";
+import { quoted } from "../std/quoted.ts";
 import { NotFoundError, ProblemError, UserError } from "../std/errors.ts";
 import type { Catalogs, MetricAnswer } from "../ports/services.ts";
 import { type CatalogOptions, OpenCatalog } from "./open_catalog.ts";
@@ -33,7 +34,7 @@ export function createCatalogs(options: CatalogOptions): OpenCatalogs {
     const why = refused.get(name);
     if (why !== undefined) throw new ProblemError("catalog_refused", why);
     const names = [...opened.keys()].join(", ") || "none";
-    const message = `Unknown catalog ${JSON.stringify(name.slice(0, 80))}, expected ${names}`;
+    const message = `Unknown catalog ${quoted(name)}, expected ${names}`;
     if (field === "catalog") throw new NotFoundError(message, { field });
     throw new UserError(message, { field });
   };

@@ -1,5 +1,6 @@
 /** One catalog of a process: the version that stands, in memory and in the warehouse. */
 import type { Catalog, CatalogField } from "../catalog.ts";
+import { quoted } from "../std/quoted.ts";
 import type { Clock } from "../std/clock.ts";
 import { ProblemError, TwofoldError, UserError } from "../std/errors.ts";
 import {
@@ -210,9 +211,7 @@ export class OpenCatalog {
         if (columns[key].kind === "string") return each;
         if (/^\d{1,10}$/.test(each)) return Number(each);
         throw new UserError(
-          `${action}: keys must be whole numbers with commas between, got ${
-            JSON.stringify(each.slice(0, 80))
-          }`,
+          `${action}: keys must be whole numbers with commas between, got ${quoted(each)}`,
           { field: "keys" },
         );
       }),

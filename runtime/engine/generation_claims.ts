@@ -5,6 +5,7 @@
  * process that only looks claims nothing.
  */
 import type { ObjectStore } from "../ports/ports.ts";
+import { newestName } from "../ports/stored_json.ts";
 
 /** A claim; the one with the greatest number is in force. */
 export interface GenerationClaim {
@@ -21,9 +22,8 @@ export async function newestClaim(
   topic: string,
   plugin: string,
 ): Promise<GenerationClaim | null> {
-  let newest: string | null = null;
   const folder = folderOf(topic, plugin);
-  for await (const { name } of store.list(folder)) newest = name;
+  const newest = await newestName(store, folder);
   if (newest === null) return null;
   const number = Number(newest.slice(folder.length).split(".")[0]);
   return { number, generation: generationIn(await store.get(newest)) };

@@ -4,6 +4,7 @@ import { isDay } from "../batch/drifts.ts";
 import { repeated } from "../model/problems.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { DayRange, Lifecycle, RebuildRequest } from "../ports/services.ts";
+import { quoted } from "../std/quoted.ts";
 import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import type { Clock } from "../std/clock.ts";
 import { BusyError, NotFoundError, UserError } from "../std/errors.ts";
@@ -127,7 +128,7 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
 }
 
 const unknown = (verb: string, name: string) =>
-  new NotFoundError(`Cannot ${verb} metric "${name.slice(0, 80)}": there is no such metric`, {
+  new NotFoundError(`Cannot ${verb} metric ${quoted(name)}: there is no such metric`, {
     field: "name",
   });
 
@@ -135,9 +136,7 @@ const unknown = (verb: string, name: string) =>
 function checkedRange({ from = null, to = null }: Pick<RebuildRequest, "from" | "to">): DayRange {
   const fault = (field: string, wanted: string, got: string) =>
     new UserError(
-      `Cannot rebuild a metric: ${field} must be ${wanted}, got ${
-        JSON.stringify(got.slice(0, 80))
-      }`,
+      `Cannot rebuild a metric: ${field} must be ${wanted}, got ${quoted(got)}`,
       { field },
     );
   for (const [field, day] of Object.entries({ from, to })) {

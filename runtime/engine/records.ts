@@ -1,6 +1,7 @@
 /** Looks into the logs: the newest records, and those behind a position. */
 import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
+import { quoted } from "../std/quoted.ts";
 import { LogGapError, UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { decodeCursor, encodeCursor, wholeUpTo } from "../std/page_cursor.ts";
@@ -49,7 +50,7 @@ function topicOf(topics: readonly RecordTopic[], name: string | undefined): Reco
   if (found !== undefined) return found;
   const names = topics.map(({ schema }) => schema.topic).join(", ");
   throw new UserError(
-    `${action}: topic must be one of ${names}, got ${JSON.stringify((name ?? "").slice(0, 80))}`,
+    `${action}: topic must be one of ${names}, got ${quoted(name ?? "")}`,
     { field: "topic" },
   );
 }

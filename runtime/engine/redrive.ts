@@ -12,6 +12,7 @@ import type {
 } from "../ports/services.ts";
 import type { DeadLetterReader } from "../serving/dead_letters.ts";
 import { isOf, type KeptRedrive, redrivesOf, writeRedrives } from "../serving/redrives.ts";
+import { quoted } from "../std/quoted.ts";
 import type { Clock } from "../std/clock.ts";
 import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import { closest } from "../std/closest.ts";
@@ -199,7 +200,7 @@ function filterOf(request: RedriveRequest): DeadLetterFilter {
 function placeOf(address: string) {
   const [, topic, partition, offset] = /^(.+)\/(\d+)\/(\d+)$/.exec(address) ?? [];
   if (topic !== undefined) return { topic, partition, offset };
-  throw fault("letters", "TOPIC/PARTITION/OFFSET", JSON.stringify(address.slice(0, 80)));
+  throw fault("letters", "TOPIC/PARTITION/OFFSET", quoted(address));
 }
 
 function topicsOf({ topic, letters }: RedriveRequest, topics: RedriveOptions["topics"]) {
@@ -209,7 +210,7 @@ function topicsOf({ topic, letters }: RedriveRequest, topics: RedriveOptions["to
     const found = topics.find(({ schema }) => schema.topic === name);
     if (found !== undefined) return found;
     const known = topics.map(({ schema }) => schema.topic).join(", ");
-    throw fault("topic", `one of ${known}`, JSON.stringify(name.slice(0, 80)));
+    throw fault("topic", `one of ${known}`, quoted(name));
   });
 }
 
@@ -235,7 +236,7 @@ function checkSet(set: Set, { topic, fieldNames, eventId }: EventSchema, request
     throw fault(
       "set",
       `fields of ${topic}, which are ${fieldNames.join(", ")}`,
-      `"${name.slice(0, 80)}"${closest(name, fieldNames)}`,
+      quoted(name) + closest(name, fieldNames),
     );
   }
   if (Object.hasOwn(set, eventId) && request.letters?.length !== 1) {

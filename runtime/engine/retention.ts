@@ -1,7 +1,7 @@
 import type { Archiver } from "../archive/archiver.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
-import { type Cut, cutOfRow } from "../model/frontier.ts";
+import { type Cut, decodeCut } from "../model/frontier.ts";
 import type { ArchiveReader, EventLog, Membership, Warehouse } from "../ports/ports.ts";
 import { type ProblemSink, repeated } from "../model/problems.ts";
 import type { LogSpeedLayer } from "../speed/speed_layer.ts";
@@ -90,7 +90,7 @@ export class Retention {
        ORDER BY run DESC LIMIT 1 OFFSET 1`,
       { params: { before: clock.now() - LONGEST_READ_MS } },
     );
-    return row === undefined ? null : cutOfRow(row.cut);
+    return row === undefined ? null : decodeCut(row.cut);
   }
 
   /** Trims the log below what is archived, needed by no restart, and older than its retention. */

@@ -83,17 +83,15 @@ export function decodeFrontier(text: string, field = "wait_for"): Cut {
   return cut;
 }
 
-/** The frontier of a `Map(String, Array(UInt64))` as a query returns it. */
-export function cutOfRow(map: Readonly<Record<string, readonly (number | string)[]>>): Cut {
-  return Object.fromEntries(Object.entries(map).map(([log, at]) => [log, at.map(BigInt)]));
-}
-
 /** A cut as JSON, offsets as text. */
 export function encodeCut(cut: Cut): Record<string, string[]> {
   return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(String)]));
 }
 
-/** The cut of what {@link encodeCut} made. */
-export function decodeCut(cut: Readonly<Record<string, readonly string[]>>): Cut {
+/** A cut in JSON: as {@link encodeCut} makes it, or a query a `Map(String, Array(UInt64))`. */
+export type CutJson = Readonly<Record<string, readonly (number | string)[]>>;
+
+/** The cut of its JSON. */
+export function decodeCut(cut: CutJson): Cut {
   return Object.fromEntries(Object.entries(cut).map(([log, at]) => [log, at.map(BigInt)]));
 }

@@ -1,6 +1,7 @@
 /** Which dead letters a question means, as SQL. */
 import type { QueryParams } from "../ports/ports.ts";
 import type { DeadLetterFilter } from "../ports/services.ts";
+import { quoted } from "../std/quoted.ts";
 import { UserError } from "../std/errors.ts";
 import { wholeNumber } from "../std/whole_number.ts";
 import { readInstant } from "./instant.ts";
@@ -65,7 +66,7 @@ function instantOf(field: string, text: string, action: string): number {
   }
   throw new UserError(
     `${action}: ${field} must be an ISO 8601 instant such as 2013-07-20T08:00:00Z, got ${
-      JSON.stringify(text.slice(0, 80))
+      quoted(text)
     }`,
     { field },
   );

@@ -11,6 +11,7 @@ import {
   wholeUpTo,
 } from "../std/page_cursor.ts";
 import type { Bucket, Layer, MetricQuery } from "../ports/services.ts";
+import { quoted } from "../std/quoted.ts";
 import { pageLimit } from "../std/whole_number.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
@@ -126,10 +127,6 @@ const fitsType: Readonly<Record<string, Fits>> = {
   boolean: (value) => typeof value === "boolean",
   ...{ integer: isNumber, decimal: isNumber, number: isNumber },
 };
-
-/** A text of the question's in quotes, cut off where it is long. */
-export const quoted = (text: string) =>
-  JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 
 /** What cannot be done where a question is at fault. */
 export const actionOf = (plugin: Plugin) => `Cannot query metric "${plugin.name}"`;

@@ -1,6 +1,6 @@
 /** Which run of the batch layer to read: the newest published one, looked up once for many. */
 import type { Clock } from "../std/clock.ts";
-import { type Cut, cutOfRow } from "../model/frontier.ts";
+import { type Cut, type CutJson, decodeCut } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { NotComparedSince } from "../ports/services.ts";
 import { SharedCalls } from "../std/shared_calls.ts";
@@ -88,7 +88,7 @@ interface PointerRow {
   readonly run: number | string;
   readonly full_run: number | string;
   readonly skipped: readonly (number | string)[];
-  readonly cut: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly cut: CutJson;
   readonly published: string;
 }
 
@@ -101,5 +101,5 @@ async function readPointer(
   if (rows.length === 0) return { run: null, cut: {}, published: null };
   const [{ run, full_run, cut, skipped, published }] = rows;
   const numbers = { run: Number(run), fullRun: Number(full_run), skipped: skipped.map(Number) };
-  return { run: numbers, cut: cutOfRow(cut), published };
+  return { run: numbers, cut: decodeCut(cut), published };
 }

@@ -3,16 +3,9 @@ import { grainSeconds, type Plugin } from "../plugin.ts";
 import { UserError } from "../std/errors.ts";
 import type { Layer, SeriesQuery } from "../ports/services.ts";
 import { seriesMeasures, stepSeconds } from "./metric_info.ts";
+import { quoted } from "../std/quoted.ts";
 import { wholeNumber } from "../std/whole_number.ts";
-import {
-  actionOf,
-  fault,
-  keysOf,
-  layerOf,
-  quoted,
-  rangeOf,
-  type TypedQuery,
-} from "./metric_query.ts";
+import { actionOf, fault, keysOf, layerOf, rangeOf, type TypedQuery } from "./metric_query.ts";
 
 /** A validated question for a series. */
 export interface TypedSeries {

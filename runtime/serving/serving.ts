@@ -1,4 +1,5 @@
 /** The serving layer: one number from two layers. */
+import { quoted } from "../std/quoted.ts";
 import {
   DamagedError,
   ExternalError,
@@ -18,9 +19,7 @@ import type { ServedTopic, ServingOptions } from "./serving_options.ts";
 
 const unknownMetric = (name: string, known: readonly string[]) =>
   new NotFoundError(
-    `Cannot query metric: expected one of ${known.join(", ")}, got ${
-      JSON.stringify(name.slice(0, 80))
-    }`,
+    `Cannot query metric: expected one of ${known.join(", ")}, got ${quoted(name)}`,
     { field: "metric" },
   );
 

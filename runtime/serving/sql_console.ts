@@ -2,6 +2,7 @@
  * SQL by people: one statement that reads, within bounds. The engine's parser says what it calls and
  * reads, and only what is on a list passes; it runs in the engine's read-only mode all the same.
  */
+import { quoted } from "../std/quoted.ts";
 import type { Clock } from "../std/clock.ts";
 import { ProblemError, TwofoldError, UserError } from "../std/errors.ts";
 import type {
@@ -171,9 +172,7 @@ function checkLimit(limit: number): void {
 function offsetOf(after: string): number {
   if (/^\d{1,12}$/.test(after)) return Number(after);
   throw new UserError(
-    `Cannot run the SQL: after must be "next" of the page before, got ${
-      JSON.stringify(after.slice(0, 80))
-    }`,
+    `Cannot run the SQL: after must be "next" of the page before, got ${quoted(after)}`,
     { field: "after" },
   );
 }

@@ -1,4 +1,5 @@
 /** Cursors of paged lists: where a page ended, as an opaque text that belongs to one question. */
+import { quoted } from "./quoted.ts";
 import { digestOf } from "./digest.ts";
 import { UserError } from "./errors.ts";
 
@@ -42,7 +43,7 @@ export function decodeCursor(
   fits: (position: readonly Scalar[]) => boolean,
 ): Scalar[] {
   const fault = (what: string) =>
-    new UserError(`Cannot read ${field}: ${what}, got ${JSON.stringify(text.slice(0, 80))}`, {
+    new UserError(`Cannot read ${field}: ${what}, got ${quoted(text)}`, {
       field,
     });
   let read: unknown;

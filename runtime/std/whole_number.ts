@@ -1,4 +1,5 @@
 /** Whole numbers in questions. */
+import { quoted } from "./quoted.ts";
 import { UserError } from "./errors.ts";
 
 /** Which number is read. */
@@ -26,9 +27,8 @@ export interface WholeNumber {
 export function wholeNumber(text: string, { action, field, least = 0, most }: WholeNumber): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
-  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   throw new UserError(
-    `${action}: ${field} must be a whole number in ${least}..${most}, got ${shown}`,
+    `${action}: ${field} must be a whole number in ${least}..${most}, got ${quoted(text)}`,
     { field },
   );
 }

@@ -2,7 +2,7 @@
 import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
-import { type Cut, cutOfRow } from "../../runtime/model/frontier.ts";
+import { type Cut, decodeCut } from "../../runtime/model/frontier.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";
 import { avg, count, max, min, type PluginDeclaration, sum, uniq } from "../../runtime/plugin.ts";
 import type {
@@ -331,7 +331,7 @@ export async function readRun(
     );
   return {
     run: pointer.run,
-    cut: cutOfRow(pointer.cut),
+    cut: decodeCut(pointer.cut),
     grain: await level("grain"),
     day: await level("day"),
     all: await warehouse.query(
