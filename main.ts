@@ -12,6 +12,7 @@ import { UserError } from "./runtime/std/errors.ts";
 import { checkServers } from "./runtime/engine/server_checks.ts";
 import { refusedFile } from "./runtime/engine/check_plugins.ts";
 import { loadInputs } from "./runtime/engine/load_plugins.ts";
+import { pluginFolders } from "./runtime/engine/plugin_folders.ts";
 import { openEngine } from "./runtime/engine/engine.ts";
 import { inspectDeclarations, inspectSchemas } from "./runtime/engine/inspect_declarations.ts";
 import { shareAnswers } from "./runtime/engine/shared_answers.ts";
@@ -32,12 +33,12 @@ const world = processWorld({
       loadLibchdb(found);
       return found;
     },
-    plugins: (library) => inspectDeclarations(root, library),
+    plugins: (dirs, library) => inspectDeclarations(root, dirs, library),
     schemas: (config) => inspectSchemas(root, config, systemClock),
     servers: (config, topics) => checkServers(config, topics, systemClock),
   },
-  async inputs() {
-    const { refused, ...inputs } = await loadInputs(root);
+  async inputs(dirs) {
+    const { refused, ...inputs } = await loadInputs(pluginFolders(root, dirs));
     return { ...inputs, faults: refused.map((one) => refusedFile(one).message) };
   },
   openEngine: (config, options) => openEngine(config, { root, version, ...options }),

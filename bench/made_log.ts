@@ -4,6 +4,7 @@ import { systemClock } from "../runtime/std/clock.ts";
 import { createDecoder, DECODER_VERSION } from "../runtime/decode/decoder.ts";
 import { createIngest } from "../runtime/engine/ingest.ts";
 import { loadDeclarations, type LoadedPlugin } from "../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../runtime/engine/plugin_folders.ts";
 import { openSqliteLog } from "../runtime/log/sqlite_log.ts";
 import type { EventLog, Warehouse } from "../runtime/ports/ports.ts";
 import { simulate } from "../plugins/viewing/simulator.ts";
@@ -61,7 +62,9 @@ const measured = new Set(["hourly_stats", "popular_movies", "ratings", "user_sta
 
 /** The four plugins that all figures are of, whatever else is in the folder. */
 export async function fourPlugins(): Promise<LoadedPlugin[]> {
-  return (await loadDeclarations(root)).plugins.filter(({ plugin }) => measured.has(plugin.name));
+  return (await loadDeclarations(pluginFolders(root))).plugins.filter(({ plugin }) =>
+    measured.has(plugin.name)
+  );
 }
 
 /** The same with the names of their tables. */

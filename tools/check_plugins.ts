@@ -10,7 +10,7 @@ import { findLibrary } from "../runtime/warehouse/libchdb.ts";
 
 const root = resolve(Deno.args[0] ?? resolve(import.meta.dirname!, ".."));
 const config = readConfig({ command: "start", env: Deno.env.toObject() });
-const { faults: declared } = await inspectDeclarations(root, findLibrary());
+const { faults: declared } = await inspectDeclarations(root, config.pluginDirs, findLibrary());
 const faults = [...declared, ...await inspectSchemas(root, config, systemClock)];
 for (const fault of faults) console.error(fault);
 Deno.exit(faults.length === 0 ? 0 : 1);

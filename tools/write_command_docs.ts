@@ -5,6 +5,7 @@
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/commands.ts";
 import { loadInputs } from "../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../runtime/engine/plugin_folders.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { describeSettings } from "../runtime/settings/config.ts";
 import type { Command } from "../runtime/settings/setting.ts";
@@ -21,7 +22,7 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
     "other users of a machine can see command lines; the settings of servers have none either.",
     describeSettings(),
   ];
-  const inputs = await loadInputs(root);
+  const inputs = await loadInputs(pluginFolders(root));
   const help = (Object.keys(commands) as Command[]).flatMap((command) => [
     `## ${command}`,
     `\`\`\`\n${helpOf(command, inputs).trimEnd()}\n\`\`\``,

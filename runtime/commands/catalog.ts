@@ -84,7 +84,7 @@ export async function catalogPutCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const { catalogFormats } = await inputsOf(world);
+  const { catalogFormats } = await inputsOf(world, config);
   const format = flags.format === undefined ? null : String(flags.format);
   const rows = await readCatalog({ file, catalog, format }, catalogFormats, world);
   const target = await openTarget(config, world, { start: false, create: true });

@@ -1,5 +1,5 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
-import { type Config, readConfig } from "../settings/config.ts";
+import { type Config, pluginDirsOf, readConfig } from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
@@ -79,7 +79,8 @@ async function run(request: Request, world: World): Promise<number> {
   }
   if (request.kind === "help") {
     const reads = request.command !== null && readsFiles(request.command);
-    world.out.write(helpOf(request.command, reads ? await inputsOf(world) : undefined));
+    const inputs = reads ? await inputsOf(world, { pluginDirs: pluginDirsOf(world) }) : undefined;
+    world.out.write(helpOf(request.command, inputs));
     return 0;
   }
   return await runRequest(request, world);
@@ -97,7 +98,6 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   if (command === "doctor") {
     return await doctorCommand({ flags: settingFlags(request), env }, { json }, world);
   }
-  const replayed = command === "replay" ? replayRequest(first, flags, await inputsOf(world)) : null;
   const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
   const given = { command, flags: settingFlags(request), env, database: world.database };
   const config = readConfig(given);
@@ -108,7 +108,11 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
     case "start":
       return await serverCommand(config, world);
     case "replay":
-      return await replayCommand(replayed!, config, world);
+      return await replayCommand(
+        replayRequest(first, flags, await inputsOf(world, config)),
+        config,
+        world,
+      );
     case "produce":
       return await produceCommand(made!, config, world);
     case "batch":

@@ -146,7 +146,8 @@ export function flagsOf(command: Command): Map<string, KnownFlag> {
     const { flag, summary, type } = settings[name] as Setting<unknown>;
     if (flag === null) continue;
     const value = name === "simulator" ? null : placeholderOf(flag, type);
-    flags.set(flag, { value, summary, many: false, negatable: value === null, isSetting: true });
+    const many = type.isList === true;
+    flags.set(flag, { value, summary, many, negatable: value === null, isSetting: true });
   }
   return flags.set("help", {
     ...{ value: null, summary: "Show this help" },
@@ -177,8 +178,10 @@ function readFlags(command: Command, args: readonly string[]) {
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const [name, value] = readFlag(command, known, token);
-    if (known.get(name)!.many) (lists[name] ??= []).push(String(value));
-    else flags[name] = value;
+    const { many, isSetting } = known.get(name)!;
+    if (!many) flags[name] = value;
+    else if (!isSetting) (lists[name] ??= []).push(String(value));
+    else flags[name] = name in flags ? `${flags[name]},${value}` : value;
   }
   return { flags, lists, positionals };
 }

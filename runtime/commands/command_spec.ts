@@ -15,6 +15,9 @@ export interface Option {
   readonly many?: boolean;
 }
 
+/** The settings of a command that opens the data folder where no process runs. */
+export const folderSettings = ["dataDir", "pluginDirs"] as const;
+
 /** A command, as help shows it. */
 export interface CommandSpec {
   readonly summary: string;
@@ -49,7 +52,10 @@ export function choicesOf(placeholder: string | null): readonly string[] {
 }
 
 /** What stands for the value of a setting's flag: the values where they are a fixed list. */
-export function placeholderOf(flag: string, { choices }: Setting<unknown>["type"]): string {
+export function placeholderOf(
+  flag: string,
+  { choices, isList = false }: Setting<unknown>["type"],
+): string {
   if (choices !== undefined) return choices.join("|");
-  return flag === "data" ? "DIR" : flag.split("-").at(-1)!.toUpperCase();
+  return flag === "data" || isList ? "DIR" : flag.split("-").at(-1)!.toUpperCase();
 }

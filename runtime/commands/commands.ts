@@ -2,7 +2,7 @@
 import { settings } from "../settings/config.ts";
 import type { Command } from "../settings/setting.ts";
 import { authoringCommands } from "./authoring_commands.ts";
-import type { CommandSpec, Option } from "./command_spec.ts";
+import { type CommandSpec, folderSettings, type Option } from "./command_spec.ts";
 import { inspectionCommands } from "./inspection_commands.ts";
 
 const allSettings = Object.keys(settings) as (keyof typeof settings)[];
@@ -41,7 +41,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
     summary: "Ingest events from a file or standard input (-)",
     arguments: ["FILE"],
     reads: "events",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       {
         flag: "format",
@@ -87,7 +87,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   produce: {
     summary: "Send made-up events of a source (plugins/*.source.ts)",
     optionalArgument: "SOURCE",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       {
         flag: "rate",
@@ -101,7 +101,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   },
   batch: {
     summary: "Run the batch layer once, now",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       { flag: "full", value: null, summary: "Recompute all days from the archive" },
       { flag: "json", value: null, summary: "Print the runs as JSON" },
@@ -113,47 +113,47 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   },
   "plugins list": {
     summary: "List the plugins with their wanted and answering generations",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [{ flag: "json", value: null, summary: "Print them as JSON" }],
     examples: [["plugins list", "all plugins, with the progress of new ones"]],
   },
   "plugins inspect": {
     summary: "Show a plugin: file, state, generations, relations and batch SQL",
     arguments: ["NAME"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [{ flag: "json", value: null, summary: "Print it as JSON, with its source" }],
     examples: [["plugins inspect completions", "all of it"]],
   },
   "plugins reload": {
     summary: "Reload the plugins' files in the running process",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [{ flag: "json", value: null, summary: "Print what changed as JSON" }],
     examples: [["plugins reload", "after a file in plugins/ or sql/ was saved"]],
   },
   "plugins prune": {
     summary: "Drop tables and relations of removed plugins and replaced generations now",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [{ flag: "json", value: null, summary: "Print the names as JSON" }],
     examples: [["plugins prune", "without waiting for --retired-retention"]],
   },
   "plugins pause": {
     summary: "Stop computing a metric; its answers stay as they are, and say so",
     arguments: ["NAME"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [operator, { flag: "json", value: null, summary: "Print the result as JSON" }],
     examples: [["plugins pause visitors", "until it is resumed, also after a restart"]],
   },
   "plugins resume": {
     summary: "Resume a paused metric; it catches up from the log and the archive",
     arguments: ["NAME"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [operator, { flag: "json", value: null, summary: "Print the result as JSON" }],
     examples: [["plugins resume visitors", "from where it was paused"]],
   },
   "plugins rebuild": {
     summary: "Recompute a metric's batch rows from the archive, although nothing changed",
     arguments: ["NAME"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       { flag: "from", value: "DAY", summary: "First event day; default: the first of all" },
       { flag: "to", value: "DAY", summary: "Last event day; default: the last of all" },
@@ -168,13 +168,13 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   "plugins drop": {
     summary: "Drop the tables and relations of a metric that is paused or whose file is gone",
     arguments: ["NAME"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [{ flag: "json", value: null, summary: "Print the names as JSON" }],
     examples: [["plugins drop visitors", "a paused one is built again when it is resumed"]],
   },
   status: {
     summary: "Show status: partitions, plugins and problems",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       {
         flag: "config",
@@ -193,7 +193,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   ...inspectionCommands,
   verify: {
     summary: "Verify all stored data against its checksums and list damage",
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       {
         flag: "fast",
@@ -210,7 +210,7 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
   "verify accept": {
     summary: "Give up a damaged archive file; its events are no longer counted",
     arguments: ["OBJECT"],
-    settings: ["dataDir"],
+    settings: folderSettings,
     options: [
       { flag: "reason", value: "TEXT", summary: "Reason, recorded in the archive" },
       { flag: "by", value: "NAME", summary: "Name of the operator; default $USER" },

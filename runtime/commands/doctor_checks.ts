@@ -1,5 +1,11 @@
 /** What has to be so that Twofold can run here. */
-import { type Config, type ConfigInput, readConfig, settings } from "../settings/config.ts";
+import {
+  type Config,
+  type ConfigInput,
+  pluginDirsOf,
+  readConfig,
+  settings,
+} from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { settingSources } from "../settings/setting_sources.ts";
 import { type Check, failed, fine } from "../ports/check.ts";
@@ -40,7 +46,7 @@ export async function* checksOf(
   if (!hasServer) yield clickhouse;
   let topics: readonly string[] = [];
   yield await attempt("plugins", "correct or remove these files", async () => {
-    const found = await inspect.plugins(library);
+    const found = await inspect.plugins(pluginDirsOf({ flags, env }), library);
     topics = found.topics;
     return pluginsCheck(found, library !== null);
   });

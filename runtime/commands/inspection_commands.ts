@@ -1,5 +1,5 @@
 /** The commands that look at what is there, or put a catalog. */
-import type { CommandSpec, Option } from "./command_spec.ts";
+import { type CommandSpec, folderSettings, type Option } from "./command_spec.ts";
 
 const json: Option = { flag: "json", value: null, summary: "Print JSON" };
 const format: Option = {
@@ -7,7 +7,6 @@ const format: Option = {
   value: "table|json|csv",
   summary: "Output format; default table",
 };
-const settings = ["dataDir"] as const;
 const topic = (summary: string): Option => ({ flag: "topic", value: "TOPIC", summary });
 const limit = (summary: string): Option => ({ flag: "limit", value: "N", summary });
 
@@ -28,7 +27,7 @@ export const inspectionCommands = {
   query: {
     summary: "Show rows of a metric",
     arguments: ["METRIC"],
-    settings,
+    settings: folderSettings,
     options: [
       { flag: "layer", value: "merged|batch|speed", summary: "Layer to query; default merged" },
       {
@@ -72,7 +71,7 @@ export const inspectionCommands = {
   },
   "events tail": {
     summary: "Show the newest records of the log",
-    settings,
+    settings: folderSettings,
     options: [
       topic("Of which topic; default: the only one"),
       { flag: "partition", value: "N", summary: "Partition; default all" },
@@ -87,7 +86,7 @@ export const inspectionCommands = {
   },
   "dead-letters": {
     summary: "List the newest dead letters with their reasons",
-    settings,
+    settings: folderSettings,
     options: [
       ...letterFilter,
       limit("How many, 1 to 1,000; default 50"),
@@ -102,7 +101,7 @@ export const inspectionCommands = {
   "dead-letters show": {
     summary: "Show a dead letter with its bytes",
     arguments: ["TOPIC/PARTITION/OFFSET"],
-    settings,
+    settings: folderSettings,
     options: [
       { flag: "raw", value: null, summary: "Print the original bytes only" },
       { ...json, summary: "Print JSON, with the bytes in base64" },
@@ -116,7 +115,7 @@ export const inspectionCommands = {
     summary:
       "Send dead letters again as events; repeating it is safe, because an event counts once",
     optionalArgument: "TOPIC/PARTITION/OFFSET",
-    settings,
+    settings: folderSettings,
     options: [
       {
         flag: "all",
@@ -143,7 +142,7 @@ export const inspectionCommands = {
   },
   drift: {
     summary: "List event days on which the speed and batch layers differ",
-    settings,
+    settings: folderSettings,
     options: [
       { flag: "metric", value: "METRIC", summary: "Metric; default all" },
       { flag: "all", value: null, summary: "All days, in pages" },
@@ -159,7 +158,7 @@ export const inspectionCommands = {
   "drift accept": {
     summary: "Accept a known difference; a different value in a later run is a new problem",
     arguments: ["METRIC"],
-    settings,
+    settings: folderSettings,
     options: [
       { flag: "day", value: "DAY", summary: "Event day; default: every drifting day" },
       { flag: "reason", value: "TEXT", summary: "Reason, recorded with the day" },
@@ -175,14 +174,14 @@ export const inspectionCommands = {
   },
   catalog: {
     summary: "List catalogs",
-    settings,
+    settings: folderSettings,
     options: [format, json],
     examples: [["catalog", "names, columns and sizes"]],
   },
   "catalog show": {
     summary: "Show entries of a catalog",
     arguments: ["NAME"],
-    settings,
+    settings: folderSettings,
     options: [
       { flag: "search", value: "WORDS", summary: "Entries that contain these words" },
       { flag: "keys", value: "KEYS", summary: "Keys, separated by commas" },
@@ -200,7 +199,7 @@ export const inspectionCommands = {
     summary: "Replace a catalog with the rows of a file, atomically",
     arguments: ["NAME", "FILE"],
     reads: "catalog",
-    settings,
+    settings: folderSettings,
     options: [
       {
         flag: "format",
@@ -220,7 +219,7 @@ export const inspectionCommands = {
   sql: {
     summary: "Run one read-only SELECT",
     arguments: ["SQL"],
-    settings,
+    settings: folderSettings,
     options: [limit("The most rows, 1 to 1,000,000; default 1,000"), format, json],
     examples: [
       ['sql "SELECT * FROM merged_page_views LIMIT 5"', "a relation"],

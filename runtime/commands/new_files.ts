@@ -5,7 +5,7 @@ import type { EventSchema } from "../events.ts";
 import { messageOf, NotFoundError, UserError } from "../std/errors.ts";
 import type { RunRequest } from "./command_line.ts";
 import { UsageError } from "./command_line.ts";
-import { pluginFolders } from "./plugin_files.ts";
+import { pluginFolders } from "../engine/plugin_folders.ts";
 import { MEASURE_FORM, pluginTexts } from "./plugin_text.ts";
 import { FIELD_FORM, schemaText } from "./schema_text.ts";
 import type { World } from "./world.ts";

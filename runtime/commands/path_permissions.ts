@@ -49,8 +49,10 @@ function settingPaths(request: RunRequest, env: Environment): UsedPath[] {
       return path ? [{ path, permissions: ["read"] }] : [];
     }
     if (permissions.length === 0) return [];
-    const path = givenValue(setting, flags, env)?.text ?? setting.default(context);
-    return path === null ? [] : [{ path: String(path), permissions }];
+    const text = givenValue(setting, flags, env)?.text;
+    const value = text === undefined ? setting.default(context) : setting.type.parse(text) ?? text;
+    if (value === null) return [];
+    return [value].flat().map((path) => ({ path: String(path), permissions }));
   });
 }
 

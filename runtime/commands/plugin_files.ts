@@ -1,28 +1,8 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { namesIn } from "../engine/load_plugins.ts";
+import type { PluginFolder } from "../engine/plugin_folders.ts";
 import { NotFoundError, UserError } from "../std/errors.ts";
 import { nearest } from "../std/closest.ts";
-
-/** A folder of plugins. */
-export interface PluginFolder {
-  /** Absolute. */
-  readonly dir: string;
-  /** The folder of the SQL files that plugins name. */
-  readonly sqlFolder: string;
-}
-
-/**
- * The folders that `--plugins` names, or `plugins/` of the checkout. SQL files of the checkout's
- * plugins are in its `sql/`, those of another folder in the `sql/` in it.
- *
- * @param root the checkout.
- */
-export function pluginFolders(root: string, given: readonly string[] = []): PluginFolder[] {
-  const own = resolve(root, "plugins");
-  return (given.length === 0 ? [own] : given.map((dir) => resolve(dir))).map((dir) => ({
-    dir,
-    sqlFolder: join(dir === own ? root : dir, "sql"),
-  }));
-}
 
 /** A file of a folder of plugins. */
 export interface PluginFile extends PluginFolder {
@@ -61,14 +41,7 @@ export async function pluginFiles(
 }
 
 async function filesOf(folder: PluginFolder): Promise<PluginFile[]> {
-  const names: string[] = [];
-  try {
-    for await (const { isFile, name } of Deno.readDir(folder.dir)) if (isFile) names.push(name);
-  } catch (cause) {
-    throw new UserError(`Cannot read the plugins: the folder ${folder.dir} cannot be read`, {
-      cause,
-    });
-  }
+  const names = await namesIn(folder);
   return names.sort().flatMap((name) => {
     const test = TEST.exec(name);
     const stem = (test ?? PLUGIN.exec(name))?.[1];

@@ -30,8 +30,7 @@ export function processWorld(composition: Composition): World {
     runDeno: (args) => runDeno(args, stop),
     readOwner,
     hasFolder: (dir) => Deno.stat(dir).then(() => true, isOther),
-    reloadRequests: (watches, signal) =>
-      reloadRequests({ root: composition.root, watches, clock: systemClock }, signal),
+    reloadRequests: (watched, signal) => reloadRequests({ watched, clock: systemClock }, signal),
     readText: Deno.readTextFile,
     clock: systemClock,
     env: process.env,

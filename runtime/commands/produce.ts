@@ -58,7 +58,7 @@ export async function produceCommand(
   world: World,
 ): Promise<number> {
   const { clock, out, err, stop: signal } = world;
-  const { sources } = await inputsOf(world);
+  const { sources } = await inputsOf(world, config);
   const source = sourceNamed(request.source, sources);
   let progress: Progress | null = null;
   const target = await openTarget(config, world, {

@@ -1,16 +1,14 @@
-import { join, relative } from "node:path";
+import { basename, dirname, relative, sep } from "node:path";
+import type { PluginFolder } from "../engine/plugin_folders.ts";
 import type { Clock } from "../std/clock.ts";
 
-const FOLDERS = ["plugins", "sql"];
 /** An editor writes a file in several steps. */
 const SETTLED_MS = 200;
 
 /** What {@link reloadRequests} takes. */
 export interface ReloadRequestsOptions {
-  /** The folder that holds `plugins/` and `sql/`. */
-  readonly root: string;
-  /** Whether a file that changes asks for a reload. */
-  readonly watches: boolean;
+  /** Folders whose files ask for a reload when they change. */
+  readonly watched: readonly PluginFolder[];
   readonly clock: Clock;
 }
 
@@ -19,7 +17,7 @@ export interface ReloadRequestsOptions {
  * changed, once none has changed for a moment. Reasons that come during a reload are one request.
  */
 export async function* reloadRequests(
-  { root, watches, clock }: ReloadRequestsOptions,
+  { watched, clock }: ReloadRequestsOptions,
   signal: AbortSignal,
 ): AsyncGenerator<readonly string[]> {
   const reasons = new Set<string>();
@@ -29,14 +27,17 @@ export async function* reloadRequests(
     wake();
   };
   const hangup = () => ask("SIGHUP");
-  const watcher = watches ? Deno.watchFs(FOLDERS.map((folder) => join(root, folder))) : null;
+  const folders = watched.flatMap(({ dir, sqlFolder }) =>
+    sqlFolder.startsWith(dir + sep) ? [dir] : [dir, sqlFolder]
+  );
+  const watcher = folders.length > 0 ? Deno.watchFs(folders) : null;
   const stop = () => {
     watcher?.close();
     wake();
   };
   signal.addEventListener("abort", stop, { once: true });
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", hangup);
-  const following = watcher === null ? undefined : follow(watcher, root, ask);
+  const following = watcher === null ? undefined : follow(watcher, folders, ask);
   try {
     while (!signal.aborted) {
       if (reasons.size === 0) {
@@ -59,13 +60,16 @@ export async function* reloadRequests(
 
 async function follow(
   watcher: Deno.FsWatcher,
-  root: string,
+  folders: readonly string[],
   ask: (reason: string) => void,
 ): Promise<void> {
   for await (const { kind, paths } of watcher) {
     if (kind === "access") continue;
     for (const path of paths) {
-      if (/\.(tsx?|sql)$/.test(path)) ask(relative(root, path).replaceAll("\\", "/"));
+      if (!/\.(tsx?|sql)$/.test(path)) continue;
+      const folder = folders.find((folder) => path.startsWith(folder + sep));
+      const name = folder === undefined ? basename(path) : relative(dirname(folder), path);
+      ask(name.replaceAll("\\", "/"));
     }
   }
 }

@@ -1,6 +1,7 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
 import type { Config } from "../settings/config.ts";
 import { aborted } from "../std/abortable.ts";
+import { type PluginFolder, pluginFolders } from "../engine/plugin_folders.ts";
 import { ExternalError } from "../std/errors.ts";
 import { feed } from "../sources/feed.ts";
 import type { MadeEvents, Source } from "../source.ts";
@@ -34,7 +35,7 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   const feeding = new AbortController();
   let fed: Promise<unknown> = Promise.resolve();
   try {
-    const { sources } = config.simulator ? await world.inputs() : { sources: [] };
+    const { sources } = config.simulator ? await world.inputs(config.pluginDirs) : { sources: [] };
     listener = await world.serve(
       engine,
       config,
@@ -52,10 +53,11 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     fed = Promise.all(
       sources.map((source) => feedInto(engine, source, config, world, feeding.signal, log)),
     );
+    const folders = pluginFolders(world.root, config.pluginDirs);
     // The executable's files cannot change.
     const watches = config.command === "dev" && !Deno.build.standalone;
     // What it is in the middle of when the process stops, the engine gives up.
-    void reloadOnRequest(engine, world, watches, log);
+    void reloadOnRequest(engine, world, watches ? folders : [], log);
     await aborted(world.stop);
     if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
     else log("info", "stopping");
@@ -79,11 +81,11 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
 async function reloadOnRequest(
   engine: RunningEngine,
   { reloadRequests, stop }: World,
-  watches: boolean,
+  watched: readonly PluginFolder[],
   log: Log,
 ): Promise<void> {
   try {
-    for await (const reasons of reloadRequests(watches, stop)) await reload(engine, reasons, log);
+    for await (const reasons of reloadRequests(watched, stop)) await reload(engine, reasons, log);
   } catch (error) {
     log("warn", "Cannot follow the files of plugins: use `twofold plugins reload`", error);
   }
@@ -178,6 +180,7 @@ function bannerText(
 ): string {
   const name = (text: string) => paint(out, "dim", text.padEnd(9));
   const rate = grouped(config.simulatorRate);
+  const folders = config.pluginDirs.join(", ") || "plugins/";
   const events = sources.length > 0
     ? `${rate} a second of ${sources.map(({ name }) => name).join(", ")} (--rate N, --no-simulator)`
     : "none made up; send your own";
@@ -191,7 +194,7 @@ function bannerText(
     `  ${name("")} deno task replay FILE, or POST NDJSON to ${url}/api/v1/events`,
     `  ${name("batch")} runs by "${config.batchSchedule}" (UTC); now: deno task batch`,
     `  ${name("data")} ${config.dataDir}`,
-    `  ${name("plugins")} save a file in plugins/: its metric is on the page`,
+    `  ${name("plugins")} save a file in ${folders}: its metric is on the page`,
     `  ${name("stop")} Ctrl-C`,
     "\n",
   ].join("\n");

@@ -1,7 +1,8 @@
 import { join, relative } from "node:path";
 import { wholeNumber } from "../std/whole_number.ts";
 import type { RunRequest } from "./command_line.ts";
-import { pluginFiles, pluginFolders } from "./plugin_files.ts";
+import { pluginFolders } from "../engine/plugin_folders.ts";
+import { pluginFiles } from "./plugin_files.ts";
 import type { World } from "./world.ts";
 
 /** What tests may: the engine is loaded by FFI, and keeps its data in a temporary folder. */

@@ -1,5 +1,6 @@
 /** What the commands need of the world: given by `main.ts`, and by fakes in tests. */
 import type { Clock } from "../std/clock.ts";
+import type { PluginFolder } from "../engine/plugin_folders.ts";
 import type { Config } from "../settings/config.ts";
 import type { Services } from "../ports/services.ts";
 import type { Check } from "../ports/check.ts";
@@ -68,9 +69,10 @@ export interface Inspect {
   /**
    * Checks the plugins and catalogs. @throws UserError when no plugin loads.
    *
+   * @param dirs the folders of plugins.
    * @param library ClickHouse's; null to leave SQL unread.
    */
-  plugins(library: string | null): Promise<InspectedPlugins>;
+  plugins(dirs: readonly string[], library: string | null): Promise<InspectedPlugins>;
   /**
    * The message of each topic whose schema does not fit what is archived.
    *
@@ -112,10 +114,10 @@ export interface World {
   /**
    * Yields the reasons to load the plugins again: "SIGHUP", or the files that changed.
    *
-   * @param watches whether files that change ask for it.
+   * @param watched folders of plugins whose files ask for it when they change.
    */
   readonly reloadRequests: (
-    watches: boolean,
+    watched: readonly PluginFolder[],
     signal: AbortSignal,
   ) => AsyncIterable<readonly string[]>;
   /** @throws what reading a file throws. */
@@ -123,8 +125,12 @@ export interface World {
   readonly readOwner: (dir: string) => Promise<Owner | null>;
   /** Whether there is a folder, or anything else, at a path. */
   readonly hasFolder: (dir: string) => Promise<boolean>;
-  /** Called by commands that read files or make events up; at most once. */
-  readonly inputs: () => Promise<DeclaredInputs>;
+  /**
+   * Called by commands that read files or make events up; at most once.
+   *
+   * @param dirs the folders of plugins.
+   */
+  readonly inputs: (dirs: readonly string[]) => Promise<DeclaredInputs>;
   /** What doctor looks at and only the composition root knows. */
   readonly inspect: Inspect;
   readonly clock: Clock;

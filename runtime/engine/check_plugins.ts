@@ -15,9 +15,10 @@ import {
   type RefusedFile,
   type RefusedPlugin,
 } from "./load_plugins.ts";
+import type { PluginFolder } from "./plugin_folders.ts";
 
 /**
- * Loads what a folder declares, and has the warehouse read the SQL of the plugins: of the batch
+ * Loads what folders declare, and has the warehouse read the SQL of the plugins: of the batch
  * layer and of relations. A plugin with a fault is refused by itself.
  *
  * @param warehouse with the tables of the migrations.
@@ -26,11 +27,11 @@ import {
  * @throws {ExternalError} when the warehouse does not answer.
  */
 export async function checkedDeclarations(
-  root: string,
+  folders: readonly PluginFolder[],
   warehouse: Pick<Warehouse, "query">,
   { required }: { readonly required: boolean },
 ): Promise<Declarations> {
-  const loaded = await loadDeclarations(root);
+  const loaded = await loadDeclarations(folders);
   if (required) assertAny(loaded);
   const { plugins, refused, catalogs, formats, refusedFiles } = loaded;
   const checked = await Promise.all(plugins.map(async (declared) => ({

@@ -10,44 +10,44 @@ const ALONE_MS = 10_000;
 /** What a module may keep in objects and texts while it loads. */
 const MEMORY_MIB = 256;
 
+/** Where a file is that declares something. */
+export interface DeclaringPath {
+  /** Absolute. */
+  readonly root: string;
+  /** Below the root, such as `plugins/ratings.ts`. */
+  readonly file: string;
+}
+
 /**
  * Loads modules of plugins and catalogs in threads, so that one that throws, loops, takes all memory
  * or exits harms nothing but itself, and a file or a helper that changed is loaded anew. They load
  * together in one thread; those that have not declared anything by then, because one of them stopped
  * the thread or holds it up, load again in a thread each.
  *
- * @param files below the root, such as `plugins/ratings.ts`.
- * @returns by file.
+ * @returns what each declares, in their order.
  */
 export async function declareFiles(
-  root: string,
-  files: readonly string[],
+  files: readonly DeclaringPath[],
   clock: Clock,
-): Promise<ReadonlyMap<string, Declared>> {
-  const declared = new Map<string, Declared>();
-  for (const [file, found] of await inThread(root, files, TOGETHER_MS, clock)) {
-    if (!(found instanceof Error)) declared.set(file, found);
-  }
-  const left = files.filter((file) => !declared.has(file));
-  await Promise.all(left.map(async (file) => {
-    const found = (await inThread(root, [file], ALONE_MS, clock)).get(file)!;
-    const fault = (error: Error) => ({ kind: "faults" as const, faults: [threadWords(error)] });
-    declared.set(file, found instanceof Error ? fault(found) : found);
+): Promise<Declared[]> {
+  const together = await inThread(files, TOGETHER_MS, clock);
+  return await Promise.all(together.map(async (first, i) => {
+    if (!(first instanceof Error)) return first;
+    const [found] = await inThread([files[i]], ALONE_MS, clock);
+    return found instanceof Error ? { kind: "faults", faults: [threadWords(found)] } : found;
   }));
-  return declared;
 }
 
-/** @returns by file what it declares, or why the thread did not tell. */
+/** @returns what each file declares, or why the thread did not tell. */
 async function inThread(
-  root: string,
-  files: readonly string[],
+  files: readonly DeclaringPath[],
   withinMs: number,
   clock: Clock,
-): Promise<Map<string, Declared | Error>> {
-  if (files.length === 0) return new Map();
+): Promise<(Declared | Error)[]> {
+  if (files.length === 0) return [];
   const module = new URL("./declaring_thread.ts", import.meta.url);
   const thread = new WorkerThread<DeclaringMethods>(module, {
-    name: files.join(", "),
+    name: files.map(({ file }) => file).join(", "),
     memoryMiB: MEMORY_MIB,
   });
   const loaded = new AbortController();
@@ -55,13 +55,13 @@ async function inThread(
     if (loaded.signal.aborted) return;
     thread.terminate(`its module did not load within ${withinMs / 1000} s`);
   });
-  const found = await Promise.all(files.map(async (file) => {
-    return [file, await thread.call("declare", [root, file]).catch(asError)] as const;
-  }));
+  const found = await Promise.all(
+    files.map(({ root, file }) => thread.call("declare", [root, file]).catch(asError)),
+  );
   loaded.abort();
   await late;
   thread.terminate();
-  return new Map(found);
+  return found;
 }
 
 /** Why a thread ended, as a clause about the module in it. */

@@ -1,6 +1,6 @@
 /** The thread in which the modules of `plugins/` declare. Runs in the worker of `Declarer`. */
 import { readFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { Catalog } from "../catalog.ts";
@@ -116,9 +116,6 @@ async function islandExport(
   );
 }
 
-/** A file that declares something. */
-const DECLARING = /^plugins\/[a-z0-9_]+(?:\.(?:catalog|format|source))?\.ts:/;
-
 /**
  * An error in one line, with its place below the root where it has one. Files that import the same
  * missing module get the same error, with the place of one of them: another file is not named.
@@ -128,9 +125,13 @@ function faultWords(root: string, file: string, error: unknown): string {
   const plain = (text: string) => stripVTControlCharacters(text).replaceAll(base, "");
   const words = plain(messageOf(error)).split("\n");
   const stack = error instanceof Error ? plain(error.stack ?? "") : "";
-  const places = `${words.join("\n")}\n${stack}`.match(/\bplugins\/[^\s()]+:\d+:\d+/g) ?? [];
+  const folder = RegExp.escape(dirname(file));
+  const places = `${words.join("\n")}\n${stack}`.match(
+    new RegExp(`(?<![\\w/])${folder}/[^\\s()]+:\\d+:\\d+`, "g"),
+  ) ?? [];
+  const declaring = new RegExp(`^${folder}/[a-z0-9_]+(?:\\.(?:catalog|format|source))?\\.ts:`);
   const place = places.find((place) => place.startsWith(`${file}:`)) ??
-    places.find((place) => !DECLARING.test(place));
+    places.find((place) => !declaring.test(place));
   return place === undefined || words[0].includes(place) ? words[0] : `${words[0]} (${place})`;
 }
 

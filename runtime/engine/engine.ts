@@ -37,6 +37,7 @@ import { SharedCalls, type Sharing } from "../std/shared_calls.ts";
 import { Generations } from "./generations.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import { LastKnown } from "./last_known.ts";
+import { pluginFolders } from "./plugin_folders.ts";
 import { PluginSet } from "./plugin_set.ts";
 import { ProblemTable } from "./problem_table.ts";
 import { refusedText, textOf } from "./plugin_texts.ts";
@@ -66,7 +67,7 @@ const isShared = ({ kafkaBrokers, clickhouseUrl }: Config) =>
 
 /** What {@link openEngine} takes beside the settings. */
 export interface EngineOptions {
-  /** The folder that holds `plugins/` and `sql/`. */
+  /** The checkout: it holds `sql/migrations/`, and `plugins/` where the settings name no others. */
   readonly root: string;
   /** The version that the status tells. */
   readonly version: string;
@@ -169,7 +170,8 @@ async function openOver(
   const catalogs = createCatalogs({ store, warehouse, clock, problems });
   const verified: VerifiedTopic[] = [];
   const plugins = new PluginSet({
-    ...{ root, warehouse, problems, catalogs, generations, isolates, modules, files },
+    folders: pluginFolders(root, config.pluginDirs),
+    ...{ warehouse, problems, catalogs, generations, isolates, modules, files },
     async openTopic(schema) {
       const topic = await openTopic(schema, parts);
       opened.push(topic);

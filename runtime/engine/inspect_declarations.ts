@@ -7,6 +7,7 @@ import type { Config } from "../settings/config.ts";
 import { hasLocalArchive, openStore } from "./adapters.ts";
 import { fittingSchema } from "./fitting_schema.ts";
 import { checkedDeclarations, refusedFile, refusedPlugin, refusedSchema } from "./check_plugins.ts";
+import { pluginFolders } from "./plugin_folders.ts";
 import { assertAny, type Declarations, loadDeclarations } from "./load_plugins.ts";
 
 /** What was found. */
@@ -22,19 +23,21 @@ export interface Inspection {
 const MEMORY_BYTES = 500_000_000;
 
 /**
- * Checks a folder as a start does, with an engine of its own over a temporary folder.
+ * Checks folders of plugins as a start does, with an engine of its own over a temporary folder.
  *
- * @param root the folder that holds `plugins/` and `sql/`.
+ * @param root the checkout.
+ * @param dirs see {@link pluginFolders}.
  * @param library ClickHouse's; null to leave SQL unread.
  * @throws {UserError} when there are plugins and none of them loads.
  */
 export async function inspectDeclarations(
   root: string,
+  dirs: readonly string[],
   library: string | null,
 ): Promise<Inspection> {
   const declared = library === null
-    ? await loadDeclarations(root)
-    : await withEngine(root, library);
+    ? await loadDeclarations(pluginFolders(root, dirs))
+    : await withEngine(root, dirs, library);
   if (library === null) assertAny(declared);
   const { plugins, refused, refusedFiles } = declared;
   return {
@@ -58,7 +61,7 @@ export async function inspectSchemas(
   clock: Clock,
 ): Promise<string[]> {
   if (config.s3Endpoint === null && !await hasLocalArchive(config)) return [];
-  const declared = await loadDeclarations(root);
+  const declared = await loadDeclarations(pluginFolders(root, config.pluginDirs));
   assertAny(declared);
   const { plugins } = declared;
   const schemas = new Map(plugins.map(({ plugin: { source } }) => [source.topic, source]));
@@ -75,7 +78,11 @@ export async function inspectSchemas(
   }
 }
 
-async function withEngine(root: string, libraryPath: string): Promise<Declarations> {
+async function withEngine(
+  root: string,
+  dirs: readonly string[],
+  libraryPath: string,
+): Promise<Declarations> {
   const warehouse = await openEmbeddedWarehouse({
     dir: null,
     database: "checked",
@@ -84,7 +91,7 @@ async function withEngine(root: string, libraryPath: string): Promise<Declaratio
   });
   try {
     await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
-    return await checkedDeclarations(root, warehouse, { required: true });
+    return await checkedDeclarations(pluginFolders(root, dirs), warehouse, { required: true });
   } finally {
     await warehouse.close();
   }

@@ -1,4 +1,4 @@
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
@@ -8,13 +8,16 @@ import type { Plugin } from "../plugin.ts";
 import type { CatalogFormat, RowFormat } from "../row_format.ts";
 import type { Source } from "../source.ts";
 import { relationNames } from "../serving/relations.ts";
-import { declareFiles } from "./declare_files.ts";
+import { declareFiles, type DeclaringPath } from "./declare_files.ts";
 import type { Declared } from "./declaring_thread.ts";
+import type { PluginFolder } from "./plugin_folders.ts";
 
 /** A plugin and its texts. */
 export interface LoadedPlugin {
   readonly plugin: Plugin;
   readonly batchSql: string;
+  /** The folder above that of the plugins. */
+  readonly root: string;
   /** Below the root, such as `plugins/ratings.ts`. */
   readonly file: string;
   /** The text of the file. */
@@ -23,7 +26,7 @@ export interface LoadedPlugin {
   readonly modules: Readonly<Record<string, string>>;
 }
 
-/** A file of `plugins/` that is not used because of its own faults. */
+/** A file of a folder of plugins that is not used because of its own faults. */
 export interface RefusedFile {
   readonly kind: "plugin" | "catalog" | "format" | "source";
   /** Its name; where its module does not load, the name of the file without its endings. */
@@ -48,7 +51,7 @@ export interface LoadedCatalog {
   readonly source: string;
 }
 
-/** Everything that a folder declares. */
+/** Everything that folders declare. */
 export interface Declarations {
   readonly plugins: readonly LoadedPlugin[];
   readonly refused: readonly RefusedPlugin[];
@@ -59,38 +62,39 @@ export interface Declarations {
 }
 
 /**
- * Loads what a folder declares: the default export of each plugin (`*.ts`), catalog
- * (`*.catalog.ts`), row format (`*.format.ts`) and source (`*.source.ts`), in the order of file
- * names. Adding a file is all that it takes. A file with a fault is refused by itself; where two
- * declare the same name, both are, because nothing says which one is meant.
+ * Loads what folders declare: the default export of each plugin (`*.ts`), catalog (`*.catalog.ts`),
+ * row format (`*.format.ts`) and source (`*.source.ts`), in the order of file names. Adding a file is
+ * all that it takes. A file with a fault is refused by itself; where two declare the same name, both
+ * are, because nothing says which one is meant.
  *
- * @param root the folder that holds `plugins/` and `sql/`.
  * @param clock by which a module that waits for ever is given up. Default: the machine's.
+ * @throws {UserError} when a folder cannot be read.
  */
 export async function loadDeclarations(
-  root: string,
+  folders: readonly PluginFolder[],
   clock: Clock = systemClock,
 ): Promise<Declarations> {
-  const sources = await readFiles(root, [PLUGIN_FILE, CATALOG_FILE, INPUT_FILE]);
-  const declared = await declareFiles(root, [...sources.keys()], clock);
+  const files = await readFiles(folders, [PLUGIN_FILE, CATALOG_FILE, INPUT_FILE], clock);
   const plugins: DeclaringFile<LoadedPlugin>[] = [];
   const catalogs: DeclaringFile<LoadedCatalog>[] = [];
-  for (const [file, source] of sources) {
+  for (const one of files) {
+    const { file, source, declared } = one;
     if (INPUT_FILE.test(basename(file))) continue;
-    const found = declared.get(file)!;
-    const faults = found.kind === "faults" ? [...found.faults] : [];
+    const faults = declared.kind === "faults" ? [...declared.faults] : [];
     if (CATALOG_FILE.test(basename(file))) {
-      const value = found.kind === "catalog" ? { catalog: found.catalog, file, source } : null;
+      const value = declared.kind === "catalog"
+        ? { catalog: declared.catalog, file, source }
+        : null;
       catalogs.push({ file, source, value, faults });
       continue;
     }
-    const value = found.kind === "plugin"
-      ? await loadedPlugin(root, found, { file, source }).catch(asError)
+    const value = declared.kind === "plugin"
+      ? await loadedPlugin(one, declared).catch(asError)
       : null;
     if (value instanceof Error) faults.push(messageOf(value));
     plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
   }
-  const inputs = await readInputs(root, sources, declared);
+  const inputs = await readInputs(files);
   addNameFaults(plugins, catalogs);
   addSchemaFaults(plugins);
   const running = accepted(plugins);
@@ -110,7 +114,7 @@ export async function loadDeclarations(
   };
 }
 
-/** What a folder declares about where events come from. */
+/** What folders declare about where events come from. */
 export interface Inputs {
   readonly formats: readonly RowFormat[];
   readonly catalogFormats: readonly CatalogFormat[];
@@ -118,31 +122,28 @@ export interface Inputs {
   readonly refused: readonly RefusedFile[];
 }
 
-/** Loads the row formats and sources of a folder, as {@link loadDeclarations} does. */
-export async function loadInputs(root: string, clock: Clock = systemClock): Promise<Inputs> {
-  const sources = await readFiles(root, [INPUT_FILE]);
-  return await readInputs(root, sources, await declareFiles(root, [...sources.keys()], clock));
+/** Loads the row formats and sources of folders, as {@link loadDeclarations} does. */
+export async function loadInputs(
+  folders: readonly PluginFolder[],
+  clock: Clock = systemClock,
+): Promise<Inputs> {
+  return await readInputs(await readFiles(folders, [INPUT_FILE], clock));
 }
 
 /** Their functions are called in this thread. The other one has found that the modules do no harm. */
-async function readInputs(
-  root: string,
-  sources: ReadonlyMap<string, string>,
-  declared: ReadonlyMap<string, Declared>,
-): Promise<Inputs> {
+async function readInputs(files: readonly ReadFile[]): Promise<Inputs> {
   const read = {
     format: [] as DeclaringFile<RowFormat | CatalogFormat>[],
     source: [] as DeclaringFile<Source>[],
   };
-  for (const [file, source] of sources) {
+  for (const { root, file, source, declared } of files) {
     const [, kind] = INPUT_FILE.exec(basename(file)) ?? [];
     if (kind === undefined) continue;
-    const found = declared.get(file)!;
-    const imported = found.kind === "faults"
+    const imported = declared.kind === "faults"
       ? { default: null }
       : await import(pathToFileURL(join(root, file)).href).catch(asError);
     const value = imported instanceof Error ? null : imported.default;
-    const faults = found.kind === "faults" ? [...found.faults] : [];
+    const faults = declared.kind === "faults" ? [...declared.faults] : [];
     // A helper that changed since the process loaded it may not have what the file asks for.
     if (imported instanceof Error) faults.push(messageOf(imported));
     read[kind as keyof typeof read].push({ file, source, value, faults });
@@ -205,32 +206,59 @@ const PLUGIN_FILE = /^[a-z0-9_]+\.ts$/;
 const CATALOG_FILE = /^[a-z0-9_]+\.catalog\.ts$/;
 const INPUT_FILE = /^[a-z0-9_]+\.(format|source)\.ts$/;
 
-/** The texts of the files of `plugins/` with such names, in the order of their names. */
-async function readFiles(root: string, such: readonly RegExp[]): Promise<Map<string, string>> {
+/** A file, its text, and what it declares. */
+interface ReadFile extends DeclaringPath {
+  readonly folder: PluginFolder;
+  readonly source: string;
+  readonly declared: Declared;
+}
+
+/** The files of folders with such names, in the order of their names. */
+async function readFiles(
+  folders: readonly PluginFolder[],
+  such: readonly RegExp[],
+  clock: Clock,
+): Promise<ReadFile[]> {
+  const found = await Promise.all(folders.map(async (folder) => {
+    const names = (await namesIn(folder)).filter((name) => such.some((one) => one.test(name)));
+    return await Promise.all(
+      names.sort().map(async (name) => ({
+        ...{ folder, root: dirname(folder.dir), file: `${basename(folder.dir)}/${name}` },
+        source: await Deno.readTextFile(join(folder.dir, name)),
+      })),
+    );
+  }));
+  const files = found.flat();
+  const declared = await declareFiles(files, clock);
+  return files.map((file, i) => ({ ...file, declared: declared[i] }));
+}
+
+/** The names of a folder's files. @throws {UserError} when it cannot be read. */
+export async function namesIn({ dir }: PluginFolder): Promise<string[]> {
   const names: string[] = [];
-  for await (const { isFile, name } of Deno.readDir(join(root, "plugins"))) {
-    if (isFile && such.some((pattern) => pattern.test(name))) names.push(name);
+  try {
+    for await (const { isFile, name } of Deno.readDir(dir)) if (isFile) names.push(name);
+  } catch (cause) {
+    throw new UserError(`Cannot read the plugins: the folder ${dir} cannot be read`, { cause });
   }
-  const files = names.sort().map((name) => `plugins/${name}`);
-  const texts = files.map((file) => Deno.readTextFile(join(root, file)));
-  return new Map(await Promise.all(files.map(async (file, i) => [file, await texts[i]] as const)));
+  return names;
 }
 
 async function loadedPlugin(
-  root: string,
+  { folder, root, file, source }: ReadFile,
   { plugin: data, modules, island }: Extract<Declared, { kind: "plugin" }>,
-  { file, source }: { readonly file: string; readonly source: string },
 ): Promise<LoadedPlugin> {
   const component = island === null
     ? undefined
     : (await import(pathToFileURL(join(root, island.file)).href))[island.name];
   const plugin = pluginOf(data, component);
+  const loaded = { plugin, root, file, source, modules };
   const { sql } = plugin.batch;
-  if (!sql.endsWith(".sql")) return { plugin, batchSql: sql, file, source, modules };
-  const batchSql = await Deno.readTextFile(join(root, "sql", sql)).catch((cause) => {
+  if (!sql.endsWith(".sql")) return { ...loaded, batchSql: sql };
+  const batchSql = await Deno.readTextFile(join(folder.sqlFolder, sql)).catch((cause) => {
     throw new UserError(`batch.sql names sql/${sql}, which cannot be read`, { cause });
   });
-  return { plugin, batchSql, file, source, modules };
+  return { ...loaded, batchSql };
 }
 
 /** Plugins have one name each; so have the views, which are relations and catalogs. */

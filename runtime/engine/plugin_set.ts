@@ -27,6 +27,7 @@ import {
 import type { Generations } from "./generations.ts";
 import { readLiveRows } from "./live_rows.ts";
 import type { Declarations, LoadedPlugin } from "./load_plugins.ts";
+import type { PluginFolder } from "./plugin_folders.ts";
 import { type Pause, readPauses } from "./pauses.ts";
 import {
   type KnownRefused,
@@ -39,8 +40,7 @@ import type { TopicRuntime } from "./topic_runtime.ts";
 
 /** What {@link PluginSet} needs. */
 export interface PluginSetOptions {
-  /** The folder that holds `plugins/` and `sql/`. */
-  readonly root: string;
+  readonly folders: readonly PluginFolder[];
   readonly warehouse: Warehouse;
   readonly problems: Problems;
   readonly catalogs: OpenCatalogs;
@@ -120,7 +120,7 @@ export class PluginSet {
   }
 
   /**
-   * Loads what the folder declares, and has it run: what is new or changed is built while everything
+   * Loads what the folders declare, and has it run: what is new or changed is built while everything
    * else, and what a changed plugin was before, goes on to answer. What does not load leaves what was
    * loaded before as it is. One call at a time; others wait.
    *
@@ -143,9 +143,9 @@ export class PluginSet {
   }
 
   async #load(): Promise<ReloadAnswer> {
-    const { root, warehouse } = this.#options;
+    const { folders, warehouse } = this.#options;
     const starts = this.#topics.length === 0;
-    const declared = await checkedDeclarations(root, warehouse, { required: starts });
+    const declared = await checkedDeclarations(folders, warehouse, { required: starts });
     // A module may take its time, for which a process that stops does not wait.
     if (this.#closed) throw new ExternalError("Cannot load the plugins: the process stops");
     const change = this.#change(declared, starts);
@@ -241,11 +241,11 @@ export class PluginSet {
     gone: readonly string[],
     notRunning: readonly KnownRefused[],
   ): Promise<void> {
-    const { root, files, modules, isolates, generations } = this.#options;
+    const { files, modules, isolates, generations } = this.#options;
     const before = this.#loaded;
     const replaced = [...gone, ...changed].flatMap((name) => before.get(name)?.plugin ?? []);
     for (const name of changed) {
-      const { plugin, file, modules: texts } = running.get(name)!;
+      const { plugin, root, file, modules: texts } = running.get(name)!;
       modules.set(plugin, { root, file, texts });
       files.set(name, file);
     }

@@ -97,6 +97,13 @@ export function givenValue(
   return byEnv === undefined || byEnv === "" ? null : { setting: variable, text: byEnv };
 }
 
+/** The folders of plugins, also where other settings are wrong. */
+export function pluginDirsOf({ flags = {}, env = {} }: Pick<ConfigInput, "flags" | "env">) {
+  const { pluginDirs } = settings;
+  const given = givenValue(pluginDirs, flags, env);
+  return given === null ? [] : pluginDirs.type.parse(given.text) ?? [];
+}
+
 /** Anyone who reaches the port could read and write: that is for the own machine only. */
 function exposureFaults(
   { command, hostname, readTokens, writeTokens, publicRead }: Config,

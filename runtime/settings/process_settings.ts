@@ -3,6 +3,7 @@ import { ROLES, type Setting } from "./setting.ts";
 import {
   choice,
   duration,
+  folders,
   hostNames,
   onOff,
   path,
@@ -62,6 +63,15 @@ export const processSettings = {
     type: path("folder", "read", "write"),
     default: () => "./data",
     summary: "Data folder: log, archive and warehouse. Only one process may open it",
+  }),
+  pluginDirs: filled({
+    env: "TWOFOLD_PLUGINS",
+    flag: "plugins",
+    type: folders("read"),
+    default: () => [],
+    defaultText: "plugins/ of the checkout",
+    summary: "Folder of plugins, or npm package in node_modules/, in place of plugins/; several " +
+      "as flags of their own, or with commas between",
   }),
   partitions: open({
     env: "TWOFOLD_PARTITIONS",

@@ -22,6 +22,8 @@ export interface SettingType<T> {
   show(value: T): string;
   /** Whether no fault may tell what was given. */
   readonly isSecret?: boolean;
+  /** Whether a flag may come more than once: its values are joined by commas. */
+  readonly isList?: boolean;
   /** For a path: which permissions of Deno its use requires. */
   readonly permissions?: readonly PathPermission[];
 }
@@ -126,6 +128,20 @@ export function path(
   ...permissions: PathPermission[]
 ): SettingType<string> {
   return { ...text(`a ${of}'s path`, /^[^\0]+$/), permissions };
+}
+
+/** Paths of folders with commas between. */
+export function folders(...permissions: PathPermission[]): SettingType<readonly string[]> {
+  return {
+    wanted: "paths of folders, with commas between",
+    parse: (text) => {
+      const paths = text.split(",").map((path) => path.trim());
+      return paths.every((path) => /^[^\0]+$/.test(path)) ? paths : undefined;
+    },
+    show: (paths) => paths.join(","),
+    permissions,
+    isList: true,
+  };
 }
 
 /** One of a fixed list of texts. */

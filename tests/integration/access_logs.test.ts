@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
-import { copy } from "../support/parity/copy_tree.ts";
 import {
   type AccessLogs,
   accessLogs,
@@ -9,12 +8,12 @@ import {
 } from "../support/access_logs.ts";
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
-import { folderInProject, root as project, RunningEngine } from "../support/running_engine.ts";
+import { root as project, RunningEngine } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
 const LINES = byTier({ quick: 4_000, full: 210_000, long: 210_000 });
 const SETTINGS = { "block-span": "1s", "flush-interval": "100ms" };
-const MAIN = "tests/support/rooted_main.ts";
+const PLUGINS = join(project, "examples", "access_logs");
 
 /** Figures of sketches, and by how much they may be off; all others are exact. */
 const TOLERANCES: Readonly<Record<string, number>> = {
@@ -28,25 +27,17 @@ describe("the example of access logs", () => {
   let root: string;
   let logs: AccessLogs;
   const data = () => join(root, "data");
-  const env = () => ({ TWOFOLD_TEST_ROOT: root });
   const spawn = () =>
     RunningProcess.spawn(
       data(),
-      Object.entries(SETTINGS).flatMap(([flag, value]) => [`--${flag}`, value]),
-      env(),
-      MAIN,
+      Object.entries({ ...SETTINGS, plugins: PLUGINS })
+        .flatMap(([flag, value]) => [`--${flag}`, value]),
     );
   const replay = async (...args: string[]) =>
-    await runCommand(["replay", ...args, "--data", data()], env(), MAIN);
+    await runCommand(["replay", ...args, "--data", data(), "--plugins", PLUGINS]);
 
   beforeAll(async () => {
-    root = await folderInProject("access-logs");
-    await copy(
-      new URL(`file://${project}/examples/access_logs/`),
-      new URL(`file://${root}/plugins/`),
-    );
-    await Deno.mkdir(join(root, "sql"));
-    await Deno.symlink(join(project, "sql", "migrations"), join(root, "sql", "migrations"));
+    root = await Deno.makeTempDir({ prefix: "twofold-access-logs-" });
     logs = accessLogs(LINES, 20260103);
     await Deno.writeTextFile(join(root, "access.log"), logs.combined);
     await Deno.writeTextFile(join(root, "access.ndjson"), logs.ndjson);
@@ -90,7 +81,10 @@ describe("the example of access logs", () => {
 
   /** Holds what the processes left against the requests; `broken` lines are dead letters. */
   async function expectFigures({ broken }: { readonly broken?: number }): Promise<void> {
-    const engine = await RunningEngine.open({ dir: data(), root, flags: SETTINGS });
+    const engine = await RunningEngine.open({
+      dir: data(),
+      flags: { ...SETTINGS, plugins: PLUGINS },
+    });
     try {
       const run = await engine.batch();
       expect(run?.plugins.filter(({ drift }) => drift !== 0) ?? []).toEqual([]);

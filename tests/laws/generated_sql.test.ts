@@ -3,6 +3,7 @@ import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import { generatedSql } from "../../runtime/declaration/batch_sql.ts";
 import { definePlugin } from "../../runtime/define_plugin.ts";
 import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../../runtime/engine/plugin_folders.ts";
 import { avg, count, first, last, max, quantile, sum, uniq } from "../../runtime/plugin.ts";
 import { Laboratory } from "../../runtime/testing/laboratory.ts";
 import { checkParity } from "../../runtime/testing/parity.ts";
@@ -17,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => laboratory.close());
 
-const own = (await loadDeclarations(root)).plugins.filter(({ plugin }) =>
+const own = (await loadDeclarations(pluginFolders(root))).plugins.filter(({ plugin }) =>
   plugin.batch.sql.endsWith(".sql")
 );
 

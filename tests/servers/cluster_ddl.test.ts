@@ -1,5 +1,6 @@
 import { describe, expect, it } from "testing";
 import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../../runtime/engine/plugin_folders.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
 import { createBatchTable, createSpeedTable, tablesOf } from "../../runtime/sql/tables.ts";
 import { clusterStatements } from "../../runtime/warehouse/cluster_ddl.ts";
@@ -18,7 +19,7 @@ describe("the cluster's form of every statement", () => {
       password: serverSetting("TWOFOLD_CLICKHOUSE_PASSWORD"),
       database: "cluster_forms",
     });
-    const plugins = (await loadDeclarations(root)).plugins.map(({ plugin }) =>
+    const plugins = (await loadDeclarations(pluginFolders(root))).plugins.map(({ plugin }) =>
       tablesOf(plugin, "v1_0")
     );
     const migrations = await readMigrations(`${root}/sql/migrations`);

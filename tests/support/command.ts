@@ -14,7 +14,6 @@ export interface CommandResult {
 function command(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  main = "main.ts",
 ): Deno.Command {
   const paths = [...args, ...Object.values(env)].filter((text) => text.startsWith("/"));
   const [read, write] = [".", "./data"].map((own) => [own, ...paths].join(","));
@@ -22,7 +21,7 @@ function command(
     ? ["-P=test"]
     : ["-P=run", `--allow-read=${read}`, `--allow-write=${write}`];
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--no-prompt", ...permissions, main, ...args],
+    args: ["run", "--no-check", "--no-prompt", ...permissions, "main.ts", ...args],
     cwd: root,
     env: { ...env, NO_COLOR: "1" },
     stdin: "null",
@@ -31,13 +30,12 @@ function command(
   });
 }
 
-/** Runs one command to its end. @param main Default: the project's `main.ts`. */
+/** Runs one command to its end. */
 export async function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  main?: string,
 ): Promise<CommandResult> {
-  return await resultOf(command(args, env, main));
+  return await resultOf(command(args, env));
 }
 
 /** What a program comes to, which is run or runs already. */
@@ -61,19 +59,14 @@ export class RunningProcess {
     this.#drained = Promise.all([this.#drain(child.stdout), this.#drain(child.stderr)]);
   }
 
-  /**
-   * Spawns it on a free port; does not wait until it listens.
-   *
-   * @param main the module that is run. Default: `main.ts`.
-   */
+  /** Spawns it on a free port; does not wait until it listens. */
   static spawn(
     dir: string,
     flags: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
-    main?: string,
   ): RunningProcess {
     const args = ["start", "--port", "0", "--data", dir, ...flags];
-    return new RunningProcess(dir, command(args, env, main).spawn(), Date.now());
+    return new RunningProcess(dir, command(args, env).spawn(), Date.now());
   }
 
   /** Waits until it listens and answers. */

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { root as project } from "./running_engine.ts";
 
-const SCHEMA = `
+/** The text of the schema of notes. */
+export const notesSchema = `
 import { defineSchema, instant, string, uint32 } from "twofold";
 export const notes = defineSchema({
   topic: "notes", version: 1, summary: "Notes", eventId: "id", eventTime: "at",
@@ -52,7 +53,7 @@ export async function pluginFolder(
   await Deno.mkdir(join(dir, "plugins"), { recursive: true });
   await Deno.mkdir(join(dir, "sql"), { recursive: true });
   await Deno.symlink(join(project, "sql", "migrations"), join(dir, "sql", "migrations"));
-  await Deno.writeTextFile(join(dir, "plugins", "notes.schema.ts"), SCHEMA);
+  await Deno.writeTextFile(join(dir, "plugins", "notes.schema.ts"), notesSchema);
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(dir, "plugins", name), text);
   }

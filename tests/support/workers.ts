@@ -85,9 +85,10 @@ export class Cluster {
    */
   spawn(env: Readonly<Record<string, string>> = {}, root?: string): RunningProcess {
     const dir = `${this.#dir}/${++this.#spawned}`;
-    const rooted: Record<string, string> = root === undefined ? {} : { TWOFOLD_TEST_ROOT: root };
-    const main = root === undefined ? "main.ts" : "tests/support/rooted_main.ts";
-    const worker = RunningProcess.spawn(dir, [], { ...this.env, ...env, ...rooted }, main);
+    const plugins: Record<string, string> = root === undefined
+      ? {}
+      : { TWOFOLD_PLUGINS: `${root}/plugins` };
+    const worker = RunningProcess.spawn(dir, [], { ...this.env, ...env, ...plugins });
     this.workers.push(worker);
     return worker;
   }

@@ -3,6 +3,7 @@ import { eventColumns } from "../../runtime/archive/archive_relation.ts";
 import { checkBatchSql } from "../../runtime/batch/check_sql.ts";
 import { ExternalError, UserError } from "../../runtime/std/errors.ts";
 import { loadDeclarations } from "../../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../../runtime/engine/plugin_folders.ts";
 import type { Plugin } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import {
@@ -38,7 +39,7 @@ describe("checkBatchSql()", () => {
   };
 
   it("accepts the SQL of every plugin here, and of tests", async () => {
-    const { plugins } = await loadDeclarations(projectRoot);
+    const { plugins } = await loadDeclarations(pluginFolders(projectRoot));
     expect(plugins.length).toBeGreaterThan(5);
     for (const { plugin, batchSql } of plugins) await check(batchSql, plugin);
     await check(usersSql);

@@ -66,7 +66,7 @@ describe("the command line", () => {
   });
 
   it("lists the formats of a command that reads files, the declared ones among them", async () => {
-    const inputs = await fakeWorld().inputs();
+    const inputs = await fakeWorld().inputs([]);
     const world = fakeWorld({
       inputs: () => Promise.resolve({ ...inputs, faults: ["Row format x is not used"] }),
     });
@@ -172,8 +172,8 @@ describe("dev and start", () => {
     async (command, watched) => {
       const told: boolean[] = [];
       const world = fakeWorld({
-        async *reloadRequests(watches) {
-          told.push(watches);
+        async *reloadRequests(folders) {
+          told.push(folders.length > 0);
           yield ["plugins/stars.ts"];
           yield ["plugins/a.ts", "plugins/b.ts", "plugins/c.source.ts", "plugins/d.format.ts"];
           yield ["SIGHUP"];

@@ -6,6 +6,7 @@ import {
   loadDeclarations,
   loadInputs,
 } from "../../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../../runtime/engine/plugin_folders.ts";
 import type { LiveRow } from "../../runtime/engine/live_rows.ts";
 import { declarationText } from "../../runtime/model/generation.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -20,7 +21,7 @@ describe("loadDeclarations()", () => {
   afterEach(() => Deno.remove(dir, { recursive: true }));
 
   const load = async (files: Readonly<Record<string, string>>, clock?: ManualClock) =>
-    await loadDeclarations(await pluginFolder(dir, files), clock);
+    await loadDeclarations(pluginFolders(await pluginFolder(dir, files)), clock);
   const faultsOf = ({ refused, refusedFiles }: Declarations) =>
     Object.fromEntries([...refused, ...refusedFiles].map(({ file, faults }) => [file, faults]));
   const namesOf = ({ plugins }: Declarations) => plugins.map(({ plugin }) => plugin.name);
@@ -116,7 +117,7 @@ describe("loadDeclarations()", () => {
       "lines.source.ts": source,
       "e.source.ts": format("e"),
     });
-    const { sources } = await loadInputs(dir);
+    const { sources } = await loadInputs(pluginFolders(dir));
     expect(sources.map(({ name, source: { topic } }) => [name, topic])).toEqual([[
       "lines",
       "notes",

@@ -113,6 +113,8 @@ describe("a path that the permissions do not cover", () => {
     ["query ratings", "TWOFOLD_DATA", "--allow-read=.,DIR --allow-write=DIR"],
     ["verify", "TWOFOLD_READ_TOKEN_FILE", "--allow-read=.,./data,DIR"],
     ["batch", "TWOFOLD_KAFKA_CA", "--allow-read=.,./data,DIR"],
+    ["produce --plugins plugins --plugins DIR", "", "--allow-read=.,./data,plugins,DIR"],
+    ["batch", "TWOFOLD_PLUGINS", "--allow-read=.,./data,DIR"],
     ["replay DIR", "", "--allow-read=.,./data,DIR"],
     ["replay - --catalog DIR", "", "--allow-read=.,./data,DIR"],
     ["catalog put movies DIR", "", "--allow-read=.,./data,DIR"],

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { reloadRequests } from "../../runtime/commands/reload_requests.ts";
+import { pluginFolders } from "../../runtime/engine/plugin_folders.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
 
 describe("reloadRequests()", () => {
@@ -8,7 +9,7 @@ describe("reloadRequests()", () => {
   let stop: AbortController;
   beforeEach(async () => {
     root = await Deno.makeTempDir({ prefix: "twofold-watched-" });
-    for (const folder of ["plugins/lib", "sql/batch"]) {
+    for (const folder of ["plugins/lib", "sql/batch", "mine/sql"]) {
       await Deno.mkdir(join(root, folder), { recursive: true });
     }
     stop = new AbortController();
@@ -18,7 +19,10 @@ describe("reloadRequests()", () => {
     await Deno.remove(root, { recursive: true });
   });
   const requests = (watches: boolean) => {
-    const made = reloadRequests({ root, watches, clock: systemClock }, stop.signal);
+    const watched = watches
+      ? [...pluginFolders(root), ...pluginFolders(root, [`${root}/mine`])]
+      : [];
+    const made = reloadRequests({ watched, clock: systemClock }, stop.signal);
     const next = async () => (await made.next()).value;
     return { made, next };
   };
@@ -33,8 +37,13 @@ describe("reloadRequests()", () => {
     const second = next();
     await write("plugins/lib/limits.ts");
     await write("sql/batch/a.sql");
+    await write("mine/c.ts");
+    await write("mine/sql/c.sql");
     await Deno.remove(join(root, "plugins/b.ts"));
-    expect(await second).toEqual(["plugins/b.ts", "plugins/lib/limits.ts", "sql/batch/a.sql"]);
+    expect(await second).toEqual([
+      ...["mine/c.ts", "mine/sql/c.sql", "plugins/b.ts"],
+      ...["plugins/lib/limits.ts", "sql/batch/a.sql"],
+    ]);
   });
 
   it("keeps what comes while nobody listens for the next time", async () => {

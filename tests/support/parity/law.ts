@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fc } from "testing";
 import { loadDeclarations } from "../../../runtime/engine/load_plugins.ts";
+import { pluginFolders } from "../../../runtime/engine/plugin_folders.ts";
 import { grainStarts } from "../../../runtime/declaration/batch_sql.ts";
 import type { Grain } from "../../../runtime/plugin.ts";
 import type { Warehouse } from "../../../runtime/ports/ports.ts";
@@ -14,7 +15,9 @@ const root = new URL("../../../", import.meta.url).pathname;
 
 /** The example's plugins, by name. */
 export const plugins = new Map(
-  (await loadDeclarations(root)).plugins.map((loaded) => [loaded.plugin.name, loaded]),
+  (await loadDeclarations(pluginFolders(root))).plugins.map((
+    loaded,
+  ) => [loaded.plugin.name, loaded]),
 );
 
 /** A warehouse in a folder of its own, for all cases of one test file. */
