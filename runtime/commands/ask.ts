@@ -24,12 +24,8 @@ export async function ask<Answer>(
   textOf: (answer: Answer) => string,
   options: TargetOptions = { start: false },
 ): Promise<Answer> {
-  const target = await openTarget(config, world, options);
-  try {
-    const answer = await question(target);
-    world.out.write(json ? `${JSON.stringify(answer, null, 2)}\n` : textOf(answer));
-    return answer;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, options);
+  const answer = await question(target);
+  world.out.write(json ? `${JSON.stringify(answer, null, 2)}\n` : textOf(answer));
+  return answer;
 }

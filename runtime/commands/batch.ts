@@ -11,16 +11,12 @@ export async function batchCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const target = await openTarget(config, world);
-  try {
-    const runs = await target.batch({ full });
-    if (json) world.out.write(`${JSON.stringify({ runs }, null, 2)}\n`);
-    else for (const run of runs) world.out.write(runText(run, world));
-    const failed = runs.some((run) => run?.plugins.some(({ status }) => status === "failed"));
-    return failed ? 1 : 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world);
+  const runs = await target.batch({ full });
+  if (json) world.out.write(`${JSON.stringify({ runs }, null, 2)}\n`);
+  else for (const run of runs) world.out.write(runText(run, world));
+  const failed = runs.some((run) => run?.plugins.some(({ status }) => status === "failed"));
+  return failed ? 1 : 0;
 }
 
 /** A run as a table of its parts. */

@@ -22,27 +22,23 @@ const WHOLE_PAGE = "10000";
 /** Lists the catalogs; returns the exit code. */
 export async function catalogsCommand(flags: Flags, config: Config, world: World): Promise<number> {
   const format = rowFormat(flags);
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const catalogs = await target.catalogs.list(world.stop);
-    const writer = new RowWriter({
-      ...{
-        columns: LIST_COLUMNS,
-        format,
-        terminal: world.out,
-        notices: world.err,
-        name: "catalogs",
-      },
-    });
-    writer.write(catalogs.map((catalog) => ({
-      ...catalog,
-      columns: format === "json" ? catalog.columns : catalog.columns.map(({ name }) => name),
-    })));
-    writer.end();
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const catalogs = await target.catalogs.list(world.stop);
+  const writer = new RowWriter({
+    ...{
+      columns: LIST_COLUMNS,
+      format,
+      terminal: world.out,
+      notices: world.err,
+      name: "catalogs",
+    },
+  });
+  writer.write(catalogs.map((catalog) => ({
+    ...catalog,
+    columns: format === "json" ? catalog.columns : catalog.columns.map(({ name }) => name),
+  })));
+  writer.end();
+  return 0;
 }
 
 /** Shows entries of a catalog; returns the exit code. */
@@ -55,25 +51,21 @@ export async function catalogCommand(
   const format = rowFormat(flags);
   const whole = flags.all === true;
   const { search, keys, limit = whole ? WHOLE_PAGE : undefined } = flags as Record<string, string>;
-  const target = await openTarget(config, world, { start: false });
-  try {
-    let page = await target.catalogs.get(name, { search, keys, limit }, world.stop);
-    const { catalog, columns } = page;
-    const beside = { catalog, columns, next: whole ? null : page.next };
-    const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, notices: world.err, beside },
-    });
+  await using target = await openTarget(config, world, { start: false });
+  let page = await target.catalogs.get(name, { search, keys, limit }, world.stop);
+  const { catalog, columns } = page;
+  const beside = { catalog, columns, next: whole ? null : page.next };
+  const writer = new RowWriter({
+    ...{ columns, format, terminal: world.out, notices: world.err, beside },
+  });
+  writer.write(page.items);
+  while (whole && page.next !== null && !world.out.closed) {
+    const query = { search, keys, limit, after: page.next };
+    page = await target.catalogs.get(name, query, world.stop);
     writer.write(page.items);
-    while (whole && page.next !== null && !world.out.closed) {
-      const query = { search, keys, limit, after: page.next };
-      page = await target.catalogs.get(name, query, world.stop);
-      writer.write(page.items);
-    }
-    writer.end(beside.next === null ? null : MORE_BY_FLAGS);
-    return 0;
-  } finally {
-    await target.close();
   }
+  writer.end(beside.next === null ? null : MORE_BY_FLAGS);
+  return 0;
 }
 
 /** Replaces a catalog by a file's rows; returns the exit code. */
@@ -87,16 +79,12 @@ export async function catalogPutCommand(
   const { catalogFormats } = await inputsOf(world, config);
   const format = flags.format === undefined ? null : String(flags.format);
   const rows = await readCatalog({ file, catalog, format }, catalogFormats, world);
-  const target = await openTarget(config, world, { start: false, create: true });
-  try {
-    const put = await putCatalog(rows, target);
-    world.out.write(
-      flags.json === true
-        ? `${JSON.stringify(put)}\n`
-        : `${put.catalog} has ${counted(put.rows, "row")} now.\n`,
-    );
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false, create: true });
+  const put = await putCatalog(rows, target);
+  world.out.write(
+    flags.json === true
+      ? `${JSON.stringify(put)}\n`
+      : `${put.catalog} has ${counted(put.rows, "row")} now.\n`,
+  );
+  return 0;
 }

@@ -63,7 +63,9 @@ export async function runCommandLine(args: readonly string[], world: World): Pro
     // doctor tells of an old Deno itself.
     if (request.kind !== "run" || request.command !== "doctor") checkDenoVersion();
     return await run(request, world);
-  } catch (error) {
+  } catch (thrown) {
+    // What a command failed by says more than what could not be closed afterwards.
+    const error = thrown instanceof SuppressedError ? thrown.suppressed : thrown;
     const interrupted = world.stop.aborted && !(error instanceof TwofoldError);
     if (interrupted) return INTERRUPTED;
     world.err.write(faultText(error, world));

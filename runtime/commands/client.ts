@@ -108,7 +108,7 @@ export function connect(options: ClientOptions): Target {
         path: `/api/v1/verify${queryText({ fast })}`,
         type: "application/json",
       }),
-    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 

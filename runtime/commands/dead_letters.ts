@@ -35,21 +35,17 @@ export async function deadLettersCommand(
   world: World,
 ): Promise<number> {
   const format = rowFormat(flags);
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const query = { ...filterOf(flags), limit: flags.limit as string | undefined };
-    const { items, next } = await target.deadLetters.list(query, world.stop);
-    const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
-    const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, notices: world.err },
-      ...{ beside: { next }, name: "dead_letters" },
-    });
-    writer.write(format === "table" ? items.map(tableRow) : items.map((item) => ({ ...item })));
-    writer.end(next === null ? null : "--limit shows more of them");
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const query = { ...filterOf(flags), limit: flags.limit as string | undefined };
+  const { items, next } = await target.deadLetters.list(query, world.stop);
+  const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
+  const writer = new RowWriter({
+    ...{ columns, format, terminal: world.out, notices: world.err },
+    ...{ beside: { next }, name: "dead_letters" },
+  });
+  writer.write(format === "table" ? items.map(tableRow) : items.map((item) => ({ ...item })));
+  writer.end(next === null ? null : "--limit shows more of them");
+  return 0;
 }
 
 const filterOf = (flags: Flags) => {
@@ -77,17 +73,13 @@ export async function deadLetterCommand(
   world: World,
 ): Promise<number> {
   const at = readAddress(address);
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const { bytes, ...letter } = await target.deadLetters.one(at, world.stop);
-    if (raw === true) world.out.write(bytes);
-    else if (json === true) {
-      world.out.write(`${JSON.stringify({ ...letter, base64: bytes.toBase64() }, null, 2)}\n`);
-    } else world.out.write(letterText(letter, bytes, world));
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const { bytes, ...letter } = await target.deadLetters.one(at, world.stop);
+  if (raw === true) world.out.write(bytes);
+  else if (json === true) {
+    world.out.write(`${JSON.stringify({ ...letter, base64: bytes.toBase64() }, null, 2)}\n`);
+  } else world.out.write(letterText(letter, bytes, world));
+  return 0;
 }
 
 /** @throws {UserError} where it is no `TOPIC/PARTITION/OFFSET`. */
@@ -133,16 +125,12 @@ export async function deadLettersRedriveCommand(
   world: World,
 ): Promise<number> {
   const request = redriveRequest(address, flags, lists.set ?? [], world);
-  const target = await openTarget(config, world, { create: false });
-  try {
-    const answer = await target.deadLetters.redrive(request, world.stop);
-    world.out.write(
-      flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : redriveText(answer),
-    );
-    return answer.refused_total > 0 ? 1 : 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { create: false });
+  const answer = await target.deadLetters.redrive(request, world.stop);
+  world.out.write(
+    flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : redriveText(answer),
+  );
+  return answer.refused_total > 0 ? 1 : 0;
 }
 
 const action = "Cannot redrive dead letters";

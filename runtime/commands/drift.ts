@@ -28,33 +28,29 @@ export async function driftCommand(
   world: World,
 ): Promise<number> {
   const format = rowFormat(flags);
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const days: DriftDay[] = [];
-    let after: string | undefined;
-    do {
-      const page = await target.drifts.list({
-        metric: flags.metric as string | undefined,
-        limit: flags.limit as string | undefined,
-        after,
-      }, world.stop);
-      days.push(...page.items);
-      after = page.next ?? undefined;
-    } while (flags.all === true && after !== undefined);
-    if (format === "json") {
-      world.out.write(`${JSON.stringify({ days, next: after ?? null }, null, 2)}\n`);
-    } else if (days.length === 0 && format === "table") world.out.write("No event day drifts.\n");
-    else {
-      const writer = new RowWriter({
-        ...{ columns, format, terminal: world.out, notices: world.err },
-      });
-      writer.write(days.map(rowOf));
-      writer.end(after === undefined ? null : "--all shows them");
-    }
-    return 0;
-  } finally {
-    await target.close();
+  await using target = await openTarget(config, world, { start: false });
+  const days: DriftDay[] = [];
+  let after: string | undefined;
+  do {
+    const page = await target.drifts.list({
+      metric: flags.metric as string | undefined,
+      limit: flags.limit as string | undefined,
+      after,
+    }, world.stop);
+    days.push(...page.items);
+    after = page.next ?? undefined;
+  } while (flags.all === true && after !== undefined);
+  if (format === "json") {
+    world.out.write(`${JSON.stringify({ days, next: after ?? null }, null, 2)}\n`);
+  } else if (days.length === 0 && format === "table") world.out.write("No event day drifts.\n");
+  else {
+    const writer = new RowWriter({
+      ...{ columns, format, terminal: world.out, notices: world.err },
+    });
+    writer.write(days.map(rowOf));
+    writer.end(after === undefined ? null : "--all shows them");
   }
+  return 0;
 }
 
 /** A day in one line, with the first cell that differs. */
@@ -88,21 +84,17 @@ export async function driftAcceptCommand(
     new UserError(`Cannot accept drift: --${field} must say ${what}`, { field });
   if (reason === undefined) throw wanted("reason", "why the difference is accepted");
   if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const accepted = await target.drifts.accept({
-      ...{ metric, by, reason },
-      ...(day === undefined ? {} : { day }),
-    });
-    world.out.write(
-      flags.json === true
-        ? `${JSON.stringify({ accepted }, null, 2)}\n`
-        : `Accepted the drift of ${metric} on ${counted(accepted.length, "event day")}: ${
-          accepted.join(", ")
-        }\n`,
-    );
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const accepted = await target.drifts.accept({
+    ...{ metric, by, reason },
+    ...(day === undefined ? {} : { day }),
+  });
+  world.out.write(
+    flags.json === true
+      ? `${JSON.stringify({ accepted }, null, 2)}\n`
+      : `Accepted the drift of ${metric} on ${counted(accepted.length, "event day")}: ${
+        accepted.join(", ")
+      }\n`,
+  );
+  return 0;
 }

@@ -16,18 +16,14 @@ export async function eventsTailCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const { limit, topic, partition } = flags as Record<string, string | undefined>;
-    const which = { topic, partition };
-    const page = await target.records.list({ ...which, limit }, world.stop);
-    const show = flags.json === true ? jsonLines(world) : tableLines(world);
-    show(page.items.toReversed());
-    if (flags.follow === true) await follow(target, page, which, show, world);
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const { limit, topic, partition } = flags as Record<string, string | undefined>;
+  const which = { topic, partition };
+  const page = await target.records.list({ ...which, limit }, world.stop);
+  const show = flags.json === true ? jsonLines(world) : tableLines(world);
+  show(page.items.toReversed());
+  if (flags.follow === true) await follow(target, page, which, show, world);
+  return 0;
 }
 
 async function follow(

@@ -6,7 +6,7 @@ import { HEAD_BYTES } from "../sources/file_formats.ts";
 import type { World } from "./world.ts";
 
 /** A file to read events from, decompressed where it has to be. */
-export interface InputFile {
+export interface InputFile extends AsyncDisposable {
   readonly name: string;
   /** Its size on the disk; null for what has none, such as a pipe. */
   readonly sizeBytes: number | null;
@@ -17,7 +17,6 @@ export interface InputFile {
   readonly bytes: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Bytes read so far, as they lie on the disk. */
   read(): number;
-  close(): Promise<void>;
 }
 
 /** Holds about ten thousand events: what is sent at once. */
@@ -68,7 +67,8 @@ async function inputOf(
     const { head, taken } = await takeHead(bytes, hasLine);
     if (head.length === 0) throw fault(name, "the file is empty");
     return {
-      ...{ name, sizeBytes, head, close, isCompressed: encoding !== null },
+      ...{ name, sizeBytes, head, isCompressed: encoding !== null },
+      [Symbol.asyncDispose]: close,
       bytes: gathered(before(taken, bytes), clock),
       read: () => read,
     };

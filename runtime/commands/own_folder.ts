@@ -90,7 +90,7 @@ export async function openOwnFolder(
         return { ...answer, run: reportOf(answer.run) };
       },
     },
-    async close() {
+    async [Symbol.asyncDispose]() {
       await closeAll([
         // What is in the log is safe; this only spares the next start the catching up.
         () => behind && caughtUp(() => engine.status(), config, world),

@@ -61,7 +61,7 @@ export async function produceCommand(
   const { sources } = await inputsOf(world, config);
   const source = sourceNamed(request.source, sources);
   let progress: Progress | null = null;
-  const target = await openTarget(config, world, {
+  await using target = await openTarget(config, world, {
     notice: (text) => {
       progress?.clear();
       err.write(`${text}\n`);
@@ -95,7 +95,6 @@ export async function produceCommand(
     return isWhole ? 0 : 130;
   } finally {
     progress?.clear();
-    await target.close();
   }
 }
 

@@ -42,16 +42,12 @@ export async function readCatalog(
 ): Promise<CatalogRows> {
   const own = declared.filter((one) => catalog === null || one.catalog.name === catalog);
   const given = format === null ? null : formatNamed(format, own);
-  const input = await openInput(file, world);
-  try {
-    const found = given ?? recognised(input, own);
-    const bytes = await wholeFile(input);
-    if (typeof found === "string") return { catalog, format: found, body: new Blob([bytes]) };
-    const body = new Blob(rowsOf(found, textOf(bytes), input.name));
-    return { catalog: found.catalog.name, format: "ndjson", body };
-  } finally {
-    await input.close();
-  }
+  await using input = await openInput(file, world);
+  const found = given ?? recognised(input, own);
+  const bytes = await wholeFile(input);
+  if (typeof found === "string") return { catalog, format: found, body: new Blob([bytes]) };
+  const body = new Blob(rowsOf(found, textOf(bytes), input.name));
+  return { catalog: found.catalog.name, format: "ndjson", body };
 }
 
 /** Replaces a catalog by rows. */

@@ -20,28 +20,24 @@ export async function queryCommand(
   const { flags } = given;
   const format = rowFormat(flags);
   const query = metricQuery(given);
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const first = await target.query(metric, query, world.stop);
-    const { columns, rows: _, next, ...about } = first;
-    const beside = { ...about, columns, next: flags.all === true ? null : next };
-    const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, notices: world.err, beside },
-    });
-    let page: MetricAnswer = first;
+  await using target = await openTarget(config, world, { start: false });
+  const first = await target.query(metric, query, world.stop);
+  const { columns, rows: _, next, ...about } = first;
+  const beside = { ...about, columns, next: flags.all === true ? null : next };
+  const writer = new RowWriter({
+    ...{ columns, format, terminal: world.out, notices: world.err, beside },
+  });
+  let page: MetricAnswer = first;
+  writer.write(page.rows);
+  while (flags.all === true && page.next !== null && !world.out.closed) {
+    page = await target.query(metric, { ...query, after: page.next }, world.stop);
     writer.write(page.rows);
-    while (flags.all === true && page.next !== null && !world.out.closed) {
-      page = await target.query(metric, { ...query, after: page.next }, world.stop);
-      writer.write(page.rows);
-    }
-    writer.end(beside.next === null ? null : MORE_BY_FLAGS);
-    for (const { message, since } of page.problems) {
-      world.err.write(`${paint(world.err, "yellow", "Problem")} since ${since}: ${message}\n`);
-    }
-    return 0;
-  } finally {
-    await target.close();
   }
+  writer.end(beside.next === null ? null : MORE_BY_FLAGS);
+  for (const { message, since } of page.problems) {
+    world.err.write(`${paint(world.err, "yellow", "Problem")} since ${since}: ${message}\n`);
+  }
+  return 0;
 }
 
 /**

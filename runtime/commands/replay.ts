@@ -21,43 +21,38 @@ export async function replayCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const input = await openInput(request.file, world);
-  try {
-    const format = formatOf(request, input);
-    const first = { file: request.catalog ?? "", catalog: null, format: null };
-    const rowsFirst = request.catalog === null
-      ? null
-      : await readCatalog(first, request.catalogFormats, world);
-    const { clock, err: terminal } = world;
-    let progress: Progress | null = null;
-    const target = await openTarget(config, world, {
-      notice: (text) => {
-        progress?.clear();
-        terminal.write(`${text}\n`);
-      },
-    });
-    try {
-      if (rowsFirst !== null) {
-        const { catalog, rows } = await putCatalog(rowsFirst, target);
-        terminal.write(`${catalog} has ${counted(rows, "row")} now.\n`);
-      }
-      progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });
-      const summary = await replay({ ...request, format }, input, target, world, progress);
-      progress.clear();
-      const heading = `${summary.whole ? "Replayed" : "Stopped within"} ${input.name} → `;
-      world.out.write(
-        request.json
-          ? `${JSON.stringify(summary)}\n`
-          : summaryText(heading + target.name, summary, world.out),
-      );
-      if (!summary.whole) return 130;
-      return summary.accepted === 0 && summary.rejected > 0 ? 1 : 0;
-    } finally {
+  await using input = await openInput(request.file, world);
+  const format = formatOf(request, input);
+  const first = { file: request.catalog ?? "", catalog: null, format: null };
+  const rowsFirst = request.catalog === null
+    ? null
+    : await readCatalog(first, request.catalogFormats, world);
+  const { clock, err: terminal } = world;
+  let progress: Progress | null = null;
+  await using target = await openTarget(config, world, {
+    notice: (text) => {
       progress?.clear();
-      await target.close();
+      terminal.write(`${text}\n`);
+    },
+  });
+  try {
+    if (rowsFirst !== null) {
+      const { catalog, rows } = await putCatalog(rowsFirst, target);
+      terminal.write(`${catalog} has ${counted(rows, "row")} now.\n`);
     }
+    progress = new Progress({ terminal, clock, totalBytes: input.sizeBytes });
+    const summary = await replay({ ...request, format }, input, target, world, progress);
+    progress.clear();
+    const heading = `${summary.whole ? "Replayed" : "Stopped within"} ${input.name} → `;
+    world.out.write(
+      request.json
+        ? `${JSON.stringify(summary)}\n`
+        : summaryText(heading + target.name, summary, world.out),
+    );
+    if (!summary.whole) return 130;
+    return summary.accepted === 0 && summary.rejected > 0 ? 1 : 0;
   } finally {
-    await input.close();
+    progress?.clear();
   }
 }
 

@@ -14,24 +14,20 @@ export async function sqlCommand(
   const format = rowFormat(flags);
   const limit = readLimit(flags.limit as string | undefined);
   const sql = statement === "-" ? await new Response(world.input()).text() : statement;
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });
-    const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, notices: world.err },
-      beside: { columns },
-    });
-    while (true) {
-      const block = await blocks.next();
-      if (block.done) {
-        writer.end(block.value.truncated ? "--limit shows more of them" : null, block.value);
-        return 0;
-      }
-      writer.write(block.value);
-      if (world.out.closed) await blocks.return({ truncated: true, next: null, seconds: 0 });
+  await using target = await openTarget(config, world, { start: false });
+  const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });
+  const writer = new RowWriter({
+    ...{ columns, format, terminal: world.out, notices: world.err },
+    beside: { columns },
+  });
+  while (true) {
+    const block = await blocks.next();
+    if (block.done) {
+      writer.end(block.value.truncated ? "--limit shows more of them" : null, block.value);
+      return 0;
     }
-  } finally {
-    await target.close();
+    writer.write(block.value);
+    if (world.out.closed) await blocks.return({ truncated: true, next: null, seconds: 0 });
   }
 }
 

@@ -29,7 +29,7 @@ export interface Questions extends Pick<Services, "records" | "drifts" | "catalo
 }
 
 /** What a command works on: the running process, or the data folder itself. */
-export interface Target extends Questions {
+export interface Target extends Questions, AsyncDisposable {
   /** What it is, in words: for messages. */
   readonly name: string;
   /** Whether it is the data folder, opened here: then nothing else writes into it. */
@@ -60,5 +60,4 @@ export interface Target extends Questions {
   };
   /** Removes what no metric answers from; returns the names of tables and relations. */
   prunePlugins(): Promise<string[]>;
-  close(): Promise<void>;
 }

@@ -32,11 +32,8 @@ async function reportOf(fast: boolean, config: Config, world: World): Promise<Ve
     if (owned || !(error instanceof TwofoldError) || error.fault === "user") throw error;
     return unopened(fast, config.dataDir, error);
   }
-  try {
-    return await target.verify({ fast });
-  } finally {
-    await target.close();
-  }
+  await using opened = target;
+  return await opened.verify({ fast });
 }
 
 function unopened(fast: boolean, dataDir: string, error: TwofoldError): VerifyReport {
@@ -93,13 +90,9 @@ export async function verifyAcceptCommand(
     new UserError(`Cannot accept damage: --${field} must say ${what}`, { field });
   if (reason === undefined) throw wanted("reason", "why the loss is accepted");
   if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
-  const target = await openTarget(config, world, { start: false });
-  try {
-    const accepted = await target.acceptDamage({ object, reason, by });
-    const text = `Accepted the loss of ${counted(accepted.rows, "row")} in ${plain(object)}\n`;
-    world.out.write(flags.json === true ? `${JSON.stringify(accepted, null, 2)}\n` : text);
-    return 0;
-  } finally {
-    await target.close();
-  }
+  await using target = await openTarget(config, world, { start: false });
+  const accepted = await target.acceptDamage({ object, reason, by });
+  const text = `Accepted the loss of ${counted(accepted.rows, "row")} in ${plain(object)}\n`;
+  world.out.write(flags.json === true ? `${JSON.stringify(accepted, null, 2)}\n` : text);
+  return 0;
 }
