@@ -122,12 +122,8 @@ export class OpenCatalog {
   }
 
   async #inTurn(action: () => Promise<void>): Promise<void> {
-    await this.#alone.take();
-    try {
-      await action();
-    } finally {
-      this.#alone.give();
-    }
+    using _turn = await this.#alone.take();
+    await action();
   }
 
   /**

@@ -164,12 +164,8 @@ export class Generations {
   }
 
   async #inTurn(action: () => Promise<void>): Promise<void> {
-    await this.#turn.take();
-    try {
-      await action();
-    } finally {
-      this.#turn.give();
-    }
+    using _turn = await this.#turn.take();
+    await action();
   }
 
   /** Looks once a second until `signal` aborts. */

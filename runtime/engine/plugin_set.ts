@@ -105,18 +105,14 @@ export class PluginSet {
    * @throws {ExternalError} as {@link load}.
    */
   async follow(): Promise<boolean> {
-    await this.#turn.take();
-    try {
-      const pauses = await readPauses(this.#options.warehouse);
-      const known = JSON.stringify([...this.#pauses.values()]);
-      if (this.#closed || JSON.stringify([...pauses.values()]) === known) return false;
-      const change = this.#change(this.#declared!, false);
-      this.#changing = change.catch(() => {});
-      await change;
-      return true;
-    } finally {
-      this.#turn.give();
-    }
+    using _turn = await this.#turn.take();
+    const pauses = await readPauses(this.#options.warehouse);
+    const known = JSON.stringify([...this.#pauses.values()]);
+    if (this.#closed || JSON.stringify([...pauses.values()]) === known) return false;
+    const change = this.#change(this.#declared!, false);
+    this.#changing = change.catch(() => {});
+    await change;
+    return true;
   }
 
   /**
@@ -128,12 +124,8 @@ export class PluginSet {
    * @throws {ExternalError} when the warehouse, the log or the archive does not answer: call it again.
    */
   async load(): Promise<ReloadAnswer> {
-    await this.#turn.take();
-    try {
-      return await this.#load();
-    } finally {
-      this.#turn.give();
-    }
+    using _turn = await this.#turn.take();
+    return await this.#load();
   }
 
   /** Waits until nothing changes places any more, and lets nothing do so. */

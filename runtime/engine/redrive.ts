@@ -49,12 +49,8 @@ export function createRedrive(options: RedriveOptions): DeadLetters["redrive"] {
   const turn = new Semaphore(1);
   return async (request, signal) => {
     checkRequest(request);
-    await turn.take(signal);
-    try {
-      return await redriven(options, request, signal);
-    } finally {
-      turn.give();
-    }
+    using _turn = await turn.take(signal);
+    return await redriven(options, request, signal);
   };
 }
 

@@ -106,41 +106,33 @@ export class Retirement {
    * @throws {UserError} where another process runs it, or a file that does not load may declare it.
    */
   async drop(plugin: string, isDeclared: boolean): Promise<string[] | null> {
-    await this.#turn.take();
-    try {
-      const { warehouse, store, unknown } = this.#options;
-      const row = (await readLiveRows(warehouse)).get(plugin);
-      const { tables, views } = await readStateTables(warehouse);
-      const own = tables.filter((table) => table.plugin === plugin);
-      if (row === undefined && own.length === 0) return isDeclared ? [] : null;
-      if (!isDeclared && (unknown() || (row !== undefined && this.#hasOther(row)))) {
-        throw new UserError(
-          `Cannot drop metric "${plugin}": ${
-            unknown()
-              ? "a file that does not load may declare it; correct or remove that file"
-              : "another process runs it; pause it there, or stop that process"
-          }`,
-        );
-      }
-      if (!isDeclared && row !== undefined && row.topic !== "") {
-        await claimGeneration(store, row.topic, plugin, null);
-      }
-      const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
-      const dropped = await this.#drop([...shown, ...own]);
-      await forgetLiveRow(warehouse, plugin);
-      return dropped.sort();
-    } finally {
-      this.#turn.give();
+    using _turn = await this.#turn.take();
+    const { warehouse, store, unknown } = this.#options;
+    const row = (await readLiveRows(warehouse)).get(plugin);
+    const { tables, views } = await readStateTables(warehouse);
+    const own = tables.filter((table) => table.plugin === plugin);
+    if (row === undefined && own.length === 0) return isDeclared ? [] : null;
+    if (!isDeclared && (unknown() || (row !== undefined && this.#hasOther(row)))) {
+      throw new UserError(
+        `Cannot drop metric "${plugin}": ${
+          unknown()
+            ? "a file that does not load may declare it; correct or remove that file"
+            : "another process runs it; pause it there, or stop that process"
+        }`,
+      );
     }
+    if (!isDeclared && row !== undefined && row.topic !== "") {
+      await claimGeneration(store, row.topic, plugin, null);
+    }
+    const shown = views.filter((view) => own.some((table) => view.tables.has(table.name)));
+    const dropped = await this.#drop([...shown, ...own]);
+    await forgetLiveRow(warehouse, plugin);
+    return dropped.sort();
   }
 
   async #retire(keepMs: number, starts: boolean): Promise<string[]> {
-    await this.#turn.take();
-    try {
-      return await this.#retireAll(keepMs, starts);
-    } finally {
-      this.#turn.give();
-    }
+    using _turn = await this.#turn.take();
+    return await this.#retireAll(keepMs, starts);
   }
 
   async #retireAll(keepMs: number, starts: boolean): Promise<string[]> {

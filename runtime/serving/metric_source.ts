@@ -226,12 +226,8 @@ export class MetricSource {
   /** Runs `action` when it is its turn. */
   async inTurn<T>(signal: AbortSignal, action: () => Promise<T>): Promise<T> {
     const { turns } = this.options;
-    await turns.take(signal);
-    try {
-      return await action();
-    } finally {
-      turns.give();
-    }
+    using _turn = await turns.take(signal);
+    return await action();
   }
 
   /** Runs `action` within the longest time that a question may take. */

@@ -274,12 +274,8 @@ export class LogSpeedLayer implements SpeedLayer {
 
   /** What runs stays the same during `action`, or is changed by it alone. */
   async #changing(action: () => Promise<void>): Promise<void> {
-    await this.#changes.take();
-    try {
-      await action();
-    } finally {
-      this.#changes.give();
-    }
+    using _turn = await this.#changes.take();
+    await action();
   }
 
   #firstBlocks(plugin: string): bigint[] {

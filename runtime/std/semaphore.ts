@@ -18,13 +18,15 @@ export class Semaphore {
    * Takes a turn, as soon as one is free; it must be given back.
    *
    * @param signal gives up waiting.
+   * @returns what gives it back, for `using`; where the turn outlives the block, {@link give} does.
    * @throws TwofoldError once closed.
    */
-  async take(signal?: AbortSignal): Promise<void> {
+  async take(signal?: AbortSignal): Promise<Disposable> {
     if (this.#closed) throw closedError();
     signal?.throwIfAborted();
     if (this.#taken >= this.#size) await this.#wait(signal);
     else this.#taken++;
+    return { [Symbol.dispose]: () => this.give() };
   }
 
   /** Gives a turn back: to who waits longest. */
