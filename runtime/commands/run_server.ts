@@ -95,8 +95,6 @@ async function reload(engine: RunningEngine, reasons: readonly string[], log: Lo
   const shown = reasons.slice(0, SHOWN_REASONS).join(", ");
   const more = reasons.length - SHOWN_REASONS;
   const reason = more > 0 ? `${shown} and ${more} more` : shown;
-  const later = reasons.filter((name) => /\.(format|source)\.ts$/.test(name));
-  if (later.length > 0) log("info", `${later.join(", ")}: changes take effect at the next start.`);
   try {
     const answer = await engine.reloadPlugins();
     const level = answer.refused.length > 0 ? "warn" : "info";

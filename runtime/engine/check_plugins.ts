@@ -33,7 +33,7 @@ export async function checkedDeclarations(
 ): Promise<Declarations> {
   const loaded = await loadDeclarations(folders);
   if (required) assertAny(loaded);
-  const { plugins, refused, catalogs, formats, refusedFiles } = loaded;
+  const { plugins, refused, catalogs, formats, inputs, refusedFiles } = loaded;
   const checked = await Promise.all(plugins.map(async (declared) => ({
     declared,
     faults: await sqlFaults(warehouse, declared),
@@ -43,6 +43,7 @@ export async function checkedDeclarations(
   return {
     catalogs: catalogs.filter(({ catalog }) => !taken.includes(catalog.name)),
     formats,
+    inputs,
     refusedFiles: [
       ...refusedFiles,
       ...catalogs.filter(({ catalog }) => taken.includes(catalog.name))
@@ -92,6 +93,20 @@ export function refusedFile({ kind, name, file, faults }: RefusedFile): ProblemR
     subject,
     message: `${subject[0].toUpperCase()}${subject.slice(1)} is not used: ${faults.join("; ")}. ` +
       (kind === "format" ? `Correct ${file} and start again.` : advice(file)),
+  };
+}
+
+/**
+ * What row formats and sources are reported as that are not those which the process started with.
+ *
+ * @param files theirs; not empty.
+ */
+export function outdatedInputs(files: readonly string[]): ProblemReport {
+  return {
+    code: "restart_needed",
+    subject: "row formats and sources",
+    message: `${files.join(", ")} changed since the process started. It uses row formats and ` +
+      "sources as they were: start it again to use the changed ones",
   };
 }
 

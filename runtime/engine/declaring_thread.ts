@@ -34,7 +34,11 @@ export type Declared =
     readonly island: IslandExport | null;
   }
   | { readonly kind: "catalog"; readonly catalog: Catalog }
-  | { readonly kind: "input" }
+  | {
+    readonly kind: "input";
+    /** See `moduleTexts()`; none where they cannot be told. */
+    readonly texts: Readonly<Record<string, string>>;
+  }
   /** What is wrong, each as a clause. */
   | { readonly kind: "faults"; readonly faults: readonly string[] };
 
@@ -89,7 +93,10 @@ async function declaredInput(root: string, file: string): Promise<Declared> {
   const [member, defining] = file.endsWith(".format.ts")
     ? ["parse", "defineRowFormat() or defineCatalogFormat()"] as const
     : ["events", "defineSource()"] as const;
-  if (input?.[member] !== undefined) return { kind: "input" };
+  if (input?.[member] !== undefined) {
+    // What a plugin may not import, a row format may.
+    return { kind: "input", texts: await moduleTexts(root, file).catch(() => ({})) };
+  }
   throw new UserError(`its default export must be what ${defining} returns`);
 }
 

@@ -171,6 +171,7 @@ async function openOver(
   const verified: VerifiedTopic[] = [];
   const plugins = new PluginSet({
     folders: pluginFolders(root, config.pluginDirs),
+    runsSources: config.simulator,
     ...{ warehouse, problems, catalogs, generations, isolates, modules, files },
     async openTopic(schema) {
       const topic = await openTopic(schema, parts);

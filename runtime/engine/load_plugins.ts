@@ -57,6 +57,8 @@ export interface Declarations {
   readonly refused: readonly RefusedPlugin[];
   readonly catalogs: readonly LoadedCatalog[];
   readonly formats: readonly RowFormat[];
+  /** By file of a row format or source, what it does: the texts of its modules. */
+  readonly inputs: ReadonlyMap<string, string>;
   /** Catalogs, row formats and sources that are not used. */
   readonly refusedFiles: readonly RefusedFile[];
 }
@@ -107,6 +109,10 @@ export async function loadDeclarations(
     })),
     catalogs: accepted(catalogs),
     formats: inputs.formats,
+    inputs: new Map(
+      files.filter(({ file }) => INPUT_FILE.test(basename(file)))
+        .map(({ file, source, declared }) => [file, JSON.stringify([source, declared])]),
+    ),
     refusedFiles: [
       ...refusedOf("catalog", catalogs, (one) => one.catalog.name),
       ...inputs.refused,

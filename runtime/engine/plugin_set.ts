@@ -20,6 +20,7 @@ import { Semaphore } from "../std/semaphore.ts";
 import {
   advice,
   checkedDeclarations,
+  outdatedInputs,
   refusedFile,
   refusedPlugin,
   refusedSchema,
@@ -50,6 +51,8 @@ export interface PluginSetOptions {
   readonly modules: WeakMap<Plugin, PluginModule>;
   /** The files of the plugins that are loaded, by plugin: kept up to date. */
   readonly files: Map<string, string>;
+  /** Whether the process sends made-up events of sources. */
+  readonly runsSources: boolean;
   /** Opens a topic that has no plugins yet. */
   openTopic(schema: EventSchema): Promise<TopicRuntime>;
 }
@@ -61,7 +64,8 @@ export class PluginSet {
   readonly #topics: TopicRuntime[] = [];
   #loaded: ReadonlyMap<string, LoadedPlugin> = new Map();
   #refused: readonly KnownRefused[] = [];
-  #formats: readonly RowFormat[] = [];
+  /** What was loaded the first time. */
+  #first: Pick<Declarations, "formats" | "inputs"> = { formats: [], inputs: new Map() };
   #declared: Declarations | null = null;
   #pauses: ReadonlyMap<string, Pause> = new Map();
   #closed = false;
@@ -79,7 +83,7 @@ export class PluginSet {
 
   /** The row formats of the first time: those that change take effect at the next start. */
   get formats(): readonly RowFormat[] {
-    return this.#formats;
+    return this.#first.formats;
   }
 
   get loaded(): readonly LoadedPlugin[] {
@@ -147,7 +151,7 @@ export class PluginSet {
 
   async #change(declared: Declarations, starts: boolean): Promise<ReloadAnswer> {
     const { warehouse, catalogs } = this.#options;
-    if (starts) this.#formats = declared.formats;
+    if (starts) this.#first = declared;
     const [rows, pauses] = [await readLiveRows(warehouse), await readPauses(warehouse)];
     const found = knownRefused(declared, rows, this.#options.files);
     await this.#openTopics(schemasOf(declared.plugins, found, rows));
@@ -274,8 +278,10 @@ export class PluginSet {
 
   #tell(declared: Declarations, reports: readonly ProblemReport[], gone: readonly string[]): void {
     const { problems } = this.#options;
+    const outdated = this.#outdatedInputs(declared);
     problems.observe("plugins", [
       ...reports,
+      ...outdated.length > 0 ? [outdatedInputs(outdated)] : [],
       ...this.#refused.map(({ problem }) => problem),
       ...declared.refusedFiles.map(refusedFile),
     ]);
@@ -285,6 +291,15 @@ export class PluginSet {
         (code === "drift" && this.#refused.some(({ name }) => name === plugin));
       if (plugin !== undefined && gone.includes(plugin) && !stays) problems.clear(code, subject);
     }
+  }
+
+  /** Files of row formats and sources that the process does not use as they are now. */
+  #outdatedInputs({ inputs: now }: Declarations): string[] {
+    const { inputs: first } = this.#first;
+    return [...new Set([...first.keys(), ...now.keys()])].filter((file) =>
+      first.get(file) !== now.get(file) &&
+      (this.#options.runsSources || !file.endsWith(".source.ts"))
+    );
   }
 }
 

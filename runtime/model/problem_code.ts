@@ -8,6 +8,7 @@ export type ProblemCode =
   | "catalog_outdated"
   | "catalog_refused"
   | "format_refused"
+  | "restart_needed"
   | "compaction_failing"
   | "disk_full"
   | "drift"

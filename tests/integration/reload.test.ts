@@ -83,6 +83,48 @@ describe("plugins that are loaded again", () => {
       { deadlineMs: 60_000, pauseMs: 50 },
     );
 
+  it("leave row formats and sources as they were, and say which need a restart", async () => {
+    const format = (name: string) => `
+      import { defineRowFormat } from "twofold";
+      import { separator } from "./lines.shared.ts";
+      import { notes } from "./notes.schema.ts";
+      export default defineRowFormat(notes, {
+        name: "${name}", summary: "Notes", matches: () => false,
+        parse: (line) => ({ id: line.split(separator)[0], at: "2026-01-05T00:00:00Z", value: 1 }),
+      });`;
+    const helper = 'export const separator = ",";';
+    await open({
+      ...{ "a.ts": pluginText("a"), "lines.format.ts": format("lines") },
+      "lines.shared.ts": helper,
+    });
+    const needed = async () => {
+      await reload();
+      const { problems } = await engine.status();
+      expect(problems.filter(({ code }) => code !== "restart_needed")).toEqual([]);
+      return problems.map(({ message }) => message.replace(/ changed since.*/, ""));
+    };
+    expect(await needed()).toEqual([]);
+    // A process without the simulator sends no events of sources.
+    await write(
+      "made.source.ts",
+      `import { defineSource } from "twofold";
+       import { notes } from "./notes.schema.ts";
+       export default defineSource(notes, { name: "made", summary: "Notes", *events() {} });`,
+    );
+    expect(await needed()).toEqual([]);
+    await write("lines.shared.ts", helper.replace(",", ";"));
+    expect(await needed()).toEqual(["plugins/lines.format.ts"]);
+    await write("more.format.ts", format("more"));
+    expect(await needed()).toEqual(["plugins/lines.format.ts, plugins/more.format.ts"]);
+    await Deno.remove(join(dir, "plugins", "more.format.ts"));
+    await write("lines.shared.ts", helper);
+    expect(await needed()).toEqual([]);
+    await engine.close();
+    await write("lines.shared.ts", helper.replace(",", ";"));
+    await start();
+    expect(await needed()).toEqual([]);
+  });
+
   it("answer as if they had been there from the start, while the others go on", async () => {
     await open({ "a.ts": pluginText("a") });
     await post(0, EVENTS);

@@ -192,9 +192,6 @@ describe("dev and start", () => {
         /plugins\/stars\.ts: Plugin stars is new: it is being built/,
       );
       expect(world.err.text()).toContain(
-        "plugins/c.source.ts, plugins/d.format.ts: changes take effect at the next start.",
-      );
-      expect(world.err.text()).toContain(
         "plugins/a.ts, plugins/b.ts, plugins/c.source.ts and 1 more: Plugin stars is new",
       );
       expect(world.err.text()).toMatch(/SIGHUP: the plugins could not be loaded again: no answer/);
