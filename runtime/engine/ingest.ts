@@ -6,7 +6,7 @@ import type { ProblemSink } from "../model/problems.ts";
 import type { EventSchema } from "../events.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
-import type { EventLog, Frontier } from "../ports/ports.ts";
+import type { Decoder, EventLog, Frontier } from "../ports/ports.ts";
 import type { Ingest, IngestAnswer } from "../ports/services.ts";
 import { formatsOf, type RowFormat } from "../row_format.ts";
 import { decompress } from "../sources/decompress.ts";
@@ -47,6 +47,14 @@ export function createIngest(
   declared: readonly RowFormat[] = [],
 ): Ingest {
   const formats = formatsOf(declared);
+  const decodings = new WeakMap<EventSchema, Decoding>();
+  const decodingOf = (schema: EventSchema) => {
+    const known = decodings.get(schema);
+    if (known !== undefined) return known;
+    const made = { columns: allocateColumns(schema), decoder: createDecoder(schema) };
+    decodings.set(schema, made);
+    return made;
+  };
   return {
     async ingest(body, format, topic, { encoding = null, maxBytes } = {}) {
       if (!formats.has(format)) {
@@ -55,7 +63,7 @@ export function createIngest(
       const rowFormat = declared.find(({ name }) => name === format) ?? null;
       const { schema, log } = topicOf(topics, topic, rowFormat);
       const rows = new RowBatches(format === "csv" ? format : rowFormat, schema);
-      const writer = new TopicWriter(schema, log);
+      const writer = new TopicWriter(schema, log, decodingOf(schema));
       const bytes = decompress(body, encoding, { maxBytes, maxRatio: MAX_RATIO });
       const framing = format === "json-array" || format === "csv" ? format : "ndjson";
       try {
@@ -112,10 +120,17 @@ function topicOf(
   throw refused("topic", `one of ${names}`, name ?? "");
 }
 
+/** What decodes the batches of a topic. All bodies share it: each batch in one turn of the event loop. */
+interface Decoding {
+  readonly columns: Columns;
+  readonly decoder: Decoder;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
 class TopicWriter {
-  readonly #columns: Columns;
-  readonly #decoder;
-  readonly #buffers = Array.from({ length: BATCHES_UNDER_WAY }, () => new AppendBuffer());
+  /** As many as are needed at once, {@link BATCHES_UNDER_WAY} at most. */
+  readonly #buffers: AppendBuffer[] = [];
   /** By buffer, the append of what it holds. */
   readonly #underWay: Promise<void>[] = [];
   #batches = 0;
@@ -124,25 +139,26 @@ class TopicWriter {
   readonly #rejected: { line: number; field: string; reason: string }[] = [];
   #frontier: Frontier = [];
 
-  constructor(readonly schema: EventSchema, readonly log: EventLog) {
-    this.#columns = allocateColumns(schema);
-    this.#decoder = createDecoder(schema);
-  }
+  constructor(
+    readonly schema: EventSchema,
+    readonly log: EventLog,
+    readonly decoding: Decoding,
+  ) {}
 
   async append(batch: JsonBatch): Promise<void> {
-    const columns = this.#columns;
+    const turn = this.#batches++ % BATCHES_UNDER_WAY;
+    await this.#underWay[turn];
+    const { columns, decoder } = this.decoding;
     for (const { line, sizeBytes, head } of batch.oversize) {
       const kept = `its first ${head.length} are kept`;
       this.#reject(line, "", `expected at most 1 MiB, got ${sizeBytes} bytes; ${kept}`);
     }
-    for (const { row, field, reason } of this.#decoder.decode(batch, columns)) {
+    for (const { row, field, reason } of decoder.decode(batch, columns)) {
       const fault = batch.rowFaults.get(row) ?? { field, reason };
       this.#reject(batch.line[row], fault.field, fault.reason);
     }
     if (batch.count === 0 && batch.oversize.length === 0) return;
-    const turn = this.#batches++ % BATCHES_UNDER_WAY;
-    await this.#underWay[turn];
-    const appended = this.#appendRows(this.#buffers[turn], batch.oversize);
+    const appended = this.#appendRows(this.#buffers[turn] ??= new AppendBuffer(), batch.oversize);
     appended.catch(() => {}); // whoever waits for it has the error
     this.#underWay[turn] = appended;
   }
@@ -153,7 +169,7 @@ class TopicWriter {
   }
 
   async #appendRows(buffer: AppendBuffer, oversize: JsonBatch["oversize"]): Promise<void> {
-    const columns = this.#columns;
+    const { columns } = this.decoding;
     buffer.reset();
     for (const { head } of oversize) {
       // With this at its end it is no JSON, whatever it holds: an event is never half a line.
@@ -167,6 +183,7 @@ class TopicWriter {
       const key = event ? this.#key(row) : "";
       buffer.add(key, columns.bytes, columns.valueStart[row], columns.valueEnd[row]);
     }
+    columns.bytes = NO_BYTES;
     const frontier = await this.log.append(buffer);
     this.#accepted += accepted;
     frontier.forEach((offset, partition) => {
@@ -191,9 +208,10 @@ class TopicWriter {
   }
 
   #key(row: number): string | Uint8Array {
-    const { field, values, ends } = this.#columns.fields[this.schema.partitionKey];
+    const { columns } = this.decoding;
+    const { field, values, ends } = columns.fields[this.schema.partitionKey];
     if (field.kind === "uint32") return String(values[row]);
-    return this.#columns.bytes.subarray(values[row], ends![row]);
+    return columns.bytes.subarray(values[row], ends![row]);
   }
 
   #reject(line: number, field: string, reason: string): void {

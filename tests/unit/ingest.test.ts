@@ -1,8 +1,12 @@
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, fc, it } from "testing";
+import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
+import { createIngest } from "../../runtime/engine/ingest.ts";
 import { TooLargeError, UserError } from "../../runtime/std/errors.ts";
 import { ratingsFile } from "../support/movietweetings.ts";
-import { bytesOf, event, HEADER, take } from "../support/ingesting.ts";
+import { bytesOf, event, HEADER, streamOf, take } from "../support/ingesting.ts";
+import { readAll } from "../support/log_reading.ts";
+import { MemoryLog } from "../support/memory_log.ts";
 
 describe("an ingest of CSV", () => {
   it("takes columns in any order, empty cells as absent and other columns as they are", async () => {
@@ -306,5 +310,29 @@ describe("an ingest of compressed events", () => {
     expect(gunzipSync(gz(text)).toString()).toBe(text);
     const { answer } = await take("movielens", gz(text), { encoding: "gzip" });
     expect([answer!.accepted, answer!.rejected.map(({ line }) => line)]).toEqual([2, [2]]);
+  });
+});
+
+describe("bodies at the same time", () => {
+  it("keep their events apart, though they share what decodes them", async () => {
+    const log = new MemoryLog({ topic: movieViewing.topic, partitions: 3 });
+    const append = log.append.bind(log);
+    // Slow enough for the others' next batches to be decoded meanwhile.
+    log.append = async (records) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return await append(records);
+    };
+    const ingest = createIngest([{ schema: movieViewing, log }]);
+    const lines = (body: number) =>
+      Array.from({ length: 200 }, (_, i) => JSON.stringify(event(`b${body}-${i}`, { user_id: i })));
+    const bodies = Array.from({ length: 8 }, (_, body) => lines(body));
+    const answers = await Promise.all(
+      bodies.map((body) =>
+        ingest.ingest(streamOf(bytesOf(body.join("\n")), 1500).stream, "ndjson", undefined)
+      ),
+    );
+    expect(answers.map(({ accepted }) => accepted)).toEqual(bodies.map(() => 200));
+    const stored = await Promise.all([0, 1, 2].map((partition) => readAll(log, partition)));
+    expect(stored.flat().map(({ value }) => value).sort()).toEqual(bodies.flat().sort());
   });
 });
