@@ -9,6 +9,7 @@ import type {
 } from "../ports/services.ts";
 import type { RunRequest } from "./command_line.ts";
 import { wholeNumber } from "../std/whole_number.ts";
+import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { plain } from "./table.ts";
@@ -140,7 +141,7 @@ function redriveRequest(
   address: string | undefined,
   flags: Flags,
   set: readonly string[],
-  { env }: World,
+  world: World,
 ): RedriveRequest {
   const wrong = (field: string, expected: string, got: string) =>
     new UserError(`${action}: ${field} must be ${expected}, got ${got}`, { field });
@@ -158,8 +159,7 @@ function redriveRequest(
     throw wrong("TOPIC/PARTITION/OFFSET", "left out where a filter or --all is given", "both");
   }
   if (address !== undefined) readAddress(address);
-  const by = (flags.by as string | undefined) ?? env.USER ?? "";
-  if (by === "" && !dry_run) throw wrong("--by", "a name, as $USER is not set", "none");
+  const by = dry_run ? undefined : operatorOf(flags.by as string | undefined, world, action);
   return {
     ...Object.fromEntries(filter),
     ...(address === undefined ? {} : { letters: [address] }),
@@ -169,7 +169,7 @@ function redriveRequest(
       if (name === undefined) throw wrong("--set", "FIELD=VALUE", `"${text}"`);
       return [name, value === "" ? null : value];
     })),
-    ...(dry_run ? { dry_run } : { by }),
+    ...(by === undefined ? { dry_run } : { by }),
   };
 }
 

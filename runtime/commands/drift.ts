@@ -1,6 +1,7 @@
 import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import type { AnswerColumn, DriftDay } from "../ports/services.ts";
+import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { counted, exact } from "./text.ts";
@@ -79,11 +80,13 @@ export async function driftAcceptCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const { day, reason, by = world.env.USER ?? "" } = flags as Record<string, string | undefined>;
-  const wanted = (field: string, what: string) =>
-    new UserError(`Cannot accept drift: --${field} must say ${what}`, { field });
-  if (reason === undefined) throw wanted("reason", "why the difference is accepted");
-  if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
+  const { day, reason, by: given } = flags as Record<string, string | undefined>;
+  if (reason === undefined) {
+    throw new UserError("Cannot accept drift: --reason must say why the difference is accepted", {
+      field: "reason",
+    });
+  }
+  const by = operatorOf(given, world, "Cannot accept drift");
   await using target = await openTarget(config, world, { start: false });
   const accepted = await target.drifts.accept({
     ...{ metric, by, reason },

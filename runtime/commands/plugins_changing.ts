@@ -1,10 +1,10 @@
 /** The commands that change which plugins run and what is kept of them. */
 import { readingWords } from "../model/reading.ts";
 import type { ReloadAnswer } from "../ports/services.ts";
-import { UserError } from "../std/errors.ts";
 import { ask, type Asking } from "./ask.ts";
 import { runText } from "./batch.ts";
 import type { RunRequest } from "./command_line.ts";
+import { operatorOf } from "./operator.ts";
 
 /** Removes the tables and relations that no metric answers from; returns the exit code. */
 export async function pluginsPruneCommand(asking: Asking): Promise<number> {
@@ -33,13 +33,7 @@ export async function pluginsPauseCommand(
   by: string | undefined,
   asking: Asking,
 ): Promise<number> {
-  const operator = by ?? asking.world.env.USER ?? "";
-  if (operator === "") {
-    throw new UserError(
-      `Cannot ${verb} metric "${plugin}": --by must be a name, as $USER is not set, got none`,
-      { field: "by" },
-    );
-  }
+  const operator = operatorOf(by, asking.world, `Cannot ${verb} metric "${plugin}"`);
   const paused = verb === "pause";
   await ask(
     asking,

@@ -1,6 +1,7 @@
 import type { Config } from "../settings/config.ts";
 import { messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import type { VerifyReport } from "../ports/services.ts";
+import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { plain } from "./table.ts";
 import { counted, grouped, paint } from "./text.ts";
@@ -85,11 +86,13 @@ export async function verifyAcceptCommand(
   config: Config,
   world: World,
 ): Promise<number> {
-  const { reason, by = world.env.USER ?? "" } = flags as Record<string, string | undefined>;
-  const wanted = (field: string, what: string) =>
-    new UserError(`Cannot accept damage: --${field} must say ${what}`, { field });
-  if (reason === undefined) throw wanted("reason", "why the loss is accepted");
-  if (by === "") throw wanted("by", "who accepts it, as $USER is not set");
+  const { reason, by: given } = flags as Record<string, string | undefined>;
+  if (reason === undefined) {
+    throw new UserError("Cannot accept damage: --reason must say why the loss is accepted", {
+      field: "reason",
+    });
+  }
+  const by = operatorOf(given, world, "Cannot accept damage");
   await using target = await openTarget(config, world, { start: false });
   const accepted = await target.acceptDamage({ object, reason, by });
   const text = `Accepted the loss of ${counted(accepted.rows, "row")} in ${plain(object)}\n`;
