@@ -18,6 +18,7 @@ import {
   min,
   type PluginDeclaration,
   quantile,
+  sessions,
   sum,
   uniq,
   variance,
@@ -66,6 +67,7 @@ const measures: Readonly<Record<string, Measures>> = {
   "uniq of enumeration": ({ kind }) => ({ m: uniq(kind) }),
   "approxUniq of uint32": ({ movie }) => ({ m: approxUniq(movie) }),
   "quantile": ({ stars }) => ({ m: quantile(stars, 0.5) }),
+  "sessions": () => ({ m: sessions({ gap: "30m" }) }),
   "variance": ({ stars }) => ({ m: variance(stars) }),
   "histogram of 4 bounds": ({ stars }) => ({ m: histogram(stars, [2, 4, 6, 8]) }),
 };

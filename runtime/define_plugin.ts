@@ -99,6 +99,10 @@ function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Pl
   );
   const columns = columnsOfMeasures({ source, computed, measures, derive }, sqlOf);
   if (Object.keys(declared).length === 0) faults.add("it needs at least one measure");
+  const joinedOnly = columns.measureColumns.every(({ joinSeconds }) => joinSeconds !== undefined);
+  if (joinedOnly && keyColumns.length === 0 && !faults.any) {
+    faults.add("it needs a key, or a measure beside sessions, for its relations to show");
+  }
   const keyNames = Object.keys(keys);
   // Where a measure is at fault, what it would show is not known.
   const shownNames = faults.any

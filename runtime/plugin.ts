@@ -15,6 +15,7 @@ import {
   type StateOf,
 } from "./measures/measure.ts";
 import { measureKinds } from "./measures/measures.ts";
+import { secondsOf } from "./std/seconds_of.ts";
 
 export * from "./measures/measures.ts";
 export type { Derived } from "./declaration/derived.ts";
@@ -38,12 +39,7 @@ export interface Window {
  * ```
  */
 export function tumbling(size: string): Window {
-  const match = /^([1-9][0-9]{0,5})([smh])$/.exec(size);
-  if (!match) {
-    throw new TypeError(`Cannot make window: size must be like "10s", "5m", "1h", got "${size}"`);
-  }
-  const unit = { s: 1, m: 60, h: 3600 }[match[2] as "s" | "m" | "h"];
-  return { kind: "tumbling", sizeSeconds: Number(match[1]) * unit };
+  return { kind: "tumbling", sizeSeconds: secondsOf("make window: size", size) };
 }
 
 /** A readable SQL view over a layer's state. */

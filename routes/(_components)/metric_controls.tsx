@@ -20,9 +20,10 @@ export function MetricControls({ info, view, url }: ControlsProps) {
       <Choices
         label="Time range"
         chosen={view.range}
-        choices={[...Object.entries(ranges), ["all", { title: "All" }] as const].map(
-          ([value, { title }]) => ({ value, title, href: rangeLink(value) }),
-        )}
+        choices={[
+          ...Object.entries(ranges),
+          ...(info.needs_from ? [] : [["all", { title: "All" }] as const]),
+        ].map(([value, { title }]) => ({ value, title, href: rangeLink(value) }))}
       />
       <Choices
         label="Layer"

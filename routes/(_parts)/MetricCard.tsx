@@ -6,6 +6,8 @@ import { Sparkline } from "./Sparkline.tsx";
 /** A metric's first rows, or the reason why there are none. */
 export interface MetricCardData {
   readonly info: MetricInfo;
+  /** The day from which on events count; null where all do. */
+  readonly since: string | null;
   readonly answer: MetricAnswer | null;
   readonly fault: string | null;
   readonly names: Names;
@@ -14,7 +16,7 @@ export interface MetricCardData {
 }
 
 /** The card; its rows lead to the pages of their keys. */
-export function MetricCard({ info, answer, fault, names, hours, pages }: MetricCardData & {
+export function MetricCard({ info, since, answer, fault, names, hours, pages }: MetricCardData & {
   readonly pages: Readonly<Record<string, string>>;
 }) {
   return (
@@ -23,7 +25,7 @@ export function MetricCard({ info, answer, fault, names, hours, pages }: MetricC
         <h3 id={`metric-${info.name}`}>
           <a href={`/plugins/${info.name}`}>{info.title}</a>
         </h3>
-        <p>{info.summary}</p>
+        <p>{info.summary}{since !== null && `, since ${since}`}</p>
       </header>
       {hours !== null && <Sparkline values={hours} label={`${info.title}, the last 24 hours`} />}
       {fault !== null && <p class="note fault" role="status">{fault}</p>}

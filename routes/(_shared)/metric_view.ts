@@ -33,6 +33,7 @@ export const ranges: Readonly<
 const FEWEST_GRAINS = 12;
 const HOUR_SECONDS = 3600;
 const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
 const PAGE_ROWS = 25;
 const MOST_POINTS = 400;
 /** The most catalog entries that a search matches. */
@@ -79,11 +80,9 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   };
   const custom = text("from") !== "" || text("to") !== "";
   const asked = oneOf("range", [...Object.keys(ranges), "all", "custom"]);
-  const range = custom
-    ? "custom"
-    : asked === null || asked === "custom"
-    ? defaultRange(info, status)
-    : asked;
+  const newestMs = newestOf(info, status);
+  const named = asked === null || asked === "custom" ? usualRange(newestMs) : asked;
+  const range = custom || (named === "all" && info.needs_from) ? "custom" : named;
   const span = ranges[range]?.seconds ?? null;
   const layer = oneOf("layer", layers) ??
     (span !== null && span < FEWEST_GRAINS * Math.min(info.grain_seconds, HOUR_SECONDS)
@@ -96,7 +95,8 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/i.test(text(name)) ? text(name) : `${text(name)}Z`);
     return Number.isNaN(ms) ? null : ms;
   };
-  const [fromMs, toMs] = [instantMs("from"), instantMs("to")];
+  const toMs = instantMs("to");
+  const fromMs = instantMs("from") ?? (info.needs_from ? yearBefore(toMs ?? newestMs) : null);
   const sort = info.sort.replace(/^-/, "");
   return {
     ...{ range, layer, spanSeconds: span, stepSeconds },
@@ -136,12 +136,18 @@ function coverageOf(view: View): string | null {
     `${text(from)} to ${text(to)} UTC. The speed layer covers exactly ${ranges[view.range].title}.`;
 }
 
-/** An hour where events are new; everything where they are not. */
-function defaultRange(info: MetricInfo, status: Status | null): string {
+/** The time of the newest event of a metric's topic, in milliseconds since 1970 UTC. */
+export function newestOf(info: MetricInfo, status: Status | null): number {
   const partitions = status?.topics.find(({ topic }) => topic === info.topic)?.partitions ?? [];
-  const newest = Math.max(...partitions.map(({ watermark }) => Date.parse(watermark ?? "") || 0));
-  return Date.now() - newest < DAY_MS ? "1h" : "all";
+  return Math.max(0, ...partitions.map(({ watermark }) => Date.parse(watermark ?? "") || 0));
 }
+
+/** The day a year before an instant: from then on a metric is shown that cannot be for all time. */
+export const yearBefore = (ms: number): number =>
+  Math.max(0, Math.floor((ms - YEAR_MS) / DAY_MS) * DAY_MS);
+
+/** An hour where events are new; everything where they are not. */
+const usualRange = (newestMs: number) => Date.now() - newestMs < DAY_MS ? "1h" : "all";
 
 /** Reads the data of a view. A part that fails has a fault, and takes no other part with it. */
 export async function readMetric(

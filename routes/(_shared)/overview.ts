@@ -1,9 +1,10 @@
 /** The data of the first page, as of now. */
 import type { OverviewData } from "../../islands/Overview.tsx";
-import type { MetricInfo, Services } from "../../runtime/ports/services.ts";
+import type { MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
 import type { MetricCardData } from "../(_parts)/MetricCard.tsx";
 import { outcomeOf } from "./define.ts";
 import { listedRuns } from "./listed_runs.ts";
+import { newestOf, yearBefore } from "./metric_view.ts";
 import { movieExample, namesOf } from "./movie_example.ts";
 
 const MINUTE_MS = 60_000;
@@ -18,13 +19,16 @@ const CARD_ROWS = "3";
 /** Asks for everything; parts that cannot be answered are left out or have a fault. */
 export async function overviewOf(services: Services, signal: AbortSignal): Promise<OverviewData> {
   const now = Date.now();
+  const asked = services.status().catch(() => null);
   const [status, run, today, traffic, activeUsers, cards] = await Promise.all([
-    services.status().catch(() => null),
+    asked,
     listedRuns(services.batch.values(), 1).then(([run]) => run ?? null, () => null),
     todayOf(services, now, signal).catch(() => null),
     trafficOf(services, now, signal).catch(() => null),
     activeUsersOf(services, now, signal).catch(() => null),
-    Promise.all(services.serving.metrics().map((info) => cardOf(services, info, now, signal))),
+    Promise.all(
+      services.serving.metrics().map((info) => cardOf(services, info, asked, now, signal)),
+    ),
   ]);
   return { at: new Date(now).toISOString(), status, run, today, traffic, activeUsers, cards };
 }
@@ -32,17 +36,22 @@ export async function overviewOf(services: Services, signal: AbortSignal): Promi
 async function cardOf(
   services: Services,
   info: MetricInfo,
+  status: Promise<Status | null>,
   now: number,
   signal: AbortSignal,
 ): Promise<MetricCardData> {
-  const asked = services.serving.query(info.name, { limit: CARD_ROWS, keys: {} }, signal);
+  const since = info.needs_from
+    ? new Date(yearBefore(newestOf(info, await status))).toISOString().slice(0, 10)
+    : null;
+  const range = since === null ? {} : { from: since };
+  const asked = services.serving.query(info.name, { ...range, limit: CARD_ROWS, keys: {} }, signal);
   const [{ answer, fault }, hours] = await Promise.all([
     outcomeOf(asked, signal),
     remembered(services, info.name, now, CHARTED_MS, () => hoursOf(services, info, now))
       .catch(() => null),
   ]);
   const names = answer === null ? {} : await namesOf(services, [answer], signal).catch(() => ({}));
-  return { info, answer, fault, names, hours };
+  return { info, since, answer, fault, names, hours };
 }
 
 /** A metric by hour of the last 24; null where it has no such buckets. */

@@ -1,6 +1,6 @@
 /** Writes a run's rows: grain rows by the plugin's SQL, day and all-time rows merged from them. */
 import type { Plugin } from "../plugin.ts";
-import { BatchLevel, dayRowsWhere, mergedMeasures } from "../sql/tables.ts";
+import { allTimeMeasures, BatchLevel, dayRowsWhere, mergedMeasures } from "../sql/tables.ts";
 import { checkArchive, refreshArchive } from "./archive_rows.ts";
 import { checkColumns, countedEventsSql, grainInsertSql } from "./events_sql.ts";
 import { dayChunks } from "./day_chunks.ts";
@@ -60,7 +60,7 @@ function fullAllTimeInsertSql(step: PluginStep): string {
   const { plugin, batch } = step.plugin.tables;
   const keys = keyNames(plugin);
   return `${allTimeInto(step)}
-SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${mergedMeasures(plugin)}, count()
+SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${allTimeMeasures(plugin)}, count()
 FROM ${batch} AS t
 WHERE ${ownRows(BatchLevel.day)}
 GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING count() > 0`;
@@ -85,11 +85,10 @@ function allTimeInsertSql(step: PluginStep): string {
     SELECT ${keys.join(", ")} FROM ${batch}
     WHERE ${recomputed} AND ((${own}) OR (${atBase}))
   )`;
-  const measures = plugin.measureColumns.map((column) =>
-    column.mergeSql(`t.${column.name}`, "live")
-  );
   return `${allTimeInto(step)}
-SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${measures.join(", ")}, countIf(live)
+SELECT ${BatchLevel.all}, {run:UInt64}${list(keys)}, ${
+    allTimeMeasures(plugin, "live")
+  }, countIf(live)
 FROM (
   SELECT *, run = {run:UInt64} OR NOT (${recomputed}) AS live FROM ${batch}
   WHERE ((${own}) OR (${atBase})) AND ${touched}

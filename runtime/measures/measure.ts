@@ -90,6 +90,14 @@ export interface MeasureColumn<
   readonly counts?: "events" | "values";
   /** Whether states are collections, which cost far more to read and merge than numbers. */
   readonly large: boolean;
+  /**
+   * How many seconds apart, at most, elements of states of one key belong together: a state is an
+   * array of tuples that begin with the time at which an element starts, in milliseconds since 1970
+   * UTC. Readers merge a key's states over all buckets of a range and so many seconds before it;
+   * then each element counts in the bucket in which it starts. There is no all-time roll-up. Left
+   * out: the states of buckets add up, and so do those of keys.
+   */
+  readonly joinSeconds?: number;
   /** What batch SQL has to return for it. */
   readonly returns: ReturnedType;
 

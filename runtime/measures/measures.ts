@@ -9,6 +9,7 @@ import { maxKind } from "./max.ts";
 import type { MeasureKind } from "./measure.ts";
 import { minKind } from "./min.ts";
 import { quantileKind } from "./quantile.ts";
+import { sessionsIfKind, sessionsKind } from "./sessions.ts";
 import { sumKind } from "./sum.ts";
 import { uniqKind } from "./uniq.ts";
 import { stddevKind, varianceKind } from "./variance.ts";
@@ -22,6 +23,7 @@ export { last } from "./last.ts";
 export { max } from "./max.ts";
 export { min } from "./min.ts";
 export { quantile, quantiles } from "./quantile.ts";
+export { sessions } from "./sessions.ts";
 export { sum } from "./sum.ts";
 export { uniq } from "./uniq.ts";
 export { stddev, variance } from "./variance.ts";
@@ -38,6 +40,8 @@ export const measureKinds: Readonly<Record<string, MeasureKind>> = {
   max: maxKind,
   min: minKind,
   quantile: quantileKind,
+  sessions: sessionsKind,
+  sessionsIf: sessionsIfKind,
   stddev: stddevKind,
   sum: sumKind,
   uniq: uniqKind,

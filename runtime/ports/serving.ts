@@ -167,6 +167,8 @@ export interface MetricInfo {
   readonly window_seconds: number;
   readonly grain: Grain;
   readonly grain_seconds: number;
+  /** Whether a question for its rows has to give `from`. */
+  readonly needs_from: boolean;
   readonly keys: readonly { readonly name: string; readonly type: string }[];
   readonly measures: readonly string[];
   /** The measures that are numbers: a time series can be asked for each of them. */

@@ -5,6 +5,7 @@
 import type { MeasureColumn, ShownValue } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
 import type { KeyStates } from "../model/recent.ts";
+import { isJoined } from "../sql/merged_rows.ts";
 
 /** Shown values by name. */
 export type ShownValues = Readonly<Record<string, ShownValue>>;
@@ -15,10 +16,11 @@ export type MergeRows = (rows: readonly KeyStates[]) => ShownValues;
 /**
  * How to merge the rows of one key of a plugin.
  *
- * @returns null where an earlier build stored a derived column: only the engine computes it.
+ * @returns null where only the engine computes it: what is joined across buckets, and derived columns
+ * that an earlier build stored.
  */
 export function mergerOf({ measureColumns, shownColumns }: Plugin): MergeRows | null {
-  if (shownColumns.some(({ of }) => of === null)) return null;
+  if (shownColumns.some(({ of }) => of === null) || measureColumns.some(isJoined)) return null;
   return (rows) => {
     const merged = new Map<string, unknown>(
       measureColumns.map((column, i) => [column.name, column.merge(rows.map((row) => row[i]))]),

@@ -1,6 +1,7 @@
 /** What a client may know of a metric: its buckets, columns and their types. */
 import { isNumeric } from "../measures/measure.ts";
 import { grains, grainSeconds, type Plugin } from "../plugin.ts";
+import { joinedColumns } from "../sql/merged_rows.ts";
 import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../ports/services.ts";
 
 /** The layers, in the order in which they are told. */
@@ -40,6 +41,9 @@ export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerCo
   ];
 }
 
+/** Whether a question has to give `from`: elements that are joined across buckets have no roll-up. */
+export const needsFrom = (plugin: Plugin): boolean => joinedColumns(plugin).length > 0;
+
 /** The measures that a time series can show: those that are numbers. */
 export const seriesMeasures = ({ shownColumns }: Plugin): string[] =>
   shownColumns.filter(isNumeric).map(({ name }) => name);
@@ -59,6 +63,7 @@ export function metricInfo(plugin: Plugin): MetricInfo {
     window_seconds: stream.window.sizeSeconds,
     grain: batch.grain,
     grain_seconds: grainSeconds[batch.grain],
+    needs_from: needsFrom(plugin),
     keys: plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
     measures: plugin.shownColumns.map((column) => column.name),
     series_measures: seriesMeasures(plugin),

@@ -10,6 +10,9 @@ import {
   type PluginTables,
   SpeedKind,
 } from "../sql/tables.ts";
+import type { Layer } from "../ports/services.ts";
+import { type Elements, joinedColumns } from "../sql/merged_rows.ts";
+import { stepSeconds } from "./metric_info.ts";
 import type { TypedBucket, TypedQuery } from "./metric_query.ts";
 
 /** A published run, as its pointer tells. */
@@ -45,6 +48,8 @@ export interface Part extends PartsInput {
   /** Keep only what the scalar `survivors`, an array of (bucket and) keys, names. */
   readonly survivorsOnly: boolean;
   readonly tells: Tells;
+  /** The parameter that the range begins with. Default: `from`. */
+  readonly since?: "from" | "joined_from";
 }
 
 /** The columns before the others, of rows of the speed table and of the batch table. */
@@ -62,7 +67,7 @@ const heads: Readonly<Record<Tells, { readonly speed: string[]; readonly batch: 
 };
 
 /** The parameters that the parts bind. */
-export function partParameters({ query, run, cut }: PartsInput): QueryParams {
+export function partParameters({ tables, query, run, cut }: PartsInput): QueryParams {
   const params: Record<string, QueryParams[string]> = {};
   for (const { column, value } of query.keys) params[`key_${column.name}`] = value;
   query.anyOf?.columns.forEach(({ name, type }, i) => {
@@ -70,6 +75,9 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
     params[`any_${name}`] = type.kind === "boolean" ? values.map((v) => v === "true") : values;
   });
   if (query.from !== null) params.from = query.from;
+  if (query.from !== null && joinedColumns(tables.plugin).length > 0) {
+    params.joined_from = joinedFrom(tables.plugin, query.layer, query.from);
+  }
   if (query.to !== null && query.to <= LAST_SECOND) params.to = query.to;
   if (run !== null && query.layer !== "speed") {
     params.run = run.run;
@@ -80,13 +88,63 @@ export function partParameters({ query, run, cut }: PartsInput): QueryParams {
   return params;
 }
 
+/**
+ * From where rows are read for elements that are joined across buckets: from the start of a bucket, or
+ * of a day where that lets day rows be read.
+ */
+function joinedFrom(plugin: Plugin, layer: Layer, from: number): number {
+  const seconds = Math.max(...joinedColumns(plugin).map(({ joinSeconds = 0 }) => joinSeconds));
+  const step = from % grainSeconds.day === 0 ? grainSeconds.day : stepSeconds(plugin, layer);
+  return Math.max(0, Math.floor((from - seconds) / step) * step);
+}
+
+/** The rows of a key from which the elements of a joined column are made, in its range and before. */
+export function elementsOf(
+  part: Part,
+  whole: PluginTables,
+  column: MeasureColumn,
+): Elements {
+  const { query, tables: { plugin }, tells } = part;
+  const tables = { ...whole, plugin: { ...whole.plugin, measureColumns: [column] } };
+  const wider: Part = {
+    ...part,
+    tables,
+    query: { ...query, bucket: "all" },
+    survivorsOnly: false,
+    tells: "nothing",
+    since: "joined_from",
+  };
+  const size = query.bucket === "window" ? plugin.stream.window.sizeSeconds : query.bucket;
+  const bucket = query.bucket === "all" ? [] : [bucketStart(size, "_start")];
+  const keys = plugin.keyColumns.map(({ name }) => name);
+  return {
+    // What tells batch from speed counts events: elements may stand with either.
+    rows: sourcesSql(wider),
+    by: whole.plugin.keyColumns.map(({ name }) => name),
+    heads: [...heads[tells].batch, ...bucket.map((start) => `${start} AS bucket`), ...keys],
+    where: [
+      "_start >= toDateTime({from:UInt32}, 'UTC')",
+      ...semiJoin([...bucket, ...keys], part.survivorsOnly),
+    ],
+  };
+}
+
+/** The rows of both layers, as far as the question's layer takes them. */
+export function sourcesSql(part: Part): string {
+  const { query, run } = part;
+  return [
+    ...(query.layer === "speed" || run === null ? [] : [batchPart(part)]),
+    ...(query.layer === "batch" ? [] : [speedPart(part)]),
+  ].join("\nUNION ALL\n");
+}
+
 /** The speed table's rows (and frontier rows, if they tell), at or above the cut unless the layer is `speed`. */
-export function speedPart(part: Part): string {
+function speedPart(part: Part): string {
   const { query, cut, logId, tables, tells } = part;
   const keys = tables.plugin.keyColumns.map((key) => key.name);
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "window_start")];
   const conditions = [
-    ...rangeConditions(query, "window_start"),
+    ...rangeConditions(part, "window_start"),
     ...keyConditions(query),
     ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
@@ -125,7 +183,7 @@ export function batchPart(part: Part): string {
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "bucket")];
   const where = [
     dayRowsWhere(tables, levelOf(query)),
-    ...rangeConditions(query, "bucket"),
+    ...rangeConditions(part, "bucket"),
     ...keyConditions(query),
     ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
@@ -162,9 +220,9 @@ const bucketStart = (bucket: TypedBucket, column: string) =>
 const LAST_SECOND = 2 ** 32 - 1;
 
 /** A range may end beyond all times: then everything lies before its end. */
-function rangeConditions({ from, to }: TypedQuery, column: string): string[] {
+function rangeConditions({ query: { from, to }, since = "from" }: Part, column: string): string[] {
   return [
-    ...(from === null ? [] : [`${column} >= toDateTime({from:UInt32}, 'UTC')`]),
+    ...(from === null ? [] : [`${column} >= toDateTime({${since}:UInt32}, 'UTC')`]),
     ...(to === null || to > LAST_SECOND ? [] : [`${column} < toDateTime({to:UInt32}, 'UTC')`]),
   ];
 }

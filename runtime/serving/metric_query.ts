@@ -14,7 +14,14 @@ import type { Bucket, Layer, MetricQuery } from "../ports/services.ts";
 import { quoted } from "../std/quoted.ts";
 import { pageLimit } from "../std/whole_number.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
-import { answerColumns, bucketsOf, layers, stepSeconds, timeColumns } from "./metric_info.ts";
+import {
+  answerColumns,
+  bucketsOf,
+  layers,
+  needsFrom,
+  stepSeconds,
+  timeColumns,
+} from "./metric_info.ts";
 
 /** One term of an order. */
 export interface OrderTerm {
@@ -64,6 +71,7 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   const layer = layerOf(plugin, query.layer);
   const bucket = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
   const { from, to } = rangeOf(plugin, layer, query);
+  if (from === null && needsFrom(plugin)) throw fromNeeded(plugin);
   const keys = keysOf(plugin, query.keys);
   const order = orderOf(plugin, query.order, bucket);
   const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
@@ -135,6 +143,10 @@ export const actionOf = (plugin: Plugin) => `Cannot query metric "${plugin.name}
 export function fault(plugin: Plugin, field: string, what: string): UserError {
   return new UserError(`${actionOf(plugin)}: ${field} ${what}`, { field });
 }
+
+/** The fault of a question without a beginning to what has no all-time roll-up. */
+export const fromNeeded = (plugin: Plugin): UserError =>
+  fault(plugin, "from", "must be given: sessions are counted from an instant on, not for all time");
 
 /** The layer that a question names; merged by default. */
 export function layerOf(plugin: Plugin, text: string | undefined): Layer {

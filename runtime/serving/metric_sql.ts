@@ -8,15 +8,16 @@
  */
 import type { MeasureColumn, Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports/ports.ts";
-import { mergedMeasures, type PluginTables } from "../sql/tables.ts";
+import { isJoined, joinedColumns, mergedRowsSql } from "../sql/merged_rows.ts";
+import type { PluginTables } from "../sql/tables.ts";
 import type { OrderTerm } from "./metric_query.ts";
 import {
-  batchPart,
+  elementsOf,
   identityColumns,
   partParameters,
   type PartsInput,
   reads,
-  speedPart,
+  sourcesSql,
   type Tells,
 } from "./metric_parts.ts";
 import { afterParameters, behindSql } from "./metric_page.ts";
@@ -27,6 +28,8 @@ export interface MetricSqlInput extends PartsInput {
   readonly frontierRows: number;
   /** Threads that a statement may have. */
   readonly threads: number;
+  /** The metric with all of its keys, where `tables` has fewer. Default: `tables`. */
+  readonly whole?: PluginTables;
   /** What it tells beside its rows. Default: `frontier`. */
   readonly tells?: Exclude<Tells, "nothing">;
 }
@@ -59,8 +62,10 @@ LIMIT ${query.limit})) AS survivors
       ordered ? `\nLIMIT ${query.limit + frontierRows}` : ""
     }${threadsSql(input)}`,
     params: { ...partParameters(input), ...afterParameters(query) },
-    // Both steps must see the same parts of the speed table.
-    settings: ranked ? { enable_shared_storage_snapshot_in_query: 1 } : {},
+    // All steps must see the same parts of the speed table.
+    settings: ranked || joinedColumns(plugin).length > 0
+      ? { enable_shared_storage_snapshot_in_query: 1 }
+      : {},
   };
 }
 
@@ -145,27 +150,23 @@ function mergedSql(
   survivorsOnly: boolean,
   tells: Tells,
 ): string {
-  const { query } = input;
+  const { query, whole = input.tables } = input;
+  const { measureColumns } = tables.plugin;
   const part = { ...input, tables, survivorsOnly, tells };
-  const parts = [
-    ...(query.layer === "speed" || input.run === null ? [] : [batchPart(part)]),
-    ...(query.layer === "batch" ? [] : [speedPart(part)]),
-  ];
-  const group = [
-    ...(tells === "nothing" ? [] : ["frontier"]),
-    ...identityColumns(tables.plugin, query.bucket),
-  ];
+  const plain = measureColumns.filter((column) => !isJoined(column));
+  const identity = identityColumns(tables.plugin, query.bucket);
+  const group = [...(tells === "nothing" ? [] : ["frontier"]), ...identity];
   const columns = [
     ...group,
     ...(tells === "parts" ? ["_part"] : []),
     ...(tells === "nothing" ? [] : ["max(version) AS version"]),
-    mergedMeasures(tables.plugin),
   ];
-  const whole = group.join(", ");
-  // A row without its part is the merged one: there `_part` is 0.
-  const by = tells === "parts" ? `GROUPING SETS ((${whole}), (${whole}, _part))` : whole || "()";
-  return `SELECT ${columns.join(", ")}
-FROM (
-${parts.join("\nUNION ALL\n")}
-) GROUP BY ${by}`;
+  const by = group.join(", ");
+  return mergedRowsSql({
+    ...{ measureColumns, columns, heads: [...shownHeads[tells], ...identity] },
+    rows: sourcesSql({ ...part, tables: withMeasures(tables, plain) }),
+    elements: (column) => elementsOf(part, whole, column),
+    // A row without its part is the merged one: there `_part` is 0.
+    groupBy: tells === "parts" ? `GROUPING SETS ((${by}), (${by}, _part))` : by || "()",
+  });
 }

@@ -4,6 +4,7 @@
  */
 import type { Plugin, Relation } from "../plugin.ts";
 import { emptySql, sqlText } from "../std/sql_text.ts";
+import { isJoined, joinedColumns } from "../sql/merged_rows.ts";
 import {
   allTimeRowsSql,
   BatchLevel,
@@ -15,6 +16,7 @@ import {
   type RunSql,
   SpeedKind,
 } from "../sql/tables.ts";
+import { reads } from "./metric_parts.ts";
 
 /** A view and the statement that makes it. */
 export interface RelationView {
@@ -49,7 +51,8 @@ export const relationNames = (plugin: Plugin): string[] => [
  *
  * @param logId the log that the speed layer follows.
  */
-export function relationViews(tables: PluginTables, logId: string): RelationView[] {
+export function relationViews(of: PluginTables, logId: string): RelationView[] {
+  const tables = { ...of, plugin: withoutJoined(of.plugin) };
   const { plugin } = tables;
   const merged = mergedRelation(plugin);
   return [
@@ -57,6 +60,17 @@ export function relationViews(tables: PluginTables, logId: string): RelationView
     viewOf(plugin.batch.relation.name, batchSql(tables)),
     viewOf(merged.name, mergedSql(tables, logId, merged)),
   ];
+}
+
+/** A plugin without what is joined across buckets: a view has no range. */
+function withoutJoined(plugin: Plugin): Plugin {
+  const joined = joinedColumns(plugin);
+  const readsJoined = (sql: string) => joined.some(({ name }) => reads(sql, name));
+  return {
+    ...plugin,
+    measureColumns: plugin.measureColumns.filter((column) => !isJoined(column)),
+    shownColumns: plugin.shownColumns.filter(({ sql }) => !readsJoined(sql)),
+  };
 }
 
 /** A view as it is made. */
@@ -139,7 +153,8 @@ export interface DeclaredSql {
 }
 
 /** The relations of a plugin. */
-export function relationsSql(plugin: Plugin): DeclaredSql[] {
+export function relationsSql(declared: Plugin): DeclaredSql[] {
+  const plugin = withoutJoined(declared);
   const rows = noRows(plugin);
   const { stream, batch } = plugin;
   return [

@@ -5,7 +5,17 @@ import type { Layer, SeriesQuery } from "../ports/services.ts";
 import { seriesMeasures, stepSeconds } from "./metric_info.ts";
 import { quoted } from "../std/quoted.ts";
 import { wholeNumber } from "../std/whole_number.ts";
-import { actionOf, fault, keysOf, layerOf, rangeOf, type TypedQuery } from "./metric_query.ts";
+import { joinedColumns } from "../sql/merged_rows.ts";
+import { reads } from "./metric_parts.ts";
+import {
+  actionOf,
+  fault,
+  fromNeeded,
+  keysOf,
+  layerOf,
+  rangeOf,
+  type TypedQuery,
+} from "./metric_query.ts";
 
 /** A validated question for a series. */
 export interface TypedSeries {
@@ -45,12 +55,18 @@ export function readSeriesQuery(plugin: Plugin, query: SeriesQuery): TypedSeries
   const layer = layerOf(plugin, query.layer);
   const action = actionOf(plugin);
   const { max_points, top } = query;
+  const range = rangeOf(plugin, layer, query);
+  const measure = measureOf(plugin, query.measure);
+  const { sql } = plugin.shownColumns.find(({ name }) => name === measure)!;
+  if (range.from === null && joinedColumns(plugin).some(({ name }) => reads(sql, name))) {
+    throw fromNeeded(plugin);
+  }
   return {
     layer,
-    ...rangeOf(plugin, layer, query),
+    ...range,
     keys: keysOf(plugin, query.keys),
     bucket: query.bucket === undefined ? null : widthOf(plugin, layer, query.bucket),
-    measure: measureOf(plugin, query.measure),
+    measure,
     maxPoints: max_points === undefined
       ? DEFAULT_POINTS
       : wholeNumber(max_points, { action, field: "max_points", least: 1, most: MAX_POINTS }),

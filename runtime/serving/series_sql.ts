@@ -75,6 +75,7 @@ export function pointsSql(
   return metricSql({
     ...input,
     tables: narrowed(input.tables, query, keys !== null),
+    whole: input.tables,
     query: {
       ...within(query, range),
       bucket: range.bucketSeconds,

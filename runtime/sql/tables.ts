@@ -12,6 +12,7 @@
  * (with the cut) and its day markers last, in one insert: without them nothing of a run is read.
  */
 import { grainSeconds, type Plugin } from "../plugin.ts";
+import { defaultSql } from "../std/sql_text.ts";
 
 /** `kind` of a row of a speed table. */
 export const SpeedKind = { row: 0, frontier: 1 } as const;
@@ -206,6 +207,15 @@ export function allTimeRowsSql(
 WHERE level = ${BatchLevel.all} AND bucket = toDateTime(0, 'UTC') AND run <= ${at.run} AND run >= ${at.fullRun}
   AND NOT has(${at.skipped}, run) AND (${where})
 GROUP BY ${keys.length > 0 ? keys.join(", ") : "()"} HAVING argMax(day_rows, run) > 0`;
+}
+
+/** The measure columns merged for all time; joined elements have no such roll-up. */
+export function allTimeMeasures(plugin: Plugin, condition?: string): string {
+  return plugin.measureColumns.map((column) =>
+    column.joinSeconds === undefined
+      ? column.mergeSql(`t.${column.name}`, condition)
+      : defaultSql(column.sqlType)
+  ).join(", ");
 }
 
 /** The measure columns merged over rows, each under its own name. */

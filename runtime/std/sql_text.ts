@@ -11,10 +11,12 @@
  */
 export const sqlText = (value: string): string => `'${value.replace(/[\\']/g, "\\$&")}'`;
 
+/** The default value of a ClickHouse type. */
+export const defaultSql = (type: string): string =>
+  `CAST(defaultValueOfTypeName(${sqlText(type)}) AS ${type})`;
+
 /** A SELECT of the columns, by name and ClickHouse type, without rows. */
 export function emptySql(columns: readonly (readonly [name: string, type: string])[]): string {
-  const empty = columns.map(([name, type]) =>
-    `CAST(defaultValueOfTypeName(${sqlText(type)}) AS ${type}) AS ${name}`
-  );
+  const empty = columns.map(([name, type]) => `${defaultSql(type)} AS ${name}`);
   return `(SELECT ${empty.join(", ")} WHERE 0)`;
 }

@@ -12,14 +12,15 @@ import { createDecoder } from "../decode/decoder.ts";
 import type { EventSchema } from "../events.ts";
 import { BlockWalk } from "../model/blocks.ts";
 import { allocateColumns, type Columns } from "../model/columns.ts";
-import type { Plugin } from "../plugin.ts";
+import { grainSeconds, type Plugin } from "../plugin.ts";
 import type { StatementOptions, Warehouse } from "../ports/ports.ts";
 import { PluginPartition } from "../speed/plugin_partition.ts";
 import { RepeatIndex } from "../speed/repeats.ts";
+import { mergedRowsSql } from "../sql/merged_rows.ts";
 import {
+  bucketStartSql,
   createSpeedTable,
   grainStartSql,
-  mergedMeasures,
   speedColumns,
   SpeedKind,
   tablesOf,
@@ -124,9 +125,7 @@ export class Laboratory {
       (sides, options) =>
         this.#warehouse.query<Record<string, unknown>>(
           `SELECT ${[...cell, ...shown].join(", ")} FROM (
-  SELECT ${[...cell, mergedMeasures(plugin)].join(", ")} FROM (
-${sides.join("\nUNION ALL\n")}
-  ) GROUP BY ${cell.join(", ")}
+${mergedSides(plugin, cell, sides.join("\nUNION ALL\n"))}
 ) AS merged ORDER BY ${cell.join(", ")}`,
           options,
         ),
@@ -232,4 +231,15 @@ async function speedRows(plugin: Plugin, columns: Columns): Promise<Uint8Array |
   for (const segment of segments) partition.apply(segment);
   partition.advance(columns.to);
   return partition.prepareFlush()?.rows ?? null;
+}
+
+/** The rows of both sides, merged by side, bucket and key. */
+function mergedSides(plugin: Plugin, cell: readonly string[], sides: string): string {
+  const { measureColumns, keyColumns, batch: { grain } } = plugin;
+  const by = ["_side", ...keyColumns.map(({ name }) => name)];
+  const bucket = `${bucketStartSql(grainSeconds[grain], "_start")} AS bucket`;
+  return mergedRowsSql({
+    ...{ measureColumns, heads: cell, columns: cell, rows: sides, groupBy: cell.join(", ") },
+    elements: () => ({ rows: sides, by, heads: ["_side", bucket, ...by.slice(1)], where: [] }),
+  });
 }

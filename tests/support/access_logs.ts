@@ -149,7 +149,8 @@ const metrics: Readonly<
   Record<string, {
     readonly key: (request: Request) => Figures;
     readonly counts: (request: Request) => boolean;
-    readonly figures: (requests: readonly Request[]) => Figures;
+    /** @param ofKey all requests of the key, in the order of time. */
+    readonly figures: (requests: readonly Request[], ofKey: readonly Request[]) => Figures;
   }>
 > = {
   path_errors: {
@@ -178,6 +179,27 @@ const metrics: Readonly<
       return { visitors, views: requests.length, views_per_visitor: requests.length / visitors };
     },
   },
+  visits: {
+    key: ({ client }) => ({ client }),
+    counts: () => true,
+    figures: (requests, ofKey) => {
+      const own = new Set(requests.map(({ ms }) => ms));
+      const begins = (i: number) => i === 0 || ofKey[i].ms - ofKey[i - 1].ms > 30 * 60_000;
+      const firsts = [...ofKey.keys()].filter(begins);
+      const visits = firsts.map((first, i) => ofKey.slice(first, firsts[i + 1]))
+        .filter(([{ ms }]) => own.has(ms));
+      const mean = (of: (visit: readonly Request[]) => number, unit: number) =>
+        visits.length === 0
+          ? null
+          : visits.reduce((sum, visit) => sum + of(visit), 0) / unit / visits.length;
+      return {
+        visits: visits.length,
+        visits_mean_seconds: mean((visit) => visit.at(-1)!.ms - visit[0].ms, 1000),
+        visits_mean_events: mean(({ length }) => length, 1),
+        requests: requests.length,
+      };
+    },
+  },
 };
 
 /** The names of the metrics. */
@@ -196,6 +218,9 @@ export function expectedFigures(
       : {},
     ...key(request),
   });
-  const groups = Map.groupBy(requests.filter(counts), (request) => JSON.stringify(head(request)));
-  return new Map([...groups].map(([name, of]) => [name, figures(of)]));
+  const keyOf = (request: Request) => JSON.stringify(key(request));
+  const counted = requests.filter(counts).sort((a, b) => a.ms - b.ms);
+  const byKey = Map.groupBy(counted, keyOf);
+  const groups = Map.groupBy(counted, (request) => JSON.stringify(head(request)));
+  return new Map([...groups].map(([name, of]) => [name, figures(of, byKey.get(keyOf(of[0]))!)]));
 }

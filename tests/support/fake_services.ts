@@ -26,6 +26,7 @@ export const moviesInfo: MetricInfo = {
   ...{ name: "popular_movies", version: 1, summary: "Views per movie", topic: "movies" },
   ...{ title: "Popular movies", chart: "bar", by: "movie_id", sort: "-view_count" },
   ...{ window_seconds: 10, grain: "hour", grain_seconds: 3600, measures: ["view_count"] },
+  needs_from: false,
   series_measures: ["view_count"],
   keys: [{ name: "movie_id", type: "uint32" }],
   layers: { merged: ["all"], batch: ["all"], speed: ["window", "all"] },

@@ -68,6 +68,8 @@ const declared: Readonly<Record<string, (field: string) => readonly Measure[]>> 
     ...[0, 0.5, 1].map((q) => ({ kind: "quantile", field, q })),
     { kind: "quantile", field, q: [0.25, 0.999] },
   ],
+  sessions: () => [{ kind: "sessions", gapSeconds: 2 }],
+  sessionsIf: (field) => [{ kind: "sessionsIf", field, gapSeconds: 1 }],
   stddev: (field) => [{ kind: "stddev", field }],
   sum: (field) => [{ kind: "sum", field }],
   uniq: (field) => [{ kind: "uniq", field }],
@@ -124,7 +126,11 @@ const events: fc.Arbitrary<readonly Event[]> = fc.array(
     block: fc.nat(BLOCKS - 1),
     key: fc.nat(KEYS - 1),
     // Few, so that only the id tells some events apart, and only the value some repeats.
-    ms: fc.constantFrom(0, INSTANT_END_MS - 1),
+    ms: fc.oneof(
+      fc.constantFrom(0, INSTANT_END_MS - 1),
+      // At most a gap of sessions apart, or more.
+      fc.tuple(fc.nat(20), fc.constantFrom(0, 1)).map(([halves, ms]) => 500 * halves + ms),
+    ),
     ns: fc.constantFrom(0, 999_999),
     values: fc.record({
       // The last two have one order in UTF-8 and the other one in UTF-16.

@@ -125,11 +125,16 @@ export class ServingWorld {
   /** The future events that the ledger knows. */
   future: FutureEvents | null = null;
   readonly serving: Serving;
+  readonly #plugins: readonly PluginTables[];
 
-  constructor(warehouse: Warehouse, options: Partial<ServingOptions> = {}) {
+  constructor(
+    warehouse: Warehouse,
+    options: Partial<ServingOptions> = {},
+    plugins: readonly PluginTables[] = Object.values(served),
+  ) {
     this.warehouse = warehouse;
+    this.#plugins = plugins;
     const { speed, clock } = this;
-    const plugins = Object.values(served);
     this.serving = createServing({
       topics: [{
         ...{ schema: movieViewing, logId, plugins, speed },
@@ -149,7 +154,7 @@ export class ServingWorld {
       event_type Enum8('view' = 1, 'pause' = 2, 'resume' = 3, 'complete' = 4, 'rating' = 5),
       duration Nullable(Decimal(18, 3)), rating Nullable(Decimal(18, 2)))
       ENGINE = MergeTree ORDER BY (partition, offset)`);
-    for (const tables of Object.values(served)) {
+    for (const tables of this.#plugins) {
       await warehouse.command(`DROP TABLE IF EXISTS ${tables.batch} SYNC`);
       await warehouse.command(`DROP TABLE IF EXISTS ${tables.speed(logId)} SYNC`);
       await warehouse.command(createBatchTable(tables));
@@ -186,8 +191,11 @@ export class ServingWorld {
     where: string,
     step = `${grainStarts[plugin.batch.grain]}(event_time)`,
   ) {
-    const url = new URL(`../../sql/${plugin.batch.sql}`, import.meta.url);
-    const sql = (await Deno.readTextFile(url)).replace("toStartOfHour(event_time)", step);
+    const { sql: declared } = plugin.batch;
+    const text = declared.endsWith(".sql")
+      ? await Deno.readTextFile(new URL(`../../sql/${declared}`, import.meta.url))
+      : declared;
+    const sql = text.replace(/toStartOf\w+\(event_time\)/, step);
     return `WITH events AS (SELECT * FROM source WHERE ${where}) ${sql}`;
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
 import { NotReadyError, UserError } from "../../runtime/std/errors.ts";
-import type { MetricInfo, Services } from "../../runtime/ports/services.ts";
+import type { MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
 import { fakeServices, moviesInfo, someStatus } from "../support/fake_services.ts";
 import { served } from "../support/served_head.ts";
 import { loadSite } from "../support/site.ts";
@@ -215,6 +215,45 @@ describe("the page of a metric of a finer grain", () => {
     expect(text).toContain(
       "in units of 5 min: chart and rows cover the time from 2024-01-01 10:30",
     );
+  });
+});
+
+describe("a metric that is not answered for all time", () => {
+  const watermark = "2013-09-01T12:34:56.000Z";
+  const status = {
+    ...emptyStatus,
+    topics: [{ ...emptyStatus.topics[0], partitions: [{ watermark }] }],
+  } as unknown as Status;
+  const asked: (string | undefined)[] = [];
+  const { serving } = fakeServices();
+  const over: Partial<Services> = {
+    status: () => Promise.resolve(status),
+    serving: {
+      ...serving,
+      metrics: () => [{ ...moviesInfo, needs_from: true }],
+      query(metric, question) {
+        asked.push(question.from);
+        return serving.query(metric, question);
+      },
+    },
+  };
+
+  it("is shown for the year up to its newest event", async () => {
+    const { text } = await page("/plugins/popular_movies", over);
+    expect(asked.splice(0)).toEqual(["2012-09-01T00:00:00.000Z"]);
+    expect(text).toContain('name="from" value="2012-09-01T00:00"');
+    expect(text).not.toContain(">All<");
+    await page("/plugins/popular_movies?range=all", over);
+    await page("/plugins/popular_movies?to=2010-01-01T00:00", over);
+    await page("/plugins/popular_movies?from=2011-01-01T00:00", over);
+    expect(asked.splice(0).map((from) => from?.slice(0, 10)))
+      .toEqual(["2012-09-01", "2009-01-01", "2011-01-01"]);
+  });
+
+  it("says on the overview since when its events count", async () => {
+    const { text } = await page("/", over);
+    expect(asked.splice(0)).toEqual(["2012-09-01"]);
+    expect(text).toContain(", since 2012-09-01");
   });
 });
 

@@ -15,6 +15,7 @@ import {
   count,
   first,
   type PluginDeclaration,
+  sessions,
   sum,
   tumbling,
   uniq,
@@ -177,6 +178,16 @@ GROUP BY ALL`);
       'measure "n" takes numbers of at most 137438953472 steps, got -1300000 to 1300000 with 6 places',
     );
     expect(measures(({ wide }) => ({ n: sum(wide.floor().times(10)) }))).toBe(null);
+  });
+
+  it("refuses sessions with a gap that is no span, and without a key or another measure", () => {
+    const gaps = ["30", "0m", "1d", "half an hour"];
+    for (const gap of gaps) {
+      expect(faultOf({ measures: () => ({ n: sessions({ gap }) }) }))
+        .toContain(`declare sessions: gap must be like "10s", "5m", "1h", got "${gap}"`);
+    }
+    expect(faultOf({ key: undefined, measures: () => ({ n: sessions({ gap: "1h" }) }) }))
+      .toContain("it needs a key, or a measure beside sessions, for its relations to show");
   });
 
   it("says all that is wrong at once, with the closest valid names", () => {

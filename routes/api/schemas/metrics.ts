@@ -35,6 +35,7 @@ export const metricList = named(
       window_seconds: count("Size of the speed layer's windows"),
       grain: text("The finest bucket of the batch and merged layers", "hour"),
       grain_seconds: count("Its size"),
+      needs_from: z.boolean().describe("Whether a question for its rows has to give from"),
       keys: columns,
       measures: z.array(z.string()),
       series_measures: z.array(z.string()).describe("The measures that a time series can show"),

@@ -3,7 +3,9 @@ import { fc } from "testing";
 import { loadDeclarations } from "../../../runtime/engine/load_plugins.ts";
 import { pluginFolders } from "../../../runtime/engine/plugin_folders.ts";
 import { grainStarts } from "../../../runtime/declaration/batch_sql.ts";
-import type { Grain } from "../../../runtime/plugin.ts";
+import { definePlugin } from "../../../runtime/define_plugin.ts";
+import { count, type Grain, sessions } from "../../../runtime/plugin.ts";
+import { movieViewing } from "../../../plugins/movie_viewing.schema.ts";
 import type { Warehouse } from "../../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../../runtime/warehouse/migrations.ts";
@@ -13,11 +15,20 @@ import { World, type WorldOptions } from "./world.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
-/** The example's plugins, by name. */
-export const plugins = new Map(
-  (await loadDeclarations(pluginFolders(root))).plugins.map((
-    loaded,
-  ) => [loaded.plugin.name, loaded]),
+/** Sessions of users: the example has none. */
+const visits = definePlugin(movieViewing, {
+  name: "visits",
+  summary: "Sessions of users",
+  key: ({ user_id }) => ({ user_id }),
+  measures: () => ({ visits: sessions({ gap: "10s" }), event_count: count() }),
+});
+
+const declared = await loadDeclarations(pluginFolders(root));
+
+/** Plugins by name: the example's, and one of sessions. */
+export const plugins: ReadonlyMap<string, Declared> = new Map(
+  [...declared.plugins, { plugin: visits, batchSql: visits.batch.sql }]
+    .map((loaded) => [loaded.plugin.name, loaded]),
 );
 
 /** A warehouse in a folder of its own, for all cases of one test file. */

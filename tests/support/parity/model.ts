@@ -3,6 +3,7 @@
  * parity law.
  */
 import type { Event } from "./events.ts";
+import { type Range, wholeRange } from "./ranges.ts";
 
 /** An event in the log, once: repeats are left out. */
 export interface Counted {
@@ -18,7 +19,29 @@ export type Row = Readonly<Record<string, number | string | null>>;
 interface Oracle {
   readonly where: (event: Event) => boolean;
   readonly key: (event: Event) => Record<string, number | string>;
-  readonly measures: (events: readonly Event[]) => Record<string, number | null>;
+  readonly measures: (events: readonly Event[], key: OfKey) => Record<string, number | null>;
+}
+
+/** What a row tells of its key beyond its own events. */
+interface OfKey {
+  /** All events of the key before the end of the range, in the order of time. */
+  readonly events: readonly Event[];
+  /** Whether an instant lies in the row's bucket and in the range. */
+  readonly isOwn: (ms: number) => boolean;
+}
+
+/** The gap of the sessions that the law knows, in milliseconds. */
+const GAP_MS = 10_000;
+
+/** Sessions that begin in a row's bucket: [length in milliseconds, events] of each. */
+function sessionsOf({ events, isOwn }: OfKey): [number, number][] {
+  const starts = events.filter(({ ms }, i) => i === 0 || ms - events[i - 1].ms > GAP_MS);
+  return starts.map(({ ms: start }, i): [Event[], number] => {
+    const end = starts[i + 1]?.ms ?? Infinity;
+    return [events.filter(({ ms }) => ms >= start && ms < end), start];
+  }).filter(([, start]) => isOwn(start)).map((
+    [own, start],
+  ) => [own.at(-1)!.ms - start, own.length]);
 }
 
 const total = (events: readonly Event[], of: (event: Event) => number | null) =>
@@ -63,6 +86,23 @@ export const oracles: Readonly<Record<string, Oracle>> = {
     key: (event) => ({ movie_id: event.movie, stars: Math.floor(event.rating! / 100) }),
     measures: (events) => ({ star_count: events.length }),
   },
+  visits: {
+    where: () => true,
+    key: (event) => ({ user_id: event.user }),
+    measures: (events, key) => {
+      const sessions = sessionsOf(key);
+      const mean = (of: 0 | 1, unit: number) =>
+        sessions.length === 0
+          ? null
+          : sessions.reduce((sum, session) => sum + session[of], 0) / unit / sessions.length;
+      return {
+        visits: sessions.length,
+        visits_mean_seconds: mean(0, 1000),
+        visits_mean_events: mean(1, 1),
+        event_count: events.length,
+      };
+    },
+  },
   hourly_stats: {
     where: () => true,
     key: (event) => ({ event_type: event.type }),
@@ -75,28 +115,39 @@ export const oracles: Readonly<Record<string, Oracle>> = {
  *
  * @param frontier events at or above it are not counted yet; null counts all.
  * @param bucketMs the bucket's size; 0 for one bucket of all time.
+ * @param range of event times, in milliseconds.
  */
 export function expected(
   plugin: string,
   counted: readonly Counted[],
   frontier: readonly bigint[] | null,
   bucketMs: number,
+  { fromMs, toMs }: Range = wholeRange,
 ): Map<string, Row> {
   const { where, key, measures } = oracles[plugin];
   type Head = Record<string, number | string>;
-  const groups = new Map<string, { head: Head; events: Event[] }>();
+  const groups = new Map<string, { head: Head; start: number | null; events: Event[] }>();
+  const byKey = new Map<string, Event[]>();
   for (const { partition, offset, event } of counted) {
     if (frontier !== null && offset >= (frontier[partition] ?? 0n)) continue;
-    if (!where(event)) continue;
+    if (!where(event) || event.ms >= toMs) continue;
+    const ofKey = JSON.stringify(key(event));
+    byKey.set(ofKey, [...byKey.get(ofKey) ?? [], event].sort((a, b) => a.ms - b.ms));
+    if (event.ms < fromMs) continue;
     const start = bucketMs === 0 ? null : Math.floor(event.ms / bucketMs) * bucketMs;
     const head: Head = { ...(start === null ? {} : { bucket: start }), ...key(event) };
     const name = JSON.stringify(head);
-    const group: { head: typeof head; events: Event[] } = groups.get(name) ?? { head, events: [] };
+    const group = groups.get(name) ?? { head, start, events: [] };
     group.events.push(event);
     groups.set(name, group);
   }
   return new Map(
-    [...groups].map(([name, { head, events }]) => [name, { ...head, ...measures(events) }]),
+    [...groups].map(([name, { head, start, events }]) => {
+      const isOwn = (ms: number) =>
+        ms >= fromMs && (start === null || Math.floor(ms / bucketMs) * bucketMs === start);
+      const ofKey = { events: byKey.get(JSON.stringify(key(events[0])))!, isOwn };
+      return [name, { ...head, ...measures(events, ofKey) }];
+    }),
   );
 }
 

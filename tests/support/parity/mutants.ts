@@ -142,7 +142,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "memory that answers though blocks have left it",
     plugin: "hourly_stats",
-    seed: 3,
+    seed: 7,
     early: true,
     patches: [{
       file: pluginPartition,
@@ -179,6 +179,17 @@ export const mutants: readonly Mutant[] = [
       file: "runtime/archive/archived_records.ts",
       find: `const ticks = ticksIn(this.#root, part);`,
       replace: `const ticks = ticksIn(this.#root, part).slice(0, 0);`,
+    }],
+  },
+  {
+    name: "sessions whose beginning before the range is not read",
+    plugin: "visits",
+    seed: 5,
+    early: true,
+    patches: [{
+      file: "runtime/serving/metric_parts.ts",
+      find: `Math.floor((from - seconds) / step) * step`,
+      replace: `from + 0 * seconds * step`,
     }],
   },
   {

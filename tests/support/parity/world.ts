@@ -23,6 +23,7 @@ import {
   startProcess,
 } from "./speed_process.ts";
 import { answered, type Counted, difference, expected } from "./model.ts";
+import { type Range, someRange, textsOf, told, wholeRange } from "./ranges.ts";
 
 /** What an answer is compared by: all time, or the metric's grain. */
 export type CheckedBucket = "all" | "grain";
@@ -300,24 +301,27 @@ export class World {
   }
 
   /** Compares an answer with the model; null when it agrees. Merged by the answer's own frontier. */
-  async check(layer: "merged" | "batch" | "speed", of: CheckedBucket): Promise<string | null> {
+  async check(
+    layer: "merged" | "batch" | "speed",
+    of: CheckedBucket,
+    range = someRange(this.counted, this.#options.plugin.batch.grain),
+  ): Promise<string | null> {
     const { plugin } = this.#options;
     const { grain } = plugin.batch;
     const bucket = of === "all" ? of : grain;
     const answer = await this.#serving.query(plugin.name, {
-      layer,
-      bucket,
+      ...{ layer, bucket, ...textsOf(plugin, range) },
       limit: "10000",
       keys: {},
     });
     const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
     const bucketMs = of === "all" ? 0 : 1000 * grainSeconds[grain];
-    const wanted = expected(plugin.name, this.counted, frontier, bucketMs);
+    const wanted = expected(plugin.name, this.counted, frontier, bucketMs, range);
     const fault = difference(answered(plugin.name, answer.rows), wanted);
-    if (fault !== null) return `${layer} by ${bucket} up to ${frontier}: ${fault}`;
+    if (fault !== null) return `${layer} by ${bucket} ${told(range)}up to ${frontier}: ${fault}`;
     if (of !== "all") return null;
     const damage = layer === "merged" ? await this.#damage() : null;
-    return damage ?? await this.#checkKeys(layer, answer.rows);
+    return damage ?? await this.#checkKeys(layer, answer.rows, range);
   }
 
   /** Whatever arrived, late or twice, no table looks damaged to those who wrote it. */
@@ -348,6 +352,7 @@ export class World {
   async #checkKeys(
     layer: string,
     rows: readonly Readonly<Record<string, unknown>>[],
+    range: Range,
   ): Promise<string | null> {
     const { plugin } = this.#options;
     for (const row of [rows[0], rows.at(-1)]) {
@@ -356,12 +361,12 @@ export class World {
         plugin.keyColumns.map(({ name }) => [name, String(row[name])]),
       );
       for (const serving of [this.#serving, ...layer === "merged" ? this.#remembering : []]) {
-        const answer = await serving.query(plugin.name, { layer, keys });
+        const answer = await serving.query(plugin.name, { layer, ...textsOf(plugin, range), keys });
         const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
-        const wanted = [...expected(plugin.name, this.counted, frontier, 0)]
+        const wanted = [...expected(plugin.name, this.counted, frontier, 0, range)]
           .filter(([, of]) => Object.entries(keys).every(([k, v]) => String(of[k]) === v));
         const fault = difference(answered(plugin.name, answer.rows), new Map(wanted));
-        const what = `${layer} of ${JSON.stringify(keys)} up to ${frontier}`;
+        const what = `${layer} of ${JSON.stringify(keys)} ${told(range)}up to ${frontier}`;
         if (fault !== null) return `${what}: ${fault}`;
       }
     }
@@ -390,7 +395,7 @@ export class World {
     }
     for (const layer of ["merged", "batch", "speed"] as const) {
       for (const bucket of ["all", "grain"] as const) {
-        const fault = await this.check(layer, bucket) ?? await this.#covers(layer);
+        const fault = await this.check(layer, bucket, wholeRange) ?? await this.#covers(layer);
         if (fault !== null) return fault;
       }
     }
@@ -399,7 +404,9 @@ export class World {
 
   /** At the end no layer may lag: each has to have come to the log's end. */
   async #covers(layer: string): Promise<string | null> {
-    const answer = await this.#serving.query(this.#options.plugin.name, { layer, keys: {} });
+    const answer = await this.#serving.query(this.#options.plugin.name, {
+      ...{ layer, ...textsOf(this.#options.plugin, wholeRange), keys: {} },
+    });
     const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
     for (let partition = 0; partition < this.#options.partitions; partition++) {
       if ((frontier[partition] ?? 0n) !== this.#end(partition)) {
