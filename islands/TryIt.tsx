@@ -1,6 +1,7 @@
 /** Sends a request of the API's reference, and shows what comes back. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { faultyRange } from "../routes/(_parts)/sql_text.ts";
 import { withToken, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 
 /** A parameter to fill in. */
@@ -165,15 +166,11 @@ function askFor({ currentTarget }: { readonly currentTarget: HTMLButtonElement }
 /** Selects the part of the body at which a fault points by line and column. */
 function selectFault(form: HTMLFormElement, fault: string): void {
   const body = form.elements.namedItem("body");
-  const position = /at line (\d+), column (\d+)/.exec(fault);
-  if (!(body instanceof HTMLTextAreaElement) || position === null) return;
-  const [line, column] = position.slice(1).map(Number);
-  const lines = body.value.split("\n");
-  const before = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
-  // Columns count characters, selections count UTF-16 code units.
-  const within = [...lines[line - 1] ?? ""].slice(0, column - 1).join("").length;
+  if (!(body instanceof HTMLTextAreaElement)) return;
+  const range = faultyRange(body.value, fault);
+  if (range === null) return;
   body.focus();
-  body.setSelectionRange(before + within, before + (lines[line - 1] ?? "").length);
+  body.setSelectionRange(...range);
 }
 
 /** A stream never ends: its first parts show what it is. */

@@ -19,6 +19,7 @@ function places({ services }: State): Place[] {
     { path: "/runs", title: "Batch runs" },
     { path: "/log", title: "Log" },
     { path: "/dead-letters", title: "Dead letters" },
+    { path: "/sql", title: "SQL" },
     { path: "/reference", title: "API" },
   ];
 }

@@ -33,6 +33,7 @@ const paths = [
   "/log",
   "/dead-letters",
   "/dead-letters/movies/0/5",
+  "/sql?sql=SELECT+2",
   "/reference",
 ];
 
