@@ -65,7 +65,7 @@ function secondsByThread(): Map<string, number> {
   for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
     try {
       const stat = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`);
-      const kind = /\((.*)\)/.exec(stat)![1];
+      const kind = Number(name) === pid ? "event loop" : /\((.*)\)/.exec(stat)![1];
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
       const seconds = (Number(fields[11]) + Number(fields[12])) / 100;
       found.set(kind, (found.get(kind) ?? 0) + seconds);

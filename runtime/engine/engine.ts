@@ -157,12 +157,14 @@ async function openOver(
     waiting: (...asked) => waitingSince(warehouse, ...asked),
   });
   const files = new Map<string, string>();
+  // The engine in the process lets no other process open its folder.
+  const alone = config.clickhouseUrl === null;
   const generations = new Generations({
-    ...{ files, warehouse, store, clock, published, problems, claims },
+    ...{ files, warehouse, store, clock, published, problems, claims, alone },
   });
   const problemTable = new ProblemTable({
     ...{ warehouse, clock, problems, process: claim.process },
-    alone: config.clickhouseUrl === null,
+    alone,
     onRemoved: (message) => onProblem(message, undefined),
   });
   const earlier = await problemTable.earlier();
@@ -210,7 +212,7 @@ async function openOver(
   });
   return assemble({
     ...{ ...adapters, plugins, clock, claim, problems, version, catalogs, roles: config.roles },
-    ...{ published, claims },
+    ...{ published, claims, alone },
     generations,
     retirement,
     verification,
@@ -238,6 +240,7 @@ interface Parts extends Adapters {
   readonly plugins: PluginSet;
   readonly published: PublishedRuns;
   readonly claims: boolean;
+  readonly alone: boolean;
   readonly generations: Generations;
   readonly retirement: Retirement;
   readonly clock: Clock;

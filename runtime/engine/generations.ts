@@ -39,6 +39,8 @@ export interface GenerationsOptions {
    * claims none, writes no live row, and answers from the generations that are live.
    */
   readonly claims?: boolean;
+  /** Whether no other process has the warehouse open. Default false. */
+  readonly alone?: boolean;
 }
 
 /** What changes among the metrics of a process. */
@@ -56,6 +58,8 @@ export interface MetricChanges {
 
 /** How often it is looked whether another generation is to answer, in milliseconds. */
 const LOOK_MS = 1000;
+/** The same where nobody else can have made another one answer, and none is being built. */
+const SETTLED_LOOK_MS = 60_000;
 /** How often a process says that it has a generation's code, in milliseconds. */
 export const SEEN_MS = 60_000;
 
@@ -69,6 +73,7 @@ export class Generations {
   /** Taken by what looks at the metrics or changes them. */
   readonly #turn = new Semaphore(1);
   #seenMs = -Infinity;
+  #lookedMs = -Infinity;
   #paused: ReadonlySet<string> = new Set();
 
   constructor(options: GenerationsOptions) {
@@ -174,7 +179,7 @@ export class Generations {
     while (!signal.aborted) {
       await clock.sleep(LOOK_MS, signal);
       try {
-        if (!signal.aborted) await this.look();
+        if (!signal.aborted && this.#mayHaveNews()) await this.look();
         if (signal.aborted || clock.now() - this.#seenMs >= SEEN_MS) {
           await this.#inTurn(() => this.#tellSeen());
         }
@@ -189,6 +194,12 @@ export class Generations {
         });
       }
     }
+  }
+
+  #mayHaveNews(): boolean {
+    const { alone = false, clock } = this.#options;
+    return !alone || clock.now() - this.#lookedMs >= SETTLED_LOOK_MS ||
+      ![...this.#metrics.values()].every(isSettled);
   }
 
   /** The generation of a metric that answers now; null where its code is refused and none did. */
@@ -216,6 +227,7 @@ export class Generations {
   }
 
   async #look(): Promise<void> {
+    this.#lookedMs = this.#options.clock.now();
     const rows = await readLiveRows(this.#options.warehouse);
     const failures: unknown[] = [];
     for (const [name, metric] of this.#metrics) {
@@ -412,6 +424,11 @@ export class Generations {
     if (this.#claims) await writeLiveRows(this.#options.warehouse, rows);
   }
 }
+
+/** Whether the loaded generation of a metric answers, and has all that it is to have. */
+const isSettled = ({ loaded, live, other, rebuilding, target }: Metric) =>
+  live !== null && live.retired === null && live.generation === loaded?.generation &&
+  other === null && rebuilding === null && target === null;
 
 async function tableNames(warehouse: Pick<Warehouse, "query">): Promise<Set<string>> {
   const rows = await warehouse.query<{ name: string }>(

@@ -23,17 +23,21 @@ export interface LifecycleOptions {
   readonly problems: ProblemSink;
   /** Called when other plugins run than before. */
   readonly onChange: () => void;
+  /** Whether no other process has the warehouse open. */
+  readonly alone: boolean;
   /** Ends rebuilds that are under way. */
   readonly stop: AbortSignal;
 }
 
 /** A lifecycle that also follows what other processes pause and resume. */
 export interface FollowedLifecycle extends Lifecycle {
-  /** Looks once a second until `signal` aborts. */
+  /** Looks once a second, or once a minute where it is alone, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 const LOOK_MS = 1000;
+/** The same where no other process can pause any. */
+const ALONE_LOOK_MS = 60_000;
 /** Within so long every process has noticed a pause, and writes to the metric's tables no more. */
 const NOTICED_MS = 5 * LOOK_MS;
 
@@ -116,7 +120,7 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
     async run(signal) {
       const report = { code: "generations_unknown", subject: "paused metrics" } as const;
       while (!signal.aborted) {
-        await clock.sleep(LOOK_MS, signal);
+        await clock.sleep(options.alone ? ALONE_LOOK_MS : LOOK_MS, signal);
         if (signal.aborted) return;
         const look = async () => {
           if (await plugins.follow()) onChange();

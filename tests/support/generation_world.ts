@@ -84,7 +84,7 @@ export class GenerationWorld {
   async start(
     generation: string,
     reach: Reach,
-    { shared = false, claims = true, begun = true } = {},
+    { shared = false, claims = true, begun = true, alone = false } = {},
   ): Promise<WorldProcess> {
     const tables = this.tables(generation);
     const { warehouse, store, clock } = this;
@@ -118,7 +118,7 @@ export class GenerationWorld {
     } as unknown as TopicRuntime;
     const published = new PublishedRuns({ warehouse, clock });
     process.generations = new this.#create({
-      ...{ warehouse, store, clock, published, problems, claims },
+      ...{ warehouse, store, clock, published, problems, claims, alone },
     });
     const added = [{ tables, batchSql: "" }];
     await process.generations.change({

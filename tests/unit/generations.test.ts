@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "testing";
+import { afterEach, beforeEach, describe, expect, it, vi } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { answering, BATCH, GenerationWorld, LOG, MERGED } from "../support/generation_world.ts";
@@ -28,6 +28,34 @@ describe("generations", () => {
     expect(first.problems.standing()).toEqual([]);
     expect(await world.total(MERGED)).toBe(0);
     await expect(world.total(BATCH)).rejects.toThrow(/waits for the first batch run/);
+  });
+
+  it("of a process that is alone are not looked at while nothing is being built", async () => {
+    const asked = async (
+      options: { alone: boolean },
+      reach: { start: bigint; frontier: bigint },
+    ) => {
+      const { generations } = await world.start(OLD, reach, options);
+      await generations.look();
+      const stop = new AbortController();
+      const running = generations.run(stop.signal);
+      const query = vi.spyOn(warehouse, "query");
+      for (let second = 0; second < 30; second++) {
+        world.clock.advance(1000);
+        // A look takes a few turns, after which it sleeps again.
+        while (world.clock.sleeping === 0) await new Promise((resolve) => setTimeout(resolve));
+      }
+      const { length } = query.mock.calls;
+      query.mockRestore();
+      stop.abort();
+      await running;
+      return length;
+    };
+    const [settled, building] = [{ start: 0n, frontier: 200n }, { start: 100n, frontier: 200n }];
+    expect(await asked({ alone: true }, building)).toBeGreaterThan(20);
+    await world.publish(OLD, 1, 60, 100);
+    expect(await asked({ alone: true }, settled)).toBe(0);
+    expect(await asked({ alone: false }, settled)).toBeGreaterThan(20);
   });
 
   it("of a new metric: a process without partitions reports nothing before it has them", async () => {
