@@ -152,10 +152,9 @@ describe("a path that the permissions do not cover", () => {
       script,
       `import { openInput } from "${root}/runtime/commands/input_file.ts";
        import { openLocalStore } from "${root}/runtime/archive/local_store.ts";
-       const { sizeBytes, close } = await openInput("${dir}/link/o", {});
-       close();
+       await using input = await openInput("${dir}/link/o", {});
        const store = await openLocalStore("${dir}/link");
-       console.log(sizeBytes, await new Response(await store.stream("o")).text());`,
+       console.log(input.sizeBytes, await new Response(await store.stream("o")).text());`,
     );
     const paths = `${root},${dir}`;
     const { out, err } = await resultOf(
