@@ -316,7 +316,7 @@ function assemble(parts: Parts): Engine {
   });
   const deadLetters = createDeadLetters(reading, () => topics.map(({ ledger }) => ledger));
   const status = () =>
-    statusOf({ ...parts, topics, refused: plugins.refused, started, known, recent, sql });
+    statusOf({ ...parts, topics, refused: () => plugins.refused, started, known, recent, sql });
   const lifecycle = createLifecycle({ ...parts, onChange: offer, stop: stop.signal });
   const services: Services = {
     batch,

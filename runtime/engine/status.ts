@@ -36,7 +36,8 @@ export interface StatusParts {
   readonly version: string;
   readonly started: string;
   readonly roles: readonly Role[];
-  readonly refused: readonly KnownRefused[];
+  /** The plugins that do not run, as of now. */
+  readonly refused: () => readonly KnownRefused[];
   readonly generations: Pick<Generations, "served">;
   readonly sql: Pick<SqlConsole, "load">;
   readonly claim: Pick<DirectoryClaim, "process">;
@@ -52,11 +53,19 @@ const NOT_PUBLISHED: Published = { run: null, cut: {}, published: null };
 
 /** Reads the status of everything, as of now; of what is not reached, as it was. */
 export async function statusOf(parts: StatusParts): Promise<Status> {
-  const { topics, known, version, started, roles } = parts;
-  const [seen, refused] = await Promise.all([
-    Promise.all(topics.map((topic) => topicOf(topic, parts))),
-    Promise.all(parts.refused.map((one) => refusedStatus(one, parts))),
+  const { known, version, started, roles } = parts;
+  const topics = [...parts.topics];
+  const running = topics.flatMap(({ plugins }) => [...plugins]);
+  const [read, refused] = await Promise.all([
+    Promise.all(topics.map((topic) => readTopic(topic, parts))),
+    Promise.all(parts.refused().map((one) => refusedStatus(one, parts))),
   ]);
+  // Plugins changed places meanwhile: what was read belongs to other ones.
+  const now = parts.topics.flatMap(({ plugins }) => [...plugins]);
+  if (now.length !== running.length || now.some((plugin, i) => plugin !== running[i])) {
+    return await statusOf(parts);
+  }
+  const seen = topics.map((topic, i) => topicOf(topic, read[i], parts));
   const plugins = [...seen.flatMap((topic) => topic.plugins), ...refused];
   const unreached = known.unreached();
   parts.problems.observe("status", [
@@ -116,7 +125,7 @@ function driftOf(
 }
 
 /** Everything is asked at once: what is not reached costs its time once. */
-async function topicOf(topic: TopicRuntime, parts: StatusParts) {
+async function readTopic(topic: TopicRuntime, parts: StatusParts) {
   const { published: runs, known } = parts;
   const { schema, log, speed, plugins } = topic;
   const [published, bounds, archived, drift, newest] = await Promise.all([
@@ -139,9 +148,18 @@ async function topicOf(topic: TopicRuntime, parts: StatusParts) {
     runsOf(topic, parts),
     known.ask("warehouse", `ledger of ${schema.topic}`, () => speed.refresh(), undefined),
   ]);
+  return { published, bounds, archived: archived[log.id] ?? [], drift, newest };
+}
+
+function topicOf(
+  topic: TopicRuntime,
+  read: Awaited<ReturnType<typeof readTopic>>,
+  parts: StatusParts,
+) {
+  const { published, bounds, archived, drift, newest } = read;
   const cut = lowest(topic, published.map(({ cut }) => cut));
   return {
-    partitions: partitionsOf(topic, bounds, archived[log.id] ?? [], cut),
+    partitions: partitionsOf(topic, bounds, archived, cut),
     plugins: pluginsOf(topic, published, drift, newest, parts),
   };
 }

@@ -49,7 +49,9 @@ describe("plugins whose functions throw, loop for ever, hoard memory or exit", (
       await Deno.copyFile(join(root, "plugins", name), join(plugins, name));
     }
     for (const [name, fault] of Object.entries(FAULTS)) await write(name, fault);
-    for (const name of ["islands", "sql"]) await Deno.symlink(join(root, name), join(dir, name));
+    for (const name of ["islands", "routes", "sql"]) {
+      await Deno.symlink(join(root, name), join(dir, name));
+    }
     engine = await RunningEngine.open({ dir: join(dir, "data"), root: dir });
   });
   afterAll(async () => {

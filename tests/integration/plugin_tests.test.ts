@@ -95,7 +95,7 @@ describe("twofold test", () => {
     const { code, out } = await runCommand(
       ["test", "--plugins", "examples/access_logs", "--runs", "10"],
     );
-    expect(stripVTControlCharacters(out)).toMatch(/6 passed \| 0 failed/);
+    expect(stripVTControlCharacters(out)).toMatch(/7 passed \| 0 failed/);
     expect(code).toBe(0);
   });
 
