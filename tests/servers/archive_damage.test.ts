@@ -75,7 +75,8 @@ describe("damage of an archive in MinIO", () => {
     ["an object that was deleted", "events", (name) => store.remove(name)],
     ["another object's bytes", "events", (name, _right, other) => store.put(name, other)],
     ["a flipped bit", "manifests", (name, right) => store.put(name, flipped(right))],
-    ["an object that was cut off", "runs", (name, right) => store.put(name, right.slice(0, -1))],
+    // Its last byte is a line feed, without which it says the same.
+    ["an object that was cut off", "runs", (name, right) => store.put(name, right.slice(0, -2))],
   ];
 
   it("has none to be found at first", async () => {
