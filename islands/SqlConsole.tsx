@@ -121,7 +121,7 @@ export default function SqlConsole(props: {
             ? <button type="button" onClick={() => running.value?.abort()}>Stop</button>
             : <button type="button" class="primary" onClick={run}>Run</button>}
           <button type="button" disabled={busy} onClick={download}>Download CSV</button>
-          <span class="hint">Ctrl+Enter runs it. The address of the page keeps the statement.</span>
+          <span class="hint">Press Ctrl+Enter to run. The URL keeps the statement.</span>
           <WriteToken />
         </div>
         {fault.value !== null && <p class="note fault" role="alert">{fault.value}</p>}

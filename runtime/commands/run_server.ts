@@ -131,7 +131,11 @@ async function fillCatalog(
     const lines = Array.from(catalog.rows(), (row) => `${JSON.stringify(row)}\n`);
     await catalogs.put(found.name, new Blob(lines).stream(), "ndjson");
   } catch (error) {
-    log("warn", `the rows that the source ${name} has for a catalog are not taken`, error);
+    log(
+      "warn",
+      `Cannot fill the catalog ${catalog.of.name} with the rows of source ${name}`,
+      error,
+    );
   }
 }
 

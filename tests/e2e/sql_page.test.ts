@@ -21,7 +21,7 @@ const statement = (page: Page) => page.getByLabel("SQL statement");
 const cells = (page: Page) => page.locator("[aria-label=Rows] td").allInnerTexts();
 
 describe("the SQL page", () => {
-  it("runs a statement, as a table, a chart and CSV, and keeps it in its address", async () => {
+  it("runs a statement, shows a table, a chart and CSV, and keeps it in the URL", async () => {
     await on("/sql", async (page) => {
       expect(await statement(page).inputValue()).toContain("FROM merged_completed_movies");
       const sql = "SELECT event_type, sum(event_count) AS n FROM merged_hourly_stats\n" +
