@@ -39,8 +39,8 @@ export interface OverviewData {
 
 const EVERY_MS = 1000;
 const KEPT_SAMPLES = 60;
-/** How much the newest second counts in a rate. */
-const WEIGHT = 0.4;
+/** Over so many samples a rate is the mean; the archive grows by whole blocks. */
+const RATE_SAMPLES: Readonly<Record<keyof Rates, number>> = { log: 5, speed: 5, archive: 60 };
 
 interface Sample {
   readonly ms: number;
@@ -108,12 +108,10 @@ function sampled(before: readonly Sample[], data: OverviewData): Sample[] {
   const { records, frontier, archived } = figuresOf(data.status);
   const ends = { log: records, speed: frontier, archive: archived };
   const ms = Date.parse(data.at);
-  const last = before.at(-1);
   const rateOf = (part: keyof Rates) => {
-    if (last === undefined || ms <= last.ms) return null;
-    const now = Math.max(ends[part] - last.ends[part], 0) * 1000 / (ms - last.ms);
-    const known = last.rates[part];
-    return known === null ? now : known * (1 - WEIGHT) + now * WEIGHT;
+    const since = before.at(-RATE_SAMPLES[part]) ?? before[0];
+    if (since === undefined || ms <= since.ms) return null;
+    return Math.max(ends[part] - since.ends[part], 0) * 1000 / (ms - since.ms);
   };
   const rates = { log: rateOf("log"), speed: rateOf("speed"), archive: rateOf("archive") };
   return [...before, { ms, ends, rates, users: data.activeUsers }].slice(-KEPT_SAMPLES);

@@ -20,7 +20,7 @@ const CARD_ROWS = "3";
 export async function overviewOf(services: Services, signal: AbortSignal): Promise<OverviewData> {
   const now = Date.now();
   const asked = services.status().catch(() => null);
-  const [status, run, today, traffic, activeUsers, cards] = await Promise.all([
+  const [status, run, today, traffic, activeUsers, found] = await Promise.all([
     asked,
     listedRuns(services.batch.values(), 1).then(([run]) => run ?? null, () => null),
     todayOf(services, now, signal).catch(() => null),
@@ -30,6 +30,9 @@ export async function overviewOf(services: Services, signal: AbortSignal): Promi
       services.serving.metrics().map((info) => cardOf(services, info, asked, now, signal)),
     ),
   ]);
+  const answers = found.flatMap(({ answer }) => answer === null ? [] : [answer]);
+  const names = await namesOf(services, answers, signal).catch(() => ({}));
+  const cards = found.map((card) => ({ ...card, names }));
   return { at: new Date(now).toISOString(), status, run, today, traffic, activeUsers, cards };
 }
 
@@ -39,7 +42,7 @@ async function cardOf(
   status: Promise<Status | null>,
   now: number,
   signal: AbortSignal,
-): Promise<MetricCardData> {
+): Promise<Omit<MetricCardData, "names">> {
   const since = info.needs_from
     ? new Date(yearBefore(newestOf(info, await status))).toISOString().slice(0, 10)
     : null;
@@ -50,8 +53,7 @@ async function cardOf(
     remembered(services, info.name, now, CHARTED_MS, () => hoursOf(services, info, now))
       .catch(() => null),
   ]);
-  const names = answer === null ? {} : await namesOf(services, [answer], signal).catch(() => ({}));
-  return { info, since, answer, fault, names, hours };
+  return { info, since, answer, fault, hours };
 }
 
 /** A metric by hour of the last 24; null where it has no such buckets. */
