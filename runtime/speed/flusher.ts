@@ -59,7 +59,7 @@ export interface FlushFault {
 }
 
 /**
- * Writes what changed to the tables. An insert costs much the same whatever is in it, so the
+ * Writes what changed to the tables. The cost of an insert barely depends on its size, so the
  * partitions that keep up are flushed together: one insert per plugin, which is one part of its
  * table, so that the rows of all partitions and their frontier rows appear at once. For the same
  * reason flushes are rare while nobody reads, and readers ask for one ({@link fresh}).

@@ -1,5 +1,6 @@
 /** A world for the batch layer: a warehouse, a store in memory and an archive held in a table. */
-import { createBatchLayer, type LocalBatchLayer } from "../../runtime/batch/batch_layer.ts";
+import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
+import type { LocalBatchLayer } from "../../runtime/batch/local_batch_layer.ts";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import { decimal, defineSchema, instant, string, uint32 } from "../../runtime/events.ts";
 import { type Cut, decodeCut } from "../../runtime/model/frontier.ts";

@@ -27,7 +27,9 @@ export const pluginRebuild = named(
   z.strictObject({
     from: text("First event day; default: the first of all", "2013-07-20").optional(),
     to: text("Last event day; default: the last of all", "2013-07-21").optional(),
-    dry_run: z.boolean().optional().meta({ description: "Only tell what would be read" }),
+    dry_run: z.boolean().optional().meta({
+      description: "Report the amount to read and change nothing",
+    }),
   }),
 );
 
