@@ -71,7 +71,11 @@ async function timed<T>(what: string, action: () => Promise<T>): Promise<T> {
 }
 
 const archiver = new Archiver({
-  ...{ schema: movieViewing, log, store, clock: systemClock, blockSize },
+  schema: movieViewing,
+  log,
+  store,
+  clock: systemClock,
+  blockSize,
   createDecoder: () => createDecoder(movieViewing),
 });
 await timed(`archiving ${total} events as ${blocks} blocks`, async () => {
@@ -96,7 +100,12 @@ async function batchRun(what: string): Promise<void> {
   const sql = `SELECT sum(cityHash64(event_id, event_time)) AS hash FROM ${archive.relation(null)}`;
   await timed(`one scan ${what}`, () => warehouse.query(sql));
   const layer = createBatchLayer({
-    ...{ schema: movieViewing, plugins, store, warehouse, clock: systemClock, horizon: 1000 },
+    schema: movieViewing,
+    plugins,
+    store,
+    warehouse,
+    clock: systemClock,
+    horizon: 1000,
     archive,
     settings: { memoryLimitBytes: 2e9 },
   });
@@ -109,7 +118,11 @@ async function batchRun(what: string): Promise<void> {
 await batchRun("over the block files (cold)");
 await batchRun("over the block files");
 const compactor = new Compactor({
-  ...{ schema: movieViewing, store, warehouse, clock: systemClock, graceMs: 0 },
+  schema: movieViewing,
+  store,
+  warehouse,
+  clock: systemClock,
+  graceMs: 0,
 });
 await timed("compacting", async () => {
   while (await compactor.compactOnce() > 0);

@@ -20,8 +20,13 @@ export async function freshness(cluster: BenchCluster, seconds: number): Promise
     looking.push((async () => {
       const sinceMs = performance.now();
       const event = {
-        ...{ event_id: `probe-${user}`, user_id: user, movie_id: 1, event_type: "view" },
-        ...{ timestamp: new Date().toISOString(), duration: null, rating: null },
+        event_id: `probe-${user}`,
+        user_id: user,
+        movie_id: 1,
+        event_type: "view",
+        timestamp: new Date().toISOString(),
+        duration: null,
+        rating: null,
       };
       const messages = [{ key: String(user), value: JSON.stringify(event) }];
       const [{ partition, baseOffset }] = await producer.send({ topic, messages });

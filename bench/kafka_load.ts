@@ -28,7 +28,9 @@ export async function load(
   events: number,
 ): Promise<Load & { show(): Promise<void> }> {
   const producer = testKafka().producer({
-    ...{ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 },
+    transactionalId: topic,
+    idempotent: true,
+    maxInFlightRequests: 1,
     transactionTimeout: TRANSACTION_MS,
   });
   await producer.connect();
@@ -86,7 +88,11 @@ export class SteadyLoad {
 async function sendSteadily(prefix: string, rate: number): Promise<void> {
   const access = kafkaAccess();
   const log = await openKafkaLog({
-    ...{ access, topic: TOPIC, prefix, compression: "none", clock: systemClock },
+    access,
+    topic: TOPIC,
+    prefix,
+    compression: "none",
+    clock: systemClock,
   });
   const ingest = createIngest([{ schema: movieViewing, log }]);
   const stop = new AbortController();

@@ -22,9 +22,16 @@ const EVENTS = quick ? 500_000 : 3_000_000;
 const READERS = 1000;
 const NOT_READING = 100;
 const questions = [
-  ...["popular_movies?limit=10", "popular_movies?limit=50", "user_stats?limit=10"],
-  ...["user_stats?limit=50", "ratings?limit=10", "ratings?limit=50", "hourly_stats?"],
-  ...["hourly_stats?bucket=hour", "popular_movies?movie_id=1", "user_stats?user_id=1"],
+  "popular_movies?limit=10",
+  "popular_movies?limit=50",
+  "user_stats?limit=10",
+  "user_stats?limit=50",
+  "ratings?limit=10",
+  "ratings?limit=50",
+  "hourly_stats?",
+  "hourly_stats?bucket=hour",
+  "popular_movies?movie_id=1",
+  "user_stats?user_id=1",
 ].map((text) => text.replace("?", "/live?"));
 
 const data = await Deno.makeTempDir({ prefix: "twofold-bench-" });

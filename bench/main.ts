@@ -5,7 +5,15 @@
  * Run: `deno task bench [--quick] [name …]`, names being those of the files.
  */
 const BENCHES = [
-  ...["decode", "measures", "speed", "batch_run", "queries", "process", "api", "live", "idle"],
+  "decode",
+  "measures",
+  "speed",
+  "batch_run",
+  "queries",
+  "process",
+  "api",
+  "live",
+  "idle",
 ];
 
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));

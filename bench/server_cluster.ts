@@ -148,7 +148,9 @@ export class BenchCluster {
     const next = async <Line>() => JSON.parse((await lines.next()).value!) as Line;
     const { url } = await next<{ url: string }>();
     return {
-      ...{ child, url, next },
+      child,
+      url,
+      next,
       tell: (line) => input.write(new TextEncoder().encode(`${line}\n`)),
     };
   }

@@ -16,7 +16,8 @@ const [root, data] = Deno.args;
 const flags = { port: "0", data };
 const config = readConfig({ command: "start", flags, env: Deno.env.toObject() });
 const engine = await openEngine(config, {
-  ...{ root, version: "bench" },
+  root,
+  version: "bench",
   onProblem: (message, error) => console.error(message, error),
 });
 const app = createApp(shareAnswers(engine, systemClock), null);

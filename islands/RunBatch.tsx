@@ -7,7 +7,8 @@ import { postJson, WriteToken } from "../routes/(_parts)/WriteToken.tsx";
 /** The buttons. */
 export default function RunBatch({ topics }: { readonly topics: readonly string[] }) {
   const state = useSignal<{ readonly busy: boolean; readonly text: string }>({
-    ...{ busy: false, text: "" },
+    busy: false,
+    text: "",
   });
   const alive = useSignal(false);
   const topic = useSignal(topics[0] ?? "");

@@ -92,7 +92,15 @@ function OperationPart({ operation }: { readonly operation: Operation }) {
         <p class="hint">
           Answers: {answers.map(({ status, description }) => `${status} ${description}`).join("; ")}
         </p>
-        <TryIt {...{ id, method, path, parameters, bodyTypes, bodyExample, writes }} />
+        <TryIt
+          id={id}
+          method={method}
+          path={path}
+          parameters={parameters}
+          bodyTypes={bodyTypes}
+          bodyExample={bodyExample}
+          writes={writes}
+        />
       </div>
     </details>
   );

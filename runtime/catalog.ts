@@ -38,9 +38,11 @@ export interface Catalog {
 /** Several texts of at most `maxBytes` bytes of UTF-8 each (default 256), such as genres. */
 export function texts(options: { summary?: string; maxBytes?: number } = {}): ListField {
   return Object.freeze({
-    ...{ summary: "", maxBytes: 256 },
+    summary: "",
+    maxBytes: 256,
     ...options,
-    ...{ kind: "list" as const, nullable: false as const },
+    kind: "list" as const,
+    nullable: false as const,
   });
 }
 

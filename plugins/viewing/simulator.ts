@@ -125,7 +125,10 @@ class Simulation {
     const wanted = (rate ?? 0) / 1000 * SESSION_MS / SESSION_EVENTS;
     const haste = Math.max(1, 1.25 * wanted / most);
     this.#sessions = new Sessions({
-      ...{ audience, random: this.#random, capacity: most, haste },
+      audience,
+      random: this.#random,
+      capacity: most,
+      haste,
       movies: new Popularity(seed, movies),
       onStep: (session, step, atMs) => {
         if (!this.#isRunUp) this.#line = this.#writer.line(session, step, atMs);

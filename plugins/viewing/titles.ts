@@ -9,23 +9,41 @@ export interface MadeUpMovie {
   readonly genres: readonly string[];
 }
 
-const openings = [
-  ...["Silent", "Crimson", "Last", "Hidden", "Broken", "Golden", "Distant", "Paper", "Midnight"],
-  ...["Borrowed", "Northern", "Electric", "Burning", "Quiet", "Forgotten", "Glass", "Winter"],
-  ...["Salt", "Velvet", "Hollow", "Second", "Wandering", "Iron", "Amber"],
-];
-const things = [
-  ...["Harbor", "Garden", "Signal", "River", "Orchard", "Letter", "Station", "Lantern", "Tide"],
-  ...["Mountain", "Promise", "Machine", "Summer", "Witness", "Bridge", "Compass", "Island"],
-  ...["Shadow", "Atlas", "Circus", "Horizon", "Library", "Voyage", "Kingdom"],
-];
+const openings = (
+  "Silent Crimson Last Hidden Broken Golden Distant Paper Midnight Borrowed Northern " +
+  "Electric Burning Quiet Forgotten Glass Winter Salt Velvet Hollow Second Wandering Iron " +
+  "Amber"
+).split(" ");
+const things = (
+  "Harbor Garden Signal River Orchard Letter Station Lantern Tide Mountain Promise Machine " +
+  "Summer Witness Bridge Compass Island Shadow Atlas Circus Horizon Library Voyage Kingdom"
+).split(" ");
 const endings = [
-  ...["", "", "", " at Dawn", " of Ash", " Returns", " Below", " in Berlin", " for Two"],
-  ...[" Beyond the Sea", " Without a Name"],
+  "",
+  "",
+  "",
+  " at Dawn",
+  " of Ash",
+  " Returns",
+  " Below",
+  " in Berlin",
+  " for Two",
+  " Beyond the Sea",
+  " Without a Name",
 ];
 const genres = [
-  ...["Drama", "Comedy", "Thriller", "Romance", "Action", "Science Fiction", "Crime", "Adventure"],
-  ...["Animation", "Documentary", "Horror", "Mystery"],
+  "Drama",
+  "Comedy",
+  "Thriller",
+  "Romance",
+  "Action",
+  "Science Fiction",
+  "Crime",
+  "Adventure",
+  "Animation",
+  "Documentary",
+  "Horror",
+  "Mystery",
 ];
 const FIRST_YEAR = 1960;
 const YEARS = 66;

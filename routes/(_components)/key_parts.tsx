@@ -12,7 +12,8 @@ export function KeyParts({ parts, keys }: {
 }): VNode {
   const facts = parts.flatMap(({ metric, row, columns }) =>
     columns.filter(({ name }) => !Object.hasOwn(keys, name)).map(({ name, type }) => ({
-      ...{ id: `${metric} ${name}`, name: label(name) },
+      id: `${metric} ${name}`,
+      name: label(name),
       value: row === null ? "–" : cellText(row[name], type),
     }))
   );

@@ -58,7 +58,7 @@ export function Rows(props: RowsProps) {
           {rows.map((row) => (
             <tr key={columns.filter(isText).map(({ name }) => row[name]).join("\t")}>
               {columns.map((column) => (
-                <Cell key={column.name} {...{ column, row, names, pages }}>
+                <Cell key={column.name} column={column} row={row} names={names} pages={pages}>
                   {column.name === by && isNumeric(column.type) &&
                     <Bar share={Number(row[by] ?? 0) / most} />}
                 </Cell>

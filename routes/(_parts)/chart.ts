@@ -72,7 +72,8 @@ export function linesOf(
   if (key !== null) {
     const lines = series.map(({ key, values }): Line => ({
       label: keyLabel(key ?? {}, names),
-      ...{ values, heights: values },
+      values,
+      heights: values,
       colour: `--line-${(slots.get(keyText(key ?? {})) ?? 0) % COLOURS + 1}`,
       filled: false,
     }));
@@ -172,7 +173,9 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
       : []
   );
   return {
-    ...{ width: element.clientWidth, height: element.clientHeight, bands },
+    width: element.clientWidth,
+    height: element.clientHeight,
+    bands,
     // Half of a date beside the last mark of the axis.
     padding: [null, DATE_WIDTH / 2, null, null],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
@@ -180,7 +183,9 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
       ...lines.map(({ label, colour: name, filled, heights }, line): uPlot.Series => ({
-        ...{ label, stroke: colour(name), width: bars || heights === null ? 0 : 1.5 },
+        label,
+        stroke: colour(name),
+        width: bars || heights === null ? 0 : 1.5,
         ...(bars
           ? { fill: colour(name), paths: uPlot.paths.bars!({ align: 1, size: [0.85, Infinity] }) }
           : filled
@@ -193,7 +198,9 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
     ],
     axes: [
       {
-        ...{ ...axis, grid: { show: false }, space: 80 },
+        ...axis,
+        grid: { show: false },
+        space: 80,
         values: (_plot, splits, _axis, _space, step) =>
           splits.map((at, i) => timeText(at, step, i)),
       },

@@ -99,7 +99,10 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const fromMs = instantMs("from") ?? (info.needs_from ? yearBefore(toMs ?? newestMs) : null);
   const sort = info.sort.replace(/^-/, "");
   return {
-    ...{ range, layer, spanSeconds: span, stepSeconds },
+    range,
+    layer,
+    spanSeconds: span,
+    stepSeconds,
     ...(span === null
       ? {
         from: fromMs === null ? null : rounded(fromMs),
@@ -178,7 +181,9 @@ export async function readMetric(
   ];
   return {
     at,
-    ...{ series, rows, coverage: coverageOf(view) },
+    series,
+    rows,
+    coverage: coverageOf(view),
     ...await namedBy(services, named, signal).catch(() => ({ names: {}, catalogs: [] })),
     state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
     problems: rows.answer?.problems ??
@@ -203,7 +208,8 @@ async function readSeries(
   const question: SeriesQuery = {
     ...definedOf({ layer: view.layer, from: view.from, to: view.to, bucket: view.bucket }),
     ...definedOf({ measure: view.measure, top: keys === null ? view.top : "" }),
-    ...{ max_points: String(MOST_POINTS), keys: keys?.[0] ?? {} },
+    max_points: String(MOST_POINTS),
+    keys: keys?.[0] ?? {},
   };
   const all = await serving.series(info.name, question, signal);
   if (keys === null || keys.length === 1) return all;

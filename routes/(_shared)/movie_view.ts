@@ -127,8 +127,12 @@ export async function keyPartsOf(
       outcomeOf(serving.series(name, { max_points: "200", keys }, signal), signal),
     ]);
     return {
-      ...{ metric: name, title, chart, row: rows.answer?.rows[0] ?? null },
-      ...{ columns: rows.answer?.columns ?? [], series: series.answer },
+      metric: name,
+      title,
+      chart,
+      row: rows.answer?.rows[0] ?? null,
+      columns: rows.answer?.columns ?? [],
+      series: series.answer,
       fault: rows.fault ?? series.fault,
     };
   }));

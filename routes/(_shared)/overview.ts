@@ -79,7 +79,9 @@ async function todayOf(services: Services, now: number, signal: AbortSignal) {
   if (!movieExample(services).events) return null;
   const { time, series: [all] } = await services.serving.series("hourly_stats", {
     ...lastHours(now),
-    ...{ bucket: "hour", measure: "event_count", keys: {} },
+    bucket: "hour",
+    measure: "event_count",
+    keys: {},
   }, signal);
   const midnight = Math.floor(now / (24 * HOUR_MS)) * 24 * 3600;
   const hours = all?.values ?? [];
@@ -94,7 +96,10 @@ async function trafficOf(services: Services, now: number, signal: AbortSignal) {
   return await services.serving.series("hourly_stats", {
     from: new Date(to - HOUR_MS).toISOString(),
     to: new Date(to).toISOString(),
-    ...{ layer: "speed", bucket: "minute", measure: "event_count", keys: {} },
+    layer: "speed",
+    bucket: "minute",
+    measure: "event_count",
+    keys: {},
   }, signal);
 }
 

@@ -63,16 +63,26 @@ export function operationsOf({ paths }: Document): Operation[] {
 function operationOf(path: string, method: string, of: DocumentOperation): Operation {
   const shown = of.parameters.filter((each) => each.in !== "header");
   return {
-    ...{ id: of.operationId, method: method.toUpperCase(), path, tag: of.tags[0] },
-    ...{ summary: of.summary, description: of.description ?? "" },
-    ...{ writes: of.security !== undefined, bodyExample: examples[of.operationId] ?? "" },
+    id: of.operationId,
+    method: method.toUpperCase(),
+    path,
+    tag: of.tags[0],
+    summary: of.summary,
+    description: of.description ?? "",
+    writes: of.security !== undefined,
+    bodyExample: examples[of.operationId] ?? "",
     bodyTypes: Object.keys(of.requestBody?.content ?? {}),
     parameters: shown.map((each): TryParameter => ({
-      ...{ name: each.name, in: each.in as "path" | "query", required: each.required },
-      ...{ values: each.schema.enum ?? [], example: each.example ?? "" },
+      name: each.name,
+      in: each.in as "path" | "query",
+      required: each.required,
+      values: each.schema.enum ?? [],
+      example: each.example ?? "",
     })),
     fields: of.parameters.map((each) => ({
-      ...{ name: each.name, where: each.in, description: each.description ?? "" },
+      name: each.name,
+      where: each.in,
+      description: each.description ?? "",
       type: typeOf(each.schema),
     })),
     answers: Object.entries(of.responses)

@@ -14,7 +14,9 @@ export function batchRoutes(services: Services): Route[] {
   const topic = z.string().optional().meta({ description: "Topic" });
   return [
     route({
-      ...{ id: "listBatchRuns", at: "GET /api/v1/batch/runs", tag },
+      id: "listBatchRuns",
+      at: "GET /api/v1/batch/runs",
+      tag,
       summary: "List batch runs, the newest first, with those under way",
       query: z.object({
         limit: z.number().int().min(1).max(1000).optional().meta({ description: "Default 20" }),
@@ -27,7 +29,9 @@ export function batchRoutes(services: Services): Route[] {
       handle: (asked) => listRuns(services, asked),
     }),
     route({
-      ...{ id: "startBatchRun", at: "POST /api/v1/batch/runs", tag },
+      id: "startBatchRun",
+      at: "POST /api/v1/batch/runs",
+      tag,
       summary: "Run the batch layer now",
       description:
         "Answers when the run has finished. The run continues if the client disconnects.",
@@ -38,7 +42,9 @@ export function batchRoutes(services: Services): Route[] {
         topic,
       }),
       body: {
-        ...{ types: ["application/json"], maxBytes: 64 * KIB, required: false },
+        types: ["application/json"],
+        maxBytes: 64 * KIB,
+        required: false,
         summary: "The same parameters as a JSON object; optional",
         schema: z.strictObject({ full: z.boolean().optional() }),
       },
@@ -55,7 +61,9 @@ export function driftRoutes(services: Services): Route[] {
   const tag = "Drift";
   return [
     route({
-      ...{ id: "listDrift", at: "GET /api/v1/drift", tag },
+      id: "listDrift",
+      at: "GET /api/v1/drift",
+      tag,
       summary: "List event days on which the speed and batch layers differ",
       description:
         "By metric and day, including accepted days, each with the first differing buckets and " +
@@ -66,11 +74,15 @@ export function driftRoutes(services: Services): Route[] {
       handle: (asked) => listDrift(services, asked),
     }),
     route({
-      ...{ id: "acceptDrift", at: "POST /api/v1/drift/accept", tag },
+      id: "acceptDrift",
+      at: "POST /api/v1/drift/accept",
+      tag,
       summary: "Accept a known difference",
       description: "Clears the problem until a run measures a different value for the day.",
       body: {
-        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        types: ["application/json"],
+        maxBytes: 16 * KIB,
+        required: true,
         summary: "Days, operator and reason",
         schema: schemas.driftAcceptance,
       },

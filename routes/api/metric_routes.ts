@@ -22,7 +22,9 @@ export function metricRoutes(services: Services): Route[] {
   const nameOf = ({ c }: Asked) => c.req.param("name")!;
   return [
     route({
-      ...{ id: "listMetrics", at: "GET /api/v1/metrics", tag },
+      id: "listMetrics",
+      at: "GET /api/v1/metrics",
+      tag,
       summary: "List metrics",
       cache: "no-cache",
       answer: schemas.metricList,
@@ -32,7 +34,10 @@ export function metricRoutes(services: Services): Route[] {
         >,
     }),
     route({
-      ...{ id: "getMetric", at: "GET /api/v1/metrics/{name}", tag, ...named },
+      id: "getMetric",
+      at: "GET /api/v1/metrics/{name}",
+      tag,
+      ...named,
       summary: "List rows of a metric",
       description:
         "merged (default) combines the published batch run with the speed layer from its cut " +
@@ -49,7 +54,10 @@ export function metricRoutes(services: Services): Route[] {
       },
     }),
     route({
-      ...{ id: "getSeries", at: "GET /api/v1/metrics/{name}/series", tag, ...named },
+      id: "getSeries",
+      at: "GET /api/v1/metrics/{name}/series",
+      tag,
+      ...named,
       summary: "Get a time series of a metric",
       query: schemas.seriesParameters,
       cache: "no-cache",
@@ -57,13 +65,19 @@ export function metricRoutes(services: Services): Route[] {
       async handle(asked) {
         const answer = await serving.series(nameOf(asked), seriesQuery(asked.params), asked.signal);
         const series = answer.series.map(({ key, values, batch, speed }) => ({
-          ...{ key, values: [...values], batch: batch && [...batch], speed: speed && [...speed] },
+          key,
+          values: [...values],
+          batch: batch && [...batch],
+          speed: speed && [...speed],
         }));
         return { ...answer, time: [...answer.time], series, problems: [...answer.problems] };
       },
     }),
     route({
-      ...{ id: "followMetric", at: "GET /api/v1/metrics/{name}/live", tag, ...named },
+      id: "followMetric",
+      at: "GET /api/v1/metrics/{name}/live",
+      tag,
+      ...named,
       summary: "Follow the rows of a metric (server-sent events)",
       description:
         "Sends a snapshot, then at most once per second the changed rows and the keys of " +

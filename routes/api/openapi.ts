@@ -33,11 +33,13 @@ export async function openApi({ routes, version }: OpenApiInput): Promise<Json> 
       schemas: components(),
       securitySchemes: {
         writeToken: {
-          ...{ type: "http", scheme: "bearer" },
+          type: "http",
+          scheme: "bearer",
           description: "TWOFOLD_WRITE_TOKEN, where it is set",
         },
         readToken: {
-          ...{ type: "http", scheme: "bearer" },
+          type: "http",
+          scheme: "bearer",
           description: "TWOFOLD_READ_TOKEN or TWOFOLD_WRITE_TOKEN, where a read token is set",
         },
       },
@@ -91,7 +93,10 @@ async function operation(route: Route): Promise<Json> {
 function pathParameters({ pathParams }: Route): Promise<Json[]> {
   return Promise.all(
     Object.entries(pathParams).map(async ([name, param]) => ({
-      ...{ name, in: "path", required: true, description: param.description },
+      name,
+      in: "path",
+      required: true,
+      description: param.description,
       schema: await pathSchema(param),
     })),
   );
@@ -107,22 +112,32 @@ function parameters({ query, table, keyParams, cache }: Route): Json[] {
   const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => {
     const { description, example, ...rest } = schemaOf(schema as z.ZodType);
     return {
-      ...{ name, in: "query", required: false, description },
+      name,
+      in: "query",
+      required: false,
+      description,
       ...(example === undefined ? {} : { example }),
       schema: rest,
     };
   });
   const format = {
-    ...{ name: FORMAT_PARAMETER, in: "query", required: false },
+    name: FORMAT_PARAMETER,
+    in: "query",
+    required: false,
     description: "Wins over the Accept header",
     schema: { type: "string", enum: ["json", "csv"] },
   };
   const keys = (keyParams?.() ?? []).map((name) => ({
-    ...{ name, in: "query", required: false, schema: { type: "string" } },
+    name,
+    in: "query",
+    required: false,
+    schema: { type: "string" },
     description: "Only this key, of metrics that have it",
   }));
   const known = {
-    ...{ name: "If-None-Match", in: "header", required: false },
+    name: "If-None-Match",
+    in: "header",
+    required: false,
     description: "The ETag of an earlier answer: 304 when it still stands",
     schema: { type: "string" },
   };
@@ -165,9 +180,13 @@ function faultsOf(route: Route): number[] {
   const { body, faults } = route;
   return [
     ...new Set([
-      ...[400, 405, 500, 503],
+      400,
+      405,
+      500,
+      503,
       ...(body === null ? [] : [408, 413, 415]),
-      ...[401, 403],
+      401,
+      403,
       ...faults,
     ]),
   ].sort();

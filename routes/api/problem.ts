@@ -118,7 +118,9 @@ function responseOf(problem: Problem, instance: string): Response {
   const { status, title } = kinds[problem.kind];
   const body = {
     type: `urn:twofold:problem:${problem.kind}`,
-    ...{ title, status, detail: problem.message },
+    title,
+    status,
+    detail: problem.message,
     ...(problem.field === undefined ? {} : { field: problem.field }),
     instance,
     ...problem.members,

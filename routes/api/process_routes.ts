@@ -16,14 +16,18 @@ export function processRoutes(services: Services): Route[] {
   const tag = "Process";
   return [
     route({
-      ...{ id: "runSql", at: "POST /api/v1/sql", tag: "SQL" },
+      id: "runSql",
+      at: "POST /api/v1/sql",
+      tag: "SQL",
       summary: "Run one SELECT, EXPLAIN, SHOW or DESCRIBE statement",
       description:
         "Read-only, bounded in time, memory, rows and bytes. Rows are streamed. The body is the " +
         "statement as plain text, or a JSON object with it. CSV cut at the row limit has the header " +
         `${TRUNCATED_HEADER}: true.`,
       body: {
-        ...{ types: sqlTypes, maxBytes: 256 * KIB, required: true },
+        types: sqlTypes,
+        maxBytes: 256 * KIB,
+        required: true,
         summary: "The statement",
         schema: schemas.sqlQuestion,
       },
@@ -35,7 +39,9 @@ export function processRoutes(services: Services): Route[] {
       handle: (asked) => runSql(services, asked),
     }),
     route({
-      ...{ id: "verify", at: "POST /api/v1/verify", tag },
+      id: "verify",
+      at: "POST /api/v1/verify",
+      tag,
       summary: "Verify stored data against its checksums",
       description:
         "Reads archive, log and tables completely, unless fast is set. Answers when finished. " +
@@ -54,13 +60,17 @@ export function processRoutes(services: Services): Route[] {
       },
     }),
     route({
-      ...{ id: "acceptDamage", at: "POST /api/v1/verify/accept", tag },
+      id: "acceptDamage",
+      at: "POST /api/v1/verify/accept",
+      tag,
       summary: "Give up a damaged archive file",
       description:
         "Permanent: its events are not counted from the next run of their day on. The file must " +
         "be damaged and listed by a manifest.",
       body: {
-        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        types: ["application/json"],
+        maxBytes: 16 * KIB,
+        required: true,
         summary: "File, operator and reason",
         schema: schemas.damageAcceptance,
       },
@@ -74,7 +84,9 @@ export function processRoutes(services: Services): Route[] {
       },
     }),
     route({
-      ...{ id: "getStatus", at: "GET /api/v1/status", tag },
+      id: "getStatus",
+      at: "GET /api/v1/status",
+      tag,
       summary: "Get the status: partitions, plugins and problems",
       description:
         "Answers within seconds even if a service is down; unreached lists such services.",
@@ -83,13 +95,17 @@ export function processRoutes(services: Services): Route[] {
         structuredClone(await services.status()) as z.infer<typeof schemas.status>,
     }),
     route({
-      ...{ id: "getHealth", at: "GET /healthz", tag },
+      id: "getHealth",
+      at: "GET /healthz",
+      tag,
       summary: "Liveness: 200 while the process answers",
       answer: z.object({ status: z.literal("ok") }),
       handle: () => ({ status: "ok" as const }),
     }),
     route({
-      ...{ id: "getReadiness", at: "GET /readyz", tag },
+      id: "getReadiness",
+      at: "GET /readyz",
+      tag,
       summary:
         "Readiness: 200 when all partitions are read and all services respond, otherwise 503 with reasons",
       description: "Without a read token, where reading needs one, problems have no message.",
@@ -97,7 +113,9 @@ export function processRoutes(services: Services): Route[] {
       handle: (asked) => readiness(services, asked),
     }),
     route({
-      ...{ id: "getPrometheusMetrics", at: "GET /metrics", tag },
+      id: "getPrometheusMetrics",
+      at: "GET /metrics",
+      tag,
       summary: "Metrics in Prometheus format",
       answer: null,
       otherAnswers: [PROMETHEUS_TYPE.split(";")[0]],

@@ -22,7 +22,9 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
   const formats = [...services.formats].map(([name, looks]) => `${name}: ${looks}`).join("; ");
   return [
     route({
-      ...{ id: "sendEvents", at: "POST /api/v1/events", tag },
+      id: "sendEvents",
+      at: "POST /api/v1/events",
+      tag,
       summary: "Ingest events",
       description:
         "Answers when all events are durable. Retries are safe: an event with the same id and " +
@@ -34,7 +36,9 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
         }),
       }),
       body: {
-        ...{ types: Object.keys(eventTypes), maxBytes: maxEventBytes, required: true },
+        types: Object.keys(eventTypes),
+        maxBytes: maxEventBytes,
+        required: true,
         summary: "Events in one of the formats; content-encoding may be gzip or zstd",
       },
       access: "write",
@@ -43,7 +47,9 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
       handle: (asked) => takeEvents(services, asked),
     }),
     route({
-      ...{ id: "listEvents", at: "GET /api/v1/events", tag },
+      id: "listEvents",
+      at: "GET /api/v1/events",
+      tag,
       summary: "List the newest records",
       query: schemas.eventParameters,
       answer: schemas.eventList,
@@ -57,7 +63,9 @@ export function deadLetterRoutes(services: Services): Route[] {
   const tag = "Dead letters";
   return [
     route({
-      ...{ id: "listDeadLetters", at: "GET /api/v1/dead-letters", tag },
+      id: "listDeadLetters",
+      at: "GET /api/v1/dead-letters",
+      tag,
       summary: "List dead letters, newest first",
       query: schemas.deadLetterParameters,
       answer: schemas.deadLetterList,
@@ -69,7 +77,9 @@ export function deadLetterRoutes(services: Services): Route[] {
       handle: (asked) => listDeadLetters(services, asked),
     }),
     route({
-      ...{ id: "listDeadLetterReasons", at: "GET /api/v1/dead-letters/reasons", tag },
+      id: "listDeadLetterReasons",
+      at: "GET /api/v1/dead-letters/reasons",
+      tag,
       summary: "Count dead letters by reason, most frequent first",
       query: schemas.deadLetterFilterParameters,
       answer: schemas.deadLetterReasons,
@@ -81,7 +91,9 @@ export function deadLetterRoutes(services: Services): Route[] {
       handle: (asked) => deadLetterReasons(services, asked),
     }),
     route({
-      ...{ id: "exportDeadLetters", at: "GET /api/v1/dead-letters/export", tag },
+      id: "exportDeadLetters",
+      at: "GET /api/v1/dead-letters/export",
+      tag,
       summary: "Download dead letters with their bytes, in the order of the log",
       query: schemas.deadLetterFilterParameters.extend({
         as: z.enum(["ndjson", "csv"]).optional().meta({ description: "Default ndjson" }),
@@ -92,13 +104,17 @@ export function deadLetterRoutes(services: Services): Route[] {
       handle: (asked) => exportDeadLetters(services, asked),
     }),
     route({
-      ...{ id: "redriveDeadLetters", at: "POST /api/v1/dead-letters/redrive", tag },
+      id: "redriveDeadLetters",
+      at: "POST /api/v1/dead-letters/redrive",
+      tag,
       summary: "Send dead letters again as events",
       description:
         "Answers when all events are durable. Repeating is safe: an event counts once, and a dead " +
         "letter never becomes two events. A record without an event id gets one made of its place.",
       body: {
-        ...{ types: ["application/json"], maxBytes: 256 * KIB, required: true },
+        types: ["application/json"],
+        maxBytes: 256 * KIB,
+        required: true,
         summary: "Which dead letters, and the fields to set",
         schema: schemas.redriveRequest,
       },
@@ -109,7 +125,9 @@ export function deadLetterRoutes(services: Services): Route[] {
       handle: (asked) => redriveDeadLetters(services, asked),
     }),
     route({
-      ...{ id: "getDeadLetter", at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}", tag },
+      id: "getDeadLetter",
+      at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}",
+      tag,
       summary: "Get a dead letter with its bytes",
       pathParams: {
         topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },

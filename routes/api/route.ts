@@ -99,8 +99,15 @@ export function route<Answer>(spec: RouteSpec<Answer>): Route {
   const [method, path] = spec.at.split(" ") as [Route["method"], string];
   const { at: _at, table, handle, ...rest } = spec;
   return {
-    ...{ pathParams: {}, query: null, keyParams: null, body: null, faults: [] },
-    ...{ access: "read", timeoutMs: ANSWER_MS, cache: "no-store", otherAnswers: [] },
+    pathParams: {},
+    query: null,
+    keyParams: null,
+    body: null,
+    faults: [],
+    access: "read",
+    timeoutMs: ANSWER_MS,
+    cache: "no-store",
+    otherAnswers: [],
     ...rest,
     method,
     path,

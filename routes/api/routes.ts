@@ -28,7 +28,9 @@ export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Ro
     ...processRoutes(services),
   ];
   const document: Route = route({
-    ...{ id: "getOpenApi", at: "GET /api/v1/openapi.json", tag: "Process" },
+    id: "getOpenApi",
+    at: "GET /api/v1/openapi.json",
+    tag: "Process",
     summary: "Get this OpenAPI document",
     answer: z.record(z.string(), z.unknown()),
     cache: "no-cache",

@@ -20,14 +20,19 @@ export function catalogRoutes(services: Services): Route[] {
   };
   return [
     route({
-      ...{ id: "listCatalogs", at: "GET /api/v1/catalogs", tag },
+      id: "listCatalogs",
+      at: "GET /api/v1/catalogs",
+      tag,
       summary: "List catalogs",
       cache: "no-cache",
       answer: schemas.catalogList,
       handle: (asked) => listCatalogs(services, asked),
     }),
     route({
-      ...{ id: "getCatalog", at: "GET /api/v1/catalogs/{name}", tag, ...named },
+      id: "getCatalog",
+      at: "GET /api/v1/catalogs/{name}",
+      tag,
+      ...named,
       summary: "List rows of a catalog, by key",
       query: schemas.catalogParameters,
       cache: "no-cache",
@@ -36,10 +41,15 @@ export function catalogRoutes(services: Services): Route[] {
       handle: (asked) => readCatalog(services, asked),
     }),
     route({
-      ...{ id: "putCatalog", at: "PUT /api/v1/catalogs/{name}", tag, ...named },
+      id: "putCatalog",
+      at: "PUT /api/v1/catalogs/{name}",
+      tag,
+      ...named,
       summary: "Replace a catalog, atomically",
       body: {
-        ...{ types: Object.keys(catalogFormats), maxBytes: 64 * MIB, required: true },
+        types: Object.keys(catalogFormats),
+        maxBytes: 64 * MIB,
+        required: true,
         summary: "Its rows as JSON objects or as CSV with a header (a list's texts have | between)",
       },
       access: "write",
@@ -58,7 +68,9 @@ export function pluginRoutes(
   const names = () => Promise.resolve([...plugins.keys()]);
   return [
     route({
-      ...{ id: "getPlugin", at: "GET /api/v1/plugins/{name}", tag },
+      id: "getPlugin",
+      at: "GET /api/v1/plugins/{name}",
+      tag,
       summary: "Get a plugin: state, source, SQL and relations",
       pathParams: { name: { description: "Name of the plugin", names } },
       faults: [404],
@@ -74,7 +86,9 @@ export function pluginRoutes(
       },
     }),
     route({
-      ...{ id: "reloadPlugins", at: "POST /api/v1/plugins/reload", tag },
+      id: "reloadPlugins",
+      at: "POST /api/v1/plugins/reload",
+      tag,
       summary:
         "Reload the plugins' files in this process; changed plugins are built in the background",
       access: "write",
@@ -83,7 +97,9 @@ export function pluginRoutes(
       handle: async () => ({ ...await reloadPlugins() }),
     }),
     route({
-      ...{ id: "prunePlugins", at: "POST /api/v1/plugins/prune", tag },
+      id: "prunePlugins",
+      at: "POST /api/v1/plugins/prune",
+      tag,
       summary: "Drop tables and relations of removed plugins and replaced generations",
       access: "write",
       timeoutMs: null,
@@ -92,14 +108,18 @@ export function pluginRoutes(
     }),
     ...(["pause", "resume"] as const).map((verb) =>
       route({
-        ...{ id: `${verb}Metric`, at: `POST /api/v1/plugins/{name}/${verb}`, tag },
+        id: `${verb}Metric`,
+        at: `POST /api/v1/plugins/{name}/${verb}`,
+        tag,
         summary: verb === "pause"
           ? "Stop computing a metric; its answers stay as they are, and say so"
           : "Resume a paused metric; it catches up from the log and the archive",
         pathParams: { name: { description: "Name of the metric", names } },
         faults: [404],
         body: {
-          ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+          types: ["application/json"],
+          maxBytes: 16 * KIB,
+          required: true,
           summary: "Name of the operator, which is recorded",
           schema: schemas.pluginOperator,
         },
@@ -115,14 +135,18 @@ export function pluginRoutes(
       })
     ),
     route({
-      ...{ id: "rebuildMetric", at: "POST /api/v1/plugins/{name}/rebuild", tag },
+      id: "rebuildMetric",
+      at: "POST /api/v1/plugins/{name}/rebuild",
+      tag,
       summary: "Recompute a metric's batch rows from the archive, although nothing changed",
       description:
         "Answers when the run has finished. The run continues if the client disconnects.",
       pathParams: { name: { description: "Name of the metric", names } },
       faults: [404],
       body: {
-        ...{ types: ["application/json"], maxBytes: 16 * KIB, required: true },
+        types: ["application/json"],
+        maxBytes: 16 * KIB,
+        required: true,
         summary: "Days to recompute; {} for all of them",
         schema: schemas.pluginRebuild,
       },
@@ -136,7 +160,9 @@ export function pluginRoutes(
       },
     }),
     route({
-      ...{ id: "dropMetric", at: "POST /api/v1/plugins/{name}/drop", tag },
+      id: "dropMetric",
+      at: "POST /api/v1/plugins/{name}/drop",
+      tag,
       summary: "Drop the tables and relations of a metric that is paused or whose file is gone",
       pathParams: { name: { description: "Name of the metric" } },
       faults: [404],

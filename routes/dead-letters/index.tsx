@@ -11,8 +11,15 @@ const SHOWN = "50";
 /** Of more reasons than these, the service tells the most frequent ones. */
 const MOST_REASONS = 100;
 const filters = [
-  ...["topic", "partition", "field", "reason", "from", "to", "from_offset", "to_offset"] as const,
-];
+  "topic",
+  "partition",
+  "field",
+  "reason",
+  "from",
+  "to",
+  "from_offset",
+  "to_offset",
+] as const;
 const wholes: readonly string[] = ["partition", "from_offset", "to_offset"];
 
 export const handler = define.handlers({
@@ -148,8 +155,10 @@ function Reasons({ reasons, url, showsTopic }: {
                 <th scope="row" class="wrap">
                   <a
                     href={linkWith(url, {
-                      ...{ topic: showsTopic ? topic : null, field: field || null },
-                      ...{ reason, after: null },
+                      topic: showsTopic ? topic : null,
+                      field: field || null,
+                      reason,
+                      after: null,
                     })}
                   >
                     {reason}

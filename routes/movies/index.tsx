@@ -55,26 +55,41 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       )}
       <div class="metrics">
         <TableOf
-          {...{ names, pages, id: "popular", title: "Most popular", sort: "-view_count" }}
+          names={names}
+          pages={pages}
+          id="popular"
+          title="Most popular"
+          sort="-view_count"
           hint="Views of all time, merged"
           table={data.popular}
           empty="No views yet."
         />
         <TableOf
-          {...{ names, pages, id: "last-hour", title: "Views of the last hour" }}
+          names={names}
+          pages={pages}
+          id="last-hour"
+          title="Views of the last hour"
           sort="-view_count"
           hint="From the speed layer"
           table={data.lastHour}
           empty="No views in the last hour."
         />
         <TableOf
-          {...{ names, pages, id: "top-rated", title: "Top rated", sort: "-avg_rating" }}
+          names={names}
+          pages={pages}
+          id="top-rated"
+          title="Top rated"
+          sort="-avg_rating"
           hint={`Average of all time, of movies with more than ${LEAST_RATINGS} ratings`}
           table={data.topRated}
           empty={`No movie has more than ${LEAST_RATINGS} ratings.`}
         />
         <TableOf
-          {...{ names, pages, id: "recent", title: "Recent ratings", sort: "-window_start" }}
+          names={names}
+          pages={pages}
+          id="recent"
+          title="Recent ratings"
+          sort="-window_start"
           hint="Newest windows of the speed layer"
           table={data.recent}
           empty="No ratings in the retained windows."

@@ -31,7 +31,10 @@ export const handler = define.handlers({
       .catch(() => null);
     const view = viewOf(url.searchParams, info, status);
     return page({
-      ...{ info, view, drift, text: services.plugins.get(info.name) ?? null },
+      info,
+      view,
+      drift,
+      text: services.plugins.get(info.name) ?? null,
       shown: await readMetric(services, info, view, status, signal),
     });
   },

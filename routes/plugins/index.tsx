@@ -12,7 +12,8 @@ export const handler = define.handlers({
     const infos = services.serving.metrics();
     return page({
       metrics: infos.map((info) => ({
-        ...{ info, file: services.plugins.get(info.name)?.file ?? "" },
+        info,
+        file: services.plugins.get(info.name)?.file ?? "",
         state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
       })),
       silent: status?.plugins.filter(({ plugin, state }) =>

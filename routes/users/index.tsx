@@ -50,12 +50,18 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       </div>
       <div class="metrics">
         <TableOf
-          {...{ pages, id: "top", title: "Most active", sort: "-total_events", table: data.top }}
+          pages={pages}
+          id="top"
+          title="Most active"
+          sort="-total_events"
+          table={data.top}
           hint="Events of all time, merged"
           empty="No events yet."
         />
         <TableOf
-          {...{ pages, id: "last-hour", title: "Most active in the last hour" }}
+          pages={pages}
+          id="last-hour"
+          title="Most active in the last hour"
           sort="-total_events"
           table={data.lastHour}
           hint="From the speed layer"

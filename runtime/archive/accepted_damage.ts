@@ -56,7 +56,9 @@ export class AcceptedFiles {
     if (lostEvents === 0 && lostLetters === 0) return manifest;
     return {
       ...manifest,
-      ...{ files, letters, events },
+      files,
+      letters,
+      events,
       records: manifest.records - lostEvents - lostLetters,
       deadLetters: manifest.deadLetters - lostLetters,
     };

@@ -164,8 +164,17 @@ class ArchiveOfLog implements ArchivedRecords {
     const mayLackEvents = events.length >= this.#sliceBytes;
     const mayLackLetters = deadLetters.length >= this.#sliceBytes;
     return new ArchivedSlice({
-      ...{ schema, hashIdentity, partition, from, end, events, deadLetters, ticks },
-      ...{ mayLackEvents, mayLackLetters, raw: this.#options.raw },
+      schema,
+      hashIdentity,
+      partition,
+      from,
+      end,
+      events,
+      deadLetters,
+      ticks,
+      mayLackEvents,
+      mayLackLetters,
+      raw: this.#options.raw,
     });
   }
 

@@ -270,9 +270,16 @@ function merged(
   };
   return {
     decoding: decodingIn(root),
-    ...{ log, partition, start, end, files },
-    ...{ records: sum("records"), events: sum("events"), deadLetters: sum("deadLetters") },
-    ...{ eventMs: range("eventMs"), appendMs: range("appendMs") },
+    log,
+    partition,
+    start,
+    end,
+    files,
+    records: sum("records"),
+    events: sum("events"),
+    deadLetters: sum("deadLetters"),
+    eventMs: range("eventMs"),
+    appendMs: range("appendMs"),
     // The bounds of the blocks go with their manifests: who reads records back needs them.
     ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(root, block))),
     ...(blocks.every(({ letters }) => letters !== undefined)

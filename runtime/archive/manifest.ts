@@ -29,8 +29,13 @@ function membersOf(manifest: Manifest): Record<string, unknown> {
   return {
     version: 1,
     decoding: manifest.decoding,
-    ...{ log, partition, start: String(start), end: String(end) },
-    ...{ records, events, deadLetters },
+    log,
+    partition,
+    start: String(start),
+    end: String(end),
+    records,
+    events,
+    deadLetters,
     eventMs: manifest.eventMs,
     appendMs: manifest.appendMs,
     files: manifest.files.map(({ name, day, rows, sizeBytes, sha256 }) => {

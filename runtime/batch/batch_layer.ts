@@ -414,7 +414,9 @@ function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: Pl
   if (drifting_days === 0) return problems.clear("drift", subject);
   const days = drifting_days === 1 ? "1 event day" : `${drifting_days} event days`;
   problems.set({
-    ...{ code: "drift", subject, plugin },
+    code: "drift",
+    subject,
+    plugin,
     message:
       `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
       "`twofold drift`. Correct the batch SQL or the declaration, or run " +

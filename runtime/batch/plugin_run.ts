@@ -139,7 +139,10 @@ export class PluginRunner {
       survived(`Cannot remove old rows: ${messageOf(error)}`, error)
     );
     return {
-      ...{ status: "published", rows, ...compared, error: errors.join("; ") },
+      status: "published",
+      rows,
+      ...compared,
+      error: errors.join("; "),
       fault: ownFault(faults),
     };
   }

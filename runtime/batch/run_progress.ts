@@ -110,7 +110,11 @@ FROM (SELECT arrayJoin(arrayZip({plugins:Array(String)}, {statuses:Array(String)
   {events:Array(Int64)}, {bytes:Array(Int64)}, {started:Array(Int64)})) AS part)`,
       {
         params: {
-          ...{ topic, run, cut, error, version },
+          topic,
+          run,
+          cut,
+          error,
+          version,
           now: this.#writtenMs,
           plugins: steps.map(({ plugin }) => plugin.tables.plugin.name),
           statuses: parts.map(({ status }) => status),

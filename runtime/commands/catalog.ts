@@ -25,13 +25,11 @@ export async function catalogsCommand(flags: Flags, config: Config, world: World
   await using target = await openTarget(config, world, { start: false });
   const catalogs = await target.catalogs.list(world.stop);
   const writer = new RowWriter({
-    ...{
-      columns: LIST_COLUMNS,
-      format,
-      terminal: world.out,
-      notices: world.err,
-      name: "catalogs",
-    },
+    columns: LIST_COLUMNS,
+    format,
+    terminal: world.out,
+    notices: world.err,
+    name: "catalogs",
   });
   writer.write(catalogs.map((catalog) => ({
     ...catalog,
@@ -56,7 +54,11 @@ export async function catalogCommand(
   const { catalog, columns } = page;
   const beside = { catalog, columns, next: whole ? null : page.next };
   const writer = new RowWriter({
-    ...{ columns, format, terminal: world.out, notices: world.err, beside },
+    columns,
+    format,
+    terminal: world.out,
+    notices: world.err,
+    beside,
   });
   writer.write(page.items);
   while (whole && page.next !== null && !world.out.closed) {

@@ -150,8 +150,11 @@ export function flagsOf(command: Command): Map<string, KnownFlag> {
     flags.set(flag, { value, summary, many, negatable: value === null, isSetting: true });
   }
   return flags.set("help", {
-    ...{ value: null, summary: "Show this help" },
-    ...{ many: false, negatable: false, isSetting: false },
+    value: null,
+    summary: "Show this help",
+    many: false,
+    negatable: false,
+    isSetting: false,
   });
 }
 

@@ -21,8 +21,16 @@ type Flags = Readonly<Record<string, string | boolean>>;
 /** A table has the address that `dead-letters show` takes; JSON and CSV have every field. */
 const TABLE_COLUMNS = columnsOf("address", "appended", "field", "reason", "redriven", "preview");
 const ALL_COLUMNS = columnsOf(
-  ...["topic", "log", "partition", "offset", "append_time", "field", "reason", "size_bytes"],
-  ...["preview", "redriven"],
+  "topic",
+  "log",
+  "partition",
+  "offset",
+  "append_time",
+  "field",
+  "reason",
+  "size_bytes",
+  "preview",
+  "redriven",
 );
 
 function columnsOf(...names: string[]): AnswerColumn[] {
@@ -41,8 +49,12 @@ export async function deadLettersCommand(
   const { items, next } = await target.deadLetters.list(query, world.stop);
   const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
   const writer = new RowWriter({
-    ...{ columns, format, terminal: world.out, notices: world.err },
-    ...{ beside: { next }, name: "dead_letters" },
+    columns,
+    format,
+    terminal: world.out,
+    notices: world.err,
+    beside: { next },
+    name: "dead_letters",
   });
   writer.write(format === "table" ? items.map(tableRow) : items.map((item) => ({ ...item })));
   writer.end(next === null ? null : "--limit shows more of them");

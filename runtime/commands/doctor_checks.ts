@@ -116,7 +116,9 @@ async function processCheck(owner: Owner, config: Config, world: World): Promise
   const found = `process ${owner.pid}`;
   if (owner.url === null) {
     return {
-      ...{ check: "process", state: "warn", found: `${found} does not listen yet` },
+      check: "process",
+      state: "warn",
+      found: `${found} does not listen yet`,
       advice: "look again in a minute, then at its log",
     };
   }

@@ -46,13 +46,17 @@ async function formatCheck(
     if (info === null) return await strangeFolder(dir);
     if (info.formatVersion > DATA_FORMAT) {
       return {
-        ...{ check, state: "fail", advice: "use a newer version of Twofold" },
+        check,
+        state: "fail",
+        advice: "use a newer version of Twofold",
         found: `${dir} is of format ${info.formatVersion}, this version knows ${DATA_FORMAT}`,
       };
     }
     if (Date.parse(info.started) > clock.now()) {
       return {
-        ...{ check, state: "warn", advice: "see whether the machine's clock is right" },
+        check,
+        state: "warn",
+        advice: "see whether the machine's clock is right",
         found: `${dir} was opened at ${info.started}, which is yet to come`,
       };
     }
@@ -67,7 +71,9 @@ async function formatCheck(
 async function strangeFolder(dir: string): Promise<Check> {
   for await (const { name } of Deno.readDir(dir)) {
     return {
-      ...{ check: "folder", state: "warn", advice: "give Twofold a folder of its own: --data" },
+      check: "folder",
+      state: "warn",
+      advice: "give Twofold a folder of its own: --data",
       found: `${dir} is no data folder, and there is ${name} in it`,
     };
   }
@@ -87,7 +93,9 @@ async function writeCheck(dir: string): Promise<Check> {
     return fine("writable", dir);
   } catch (error) {
     return {
-      ...{ check: "writable", state: "fail", found: `cannot write to ${dir}: ${messageOf(error)}` },
+      check: "writable",
+      state: "fail",
+      found: `cannot write to ${dir}: ${messageOf(error)}`,
       advice: "give this user the folder, or another one: --data",
     };
   }

@@ -26,7 +26,9 @@ export async function portCheck(
   const own = owner !== null && owner.url !== null && Number(new URL(owner.url).port) === port;
   if (own) return fine(check, `${at} is the running process's`);
   return {
-    ...{ check, state: "fail", found: `${at} is taken by ${await whoAnswers(host, port)}` },
+    check,
+    state: "fail",
+    found: `${at} is taken by ${await whoAnswers(host, port)}`,
     advice: "stop that, or give another --port (0 takes a free one)",
   };
 }

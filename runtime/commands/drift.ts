@@ -10,16 +10,14 @@ import type { World } from "./world.ts";
 type Flags = Readonly<Record<string, string | boolean>>;
 
 const columns: readonly AnswerColumn[] = [
-  ...[
-    "metric",
-    "day",
-    "differs_since",
-    "differing_cells",
-    "difference",
-    "state",
-    "first",
-    "accepted",
-  ],
+  "metric",
+  "day",
+  "differs_since",
+  "differing_cells",
+  "difference",
+  "state",
+  "first",
+  "accepted",
 ].map((name) => ({ name, type: "string" }));
 
 /** Lists the days that drift; returns the exit code. */
@@ -46,7 +44,10 @@ export async function driftCommand(
   } else if (days.length === 0 && format === "table") world.out.write("No event day drifts.\n");
   else {
     const writer = new RowWriter({
-      ...{ columns, format, terminal: world.out, notices: world.err },
+      columns,
+      format,
+      terminal: world.out,
+      notices: world.err,
     });
     writer.write(days.map(rowOf));
     writer.end(after === undefined ? null : "--all shows them");
@@ -89,7 +90,9 @@ export async function driftAcceptCommand(
   const by = operatorOf(given, world, "Cannot accept drift");
   await using target = await openTarget(config, world, { start: false });
   const accepted = await target.drifts.accept({
-    ...{ metric, by, reason },
+    metric,
+    by,
+    reason,
     ...(day === undefined ? {} : { day }),
   });
   world.out.write(

@@ -67,7 +67,10 @@ async function inputOf(
     const { head, taken } = await takeHead(bytes, hasLine);
     if (head.length === 0) throw fault(name, "the file is empty");
     return {
-      ...{ name, sizeBytes, head, isCompressed: encoding !== null },
+      name,
+      sizeBytes,
+      head,
+      isCompressed: encoding !== null,
       [Symbol.asyncDispose]: close,
       bytes: gathered(before(taken, bytes), clock),
       read: () => read,

@@ -25,7 +25,11 @@ export async function queryCommand(
   const { columns, rows: _, next, ...about } = first;
   const beside = { ...about, columns, next: flags.all === true ? null : next };
   const writer = new RowWriter({
-    ...{ columns, format, terminal: world.out, notices: world.err, beside },
+    columns,
+    format,
+    terminal: world.out,
+    notices: world.err,
+    beside,
   });
   let page: MetricAnswer = first;
   writer.write(page.rows);

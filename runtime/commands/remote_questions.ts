@@ -44,12 +44,10 @@ const TYPES = {
 export function remoteQuestions(call: Caller): Questions {
   const get = <Answer>(path: string, query: object = {}, signal?: AbortSignal) =>
     call<Answer>({
-      ...{
-        method: "GET",
-        path: `/api/v1/${path}${queryText(query)}`,
-        timeoutMs: ANSWER_MS,
-        signal,
-      },
+      method: "GET",
+      path: `/api/v1/${path}${queryText(query)}`,
+      timeoutMs: ANSWER_MS,
+      signal,
     });
   return {
     status: () => get<Status>("status"),
@@ -110,17 +108,24 @@ export function remoteQuestions(call: Caller): Questions {
       },
       put: async (name, body, format) =>
         await call<CatalogPut>({
-          ...{ method: "PUT", path: `/api/v1/${path`catalogs/${name}`}`, timeoutMs: ANSWER_MS },
+          method: "PUT",
+          path: `/api/v1/${path`catalogs/${name}`}`,
+          timeoutMs: ANSWER_MS,
           // Sent again when the process restarts meanwhile: a stream could be read only once.
-          ...{ type: TYPES[format], body: await new Response(body as BodyInit).bytes() },
+          type: TYPES[format],
+          body: await new Response(body as BodyInit).bytes(),
         }),
     },
     sql: {
       open: async (sql, { limit, signal } = {}) =>
         await streamedRows(
           await call<ReadableStream<Uint8Array<ArrayBuffer>>>({
-            ...{ method: "POST", path: "/api/v1/sql", type: "application/json", signal },
-            ...{ body: JSON.stringify({ sql, limit }), streamed: true },
+            method: "POST",
+            path: "/api/v1/sql",
+            type: "application/json",
+            signal,
+            body: JSON.stringify({ sql, limit }),
+            streamed: true,
           }),
         ),
     },

@@ -17,7 +17,10 @@ export async function sqlCommand(
   await using target = await openTarget(config, world, { start: false });
   const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });
   const writer = new RowWriter({
-    ...{ columns, format, terminal: world.out, notices: world.err },
+    columns,
+    format,
+    terminal: world.out,
+    notices: world.err,
     beside: { columns },
   });
   while (true) {

@@ -24,7 +24,10 @@ export function configCommand(
   if (json) out.write(`${JSON.stringify({ settings: sources }, null, 2)}\n`);
   else {
     const rows = sources.map(({ flag, variable, value, source }) => [
-      ...[flag ?? "–", variable, value ?? "none", source],
+      flag ?? "–",
+      variable,
+      value ?? "none",
+      source,
     ]);
     out.write(table(["flag", "variable", "value", "from"], rows));
   }
@@ -67,8 +70,18 @@ function scrubText({ scrub }: Status): string {
 
 function partitionTable(partitions: readonly PartitionStatus[]): string {
   const headings = [
-    ...["partition", "log end", "speed", "lag", "archived", "cut"],
-    ...["events", "late", "future", "repeats", "dead letters", "watermark"],
+    "partition",
+    "log end",
+    "speed",
+    "lag",
+    "archived",
+    "cut",
+    "events",
+    "late",
+    "future",
+    "repeats",
+    "dead letters",
+    "watermark",
   ];
   const rows = partitions.map((of) => [
     String(of.partition),

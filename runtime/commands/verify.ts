@@ -39,14 +39,17 @@ async function reportOf(fast: boolean, config: Config, world: World): Promise<Ve
 
 function unopened(fast: boolean, dataDir: string, error: TwofoldError): VerifyReport {
   return {
-    ...{ ok: false, fast, manifests: 0, files: 0, bytes: 0, tables: 0 },
+    ok: false,
+    fast,
+    manifests: 0,
+    files: 0,
+    bytes: 0,
+    tables: 0,
     accepted: [],
     findings: [{
-      ...{
-        code: codeOf(error),
-        object: dataDir,
-        damage: `it cannot be opened: ${messageOf(error)}`,
-      },
+      code: codeOf(error),
+      object: dataDir,
+      damage: `it cannot be opened: ${messageOf(error)}`,
       advice: "Restore what the message names from a copy, then verify again",
     }],
   };

@@ -11,8 +11,17 @@ import { type Faults, shown } from "./faults.ts";
 
 const known = {
   "": [
-    ...["name", "version", "summary", "where", "key", "measures", "derive"],
-    ...["stream", "batch", "merged", "present"],
+    "name",
+    "version",
+    "summary",
+    "where",
+    "key",
+    "measures",
+    "derive",
+    "stream",
+    "batch",
+    "merged",
+    "present",
   ],
   stream: ["window", "relation"],
   batch: ["sql", "grain", "relation"],
@@ -51,7 +60,9 @@ export function membersOf(given: PluginDeclaration, faults: Faults): Members {
     );
   }
   return {
-    ...{ name, version, summary },
+    name,
+    version,
+    summary,
     stream: { window, relation: relationOf(`stream_${name}`, stream?.relation) },
     batch: { sql, grain, relation: relationOf(`batch_${name}`, batch?.relation) },
     merged: { relation: relationOf(`merged_${name}`, merged?.relation) },

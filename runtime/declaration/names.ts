@@ -4,8 +4,22 @@ import { type Faults, shown } from "./faults.ts";
 
 /** Names that the tables use beside a plugin's own columns. */
 const reserved = new Set([
-  ...["kind", "partition", "block", "window_start", "window_end", "version", "run", "level", "day"],
-  ...["bucket", "cut", "full_run", "day_rows", "events", "log", "frontier"],
+  "kind",
+  "partition",
+  "block",
+  "window_start",
+  "window_end",
+  "version",
+  "run",
+  "level",
+  "day",
+  "bucket",
+  "cut",
+  "full_run",
+  "day_rows",
+  "events",
+  "log",
+  "frontier",
 ]);
 
 /** What a function of the declaration returns, by name. */

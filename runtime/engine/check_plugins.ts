@@ -48,7 +48,11 @@ export async function checkedDeclarations(
       ...refusedFiles,
       ...catalogs.filter(({ catalog }) => taken.includes(catalog.name))
         .map(({ catalog: { name }, file, source }) => ({
-          ...{ kind: "catalog" as const, name, file, source, faults: [nameTaken(name)] },
+          kind: "catalog" as const,
+          name,
+          file,
+          source,
+          faults: [nameTaken(name)],
         })),
     ],
     plugins: checked.flatMap(({ declared, faults }) => faults.length === 0 ? declared : []),

@@ -152,7 +152,8 @@ async function openOver(
     claims,
   };
   const published = new PublishedRuns({
-    ...{ warehouse, clock },
+    warehouse,
+    clock,
     maxAgeMs: PUBLISHED_MAX_AGE_MS[isShared(config) ? "shared" : "alone"],
     waiting: (...asked) => waitingSince(warehouse, ...asked),
   });
@@ -160,10 +161,20 @@ async function openOver(
   // The engine in the process lets no other process open its folder.
   const alone = config.clickhouseUrl === null;
   const generations = new Generations({
-    ...{ files, warehouse, store, clock, published, problems, claims, alone },
+    files,
+    warehouse,
+    store,
+    clock,
+    published,
+    problems,
+    claims,
+    alone,
   });
   const problemTable = new ProblemTable({
-    ...{ warehouse, clock, problems, process: claim.process },
+    warehouse,
+    clock,
+    problems,
+    process: claim.process,
     alone,
     onRemoved: (message) => onProblem(message, undefined),
   });
@@ -174,12 +185,20 @@ async function openOver(
   const plugins = new PluginSet({
     folders: pluginFolders(root, config.pluginDirs),
     runsSources: config.simulator,
-    ...{ warehouse, problems, catalogs, generations, isolates, modules, files },
+    warehouse,
+    problems,
+    catalogs,
+    generations,
+    isolates,
+    modules,
+    files,
     async openTopic(schema) {
       const topic = await openTopic(schema, parts);
       opened.push(topic);
       verified.push({
-        ...{ topic: schema.topic, log: topic.log, checks: topic.checks },
+        topic: schema.topic,
+        log: topic.log,
+        checks: topic.checks,
         root: () => topic.redecoder.completeRoot,
         plugins: () => generations.of(topic),
         ledger: () => ({
@@ -196,7 +215,11 @@ async function openOver(
   assertTopics(config, plugins);
   for (const { batch } of plugins.topics) batch.recall(earlier);
   const retirement = new Retirement({
-    ...{ topics: plugins.topics, warehouse, store, clock, problems },
+    topics: plugins.topics,
+    warehouse,
+    store,
+    clock,
+    problems,
     refused: () => new Map(plugins.refused.map(({ name, problem }) => [name, problem])),
     answers: (plugin) => generations.served(plugin) !== null,
     unknown: () => plugins.refused.some(({ topic }) => topic === ""),
@@ -205,14 +228,26 @@ async function openOver(
   if (claims) await retirement.look();
   const verification = createVerification({
     topics: verified,
-    ...{ store, warehouse, clock, problems },
+    store,
+    warehouse,
+    clock,
+    problems,
     ownLogs: config.kafkaBrokers === null,
     scrubBytesPerSecond: config.scrubBytesPerSecond,
     isOurTurn: () => plugins.topics.every(({ membership }) => membership.assignment().batch),
   });
   return assemble({
-    ...{ ...adapters, plugins, clock, claim, problems, version, catalogs, roles: config.roles },
-    ...{ published, claims, alone },
+    ...adapters,
+    plugins,
+    clock,
+    claim,
+    problems,
+    version,
+    catalogs,
+    roles: config.roles,
+    published,
+    claims,
+    alone,
     generations,
     retirement,
     verification,
@@ -267,7 +302,11 @@ function assemble(parts: Parts): Engine {
   const recent = new SharedCalls(clock, NEWEST_RUNS);
   const served: ServedTopic[] = [];
   const serving = createServing({
-    ...{ topics: served, warehouse, clock, published, expand: catalogs.expand },
+    topics: served,
+    warehouse,
+    clock,
+    published,
+    expand: catalogs.expand,
     concerning: (metric, topic) => problems.concerning(metric, topic),
     // The next verification that finds the table whole clears it.
     onDamage: ({ object: subject, message }, plugin) =>
@@ -285,7 +324,10 @@ function assemble(parts: Parts): Engine {
       batch.set(schema.topic, batchWithin(untilStopped(topic.batch, stop.signal), parts.roles));
       logs.set(schema.topic, log);
       served.push({
-        ...{ schema, logId: log.id, plugins: topic.plugins, speed },
+        schema,
+        logId: log.id,
+        plugins: topic.plugins,
+        speed,
         refused: () =>
           plugins.refused.filter((one) => one.topic === schema.topic).map(({ name }) => name),
         runsEnded: () => topic.batch.ended,

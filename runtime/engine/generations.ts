@@ -328,7 +328,11 @@ export class Generations {
     const tables = tablesOf(declared, row.generation);
     await warehouse.command(createBatchTable(tables));
     const speed = await openTableSpeed({
-      ...{ tables, warehouse, log: topic.log, ledger: topic.ledger, clock: this.#options.clock },
+      tables,
+      warehouse,
+      log: topic.log,
+      ledger: topic.ledger,
+      clock: this.#options.clock,
       below: (first) => topic.speed.below(first),
     });
     try {

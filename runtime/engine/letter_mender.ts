@@ -111,11 +111,16 @@ function chunkOf(records: readonly Uint8Array[]): RecordChunk {
   for (const record of records) buffer.add("", record);
   const { bytes, valueStart, valueEnd, count } = buffer;
   return {
-    ...{ partition: 0, from: 0n, to: BigInt(count), count },
+    partition: 0,
+    from: 0n,
+    to: BigInt(count),
+    count,
     offsetDelta: Uint32Array.from(records.keys()),
     appendMs: new Float64Array(count),
     kind: new Uint8Array(count).fill(RecordKind.event),
-    ...{ bytes, valueStart, valueEnd },
+    bytes,
+    valueStart,
+    valueEnd,
   };
 }
 

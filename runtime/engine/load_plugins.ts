@@ -205,7 +205,10 @@ const refusedOf = <T>(
 ): RefusedFile[] =>
   files.filter(({ faults }) => faults.length > 0).map(({ file, source, value, faults }) => ({
     name: value === null ? basename(file).split(".")[0] : nameOf(value),
-    ...{ kind, file, source, faults },
+    kind,
+    file,
+    source,
+    faults,
   }));
 
 const PLUGIN_FILE = /^[a-z0-9_]+\.ts$/;
@@ -229,7 +232,9 @@ async function readFiles(
     const names = (await namesIn(folder)).filter((name) => such.some((one) => one.test(name)));
     return await Promise.all(
       names.sort().map(async (name) => ({
-        ...{ folder, root: dirname(folder.dir), file: `${basename(folder.dir)}/${name}` },
+        folder,
+        root: dirname(folder.dir),
+        file: `${basename(folder.dir)}/${name}`,
         source: await Deno.readTextFile(join(folder.dir, name)),
       })),
     );

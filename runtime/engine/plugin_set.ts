@@ -334,7 +334,9 @@ function schemaProblem(topic: TopicRuntime, declared: EventSchema): ProblemRepor
 function keptPlugin(one: KnownRefused): ProblemReport {
   const { plugin, subject, code } = refusedPlugin(one);
   return {
-    ...{ code, subject, plugin },
+    code,
+    subject,
+    plugin,
     message: `Plugin ${one.name} runs as it was loaded before: ${one.faults.join("; ")}. ` +
       advice(one.file),
   };

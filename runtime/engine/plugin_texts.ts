@@ -7,7 +7,10 @@ import type { KnownRefused } from "./refused_plugins.ts";
 
 /** The texts of a plugin that runs. */
 export const textOf = ({ plugin, file, source, batchSql }: LoadedPlugin): PluginText => ({
-  ...{ plugin: plugin.name, file, source, batch_sql: batchSql },
+  plugin: plugin.name,
+  file,
+  source,
+  batch_sql: batchSql,
   relations: relationsOf(plugin),
 });
 

@@ -34,8 +34,15 @@ type Set = NonNullable<RedriveRequest["set"]>;
 
 const action = "Cannot redrive dead letters";
 const FILTERS = [
-  ...["topic", "partition", "field", "reason", "from", "to", "from_offset", "to_offset"] as const,
-];
+  "topic",
+  "partition",
+  "field",
+  "reason",
+  "from",
+  "to",
+  "from_offset",
+  "to_offset",
+] as const;
 /** Letters that a request names, and that an answer lists. */
 const MOST_NAMED = 1000;
 const LISTED_REFUSED = 100;
@@ -107,8 +114,14 @@ const noteOf = (
   { letter: { topic, log, partition, offset }, eventId, eventNs }: MendedLetter,
   note: Pick<KeptRedrive, "redrive" | "at" | "by" | "set">,
 ): Omit<KeptRedrive, "event_time"> => ({
-  ...{ topic, log, partition, offset, ...note },
-  ...{ event_id: eventId, eventNs, sent: false },
+  topic,
+  log,
+  partition,
+  offset,
+  ...note,
+  event_id: eventId,
+  eventNs,
+  sent: false,
 });
 
 /** The first redrive of a letter, where that made it another event; null where it did not. */

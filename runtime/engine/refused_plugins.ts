@@ -53,8 +53,14 @@ export function knownRefused(
 export function notRun(declared: LoadedPlugin, problem: ProblemReport): KnownRefused {
   const { plugin: { name, source: { topic } }, file, source } = declared;
   return {
-    ...{ kind: "plugin" as const, name, file, source, faults: [problem.message] },
-    ...{ declared, topic, problem },
+    kind: "plugin" as const,
+    name,
+    file,
+    source,
+    faults: [problem.message],
+    declared,
+    topic,
+    problem,
   };
 }
 

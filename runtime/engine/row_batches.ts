@@ -81,9 +81,13 @@ export class RowBatches {
       rowFaults,
       batch: {
         ...batch,
-        ...{ to: BigInt(rows), count: rows, bytes: writer.view() },
-        ...{ valueStart: starts, valueEnd: ends },
-        ...{ line: part(batch.line), ordinal: part(ordinal) },
+        to: BigInt(rows),
+        count: rows,
+        bytes: writer.view(),
+        valueStart: starts,
+        valueEnd: ends,
+        line: part(batch.line),
+        ordinal: part(ordinal),
       },
     };
   }

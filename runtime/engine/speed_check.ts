@@ -83,7 +83,10 @@ FROM ${table} WHERE kind = ${SpeedKind.frontier} GROUP BY partition ORDER BY par
     { params: { cut } },
   );
   return rows.map(({ partition, first, end, at_cut: atCut }) => ({
-    ...{ partition, first: BigInt(first), end: BigInt(end), atCut: Number(atCut) > 0 },
+    partition,
+    first: BigInt(first),
+    end: BigInt(end),
+    atCut: Number(atCut) > 0,
   }));
 }
 

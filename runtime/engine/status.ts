@@ -75,16 +75,14 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const problems = parts.problems.standing();
   const ready = problems.every(({ blocking }) => !blocking);
   return {
-    ...{
-      version,
-      process: parts.claim.process,
-      started,
-      roles,
-      ready,
-      problems,
-      unreached,
-      plugins,
-    },
+    version,
+    process: parts.claim.process,
+    started,
+    roles,
+    ready,
+    problems,
+    unreached,
+    plugins,
     sql: parts.sql.load,
     scrub: parts.verification.scrub(),
     topics: seen.map(({ partitions }, i) => ({
@@ -141,7 +139,10 @@ async function readTopic(topic: TopicRuntime, parts: StatusParts) {
     ),
     Promise.all(Array.from({ length: log.partitionCount() }, (_, partition) =>
       known.ask(
-        ...["log", `${schema.topic} ${partition}`, () => log.bounds(partition), null] as const,
+        "log",
+        `${schema.topic} ${partition}`,
+        () => log.bounds(partition),
+        null,
       ))),
     known.ask("archive", schema.topic, () => topic.archived(), {}),
     known.ask("warehouse", `drift of ${schema.topic}`, () => driftOf(topic, parts), []),
@@ -255,10 +256,13 @@ async function refusedStatus(refused: KnownRefused, parts: StatusParts): Promise
   return {
     ...notAsked(refused.name, run === null ? "nothing_published" : "not_running"),
     topic,
-    ...{ generation: "", answering: answering?.generation ?? "", rebuilding: null },
+    generation: "",
+    answering: answering?.generation ?? "",
+    rebuilding: null,
     state: refused.problem.code === "metric_paused" ? "paused" : "refused",
     error: refused.problem.message,
-    ...{ speed_rows: 0, run: run?.run ?? null },
+    speed_rows: 0,
+    run: run?.run ?? null,
     batch: { published, failing_since: null, error: null, under_way: null },
   };
 }
@@ -292,7 +296,11 @@ function underWay(name: string, newest: readonly BatchRun[]): BatchWork | null {
 
 /** The drift of a plugin before the warehouse has answered once. */
 const notAsked = (plugin: string, reason: NotComparedReason = "not_read"): PluginDrift => ({
-  ...{ plugin, drift: null, drifting_days: 0, accepted_days: 0, waiting_days: 0 },
+  plugin,
+  drift: null,
+  drifting_days: 0,
+  accepted_days: 0,
+  waiting_days: 0,
   not_compared: {
     reason,
     message: notComparedWords[reason],

@@ -190,7 +190,9 @@ class DataVerification implements Scrubber {
       of.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
     const report = {
       manifests: scans.reduce((total, { manifests }) => total + manifests, 0),
-      ...{ files: files.length, bytes: sum(files), tables: stored.length },
+      files: files.length,
+      bytes: sum(files),
+      tables: stored.length,
     };
     this.#scrub = { ...this.#scrub, total_bytes: report.bytes + sum(stored) };
     if (!fast) {
@@ -205,7 +207,10 @@ class DataVerification implements Scrubber {
       if (ownLogs) findings.push(...await this.#checkLogs(pace, signal));
     }
     return {
-      ...{ ok: findings.length === 0, fast, ...report, findings: unique(findings) },
+      ok: findings.length === 0,
+      fast,
+      ...report,
+      findings: unique(findings),
       accepted: topics.flatMap(({ checks }) => checks.accepted.all()),
     };
   }
@@ -252,7 +257,10 @@ class DataVerification implements Scrubber {
   /** Makes faults problems, in place of those that the same source found before. */
   #found(code: Finding["code"], source: string, faults: readonly DamagedError[]): Finding[] {
     const findings = faults.map(({ object, damage }): Finding => ({
-      ...{ code, object, damage, advice: ADVICE[code] },
+      code,
+      object,
+      damage,
+      advice: ADVICE[code],
     }));
     this.#options.problems.observe(
       `verify: ${source}`,
@@ -270,7 +278,8 @@ class DataVerification implements Scrubber {
     const plugin = of?.plugins().find(({ tables }) => isOf(object, tables, of.log))?.tables.plugin
       .name;
     return {
-      ...{ code: code satisfies ProblemCode, subject: object },
+      code: code satisfies ProblemCode,
+      subject: object,
       message: `"${object}" is damaged: ${damage}. ${advice}`,
       // Rows may be missing from what is answered; what was computed from the archive is not.
       blocking: code === "warehouse_damaged" && plugin !== undefined,

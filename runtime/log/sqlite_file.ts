@@ -101,7 +101,10 @@ export function sqliteError(action: string, topic: string, cause: unknown): Twof
   const retriable = !isDamage(cause);
   const part = outOfRoom(cause) ? "disk" : "log";
   return new ExternalError(`Cannot ${action}: ${messageOf(cause)}`, {
-    ...{ topic, retriable, part, cause },
+    topic,
+    retriable,
+    part,
+    cause,
   });
 }
 

@@ -263,7 +263,9 @@ class SqliteLog implements EventLog {
   #store(calls: readonly Pending[], next: PartitionState[]): void {
     const nowMs = Math.floor(this.#clock.now());
     next.push(...this.#committed.map(({ start, end, lastAppendMs }) => ({
-      ...{ start, end, lastAppendMs: Math.max(nowMs, lastAppendMs) },
+      start,
+      end,
+      lastAppendMs: Math.max(nowMs, lastAppendMs),
     })));
     try {
       transact(this.#database, () => {

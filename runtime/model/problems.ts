@@ -250,7 +250,8 @@ const isOf = (concern: Concern, plugin: string, topic: string) =>
   concern.plugin === undefined ? concern.topic === topic : concern.plugin === plugin;
 
 const concernOf = ({ code, subject, plugin, topic }: Concern): Consequence => ({
-  ...{ code, subject },
+  code,
+  subject,
   ...plugin === undefined ? {} : { plugin },
   ...topic === undefined ? {} : { topic },
 });

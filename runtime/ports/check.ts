@@ -13,17 +13,26 @@ export interface Check {
 
 /** A check that found nothing amiss. */
 export const fine = (check: string, found: string): Check => ({
-  ...{ check, state: "ok", found, advice: null },
+  check,
+  state: "ok",
+  found,
+  advice: null,
 });
 
 /** A check that found a fault. */
 export const failed = (check: string, error: unknown, advice: string | null): Check => ({
-  ...{ check, state: "fail", found: messageOf(error), advice },
+  check,
+  state: "fail",
+  found: messageOf(error),
+  advice,
 });
 
 /** A check that found something to look at. */
 export const doubtful = (check: string, found: string, advice: string): Check => ({
-  ...{ check, state: "warn", found, advice },
+  check,
+  state: "warn",
+  found,
+  advice,
 });
 
 /** Beyond this two clocks differ: ages and dates are off by it. */

@@ -156,7 +156,12 @@ ORDER BY topic, log, partition, offset LIMIT ${PART_LETTERS}`,
       const redrives = (await redrivesOf(warehouse, rows, signal))
         .sort((a, b) => a.at < b.at ? 1 : -1)
         .map(({ at, by, set, event_id, event_time, sent }) => ({
-          ...{ at, by, set, event_id, event_time, sent },
+          at,
+          by,
+          set,
+          event_id,
+          event_time,
+          sent,
         }));
       return { ...whole(letter, rows[0]), redrives };
     },
@@ -185,7 +190,10 @@ function questionOf(query: DeadLetterQuery): unknown {
 
 /** Append time in milliseconds, log, partition, offset. */
 const isPosition = placesOf(
-  ...[wholeUpTo(2n ** 53n), isText, wholeUpTo(2n ** 32n - 1n), wholeUpTo(2n ** 64n - 1n)],
+  wholeUpTo(2n ** 53n),
+  isText,
+  wholeUpTo(2n ** 32n - 1n),
+  wholeUpTo(2n ** 64n - 1n),
 );
 
 const cursorOf = (query: DeadLetterQuery, row: Row) =>

@@ -76,9 +76,16 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   const order = orderOf(plugin, query.order, bucket);
   const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
   return {
-    ...{ layer, bucket, from, to, keys, anyOf: null, order },
+    layer,
+    bucket,
+    from,
+    to,
+    keys,
+    anyOf: null,
+    order,
     limit: pageLimit(query.limit, {
-      ...{ action: actionOf(plugin), most: maxLimit },
+      action: actionOf(plugin),
+      most: maxLimit,
       otherwise: Math.min(DEFAULT_LIMIT, maxLimit),
     }),
     after: query.after === undefined
@@ -133,7 +140,9 @@ const fitsType: Readonly<Record<string, Fits>> = {
   instant: (value) => isText(value) && readInstant(String(value)) !== null,
   uint32: wholeUpTo(2n ** 32n - 1n),
   boolean: (value) => typeof value === "boolean",
-  ...{ integer: isNumber, decimal: isNumber, number: isNumber },
+  integer: isNumber,
+  decimal: isNumber,
+  number: isNumber,
 };
 
 /** What cannot be done where a question is at fault. */

@@ -102,7 +102,9 @@ export class MetricSeries {
     const { beyond } = bounds;
     if (keys?.length === 0) return { range, beyond, keys, found: [] };
     return {
-      ...{ range, beyond, keys },
+      range,
+      beyond,
+      keys,
       found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal),
     };
   }

@@ -163,7 +163,9 @@ function mergedSql(
   ];
   const by = group.join(", ");
   return mergedRowsSql({
-    ...{ measureColumns, columns, heads: [...shownHeads[tells], ...identity] },
+    measureColumns,
+    columns,
+    heads: [...shownHeads[tells], ...identity],
     rows: sourcesSql({ ...part, tables: withMeasures(tables, plain) }),
     elements: (column) => elementsOf(part, whole, column),
     // A row without its part is the merged one: there `_part` is 0.

@@ -40,7 +40,9 @@ const units: Readonly<Record<string, number>> = { second: 1, minute, hour, day }
 
 /** Widths to choose from, in seconds. */
 const ladder = [
-  ...[10, 20, 30],
+  10,
+  20,
+  30,
   ...[1, 2, 5, 10, 15, 30].map((n) => n * minute),
   ...[1, 2, 3, 6, 12].map((n) => n * hour),
   ...[1, 2, 7, 14, 28, 91, 182, 364, 728, 3640, 36400, 72800].map((n) => n * day),

@@ -111,7 +111,10 @@ export function partsOf(
 function within({ layer, keys, from, to }: TypedSeries, range: SeriesRange) {
   const { start, bucketSeconds, points } = range;
   return {
-    ...{ layer, keys, after: null, waitFor: null },
+    layer,
+    keys,
+    after: null,
+    waitFor: null,
     from: from ?? start,
     to: to ?? start + points * bucketSeconds,
   } satisfies Partial<TypedQuery>;

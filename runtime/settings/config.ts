@@ -149,7 +149,9 @@ export function defaultText(setting: Setting<unknown>, command?: Command): strin
   if (setting.defaultText !== undefined) return setting.defaultText;
   const textOf = (command: Command) => {
     const value = setting.default({
-      ...{ command, machineMemoryBytes: 8 * 2 ** 30, database: DATABASE },
+      command,
+      machineMemoryBytes: 8 * 2 ** 30,
+      database: DATABASE,
     });
     return value === null || value === "" ? "none" : `\`${setting.type.show(value)}\``;
   };

@@ -241,7 +241,12 @@ export class PartitionRun {
     state.at.leave();
     const { openPicker } = this.#options;
     state.at = new PluginPartition(
-      ...[plugin, this.partition, resume, columns, this.#memory, openPicker] as const,
+      plugin,
+      this.partition,
+      resume,
+      columns,
+      this.#memory,
+      openPicker,
     );
     state.error = null;
     return state.at;

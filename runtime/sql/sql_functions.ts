@@ -219,7 +219,12 @@ export function isAllowedFunction(name: string): boolean {
 
 /** Functions that may stand in the place of a table, in lower case. */
 const tableFunctions = new Set([
-  ...["generate_series", "generateseries", "numbers", "numbers_mt", "values", "view"],
+  "generate_series",
+  "generateseries",
+  "numbers",
+  "numbers_mt",
+  "values",
+  "view",
   "sqlstandardvalues", // VALUES (1), (2) in the place of a table
 ]);
 

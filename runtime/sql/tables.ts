@@ -75,7 +75,10 @@ export const rowsHashColumn = "_rows_hash UInt32";
 /** Columns of a speed table in the order of its RowBinary rows. */
 export function speedColumns(plugin: Plugin): string[] {
   return [
-    ...["kind", "partition", "block", "window_start"],
+    "kind",
+    "partition",
+    "block",
+    "window_start",
     ...plugin.keyColumns.map((key) => key.name),
     ...plugin.measureColumns.map((measure) => measure.name),
     "version",

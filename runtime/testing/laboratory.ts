@@ -239,7 +239,11 @@ function mergedSides(plugin: Plugin, cell: readonly string[], sides: string): st
   const by = ["_side", ...keyColumns.map(({ name }) => name)];
   const bucket = `${bucketStartSql(grainSeconds[grain], "_start")} AS bucket`;
   return mergedRowsSql({
-    ...{ measureColumns, heads: cell, columns: cell, rows: sides, groupBy: cell.join(", ") },
+    measureColumns,
+    heads: cell,
+    columns: cell,
+    rows: sides,
+    groupBy: cell.join(", "),
     elements: () => ({ rows: sides, by, heads: ["_side", bucket, ...by.slice(1)], where: [] }),
   });
 }

@@ -36,7 +36,8 @@ export class EngineThread {
       const { name, message } = error as Error;
       if (this.#thread.fault !== null) {
         throw new TwofoldError(`${this.#thread.fault.message}; restart Twofold`, {
-          ...{ part: "warehouse", cause: error },
+          part: "warehouse",
+          cause: error,
         });
       }
       throw name === "EngineFault" ? engineError(message) : error;

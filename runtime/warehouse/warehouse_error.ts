@@ -89,7 +89,9 @@ export function toWarehouseError(action: string, cause: unknown): TwofoldError {
     }
     return retriable || LASTING.has(code)
       ? new ExternalError(message, {
-        ...{ retriable, cause, part: UNREACHED.has(code) ? "warehouse" : undefined },
+        retriable,
+        cause,
+        part: UNREACHED.has(code) ? "warehouse" : undefined,
       })
       : new TwofoldError(message, { cause });
   }

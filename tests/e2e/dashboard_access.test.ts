@@ -16,9 +16,21 @@ afterAll(async () => {
 });
 
 const paths = [
-  ...["/", "/plugins", "/plugins/popular_movies?range=all", "/plugins/ratings?top=5&range=24h"],
-  ...["/movies?q=steel", "/movies/770828", "/users", "/users/7", "/runs", "/log"],
-  ...["/dead-letters", "letter", "/sql", "/reference", "/nothing"],
+  "/",
+  "/plugins",
+  "/plugins/popular_movies?range=all",
+  "/plugins/ratings?top=5&range=24h",
+  "/movies?q=steel",
+  "/movies/770828",
+  "/users",
+  "/users/7",
+  "/runs",
+  "/log",
+  "/dead-letters",
+  "letter",
+  "/sql",
+  "/reference",
+  "/nothing",
 ];
 const standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
@@ -80,8 +92,12 @@ describe("every page", () => {
 
   const word = "w".repeat(180);
   it.each([
-    ...[`/${word}`, `/plugins/${word}`, `/users/${word}`, `/movies?q=${word}`],
-    ...[`/log?partition=${word}`, `/dead-letters/${word}/0/0`],
+    `/${word}`,
+    `/plugins/${word}`,
+    `/users/${word}`,
+    `/movies?q=${word}`,
+    `/log?partition=${word}`,
+    `/dead-letters/${word}/0/0`,
     `/plugins/popular_movies?layer=batch&range=all&order=${word}`,
   ])("%s is as wide as a phone, however long its words are", async (path) => {
     const viewport = { width: 390, height: 800 };

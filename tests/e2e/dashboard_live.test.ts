@@ -90,8 +90,13 @@ describe(`a table of ${ROWS} rows`, () => {
     const timestamp = new Date().toISOString();
     for (let from = 0; from < ROWS; from += 100_000) {
       const events = Array.from({ length: Math.min(100_000, ROWS - from) }, (_, i) => ({
-        ...{ event_id: `row-${from + i}`, user_id: 1_000_000_000 + from + i, movie_id: 1 },
-        ...{ event_type: "view", timestamp, duration: null, rating: null },
+        event_id: `row-${from + i}`,
+        user_id: 1_000_000_000 + from + i,
+        movie_id: 1,
+        event_type: "view",
+        timestamp,
+        duration: null,
+        rating: null,
       }));
       const { frontier } = await world.engine.post(events);
       await world.engine.metric("user_stats", { wait_for: frontier, limit: 1 });

@@ -13,7 +13,9 @@ import { splitStatements } from "../../runtime/warehouse/sql_statements.ts";
 const root = join(import.meta.dirname!, "..", "..");
 const target = { cluster: "main", database: "movie_analytics" };
 const movies = defineCatalog({
-  ...{ name: "movies", summary: "", key: { movie_id: uint32() } },
+  name: "movies",
+  summary: "",
+  key: { movie_id: uint32() },
   fields: { title: string() },
 });
 const tables = tablesOf(plugin, "v1_00000000");

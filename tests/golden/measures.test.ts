@@ -68,7 +68,8 @@ afterAll(async () => {
 /** What SQL shows of a measure that batch SQL builds over all ratings. */
 async function shownBySql(measure: Measure): Promise<unknown> {
   const { measureColumns: [column], shownColumns: [shown] } = columnsOfMeasures({
-    ...{ source, measures: { of: measure } },
+    source,
+    measures: { of: measure },
   });
   const [row] = await warehouse.query(
     `SELECT ${shown.sql} AS shown FROM (SELECT ${column.buildSql()} AS of FROM ratings) AS merged`,

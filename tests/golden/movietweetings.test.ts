@@ -74,7 +74,14 @@ async function windows(
 
 const { ratings, users, movies, mostRated, mostActive, byHourOfDay, hours, days } = reference;
 const wanted = {
-  ...{ ratings, users, movies, mostRated, mostActive, byHourOfDay, hours, days },
+  ratings,
+  users,
+  movies,
+  mostRated,
+  mostActive,
+  byHourOfDay,
+  hours,
+  days,
   views: 0,
 };
 
@@ -131,7 +138,10 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
   it("gives the windows in speed", async () => {
     const edges = async (order: string) => {
       const { rows: [row] } = await engine.metric("hourly_stats", {
-        ...{ layer: "speed", bucket: "window", order, limit: 1 },
+        layer: "speed",
+        bucket: "window",
+        order,
+        limit: 1,
       });
       return [row.window_start, row.window_end];
     };

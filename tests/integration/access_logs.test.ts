@@ -18,9 +18,11 @@ const PLUGINS = join(project, "examples", "access_logs");
 /** Figures of sketches, and by how much they may be off; all others are exact. */
 const TOLERANCES: Readonly<Record<string, number>> = {
   // A bucket's width.
-  ...{ seconds_p50: 0.01, seconds_p95: 0.01 },
+  seconds_p50: 0.01,
+  seconds_p95: 0.01,
   // Four standard errors.
-  ...{ visitors: 4 * 0.016, views_per_visitor: 4 * 0.016 },
+  visitors: 4 * 0.016,
+  views_per_visitor: 4 * 0.016,
 };
 
 describe("the example of access logs", () => {

@@ -46,36 +46,72 @@ describe("The archive, read by ClickHouse", () => {
       return value;
     };
     place({
-      ...{ id: "ü😀", at: "2013-07-20T10:00:00.123456789Z", meter: 2 ** 32 - 1 },
-      ...{ count: -99_999_999_999, level: -1.234, state: "it's on", note: "" },
+      id: "ü😀",
+      at: "2013-07-20T10:00:00.123456789Z",
+      meter: 2 ** 32 - 1,
+      count: -99_999_999_999,
+      level: -1.234,
+      state: "it's on",
+      note: "",
     });
     const raw = place({
-      ...{ at: "2105-12-31T23:59:59.999999999Z", count_or_null: 5, level_or_null: 914.16 },
-      ...{ state_or_null: "b", good: false, good_or_null: true, note: "n" },
-      ...{ other_or_null: 2 ** 32 - 1, unknown: { a: [1] } },
+      at: "2105-12-31T23:59:59.999999999Z",
+      count_or_null: 5,
+      level_or_null: 914.16,
+      state_or_null: "b",
+      good: false,
+      good_or_null: true,
+      note: "n",
+      other_or_null: 2 ** 32 - 1,
+      unknown: { a: [1] },
     });
     place({ at: "1970-01-01T00:00:00Z" });
     log.skipTo(0, 10n);
     await openArchiver(log, store).archiveClosed(0);
     await reader.check(null);
     const common = {
-      ...{ id: "r-1", meter: 7, count: 1, count_or_null: null, level: 1.5, level_or_null: null },
-      ...{ state: "off", state_or_null: null, good: true, good_or_null: null, note: null },
-      ...{ other_or_null: null, log: "memory-1", partition: 0, raw: "" },
+      id: "r-1",
+      meter: 7,
+      count: 1,
+      count_or_null: null,
+      level: 1.5,
+      level_or_null: null,
+      state: "off",
+      state_or_null: null,
+      good: true,
+      good_or_null: null,
+      note: null,
+      other_or_null: null,
+      log: "memory-1",
+      partition: 0,
+      raw: "",
       append_time: "2013-07-20T06:00:00.123Z",
     };
     const rows = await warehouse.query(`SELECT * FROM ${reader.relation(null)} ORDER BY offset`);
     expect(rows).toEqual([
       {
         ...common,
-        ...{ event_time: "2013-07-20T10:00:00.123456789Z", id: "ü😀", meter: 2 ** 32 - 1 },
-        ...{ count: -99_999_999_999, level: -1.234, state: "it's on", note: "", offset: 0 },
+        event_time: "2013-07-20T10:00:00.123456789Z",
+        id: "ü😀",
+        meter: 2 ** 32 - 1,
+        count: -99_999_999_999,
+        level: -1.234,
+        state: "it's on",
+        note: "",
+        offset: 0,
       },
       {
         ...common,
-        ...{ event_time: "2105-12-31T23:59:59.999999999Z", count_or_null: 5 },
-        ...{ level_or_null: 914.16, state_or_null: "b", good: false, good_or_null: true },
-        ...{ note: "n", other_or_null: 2 ** 32 - 1, offset: 1, raw },
+        event_time: "2105-12-31T23:59:59.999999999Z",
+        count_or_null: 5,
+        level_or_null: 914.16,
+        state_or_null: "b",
+        good: false,
+        good_or_null: true,
+        note: "n",
+        other_or_null: 2 ** 32 - 1,
+        offset: 1,
+        raw,
       },
       { ...common, event_time: "1970-01-01T00:00:00.000000000Z", offset: 2 },
     ]);

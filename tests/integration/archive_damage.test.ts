@@ -49,14 +49,22 @@ describe("A damaged archive", () => {
       const timestamp = `2013-07-${20 + i % 2}T10:00:00Z`;
       log.place(0, {
         value: JSON.stringify({
-          ...{ event_id: `e${i}`, user_id: 1, movie_id: 5, event_type: "rating", rating: 7 },
+          event_id: `e${i}`,
+          user_id: 1,
+          movie_id: 5,
+          event_type: "rating",
+          rating: 7,
           timestamp,
         }),
       });
     }
     const archive = async () => {
       const archiver = new Archiver({
-        ...{ schema: movieViewing, log, store, clock, blockSize: 4 },
+        schema: movieViewing,
+        log,
+        store,
+        clock,
+        blockSize: 4,
         createDecoder: () => createDecoder(movieViewing),
       });
       await archiver.archiveClosed(0);
@@ -65,30 +73,40 @@ describe("A damaged archive", () => {
     const plugin = batchPlugin(ratings as never, batchSql, cases);
     const checks = () => new FileChecks({ topic, store, problems });
     return {
-      ...{ store, problems, clock, archive, checks },
+      store,
+      problems,
+      clock,
+      archive,
+      checks,
       verification: () =>
         createVerification({
           topics: [{ topic, log, checks: checks(), ...withoutTables }],
           warehouse: { ...warehouse, query: () => Promise.resolve([]) },
-          ...{ store, clock, problems, ownLogs: false },
-          ...{ scrubBytesPerSecond: 0, isOurTurn: () => true },
+          store,
+          clock,
+          problems,
+          ownLogs: false,
+          scrubBytesPerSecond: 0,
+          isOurTurn: () => true,
         }),
       compact: () =>
         new Compactor({
-          ...{ schema: movieViewing, store, warehouse, clock, minManifests: 2 },
+          schema: movieViewing,
+          store,
+          warehouse,
+          clock,
+          minManifests: 2,
         }).compactOnce(),
       files: await openArchiveReader({ schema: movieViewing, store, clock }).check(null),
       /** Runs the batch as a new process would; the ratings that are published then, or the error. */
       run: async (over: Warehouse = warehouse, held = checks()) => {
         const layer = createBatchLayer({
-          ...{
-            schema: movieViewing,
-            plugins: [plugin],
-            store,
-            warehouse: over,
-            clock,
-            horizon: 100,
-          },
+          schema: movieViewing,
+          plugins: [plugin],
+          store,
+          warehouse: over,
+          clock,
+          horizon: 100,
           archive: openArchiveReader({ schema: movieViewing, store, clock, checks: held }),
           settings: { memoryLimitBytes: 1e9 },
         });
@@ -101,7 +119,11 @@ describe("A damaged archive", () => {
       },
       readBack: async () => {
         const records = openArchivedRecords({
-          ...{ schema: movieViewing, store, warehouse, logId: "local-1", hashIdentity },
+          schema: movieViewing,
+          store,
+          warehouse,
+          logId: "local-1",
+          hashIdentity,
           checks: checks(),
         });
         const columns = allocateColumns(movieViewing, 100);
@@ -208,7 +230,9 @@ describe("A damaged archive", () => {
     expect(await run()).toEqual({ error: "", count: EVENTS - lost.rows });
     expect(await readBack()).toBe(EVENTS - lost.rows);
     expect(await verification().verify()).toMatchObject({
-      ...{ ok: true, findings: [], accepted: [{ object: lost.name }] },
+      ok: true,
+      findings: [],
+      accepted: [{ object: lost.name }],
     });
     expect(await compact()).toBe(1);
     expect(await run()).toEqual({ error: "", count: EVENTS - lost.rows });

@@ -34,7 +34,11 @@ describe("the batch over the archive's Parquet files", () => {
     const log = new MemoryLog({ topic: movieViewing.topic, id: "local-1", partitions: 2 });
     const clock = new ManualClock(1e12);
     const archiver = new Archiver({
-      ...{ schema: movieViewing, log, store, clock, blockSize: 4 },
+      schema: movieViewing,
+      log,
+      store,
+      clock,
+      blockSize: 4,
       createDecoder: () => createDecoder(movieViewing),
     });
     const declared = [userStats, popularMovies, ratings, hourlyStats];
@@ -42,14 +46,23 @@ describe("the batch over the archive's Parquet files", () => {
       declared.map(async (plugin) => batchPlugin(plugin, await sqlOf(plugin.batch.sql))),
     );
     const layer = createBatchLayer({
-      ...{ schema: movieViewing, plugins, store, warehouse, clock, horizon: 100 },
+      schema: movieViewing,
+      plugins,
+      store,
+      warehouse,
+      clock,
+      horizon: 100,
       archive: openArchiveReader({ schema: movieViewing, store }),
       settings: { memoryLimitBytes: 1e9 },
     });
     const place = (partition: number, id: string, timestamp: string, more = {}) =>
       log.place(partition, {
         value: JSON.stringify({
-          ...{ event_id: id, user_id: 1, movie_id: 5, event_type: "view", timestamp },
+          event_id: id,
+          user_id: 1,
+          movie_id: 5,
+          event_type: "view",
+          timestamp,
           ...more,
         }),
       });
@@ -70,8 +83,11 @@ describe("the batch over the archive's Parquet files", () => {
     expect(first.cut).toEqual({ "local-1": [4n] });
     expect(await answers()).toEqual([
       [{
-        ...{ user_id: 1, total_events: 3, movies_watched: [5] },
-        ...{ avg_duration_sum: 2.5, avg_duration_count: 1 },
+        user_id: 1,
+        total_events: 3,
+        movies_watched: [5],
+        avg_duration_sum: 2.5,
+        avg_duration_count: 1,
       }],
       [{ movie_id: 5, view_count: 2 }],
       [{ movie_id: 5, rating_count: 1, rating_sum: 9.25 }],

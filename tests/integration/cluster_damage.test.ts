@@ -112,7 +112,9 @@ UNION ALL SELECT 1, toDateTime(0, 'UTC'), 0, 0, 500, 0`,
     const topic = {
       topic: "t",
       log: {
-        ...{ id: "log", topic: "t", partitionCount: () => 1 },
+        id: "log",
+        topic: "t",
+        partitionCount: () => 1,
         bounds: () => Promise.resolve({ start: 0n, end: 500n }),
       } as unknown as EventLog,
       checks: new FileChecks({ topic: "t", store }),

@@ -48,10 +48,21 @@ describe("the commands over a data folder", () => {
     const one = await twofold(["query", "ratings", "--where", "movie_id=43", "--format", "csv"]);
     expect(one).toBe("movie_id,rating_count,rating_sum,avg_rating\r\n43,1,7,7\r\n");
     const paged = await twofold([
-      ...["query", "ratings", "--order", "-movie_id", "--all", "--limit", "1", "--format", "csv"],
+      "query",
+      "ratings",
+      "--order",
+      "-movie_id",
+      "--all",
+      "--limit",
+      "1",
+      "--format",
+      "csv",
     ]);
     expect(paged.split("\r\n").map((line) => line.split(",")[0])).toEqual([
-      ...["movie_id", "43", "42", ""],
+      "movie_id",
+      "43",
+      "42",
+      "",
     ]);
     const sql = await twofold(["sql", "SELECT count() AS n FROM merged_ratings", "--json"]);
     expect(Number(JSON.parse(sql).rows[0].n)).toBe(2);

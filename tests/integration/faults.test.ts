@@ -63,8 +63,13 @@ describe("what stands in the way of a start", () => {
 
 describe("a file to replay that is not what it should be", () => {
   const event = (id: string) => ({
-    ...{ event_id: id, user_id: 1, movie_id: 2, event_type: "view" },
-    ...{ timestamp: "2026-01-01T00:00:00Z", duration: null, rating: null },
+    event_id: id,
+    user_id: 1,
+    movie_id: 2,
+    event_type: "view",
+    timestamp: "2026-01-01T00:00:00Z",
+    duration: null,
+    rating: null,
   });
   const replay = async (name: string, text: string | null, ...more: string[]) => {
     const file = join(dir, name);
@@ -129,7 +134,8 @@ describe("a full disk", () => {
         const made = movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.now() });
         const post = () =>
           fetch(new URL("/api/v1/events", url), {
-            ...{ method: "POST", headers: NDJSON },
+            method: "POST",
+            headers: NDJSON,
             body: take(made, 10).map((event) => JSON.stringify(event) + "\n").join(""),
           });
         const status = async (): Promise<Status> =>

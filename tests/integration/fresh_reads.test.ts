@@ -32,7 +32,10 @@ describe("what is sent is seen at once although it is written once a minute", ()
   /** Sends an event of user 7 that no reader has seen. */
   async function send() {
     const event = {
-      ...{ event_id: `e${++sent}`, user_id: 7, movie_id: 3, event_type: "view" },
+      event_id: `e${++sent}`,
+      user_id: 7,
+      movie_id: 3,
+      event_type: "view",
       timestamp: "2026-05-01T12:00:00Z",
     };
     return await running.post([event]);
@@ -56,7 +59,9 @@ describe("what is sent is seen at once although it is written once a minute", ()
   const post = async <Answer>(path: string, body: unknown) => {
     const headers = { "content-type": "application/json" };
     const answer = await fetch(new URL(path, running.url), {
-      ...{ method: "POST", body: JSON.stringify(body), headers },
+      method: "POST",
+      body: JSON.stringify(body),
+      headers,
     });
     return await answer.json() as Answer;
   };

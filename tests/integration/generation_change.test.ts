@@ -76,7 +76,9 @@ describe("a metric whose code changes", () => {
     return at;
   };
   const flags = () => ({
-    ...{ data: join(dir, "data"), "block-size": "512", "batch-schedule": NEVER },
+    data: join(dir, "data"),
+    "block-size": "512",
+    "batch-schedule": NEVER,
     "block-span": "1s",
   });
   const open = async (name: string, laterMs = 0) => {

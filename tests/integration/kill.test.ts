@@ -14,7 +14,10 @@ const SEEDS = byTier({ quick: [20130228], full: [20130228, 20130720], long: [201
 const KILLS = byTier({ quick: 1, full: 4, long: 25 });
 
 const SETTINGS = {
-  ...{ "block-span": "1s", "block-size": "2048", horizon: "65536", "flush-interval": "50ms" },
+  "block-span": "1s",
+  "block-size": "2048",
+  horizon: "65536",
+  "flush-interval": "50ms",
 };
 /** In turn: kills between two flushes that are far apart, and kills amid many. */
 const IDLE_INTERVALS = ["10s", "50ms"];
@@ -62,8 +65,13 @@ class Supervised {
   #spawn(): RunningProcess {
     return RunningProcess.spawn(this.dir, [
       ...flags(SETTINGS),
-      ...["--idle-flush-interval", IDLE_INTERVALS[this.#spawned++ % IDLE_INTERVALS.length]],
-      ...["--simulator", "--rate", "300", "--log-level", "warn"],
+      "--idle-flush-interval",
+      IDLE_INTERVALS[this.#spawned++ % IDLE_INTERVALS.length],
+      "--simulator",
+      "--rate",
+      "300",
+      "--log-level",
+      "warn",
     ]);
   }
 
@@ -79,7 +87,9 @@ async function postUntilTaken(supervised: Supervised, body: string): Promise<voi
   while (true) {
     try {
       const response = await fetch(new URL("/api/v1/events", await supervised.url), {
-        ...{ method: "POST", body, headers: { "content-type": "application/x-ndjson" } },
+        method: "POST",
+        body,
+        headers: { "content-type": "application/x-ndjson" },
         signal: AbortSignal.timeout(5000),
       });
       const answer = await response.json();

@@ -6,9 +6,13 @@ import { openTestEngine } from "../support/test_engine.ts";
 const stream = (text: string) => ReadableStream.from([new TextEncoder().encode(text)]);
 const event = (i: number) =>
   JSON.stringify({
-    ...{ event_id: `e${i}`, user_id: i % 7, movie_id: i % 3, event_type: "rating" },
-    ...{ timestamp: `2024-01-01T00:00:${String(i % 60).padStart(2, "0")}.000000${i % 10}Z` },
-    ...{ duration: null, rating: 7.5 },
+    event_id: `e${i}`,
+    user_id: i % 7,
+    movie_id: i % 3,
+    event_type: "rating",
+    timestamp: `2024-01-01T00:00:${String(i % 60).padStart(2, "0")}.000000${i % 10}Z`,
+    duration: null,
+    rating: 7.5,
   });
 const broken = ["{broken", '{"event_id":"x","user_id":-1}', "\u0000"];
 
@@ -55,8 +59,13 @@ describe("the newest records", () => {
     const items = await all({ limit: "1000" });
     const one = items.find(({ event }) => event?.event_id === "e9")!;
     expect(one.event).toEqual({
-      ...{ event_id: "e9", user_id: 2, movie_id: 0, event_type: "rating", rating: 7.5 },
-      ...{ timestamp: "2024-01-01T00:00:09.0000009Z", duration: null },
+      event_id: "e9",
+      user_id: 2,
+      movie_id: 0,
+      event_type: "rating",
+      rating: 7.5,
+      timestamp: "2024-01-01T00:00:09.0000009Z",
+      duration: null,
     });
     expect(JSON.parse(one.text).event_id).toBe("e9");
   });
@@ -128,7 +137,9 @@ describe("catalogs", () => {
   it("expand a metric's rows and stand in SQL", async () => {
     await put('movie_id,title,year,genres\n0,"Up, up",2009,Drama|War\n2,Down,,\n', "csv");
     const { rows, columns } = await engine.serving.query("ratings", {
-      ...{ keys: {}, expand: "movies", order: "movie_id" },
+      keys: {},
+      expand: "movies",
+      order: "movie_id",
     });
     expect(columns.slice(-3).map(({ name }) => name)).toEqual(["title", "year", "genres"]);
     expect(rows.map(({ title, year, genres }) => ({ title, year, genres }))).toEqual([
@@ -265,7 +276,10 @@ describe("a followed metric", () => {
       return value.answer.rows.find((row: { movie_id: number }) => row.movie_id === 77) ?? found();
     };
     expect(await found()).toEqual({
-      ...{ movie_id: 77, rating_count: 1, rating_sum: 7.5, avg_rating: 7.5 },
+      movie_id: 77,
+      rating_count: 1,
+      rating_sum: 7.5,
+      avg_rating: 7.5,
     });
     stop.abort();
     expect((await updates.next()).done).toBe(true);

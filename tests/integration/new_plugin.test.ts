@@ -29,8 +29,16 @@ describe("twofold new", () => {
 
   it("writes a schema and plugins with tests that pass as written, in a folder of its own", async () => {
     const fields = [
-      ...["path:string", "host:string?", "status:integer", "seconds:decimal?", "level:decimal"],
-      ...["method:GET|POST", "grade:a|b?", "secure:boolean", "client:uint32", "agent:uint32?"],
+      "path:string",
+      "host:string?",
+      "status:integer",
+      "seconds:decimal?",
+      "level:decimal",
+      "method:GET|POST",
+      "grade:a|b?",
+      "secure:boolean",
+      "client:uint32",
+      "agent:uint32?",
     ];
     expect(await run(["schema", "requests", ...fields.flatMap((field) => ["--field", field])]))
       .toMatchObject({ code: 0, err: "" });

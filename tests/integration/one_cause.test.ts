@@ -10,8 +10,13 @@ import { openTestEngine } from "../support/test_engine.ts";
 const TOPIC = "movie-viewing-events";
 
 const events = [1, 2, 3].map((id) => ({
-  ...{ event_id: `e${id}`, user_id: id, movie_id: 1, event_type: "complete" },
-  ...{ timestamp: `2024-03-0${id}T10:00:00Z`, duration: 90.5, rating: 4 },
+  event_id: `e${id}`,
+  user_id: id,
+  movie_id: 1,
+  event_type: "complete",
+  timestamp: `2024-03-0${id}T10:00:00Z`,
+  duration: 90.5,
+  rating: 4,
 }));
 
 describe("one cause in the archive of six plugins", () => {

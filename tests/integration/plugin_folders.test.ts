@@ -72,12 +72,15 @@ describe("plugins outside the checkout", () => {
     );
     const headers = { "content-type": "application/x-ndjson" };
     const answer = await fetch(new URL("/api/v1/events", url), {
-      ...{ method: "POST", headers, body: lines.join("") },
+      method: "POST",
+      headers,
+      body: lines.join(""),
     });
     expect((await answer.json()).accepted).toBe(100);
     const { plugins } = JSON.parse(await ask("plugins", "list", "--json"));
     expect(plugins.map(({ plugin, state }: Record<string, string>) => [plugin, state])).toEqual([
-      ...[["filed", "running"], ["odd", "running"]],
+      ["filed", "running"],
+      ["odd", "running"],
     ]);
     const built = await eventually(
       "both to be published",
@@ -96,7 +99,11 @@ describe("plugins outside the checkout", () => {
   it("are loaded again, and named by their folder where they have a fault", async () => {
     await Deno.writeTextFile(join(dir, "mine", "filed.ts"), filedText.replace("notes,", "nots,"));
     const { code, out } = await runCommand([
-      ...["plugins", "reload", "--data", join(dir, "data"), ...flags],
+      "plugins",
+      "reload",
+      "--data",
+      join(dir, "data"),
+      ...flags,
     ]);
     expect([code, out]).toEqual([1, expect.stringContaining("Correct mine/filed.ts")]);
     await Deno.writeTextFile(join(dir, "mine", "filed.ts"), filedText);
@@ -114,7 +121,11 @@ describe("plugins outside the checkout", () => {
     ]);
     expect(() => pluginFolders(dir, ["a/metrics", "b/metrics"])).toThrow(/of different names/);
     const { code, err } = await runCommand([
-      ...["produce", "--data", join(dir, "other"), "--plugins", join(dir, "nowhere")],
+      "produce",
+      "--data",
+      join(dir, "other"),
+      "--plugins",
+      join(dir, "nowhere"),
     ]);
     expect([code, err]).toEqual([2, expect.stringMatching(/folder .*nowhere.* cannot be read/)]);
   });

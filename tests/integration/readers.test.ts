@@ -57,7 +57,10 @@ class Load {
 
   async #run(): Promise<void> {
     const made = movieEvents({
-      ...{ seed: 200, firstUser: 1, aroundMs: Date.parse("2026-05-01T12:00:00Z"), lateDays: 2 },
+      seed: 200,
+      firstUser: 1,
+      aroundMs: Date.parse("2026-05-01T12:00:00Z"),
+      lateDays: 2,
     });
     let before: MovieEvent[] = [];
     while (!this.#stopped) {

@@ -9,8 +9,13 @@ import { openTestEngine } from "../support/test_engine.ts";
 
 const event = (event_id: string | null | undefined, more: object = {}) =>
   JSON.stringify({
-    ...{ event_id, user_id: 1, movie_id: 1, event_type: "rating" },
-    ...{ timestamp: "2024-01-01T00:00:00Z", duration: null, rating: 11 },
+    event_id,
+    user_id: 1,
+    movie_id: 1,
+    event_type: "rating",
+    timestamp: "2024-01-01T00:00:00Z",
+    duration: null,
+    rating: 11,
     ...more,
   });
 const MIB = 2 ** 20;
@@ -34,7 +39,8 @@ const redrive = async (request: RedriveRequest) => {
 };
 const ratingsOf = async (movie: number, layer: "merged" | "speed" | "batch" = "merged") => {
   const { rows } = await engine.serving.query("ratings", {
-    ...{ layer, keys: { movie_id: String(movie) } },
+    layer,
+    keys: { movie_id: String(movie) },
   });
   return rows.map(({ rating_count, rating_sum }) => [rating_count, rating_sum]);
 };
@@ -125,7 +131,8 @@ describe("a redrive", () => {
     expect(await redrive(renamed)).toMatchObject({ sent: 0, refused_total: 1 });
     expect(await redrive({ ...renamed, dry_run: true })).toMatchObject({ refused_total: 1 });
     expect(await redrive(at("2024-02-01T02:00:00.000000001+02:00"))).toMatchObject({
-      ...{ sent: 1, repeated: 1 },
+      sent: 1,
+      repeated: 1,
     });
     expect(await ratingsOf(4)).toEqual([[1, 1]]);
   });
@@ -135,7 +142,10 @@ describe("a redrive", () => {
     const { warehouse, deadLetters, ingest } = engine;
     const topics = [{ schema: movieViewing }];
     const dying = createRedrive({
-      ...{ warehouse, deadLetters, topics, clock: systemClock },
+      warehouse,
+      deadLetters,
+      topics,
+      clock: systemClock,
       ingest: {
         async ingest(...request) {
           await ingest.ingest(...request);

@@ -60,7 +60,8 @@ const broken: Readonly<Record<string, readonly [text: string, fault: RegExp]>> =
 };
 const names = Object.keys(broken).sort();
 const notes = Array.from({ length: 40 }, (_, i) => ({
-  ...{ id: `n${i}`, value: i % 4 },
+  id: `n${i}`,
+  value: i % 4,
   at: new Date(Date.parse("2026-01-05") + 1000 * i).toISOString(),
 }));
 

@@ -19,7 +19,10 @@ const MESSAGE = "The metrics of topic notes do not run, because its schema does 
   "by the former schema.";
 
 const note = (i: number, more: object = {}) => ({
-  ...{ id: `n${i}`, value: i % 4, weight: i, ...more },
+  id: `n${i}`,
+  value: i % 4,
+  weight: i,
+  ...more,
   at: new Date(Date.parse("2026-01-05") + 1000 * i).toISOString(),
 });
 const notes = Array.from({ length: 40 }, (_, i) => note(i));
@@ -74,8 +77,11 @@ describe("a schema that does not fit what is archived", () => {
   it("is one problem, in the same words wherever problems are reported", async () => {
     const { problems, plugins } = await process.status();
     expect(problems).toMatchObject([{
-      ...{ code: "schema_refused", subject: "schema of notes", topic: "notes" },
-      ...{ blocking: false, message: MESSAGE },
+      code: "schema_refused",
+      subject: "schema of notes",
+      topic: "notes",
+      blocking: false,
+      message: MESSAGE,
     }]);
     const refused = plugins.filter(({ state }) => state === "refused");
     expect(refused.map(({ plugin, error }) => [plugin, error])).toEqual([
@@ -89,7 +95,9 @@ describe("a schema that does not fit what is archived", () => {
     expect((await asked("/")).body).toContain(MESSAGE.replaceAll('"', "&quot;"));
     const rows = await process.sql("SELECT code, subject, message FROM twofold_problems");
     expect(rows).toEqual([{
-      ...{ code: "schema_refused", subject: "schema of notes", message: MESSAGE },
+      code: "schema_refused",
+      subject: "schema of notes",
+      message: MESSAGE,
     }]);
   });
 

@@ -94,7 +94,8 @@ describe("plugins that are loaded again", () => {
       });`;
     const helper = 'export const separator = ",";';
     await open({
-      ...{ "a.ts": pluginText("a"), "lines.format.ts": format("lines") },
+      "a.ts": pluginText("a"),
+      "lines.format.ts": format("lines"),
       "lines.shared.ts": helper,
     });
     const needed = async () => {

@@ -71,8 +71,11 @@ describe("a schema that changes over archived events", () => {
   };
   const open = async (name: string, data: string) => {
     const flags = {
-      ...{ data: join(dir, data), "block-size": "512", "batch-schedule": NEVER },
-      ...{ partitions: "2", "block-span": "1s" },
+      data: join(dir, data),
+      "block-size": "512",
+      "batch-schedule": NEVER,
+      partitions: "2",
+      "block-span": "1s",
     };
     const config = readConfig({ command: "start", flags, env: {} });
     engine = await openEngine(config, { root: join(dir, name), version: "test" });

@@ -87,8 +87,12 @@ describe("events of other formats, and again", () => {
   it("puts titles into the catalog, where metrics find them", async () => {
     await Deno.writeTextFile(join(dir, "movies.dat"), "0000001::First (1990)::Drama\n");
     const { code, err } = await runCommand([
-      ...["replay", join(dir, "ratings.dat"), "--catalog", join(dir, "movies.dat")],
-      ...["--data", join(dir, "data")],
+      "replay",
+      join(dir, "ratings.dat"),
+      "--catalog",
+      join(dir, "movies.dat"),
+      "--data",
+      join(dir, "data"),
     ]);
     expect([code, err.includes("movies has 1 row now.")]).toEqual([0, true]);
     const page = await engine.get<{ rows: { title: string }[] }>("/api/v1/catalogs/movies?keys=1");

@@ -88,7 +88,9 @@ describe.each(["before_generations.tar.gz"])("the data folder %s", (name) => {
   it("takes new events, publishes them and finds no damage", async () => {
     const event = { user_id: 1, movie_id: 999_999, event_type: "view" };
     await engine.post([1, 2, 3].map((n) => ({
-      ...{ ...event, event_id: `new-${n}`, timestamp: `2026-03-06T10:00:0${n}Z` },
+      ...event,
+      event_id: `new-${n}`,
+      timestamp: `2026-03-06T10:00:0${n}Z`,
     })));
     await engine.batch();
     const views = { movie_id: 999_999, view_count: 3 };

@@ -24,7 +24,9 @@ interface Looked {
 async function child(what: "make" | "look", dir: string): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-check", "-A", join(root, "tests/support/damage_child.ts"), what, dir],
-    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
   }).output();
   const decoder = new TextDecoder();
   // ClickHouse ends a process whose metadata it cannot read.

@@ -32,7 +32,9 @@ describe("a producer whose clock is wrong, and a log whose disk fails a sync", (
     const { problems, ready, topics: [{ partitions }] } = await running.status();
     expect(problems).toEqual([
       expect.objectContaining({
-        ...{ code: "future_events", subject: "movie-viewing-events", blocking: false },
+        code: "future_events",
+        subject: "movie-viewing-events",
+        blocking: false,
         message: expect.stringMatching(/^1 event of .* up to 2105-06-01T00:00:00/),
       }),
     ]);

@@ -33,9 +33,15 @@ function sourceOf(
 ): RecordSource {
   const { log, inner: store, warehouse } = world;
   return new RecordSource({
-    ...{ log, partition: 0, decoder: createDecoder(readings) },
+    log,
+    partition: 0,
+    decoder: createDecoder(readings),
     archived: openArchivedRecords({
-      ...{ schema: readings, store, warehouse, logId: log.id, hashIdentity },
+      schema: readings,
+      store,
+      warehouse,
+      logId: log.id,
+      hashIdentity,
       ...slice,
     }),
     onTrimmed: (range) => told.push(range),

@@ -17,7 +17,9 @@ async function driftAfter(
   const world = await DriftWorld.open(warehouse);
   const layer = world.layer([users], {}, create);
   await world.run(layer, [users], [
-    ...[{ movie: 10, duration: null }, { movie: 11 }, { movie: 12, duration: 2.5 }],
+    { movie: 10, duration: null },
+    { movie: 11 },
+    { movie: 12, duration: 2.5 },
     { movie: 10, ms: at(0, 1), duration: 2 },
   ]);
   await world.run(layer, [users], [{ ms: at(4), movie: 1 }]);

@@ -52,7 +52,12 @@ describe("On a disk that fails some calls", () => {
     const library = join(folder, "faulty_disk.so");
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-check", "--allow-all", join(support, "trial.ts"), library, base.href],
+        "run",
+        "--no-check",
+        "--allow-all",
+        join(support, "trial.ts"),
+        library,
+        base.href,
         ...seeds.map(String),
       ],
       env: { LD_PRELOAD: library },

@@ -42,7 +42,8 @@ describe("the SQL that follows from a declaration", () => {
 
   test("reads the events' columns where measures have their names", async () => {
     const plugin = definePlugin(movieViewing, {
-      ...{ name: "named_alike", summary: "" },
+      name: "named_alike",
+      summary: "",
       key: ({ movie_id }) => ({ movie_id }),
       measures: ({ duration }) => ({ event_time: count(), event_id: last(duration) }),
     });

@@ -74,7 +74,10 @@ describe("two helpers of one filter", () => {
   const generations = (of: typeof generationOf) => {
     const names = ["> 5", "> 2"].map((helper) =>
       of(plugin, {
-        ...{ batchSql: "", decoderVersion: 1, blockSize: 100, horizon: 100 },
+        batchSql: "",
+        decoderVersion: 1,
+        blockSize: 100,
+        horizon: 100,
         modules: { "plugins/lib.ts": helper },
       })
     );

@@ -18,14 +18,18 @@ afterAll(async () => {
 });
 
 const things = defineSchema({
-  ...{ topic: "things", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  topic: "things",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
   partitionKey: "thing",
   fields: {
-    ...{ id: string(), at: instant(), thing: uint32() },
-    ...{
-      size: decimal({ scale: 3, min: -1e8, max: 1e8, nullable: true }),
-      height: integer({ nullable: true }),
-    },
+    id: string(),
+    at: instant(),
+    thing: uint32(),
+    size: decimal({ scale: 3, min: -1e8, max: 1e8, nullable: true }),
+    height: integer({ nullable: true }),
   },
 });
 
@@ -34,11 +38,16 @@ type Derive = (measures: Measures) => Derived;
 
 const pluginWith = (derive: Derive): Plugin =>
   definePlugin(things, {
-    ...{ name: "things", summary: "" },
+    name: "things",
+    summary: "",
     key: ({ thing }) => ({ thing }),
     measures: ({ size, height, thing }) => ({
-      ...{ n: count(), total: sum(size), least: min(size), tallest: max(height) },
-      ...{ mean: avg(size), others: uniq(thing) },
+      n: count(),
+      total: sum(size),
+      least: min(size),
+      tallest: max(height),
+      mean: avg(size),
+      others: uniq(thing),
     }),
     derive: (measures) => ({ derived: derive(measures as Measures) }),
   });
@@ -66,13 +75,21 @@ const scaled = (value: bigint) => {
   return `${value < 0n ? "-" : ""}${digits.slice(0, -3)}.${digits.slice(-3)}`;
 };
 const row = fc.record({
-  ...{ n: fc.nat(1000), total: decimals, least: fc.option(decimals), mean_sum: decimals },
+  n: fc.nat(1000),
+  total: decimals,
+  least: fc.option(decimals),
+  mean_sum: decimals,
   tallest: fc.option(fc.bigInt({ min: -(2n ** 52n), max: 2n ** 52n })),
-  ...{ mean_count: fc.nat(3), others: fc.uniqueArray(fc.nat(20), { maxLength: 5 }) },
+  mean_count: fc.nat(3),
+  others: fc.uniqueArray(fc.nat(20), { maxLength: 5 }),
 }).map(({ n, total, least, mean_sum, tallest, mean_count, others }): MeasureRow => ({
-  ...{ n: String(n), total: scaled(total), least: least === null ? null : scaled(least) },
-  ...{ tallest: tallest === null ? null : String(tallest), mean_sum: scaled(mean_sum) },
-  ...{ mean_count: String(mean_count), others },
+  n: String(n),
+  total: scaled(total),
+  least: least === null ? null : scaled(least),
+  tallest: tallest === null ? null : String(tallest),
+  mean_sum: scaled(mean_sum),
+  mean_count: String(mean_count),
+  others,
 }));
 
 /** A row as `JSONEachRow` has it. */

@@ -78,7 +78,8 @@ describe("expectParity()", () => {
   it("takes a last value as a tuple with its event, and nothing inexact", async () => {
     const newest = (value: string) =>
       definePlugin(movieViewing, {
-        ...{ name: "newest", summary: "" },
+        name: "newest",
+        summary: "",
         measures: ({ duration }) => ({ newest: last(duration) }),
         batch: {
           sql: `SELECT toStartOfHour(event_time) AS bucket, ${value} AS newest FROM events

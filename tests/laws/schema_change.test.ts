@@ -73,7 +73,12 @@ function place(
 }
 
 const SOUND = JSON.stringify({
-  ...{ id: "r-1", at: "2013-07-20T10:00:00Z", meter: 7, count: 1, level: 1.5, state: "off" },
+  id: "r-1",
+  at: "2013-07-20T10:00:00Z",
+  meter: 7,
+  count: 1,
+  level: 1.5,
+  state: "off",
   good: true,
 });
 

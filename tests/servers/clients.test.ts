@@ -90,7 +90,10 @@ class World {
     );
     expect(rows).toEqual(
       events.map(({ user_id, duration }) => ({
-        ...{ user_id, total_events: 1, movies_watched: 1, avg_duration: duration },
+        user_id,
+        total_events: 1,
+        movies_watched: 1,
+        avg_duration: duration,
       })),
     );
     this.events.push(...events);
@@ -188,7 +191,10 @@ describe("clients that no one here wrote", () => {
     await world.quiet();
     const { topics: [{ partitions }] } = await statusOf(cluster.workers[0]);
     const settled = partitions.map(({ partition, log_end }) => ({
-      ...{ partition, committed: Number(log_end), logEnd: Number(log_end), lag: 0 },
+      partition,
+      committed: Number(log_end),
+      logEnd: Number(log_end),
+      lag: 0,
     }));
     const told = await eventually(
       "the offsets to be committed",

@@ -62,7 +62,9 @@ describe("what a worker is watched by", () => {
     const headers = { "content-type": "application/x-ndjson" };
     for (const part of [events, [{ no: "event" }]]) {
       const answer = await fetch(new URL("/api/v1/events", url), {
-        ...{ method: "POST", headers, body: body(part) },
+        method: "POST",
+        headers,
+        body: body(part),
       });
       expect(answer.status).toBe(200);
       await answer.body?.cancel();
@@ -134,7 +136,10 @@ describe("what a worker is watched by", () => {
       .sort((a, b) => b.avg_rating - a.avg_rating || a.movie_id - b.movie_id);
     expect(answers["Most active users"]).toEqual(
       events.slice(0, 20).map(({ user_id, duration }) => ({
-        ...{ user_id, total_events: 1, movies_watched: 1, avg_duration: duration },
+        user_id,
+        total_events: 1,
+        movies_watched: 1,
+        avg_duration: duration,
       })),
     );
     expect(answers["Most viewed movies"][0]).toEqual(most);

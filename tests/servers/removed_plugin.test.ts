@@ -52,7 +52,9 @@ describe("a plugin that the newest of two workers lacks", () => {
     await eventually("the problem", () => codes(first), (all) => all.includes("plugin_removed"));
     const { status, answer } = await asked(first);
     expect([status, answer.problems]).toMatchObject([200, [{
-      ...{ code: "plugin_removed", subject: "plugin kinds", plugin: "kinds" },
+      code: "plugin_removed",
+      subject: "plugin kinds",
+      plugin: "kinds",
       message: expect.stringMatching(
         /its relations raise an error, and its answers lack new events/,
       ),

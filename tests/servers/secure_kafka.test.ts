@@ -170,7 +170,9 @@ describe("a Kafka that is reached by TLS and asks who one is", () => {
       return Promise.resolve(unsecuredToken(lifeSeconds));
     };
     const access: KafkaAccess = {
-      ...{ brokers: [kafka.brokers], tls: { ca }, sasl: { mechanism: "oauthbearer", tokens } },
+      brokers: [kafka.brokers],
+      tls: { ca },
+      sasl: { mechanism: "oauthbearer", tokens },
     };
     const topic = newTopic();
     const createWith = { partitions: 1 };

@@ -114,12 +114,17 @@ describe("three workers on one topic", () => {
         const url = await worker.url();
         const body = [3, 4, 5, 6, 7].map((user) =>
           JSON.stringify({
-            ...{ event_id: `${url}-${user}`, user_id: user, movie_id: 1, event_type: "view" },
+            event_id: `${url}-${user}`,
+            user_id: user,
+            movie_id: 1,
+            event_type: "view",
             timestamp: new Date().toISOString(),
           }) + "\n"
         ).join("");
         const posted = await fetch(new URL("/api/v1/events", url), {
-          ...{ method: "POST", body, headers: { "content-type": "application/x-ndjson" } },
+          method: "POST",
+          body,
+          headers: { "content-type": "application/x-ndjson" },
         });
         const { frontier } = await posted.json();
         for (const asked of [first, second]) {

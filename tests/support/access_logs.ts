@@ -32,8 +32,11 @@ const SPAN_SECONDS = 4 * 86_400;
 /** Minutes east of Greenwich. */
 const ZONES = [0, 60, -480, 330];
 const AGENTS = [
-  ...["Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "curl/8.5.0", "-"],
-  ...["Mozilla/5.0 (compatible; Googlebot/2.1)", String.raw`odd \"quoted\" agent`],
+  "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+  "curl/8.5.0",
+  "-",
+  "Mozilla/5.0 (compatible; Googlebot/2.1)",
+  String.raw`odd \"quoted\" agent`,
 ];
 
 /**

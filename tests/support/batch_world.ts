@@ -56,7 +56,9 @@ const stream = { relation: { name: "stream" } };
 
 /** A measure of every basic kind, per user and hour. */
 export const usersDeclaration: PluginDeclaration<typeof plays> = {
-  ...{ name: "users", summary: "", stream },
+  name: "users",
+  summary: "",
+  stream,
   key: ({ user_id }) => ({ user_id }),
   measures: ({ duration, movie_id }) => ({
     plays: count(),
@@ -80,7 +82,9 @@ FROM events GROUP BY bucket, user_id; -- done`.replace("; -- done", ";\n");
 
 /** A day's grain and no key at all. */
 export const totalsPlugin = definePlugin(plays, {
-  ...{ name: "totals", summary: "", stream },
+  name: "totals",
+  summary: "",
+  stream,
   measures: ({ duration }) => ({ plays: count(), longest: max(duration) }),
   batch: { sql: "totals.sql", grain: "day" },
 });

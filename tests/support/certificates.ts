@@ -24,8 +24,17 @@ export async function makeCertificates(dir: string, names: string): Promise<Cert
   await requirePrograms("This test", [{ name: "openssl", debianPackage: "openssl" }]);
   const at = (name: string) => join(dir, name);
   await openssl(
-    ...["req", "-x509", ...KEY, "-days", "2", "-subj", "/CN=Authority of a test"],
-    ...["-keyout", at("ca.key"), "-out", at("ca.pem")],
+    "req",
+    "-x509",
+    ...KEY,
+    "-days",
+    "2",
+    "-subj",
+    "/CN=Authority of a test",
+    "-keyout",
+    at("ca.key"),
+    "-out",
+    at("ca.pem"),
   );
   return await signed(dir, "server", `subjectAltName=${names}`);
 }
@@ -40,11 +49,31 @@ async function signed(dir: string, name: string, extension: string): Promise<Cer
   const [certificate, key, request] = [`${name}.pem`, `${name}.key`, `${name}.csr`].map(at);
   await Deno.writeTextFile(at(`${name}.txt`), `${extension}\n`);
   await openssl(
-    ...["req", ...KEY, "-subj", `/CN=The ${name} of a test`, "-keyout", key, "-out", request],
+    "req",
+    ...KEY,
+    "-subj",
+    `/CN=The ${name} of a test`,
+    "-keyout",
+    key,
+    "-out",
+    request,
   );
   await openssl(
-    ...["x509", "-req", "-days", "2", "-in", request, "-extfile", at(`${name}.txt`)],
-    ...["-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", "-out", certificate],
+    "x509",
+    "-req",
+    "-days",
+    "2",
+    "-in",
+    request,
+    "-extfile",
+    at(`${name}.txt`),
+    "-CA",
+    at("ca.pem"),
+    "-CAkey",
+    at("ca.key"),
+    "-CAcreateserial",
+    "-out",
+    certificate,
   );
   return { ca: at("ca.pem"), certificate, key };
 }

@@ -102,7 +102,9 @@ export function countNotes(
   return {
     letters,
     rows: [...rows].sort(([a], [b]) => a < b ? -1 : 1).map(([sort, { n, cents, scores }]) => ({
-      ...{ sort, n, total: cents / 100 },
+      sort,
+      n,
+      total: cents / 100,
       ...scored ? { scores } : {},
     })),
   };

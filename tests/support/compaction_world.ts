@@ -91,8 +91,13 @@ export class CompactionWorld {
   compactor(options: Partial<CompactorOptions> = {}): Compactor {
     const { store, warehouse, clock } = this;
     return new Compactor({
-      ...{ schema: readings, store, warehouse, clock },
-      ...{ minManifests: 2, maxRows: 12, graceMs: GRACE_MS },
+      schema: readings,
+      store,
+      warehouse,
+      clock,
+      minManifests: 2,
+      maxRows: 12,
+      graceMs: GRACE_MS,
       maxFileBytes: this.sizes.maxFileBytes,
       ...options,
     });

@@ -86,7 +86,11 @@ export class DamageWorld {
     }
     const schema = movieViewing;
     const archiver = new Archiver({
-      ...{ schema, log, store, clock, blockSize: BLOCK_SIZE },
+      schema,
+      log,
+      store,
+      clock,
+      blockSize: BLOCK_SIZE,
       createDecoder: () => createDecoder(schema),
     });
     for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -156,8 +160,13 @@ export class DamageWorld {
     try {
       const verification = createVerification({
         topics: [{ topic, log, checks, ...withoutTables }],
-        ...{ store, warehouse: none(this.warehouse), clock, problems, ownLogs: true },
-        ...{ scrubBytesPerSecond: 0, isOurTurn: () => true },
+        store,
+        warehouse: none(this.warehouse),
+        clock,
+        problems,
+        ownLogs: true,
+        scrubBytesPerSecond: 0,
+        isOurTurn: () => true,
       });
       const report = await verification.verify();
       const plugin = batchPlugin(this.plugin, this.batchSql, 2 + ++this.#cases);
@@ -166,7 +175,9 @@ export class DamageWorld {
       const published = await readPublished(this.warehouse, plugin.tables);
       const records = await recordsOf(log).catch(() => null);
       return {
-        ...{ refused: null, report, records },
+        refused: null,
+        report,
+        records,
         published: published &&
           `${published.all.length} keys ${hash([published.all, published.grain])}`,
         problems: problems.standing().map(({ subject }) => subject),
@@ -208,7 +219,12 @@ function batchOver(
   checks?: FileChecks,
 ) {
   return createBatchLayer({
-    ...{ schema: movieViewing, plugins: [plugin], store, warehouse, clock, horizon: 100 },
+    schema: movieViewing,
+    plugins: [plugin],
+    store,
+    warehouse,
+    clock,
+    horizon: 100,
     archive: openArchiveReader({ schema: movieViewing, store, clock, checks }),
     settings: { memoryLimitBytes: 1e9 },
   });

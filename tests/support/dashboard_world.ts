@@ -93,11 +93,19 @@ export async function openDashboardWorld(
     get engine() {
       return engine;
     },
-    ...{ url, beyondCut, post, stop },
+    url,
+    beyondCut,
+    post,
+    stop,
     views: (movie, count) =>
       Array.from({ length: count }, () => ({
-        ...{ event_id: `made-${++made}`, user_id: 4_000_000_000 + made, movie_id: movie },
-        ...{ event_type: "view", timestamp: new Date().toISOString(), duration: 60, rating: null },
+        event_id: `made-${++made}`,
+        user_id: 4_000_000_000 + made,
+        movie_id: movie,
+        event_type: "view",
+        timestamp: new Date().toISOString(),
+        duration: 60,
+        rating: null,
       })),
     async start() {
       const { port } = new URL(url);
@@ -123,11 +131,19 @@ async function viewings(days: number, nowMs: number): Promise<Viewing[]> {
       const id = `${user_id}-${movie_id}-${seconds}`;
       return [
         {
-          ...{ event_id: `view-${id}`, ...of, event_type: "view", rating: null },
-          ...{ timestamp: new Date(ratedMs - WATCHED_MS).toISOString(), duration: 5400 },
+          event_id: `view-${id}`,
+          ...of,
+          event_type: "view",
+          rating: null,
+          timestamp: new Date(ratedMs - WATCHED_MS).toISOString(),
+          duration: 5400,
         },
         {
-          ...{ event_id: `rating-${id}`, ...of, event_type: "rating", rating, duration: null },
+          event_id: `rating-${id}`,
+          ...of,
+          event_type: "rating",
+          rating,
+          duration: null,
           timestamp: new Date(ratedMs).toISOString(),
         },
       ];

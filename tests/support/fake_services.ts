@@ -23,9 +23,18 @@ import type {
 
 /** A metric's description. */
 export const moviesInfo: MetricInfo = {
-  ...{ name: "popular_movies", version: 1, summary: "Views per movie", topic: "movies" },
-  ...{ title: "Popular movies", chart: "bar", by: "movie_id", sort: "-view_count" },
-  ...{ window_seconds: 10, grain: "hour", grain_seconds: 3600, measures: ["view_count"] },
+  name: "popular_movies",
+  version: 1,
+  summary: "Views per movie",
+  topic: "movies",
+  title: "Popular movies",
+  chart: "bar",
+  by: "movie_id",
+  sort: "-view_count",
+  window_seconds: 10,
+  grain: "hour",
+  grain_seconds: 3600,
+  measures: ["view_count"],
   needs_from: false,
   series_measures: ["view_count"],
   keys: [{ name: "movie_id", type: "uint32" }],
@@ -34,7 +43,10 @@ export const moviesInfo: MetricInfo = {
 
 /** An answer of two rows. */
 export const moviesAnswer: MetricAnswer = {
-  ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
+  metric: "popular_movies",
+  layer: "merged",
+  cut: "local-1_256",
+  frontier: "local-1_300",
   kept_from: null,
   kept_until: null,
   generation: "v1_00000000",
@@ -49,35 +61,59 @@ export const moviesAnswer: MetricAnswer = {
 
 /** A series of three buckets. */
 export const moviesSeries: SeriesAnswer = {
-  ...{ metric: "popular_movies", layer: "merged", cut: "local-1_256", frontier: "local-1_300" },
+  metric: "popular_movies",
+  layer: "merged",
+  cut: "local-1_256",
+  frontier: "local-1_300",
   generation: "v1_00000000",
   frozen_at: null,
   rebuilding: null,
   not_compared: null,
   problems: [],
-  ...{ kept_from: null, kept_until: null, measure: "view_count", bucket_seconds: 3600 },
+  kept_from: null,
+  kept_until: null,
+  measure: "view_count",
+  bucket_seconds: 3600,
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
   series: [{ key: null, values: [3, null, 5], batch: [3, null, 2], speed: [null, null, 3] }],
-  ...{ parts: "values", covered: { share: 256 / 300, until: null }, beyond: null },
+  parts: "values",
+  covered: { share: 256 / 300, until: null },
+  beyond: null,
 };
 
 /** A record of each kind. */
 export const someRecords: readonly RecordView[] = [
   {
-    ...{ topic: "movies", partition: 0, offset: "9", append_time: "2024-01-01T00:00:03.000Z" },
-    ...{ kind: "event", event: { event_id: "a", user_id: 7 }, text: '{"event_id":"a"}' },
+    topic: "movies",
+    partition: 0,
+    offset: "9",
+    append_time: "2024-01-01T00:00:03.000Z",
+    kind: "event",
+    event: { event_id: "a", user_id: 7 },
+    text: '{"event_id":"a"}',
   },
   {
-    ...{ topic: "movies", partition: 0, offset: "8", append_time: "2024-01-01T00:00:02.000Z" },
-    ...{ kind: "tick", event: null, text: "" },
+    topic: "movies",
+    partition: 0,
+    offset: "8",
+    append_time: "2024-01-01T00:00:02.000Z",
+    kind: "tick",
+    event: null,
+    text: "",
   },
 ];
 
 /** A dead letter. */
 export const someDeadLetter: DeadLetter = {
-  ...{ topic: "movies", log: "local-1", partition: 0, offset: "5" },
-  ...{ append_time: "2024-01-01T00:00:01.000Z", field: "rating", size_bytes: 7 },
-  ...{ reason: "rating must be at most 10, got 11", preview: "{broken" },
+  topic: "movies",
+  log: "local-1",
+  partition: 0,
+  offset: "5",
+  append_time: "2024-01-01T00:00:01.000Z",
+  field: "rating",
+  size_bytes: 7,
+  reason: "rating must be at most 10, got 11",
+  preview: "{broken",
   redriven: null,
 };
 
@@ -92,28 +128,56 @@ export const catalogColumns: readonly AnswerColumn[] = [
 
 /** A run. */
 export const someRun: BatchRun = {
-  ...{ topic: "movies", run: 3, cut: { "local-1": [256n, 0n] } },
-  ...{ started: "2024-01-01T00:00:00.000Z", finished: "2024-01-01T00:00:02.000Z" },
+  topic: "movies",
+  run: 3,
+  cut: { "local-1": [256n, 0n] },
+  started: "2024-01-01T00:00:00.000Z",
+  finished: "2024-01-01T00:00:02.000Z",
   state: "published",
   plugins: [{
-    ...{ plugin: "popular_movies", status: "published", mode: "full", rows: 10, days: 2 },
-    ...{ daysDone: 2, events: 1200, bytes: 4096 },
-    ...{ seconds: 1.5, drift: 0, notCompared: null, unseenRepeats: 0, error: "" },
+    plugin: "popular_movies",
+    status: "published",
+    mode: "full",
+    rows: 10,
+    days: 2,
+    daysDone: 2,
+    events: 1200,
+    bytes: 4096,
+    seconds: 1.5,
+    drift: 0,
+    notCompared: null,
+    unseenRepeats: 0,
+    error: "",
   }],
 };
 
 /** A plugin without drift. */
 export const noDrift = {
-  ...{ drift: 0, drifting_days: 0, accepted_days: 0, waiting_days: 0, not_compared: null },
+  drift: 0,
+  drifting_days: 0,
+  accepted_days: 0,
+  waiting_days: 0,
+  not_compared: null,
 } as const;
 
 /** A day that drifts. */
 export const someDriftDay: DriftDay = {
-  ...{ topic: "movies", metric: "popular_movies", generation: "v1_x", day: "2024-01-01" },
-  ...{ state: "differs", reason: null, message: "", since: "2024-01-01T00:00:02.000Z", run: 3 },
-  ...{ differing_cells: 1, difference: 0.25, not_comparable: 0, accepted: null },
+  topic: "movies",
+  metric: "popular_movies",
+  generation: "v1_x",
+  day: "2024-01-01",
+  state: "differs",
+  reason: null,
+  message: "",
+  since: "2024-01-01T00:00:02.000Z",
+  run: 3,
+  differing_cells: 1,
+  difference: 0.25,
+  not_comparable: 0,
+  accepted: null,
   cells: [{
-    ...{ bucket: "2024-01-01T00:00:00Z", key: { movie_id: "7" } },
+    bucket: "2024-01-01T00:00:00Z",
+    key: { movie_id: "7" },
     measures: [{ measure: "view_count", speed: "3.25", batch: "3", difference: 0.25 }],
   }],
   differs_since: "2024-01-01T00:00:02.000Z",
@@ -122,27 +186,51 @@ export const someDriftDay: DriftDay = {
 /** A status with one topic of one partition. */
 export const someStatus: Status = {
   process: "3f9a1c2b",
-  ...{ version: "1.0.0", started: "2024-01-01T00:00:00.000Z", ready: true, problems: [] },
+  version: "1.0.0",
+  started: "2024-01-01T00:00:00.000Z",
+  ready: true,
+  problems: [],
   unreached: [],
   scrub: null,
   roles: ["ingest", "speed", "archive", "batch", "serve"],
   topics: [{
-    ...{ topic: "movies", log: "local-1" },
+    topic: "movies",
+    log: "local-1",
     redecoding: null,
     partitions: [{
       own: true,
-      ...{ partition: 0, log_start: "0", log_end: "310", speed_frontier: "300" },
-      ...{ archived: "256", cut: "256", lag_records: 10, events: 300, late_events: 2 },
-      ...{ future_events: 0, last_event: "2024-01-01T00:00:00.000Z" },
-      ...{ watermark: "2024-01-01T00:00:00.000Z", repeats: 1, dead_letters: 0, error: null },
+      partition: 0,
+      log_start: "0",
+      log_end: "310",
+      speed_frontier: "300",
+      archived: "256",
+      cut: "256",
+      lag_records: 10,
+      events: 300,
+      late_events: 2,
+      future_events: 0,
+      last_event: "2024-01-01T00:00:00.000Z",
+      watermark: "2024-01-01T00:00:00.000Z",
+      repeats: 1,
+      dead_letters: 0,
+      error: null,
     }],
   }],
   plugins: [{
-    ...{ plugin: "popular_movies", topic: "movies", generation: "v1_x", state: "running" },
-    ...{ answering: "v1_x", rebuilding: null },
-    ...{ error: null, speed_rows: 10, run: 3, ...noDrift },
+    plugin: "popular_movies",
+    topic: "movies",
+    generation: "v1_x",
+    state: "running",
+    answering: "v1_x",
+    rebuilding: null,
+    error: null,
+    speed_rows: 10,
+    run: 3,
+    ...noDrift,
     batch: {
-      ...{ published: "2024-01-01T00:00:02.000Z", failing_since: null, error: null },
+      published: "2024-01-01T00:00:02.000Z",
+      failing_since: null,
+      error: null,
       under_way: null,
     },
   }],
@@ -153,7 +241,9 @@ export const someStatus: Status = {
 export const someSqlAnswer: SqlAnswer = {
   columns: [{ name: "one", type: "UInt8" }],
   rows: [{ one: 1 }],
-  ...{ truncated: false, next: null, seconds: 0.01 },
+  truncated: false,
+  next: null,
+  seconds: 0.01,
 };
 
 /** A console with one answer; `asked` takes what it was asked. */
@@ -230,16 +320,25 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       list: () => Promise.resolve({ items: [someDeadLetter], next: "more" }),
       one: () =>
         Promise.resolve({
-          ...{ ...someDeadLetter, bytes: someLetterBytes },
+          ...someDeadLetter,
+          bytes: someLetterBytes,
           redrives: [{
-            ...{ at: "2024-01-02T00:00:00.000Z", by: "ada", set: { rating: 10 }, sent: true },
-            ...{ event_id: "e5", event_time: "2024-01-01T00:00:00Z" },
+            at: "2024-01-02T00:00:00.000Z",
+            by: "ada",
+            set: { rating: 10 },
+            sent: true,
+            event_id: "e5",
+            event_time: "2024-01-01T00:00:00Z",
           }],
         }),
       reasons: () =>
         Promise.resolve([{
-          ...{ topic: "movies", field: "rating", reason: "rating must be at most 10" },
-          ...{ letters: 1200, first: "2024-01-01T00:00:01.000Z", last: "2024-01-02T00:00:01.000Z" },
+          topic: "movies",
+          field: "rating",
+          reason: "rating must be at most 10",
+          letters: 1200,
+          first: "2024-01-01T00:00:01.000Z",
+          last: "2024-01-02T00:00:01.000Z",
         }]),
       async *each() {
         yield [{ ...someDeadLetter, bytes: someLetterBytes }];
@@ -247,8 +346,13 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       redrive(request) {
         asked.redrive = request;
         return Promise.resolve({
-          ...{ dry_run: request.dry_run ?? false, letters: 2, decodable: 1, repeated: 0 },
-          ...{ sent: request.dry_run ? 0 : 1, refused_total: 1, frontier: "local-1_301" },
+          dry_run: request.dry_run ?? false,
+          letters: 2,
+          decodable: 1,
+          repeated: 0,
+          sent: request.dry_run ? 0 : 1,
+          refused_total: 1,
+          frontier: "local-1_301",
           refused: [{ letter: "movies/0/5", field: "", reason: "record must be JSON" }],
         });
       },
@@ -256,13 +360,18 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     catalogs: {
       list: () =>
         Promise.resolve([{
-          ...{ name: "movies", summary: "Titles", columns: catalogColumns, rows: 1 },
+          name: "movies",
+          summary: "Titles",
+          columns: catalogColumns,
+          rows: 1,
           updated: "2024-01-01T00:00:00.000Z",
         }]),
       get: (name) =>
         name === "movies"
           ? Promise.resolve({
-            ...{ catalog: name, columns: catalogColumns, next: null },
+            catalog: name,
+            columns: catalogColumns,
+            next: null,
             items: [{ movie_id: 7, title: "Up, up", genres: ["Drama", "War"] }],
           })
           : Promise.reject(new NotFoundError("There is no such catalog", { field: "catalog" })),
@@ -274,8 +383,10 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     sql: fakeSql(someSqlAnswer, asked),
     pageSql: fakeSql(someSqlAnswer),
     plugins: new Map([["popular_movies", {
-      ...{ plugin: "popular_movies", file: "plugins/popular_movies.ts" },
-      ...{ source: "export default 1;", batch_sql: "SELECT 1" },
+      plugin: "popular_movies",
+      file: "plugins/popular_movies.ts",
+      source: "export default 1;",
+      batch_sql: "SELECT 1",
       relations: { speed: "stream_movie_views", batch: "batch_popular", merged: "merged_popular" },
     }]]),
     islands: new Map(),
@@ -301,7 +412,9 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
     prunePlugins: () => Promise.resolve(["batch_gone", "state_batch_gone_v1_0f3a9c2e"]),
     reloadPlugins: () =>
       Promise.resolve({
-        ...{ added: ["stars"], changed: [], removed: ["gone"] },
+        added: ["stars"],
+        changed: [],
+        removed: ["gone"],
         refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
       }),
     lifecycle: {
@@ -326,7 +439,13 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         Promise.resolve({ object, reason, by, rows: 7, at: "2024-01-01T00:00:00.000Z" }),
       verify: ({ fast = false } = {}) =>
         Promise.resolve({
-          ...{ ok: true, fast, manifests: 2, files: 3, bytes: 2 ** 20, tables: 4, findings: [] },
+          ok: true,
+          fast,
+          manifests: 2,
+          files: 3,
+          bytes: 2 ** 20,
+          tables: 4,
+          findings: [],
           accepted: [],
         }),
     },

@@ -26,7 +26,10 @@ export interface ClientRecord {
  */
 async function run(program: string, args: readonly string[], input = ""): Promise<string> {
   const child = new Deno.Command(program, {
-    ...{ args: [...args], stdin: "piped", stdout: "piped", stderr: "piped" },
+    args: [...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
   // A program that does not read its input to the end tells by its exit code whether that is right.

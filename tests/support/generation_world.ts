@@ -22,7 +22,11 @@ import { ManualClock } from "./manual_clock.ts";
 export const LOG = "log-1";
 /** What the ledger of its topic is made with. */
 export const LEDGER = {
-  ...{ topic: "visits", schemaVersion: 1, decoderVersion: 1, blockSize: 100, horizon: 1 },
+  topic: "visits",
+  schemaVersion: 1,
+  decoderVersion: 1,
+  blockSize: 100,
+  horizon: 1,
   lateAfterMs: 0,
 };
 /** The relation that shows the merged layer. */
@@ -30,7 +34,11 @@ export const MERGED = "merged_visits";
 export const BATCH = "batch_visits";
 
 const pages = defineSchema({
-  ...{ topic: "visits", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  topic: "visits",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
   partitionKey: "id",
   fields: { id: string(), at: instant(), page: uint32() },
 });
@@ -98,7 +106,9 @@ export class GenerationWorld {
       schema: visits.source,
       plugins: [tables],
       log: {
-        ...{ id: LOG, topic: "visits", partitionCount: () => 1 },
+        id: LOG,
+        topic: "visits",
+        partitionCount: () => 1,
         bounds: () => Promise.resolve({ start: 0n, end: this.end }),
       },
       ledger: LEDGER,
@@ -118,7 +128,13 @@ export class GenerationWorld {
     } as unknown as TopicRuntime;
     const published = new PublishedRuns({ warehouse, clock });
     process.generations = new this.#create({
-      ...{ warehouse, store, clock, published, problems, claims, alone },
+      warehouse,
+      store,
+      clock,
+      published,
+      problems,
+      claims,
+      alone,
     });
     const added = [{ tables, batchSql: "" }];
     await process.generations.change({

@@ -45,6 +45,10 @@ export async function take(
 export const HEADER = "timestamp,event_id,user_id,movie_id,event_type,duration,rating,device";
 /** A view, with fields replaced. */
 export const event = (id: string, more: object = {}) => ({
-  ...{ timestamp: "2026-01-01T00:00:00Z", event_id: id, user_id: 1, movie_id: 2 },
-  ...{ event_type: "view", ...more },
+  timestamp: "2026-01-01T00:00:00Z",
+  event_id: id,
+  user_id: 1,
+  movie_id: 2,
+  event_type: "view",
+  ...more,
 });

@@ -30,7 +30,11 @@ import { RowBinaryWriter } from "../../runtime/std/row_binary.ts";
 import { instantText } from "../../runtime/testing/random_stream.ts";
 
 const source = defineSchema({
-  ...{ topic: "things", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  topic: "things",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
   partitionKey: "id",
   fields: {
     id: string(),

@@ -208,7 +208,9 @@ export class NotesCluster {
 
 const rowsOf = (rows: MetricAnswer["rows"]): NoteRow[] =>
   rows.map(({ sort, n, total, scores }) => ({
-    ...{ sort: String(sort), n: Number(n), total: Number(total) },
+    sort: String(sort),
+    n: Number(n),
+    total: Number(total),
     ...scores === undefined ? {} : { scores: Number(scores) },
   })).sort((a, b) => a.sort < b.sort ? -1 : 1);
 
@@ -227,7 +229,9 @@ export async function answerOf(
 /** The rows of a statement, or what is said instead. */
 export async function rowsOfSql(worker: RunningProcess, sql: string): Promise<unknown> {
   const response = await fetch(new URL("/api/v1/sql", await worker.url()), {
-    ...{ method: "POST", body: sql, headers: { "content-type": "text/plain" } },
+    method: "POST",
+    body: sql,
+    headers: { "content-type": "text/plain" },
   });
   const answer = await response.json();
   if (response.status !== 200) return answer;

@@ -65,8 +65,17 @@ export class OwnServices {
     const { only, env, within = [] } = this.#options;
     const [program, ...args] = [
       ...within,
-      ...[Deno.execPath(), "run", "-A", "--no-check", "tools/services/main.ts", verb],
-      ...["--only", only.join(","), "--data", this.dir, ...flags],
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-check",
+      "tools/services/main.ts",
+      verb,
+      "--only",
+      only.join(","),
+      "--data",
+      this.dir,
+      ...flags,
     ];
     const ended = await new Deno.Command(program, { args, cwd: root, env }).output();
     const [out, err] = [ended.stdout, ended.stderr].map((bytes) => new TextDecoder().decode(bytes));

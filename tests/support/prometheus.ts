@@ -37,7 +37,9 @@ export class Prometheus {
         `--web.listen-address=127.0.0.1:${port}`,
         "--log.level=error",
       ],
-      ...{ stdin: "null", stdout: "null", stderr: "null" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
     }).spawn();
     const prometheus = new Prometheus(`http://127.0.0.1:${port}`, child, dir);
     await eventually("Prometheus to answer", async () => {

@@ -50,7 +50,10 @@ export class RunningEngine {
   /** Opens, starts and listens on a free port, as `start` does. */
   static async open(options: RunningEngineOptions): Promise<RunningEngine> {
     const flags = {
-      ...{ port: "0", data: options.dir, "batch-schedule": NEVER, "block-span": "1s" },
+      port: "0",
+      data: options.dir,
+      "batch-schedule": NEVER,
+      "block-span": "1s",
       ...options.flags,
     };
     const config = readConfig({ command: "start", flags, env: options.env, database });
@@ -98,7 +101,9 @@ export class RunningEngine {
     const body = events.map((event) => JSON.stringify(event) + "\n").join("");
     const query = topic === undefined ? "" : `?topic=${topic}`;
     const response = await fetch(new URL(`/api/v1/events${query}`, this.url), {
-      ...{ method: "POST", body, headers: { "content-type": "application/x-ndjson" } },
+      method: "POST",
+      body,
+      headers: { "content-type": "application/x-ndjson" },
     });
     const text = await response.text();
     if (response.status !== 200) throw new Error(`POST answered ${response.status}: ${text}`);

@@ -76,8 +76,15 @@ export class SchemaChangeWorld {
   redecoder(): Redecoder {
     const { store, warehouse, clock } = this.world;
     return new this.parts.Redecoder({
-      ...{ schema: this.#schema, decoding: this.#decoding!, store, warehouse, clock },
-      ...{ problems: this.problems, checks: this.checks(), hashIdentity, encodePart },
+      schema: this.#schema,
+      decoding: this.#decoding!,
+      store,
+      warehouse,
+      clock,
+      problems: this.problems,
+      checks: this.checks(),
+      hashIdentity,
+      encodePart,
       createDecoder: () => createDecoder(this.#schema),
       partBytes: this.world.sizes.partBytes,
     });
@@ -105,7 +112,10 @@ export class SchemaChangeWorld {
   async archive(): Promise<void> {
     const { log, inner, sizes: { partBytes } } = this.world;
     const archiver = openArchiver(log, inner, {
-      ...{ schema: this.#schema, root: this.root, blockSize: BLOCK_SIZE, partBytes },
+      schema: this.#schema,
+      root: this.root,
+      blockSize: BLOCK_SIZE,
+      partBytes,
       createDecoder: () => createDecoder(this.#schema),
     });
     for (let partition = 0; partition < 2; partition++) await archiver.archiveClosed(partition);
@@ -139,7 +149,12 @@ export class SchemaChangeWorld {
   source(partition: number, sizes: { sliceOffsets?: number; sliceBytes?: number } = {}) {
     const { log, inner: store, warehouse } = this.world;
     const archived = this.parts.openArchivedRecords({
-      ...{ schema: this.#schema, root: this.root, store, warehouse, logId: log.id, hashIdentity },
+      schema: this.#schema,
+      root: this.root,
+      store,
+      warehouse,
+      logId: log.id,
+      hashIdentity,
       takenOver: this.#decoding!.from[log.id],
       ...sizes,
     });

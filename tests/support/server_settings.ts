@@ -14,8 +14,14 @@ export function serverSetting(name: string): string {
 /** All settings by which Twofold reaches the servers. */
 export function allServerSettings(): Record<string, string> {
   const names = [
-    ...["KAFKA_BROKERS", "S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"],
-    ...["CLICKHOUSE_URL", "CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"],
+    "KAFKA_BROKERS",
+    "S3_ENDPOINT",
+    "S3_BUCKET",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "CLICKHOUSE_URL",
+    "CLICKHOUSE_USER",
+    "CLICKHOUSE_PASSWORD",
   ];
   return Object.fromEntries(
     names.map((name) => `TWOFOLD_${name}`).map((name) => [name, serverSetting(name)]),

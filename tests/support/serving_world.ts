@@ -137,11 +137,16 @@ export class ServingWorld {
     const { speed, clock } = this;
     this.serving = createServing({
       topics: [{
-        ...{ schema: movieViewing, logId, plugins, speed },
+        schema: movieViewing,
+        logId,
+        plugins,
+        speed,
         future: () => Promise.resolve(this.future),
         appended: () => Promise.resolve(this.appended),
       }],
-      ...{ warehouse, clock, ...options },
+      warehouse,
+      clock,
+      ...options,
     });
   }
 

@@ -54,7 +54,12 @@ export class SmallDisk {
   /** Takes all room that is left. */
   async fill(): Promise<void> {
     const { code, err } = await this.#run(
-      ...["dd", "if=/dev/zero", `of=${this.#ballast}`, "bs=4k", "oflag=append", "conv=notrunc"],
+      "dd",
+      "if=/dev/zero",
+      `of=${this.#ballast}`,
+      "bs=4k",
+      "oflag=append",
+      "conv=notrunc",
     );
     if (code === 1 && err.includes("No space left on device")) return;
     throw new Error(`Cannot fill the disk: dd ended with ${code}: ${err}`);

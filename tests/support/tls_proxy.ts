@@ -15,7 +15,8 @@ export class TlsProxy {
   /** @param target the server's URL. */
   static async start(target: string, { certificate, key }: Certificates): Promise<TlsProxy> {
     const listener = Deno.listenTls({
-      ...{ hostname: "127.0.0.1", port: 0 },
+      hostname: "127.0.0.1",
+      port: 0,
       cert: await Deno.readTextFile(certificate),
       key: await Deno.readTextFile(key),
     });

@@ -21,7 +21,8 @@ describe("/api/v1/plugins/{name}", () => {
     const { ask, asked } = api();
     const post = (verb: string, body: object) =>
       ask(`/api/v1/plugins/popular_movies/${verb}`, {
-        ...{ method: "POST", body: JSON.stringify(body) },
+        method: "POST",
+        body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       });
     expect((await post("pause", { by: "ada" })).body)
@@ -37,16 +38,21 @@ describe("/api/v1/plugins/{name}", () => {
     const { ask, asked } = api();
     const post = (body: object) =>
       ask("/api/v1/plugins/popular_movies/rebuild", {
-        ...{ method: "POST", body: JSON.stringify(body) },
+        method: "POST",
+        body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       });
     const days = { from: "2024-01-01", to: "2024-01-02" };
     const reads = { days: 2, files: 3, events: 1200, bytes: 4096 };
     expect((await post({ ...days, dry_run: true })).body).toEqual({
-      ...{ dry_run: true, reads, run: null },
+      dry_run: true,
+      reads,
+      run: null,
     });
     expect(asked.lifecycle).toEqual([
-      ...["rebuild", "popular_movies", JSON.stringify({ ...days, dry_run: true })],
+      "rebuild",
+      "popular_movies",
+      JSON.stringify({ ...days, dry_run: true }),
     ]);
     const { body } = await post({});
     expect(body).toMatchObject({ reads, run: { run: 3, cut: "local-1_256_0" } });
@@ -71,7 +77,8 @@ describe("/api/v1/batch/runs", () => {
     const { ask, asked } = api();
     const post = (path: string, body?: string) =>
       ask(path, {
-        ...{ method: "POST", body },
+        method: "POST",
+        body,
         headers: body ? { "content-type": "application/json" } : {},
       });
     expect((await post("/api/v1/batch/runs")).body).toEqual({ run: null });
@@ -184,7 +191,8 @@ describe("dead letters", () => {
     expect(csv.response.headers.get("content-disposition")).toContain("dead_letters.csv");
     const wrong = await ask("/api/v1/dead-letters/export?as=xml");
     expect([wrong.response.status, wrong.body.field, wrong.body.detail]).toEqual([
-      ...[400, "as"],
+      400,
+      "as",
       'Cannot export dead letters: as must be ndjson or csv, got "xml"',
     ]);
   });
@@ -193,7 +201,8 @@ describe("dead letters", () => {
     const { ask, asked } = api();
     const post = (body: object) =>
       ask("/api/v1/dead-letters/redrive", {
-        ...{ method: "POST", body: JSON.stringify(body) },
+        method: "POST",
+        body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       });
     const { status, body } = await post({ partition: 0, set: { rating: 10 }, by: "ada" });
@@ -211,7 +220,8 @@ describe("PUT /api/v1/catalogs/{name}", () => {
     const { ask, asked } = api();
     const put = (type: string) =>
       ask("/api/v1/catalogs/movies", {
-        ...{ method: "PUT", body: "a" },
+        method: "PUT",
+        body: "a",
         headers: { "content-type": type },
       });
     expect((await put("text/csv")).body).toEqual({ catalog: "movies", rows: 1 });

@@ -87,7 +87,8 @@ describe("POST /api/v1/events", () => {
     const { ask, asked } = api({}, { guard: new Guard({ writeTokens: ["secret"] }) });
     const post = (authorization?: string) =>
       ask("/api/v1/events", {
-        ...{ method: "POST", body: "" },
+        method: "POST",
+        body: "",
         headers: authorization === undefined ? ndjson : { ...ndjson, authorization },
       });
     for (const wrong of [undefined, "secret", "Bearer", "Bearer secre", "Bearer secret2"]) {

@@ -62,7 +62,9 @@ describe("a large answer of POST /api/v1/sql", () => {
     };
     const send = (format: string) =>
       createApi(fakeServices({ sql })).request(`/api/v1/sql?format=${format}`, {
-        ...{ method: "POST", body: "SELECT 1", headers: { "content-type": "text/plain" } },
+        method: "POST",
+        body: "SELECT 1",
+        headers: { "content-type": "text/plain" },
       });
     return { send, made };
   }
@@ -114,7 +116,8 @@ describe("POST /api/v1/sql as CSV", () => {
     async (truncated, header, last) => {
       const { ask } = api({ sql: fakeSql({ ...someSqlAnswer, truncated }) });
       const asking = {
-        ...{ method: "POST", body: '{"sql":"SELECT 1 AS one","limit":1}' },
+        method: "POST",
+        body: '{"sql":"SELECT 1 AS one","limit":1}',
         headers: { "content-type": "application/json" },
       };
       const { response, text } = await ask("/api/v1/sql?format=csv", asking);

@@ -246,7 +246,10 @@ describe("Archiver", () => {
       ]);
       // From the middle of it on, the archive has all, and nothing to give.
       const records = openArchivedRecords({
-        ...{ schema: readings, store, logId: log.id, hashIdentity },
+        schema: readings,
+        store,
+        logId: log.id,
+        hashIdentity,
         warehouse: {} as Warehouse,
       });
       const columns = allocateColumns(readings, 10);

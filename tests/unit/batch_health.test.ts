@@ -293,8 +293,12 @@ describe("what fails in the batch layer", () => {
     const users = batchPlugin(usersPlugin, usersSql, 53);
     const layer = world.layer([users], { problems });
     const of = (code: Problem["code"], place: Partial<Problem>): Problem => ({
-      ...{ code, subject: `${code} ${JSON.stringify(place)}`, message: "…", blocking: false },
-      ...{ since: "2025-01-01T00:00:00.000Z", ...place },
+      code,
+      subject: `${code} ${JSON.stringify(place)}`,
+      message: "…",
+      blocking: false,
+      since: "2025-01-01T00:00:00.000Z",
+      ...place,
     });
     layer.recall([
       { ...of("batch_failing", { topic: world.topic }), subject: world.topic },

@@ -10,7 +10,9 @@ import {
 import { string, uint32 } from "../../runtime/events.ts";
 
 const movies = defineCatalog({
-  ...{ name: "movies", summary: "", key: { movie_id: uint32() } },
+  name: "movies",
+  summary: "",
+  key: { movie_id: uint32() },
   fields: { title: string(), genres: texts() },
 });
 

@@ -14,11 +14,15 @@ import { ManualClock } from "../support/manual_clock.ts";
 const dir = Deno.makeTempDirSync({ prefix: "catalogs-" });
 const key = { movie_id: uint32() };
 const movies = defineCatalog({
-  ...{ name: "movies", summary: "", key },
+  name: "movies",
+  summary: "",
+  key,
   fields: { title: string(), genres: texts() },
 });
 const withYear = defineCatalog({
-  ...{ name: "movies", summary: "", key },
+  name: "movies",
+  summary: "",
+  key,
   fields: { title: string(), genres: texts(), year: uint32(), note: string({ nullable: true }) },
 });
 let warehouse: Warehouse;
@@ -62,20 +66,18 @@ const body = (...rows: unknown[]) =>
   ]);
 const titled = (title: string) => body({ movie_id: 1, title, genres: ["Drama"] });
 const answer: MetricAnswer = {
-  ...{
-    metric: "ratings",
-    layer: "merged",
-    cut: "",
-    frontier: "",
-    problems: [],
-    generation: "v1_00000000",
-    frozen_at: null,
-    rebuilding: null,
-    kept_from: null,
-    kept_until: null,
-    not_compared: null,
-    next: null,
-  },
+  metric: "ratings",
+  layer: "merged",
+  cut: "",
+  frontier: "",
+  problems: [],
+  generation: "v1_00000000",
+  frozen_at: null,
+  rebuilding: null,
+  kept_from: null,
+  kept_until: null,
+  not_compared: null,
+  next: null,
   columns: [{ name: "movie_id", type: "uint32" }],
   rows: [{ movie_id: 1 }],
 };
@@ -259,7 +261,9 @@ describe("a declaration that changed", () => {
     const row = { movie_id: 1, title: "One", genres: [], year: 1999, note: "x" };
     await before.catalogs.put("movies", body(row), "ndjson");
     const other = defineCatalog({
-      ...{ name: "movies", summary: "", key },
+      name: "movies",
+      summary: "",
+      key,
       fields: { title: string(), year: string() },
     });
     const { catalogs, problems } = await open(other);

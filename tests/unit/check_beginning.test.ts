@@ -22,7 +22,8 @@ describe("beginningCheck()", () => {
     const archived = () => Promise.resolve([512n, 128n]);
     const found = "neither t nor the archive holds offsets [512, 700) of partition 1";
     expect(await beginningCheck("t", bounds, { archived, lostRanges: "stop" })).toMatchObject({
-      ...{ state: "fail", found },
+      state: "fail",
+      found,
       advice: expect.stringContaining("--lost-ranges skip"),
     });
     expect(await beginningCheck("t", bounds, { archived, lostRanges: "skip" }))

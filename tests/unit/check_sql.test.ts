@@ -67,23 +67,26 @@ describe("checkBatchSql()", () => {
   });
 
   it.each([
-    ...[
-      "now()",
-      "today()",
-      "rand()",
-      "rand64()",
-      "NOW()",
-      "hour(now64())",
-      "rowNumberInAllBlocks()",
-    ],
-    ...["generateUUIDv4()", "currentUser()", "hostName()", "version()", "queryID()"],
-    ...["dictGet('d', 'a', 1)", "getSetting('max_threads')", "sleep(1)", "currentDatabase()"],
-    ...[
-      "any(user_id)",
-      "anyLastIf(user_id, 1)",
-      "first_value(user_id)",
-      "groupArraySample(2)(user_id)",
-    ],
+    "now()",
+    "today()",
+    "rand()",
+    "rand64()",
+    "NOW()",
+    "hour(now64())",
+    "rowNumberInAllBlocks()",
+    "generateUUIDv4()",
+    "currentUser()",
+    "hostName()",
+    "version()",
+    "queryID()",
+    "dictGet('d', 'a', 1)",
+    "getSetting('max_threads')",
+    "sleep(1)",
+    "currentDatabase()",
+    "any(user_id)",
+    "anyLastIf(user_id, 1)",
+    "first_value(user_id)",
+    "groupArraySample(2)(user_id)",
   ])("refuses %s, whose value does not follow from the events", async (call) => {
     const message = await fault(
       instead("count() * one", `count() * one + length(toString(${call}))`),

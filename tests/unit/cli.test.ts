@@ -305,12 +305,10 @@ describe("plugins list and inspect", () => {
   it("show all of one, and name the others where there is none", async () => {
     const [status] = fakeStatus.plugins;
     const text = {
-      ...{
-        plugin: status.plugin,
-        file: "plugins/it.ts",
-        source: "export …",
-        batch_sql: "SELECT 1",
-      },
+      plugin: status.plugin,
+      file: "plugins/it.ts",
+      source: "export …",
+      batch_sql: "SELECT 1",
       relations: { speed: "stream_it", batch: "batch_it", merged: "merged_it" },
     };
     const asked = (args: string) => {
@@ -345,7 +343,9 @@ describe("plugins reload", () => {
     const world = fakeWorld();
     world.engine.reloadPlugins = () =>
       Promise.resolve({
-        ...{ added: [], changed: [], removed: [] },
+        added: [],
+        changed: [],
+        removed: [],
         refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["one", "two"] }],
       });
     expect(await run("plugins reload", world)).toMatchObject({
@@ -397,13 +397,21 @@ describe("verify", () => {
   it("names what is damaged and what to do, and ends with 1", async () => {
     const world = fakeWorld();
     const finding = {
-      ...{ code: "archive_damaged" as const, object: "t/events/a.parquet" },
-      ...{ damage: "it is missing", advice: "Restore it from a copy" },
+      code: "archive_damaged" as const,
+      object: "t/events/a.parquet",
+      damage: "it is missing",
+      advice: "Restore it from a copy",
     };
     world.engine.verification.verify = () =>
       Promise.resolve({
-        ...{ ok: false, fast: false, manifests: 1, files: 1, bytes: 1, tables: 1 },
-        ...{ findings: [finding], accepted: [] },
+        ok: false,
+        fast: false,
+        manifests: 1,
+        files: 1,
+        bytes: 1,
+        tables: 1,
+        findings: [finding],
+        accepted: [],
       });
     const { code, out } = await run("verify", world);
     expect(code).toBe(1);

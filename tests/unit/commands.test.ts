@@ -180,8 +180,15 @@ describe("query", () => {
     );
     expect(code).toBe(0);
     expect(asked).toEqual([{
-      ...{ layer: "speed", bucket: "minute", from: "a", to: "b", order: "-view_count" },
-      ...{ limit: "5", expand: "movies", wait_for: "f", keys: { movie_id: "7", kind: "a=b" } },
+      layer: "speed",
+      bucket: "minute",
+      from: "a",
+      to: "b",
+      order: "-view_count",
+      limit: "5",
+      expand: "movies",
+      wait_for: "f",
+      keys: { movie_id: "7", kind: "a=b" },
     }]);
   });
 
@@ -313,7 +320,9 @@ describe("dead-letters redrive", () => {
     const remote = await run(`${args} --by ada`, process);
     const own = await run(`${args} --by ada`);
     const request = {
-      ...{ partition: "0", to_offset: "9", by: "ada" },
+      partition: "0",
+      to_offset: "9",
+      by: "ada",
       set: { rating: "10", duration: null },
     };
     expect(own.world.engine.asked.redrive).toEqual(request);

@@ -88,8 +88,14 @@ describe("Compactor", () => {
     put({ at: "2013-07-20T10:00:00.123456789Z", level: -0.001, state: "it's on", extra: { a: 1 } });
     put({ at: "1970-01-01T00:00:00.000000001Z", level_or_null: 0, count: -1e11, good: false });
     put({
-      ...{ at: "2105-12-31T23:59:59.999999999Z", count_or_null: 0, state_or_null: "b" },
-      ...{ good_or_null: false, note: "", other_or_null: 0, id: "\u0000é'\\", level: 999999.999 },
+      at: "2105-12-31T23:59:59.999999999Z",
+      count_or_null: 0,
+      state_or_null: "b",
+      good_or_null: false,
+      note: "",
+      other_or_null: 0,
+      id: "\u0000é'\\",
+      level: 999999.999,
     });
     put({ good_or_null: true, note: "n", other_or_null: 2 ** 32 - 1, level_or_null: -12.34 });
     await world.archive();

@@ -33,8 +33,16 @@ describe("doctor", () => {
     const { code, checks } = await doctor(fakeWorld(), ...free());
     expect(code).toBe(0);
     expect(checks.map(({ check }) => check)).toEqual([
-      ...["deno", "clock", "settings", "clickhouse", "plugins", "folder", "writable", "disk"],
-      ...["port", "schemas"],
+      "deno",
+      "clock",
+      "settings",
+      "clickhouse",
+      "plugins",
+      "folder",
+      "writable",
+      "disk",
+      "port",
+      "schemas",
     ]);
     expect(checks.filter(({ state }) => state === "fail")).toEqual([]);
     expect([...Deno.readDirSync(dir)]).toEqual([]);
@@ -52,7 +60,9 @@ describe("doctor", () => {
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
     expect(code).toBe(1);
     expect(of("clickhouse")).toEqual({
-      ...{ check: "clickhouse", state: "fail", found: "Cannot find the ClickHouse library" },
+      check: "clickhouse",
+      state: "fail",
+      found: "Cannot find the ClickHouse library",
       advice: "run `deno install`, or set --libchdb",
     });
     expect(of("plugins")?.found).toBe("Cannot load plugins/a.ts: no such column");
@@ -70,7 +80,9 @@ describe("doctor", () => {
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
     expect(code).toBe(1);
     expect(of("plugins")).toEqual({
-      ...{ check: "plugins", state: "fail", advice: null },
+      check: "plugins",
+      state: "fail",
+      advice: null,
       found: "1 plugin: a\nPlugin b …\nPlugin c …",
     });
   });
@@ -83,7 +95,9 @@ describe("doctor", () => {
     const { code, of } = await doctor(fakeWorld({ inspect }), ...free());
     expect(code).toBe(1);
     expect(of("schemas")).toEqual({
-      ...{ check: "schemas", state: "fail", advice: null },
+      check: "schemas",
+      state: "fail",
+      advice: null,
       found: "The metrics of topic a …\nThe metrics of topic b …",
     });
   });

@@ -46,7 +46,11 @@ describe("drift", () => {
     expect(plugins[0]).toMatchObject({ drift: 0, notCompared: null, error: "" });
     expect(await layer.drift()).toEqual([
       {
-        ...{ plugin: "users", drift: 0, drifting_days: 0, accepted_days: 0, waiting_days: 0 },
+        plugin: "users",
+        drift: 0,
+        drifting_days: 0,
+        accepted_days: 0,
+        waiting_days: 0,
         not_compared: null,
       },
     ]);
@@ -221,7 +225,9 @@ describe("drift", () => {
     await world.speedReads(users);
     const failed = (await world.layer([users], { warehouse: full }).run())!;
     expect(failed.plugins[0]).toMatchObject({
-      ...{ status: "failed", drift: null, error: "no space left on device" },
+      status: "failed",
+      drift: null,
+      error: "no space left on device",
       notCompared: { reason: "run_failed" },
     });
     // The next run finds the decision, writes the pointer, and has nothing new to compute.

@@ -37,7 +37,8 @@ describe("drift", () => {
     });
     const accept = (body: object) =>
       ask("/api/v1/drift/accept", {
-        ...{ method: "POST", body: JSON.stringify(body) },
+        method: "POST",
+        body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       });
     const acceptance = { metric: "popular_movies", by: "ada", reason: "known" };
@@ -117,7 +118,10 @@ describe("drift", () => {
     const accepted = await run(...accepting, "--reason", "known", "--day", "2024-01-01");
     expect(accepted.out).toBe("Accepted the drift of popular_movies on 1 event day: 2024-01-01\n");
     expect(accepted.asked.accept).toEqual({
-      ...{ metric: "popular_movies", day: "2024-01-01", by: "ada", reason: "known" },
+      metric: "popular_movies",
+      day: "2024-01-01",
+      by: "ada",
+      reason: "known",
     });
     const refused = await run(...accepting);
     expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("--reason")]);

@@ -23,10 +23,15 @@ describe("the days that drift", () => {
     const problems = new Problems(clock);
     const layer = world.layer([users], { problems });
     await world.run(layer, [users], [
-      ...[{ user: 7 }, { user: 3 }, { user: 3, ms: at(1, 2) }],
+      { user: 7 },
+      { user: 3 },
+      { user: 3, ms: at(1, 2) },
     ]);
     const drifts = createDrifts({
-      ...{ warehouse, clock, plugins: () => [users.tables], onAccepted: () => layer.drift() },
+      warehouse,
+      clock,
+      plugins: () => [users.tables],
+      onAccepted: () => layer.drift(),
     });
     return { world, users, clock, problems, layer, drifts };
   }
@@ -35,10 +40,20 @@ describe("the days that drift", () => {
     const { drifts, users } = await open();
     const { items, next } = await drifts.list({ limit: "1" });
     expect(items).toEqual([{
-      ...{ topic: "plays.of-movies", metric: "users", generation: users.tables.generation },
-      ...{ day: "2013-07-20", state: "differs", reason: null, message: "", run: 1 },
-      ...{ since: "2026-01-01T00:00:00.000Z", differs_since: "2026-01-01T00:00:00.000Z" },
-      ...{ differing_cells: 2, difference: 2, not_comparable: 0, accepted: null },
+      topic: "plays.of-movies",
+      metric: "users",
+      generation: users.tables.generation,
+      day: "2013-07-20",
+      state: "differs",
+      reason: null,
+      message: "",
+      run: 1,
+      since: "2026-01-01T00:00:00.000Z",
+      differs_since: "2026-01-01T00:00:00.000Z",
+      differing_cells: 2,
+      difference: 2,
+      not_comparable: 0,
+      accepted: null,
       cells: ["3", "7"].map((user_id) => ({
         bucket: "2013-07-20T00:00:00Z",
         key: { user_id },
@@ -85,7 +100,9 @@ describe("the days that drift", () => {
     await layer.run({ full: true });
     const { items } = await drifts.list({});
     expect(items.map(({ accepted }) => accepted)).toEqual([1, 2].map(() => ({
-      ...{ at: "2026-01-01T00:01:00.000Z", by: "ada", reason: "known" },
+      at: "2026-01-01T00:01:00.000Z",
+      by: "ada",
+      reason: "known",
     })));
     await world.run(layer, [users], [{ user: 9, ms: at(1) }]);
     expect((await layer.drift())[0]).toMatchObject({

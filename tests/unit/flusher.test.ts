@@ -16,8 +16,15 @@ import { MemoryLog } from "../support/memory_log.ts";
 const INTERVAL_MS = 500;
 const START_MS = Date.UTC(2024, 2, 1);
 const NOTHING = {
-  ...{ first: 0n, isRecorded: true, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
-  ...{ events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 },
+  first: 0n,
+  isRecorded: true,
+  watermarkMs: -1,
+  lastEventMs: -1,
+  futureEvents: 0,
+  events: 0,
+  lateEvents: 0,
+  repeats: 0,
+  deadLetters: 0,
 };
 const resume = { block: 0n, frontier: 0n };
 const plugins = [popularMovies, userStats];
@@ -36,20 +43,24 @@ function setUp({ withLedger = false, idleFlushIntervalMs = INTERVAL_MS } = {}) {
   const clock = new ManualClock(START_MS);
   const log = new MemoryLog({ topic: movieViewing.topic, partitions: 2 });
   const facts = {
-    ...{
-      topic: log.topic,
-      schemaVersion: 1,
-      decoderVersion: 1,
-      lateAfterMs: 10_000,
-      futureAfterMs: 3_600_000,
-    },
-    ...{ blockSize: 4096, horizon: 4096 },
+    topic: log.topic,
+    schemaVersion: 1,
+    decoderVersion: 1,
+    lateAfterMs: 10_000,
+    futureAfterMs: 3_600_000,
+    blockSize: 4096,
+    horizon: 4096,
   };
   const history = { ...NOTHING, resume, written: NOTHING };
   const pipelineOf = (partition: number) =>
     new PartitionPipeline({
-      ...{ log, schema: movieViewing, partition, decoder: createDecoder(movieViewing) },
-      ...{ blockSize: facts.blockSize, horizon: facts.horizon, start: 0n },
+      log,
+      schema: movieViewing,
+      partition,
+      decoder: createDecoder(movieViewing),
+      blockSize: facts.blockSize,
+      horizon: facts.horizon,
+      start: 0n,
       plugins: (columns) =>
         plugins.map((each) => new PluginPartition(each, partition, resume, columns)),
       ledger: withLedger ? new LedgerPartition(partition, log, facts, history) : undefined,
@@ -67,13 +78,23 @@ function setUp({ withLedger = false, idleFlushIntervalMs = INTERVAL_MS } = {}) {
     },
   } as unknown as Warehouse;
   const flusher = new Flusher({
-    ...{ warehouse, log, clock, ledger: facts, flushIntervalMs: INTERVAL_MS, idleFlushIntervalMs },
+    warehouse,
+    log,
+    clock,
+    ledger: facts,
+    flushIntervalMs: INTERVAL_MS,
+    idleFlushIntervalMs,
     plugins: plugins.map((plugin) => tablesOf(plugin, "v1")),
     onAcknowledged: () => {},
   });
   let id = 0;
   return {
-    ...{ clock, flusher, pipeline, other, insert, writes },
+    clock,
+    flusher,
+    pipeline,
+    other,
+    insert,
+    writes,
     /** Reads one more record, appended so long ago. */
     async read(value = view(id++), ageMs = 0, from = pipeline) {
       log.place(from.partition, { value, appendMs: clock.now() - ageMs });

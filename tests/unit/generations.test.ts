@@ -122,7 +122,10 @@ describe("generations", () => {
     expect(process.problems.standing()).toMatchObject([{ code: "rebuilding" }]);
     process.reach = { start: 150n, frontier: 200n };
     expect(await looked()).toEqual({
-      ...{ generation: NEW, frozen: false, rebuilding: null, total: 705 },
+      generation: NEW,
+      frozen: false,
+      rebuilding: null,
+      total: 705,
     });
     expect(process.problems.standing()).toEqual([]);
   });

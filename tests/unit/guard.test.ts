@@ -188,11 +188,11 @@ describe("reading with a token", () => {
     "shows the messages of problems to readers alone (ready: %s)",
     async (ready) => {
       const { message, ...named } = {
-        ...{ code: "log_failed" as const, subject: "views", blocking: !ready },
-        ...{
-          message: "Cannot write /srv/data/log/views.sqlite",
-          since: "2025-01-01T00:00:00.000Z",
-        },
+        code: "log_failed" as const,
+        subject: "views",
+        blocking: !ready,
+        message: "Cannot write /srv/data/log/views.sqlite",
+        since: "2025-01-01T00:00:00.000Z",
       };
       const status = () =>
         Promise.resolve({ ...someStatus, ready, problems: [{ ...named, message }] });

@@ -97,7 +97,9 @@ describe("Isolates", () => {
     createDecoder(readings).decode(await log.read(0, 0n, { maxRecords: 1 }), columns);
     const computed = Expression.compute(type, () => value, "1");
     const wrong = definePlugin(readings, {
-      ...{ name: "wrong", summary: "", measures: () => ({ n: count() }) },
+      name: "wrong",
+      summary: "",
+      measures: () => ({ n: count() }),
       where: () => computed.isNotNull() as never,
     });
     const picker = pickHere(wrong, columns);
@@ -132,7 +134,9 @@ export default definePlugin(readings, {
       cpuMs = () => 0,
     ) => {
       const made = definePlugin(readings, {
-        ...{ name: "isolated", summary: "", measures: () => ({ n: count() }) },
+        name: "isolated",
+        summary: "",
+        measures: () => ({ n: count() }),
         where: () => compute(boolean(), () => true, { sql: "true" }),
       });
       const columns = allocateColumns(readings, 1);

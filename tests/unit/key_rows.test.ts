@@ -30,7 +30,12 @@ class Source {
       cut: { log: [BigInt(this.run)] },
     });
   inputs = ({ run, cut }: { run: unknown; cut: Record<string, bigint[]> }) => ({
-    ...{ tables: this.tables, logId: "log", run, cut: cut.log, frontierRows: 1, threads: 1 },
+    tables: this.tables,
+    logId: "log",
+    run,
+    cut: cut.log,
+    frontierRows: 1,
+    threads: 1,
   });
   /** What memory has; null where some rows are missing. */
   recent: () => RecentRows | null = () => nothing;

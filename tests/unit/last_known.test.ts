@@ -37,7 +37,8 @@ describe("LastKnown", () => {
     };
     expect(await ask()).toBe(1);
     const unreached = [{
-      ...{ part: "archive", since: new Date(START_MS + 2000).toISOString() },
+      part: "archive",
+      since: new Date(START_MS + 2000).toISOString(),
       error: "no answer within 2 s",
     }];
     expect(known.unreached()).toEqual(unreached);

@@ -11,8 +11,15 @@ const MINUTE_MS = 60_000, HOUR_MS = 60 * MINUTE_MS;
 const NOON_MS = Date.UTC(2026, 0, 1, 12);
 const BLOCK_SIZE = 1024;
 const NOTHING = {
-  ...{ first: 0n, isRecorded: true, watermarkMs: -1, lastEventMs: -1, futureEvents: 0 },
-  ...{ events: 0, lateEvents: 0, repeats: 0, deadLetters: 0 },
+  first: 0n,
+  isRecorded: true,
+  watermarkMs: -1,
+  lastEventMs: -1,
+  futureEvents: 0,
+  events: 0,
+  lateEvents: 0,
+  repeats: 0,
+  deadLetters: 0,
 };
 
 /** A partition of records placed by hand, and what the ledger makes of them. */
@@ -22,7 +29,10 @@ class World {
 
   event(atMs: number, appendMs: number): void {
     const value = JSON.stringify({
-      ...{ event_id: `e${this.#events++}`, user_id: 1, movie_id: 1, event_type: "view" },
+      event_id: `e${this.#events++}`,
+      user_id: 1,
+      movie_id: 1,
+      event_type: "view",
       timestamp: new Date(atMs).toISOString(),
     });
     this.log.place(0, { value, appendMs });
@@ -67,8 +77,11 @@ describe("the ledger's watermark", () => {
     world.event(farMs, NOON_MS);
     for (let i = 1; i <= 5; i++) world.event(NOON_MS + i * 1000, NOON_MS + i * 1000);
     expect(await world.totals()).toMatchObject({
-      ...{ events: 7, lateEvents: 0, futureEvents: 1 },
-      ...{ watermarkMs: NOON_MS + 5000, lastEventMs: farMs },
+      events: 7,
+      lateEvents: 0,
+      futureEvents: 1,
+      watermarkMs: NOON_MS + 5000,
+      lastEventMs: farMs,
     });
   });
 
@@ -103,7 +116,8 @@ describe("the ledger's watermark", () => {
     world.tick(NOON_MS + MINUTE_MS);
     world.event(thenMs + MINUTE_MS, NOON_MS + 2 * MINUTE_MS);
     expect(await world.totals()).toMatchObject({
-      ...{ lateEvents: 0, watermarkMs: thenMs + MINUTE_MS },
+      lateEvents: 0,
+      watermarkMs: thenMs + MINUTE_MS,
     });
   });
 

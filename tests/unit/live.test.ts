@@ -20,20 +20,18 @@ class Source {
     await this.held;
     if (fault !== null) throw fault;
     return {
-      ...{
-        metric,
-        layer: "merged",
-        cut: "",
-        frontier: String(value),
-        problems: [],
-        generation: "v1_00000000",
-        frozen_at: null,
-        rebuilding: null,
-        kept_from: null,
-        kept_until: null,
-        not_compared: null,
-        next: null,
-      },
+      metric,
+      layer: "merged",
+      cut: "",
+      frontier: String(value),
+      problems: [],
+      generation: "v1_00000000",
+      frozen_at: null,
+      rebuilding: null,
+      kept_from: null,
+      kept_until: null,
+      not_compared: null,
+      next: null,
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],
       rows: [{ movie_id: 1, views: this.shown ?? value }],
     };

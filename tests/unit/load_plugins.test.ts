@@ -142,7 +142,13 @@ describe("loadDeclarations()", () => {
 
   describe("of files that do not load", () => {
     const rowOf = (found: Declarations, plugin: string, file?: string): LiveRow => ({
-      ...{ topic: "notes", plugin, claim: 1, generation: "v1_0", since: 0, seen: 0, retired: null },
+      topic: "notes",
+      plugin,
+      claim: 1,
+      generation: "v1_0",
+      since: 0,
+      seen: 0,
+      retired: null,
       declaration: declarationText({ ...found.plugins[0].plugin, name: plugin }, file),
     });
     const named = async (files: Record<string, string>, rows: [string, string?][]) => {

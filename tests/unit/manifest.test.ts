@@ -4,8 +4,15 @@ import { DamagedError } from "../../runtime/std/errors.ts";
 
 describe("decodeManifest()", () => {
   const manifest = {
-    ...{ log: "memory-1", partition: 3, start: 0n, end: 2n ** 60n },
-    ...{ records: 2, events: 1, deadLetters: 1, eventMs: null, appendMs: [1, 2] as const },
+    log: "memory-1",
+    partition: 3,
+    start: 0n,
+    end: 2n ** 60n,
+    records: 2,
+    events: 1,
+    deadLetters: 1,
+    eventMs: null,
+    appendMs: [1, 2] as const,
     files: [{ name: "a/b", day: "2013-07-20", rows: 1, sizeBytes: 9, sha256: "0".repeat(64) }],
   };
 

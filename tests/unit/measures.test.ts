@@ -13,10 +13,15 @@ import {
 } from "../../runtime/plugin.ts";
 
 const source = defineSchema({
-  ...{ topic: "things", version: 1, summary: "", eventId: "id", eventTime: "at" },
+  topic: "things",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
   partitionKey: "id",
   fields: {
-    ...{ id: string(), at: instant() },
+    id: string(),
+    at: instant(),
     size: integer({ min: -MAX_MAGNITUDE, max: MAX_MAGNITUDE }),
   },
 });
@@ -27,7 +32,8 @@ const size = fieldsOf(source).size as unknown as NumberExpression;
 describe("measures", () => {
   it("of the same field share one column of quantiles", () => {
     const { measureColumns, shownColumns } = columnsOf({
-      ...{ median: quantile(size, 0.5), p: quantiles(size, [0.25, 0.999]) },
+      median: quantile(size, 0.5),
+      p: quantiles(size, [0.25, 0.999]),
     });
     expect(measureColumns.map(({ name }) => name)).toEqual(["size_quantiles"]);
     expect(shownColumns.map(({ name }) => name)).toEqual(["median", "p_p25", "p_p99_9"]);

@@ -112,7 +112,10 @@ describe("a time series", () => {
   it("holds a key's values per bucket, with holes told", async () => {
     for (const layer of ["merged", "speed"]) {
       const answer = await series("user_stats", {
-        ...{ layer, bucket: "2hour", measure: "avg_duration", keys: { user_id: "17" } },
+        layer,
+        bucket: "2hour",
+        measure: "avg_duration",
+        keys: { user_id: "17" },
       });
       const expected = await truth("user_stats", "avg_duration", 2 * 3600, "user_id = 17");
       const values = new Map(answer.time.map((at, i) => [at, answer.series[0].values[i]]));

@@ -23,15 +23,13 @@ function faultOf(query: Partial<MetricQuery>, plugin?: Plugin): { field?: string
 describe("readMetricQuery()", () => {
   it("has defaults: merged, all time, in the metric's order, a hundred rows", () => {
     expect(read({})).toEqual({
-      ...{
-        layer: "merged",
-        bucket: "all",
-        from: null,
-        to: null,
-        keys: [],
-        anyOf: null,
-        limit: 100,
-      },
+      layer: "merged",
+      bucket: "all",
+      from: null,
+      to: null,
+      keys: [],
+      anyOf: null,
+      limit: 100,
       order: [
         { column: "rating_count", descending: true },
         { column: "movie_id", descending: false },

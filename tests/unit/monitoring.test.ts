@@ -44,8 +44,14 @@ describe("compose.yaml", () => {
   it("has two workers, pinned images, loopback ports, and no default secrets", async () => {
     const { services } = await compose();
     expect(Object.keys(services)).toEqual([
-      ...["worker-1", "worker-2", "kafka", "minio", "bucket", "clickhouse"],
-      ...["prometheus", "grafana"],
+      "worker-1",
+      "worker-2",
+      "kafka",
+      "minio",
+      "bucket",
+      "clickhouse",
+      "prometheus",
+      "grafana",
     ]);
     for (const { image, ports = [] } of Object.values(services)) {
       if (image !== undefined) expect(image).toMatch(/:(?!latest)[\w.-]*\d/);

@@ -29,7 +29,8 @@ describe("a run that was published and not compared yet", () => {
     const { clock } = world;
     let asked = 0;
     const runs = new PublishedRuns({
-      ...{ warehouse, clock },
+      warehouse,
+      clock,
       waiting: (...of) => {
         asked++;
         return waitingSince(warehouse, ...of);

@@ -86,8 +86,13 @@ describe("a data folder below ./data", () => {
 
   it.each(["dev", "start"])("%s serves pages from it, closed to other users", async (name) => {
     const child = command([
-      ...[`-P=${name === "dev" ? "dev" : "run"}`, "main.ts", name],
-      ...["--port", "0", "--data", data],
+      `-P=${name === "dev" ? "dev" : "run"}`,
+      "main.ts",
+      name,
+      "--port",
+      "0",
+      "--data",
+      data,
     ]).spawn();
     const ended = resultOf(child);
     const url = await eventually("the process to listen", async () => {

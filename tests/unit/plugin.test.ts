@@ -22,8 +22,12 @@ import {
 } from "../../runtime/plugin.ts";
 
 const visits = defineSchema({
-  ...{ topic: "visits", version: 1, summary: "" },
-  ...{ eventId: "id", eventTime: "at", partitionKey: "visitor" },
+  topic: "visits",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
+  partitionKey: "visitor",
   fields: {
     id: string(),
     at: instant(),
@@ -71,7 +75,10 @@ describe("definePlugin()", () => {
     expect(plugin.batch.relation.name).toBe("batch_visits");
     expect(plugin.merged.relation.name).toBe("merged_visits");
     expect(plugin.present).toEqual({
-      ...{ title: "Visits", chart: "bar", by: "page", sort: "-visit_count" },
+      title: "Visits",
+      chart: "bar",
+      by: "page",
+      sort: "-visit_count",
     });
   });
 
@@ -82,7 +89,8 @@ describe("definePlugin()", () => {
       where: ({ kind, seconds }) => kind.eq("view").and(seconds.gte(0.5)),
       key: ({ page, kind, at }) => ({ page: page.before("?"), type: kind, weekday: at.weekday() }),
       measures: ({ seconds, visitor }) => ({
-        ...{ seconds: avg(seconds.times(2)), visitors: uniq(visitor) },
+        seconds: avg(seconds.times(2)),
+        visitors: uniq(visitor),
       }),
       batch: { grain: "day" },
     });
@@ -260,7 +268,8 @@ GROUP BY ALL`);
 
   it("derives what is shown from the measures", () => {
     const { derive } = definePlugin(visits, {
-      ...{ name: "visits", summary: "" },
+      name: "visits",
+      summary: "",
       measures: ({ seconds }) => ({ n: count(), mean: avg(seconds), total: sum(seconds) }),
       derive: ({ n, mean, total }) => ({
         share: total.minus(n).per(n.plus(1)).times(100),
@@ -280,7 +289,8 @@ GROUP BY ALL`);
 
   it("derives nothing from a measure that is no number", () => {
     const measures = ({ page, seconds }: Parameters<NonNullable<Declaration["measures"]>>[0]) => ({
-      ...{ from: first(page), least: first(seconds) },
+      from: first(page),
+      least: first(seconds),
     });
     const derived = (of: Declaration["derive"]) => faultOf({ measures, derive: of });
     expect(derived(({ least }) => ({ twice: least.plus(least) }))).toBe(null);

@@ -59,11 +59,16 @@ describe("Problems", () => {
     const outage = () => new ExternalError("Cannot insert: refused", { part: "warehouse" });
     const plugins = ["ratings", "popular", "users"];
     const failing = (plugin: string, error: unknown) => ({
-      ...{ code: "batch_plugin_failing" as const, subject: `plugin ${plugin}`, plugin, error },
+      code: "batch_plugin_failing" as const,
+      subject: `plugin ${plugin}`,
+      plugin,
+      error,
       message: `cannot compute ${plugin}`,
     });
     const unreached = {
-      ...{ code: "part_unreached" as const, subject: "warehouse", blocking: true },
+      code: "part_unreached" as const,
+      subject: "warehouse",
+      blocking: true,
       message: "Cannot read the warehouse: refused",
     };
     const named = (problems: Problems) =>
@@ -111,8 +116,12 @@ describe("Problems", () => {
     it("that is gone explains no work which still fails by damage: that is a problem of its own", () => {
       const { problems } = registry();
       const stopped = {
-        ...{ code: "partition_stopped" as const, subject: "views, partition 0", topic: "views" },
-        ...{ message: "stopped", blocking: true, error: damage() },
+        code: "partition_stopped" as const,
+        subject: "views, partition 0",
+        topic: "views",
+        message: "stopped",
+        blocking: true,
+        error: damage(),
       };
       problems.observe("status", [stopped]);
       expect(problems.standing()).toMatchObject([{ code: "archive_damaged", blocking: true }]);
@@ -125,8 +134,11 @@ describe("Problems", () => {
     it("of an outage goes on while what is observed has not worked since", () => {
       const { problems, changes } = registry();
       const flush = {
-        ...{ code: "flush_failing" as const, subject: "views", topic: "views" },
-        ...{ message: "Cannot flush", error: outage() },
+        code: "flush_failing" as const,
+        subject: "views",
+        topic: "views",
+        message: "Cannot flush",
+        error: outage(),
       };
       problems.observe("status", [unreached, flush]);
       const [{ since }] = problems.standing();

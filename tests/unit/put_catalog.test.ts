@@ -87,7 +87,9 @@ describe("catalog put", () => {
     const rows = (await put(await Deno.readFile(titlesFile))).rows();
     expect(rows).toHaveLength(10_506);
     expect(rows.find(({ movie_id }) => movie_id === 770828)).toEqual({
-      ...{ movie_id: 770828, title: "Man of Steel", year: 2013 },
+      movie_id: 770828,
+      title: "Man of Steel",
+      year: 2013,
       genres: ["Action", "Adventure", "Fantasy", "Sci-Fi"],
     });
     expect(rows.filter(({ year }) => year === null)).toEqual([]);

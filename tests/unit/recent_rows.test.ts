@@ -67,7 +67,9 @@ const keys = fc.tuple(
 describe("rows in memory", () => {
   it("are what a key's events add up to, however they lie in blocks and windows", () => {
     const event = fc.record({
-      ...{ key: keys, block: fc.nat(2), window: fc.nat(40) },
+      key: keys,
+      block: fc.nat(2),
+      window: fc.nat(40),
       n: fc.option(fc.nat(50), { nil: null }),
     });
     const asking = fc.record({ after: fc.nat(300), key: keys, from: fc.nat(40), size: fc.nat(40) });

@@ -9,8 +9,13 @@ import { MemoryLog } from "../support/memory_log.ts";
 
 const event = (id: string) =>
   JSON.stringify({
-    ...{ event_id: id, user_id: 1, movie_id: 2, event_type: "view" },
-    ...{ timestamp: "2024-01-01T00:00:00Z", duration: 1.5, rating: null },
+    event_id: id,
+    user_id: 1,
+    movie_id: 2,
+    event_type: "view",
+    timestamp: "2024-01-01T00:00:00Z",
+    duration: 1.5,
+    rating: null,
   });
 
 function world(partitions = 1) {

@@ -143,7 +143,9 @@ describe("relations", () => {
         for (const [partition, end] of ends.entries()) await world.flush(tables, partition, 0, end);
         await world.publish(tables, 1, [256, 256, 256]);
         await world.publish(tables, 2, [512, 512, 512], {
-          ...{ base: [256, 256, 256], fullRun: 1, orphan: true },
+          base: [256, 256, 256],
+          fullRun: 1,
+          orphan: true,
         });
         await world.publish(tables, 3, cut, { base: [256, 256, 256], fullRun: 1 });
       }

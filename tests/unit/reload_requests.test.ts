@@ -41,8 +41,11 @@ describe("reloadRequests()", () => {
     await write("mine/sql/c.sql");
     await Deno.remove(join(root, "plugins/b.ts"));
     expect(await second).toEqual([
-      ...["mine/c.ts", "mine/sql/c.sql", "plugins/b.ts"],
-      ...["plugins/lib/limits.ts", "sql/batch/a.sql"],
+      "mine/c.ts",
+      "mine/sql/c.sql",
+      "plugins/b.ts",
+      "plugins/lib/limits.ts",
+      "sql/batch/a.sql",
     ]);
   });
 

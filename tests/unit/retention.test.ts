@@ -43,7 +43,11 @@ describe("retention", () => {
     const store = await openLocalStore(`${laboratory.dir}/${id}`);
     const schema = plugin.source;
     const archiver = new Archiver({
-      ...{ schema, log, store, clock, blockSize: 256 },
+      schema,
+      log,
+      store,
+      clock,
+      blockSize: 256,
       createDecoder: () => createDecoder(schema),
     });
     await archiver.archiveClosed(0);
@@ -56,7 +60,11 @@ describe("retention", () => {
       },
     } as unknown as LogSpeedLayer;
     const retention = new Retention({
-      ...{ config, clock, log, speed, archiver },
+      config,
+      clock,
+      log,
+      speed,
+      archiver,
       warehouse: laboratory.warehouse,
       tables: [tablesOf(plugin, "retention")],
       archive: openArchiveReader({ schema, store }),

@@ -31,11 +31,16 @@ describe("a plugin that some of the processes over one warehouse have", () => {
   /** A process whose folder lacks the plugin. */
   const startWithout = async (options = {}) => {
     const topic = {
-      ...{ schema: visits.source, plugins: [], log: { id: LOG }, ledger: LEDGER },
+      schema: visits.source,
+      plugins: [],
+      log: { id: LOG },
+      ledger: LEDGER,
       membership: { shared: true },
     };
     const retirement = new Retirement({
-      ...{ warehouse, store: world.store, clock: world.clock },
+      warehouse,
+      store: world.store,
+      clock: world.clock,
       topics: [topic as unknown as TopicRuntime],
       refused: () => new Map(),
       answers: () => false,

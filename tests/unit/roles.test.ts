@@ -52,7 +52,9 @@ describe("roles", () => {
     expect(await statusOf("/api/v1/metrics/popular_movies")).toBe(404);
     expect(await statusOf("/api/v1/batch/runs", { method: "POST" })).toBe(404);
     const rebuild = {
-      ...{ method: "POST", body: "{}", headers: { "content-type": "application/json" } },
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json" },
     };
     expect(await statusOf("/api/v1/plugins/popular_movies/rebuild", rebuild)).toBe(404);
     expect(await statusOf("/")).toBe(404);
@@ -60,7 +62,9 @@ describe("roles", () => {
       expect([path, await statusOf(path)]).toEqual([path, 200]);
     }
     const post = {
-      ...{ method: "POST", body: "{}\n", headers: { "content-type": "application/x-ndjson" } },
+      method: "POST",
+      body: "{}\n",
+      headers: { "content-type": "application/x-ndjson" },
     };
     expect(await statusOf("/api/v1/events", post)).toBe(200);
     const answer = await createApi(withinRoles(fakeServices(), ["serve"])).request(

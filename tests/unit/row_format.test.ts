@@ -11,14 +11,12 @@ import { readAll } from "../support/log_reading.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 
 const notes = defineSchema({
-  ...{
-    topic: "notes",
-    version: 1,
-    summary: "",
-    eventId: "id",
-    eventTime: "at",
-    partitionKey: "id",
-  },
+  topic: "notes",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
+  partitionKey: "id",
   fields: {
     id: string(),
     at: instant(),

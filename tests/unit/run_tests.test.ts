@@ -27,7 +27,12 @@ describe("tools/run_tests.ts", () => {
     const junit = join(dir, "junit.xml");
     const { code, stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-check", "-A", "tools/run_tests.ts", `--junit=${junit}`, ...flags],
+        "run",
+        "--no-check",
+        "-A",
+        "tools/run_tests.ts",
+        `--junit=${junit}`,
+        ...flags,
         ...names.map((name) => join(dir, name)),
       ],
       cwd: projectRoot,

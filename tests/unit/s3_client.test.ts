@@ -29,7 +29,9 @@ describe("createS3Client()", () => {
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
     const { client, agent } = createS3Client({
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      ...{ bucket: "bucket", accessKey: "key", secretKey: "secret" },
+      bucket: "bucket",
+      accessKey: "key",
+      secretKey: "secret",
     });
     try {
       // More than there are sockets: the last ones would wait for the time-out of the first.

@@ -12,13 +12,21 @@ import {
 import { meaningOf, schemaChange, schemaOf } from "../../runtime/model/schema_meaning.ts";
 
 const base = {
-  ...{ id: string({ maxBytes: 40 }), at: instant(), state: enumeration(["on", "off"]) },
-  ...{ level: decimal({ scale: 2, min: 0, max: 10 }), good: boolean({ nullable: true }) },
+  id: string({ maxBytes: 40 }),
+  at: instant(),
+  state: enumeration(["on", "off"]),
+  level: decimal({ scale: 2, min: 0, max: 10 }),
+  good: boolean({ nullable: true }),
 };
 const meaning = (fields: Record<string, Field>) =>
   meaningOf(defineSchema({
-    ...{ topic: "t", version: 1, summary: "", eventId: "id", eventTime: "at" },
-    ...{ partitionKey: "id", fields: { ...base, ...fields } as never },
+    topic: "t",
+    version: 1,
+    summary: "",
+    eventId: "id",
+    eventTime: "at",
+    partitionKey: "id",
+    fields: { ...base, ...fields } as never,
   }));
 const change = (fields: Record<string, Field>) => schemaChange(meaning({}), meaning(fields));
 const nothing = { added: [], widened: [], conflicts: [] };
@@ -75,8 +83,13 @@ describe("schemaChange()", () => {
 describe("schemaOf()", () => {
   const declared = (partitionKey: string, fields: Record<string, Field> = {}) =>
     defineSchema({
-      ...{ topic: "t", version: 1, summary: "Things", eventId: "id", eventTime: "at" },
-      ...{ partitionKey, fields: { ...base, ...fields } as never },
+      topic: "t",
+      version: 1,
+      summary: "Things",
+      eventId: "id",
+      eventTime: "at",
+      partitionKey,
+      fields: { ...base, ...fields } as never,
     });
   const stored = JSON.parse(JSON.stringify(meaning({})));
 

@@ -137,7 +137,8 @@ describe("merged answers", () => {
     const type = { event_type: "pause" };
     const answer = await world.serving.query("hourly_stats", { bucket: "day", keys: type });
     const truth = await world.truth(hourly_stats, ends, {
-      ...{ group: "toDateTime(toStartOfDay(event_time), 'UTC')", order: "bucket" },
+      group: "toDateTime(toStartOfDay(event_time), 'UTC')",
+      order: "bucket",
       where: "event_type = 'pause'",
     });
     expect(answer.rows).toEqual(truth);
@@ -149,7 +150,10 @@ describe("merged answers", () => {
     const query = { layer: "speed", from: "2024-03-01T05:00Z", to: "2024-03-01T06:00Z", keys: {} };
     const windows = await world.serving.query("popular_movies", { ...query, bucket: "window" });
     expect(windows.columns.map((c) => c.name)).toEqual([
-      ...["window_start", "window_end", "movie_id", "view_count"],
+      "window_start",
+      "window_end",
+      "movie_id",
+      "view_count",
     ]);
     const [first] = windows.rows;
     const start = Date.parse(String(first.window_start));

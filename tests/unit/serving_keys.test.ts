@@ -38,7 +38,9 @@ function watched(): Warehouse {
 
 beforeAll(async () => {
   warehouse = await openEmbeddedWarehouse({
-    ...{ dir, database: "keys", memoryLimitBytes: 1_500_000_000 },
+    dir,
+    database: "keys",
+    memoryLimitBytes: 1_500_000_000,
   });
   world = new ServingWorld(watched());
   await world.clear();
@@ -151,12 +153,17 @@ describe("series of the greatest keys", () => {
 
 describe("keys of several columns", () => {
   const pages = defineSchema({
-    ...{ topic: "pages", version: 1, summary: "", eventId: "id", eventTime: "at" },
+    topic: "pages",
+    version: 1,
+    summary: "",
+    eventId: "id",
+    eventTime: "at",
     partitionKey: "page",
     fields: { id: string(), at: instant(), page: string(), user: uint32(), bot: boolean() },
   });
   const plugin = definePlugin(pages, {
-    ...{ name: "visits", summary: "" },
+    name: "visits",
+    summary: "",
     key: ({ page, user, bot }) => ({ page, user, bot }),
     measures: () => ({ visits: count() }),
   });
@@ -180,7 +187,8 @@ describe("keys of several columns", () => {
     speed.move(10);
     const serving = createServing({
       topics: [{ schema: pages, logId, plugins: [tables], speed }],
-      ...{ warehouse, clock: new HandClock() },
+      warehouse,
+      clock: new HandClock(),
     });
     const answers = await Promise.all(
       texts.flatMap((page) =>
@@ -212,7 +220,8 @@ describe("questions for single keys while rows are written", () => {
         await Promise.all([0, 1, 2].map((partition) => flush(partition, to)));
         if (to > 700 && to < 770) {
           await writing.publish(user_stats, 2, [512, 512, 256], {
-            ...{ base: [256, 256, 256], fullRun: 1 },
+            base: [256, 256, 256],
+            fullRun: 1,
           });
         }
       }
@@ -227,7 +236,8 @@ describe("questions for single keys while rows are written", () => {
       for (const [i, answer] of found.entries()) {
         const where = `user_id = ${ids[i]}`;
         const truth = await writing.truth(user_stats, frontierOf(answer), {
-          ...{ order: "user_id", where },
+          order: "user_id",
+          where,
         });
         expect(answer.rows).toEqual(truth);
         expect(frontierOf(answer).filter((at, i) => at < before[i])).toEqual([]);

@@ -5,7 +5,10 @@ import { byTier } from "../support/tier.ts";
 import { visits } from "../support/visits.ts";
 
 const event = (minute: number, user_id = 1) => ({
-  ...{ event_id: `${user_id}-${minute}`, user_id, movie_id: 1, event_type: "pause" },
+  event_id: `${user_id}-${minute}`,
+  user_id,
+  movie_id: 1,
+  event_type: "pause",
   timestamp: new Date(Date.UTC(2024, 0, 1, 10, minute)).toISOString(),
 });
 

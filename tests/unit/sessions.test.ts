@@ -100,7 +100,9 @@ function truth({ layer = "merged", bucket = "all", from, to }: Question) {
 
 async function answer(question: Question, more: Record<string, string> = {}) {
   const { rows } = await world.serving.query("visits", {
-    ...{ ...question, limit: "10000", keys: {} },
+    ...question,
+    limit: "10000",
+    keys: {},
     ...more,
   });
   return new Map(rows.map(({ bucket, window_start, window_end: _, user_id, ...row }) => {
@@ -159,10 +161,17 @@ describe("sessions", () => {
     for (const order of ["-visits", "-event_count", "viewings_mean_seconds"]) {
       const all = await world.serving.query("visits", { ...part, order, keys: {} });
       const first = await world.serving.query("visits", {
-        ...{ ...part, order, limit: "7", keys: {} },
+        ...part,
+        order,
+        limit: "7",
+        keys: {},
       });
       const next = await world.serving.query("visits", {
-        ...{ ...part, order, limit: "7", after: first.next!, keys: {} },
+        ...part,
+        order,
+        limit: "7",
+        after: first.next!,
+        keys: {},
       });
       expect([...first.rows, ...next.rows]).toEqual(all.rows.slice(0, 14));
     }

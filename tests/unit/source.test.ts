@@ -6,14 +6,12 @@ import type { Clock } from "../../runtime/std/clock.ts";
 
 const startMs = Date.UTC(2026, 0, 5);
 const ticks = defineSchema({
-  ...{
-    topic: "ticks",
-    version: 1,
-    summary: "",
-    eventId: "id",
-    eventTime: "at",
-    partitionKey: "id",
-  },
+  topic: "ticks",
+  version: 1,
+  summary: "",
+  eventId: "id",
+  eventTime: "at",
+  partitionKey: "id",
   fields: { id: string(), at: instant() },
 });
 const declaration = {

@@ -60,8 +60,16 @@ describe("the checks of what the speed layer wrote", () => {
     const clock = new ManualClock(Date.UTC(2024, 2, 2));
     for (const tables of [sums, others]) await warehouse.command(createBatchTable(tables));
     speed = await openSpeedLayer({
-      ...{ schema: movieViewing, log, plugins: [sums, others], warehouse, createDecoder, clock },
-      ...{ blockSize: BLOCK_SIZE, horizon: BLOCK_SIZE, flushIntervalMs: 10, ledger: facts },
+      schema: movieViewing,
+      log,
+      plugins: [sums, others],
+      warehouse,
+      createDecoder,
+      clock,
+      blockSize: BLOCK_SIZE,
+      horizon: BLOCK_SIZE,
+      flushIntervalMs: 10,
+      ledger: facts,
       onProblem: () => {},
     });
     for (const table of [sums.speed(log.id), others.speed(log.id), ledger, "dead_letters"]) {
@@ -78,8 +86,11 @@ describe("the checks of what the speed layer wrote", () => {
       const count = 4 + Math.floor(chance() * BLOCK_SIZE);
       for (let i = 0; i < count; i++) {
         const event = {
-          ...{ event_id: `${flush}_${i}`, user_id: Math.floor(chance() * 50), movie_id: i },
-          ...{ event_type: "view", rating: Math.floor(chance() * 10) },
+          event_id: `${flush}_${i}`,
+          user_id: Math.floor(chance() * 50),
+          movie_id: i,
+          event_type: "view",
+          rating: Math.floor(chance() * 10),
           timestamp: "2024-03-01T00:00:00Z",
         };
         const value = i === 0 ? "no event" : JSON.stringify(event);

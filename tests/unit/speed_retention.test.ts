@@ -33,7 +33,11 @@ describe("a speed layer whose log's retention ran past it", () => {
     const schema = views().source;
     const store = await openLocalStore(`${world.dir}/archive${++cases}`);
     const archiver = new Archiver({
-      ...{ schema, log, store, clock: new ManualClock(0), blockSize: BLOCK_SIZE },
+      schema,
+      log,
+      store,
+      clock: new ManualClock(0),
+      blockSize: BLOCK_SIZE,
       createDecoder: () => createDecoder(schema),
     });
     const end = await archiver.archiveClosed(0);

@@ -244,7 +244,10 @@ describe("many statements at once", () => {
       // What the parser, DESCRIBE and the list of processes say.
       query: () =>
         Promise.resolve([{
-          ...{ line: "SELECT 1", explain: "SelectWithUnionQuery", name: "a", type: "UInt8" },
+          line: "SELECT 1",
+          explain: "SelectWithUnionQuery",
+          name: "a",
+          type: "UInt8",
           running: 0,
         }]),
       stream: () => {

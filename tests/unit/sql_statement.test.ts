@@ -32,8 +32,11 @@ for (const way of ways) {
     it("takes a word for what it is where it stands", async () => {
       for (
         const sql of [
-          ...["SELECT 'The Merge'", "SELECT 1 AS settings", "SELECT 'file(1)' AS sleep"],
-          ...["SELECT a AS merge FROM counts -- sqlite('x', 't')", "SELECT $$url()$$ /* s3() */"],
+          "SELECT 'The Merge'",
+          "SELECT 1 AS settings",
+          "SELECT 'file(1)' AS sleep",
+          "SELECT a AS merge FROM counts -- sqlite('x', 't')",
+          "SELECT $$url()$$ /* s3() */",
           'SELECT a AS "system", "system" + 1 AS executable FROM counts',
         ]
       ) expect((await read(sql)).query).toBe(true);
@@ -65,15 +68,23 @@ for (const way of ways) {
       ) expect((await read(sql)).query).toBe(true);
       for (
         const sql of [
-          ...["EXPLAIN SELECT 1", "EXPLAIN indexes = 1, actions = 1 SELECT 1", "DESCRIBE counts"],
-          ...["EXPLAIN AST SELECT 1", "EXPLAIN ESTIMATE SELECT a FROM counts", "EXISTS counts"],
-          ...["DESC (SELECT 1)", "DESCRIBE TABLE numbers(1)", "SHOW TABLES", "SHOW DATABASES"],
-          ...[
-            "show full tables from people like 'x\\'%' limit 3",
-            "SHOW CREATE VIEW people.counts",
-          ],
-          ...["SHOW COLUMNS FROM counts FROM people", "SHOW FUNCTIONS ILIKE 'a%'"],
-          ...["SHOW INDEXES FROM counts", "SHOW CREATE counts", "SHOW CREATE TABLE system.one"],
+          "EXPLAIN SELECT 1",
+          "EXPLAIN indexes = 1, actions = 1 SELECT 1",
+          "DESCRIBE counts",
+          "EXPLAIN AST SELECT 1",
+          "EXPLAIN ESTIMATE SELECT a FROM counts",
+          "EXISTS counts",
+          "DESC (SELECT 1)",
+          "DESCRIBE TABLE numbers(1)",
+          "SHOW TABLES",
+          "SHOW DATABASES",
+          "show full tables from people like 'x\\'%' limit 3",
+          "SHOW CREATE VIEW people.counts",
+          "SHOW COLUMNS FROM counts FROM people",
+          "SHOW FUNCTIONS ILIKE 'a%'",
+          "SHOW INDEXES FROM counts",
+          "SHOW CREATE counts",
+          "SHOW CREATE TABLE system.one",
         ]
       ) expect((await read(sql)).query).toBe(false);
     });
@@ -116,8 +127,22 @@ for (const way of ways) {
       expect(await both[way].query("SHOW TABLES LIKE 'made'")).toEqual([]);
       for (
         const name of [
-          ...["file", "url", "s3", "remote", "mysql", "executable", "cluster", "merge", "input"],
-          ...["dictionary", "mergeTreeIndex", "hdfs", "redis", "loop", "generateRandom", "eval"],
+          "file",
+          "url",
+          "s3",
+          "remote",
+          "mysql",
+          "executable",
+          "cluster",
+          "merge",
+          "input",
+          "dictionary",
+          "mergeTreeIndex",
+          "hdfs",
+          "redis",
+          "loop",
+          "generateRandom",
+          "eval",
         ]
       ) {
         expect(await fault(`SELECT * FROM ${name}('x', 'y')`)).toContain(
@@ -167,8 +192,12 @@ for (const way of ways) {
       ) {
         for (
           const sql of [
-            ...[`SELECT * FROM ${table}`, `SELECT 1 IN ${table}`, `DESCRIBE ${table}`],
-            ...[`SHOW CREATE TABLE ${table}`, `EXISTS ${table}`, `EXPLAIN SELECT * FROM ${table}`],
+            `SELECT * FROM ${table}`,
+            `SELECT 1 IN ${table}`,
+            `DESCRIBE ${table}`,
+            `SHOW CREATE TABLE ${table}`,
+            `EXISTS ${table}`,
+            `EXPLAIN SELECT * FROM ${table}`,
           ]
         ) expect(await fault(sql)).toContain(`table ${table} is not allowed`);
       }
@@ -177,22 +206,22 @@ for (const way of ways) {
       expect(await fault("SELECT 1 FORMAT CSV")).toContain("FORMAT and INTO OUTFILE are not");
       for (
         const sql of [
-          ...[
-            "SET readonly = 0",
-            "USE system",
-            "SYSTEM SHUTDOWN",
-            "KILL QUERY WHERE 1",
-            "SHOW GRANTS",
-          ],
-          ...["INSERT INTO counts VALUES (1)", "INSERT INTO counts SELECT 1", "DROP TABLE counts"],
-          ...[
-            "SHOW PROCESSLIST",
-            "SHOW SETTINGS LIKE 'x'",
-            "SHOW CREATE DATABASE people",
-            "CHECK TABLE counts",
-          ],
-          ...["EXPLAIN CURRENT TRANSACTION"],
-          ...["SELECT 1 PARALLEL WITH SELECT 2", "EXISTS DATABASE people", "BEGIN TRANSACTION"],
+          "SET readonly = 0",
+          "USE system",
+          "SYSTEM SHUTDOWN",
+          "KILL QUERY WHERE 1",
+          "SHOW GRANTS",
+          "INSERT INTO counts VALUES (1)",
+          "INSERT INTO counts SELECT 1",
+          "DROP TABLE counts",
+          "SHOW PROCESSLIST",
+          "SHOW SETTINGS LIKE 'x'",
+          "SHOW CREATE DATABASE people",
+          "CHECK TABLE counts",
+          "EXPLAIN CURRENT TRANSACTION",
+          "SELECT 1 PARALLEL WITH SELECT 2",
+          "EXISTS DATABASE people",
+          "BEGIN TRANSACTION",
         ]
       ) expect(await fault(sql)).toContain("expected one SELECT");
       expect(await fault("EXPLAIN INSERT INTO counts SELECT 1")).toContain("InsertQuery is not");

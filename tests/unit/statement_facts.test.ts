@@ -36,8 +36,23 @@ for (const way of ways) {
       expect(found.tableFunctions.toSorted()).toEqual(["numbers", "values", "view"]);
       for (
         const name of [
-          ...["toDate", "max", "sumIf", "greater", "upper", "arrayMap", "lower", "length", "min"],
-          ...["round", "in", "notIn", "abs", "floor", "ceil", "sqrt", "toUInt8"],
+          "toDate",
+          "max",
+          "sumIf",
+          "greater",
+          "upper",
+          "arrayMap",
+          "lower",
+          "length",
+          "min",
+          "round",
+          "in",
+          "notIn",
+          "abs",
+          "floor",
+          "ceil",
+          "sqrt",
+          "toUInt8",
         ]
       ) expect(found.functions).toContain(name);
       expect([found.settings, found.output]).toEqual([false, false]);

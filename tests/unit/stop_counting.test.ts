@@ -41,17 +41,21 @@ describe("a speed layer that is told to stop", () => {
   const open = (log: EventLog, clock: Clock, warehouse: Warehouse, flushIntervalMs: number) => {
     const facts = { blockSize: 1 << 16, horizon: 1 << 16 };
     return openSpeedLayer({
-      ...{ schema: plugin.source, log, clock, createDecoder, ...facts },
-      ...{ warehouse, flushIntervalMs, onProblem: () => {} },
+      schema: plugin.source,
+      log,
+      clock,
+      createDecoder,
+      ...facts,
+      warehouse,
+      flushIntervalMs,
+      onProblem: () => {},
       plugins: [tablesOf(plugin, log.id)],
       ledger: {
-        ...{
-          topic: log.topic,
-          schemaVersion: 1,
-          decoderVersion: 1,
-          lateAfterMs: 10_000,
-          futureAfterMs: 3_600_000,
-        },
+        topic: log.topic,
+        schemaVersion: 1,
+        decoderVersion: 1,
+        lateAfterMs: 10_000,
+        futureAfterMs: 3_600_000,
         ...facts,
       },
     });

@@ -17,8 +17,12 @@ describe("the traffic of the last hour", () => {
     ]
       .map(([, part, x, height]) => [part, Number(x), Number(height)]);
     expect(rects).toEqual([
-      ...[["speed", 0, 0], ["batch", 0, 100], ["speed", 1, 0], ["batch", 1, 0]],
-      ...[["speed", 2, 40], ["batch", 2, 10]],
+      ["speed", 0, 0],
+      ["batch", 0, 100],
+      ["speed", 1, 0],
+      ["batch", 1, 0],
+      ["speed", 2, 40],
+      ["batch", 2, 10],
     ]);
     expect(html).toContain('aria-label="15 events in the last hour, by minute"');
     expect(html).toContain("<title>02:00: 5 events, 1 recomputed by batch</title>");

@@ -36,7 +36,12 @@ function openWorld(options: { bytesPerSecond?: number; isOurTurn?: () => boolean
     },
   } as unknown as ObjectStore;
   const verification = createVerification({
-    ...{ topics, store, warehouse, clock, problems, ownLogs: true },
+    topics,
+    store,
+    warehouse,
+    clock,
+    problems,
+    ownLogs: true,
     scrubBytesPerSecond: options.bytesPerSecond ?? 100,
     isOurTurn: options.isOurTurn ?? (() => true),
   });
@@ -97,7 +102,8 @@ describe("the scrub", () => {
     await settle();
     await pass(10_000);
     expect(problems.standing()).toMatchObject([{
-      ...{ code: "warehouse_damaged", subject: "table t, part all_1_1_0" },
+      code: "warehouse_damaged",
+      subject: "table t, part all_1_1_0",
       message: expect.stringContaining("Checksum mismatch for file data.bin"),
     }]);
     await pass(HOUR_MS);

@@ -72,7 +72,10 @@ describe("WalSync", () => {
     try {
       const failures: string[] = [];
       const log = openSqliteLog({
-        ...{ path, topic: "views", partitions: 1, clock },
+        path,
+        topic: "views",
+        partitions: 1,
+        clock,
         onFailed: ({ message }) => failures.push(message),
       });
       await log.append(records(["k", "1"]));

@@ -5,8 +5,13 @@ import { ManualClock } from "../support/manual_clock.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const ledger = {
-  ...{ topic: "t", schemaVersion: 1, decoderVersion: 1 },
-  ...{ blockSize: 8, horizon: 64, lateAfterMs: 0, futureAfterMs: 0 },
+  topic: "t",
+  schemaVersion: 1,
+  decoderVersion: 1,
+  blockSize: 8,
+  horizon: 64,
+  lateAfterMs: 0,
+  futureAfterMs: 0,
 };
 
 type Archived = ArchivedRecords["lastEventMs"];

@@ -3,7 +3,12 @@ import { z } from "zod";
 import { count, instant, named, next, notComparedReason, parameter, text, whole } from "./parts.ts";
 
 const runState = z.enum([
-  ...["queued", "running", "published", "failed", "superseded", "interrupted"] as const,
+  "queued",
+  "running",
+  "published",
+  "failed",
+  "superseded",
+  "interrupted",
 ]);
 
 /** A batch run. */

@@ -86,7 +86,8 @@ async function askForToken(endpoint: TokenEndpoint): Promise<{ token: string; li
     answer = await response.json();
   } catch (cause) {
     throw new ExternalError(`${action}: ${innermost(cause as Error).message}`, {
-      ...{ part: "log", cause },
+      part: "log",
+      cause,
     });
   }
   const { access_token: token, expires_in: seconds, error } = answer;

@@ -140,7 +140,10 @@ function ticksCheck(topic: string, ticks: boolean, setting: TickTopics): Check {
 
 type Admin = ReturnType<Kafka["admin"]>;
 const NAMES = [
-  ...["cleanup.policy", "message.timestamp.type", "retention.ms", "retention.bytes"],
+  "cleanup.policy",
+  "message.timestamp.type",
+  "retention.ms",
+  "retention.bytes",
   "min.insync.replicas",
 ];
 

@@ -49,7 +49,8 @@ export async function isMadeHere(access: KafkaAccess, topic: string): Promise<bo
     const { resources: [{ configEntries }] } = await admin.describeConfigs({
       includeSynonyms: false,
       resources: [{
-        ...{ type: ConfigResourceTypes.TOPIC, name: topic },
+        type: ConfigResourceTypes.TOPIC,
+        name: topic,
         configNames: Object.keys(MADE_WITH),
       }],
     });

@@ -93,10 +93,14 @@ export class World {
     const speed = speedLayerOf({ engine, plugin, log: this.log }, at);
     return engine.createServing({
       topics: [{
-        ...{ schema: plugin.source, logId: this.log.id },
-        ...{ plugins: [this.tables], speed },
+        schema: plugin.source,
+        logId: this.log.id,
+        plugins: [this.tables],
+        speed,
       }],
-      ...{ warehouse, clock: this.#clock, queryTimeoutMs: 30_000 },
+      warehouse,
+      clock: this.#clock,
+      queryTimeoutMs: 30_000,
     });
   }
 
@@ -233,8 +237,13 @@ export class World {
   async compact(): Promise<void> {
     const { engine, plugin, warehouse } = this.#options;
     const compactor = new engine.Compactor({
-      ...{ schema: plugin.source, store: this.#store, warehouse, clock: this.#clock },
-      ...{ minManifests: 2, maxRows: 4 * BLOCK_SIZE, graceMs: 0 },
+      schema: plugin.source,
+      store: this.#store,
+      warehouse,
+      clock: this.#clock,
+      minManifests: 2,
+      maxRows: 4 * BLOCK_SIZE,
+      graceMs: 0,
     });
     await compactor.compactOnce();
     await compactor.collectGarbage();
@@ -310,7 +319,9 @@ export class World {
     const { grain } = plugin.batch;
     const bucket = of === "all" ? of : grain;
     const answer = await this.#serving.query(plugin.name, {
-      ...{ layer, bucket, ...textsOf(plugin, range) },
+      layer,
+      bucket,
+      ...textsOf(plugin, range),
       limit: "10000",
       keys: {},
     });
@@ -405,7 +416,9 @@ export class World {
   /** At the end no layer may lag: each has to have come to the log's end. */
   async #covers(layer: string): Promise<string | null> {
     const answer = await this.#serving.query(this.#options.plugin.name, {
-      ...{ layer, ...textsOf(this.#options.plugin, wholeRange), keys: {} },
+      layer,
+      ...textsOf(this.#options.plugin, wholeRange),
+      keys: {},
     });
     const frontier = decodeFrontier(answer.frontier)[this.log.id] ?? [];
     for (let partition = 0; partition < this.#options.partitions; partition++) {
