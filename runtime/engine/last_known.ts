@@ -7,7 +7,12 @@ import type { UnreachedPart } from "../ports/services.ts";
 /** For so long an answer is waited for, in milliseconds; Prometheus gives up after ten seconds. */
 const PATIENCE_MS = 2000;
 
+/** So long before the newest question one is no longer asked, as of a generation that was replaced. */
+const NOT_ASKED_MS = 60_000;
+
 interface Question {
+  /** When it was asked last. */
+  askedMs: number;
   /** The last answer. */
   known: unknown;
   /** What is under way, and since when. */
@@ -56,8 +61,10 @@ export class LastKnown {
     first: T,
   ): Promise<T> {
     const key = `${part} ${question}`;
-    const state = this.#questions.get(key) ?? { known: first, asking: null, fault: null };
+    const askedMs = this.#clock.now();
+    const state = this.#questions.get(key) ?? { askedMs, known: first, asking: null, fault: null };
     this.#questions.set(key, state);
+    state.askedMs = askedMs;
     state.asking ??= this.#begin(part, state, answer);
     await this.#wait(part, state, state.asking);
     return state.known as T;
@@ -71,7 +78,7 @@ export class LastKnown {
   }
 
   /**
-   * Why parts did not answer, one fault per part.
+   * Why parts did not answer, one fault per part. Forgets questions that are no longer asked.
    *
    * @param lateForMs leaves out parts that have been late for less time: a busy part is slow now and
    * then.
@@ -79,7 +86,12 @@ export class LastKnown {
   faults(lateForMs: number): NonNullable<Question["fault"]>[] {
     const parts = new Map<string, NonNullable<Question["fault"]>>();
     const latestMs = this.#clock.now() - lateForMs;
-    for (const { fault } of this.#questions.values()) {
+    const newestMs = Math.max(...[...this.#questions.values()].map(({ askedMs }) => askedMs));
+    for (const [key, { askedMs, fault }] of this.#questions) {
+      if (askedMs < newestMs - NOT_ASKED_MS) {
+        this.#questions.delete(key);
+        continue;
+      }
       if (fault === null || (fault.late && fault.sinceMs > latestMs)) continue;
       const known = parts.get(fault.part);
       if (known === undefined || fault.sinceMs < known.sinceMs) parts.set(fault.part, fault);

@@ -1,7 +1,10 @@
 /** Debian's Chromium for end-to-end tests; every fault that a page has is remembered. */
 import type { BrowserContextOptions, Page } from "playwright-core";
 
-/** A page with what went wrong on it: uncaught errors and errors of the console. */
+/**
+ * A page with what went wrong on it: uncaught errors, errors of the console, and what the server
+ * answered with 500 and above.
+ */
 export interface WatchedPage {
   readonly page: Page;
   readonly faults: readonly string[];
@@ -33,6 +36,12 @@ export async function startBrowser(): Promise<TestBrowser> {
       page.on("pageerror", (error) => faults.push(String(error)));
       page.on("console", (message) => {
         if (message.type() === "error") faults.push(message.text());
+      });
+      page.on("response", async (response) => {
+        if (response.status() < 500) return;
+        // A page that closes takes the answer with it.
+        const text = await response.text().catch(() => "");
+        faults.push(`${response.status()} ${response.url()} ${text}`);
       });
       await page.goto(url);
       return { page, faults };

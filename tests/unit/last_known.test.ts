@@ -69,4 +69,18 @@ describe("LastKnown", () => {
     await known.ask("warehouse", "b", () => Promise.resolve(1), null);
     expect(known.unreached()).toEqual([]);
   });
+
+  it("forgets the faults of a question that is asked no more, and not what a rare one said", async () => {
+    const clock = new ManualClock(START_MS);
+    const known = new LastKnown(clock);
+    await known.ask("warehouse", "a dropped table", fail("gone"), null);
+    await known.ask("log", "end", () => Promise.resolve(7), 0);
+    clock.advance(30_000);
+    await known.ask("log", "end", () => Promise.resolve(8), 0);
+    expect(known.faults(0)).toMatchObject([{ part: "warehouse" }]);
+    clock.advance(3_600_000);
+    expect(await known.ask("log", "end", fail("refused"), 0)).toBe(8);
+    known.faults(0);
+    expect(known.faults(0)).toMatchObject([{ part: "log" }]);
+  });
 });
