@@ -6,12 +6,12 @@
  *
  * Run: `deno run -A bench/idle.ts [--quick]`
  */
+import { feed } from "./feed.ts";
 import { line, quick, title } from "./figures.ts";
-import { simulate } from "../plugins/viewing/simulator.ts";
 import {
+  anonymousBytes,
   mebibytes,
   processorSeconds,
-  send,
   sleep,
   startProcess,
   stopProcess,
@@ -19,38 +19,12 @@ import {
 
 const PHASE_MS = quick ? 20_000 : 120_000;
 const SETTLING_MS = quick ? 5_000 : 20_000;
-const SENDS_PER_SECOND = 20;
 const questions = ["popular_movies", "user_stats", "ratings", "completed_movies", "rating_stars"]
   .map((metric) => `${metric}/live?limit=10`).concat("hourly_stats/live?bucket=hour");
 
 const data = await Deno.makeTempDir({ prefix: "twofold-bench-" });
 const started = await startProcess(data);
 const { url, child: { pid } } = started;
-
-/** Sends at a rate, each part when it is due, until told to stop. */
-async function feed(perSecond: number, signal: AbortSignal): Promise<void> {
-  const fromMs = performance.now();
-  let sent = 0;
-  for (const body of parts(perSecond / SENDS_PER_SECOND)) {
-    const waitMs = fromMs + 1000 * sent++ / SENDS_PER_SECOND - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
-    if (signal.aborted) break;
-    await send(url, body);
-  }
-}
-
-/** NDJSON of so many events each, without an end. */
-function* parts(events: number): Generator<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  let lines: string[] = [];
-  for (const { ndjson } of simulate({ rate: events * SENDS_PER_SECOND, startMs: Date.now() })) {
-    lines.push(...ndjson.trimEnd().split("\n"));
-    while (lines.length >= events) {
-      yield encoder.encode(lines.slice(0, events).join("\n"));
-      lines = lines.slice(events);
-    }
-  }
-}
 
 /** Follows live queries until told to stop. */
 async function follow(path: string, signal: AbortSignal): Promise<void> {
@@ -83,7 +57,7 @@ const numberOf = (file: string, name: string) =>
 async function phase(what: string, perSecond: number, paths: readonly string[] = []) {
   const stop = new AbortController();
   const readers = paths.map((path) => follow(path, stop.signal).catch(() => {}));
-  const feeding = perSecond === 0 ? undefined : feed(perSecond, stop.signal);
+  const feeding = perSecond === 0 ? undefined : feed(url, perSecond, stop.signal);
   await sleep(SETTLING_MS);
   const [cpu, written, threads] = [
     processorSeconds(pid),
@@ -102,7 +76,7 @@ async function phase(what: string, perSecond: number, paths: readonly string[] =
   stop.abort();
   await Promise.all([feeding, ...readers]);
   const perEvent = perSecond === 0 ? "" : `${Math.round(bytes / perSecond / (PHASE_MS / 1000))} B`;
-  const anonymous = mebibytes(1024 * numberOf("status", "RssAnon"));
+  const anonymous = mebibytes(anonymousBytes(pid));
   line(what, `${cores.toFixed(3)} cores`, anonymous, perEvent);
   line("", ...spent.map((each) => `${each.kind} ${each.cores.toFixed(3)}`));
   return cores;

@@ -80,6 +80,12 @@ export function peakBytes(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(text)![1]) * 1024;
 }
 
+/** Memory of a process that no file backs, in bytes. */
+export function anonymousBytes(pid: number): number {
+  const text = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/RssAnon:\s+(\d+)/.exec(text)![1]) * 1024;
+}
+
 /** Processor seconds that a process has used. */
 export function processorSeconds(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1].split(" ");

@@ -95,6 +95,19 @@ export function processRoutes(services: Services): Route[] {
         structuredClone(await services.status()) as z.infer<typeof schemas.status>,
     }),
     route({
+      id: "getMemory",
+      at: "GET /api/v1/status/memory",
+      tag,
+      summary: "Get what the memory of the process consists of",
+      description:
+        "The parts add up to the resident memory. The page cache belongs to the kernel and is " +
+        "not part of it. Memory that is reserved but was never used is not resident: where parts " +
+        "have such memory, their sum may exceed the total.",
+      answer: schemas.memory,
+      handle: async () =>
+        structuredClone(await services.memory()) as z.infer<typeof schemas.memory>,
+    }),
+    route({
       id: "getHealth",
       at: "GET /healthz",
       tag,

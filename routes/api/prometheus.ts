@@ -38,7 +38,11 @@ function labelText(labels: Labels): string {
 
 /** `GET /metrics` */
 export async function prometheusMetrics(services: Services): Promise<Response> {
-  const [status, runs] = await Promise.all([services.status(), services.newestRuns()]);
+  const [status, runs, memory] = await Promise.all([
+    services.status(),
+    services.newestRuns(),
+    services.memory(),
+  ]);
   const exposition = new Exposition();
   const add = exposition.add.bind(exposition);
   add("twofold_info", "gauge", "Version of the process.", [[{ version: status.version }, 1]]);
@@ -53,6 +57,12 @@ export async function prometheusMetrics(services: Services): Promise<Response> {
   add("process_resident_memory_bytes", "gauge", "Resident memory.", [
     [{}, Deno.memoryUsage().rss],
   ]);
+  add(
+    "twofold_memory_bytes",
+    "gauge",
+    "What the resident memory consists of.",
+    memory.parts.map(({ part, thread, bytes }) => [{ part, thread: thread ?? "" }, bytes] as const),
+  );
   addPartitions(add, status.topics);
   addPlugins(add, status.plugins);
   addRuns(add, runs);

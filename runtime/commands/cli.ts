@@ -39,7 +39,7 @@ import { replayCommand } from "./replay.ts";
 import { replayRequest } from "./replay_request.ts";
 import { serverCommand } from "./run_server.ts";
 import { sqlCommand } from "./sql.ts";
-import { configCommand, statusCommand } from "./status.ts";
+import { configCommand, memoryCommand, statusCommand } from "./status.ts";
 import { paint } from "./text.ts";
 import { testPluginsCommand } from "./test_plugins.ts";
 import { verifyAcceptCommand, verifyCommand } from "./verify.ts";
@@ -141,6 +141,7 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await pluginsPruneCommand(asking);
     case "status":
       if (flags.config === true) return configCommand({ json }, given, world);
+      if (flags.memory === true) return await memoryCommand(asking);
       return await statusCommand(asking);
     case "verify":
       return await verifyCommand({ fast: flags.fast === true, json }, config, world);

@@ -181,11 +181,17 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
         value: null,
         summary: "Print all settings, their values and their sources instead",
       },
+      {
+        flag: "memory",
+        value: null,
+        summary: "Print what the memory of the process consists of instead",
+      },
       { flag: "json", value: null, summary: "Print the status as JSON" },
     ],
     examples: [
       ["status", "a table"],
       ["status --json", "all of it"],
+      ["status --memory", "heaps, buffers, ClickHouse and mapped files"],
       ["status --config", "the settings of a process started here; secrets are hidden"],
     ],
   },

@@ -47,6 +47,7 @@ export async function openOwnFolder(
     name: config.dataDir,
     own: true,
     status: () => engine.status(),
+    memory: () => engine.memory(),
     ...answers,
     deadLetters: {
       ...answers.deadLetters,

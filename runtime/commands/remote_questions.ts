@@ -6,6 +6,7 @@ import type {
   DeadLetter,
   DriftDay,
   MetricAnswer,
+  ProcessMemory,
   RecordView,
   Redrive,
   RedriveAnswer,
@@ -51,6 +52,7 @@ export function remoteQuestions(call: Caller): Questions {
     });
   return {
     status: () => get<Status>("status"),
+    memory: () => get<ProcessMemory>("status/memory"),
     query: (metric, { keys, ...query }, signal) =>
       get<MetricAnswer>(path`metrics/${metric}`, { ...query, ...keys }, signal),
     records: {

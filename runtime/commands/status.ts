@@ -1,5 +1,5 @@
 import type { ConfigInput } from "../settings/config.ts";
-import type { PartitionStatus, PluginStatus, Status } from "../ports/services.ts";
+import type { PartitionStatus, PluginStatus, ProcessMemory, Status } from "../ports/services.ts";
 import { settingSources } from "../settings/setting_sources.ts";
 import { ask, type Asking } from "./ask.ts";
 import { table } from "./table.ts";
@@ -11,6 +11,22 @@ export async function statusCommand(asking: Asking): Promise<number> {
   const text = (status: Status) => statusText(status, asking.world.out);
   const { ready } = await ask(asking, (target) => target.status(), text);
   return ready ? 0 : 1;
+}
+
+/** Shows what the memory of the process consists of; returns the exit code. */
+export async function memoryCommand(asking: Asking): Promise<number> {
+  await ask(asking, (target) => target.memory(), memoryText);
+  return 0;
+}
+
+function memoryText({ resident_bytes, anonymous_bytes, parts }: ProcessMemory): string {
+  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  const rows = parts.map(({ part, thread, bytes }) => [part, thread ?? "–", mebibytes(bytes)]);
+  const anonymous = anonymous_bytes === null
+    ? ""
+    : `, ${mebibytes(anonymous_bytes)} MiB of it anonymous`;
+  const head = `${mebibytes(resident_bytes)} MiB resident${anonymous}\n`;
+  return head + table(["part", "thread", "MiB"], rows);
 }
 
 /** Shows every setting, its value and where that comes from; returns the exit code. */

@@ -22,7 +22,8 @@ export interface InspectedPlugin extends PluginText {
 }
 
 /** What a command may ask: the same whether a process answers or the data folder. */
-export interface Questions extends Pick<Services, "records" | "drifts" | "catalogs" | "status"> {
+export interface Questions
+  extends Pick<Services, "records" | "drifts" | "catalogs" | "status" | "memory"> {
   readonly deadLetters: Pick<Services["deadLetters"], "list" | "one" | "redrive">;
   readonly sql: Pick<Services["sql"], "open">;
   readonly query: Serving["query"];

@@ -46,6 +46,7 @@ import { createRecords } from "./records.ts";
 import { createRedrive } from "./redrive.ts";
 import { Retirement } from "./retirement.ts";
 import { batchWithin, withinRoles } from "./roles.ts";
+import { memoryOf } from "./process_memory.ts";
 import { newestRunsOf, statusOf } from "./status.ts";
 import { watch } from "./watch.ts";
 import { openTopic } from "./topic_runtime.ts";
@@ -414,6 +415,7 @@ function assemble(parts: Parts): Engine {
       await fresh();
       return await status();
     },
+    memory: () => memoryOf({ engine: parts.alone ? warehouse : null, known, topics }),
     newestRuns: () => newestRunsOf({ topics, known, recent }),
   };
   return {

@@ -53,6 +53,7 @@ export function withinRoles(services: Services, roles: readonly Role[]): Service
     batch: services.batch,
     verification: services.verification,
     status: () => services.status(),
+    memory: () => services.memory(),
     newestRuns: () => services.newestRuns(),
   };
 }

@@ -59,6 +59,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
       ) => [topic, sharedHistory(topic, layer, calls, metrics)]),
     ),
     status: () => lookups.get(["status"], () => services.status()),
+    memory: () => calls.get(["memory"], () => services.memory()),
     newestRuns: () => calls.get(["newest runs"], () => services.newestRuns()),
   };
 }

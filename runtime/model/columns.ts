@@ -79,6 +79,15 @@ export interface DecodeFault {
   readonly reason: string;
 }
 
+/** Bytes of the shared memory of all columns of this thread that are in use. */
+let heldBytes = 0;
+const released = new FinalizationRegistry<number>((bytes) => heldBytes -= bytes);
+
+/** Bytes of all columns that this thread has allocated and still uses; their records apart. */
+export function columnBytes(): number {
+  return heldBytes;
+}
+
 /**
  * Allocates columns for up to `capacity` rows (default 8192).
  *
@@ -94,9 +103,14 @@ export interface DecodeFault {
  * ```
  */
 export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
-  const u8 = () => new Uint8Array(new SharedArrayBuffer(capacity));
-  const u32 = (lanes = 1) => new Uint32Array(new SharedArrayBuffer(capacity * 4 * lanes));
-  const f64 = () => new Float64Array(new SharedArrayBuffer(capacity * 8));
+  let bytes = 0;
+  const shared = (each: number) => {
+    bytes += capacity * each;
+    return new SharedArrayBuffer(capacity * each);
+  };
+  const u8 = () => new Uint8Array(shared(1));
+  const u32 = (lanes = 1) => new Uint32Array(shared(4 * lanes));
+  const f64 = () => new Float64Array(shared(8));
   const fields: Record<string, FieldColumn> = {};
   for (const name of schema.fieldNames) {
     const field = schema.fields[name];
@@ -119,7 +133,7 @@ export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
         break;
     }
   }
-  return {
+  const columns: Columns = {
     schema,
     capacity,
     count: 0,
@@ -139,6 +153,9 @@ export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
     valueEnd: u32(),
     fields,
   };
+  heldBytes += bytes;
+  released.register(columns, bytes);
+  return columns;
 }
 
 const decoder = new TextDecoder();

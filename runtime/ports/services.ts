@@ -70,6 +70,31 @@ export interface Status {
   readonly scrub: ScrubStatus | null;
 }
 
+/** A part of the memory of a process. */
+export interface MemoryPart {
+  /**
+   * `heap_used` and `heap_free` are a thread's objects, and what it has reserved for more; `buffers`
+   * its array buffers outside of the heap, but for those of parts of their own. `columns` are records
+   * being decoded, `repeats` the identities by which repeats are found, `recent_rows` closed blocks
+   * kept for readers, `engine` ClickHouse in the process. `other` is the rest of the anonymous memory.
+   * `files` are pages of mapped files, such as the code of Deno and ClickHouse, and `shared` shared
+   * memory.
+   */
+  readonly part: string;
+  /** Of which thread; null where it belongs to the whole process. */
+  readonly thread: string | null;
+  readonly bytes: number;
+}
+
+/** What the memory of a process consists of. */
+export interface ProcessMemory {
+  readonly resident_bytes: number;
+  /** What no file backs; null where the system or a ClickHouse server does not let it be known. */
+  readonly anonymous_bytes: number | null;
+  /** `engine`, `other`, `files` and `shared` are missing where {@link anonymous_bytes} is null. */
+  readonly parts: readonly MemoryPart[];
+}
+
 /** What changed when the plugins were loaded again, by plugin. */
 export interface ReloadAnswer {
   readonly added: readonly string[];
@@ -172,6 +197,8 @@ export interface Services {
   readonly islands: ReadonlyMap<string, PluginIsland>;
   /** Called by monitors, often and concurrently: answers within seconds, whatever is not reached. */
   status(): Promise<Status>;
+  /** What the memory of this process consists of; answers as {@link status} does. */
+  memory(): Promise<ProcessMemory>;
   /** The newest batch run of each topic that has ended, as far as it is known; answers as {@link status} does. */
   newestRuns(): Promise<readonly BatchRun[]>;
 }

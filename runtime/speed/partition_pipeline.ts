@@ -60,6 +60,11 @@ export class PartitionPipeline {
     return this.#position;
   }
 
+  /** Bytes by which it tells repeats. */
+  get repeatBytes(): number {
+    return this.#repeats.bytes;
+  }
+
   /** When the log took the last record that was read; infinite before the first. */
   get readAppendMs(): number {
     return this.#readAppendMs;

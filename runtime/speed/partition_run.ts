@@ -131,6 +131,11 @@ export class PartitionRun {
     return this.#error;
   }
 
+  /** Bytes by which its pipelines tell repeats. */
+  get repeatBytes(): number {
+    return [...this.#pipelines.keys()].reduce((sum, { repeatBytes }) => sum + repeatBytes, 0);
+  }
+
   /** The lowest block that is open for the ledger or a plugin. */
   get openBlock(): bigint {
     const at = [...this.#plugins.values()].map((state) => state.at.openBlock);

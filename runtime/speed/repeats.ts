@@ -9,31 +9,40 @@ const AHEAD_ROWS = 64;
  * reading the horizon again before a restart's first offset restores the same state.
  *
  * A ring holds the identity of each of the last `horizon` offsets, and an open-addressing table
- * finds an identity in the ring. Memory: 24 bytes per offset of the horizon, touched as it fills; 24
- * MiB per partition at a horizon of 1,048,576.
+ * finds an identity in the ring. Memory: 24 bytes per offset. Both grow with the offsets passed, by
+ * doubling, up to the horizon: 24 MiB per partition at a horizon of 1,048,576.
  */
 export class RepeatIndex {
-  readonly #mask: number;
-  readonly #tableMask: number;
   /** Four lanes per ring slot; lane 0 is 0 where the slot holds no identity's latest occurrence. */
-  readonly #ring: Uint32Array;
+  #ring = new Uint32Array(0);
   /** Ring slot + 1, or 0. Linear probing, at most half full. */
-  readonly #table: Uint32Array;
+  #table = new Uint32Array(0);
+  /** Ring slots less one. */
+  #mask = -1;
+  #tableMask = -1;
   /** Keeps the reads ahead from being dropped as useless. */
   #fetched = 0;
+  /** The first offset passed. */
+  #first = 0n;
   /** The offset after the last one passed; null before the first. */
   #next: bigint | null = null;
 
-  /** @param horizon offsets to look back, a power of two up to 2²⁶. */
-  constructor(readonly horizon: number) {
+  /**
+   * @param horizon offsets to look back, a power of two up to 2²⁶.
+   * @param firstSlots offsets to make room for at first, a power of two; only tests set it. Default
+   * 4096.
+   */
+  constructor(readonly horizon: number, firstSlots = 4096) {
     const log2 = Math.log2(horizon);
     if (!Number.isInteger(log2) || log2 < 1 || log2 > 26) {
       throw new RangeError(`horizon must be a power of two from 2 to 2^26, got ${horizon}`);
     }
-    this.#mask = horizon - 1;
-    this.#tableMask = horizon * 2 - 1;
-    this.#ring = new Uint32Array(horizon * 4);
-    this.#table = new Uint32Array(horizon * 2);
+    this.#allocate(Math.min(horizon, firstSlots));
+  }
+
+  /** What it holds in memory. */
+  get bytes(): number {
+    return this.#ring.byteLength + this.#table.byteLength;
   }
 
   /**
@@ -46,6 +55,7 @@ export class RepeatIndex {
     if (this.#next !== null && this.#next !== from) {
       throw new RangeError(`Cannot mark repeats: expected offset ${this.#next}, got ${from}`);
     }
+    this.#makeRoom(from, to);
     const base = Number(from & BigInt(this.#mask));
     let passed = 0;
     let repeats = 0;
@@ -72,6 +82,39 @@ export class RepeatIndex {
     return repeats;
   }
 
+  /** Grows the ring until every offset passed has a slot, or the ring is as large as the horizon. */
+  #makeRoom(from: bigint, to: bigint): void {
+    if (this.#next === null) this.#first = from;
+    let slots = this.#mask + 1;
+    if (slots === this.horizon) return;
+    const passed = Number(to - this.#first);
+    while (slots < passed && slots < this.horizon) slots *= 2;
+    if (slots > this.#mask + 1) this.#grow(slots, this.#next ?? from);
+  }
+
+  /** Moves the identities of the offsets `[#first, next)`, none of which was evicted yet. */
+  #grow(slots: number, next: bigint): void {
+    const ring = this.#ring;
+    const mask = this.#mask;
+    const base = Number(this.#first & BigInt(this.horizon - 1));
+    const passed = Number(next - this.#first);
+    this.#allocate(slots);
+    for (let delta = 0; delta < passed; delta++) {
+      const r = ((base + delta) & mask) * 4;
+      if (ring[r] === 0) continue;
+      const slot = (base + delta) & this.#mask;
+      this.#table[this.#free(ring[r + 1])] = slot + 1;
+      this.#write(slot, ring[r], ring[r + 1], ring[r + 2], ring[r + 3]);
+    }
+  }
+
+  #allocate(slots: number): void {
+    this.#mask = slots - 1;
+    this.#tableMask = slots * 2 - 1;
+    this.#ring = new Uint32Array(slots * 4);
+    this.#table = new Uint32Array(slots * 2);
+  }
+
   /**
    * Reads the places of the table that the next rows will look at. The table is far larger than the
    * processor's caches: reads that do not depend on each other wait for memory together.
@@ -86,7 +129,7 @@ export class RepeatIndex {
 
   /** Evicts the slots of the offsets `[from, to)` (as deltas), which hold nothing. */
   #forget(base: number, from: number, to: number): void {
-    const first = Math.max(from, to - this.horizon);
+    const first = Math.max(from, to - this.#mask - 1);
     for (let delta = first; delta < to; delta++) this.#evict(((base + delta) >>> 0) & this.#mask);
   }
 
@@ -113,11 +156,16 @@ export class RepeatIndex {
       }
     }
     this.#evict(slot);
-    at = b & this.#tableMask;
-    while (table[at] !== 0) at = (at + 1) & this.#tableMask;
-    table[at] = slot + 1;
+    table[this.#free(b)] = slot + 1;
     this.#write(slot, a, b, c, d);
     return 0;
+  }
+
+  /** The place of the table for an identity that it does not hold, whose home is given by lane 1. */
+  #free(home: number): number {
+    let at = home & this.#tableMask;
+    while (this.#table[at] !== 0) at = (at + 1) & this.#tableMask;
+    return at;
   }
 
   #write(slot: number, a: number, b: number, c: number, d: number): void {

@@ -234,6 +234,15 @@ export class LogSpeedLayer implements SpeedLayer {
     return { error, rows: this.#flusher.rows(name), lagRecords };
   }
 
+  /** Bytes by which it tells repeats, and of the closed blocks that it keeps for readers. */
+  memory(): { repeats: number; recentRows: number } {
+    const runs = [...this.#runs.values()];
+    return {
+      repeats: runs.reduce((sum, { repeatBytes }) => sum + repeatBytes, 0),
+      recentRows: this.#memory.bytes,
+    };
+  }
+
   /** What cannot be flushed at the moment, and why. */
   flushFaults(): FlushFault[] {
     return this.#flusher.faults();

@@ -1,5 +1,6 @@
 /** Threads beside the event loop's: a call of one of their methods is a message, so is its answer. */
 import { setImmediate } from "node:timers";
+import { getHeapStatistics } from "node:v8";
 import { parentPort, Worker as LimitedWorker } from "node:worker_threads";
 import { asError, TwofoldError } from "./errors.ts";
 
@@ -13,9 +14,28 @@ interface Call {
   readonly args: readonly unknown[];
 }
 
+/** Memory of one thread's isolate, in bytes. */
+export interface ThreadMemory {
+  /** What its objects and strings take. */
+  readonly heapUsed: number;
+  /** What it has reserved for them, {@link heapUsed} included. */
+  readonly heapTotal: number;
+  /** What it holds outside of its heap, mostly array buffers; shared ones are not counted. */
+  readonly external: number;
+}
+
+/** Memory of the calling thread. */
+export function threadMemory(): ThreadMemory {
+  const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics();
+  return { heapUsed: used_heap_size, heapTotal: total_heap_size, external: external_memory };
+}
+
 type Answer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly fault: { readonly name: string; readonly message: string } };
+  & { readonly id: number; readonly memory: ThreadMemory }
+  & (
+    | { readonly value: unknown }
+    | { readonly fault: { readonly name: string; readonly message: string } }
+  );
 
 /** Options of {@link WorkerThread}. */
 export interface WorkerThreadOptions {
@@ -30,6 +50,7 @@ export interface WorkerThreadOptions {
 
 /** A thread whose module calls {@link answerCalls}. */
 export class WorkerThread<M extends ThreadMethods> {
+  static readonly #running = new Map<WorkerThread<never>, string>();
   readonly #worker: {
     postMessage(call: Call, transfer: ArrayBuffer[]): void;
     terminate(): unknown;
@@ -37,6 +58,26 @@ export class WorkerThread<M extends ThreadMethods> {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #lastId = 0;
   #fault: TwofoldError | null = null;
+  #memory: ThreadMemory | null = null;
+
+  /** The memory of the threads that run, by name, as of the last answer of each. */
+  static memory(): ReadonlyMap<string, ThreadMemory> {
+    const found = new Map<string, ThreadMemory>();
+    for (const [thread, name] of WorkerThread.#running) {
+      const memory = thread.#memory;
+      if (memory === null) continue;
+      const same = found.get(name);
+      found.set(
+        name,
+        same === undefined ? memory : {
+          heapUsed: same.heapUsed + memory.heapUsed,
+          heapTotal: same.heapTotal + memory.heapTotal,
+          external: same.external + memory.external,
+        },
+      );
+    }
+    return found;
+  }
 
   constructor(module: URL, { name, memoryMiB }: WorkerThreadOptions) {
     const settle = (answer: Answer) => this.#settle(answer);
@@ -44,6 +85,7 @@ export class WorkerThread<M extends ThreadMethods> {
     this.#worker = memoryMiB === undefined
       ? startWorker(module, name, settle, end)
       : startLimitedWorker(module, name, memoryMiB, settle, end);
+    WorkerThread.#running.set(this, name);
   }
 
   /** That the thread has ended, and why; null while it runs. */
@@ -78,6 +120,7 @@ export class WorkerThread<M extends ThreadMethods> {
   }
 
   #settle(answer: Answer): void {
+    this.#memory = answer.memory;
     const call = this.#calls.get(answer.id);
     if (call === undefined) return; // it was ended while the answer was on its way
     const { resolve, reject } = call;
@@ -87,6 +130,7 @@ export class WorkerThread<M extends ThreadMethods> {
   }
 
   #end(why: string): void {
+    WorkerThread.#running.delete(this);
     this.#fault ??= new TwofoldError(why);
     for (const { reject } of this.#calls.values()) reject(this.#fault);
     this.#calls.clear();
@@ -139,10 +183,10 @@ export function answerCalls(
   const answer = async ({ id, method, args }: Call) => {
     try {
       const value = await methods[method](...args);
-      port.postMessage({ id, value }, transferred(value));
+      port.postMessage({ id, value, memory: threadMemory() }, transferred(value));
     } catch (error) {
       const { name, message } = asError(error);
-      port.postMessage({ id, fault: { name, message } }, []);
+      port.postMessage({ id, fault: { name, message }, memory: threadMemory() }, []);
     }
   };
   // A thread that runs out of memory within the event itself ends, and its owner is not told.

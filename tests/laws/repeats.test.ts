@@ -64,12 +64,13 @@ describe("laws of repeats", () => {
     fc.assert(
       fc.property(
         steps,
-        fc.constantFrom(2, 8, 16),
+        fc.constantFrom(2, 8, 16, 64, 256),
+        fc.constantFrom(2, 4, 16, 4096),
         fc.integer({ min: 1, max: 50 }),
         fc.constantFrom(0, 5, 2 ** 33 - 3),
-        (list, horizon, chunk, base) => {
+        (list, horizon, firstSlots, chunk, base) => {
           const records = place(list, base);
-          const flags = mark(new RepeatIndex(horizon), records, chunk);
+          const flags = mark(new RepeatIndex(horizon, firstSlots), records, chunk);
           const expected = records.map(({ offset, identity }) =>
             identity !== null &&
               records.some((other) =>
@@ -100,6 +101,19 @@ describe("laws of repeats", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("takes memory as offsets pass, up to 24 bytes per offset of the horizon", () => {
+    const index = new RepeatIndex(2 ** 16);
+    const first = index.bytes;
+    expect(first).toBeLessThan(2 ** 17);
+    const columns = allocateColumns(schema, 1);
+    for (const passed of [2 ** 15, 2 ** 16, 2 ** 17]) {
+      columns.to = BigInt(passed);
+      index.mark(columns);
+      columns.from = columns.to;
+      expect(index.bytes).toBe(24 * Math.min(passed, 2 ** 16));
+    }
   });
 
   it("refuses a horizon that is not a power of two", () => {

@@ -11,6 +11,7 @@ import type {
   MetricAnswer,
   MetricInfo,
   MetricQuery,
+  ProcessMemory,
   RecordView,
   RedriveRequest,
   SeriesAnswer,
@@ -181,6 +182,20 @@ export const someDriftDay: DriftDay = {
     measures: [{ measure: "view_count", speed: "3.25", batch: "3", difference: 0.25 }],
   }],
   differs_since: "2024-01-01T00:00:02.000Z",
+};
+
+/** Memory of two threads, and of the engine. */
+export const someMemory: ProcessMemory = {
+  resident_bytes: 440_000_000,
+  anonymous_bytes: 180_000_000,
+  parts: [
+    { part: "heap_used", thread: "main", bytes: 30_000_000 },
+    { part: "heap_used", thread: "engine", bytes: 10_000_000 },
+    { part: "engine", thread: null, bytes: 60_000_000 },
+    { part: "other", thread: null, bytes: 80_000_000 },
+    { part: "files", thread: null, bytes: 260_000_000 },
+    { part: "shared", thread: null, bytes: 0 },
+  ],
 };
 
 /** A status with one topic of one partition. */
@@ -409,6 +424,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       drift: () => Promise.resolve([{ ...noDrift, plugin: "popular_movies" }]),
     }]]),
     status: () => Promise.resolve(someStatus),
+    memory: () => Promise.resolve(someMemory),
     prunePlugins: () => Promise.resolve(["batch_gone", "state_batch_gone_v1_0f3a9c2e"]),
     reloadPlugins: () =>
       Promise.resolve({

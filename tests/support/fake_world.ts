@@ -196,6 +196,7 @@ export class FakeEngine implements RunningEngine {
     },
   }]]);
   status = () => Promise.resolve(fakeStatus);
+  memory = this.#services.memory;
   newestRuns = () => Promise.resolve([]);
   prunePlugins = () => Promise.resolve(["batch_gone"]);
   reloadPlugins = (): Promise<ReloadAnswer> => {

@@ -1,7 +1,13 @@
 /** A thread that {@link WorkerThread} is tried with. */
 import { answerCalls } from "../../runtime/std/worker_thread.ts";
 
+const kept: Uint8Array[] = [];
+
 const methods = {
+  /** Holds so many bytes until the thread ends. */
+  keep(bytes: number): void {
+    kept.push(new Uint8Array(bytes));
+  },
   add: (a: number, b: number) => Promise.resolve(a + b),
   refuse(what: string): void {
     throw new RangeError(`no ${what}`);

@@ -240,8 +240,18 @@ describe("GET /metrics", () => {
     expect(text).toContain('twofold_batch_run_seconds{topic="movies",plugin="popular_movies"} 1.5');
     expect(text).toContain('twofold_sql_statements{state="running"} 1\n');
     expect(text).toContain("twofold_sql_stuck_statements_total 0\n");
+    expect(text).toContain('twofold_memory_bytes{part="heap_used",thread="engine"} 10000000\n');
+    expect(text).toContain('twofold_memory_bytes{part="engine",thread=""} 60000000\n');
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     expect(new Set(names).size).toBe(names.length);
+  });
+});
+
+describe("GET /api/v1/status/memory", () => {
+  it("tells the parts of the memory", async () => {
+    const { body } = await api().ask("/api/v1/status/memory");
+    expect(body).toMatchObject({ resident_bytes: 440_000_000, anonymous_bytes: 180_000_000 });
+    expect(body.parts).toContainEqual({ part: "engine", thread: null, bytes: 60_000_000 });
   });
 });
 

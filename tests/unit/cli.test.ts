@@ -280,6 +280,25 @@ describe("batch", () => {
   });
 });
 
+describe("status --memory", () => {
+  it("prints the parts of the memory in MiB, or all of it as JSON", async () => {
+    const { code, out } = await run("status --memory");
+    expect(code).toBe(0);
+    expect(out).toContain("419.6 MiB resident, 171.7 MiB of it anonymous\n");
+    expect(out).toMatch(/heap_used +engine +9\.5\n/);
+    expect(out).toMatch(/engine +– +57\.2\n/);
+    expect(JSON.parse((await run("status --memory --json")).out).anonymous_bytes).toBe(180_000_000);
+  });
+
+  it("leaves out what is not known", async () => {
+    const world = fakeWorld();
+    const parts = [{ part: "columns", thread: null, bytes: 2 ** 20 }];
+    world.engine.memory = () =>
+      Promise.resolve({ resident_bytes: 2 ** 28, anonymous_bytes: null, parts });
+    expect((await run("status --memory", world)).out).toMatch(/^256\.0 MiB resident\n/);
+  });
+});
+
 describe("plugins list and inspect", () => {
   it("list which generations are wanted and answer, and how far they are built", async () => {
     const [first] = fakeStatus.plugins;

@@ -100,6 +100,8 @@ describe("a data folder below ./data", () => {
     });
     const answer = await fetch(url);
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("<html")]);
+    const memory = await (await fetch(new URL("/api/v1/status/memory", url))).json();
+    expect(memory.anonymous_bytes).toBeGreaterThan(2 ** 26);
     expect((await Deno.stat(data)).mode! & 0o777).toBe(0o700);
     child.kill("SIGTERM");
     const { code, err } = await ended;

@@ -46,6 +46,31 @@ describe("WorkerThread", () => {
       await expect(thread.call("add", [1, 2])).rejects.toBe(fault);
     }));
 
+  it("tells the memory of threads that run, each as of its last answer", async () => {
+    const memoryOf = (name: string) => WorkerThread.memory().get(name) ?? null;
+    await withThread(async (thread) => {
+      expect(memoryOf("example")).toBe(null);
+      await thread.call("add", [1, 2]);
+      const before = memoryOf("example")!;
+      expect(before.heapUsed).toBeGreaterThan(2 ** 16);
+      expect(before.heapTotal).toBeGreaterThanOrEqual(before.heapUsed);
+      await thread.call("keep", [2 ** 24]);
+      const grown = memoryOf("example")!.external - before.external;
+      expect(grown).toBeGreaterThanOrEqual(2 ** 24);
+    });
+    expect(memoryOf("example")).toBe(null);
+  });
+
+  it("adds up the memory of threads of the same name", () =>
+    withThread(async (thread) => {
+      await thread.call("add", [1, 2]);
+      const { heapUsed } = WorkerThread.memory().get("example")!;
+      await withThread(async (other) => {
+        await other.call("add", [1, 2]);
+        expect(WorkerThread.memory().get("example")!.heapUsed).toBeGreaterThan(1.5 * heapUsed);
+      });
+    }));
+
   it("fails what is under way when it is ended", async () => {
     const thread = new WorkerThread<ExampleMethods>(example, { name: "example" });
     const waiting = thread.call("never", []).catch((error: Error) => error.message);

@@ -149,6 +149,20 @@ export const readiness = named(
   }),
 );
 
+/** What the memory of a process consists of. */
+export const memory = named(
+  "Memory",
+  z.object({
+    resident_bytes: count("Resident memory"),
+    anonymous_bytes: count("What no file backs; null where that is not known").nullable(),
+    parts: z.array(z.object({
+      part: text("Which part", "heap_used"),
+      thread: text("Of which thread; null where it belongs to the process", "main").nullable(),
+      bytes: count("Its bytes"),
+    })),
+  }),
+);
+
 /** All that the status tells. */
 export const status = named(
   "Status",
