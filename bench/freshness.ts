@@ -8,7 +8,7 @@ const PROBE_EVERY_MS = 100;
 /** Users that nobody else is. */
 const FIRST_USER = 3_000_000_000;
 
-/** Sends probes for so long. @returns milliseconds from before the send until an answer has it. */
+/** Sends probes until the time is over. @returns milliseconds from before the send until an answer has it. */
 export async function freshness(cluster: BenchCluster, seconds: number): Promise<number[]> {
   const producer = testKafka().producer();
   await producer.connect();

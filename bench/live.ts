@@ -1,6 +1,6 @@
 /**
  * What live readers cost: events through HTTP, first alone and then with 1,000 readers of ten
- * questions, 100 of whom never read. Yardstick: the same events without readers, in the same run.
+ * questions; 100 of them never read. Yardstick: the same events without readers, in the same run.
  * Aim: throughput falls by less than 10 %, memory stays bounded.
  *
  * Run: `deno run -A bench/live.ts [--quick]`

@@ -5,7 +5,7 @@ import type { Middleware } from "./define.ts";
 /** The path of the islands' bundled scripts. */
 export const SCRIPTS = "/_fresh/js/";
 
-/** Serves the islands' scripts (hashed names, cached for ever) and the files of `static/`. */
+/** Serves the islands' scripts (hashed names, cached forever) and the files of `static/`. */
 export function staticFiles<State>(): Middleware<State> {
   return async (ctx) => {
     const { req, site, url: { pathname } } = ctx;

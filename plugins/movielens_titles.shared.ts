@@ -6,7 +6,7 @@ export function titleRow(id: string, title: string, genres: readonly string[]) {
   return { movie_id: Number(id), title: name, year: year === null ? null : Number(year), genres };
 }
 
-/** Genres as they stand between `|`; some files write out that there are none. */
+/** Genres, separated by `|`; some files write `(no genres listed)`. */
 export function genresOf(text: string): string[] {
   if (text === "(no genres listed)") return [];
   return text.split("|").map((genre) => genre.trim()).filter(Boolean);

@@ -1,6 +1,6 @@
 import { DueHeap } from "./due_heap.ts";
 
-/** The most that are held: beyond it the next to come is let go before its time. */
+/** The most that are held: beyond it the next one is sent before its time. */
 const CAPACITY = 2 ** 14;
 
 /** Events on their way that come late: their lines, until they arrive. */

@@ -2,13 +2,13 @@
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-/** How it stands with the connection. */
+/** The state of the connection. */
 export type Connection = "live" | "lost" | "waiting";
 
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 15_000;
 
-/** Waits; whatever it listens to is let go of, because a page may be open for days. */
+/** Waits, and removes its listeners afterwards, because a page may be open for days. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -124,7 +124,7 @@ async function answer(c: Context, route: Route, guard: Guard): Promise<Response>
   }
 }
 
-/** The parameters that there are; any where key columns are among them. */
+/** The known parameters; any where key columns are among them. */
 function allowedParams({ query, table, keyParams }: Route): string[] | undefined {
   if (keyParams !== null) return undefined;
   return [...Object.keys(query?.shape ?? {}), ...(table === null ? [] : [FORMAT_PARAMETER])];

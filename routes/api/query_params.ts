@@ -6,7 +6,7 @@ import { Problem } from "./problem.ts";
 /**
  * The query's parameters by name.
  *
- * @param allowed the names that there are; any when left out.
+ * @param allowed the known names. Default: any.
  * @throws {Problem} 400 naming a parameter that comes twice or is unknown.
  */
 export function queryParams(c: Context, allowed?: readonly string[]): Record<string, string> {

@@ -1,4 +1,4 @@
-/** The plugins: what each declares, and how it stands. */
+/** The plugins: what each declares, and its state. */
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure } from "../(_parts)/figures.ts";

@@ -55,7 +55,7 @@ const CHUNK_RECORDS = 8192;
 
 /** How long {@link Archiver.run} waits before it looks again by itself. */
 const LOOK_AGAIN_MS = 5000;
-/** Records are gathered for so long: a look costs much the same for few, and no reader waits for it. */
+/** How long records are gathered: a look costs much the same for few, and no reader waits for it. */
 const GATHER_MS = 250;
 
 type PutOptions = Parameters<ObjectStore["put"]>[2];

@@ -63,10 +63,10 @@ const MAX_MANIFESTS = 10_000;
  * C from compacted files and rows from C on from block files, so leftovers of either kind do no
  * harm, and nothing has to happen at once.
  *
- * Why it is exact, whoever else compacts, and wherever a process dies:
+ * Why it is exact, also where others compact, and wherever a process dies:
  *
  * - A range begins at C. Where it ends is decided once, by a conditional put of a claim before any
- *   file is written. Whoever finds the claim completes that range: two files that overlap and are
+ *   file is written. A process that finds the claim completes that range: two files that overlap and are
  *   not the same file cannot come to be, not even with other settings.
  * - A file is put only if it is absent, and compared with the block files, row by row, before the
  *   manifest is written. So it never changes once a reader may know it.
@@ -135,7 +135,7 @@ export class Compactor {
       await clock.sleep(PAUSE_MS, signal);
       if (signal.aborted) return;
       if (!isOurTurn()) {
-        // Whoever's turn it is has the problem, if it still stands.
+        // The process whose turn it is has the problem, if it still stands.
         problems.clear(report.code, topic);
         continue;
       }
@@ -280,7 +280,7 @@ function merged(
     deadLetters: sum("deadLetters"),
     eventMs: range("eventMs"),
     appendMs: range("appendMs"),
-    // The bounds of the blocks go with their manifests: who reads records back needs them.
+    // The bounds of the blocks go with their manifests: reading records back needs them.
     ticks: blocks.flatMap((block) => ticksOf(block, "manifests", manifestName(root, block))),
     ...(blocks.every(({ letters }) => letters !== undefined)
       ? { letters: blocks.flatMap(({ letters }) => letters!) }

@@ -213,7 +213,7 @@ async function isFile(path: string): Promise<boolean> {
   return await fileSize(path) !== null;
 }
 
-/** Whether an error says that there is no such object; a folder is none. */
+/** Whether an error means that no such object exists; a folder is none. */
 function isAbsence(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     error instanceof Deno.errors.IsADirectory;

@@ -104,7 +104,7 @@ class TopicBatchLayer implements LocalBatchLayer {
   run({ full = false, signal }: { full?: boolean; signal?: AbortSignal } = {}) {
     const again = full ? EVERYTHING : null;
     return this.#inTurn(again, signal, async () => {
-      // Who asks means every plugin.
+      // An explicit request means every plugin.
       await this.#endOf([...this.#apart]);
       const runners = this.#current();
       if (runners.length === 0) return null;
@@ -178,7 +178,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     return run;
   }
 
-  /** Who asks for some days only hears what fails; what is published stays as it was. */
+  /** A request for some days fails alone; what is published stays as it was. */
   #runFailed(again: DayRange | null, error: unknown, signal?: AbortSignal): void {
     if (signal?.aborted || isRange(again)) return;
     this.#health.runFailed(again !== null, error);

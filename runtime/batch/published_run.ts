@@ -1,7 +1,7 @@
 /**
  * Publication. What follows a published run is decided once, by putting a *successor* object where
  * nothing was; the pointer in the batch table then says so to readers. A process that dies between
- * the two leaves a decision without a pointer, and whoever comes next writes it: the rows are there.
+ * the two leaves a decision without a pointer, and the next process writes it: the rows are there.
  */
 import type { Clock } from "../std/clock.ts";
 import { retry } from "../std/errors.ts";

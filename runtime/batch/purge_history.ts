@@ -1,6 +1,6 @@
 /**
  * Bounds what runs leave behind beside their rows: claims, decisions and the history. Without it each
- * run would add to what the next one reads, for ever.
+ * run would add to what the next one reads, forever.
  */
 import type { Warehouse } from "../ports/ports.ts";
 import type { Claims } from "./claims.ts";

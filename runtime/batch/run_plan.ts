@@ -132,7 +132,7 @@ export async function planSteps(
   return steps;
 }
 
-/** What recomputing some days reads: told before a run, and by whoever asks without one. */
+/** What recomputing some days reads: told before a run, and on request without one. */
 export async function readingOf(archive: ArchiveReader, days: readonly string[]): Promise<Reading> {
   const files = await archive.files(days);
   return {

@@ -7,9 +7,9 @@ import type { CatalogRow } from "./catalog_rows.ts";
 import type { CatalogVersion } from "./catalog_store.ts";
 
 /**
- * Lets the view show a version, from a table that has its rows. Who finds none fills one of its own:
- * no row is in a table twice where two processes show a version at the same time. The table of whom
- * the view does not show, or of who died meanwhile, goes with the older versions.
+ * Lets the view show a version, from a table that has its rows. A process that finds none fills one
+ * of its own: no row is in a table twice where two processes show a version at the same time. A table
+ * that the view does not show, or whose process died meanwhile, goes with the older versions.
  */
 export async function showVersion(
   warehouse: Warehouse,

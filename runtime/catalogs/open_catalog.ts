@@ -49,7 +49,7 @@ export interface CatalogOptions {
 
 /** How old what is known of the store may be, in milliseconds: others may put, too. */
 const FRESH_MS = 2000;
-/** For so long a metric's rows wait for a store that does not answer; then they take what is known. */
+/** How long a metric's rows wait for a store that does not answer, before they take what is known. */
 const MAX_WAIT_MS = 1000;
 
 /** A catalog that can be read, replaced, and joined. */

@@ -6,8 +6,8 @@ import type { Setting } from "../settings/setting.ts";
 export interface Option {
   readonly flag: string;
   /**
-   * What stands for the value; null for a switch. Words in lower case with `|` between are the
-   * values that there are.
+   * The placeholder of the value; null for a switch. Words in lower case with `|` between are all
+   * values.
    */
   readonly value: string | null;
   readonly summary: string;

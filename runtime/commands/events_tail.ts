@@ -6,7 +6,7 @@ import type { Target } from "./target.ts";
 import type { World } from "./world.ts";
 
 const POLL_MS = 500;
-/** What is asked for at once behind the newest: the most that there is. */
+/** How many are asked for at once beyond the newest: the maximum. */
 const FOLLOW_LIMIT = 1000;
 const HEADINGS = ["appended", "partition", "offset", "kind", "record"];
 

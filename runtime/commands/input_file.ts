@@ -102,7 +102,7 @@ async function* gathered(
       parts.push(result.value);
       length += result.value.length;
       next = pieces.next();
-      next.catch(() => {}); // whoever awaits it has the error
+      next.catch(() => {}); // the caller that awaits it gets the error
     }
     enough.abort();
     if (length > 0) yield concat(parts);

@@ -79,7 +79,7 @@ class AnswersUnderWay {
     }
   };
 
-  /** Ends live streams and answers 503 to whoever still waits. */
+  /** Ends live streams and answers 503 to requests that still wait. */
   cut(): void {
     this.#streams.abort();
     for (const resolve of this.#waiting) {

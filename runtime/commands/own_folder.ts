@@ -7,7 +7,7 @@ import type { RunReport, Target } from "./target.ts";
 import type { OnProblem, World } from "./world.ts";
 
 const POLL_MS = 100;
-/** Without a step forward for so long, waiting is of no use. */
+/** After so many milliseconds without progress, waiting is of no use. */
 const STANDSTILL_MS = 10_000;
 
 /** Options of {@link openOwnFolder}. */

@@ -62,7 +62,7 @@ function terminalOf(stream: typeof Deno.stdout): Terminal {
       try {
         for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
       } catch (error) {
-        // Whoever read it is gone (`twofold status | head`): nobody is left to tell.
+        // The reader is gone (`twofold status | head`): nobody is left to tell.
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
         closed = true;
       }

@@ -45,7 +45,7 @@ export async function queryCommand(
 }
 
 /**
- * The question that flags ask; values are checked by whoever answers.
+ * The question that flags ask; the process that answers checks the values.
  *
  * @throws {UserError} when `--where` is not of the form `key=value` or names a key twice.
  */

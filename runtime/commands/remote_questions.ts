@@ -32,7 +32,7 @@ export interface Call {
 /** Makes a request until there is an answer, as long as trying again may help. */
 export type Caller = <Answer>(call: Call) => Promise<Answer>;
 
-/** A chunk takes milliseconds; a process that says nothing for so long has hung. */
+/** A chunk takes milliseconds; a process that is silent for longer has hung. */
 export const ANSWER_MS = 60_000;
 
 const TYPES = {

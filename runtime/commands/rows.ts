@@ -35,7 +35,7 @@ export interface RowWriterOptions {
   readonly columns: readonly AnswerColumn[];
   readonly format: RowFormat;
   readonly terminal: Terminal;
-  /** Where it is told that there are more rows. */
+  /** Receives the notice that more rows exist. */
   readonly notices: Terminal;
   /** json only: what stands beside the rows. */
   readonly beside?: Row;
@@ -81,7 +81,7 @@ export class RowWriter {
    * Ends the document; for a table without rows that is all it says.
    *
    * @param more where there are more rows: which flags show them. A table and CSV say so.
-   * @param after json only: what stands behind the rows.
+   * @param after json only: what follows the rows.
    */
   end(more: string | null = null, after: object = {}): void {
     const { format, terminal, notices } = this.#options;

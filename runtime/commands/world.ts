@@ -157,6 +157,6 @@ export interface World {
   readonly out: Terminal;
   /** For progress and faults. */
   readonly err: Terminal;
-  /** Aborts when the user, or whoever runs the process, wants it to end. */
+  /** Aborts when the user or the supervisor wants the process to end. */
   readonly stop: AbortSignal;
 }

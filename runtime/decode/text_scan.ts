@@ -3,7 +3,7 @@ const QUOTE = 0x22, BACKSLASH = 0x5c;
 /**
  * Finds the end of a JSON string that holds no escapes, four bytes at a time where they are ASCII.
  *
- * @param p stands behind the opening quote.
+ * @param p the position after the opening quote.
  * @returns the position of the closing quote; −1 where the text has a backslash, a control character
  * or bytes that are not UTF-8, or does not end before `end`.
  * @example

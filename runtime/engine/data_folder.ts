@@ -153,7 +153,7 @@ async function closeToOthers(dir: string): Promise<void> {
   if (mode === null || (mode & 0o077) === 0 || (mode & 0o1000) !== 0) return;
   const names = (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
   if (names.length > 0 && !names.includes("owner.json")) return;
-  // Whoever does not own the folder cannot, and goes on.
+  // A process that does not own the folder cannot, and goes on.
   await Deno.chmod(dir, 0o700).catch(() => {});
 }
 

@@ -53,13 +53,13 @@ import { openTopic } from "./topic_runtime.ts";
 import { createVerification, type Scrubber, type VerifiedTopic } from "./verification.ts";
 
 /**
- * For so long a run is read that another process may have followed by one: its answers are as exact,
+ * How long a run is read that another process may have superseded: its answers are as exact,
  * and its rows go only one run and the longest query later. What this process publishes is seen when
  * its run has ended; where no other may publish, looking again is a precaution.
  */
 const PUBLISHED_MAX_AGE_MS = { shared: 1000, alone: 10_000 };
 
-/** For so long the newest run is told again; a run that ends here is told at once. */
+/** How long the newest run is cached; a run that ends in this process is told at once. */
 const NEWEST_RUNS: Sharing = { freshMs: 1000, heldMs: 2000 };
 
 /** Whether other processes work over the same tables. */
@@ -452,7 +452,7 @@ function assemble(parts: Parts): Engine {
   };
 }
 
-/** A batch layer whose runs end when `stop` aborts, whoever asked for them. */
+/** A batch layer whose runs, scheduled or requested, end when `stop` aborts. */
 function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
   return {
     run: ({ full, signal } = {}) =>

@@ -53,7 +53,7 @@ export async function claimGeneration(
 
 const folderOf = (topic: string, plugin: string) => `${topic}/generations/${plugin}/`;
 
-/** A damaged claim names no generation, so whoever starts next makes a new one. */
+/** A damaged claim names no generation, so the next process to start makes a new one. */
 function generationIn(bytes: Uint8Array | null): GenerationClaim["generation"] {
   try {
     return JSON.parse(new TextDecoder().decode(bytes ?? new Uint8Array())).generation;

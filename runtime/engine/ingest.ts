@@ -159,7 +159,7 @@ class TopicWriter {
     }
     if (batch.count === 0 && batch.oversize.length === 0) return;
     const appended = this.#appendRows(this.#buffers[turn] ??= new AppendBuffer(), batch.oversize);
-    appended.catch(() => {}); // whoever waits for it has the error
+    appended.catch(() => {}); // the caller that waits for it gets the error
     this.#underWay[turn] = appended;
   }
 

@@ -4,10 +4,13 @@ import { messageOf } from "../std/errors.ts";
 import type { Clock } from "../std/clock.ts";
 import type { UnreachedPart } from "../ports/services.ts";
 
-/** For so long an answer is waited for, in milliseconds; Prometheus gives up after ten seconds. */
+/** How long to wait for an answer, in milliseconds; Prometheus gives up after ten seconds. */
 const PATIENCE_MS = 2000;
 
-/** So long before the newest question one is no longer asked, as of a generation that was replaced. */
+/**
+ * A question last asked so many milliseconds before the newest one is not asked any more, as one about
+ * the table of a generation that was replaced.
+ */
 const NOT_ASKED_MS = 60_000;
 
 interface Question {
@@ -28,7 +31,7 @@ interface Question {
 
 /**
  * Asks log, archive and warehouse, and falls back to what each said last. One that hangs is asked
- * once and not again before that has ended; whoever asks meanwhile is answered at once.
+ * once and not again before that has ended; callers meanwhile are answered at once.
  *
  * @example
  * ```ts

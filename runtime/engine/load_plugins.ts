@@ -69,7 +69,7 @@ export interface Declarations {
  * all that it takes. A file with a fault is refused by itself; where two declare the same name, both
  * are, because nothing says which one is meant.
  *
- * @param clock by which a module that waits for ever is given up. Default: the machine's.
+ * @param clock by which a module that never resolves is given up. Default: the machine's.
  * @throws {UserError} when a folder cannot be read.
  */
 export async function loadDeclarations(

@@ -7,7 +7,7 @@ import type { Consequence, Problem, Problems } from "../model/problems.ts";
 const REPORT_MS = 60_000;
 /** How often the problems of other processes are read. */
 const READ_MS = 5000;
-/** The problems of a process that has not reported for so long are removed. */
+/** The problems of a process that has been silent for longer are removed. */
 const FORGOTTEN_MS = 86_400_000;
 
 /** Options of {@link ProblemTable}. */

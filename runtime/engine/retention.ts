@@ -48,7 +48,7 @@ export class Retention {
       await clock.sleep(PAUSE_MS, signal);
       if (signal.aborted) return;
       if (!membership.assignment().batch) {
-        // Whoever's turn it is has the problem, if it still stands.
+        // The process whose turn it is has the problem, if it still stands.
         problems.clear(report.code, report.subject);
         continue;
       }

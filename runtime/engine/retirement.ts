@@ -64,7 +64,7 @@ export class Retirement {
       await clock.sleep(LOOK_MS, signal);
       if (signal.aborted) return;
       if (!topics.some((topic) => topic.membership.assignment().batch)) {
-        // Whoever's turn it is has the problem, if it still stands.
+        // The process whose turn it is has the problem, if it still stands.
         problems.clear(report.code, report.subject);
         continue;
       }

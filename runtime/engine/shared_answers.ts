@@ -10,7 +10,7 @@ const OF_STATEMENTS = { freshMs: 1000, heldMs: 1500 };
 /** Of what is read from the log and from memory. */
 const OF_MEMORY = { freshMs: 200 };
 
-/** Services whose answers are shared. Whoever waits for a frontier is answered alone. */
+/** Services whose answers are shared. A question that waits for a frontier is answered alone. */
 export function shareAnswers(services: Services, clock: Clock): Services {
   const metrics = new SharedCalls(clock, OF_METRICS);
   const calls = new SharedCalls(clock, OF_STATEMENTS);
@@ -31,7 +31,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
           return await metrics.get(question, made, { signal, version });
         }
         const answer = await serving.query(metric, query, signal);
-        // Who asks next must not see what was before it.
+        // The next caller must not see the state before it.
         metrics.forget(question);
         return answer;
       },
@@ -49,7 +49,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
       ...deadLetters,
       list: (query, signal) =>
         calls.get(["dead-letters", query], (own) => deadLetters.list(query, own), { signal }),
-      // Who asks afterwards sees which were redriven.
+      // Later callers see which were redriven.
       redrive: (request, signal) =>
         deadLetters.redrive(request, signal).finally(() => calls.forget()),
     },

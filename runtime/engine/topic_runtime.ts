@@ -310,7 +310,7 @@ async function openOver(
     },
     archived,
     async run(signal) {
-      // Claims keep two runs at once from crossing; that there is one at a time only saves work.
+      // Claims keep two runs at once from crossing; one run at a time only saves work.
       const runInTurn = async () => {
         if (isOurTurn()) await batch.runScheduled(signal);
         // Another process runs the batch: its drift is reported here, too.

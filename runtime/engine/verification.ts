@@ -306,7 +306,7 @@ async function shortLog(
     ...speed,
   ];
   for (const { table, partition, end } of known) {
-    // A changed offset of the tables may name a partition that there is not.
+    // A changed offset of the tables may name a partition that does not exist.
     const found = partition < log.partitionCount() ? (await log.bounds(partition)).end : 0n;
     if (found >= end) continue;
     faults.push(

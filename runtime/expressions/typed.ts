@@ -52,7 +52,7 @@ interface Textual extends AnyExpression {
   substring(start: number, length: number): TextExpression;
   /** What stands before the first separator; all of it where the separator does not occur. */
   before(separator: string): TextExpression;
-  /** What stands behind the first separator; an empty text where it does not occur. */
+  /** The text after the first separator; an empty text where it does not occur. */
   after(separator: string): TextExpression;
 }
 

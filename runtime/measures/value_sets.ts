@@ -1,6 +1,6 @@
 /** Values of a cell that are found by walking its list; a longer list is found by hash too. */
 const LISTED = 8;
-/** The least number of values that there is room for. */
+/** The least capacity, in values. */
 const LEAST_CAPACITY = 256;
 /** As many values are sorted by insertion: most sets are small. */
 const INSERTED = 24;

@@ -22,7 +22,7 @@ export const notComparedWords = {
 /** Why something could not be compared. */
 export type NotComparedReason = keyof typeof notComparedWords;
 
-/** Says that there is no drift to tell. */
+/** Means that no drift is known. */
 export interface NotCompared {
   readonly reason: NotComparedReason;
   readonly message: string;

@@ -3,7 +3,7 @@ import type { NotCompared, PluginDrift } from "../model/drift.ts";
 import type { Cut } from "../model/frontier.ts";
 
 /**
- * How it stands with a run or a plugin's part of it. `superseded`: another run was published first.
+ * The state of a run or of a plugin's part of it. `superseded`: another run was published first.
  * `interrupted`: its process has not reported for a minute.
  */
 export type RunState =
@@ -88,7 +88,7 @@ export interface BatchLayer {
   history(query: RunQuery): Promise<BatchRun[]>;
   /**
    * How the layers of each plugin compare, and sets or clears the problem `drift` of each. Called
-   * after every run, and by whoever asks for the status.
+   * after every run, and for each status.
    */
   drift(): Promise<PluginDrift[]>;
   /** Whether a run is under way. */

@@ -44,7 +44,7 @@ export function bounded<Item, Result>(
   const stop = new AbortController();
   const ended = new AbortController();
   const gaveUp = Promise.withResolvers<never>();
-  gaveUp.promise.catch(() => {}); // whoever reads gets it
+  gaveUp.promise.catch(() => {}); // the reader gets it
   const leave = () => stop.abort(signal?.reason);
   const source: AsyncGenerator<Item, Result | undefined, void> = (async function* () {
     try {

@@ -1,5 +1,5 @@
 /**
- * Followed questions. Each distinct question is asked at most once a second, whoever follows it, and
+ * Followed questions. Each distinct question is asked at most once a second, however many follow it, and
  * not at all while the speed layer stands still; all of them together take a third of the time at
  * most, so that they come less often where answers take long, and never before everything else. What
  * changed is kept per row, by the revision that changed it, and that the answer reaches further is a

@@ -1,7 +1,7 @@
 /**
  * The statement of one answer: batch rows of one run, speed rows from its cut on, merged by key and
  * bucket, and the frontier rows, all from one scan of the speed table: so the rows and the frontier
- * that the answer tells are of one moment.
+ * of the answer belong to one moment.
  *
  * The column `frontier` is 0 in a data row and partition + 1 in a frontier row, whose `version` is
  * how far that partition's rows go.

@@ -75,7 +75,7 @@ export class PublishedRuns {
     return (await this.of(tables, runsEnded, signal)).notCompared ?? null;
   }
 
-  /** Days wait from before their run is published: whoever sees the run sees them. */
+  /** Days wait from before their run is published: a reader that sees the run sees them. */
   async #notCompared(tables: PluginTables, { run }: Published, signal: AbortSignal) {
     if (run === null || this.#compared.get(tables.batch) === run.run) return null;
     const found = await this.#waiting?.(tables, run.run, signal) ?? null;

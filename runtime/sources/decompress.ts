@@ -104,7 +104,7 @@ function decompressed(
 
 async function* gunzip(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const output = createGunzip({ chunkSize: PIECE_BYTES });
-  pipeline(Readable.from(stream), output, () => {}); // whoever reads the output has the error
+  pipeline(Readable.from(stream), output, () => {}); // the reader of the output gets the error
   try {
     for await (const piece of output) yield piece;
   } catch (cause) {

@@ -33,7 +33,7 @@ const CATCHING_UP_INTERVALS = 4;
 const FRESH_INTERVALS = 1.5;
 /** A reader waits no longer for a flush: the answer says how far the tables are. */
 const LONGEST_WAIT_MS = 1_000;
-/** So long after a read nobody reads any more. */
+/** After so many milliseconds without a read nobody reads any more. */
 const IDLE_AFTER_MS = 2_000;
 
 const deadLetterColumns =

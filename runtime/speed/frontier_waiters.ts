@@ -37,7 +37,7 @@ export class FrontierWaiters {
     this.#release(({ plugin, target }) => reaches(this.#frontier(plugin), target));
   }
 
-  /** Ends the waits for plugins that run no more: whoever waits finds that out. */
+  /** Ends the waits for plugins that no longer run: the waiting callers find that out. */
   leave(plugins: readonly string[]): void {
     this.#release(({ plugin }) => plugins.includes(plugin));
   }

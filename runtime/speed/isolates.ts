@@ -10,11 +10,11 @@ import type { IsolateMethods, PluginModule } from "./isolate_thread.ts";
 import { allocatePicks, type OpenPicker, type Picker, pickHere, takeTexts } from "./picker.ts";
 
 /**
- * For so long functions may look at the records of a chunk, in milliseconds of the processor's time
+ * How long functions may look at the records of a chunk, in milliseconds of the processor's time
  * that the process gets: on a machine that others keep busy, a function is not slow by its own fault.
  */
 const PATIENCE_MS = 5_000;
-/** And for so long by the clock, such as where a function waits. */
+/** The same by the clock, such as where a function waits. */
 const LAST_MS = 60_000;
 /**
  * So many threads of a plugin may be given up because they took too long: Deno cannot end one that

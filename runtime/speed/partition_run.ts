@@ -33,7 +33,7 @@ const SHARED_BLOCKS = 4;
 const FIRST_RESTART_MS = 1_000;
 const LAST_RESTART_MS = 60_000;
 const LAST_STEPS_MS = 1_000;
-/** While nobody reads, records are gathered for so long: a step costs much the same for few. */
+/** How long records are gathered while nobody reads: a step costs much the same for few. */
 const GATHER_MS = 200;
 
 /** One partition on this process: its pipelines, from where the tables stand to the last flush. */

@@ -1,4 +1,4 @@
-/** Steps of long work, one at a time, so that whoever asks something waits for one of them at most. */
+/** Steps of long work, one at a time, so that other work waits for one of them at most. */
 
 import { setImmediate } from "node:timers";
 
@@ -8,7 +8,7 @@ let woken = false;
 
 /**
  * Resolves when it is the caller's turn to go on, for a few milliseconds: everything that has come
- * in meanwhile is seen to between any two steps, whoever takes them.
+ * in meanwhile is seen to between any two steps of any work.
  *
  * @example
  * ```ts

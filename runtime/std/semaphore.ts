@@ -1,7 +1,7 @@
 /** A bound on how many run at once. */
 import { TwofoldError } from "./errors.ts";
 
-/** Lets at most `size` run at once; who asks first is served first. */
+/** Lets at most `size` run at once; first come, first served. */
 export class Semaphore {
   readonly #waiting: Array<{ start: () => void; fail: (error: unknown) => void }> = [];
   readonly #size: number;

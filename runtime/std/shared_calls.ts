@@ -55,8 +55,8 @@ export class SharedCalls {
   }
 
   /**
-   * The answer of a call that somebody else made just now, or of `make`. Who asks again is never
-   * given an older answer than before.
+   * The answer of a call that somebody else made just now, or of `make`. A second question never
+   * gets an older answer than the first.
    *
    * @throws what `make` throws; that is never shared with those who ask later.
    */

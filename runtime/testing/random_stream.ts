@@ -36,7 +36,7 @@ export const instantMs: fc.Arbitrary<number> = fc.oneof(
   ),
 );
 
-/** Around midnight, and the first and the last instant that there are. */
+/** Around midnight, and the first and the last possible instant. */
 const edgeMs = fc.constantFrom(
   BASE_MS + 2 * HOUR_MS,
   BASE_MS + 2 * HOUR_MS - 1,

@@ -18,7 +18,7 @@ export interface Lease {
 }
 
 /**
- * Lends connections, of each kind at most so many; who asks first is served first. The kinds do not
+ * Lends connections, of each kind at most so many; first come, first served. The kinds do not
  * wait for each other: a burst of inserts leaves the readers theirs, and the other way round.
  */
 export class ConnectionPool {

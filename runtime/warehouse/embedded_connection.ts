@@ -39,7 +39,7 @@ export interface EmbeddedConnectionOptions {
 
 /**
  * Inserts at once. The speed layer writes some twenty in a burst: more of them side by side take no
- * less time, and take the processor from whoever reads.
+ * less time, and take the processor from readers.
  */
 const INSERTS = 2;
 

@@ -1,6 +1,6 @@
 /**
  * The thread from which the engine is called. Whatever the engine starts inherits its priority, a
- * little below that of the event loop: who asks for an answer that needs no statement does not wait
+ * little below that of the event loop: a question that needs no statement does not wait
  * behind those that do, and neither does what comes in.
  *
  * Runs in the worker of `EngineThread`.

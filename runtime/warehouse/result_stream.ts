@@ -30,7 +30,7 @@ export class ResultStream extends Readable {
 
   private constructor(cursor: NativeCursor, options: ResultStreamOptions) {
     super({ highWaterMark: 1 });
-    // An error before anybody reads would end the process; whoever reads later gets it.
+    // An error before anybody reads would end the process; a later reader gets it.
     this.on("error", () => {});
     this.#cursor = cursor;
     this.#options = options;
@@ -99,7 +99,7 @@ export class ResultStream extends Readable {
     this.push(null);
   }
 
-  /** Ends the statement and gives the connection back; once, whoever comes first. */
+  /** Ends the statement and gives the connection back, once. */
   #release(): Promise<void> {
     return this.#ending ??= (async () => {
       this.#options.signal?.removeEventListener("abort", this.#abort);

@@ -33,7 +33,7 @@ export class ServerStream extends Readable {
 
   constructor(options: ServerStreamOptions) {
     super({ highWaterMark: 1 });
-    // An error before anybody reads would end the process; whoever reads later gets it.
+    // An error before anybody reads would end the process; a later reader gets it.
     this.on("error", () => {});
     const { source, headers, signal } = options;
     this.#options = options;

@@ -34,7 +34,7 @@ export default definePlugin(movieViewing, {
 
 const EVENTS = 3000;
 
-describe("plugins whose functions throw, loop for ever, hoard memory or exit", () => {
+describe("plugins whose functions throw, loop forever, hoard memory or exit", () => {
   let dir: string;
   let engine: RunningEngine;
   const names = Object.keys(FAULTS);

@@ -159,7 +159,7 @@ describe("a paused metric", () => {
     await post(0, 1000);
     const other = { plugin: "b", by: "another process", at: new Date().toISOString() };
     await writePause(engine.engine.warehouse, other, true);
-    // A process that is alone looks once a minute; whoever changes a metric looks first.
+    // A process that is alone looks once a minute; a change of a metric looks first.
     await lifecycle().resume("a", "ada");
     const { codes, isFrozen } = await totalOf("b");
     expect(isFrozen).toBe(true);

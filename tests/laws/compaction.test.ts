@@ -160,7 +160,7 @@ describe("Compaction laws", () => {
   });
   afterAll(() => lab.close());
 
-  it("a reader finds every archived event once, whoever compacts, dies or cleans up", async () => {
+  it("a reader finds every archived event once, whichever process compacts, dies or cleans up", async () => {
     await fc.assert(
       fc.asyncProperty(steps, sizes, async (steps, sizes) => {
         const dir = `${lab.dir}/case${++cases}`;

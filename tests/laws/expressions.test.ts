@@ -192,7 +192,7 @@ describe("the law of expressions fails on a wrong", () => {
     },
   );
 
-  test("operator, for each that there is", () => {
+  test("operator, for each one", () => {
     expect(Object.keys(operatorMutants).sort()).toEqual(operators.map(({ name }) => name).sort());
   });
 });

@@ -30,7 +30,7 @@ describe("workers whose servers fail", () => {
       await cluster.expectExact(await producer.stop());
       await cluster.stop();
     } finally {
-      await own.up(); // else the producer would wait for ever
+      await own.up(); // else the producer would wait forever
       await producer.stop();
       await cluster.close();
       await own.close();

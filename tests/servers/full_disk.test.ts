@@ -41,7 +41,7 @@ async function onSmallDisk(
     await test({ disk, own, cluster, producer });
   } finally {
     await disk.free();
-    await own.up(); // else the producer would wait for ever
+    await own.up(); // else the producer would wait forever
     await producer.stop();
     await cluster.close();
     await own.close();

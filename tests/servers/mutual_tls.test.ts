@@ -56,7 +56,7 @@ describe("a Kafka that asks its clients for a certificate", () => {
   const pairOf = async ({ certificate, key }: Certificates) =>
     [await textOf(certificate), await textOf(key)] as const;
 
-  it("events are taken in, counted and archived by whoever shows one", async () => {
+  it("events are accepted, counted and archived from clients that present one", async () => {
     const dir = await Deno.makeTempDir();
     const engine = await RunningEngine.open({ dir, env: settings(known) });
     await engine.post(take(movieEvents({ seed: 1, firstUser: 1, aroundMs: Date.now() }), EVENTS));
@@ -77,7 +77,7 @@ describe("a Kafka that asks its clients for a certificate", () => {
     ["one by an unknown authority", () => foreign],
   ];
   it.each(refused)(
-    "whoever shows %s is told the setting, each time",
+    "a client that presents %s is told the setting, each time",
     async (_, shown) => {
       const certificates = shown();
       const client = certificates && clientCertificate(...await pairOf(certificates));

@@ -257,7 +257,7 @@ function through(body: ReadableStream<Bytes>, transform: Transform): ReadableStr
       reader.cancel().then(left, left);
     },
   });
-  pipeline(source, transform, () => {}); // who reads the end is told
+  pipeline(source, transform, () => {}); // the reader of the end gets the error
   return readable(transform);
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from "../../runtime/std/clock.ts";
 
-/** A clock that a test moves by hand; whoever sleeps wakes when it has been moved far enough. */
+/** A clock that a test moves by hand; sleepers wake when it has been moved far enough. */
 export class ManualClock implements Clock {
   #nowMs: number;
   #sleepers: { untilMs: number; wake: () => void }[] = [];

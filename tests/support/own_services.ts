@@ -60,7 +60,7 @@ export class OwnServices {
     await Deno.remove(this.dir, { recursive: true });
   }
 
-  /** Whoever starts and stops servers looks at processes, which a test may not. */
+  /** Starting and stopping servers reads processes, which a test may not. */
   async #run(verb: "up" | "down" | "status", ...flags: string[]): Promise<string> {
     const { only, env, within = [] } = this.#options;
     const [program, ...args] = [

@@ -54,7 +54,7 @@ export class SecureKafka {
 
 const keystoreIn = (dir: string) => join(dir, "keystore.pem");
 
-/** Whoever starts and stops servers looks at processes, which a test may not. */
+/** Starting and stopping servers reads processes, which a test may not. */
 async function inOwnProcess(verb: "up" | "down", dir: string): Promise<string> {
   const args = ["run", "-A", "--no-check", import.meta.filename!, verb, dir];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();

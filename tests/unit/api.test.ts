@@ -271,7 +271,7 @@ describe("GET /api/v1/openapi.json", () => {
     }
   });
 
-  it("refers to schemas that there are", async () => {
+  it("refers to known schemas", async () => {
     const { text, body } = await api().ask("/api/v1/openapi.json");
     const names = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(20);

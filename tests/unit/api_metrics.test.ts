@@ -122,7 +122,7 @@ describe("answers as CSV", () => {
     expect([status, body.field]).toEqual([400, "format"]);
   });
 
-  it("link to the next page, and say in a header and a last line that there is one", async () => {
+  it("link to the next page, and announce it in a header and a last line", async () => {
     const { serving } = fakeServices();
     const paged = { ...serving, query: () => Promise.resolve({ ...moviesAnswer, next: "abc" }) };
     const { response, text } = await api({ serving: paged }).ask(

@@ -223,7 +223,7 @@ describe("Archiver", () => {
       expect(await archivedIn(store)).toEqual([[0n, 20n, 0], [20n, 30n, 5], [30n, 40n, 10]]);
     });
 
-    it("begins a log that was long before at one bound, whoever looks, and whenever", async () => {
+    it("begins a log that was long before at one bound, in any process and at any time", async () => {
       const [log, store] = [newLog(), new MemoryStore()];
       const start = 5_000_000_000n;
       log.skipTo(0, start + 3n);

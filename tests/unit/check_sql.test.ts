@@ -105,7 +105,7 @@ describe("checkBatchSql()", () => {
     expect(await warehouse.query("SELECT * FROM movies")).toEqual([]);
   });
 
-  it("refuses columns that are missing, more, or of no use, and fields that there are not", async () => {
+  it("refuses columns that are missing, more, or of no use, and unknown fields", async () => {
     expect(await fault(instead("AS watched", "AS watch"))).toContain('column "watched" is missing');
     expect(await fault(instead("SELECT user_id,", "SELECT user_id, 1 AS more,"))).toContain(
       'column "more" is not declared',

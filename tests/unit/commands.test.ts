@@ -224,7 +224,7 @@ describe("query", () => {
     expect(whole.out + whole.err).not.toContain("more rows");
   });
 
-  it("says that there is more, and stops asking when nobody reads", async () => {
+  it("says that more exists, and stops asking when nobody reads", async () => {
     const world = fakeWorld();
     const { asked, query } = pagedMetric(300);
     Object.assign(world.engine.serving, { query });

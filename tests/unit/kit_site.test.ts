@@ -71,7 +71,7 @@ describe("a site of files", () => {
     expect((await ask("/site.css", { method: "POST" })).status).toBe(404);
   });
 
-  it("serves its scripts for ever", async () => {
+  it("serves its scripts forever", async () => {
     const response = await ask(`/_fresh/js/${built.client}`);
     expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
     expect(response.headers.get("content-type")).toBe("text/javascript; charset=utf-8");

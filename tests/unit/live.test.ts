@@ -146,7 +146,7 @@ describe("a followed question", () => {
 });
 
 describe("an answer that reaches further with the same rows", () => {
-  it("is a change without rows, so that whoever shows something else of it asks again", async () => {
+  it("is a change without rows, so that readers of other parts of it ask again", async () => {
     const [source, clock] = [new Source(), new ManualClock()];
     source.shown = 5;
     const { stop, next } = await followed(source, clock);

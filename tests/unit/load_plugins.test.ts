@@ -80,7 +80,7 @@ describe("loadDeclarations()", () => {
     );
   });
 
-  it("gives up a module that waits for ever", async () => {
+  it("gives up a module that never resolves", async () => {
     const clock = new ManualClock();
     const loading = load({
       "a.ts": pluginText("a"),

@@ -144,7 +144,7 @@ describe("readMetricQuery()", () => {
     expect(read({ bucket: "hour", order: "-bucket" }).order[0].descending).toBe(true);
   });
 
-  it("refuses unknown parameters, naming those that there are", () => {
+  it("refuses unknown parameters, naming the known ones", () => {
     expect(faultOf({ keys: { user_id: "7" } })).toEqual({
       field: "user_id",
       text:

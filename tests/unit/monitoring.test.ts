@@ -64,7 +64,7 @@ describe("compose.yaml", () => {
     for (const [, value] of secrets) expect(value).toMatch(/^\$\{\w+:\?/);
   });
 
-  it("gives workers settings that there are, and uses what it declares", async () => {
+  it("gives workers known settings, and uses what it declares", async () => {
     const { services, volumes } = await compose();
     const known = Object.values(settings).map(({ env }) => env);
     const names = Object.keys(services["worker-1"].environment!);
@@ -119,7 +119,7 @@ describe("what watches the workers", () => {
     ]);
   });
 
-  it("the dashboard and the alerts ask for metrics that there are", async () => {
+  it("the dashboard and the alerts ask for known metrics", async () => {
     const names = await exposed();
     const dashboard = await read("tools/monitoring/grafana/dashboards/twofold.json");
     const exprs = (JSON.parse(dashboard).panels as { targets: { expr: string }[] }[])
@@ -129,7 +129,7 @@ describe("what watches the workers", () => {
     expect(asked.filter((name) => !names.includes(name))).toEqual([]);
   });
 
-  it("Prometheus is told of services that there are", async () => {
+  it("Prometheus is told of known services", async () => {
     const { services } = parse(await read("compose.yaml"), { merge: true });
     const { scrape_configs: [{ static_configs: [{ targets }] }] } = parse(
       await read("tools/monitoring/prometheus.yml"),
@@ -141,7 +141,7 @@ describe("what watches the workers", () => {
     ).toEqual([]);
   });
 
-  it("the dashboard of the relations asks a data source that there is", async () => {
+  it("the dashboard of the relations asks a known data source", async () => {
     const { datasources } = parse(
       await read("tools/monitoring/grafana/datasources/clickhouse.yml"),
     );

@@ -112,7 +112,7 @@ GROUP BY ALL`);
     for (const by of ["page", "visitor"]) expect(presented({ by })).toBe(null);
   });
 
-  it("refuses a chart that there is not", () => {
+  it("refuses an unknown chart", () => {
     expect(presented({ chart: "pie" })).toBe('present.chart must be bar or line, got "pie"');
   });
 

@@ -59,7 +59,7 @@ describe.each(ways)("twofold_problems, %s", (way) => {
         "ORDER BY process, code",
     );
 
-  /** As if every process had stopped so long before. */
+  /** As if every process had stopped that long ago. */
   const silentFor = (time: string) =>
     warehouse.command(
       `INSERT INTO state_problems SELECT * REPLACE (seen - INTERVAL ${time} AS seen, ` +

@@ -150,7 +150,7 @@ describe("RecentBlocks", () => {
     return { start, cells };
   };
 
-  it("has room for so many bytes; the oldest go first, whoever kept them", () => {
+  it("has room for so many bytes; the oldest go first, whichever plugin kept them", () => {
     const size = block(0n).cells.seal();
     const memory = new RecentBlocks(3.5 * size);
     const kept: { keeper: string; start: bigint }[] = [];

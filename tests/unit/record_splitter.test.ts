@@ -66,7 +66,7 @@ describe("RecordSplitter", () => {
       });
     });
 
-    it(`reports nothing per blank line of ${framing} to whoever cuts`, () => {
+    it(`reports no record for a blank line of ${framing}`, () => {
       let begun = 0;
       const sink = { begin: () => void begun++, finish: () => {} };
       const bytes = utf8.encode("\n".repeat(100_000) + " \r\n".repeat(100_000) + "1\n");

@@ -321,7 +321,7 @@ describe("answers of small tables", () => {
       .toEqual(["2024-01-01T00:00:00.000Z", "2025-01-01T00:00:00.000Z"]);
   });
 
-  it("refuse an unknown metric, naming those that there are", async () => {
+  it("refuse an unknown metric, naming the known ones", async () => {
     await expect(world.serving.query("x", { keys: {} })).rejects.toThrow(
       /expected one of user_stats/,
     );

@@ -1,5 +1,5 @@
 /**
- * ClickHouse's HTTP interface over libchdb. No ClickHouse server can be had from package registries;
+ * ClickHouse's HTTP interface over libchdb. No package registry has a ClickHouse server;
  * `tests/support/clickhouse_front.ts` says what this stands for and what not.
  */
 import { resolve } from "node:path";

@@ -10,7 +10,7 @@ const PACKAGES = ["confluent-kafka==2.16.1", "duckdb==2.0.1", "kafka-python==3.0
  *
  * @param cache where downloads and builds are kept.
  * @returns the interpreter that finds them.
- * @throws ServiceError when Python is missing or a package cannot be had.
+ * @throws ServiceError when Python is missing or a package cannot be installed.
  */
 export async function installPythonClients(cache: string): Promise<string> {
   const folder = join(cache, `python-${PACKAGES.join("-").replaceAll("==", "-")}`);

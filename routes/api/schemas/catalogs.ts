@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { columns, count, named, next, parameter, row, whole } from "./parts.ts";
 
-/** The catalogs that there are. */
+/** All catalogs. */
 export const catalogList = named(
   "CatalogList",
   z.object({

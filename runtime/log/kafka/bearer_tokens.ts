@@ -20,7 +20,7 @@ export interface TokenEndpoint {
 }
 
 /**
- * A connection logs in again so long before the login ends. Brokers refuse that within the first
+ * How long before its login ends a connection logs in again. Brokers refuse that within the first
  * second, so a token has to live well longer than this.
  */
 export const REAUTHENTICATION_MS = 3000;

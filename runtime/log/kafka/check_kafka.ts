@@ -161,13 +161,13 @@ async function* settingChecks(admin: Admin, topic: string): AsyncGenerator<Check
     const found = `${topic} is compacted: of events with one key the newest alone stays`;
     yield doubtful("retention", found, set("cleanup.policy=delete"));
   } else if (of("message.timestamp.type") === "CreateTime") {
-    const kept = retentionMs < 0 ? "for ever" : `for ${hours(retentionMs)}`;
+    const kept = retentionMs < 0 ? "forever" : `for ${hours(retentionMs)}`;
     const found = `${topic} keeps records ${kept} by the producers' own times: ` +
       (retentionMs < 0 ? "" : "an event that is older is removed at once, and ") +
       "an event of a clock that is ahead does not count as a future event";
     yield doubtful("retention", found, set("message.timestamp.type=LogAppendTime"));
   } else {
-    const kept = retentionMs < 0 ? "for ever" : `for ${hours(retentionMs)}`;
+    const kept = retentionMs < 0 ? "forever" : `for ${hours(retentionMs)}`;
     yield fine("retention", `${topic} keeps records ${kept}`);
   }
 }

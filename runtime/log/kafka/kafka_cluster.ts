@@ -83,7 +83,7 @@ const METADATA_MS = 300_000;
 
 /**
  * The cluster as far as one topic is concerned. A broker answers the requests of a connection in
- * their order: who asks and waits takes a cluster of its own.
+ * their order: a caller that asks and waits takes a cluster of its own.
  */
 export class KafkaCluster {
   readonly topic: string;

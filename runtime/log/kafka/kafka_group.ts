@@ -11,7 +11,7 @@ export interface KafkaGroupOptions {
   /** The topic's name in Kafka. */
   readonly topic: string;
   readonly groupId: string;
-  /** A member that is silent for so long is taken for dead, in milliseconds. */
+  /** A member that is silent for longer is considered dead, in milliseconds. */
   readonly sessionMs: number;
 }
 

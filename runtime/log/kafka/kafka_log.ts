@@ -207,7 +207,7 @@ class KafkaLog implements EventLog {
         for (const cluster of clusters) await cluster.refresh();
         this.#appender.grow(partitionCount);
         this.#partitionCount = partitionCount;
-      } catch { /* Who reads or appends meets the fault; the next look may not. */ }
+      } catch { /* Reads and appends meet the fault; the next look may not. */ }
     }
   }
 

@@ -121,7 +121,7 @@ function begin(inner: InnerConnection): Attempt {
   return { made, fail };
 }
 
-/** Ends a connection, or the attempt to make one: who waits for it or for an answer hears why. */
+/** Ends a connection, or the attempt to make one: callers that wait for it or for an answer get the error. */
 function end(inner: InnerConnection, error: Error): void {
   const { socket, attempt, authHandlers } = inner;
   inner.socket = null;

@@ -223,7 +223,7 @@ export class World {
   }
 
   /**
-   * Retention runs past whoever reads: of what is archived the log keeps a few offsets of each
+   * Retention runs past readers: of what is archived the log keeps a few offsets of each
    * partition, none of them or more than a horizon, wherever blocks end.
    */
   async trim(): Promise<void> {
