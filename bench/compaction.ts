@@ -7,6 +7,7 @@
  *
  * The folder is made anew and removed.
  */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openArchiveReader } from "../runtime/archive/archive_reader.ts";
 import { Archiver } from "../runtime/archive/archiver.ts";
@@ -61,7 +62,7 @@ const warehouse = await openEmbeddedWarehouse({
   database: "bench",
   memoryLimitBytes: 2e9,
 });
-await migrate(warehouse, await readMigrations(new URL("../sql/migrations/", import.meta.url)));
+await migrate(warehouse, await readMigrations(join(import.meta.dirname!, "../sql/migrations")));
 
 async function timed<T>(what: string, action: () => Promise<T>): Promise<T> {
   const startMs = performance.now();

@@ -322,9 +322,8 @@ export class LineFraming implements FramingScan {
 export async function* splitStream(
   chunks: AsyncIterable<Uint8Array>,
   framing: Framing,
-  options?: SplitOptions,
 ): AsyncGenerator<RecordBatch> {
-  const splitter = new RecordSplitter(framing, options);
+  const splitter = new RecordSplitter(framing);
   for await (const chunk of withoutMark(chunks)) yield* splitter.push(chunk);
   yield* splitter.end();
 }

@@ -22,20 +22,12 @@ export interface OwnerInfo {
 
 /** A folder that this process owns. */
 export interface DirectoryClaim {
-  /** The format that the data had when the folder was claimed; null for a new folder. */
-  readonly foundFormatVersion: number | null;
   /** Names the owner of the folder in tables that several processes write: eight hex digits, kept. */
   readonly process: string;
   /** Tells more of the owner: where it listens. */
   update(info: { readonly url: string | null }): Promise<void>;
   /** Lets another process have the folder; a second call does nothing. */
   release(): Promise<void>;
-}
-
-/** Options of {@link claimDirectory}. */
-export interface ClaimOptions {
-  /** The format of data that this version reads and writes. */
-  readonly formatVersion: number;
 }
 
 /** Attempts at the lock: {@link readOwner} holds it for a moment. */
@@ -46,20 +38,21 @@ const BETWEEN_ATTEMPTS_MS = 30;
  * Makes this process the one owner of a folder, which is made if absent. The lock goes with the
  * process, however it ends.
  *
+ * @param formatVersion the format of data that this version reads and writes.
  * @throws UserError when another process owns the folder (its id is named), or when the data are of
  * a newer format.
  * @example
  * ```ts
  * import { claimDirectory, readOwner } from "./data_folder.ts";
  * const dir = await Deno.makeTempDir();
- * const claim = await claimDirectory(dir, { formatVersion: 1 });
+ * const claim = await claimDirectory(dir);
  * if ((await readOwner(dir))?.pid !== Deno.pid) throw new Error("unexpected");
  * await claim.release();
  * ```
  */
 export async function claimDirectory(
   dir: string,
-  { formatVersion }: ClaimOptions,
+  formatVersion: number = DATA_FORMAT,
 ): Promise<DirectoryClaim> {
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   await closeToOthers(dir);
@@ -82,7 +75,6 @@ export async function claimDirectory(
     const process = await processOf(dir);
     let held = true;
     return {
-      foundFormatVersion: found,
       process,
       update: ({ url }) => writeInfo(dir, { ...info, url }),
       release: () => {

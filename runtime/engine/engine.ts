@@ -22,12 +22,7 @@ import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
 import { migrate, readMigrations } from "../warehouse/migrations.ts";
 import { addColumns } from "./added_columns.ts";
 import { type Adapters, openAdapters } from "./adapters.ts";
-import {
-  claimDirectory,
-  DATA_FORMAT,
-  type DirectoryClaim,
-  withFolderFaults,
-} from "./data_folder.ts";
+import { claimDirectory, type DirectoryClaim, withFolderFaults } from "./data_folder.ts";
 import { createIngest, reported } from "./ingest.ts";
 import type { PluginModule } from "../speed/isolate_thread.ts";
 import { Isolates } from "../speed/isolates.ts";
@@ -111,7 +106,7 @@ export function openEngine(config: Config, options: EngineOptions): Promise<Engi
 }
 
 async function openClaimed(config: Config, options: EngineOptions): Promise<Engine> {
-  const claim = await claimDirectory(config.dataDir, { formatVersion: DATA_FORMAT });
+  const claim = await claimDirectory(config.dataDir);
   const opened: { close(): unknown }[] = [];
   try {
     return await openOver(config, options, claim, opened);

@@ -65,17 +65,16 @@ export function encodeFrontier(cut: Cut): string {
 /**
  * The frontier of a text that {@link encodeFrontier} made.
  *
- * @param field the input's name, for the error.
- * @throws {UserError} when the text is not a frontier.
+ * @throws {UserError} naming `wait_for`, the only input of that kind, when the text is not a frontier.
  */
-export function decodeFrontier(text: string, field = "wait_for"): Cut {
+export function decodeFrontier(text: string): Cut {
   const cut: Record<string, bigint[]> = {};
   for (const part of text === "" ? [] : text.split("~")) {
     const match = /^([0-9a-z-]+)((?:_[0-9]{1,19})*)$/.exec(part);
     if (!match) {
       throw new UserError(
-        `Cannot read ${field}: expected a frontier as the API gave it, got "${text.slice(0, 80)}"`,
-        { field },
+        `Cannot read wait_for: expected a frontier as the API gave it, got "${text.slice(0, 80)}"`,
+        { field: "wait_for" },
       );
     }
     cut[match[1]] = match[2].split("_").slice(1).map(BigInt);

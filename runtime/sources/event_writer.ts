@@ -15,7 +15,7 @@ export function constant(text: string): Uint8Array {
  * @example
  * ```ts
  * import { constant, EventWriter } from "./event_writer.ts";
- * const writer = new EventWriter(1);
+ * const writer = new EventWriter();
  * writer.raw(constant('{"name":"'));
  * writer.jsonText(constant('a "b"'), 0, 5);
  * writer.raw(constant('"}'));
@@ -24,13 +24,8 @@ export function constant(text: string): Uint8Array {
  * ```
  */
 export class EventWriter {
-  #bytes: Uint8Array<ArrayBuffer>;
+  #bytes = new Uint8Array(65_536);
   #length = 0;
-
-  /** @param capacity bytes to begin with. Default 64 KiB. */
-  constructor(capacity = 65536) {
-    this.#bytes = new Uint8Array(capacity);
-  }
 
   /** Bytes written and not cut. */
   get length(): number {

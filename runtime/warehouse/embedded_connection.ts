@@ -1,26 +1,23 @@
 /** The embedded engine behind the interface through which `@clickhouse/client` reaches a server. */
-import type { createClient } from "@clickhouse/client";
 import { addAbortSignal, Readable } from "node:stream";
 import { closeAll } from "../std/close_all.ts";
 import { asError } from "../std/errors.ts";
 import { formatParam } from "./bound_params.ts";
+import type {
+  ClientConnection,
+  CommandResult,
+  ExecResult,
+  ExecStatement,
+  InsertStatement,
+  PingResult,
+  Statement,
+} from "./client_connection.ts";
 import { type ConnectionKind, ConnectionPool, type Lease } from "./connection_pool.ts";
 import { EngineConnection, type EngineThread } from "./engine_connection.ts";
 import type { NativeResult, TextParams } from "./native_connection.ts";
 import { ResultStream } from "./result_stream.ts";
-import { NativeKillChannel, StatementKiller } from "./statement_killer.ts";
+import { killedOnAbort, NativeKillChannel, StatementKiller } from "./statement_killer.ts";
 import { isBlockwise, mayChangeSession, setStatement, splitFormat } from "./statement_text.ts";
-
-/** What `createClient({ connection })` takes; the package does not export its name. */
-export type ClientConnection = NonNullable<
-  NonNullable<Parameters<typeof createClient>[0]>["connection"]
->;
-type Statement = Parameters<ClientConnection["query"]>[0];
-type ExecStatement = Parameters<ClientConnection["exec"]>[0];
-type InsertStatement = Parameters<ClientConnection["insert"]>[0];
-type ExecResult = Awaited<ReturnType<ClientConnection["exec"]>>;
-type CommandResult = Awaited<ReturnType<ClientConnection["command"]>>;
-type PingResult = Awaited<ReturnType<ClientConnection["ping"]>>;
 
 /** Options of {@link EmbeddedConnection}. */
 export interface EmbeddedConnectionOptions {
@@ -158,20 +155,13 @@ export class EmbeddedConnection implements ClientConnection {
     const { abort_signal: signal } = statement;
     const own = this.#ownSettings(kind, statement);
     const lease = await this.#pool.lend(kind, signal);
-    let kill: Promise<void> | undefined;
-    let abort: (() => void) | undefined;
     try {
       await this.#apply(lease, own);
       signal?.throwIfAborted();
       const running = work(lease);
-      abort = () => kill ??= this.#killer.kill(lease.connection.mark, running);
-      signal?.addEventListener("abort", abort, { once: true });
-      return await running;
-    } catch (error) {
-      throw signal?.aborted ? signal.reason : error;
+      const kill = () => this.#killer.kill(lease.connection.mark, running);
+      return await killedOnAbort(running, signal, kill);
     } finally {
-      if (abort) signal?.removeEventListener("abort", abort);
-      await kill;
       await lease.giveBack(!own && !mayChangeSession(statement.query));
     }
   }

@@ -8,6 +8,7 @@ import { EmbeddedConnection } from "./embedded_connection.ts";
 import { EngineConnection, EngineThread } from "./engine_connection.ts";
 import { findLibrary, loadLibchdb } from "./libchdb.ts";
 import { newerSettings, oneBlockSettings, sessionSettings } from "./session_settings.ts";
+import { assertName } from "./sql_name.ts";
 
 /** Options of {@link openEmbeddedWarehouse}. */
 export interface EmbeddedWarehouseOptions {
@@ -55,12 +56,7 @@ export async function openEmbeddedWarehouse(
   options: EmbeddedWarehouseOptions,
 ): Promise<ClickHouseWarehouse> {
   const { database, connections = 12, maxThreads } = options;
-  if (!/^[A-Za-z_]\w*$/.test(database)) {
-    throw new UserError(
-      `Cannot open the warehouse: a database's name is letters, digits and _, got "${database}"`,
-      { field: "database" },
-    );
-  }
+  assertName("database", database);
   const library = options.libraryPath ?? findLibrary();
   loadLibchdb(library);
   const memoryLimitBytes = options.memoryLimitBytes ??

@@ -1,4 +1,6 @@
 /** Brings the warehouse's tables to the form that this version knows. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { UserError } from "../std/errors.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import { splitStatements } from "./sql_statements.ts";
@@ -26,8 +28,7 @@ const CREATE_RECORD = `
  * @throws UserError for a file that is not named `NNNN_verb_noun.sql`, and for a number that is
  * missing or given twice.
  */
-export async function readMigrations(folder: string | URL): Promise<Migration[]> {
-  const base = folder instanceof URL ? folder.href : folder;
+export async function readMigrations(folder: string): Promise<Migration[]> {
   const names: string[] = [];
   for await (const entry of Deno.readDir(folder)) if (entry.isFile) names.push(entry.name);
   const migrations: Migration[] = [];
@@ -39,8 +40,7 @@ export async function readMigrations(folder: string | URL): Promise<Migration[]>
           `_verb_noun.sql next, got "${file}"`,
       );
     }
-    const path = `${base.replace(/\/$/, "")}/${file}`;
-    const sql = await Deno.readTextFile(folder instanceof URL ? new URL(path) : path);
+    const sql = await Deno.readTextFile(join(folder, file));
     migrations.push({ number, name: file.slice(0, -".sql".length), sql });
   }
   return migrations;
@@ -62,7 +62,7 @@ export async function migrate(
 ): Promise<string[]> {
   await warehouse.command(CREATE_RECORD);
   const applied = await readApplied(warehouse);
-  const checksums = await Promise.all(migrations.map(({ sql }) => checksum(sql)));
+  const checksums = migrations.map(({ sql }) => checksum(sql));
   refuseUnknown(applied, migrations, checksums);
   const names: string[] = [];
   for (const [index, { number, name, sql }] of migrations.entries()) {
@@ -114,8 +114,7 @@ function refuseUnknown(
 }
 
 /** SHA-256 of a migration's statements, in hex: a comment may still be mended. */
-async function checksum(sql: string): Promise<string> {
+function checksum(sql: string): string {
   const text = splitStatements(sql).join(";\n").replace(/\r\n/g, "\n");
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { EngineConnection } from "./engine_connection.ts";
 import type { NativeCursor, TextParams } from "./native_connection.ts";
-import type { StatementKiller } from "./statement_killer.ts";
+import { killedOnAbort, type StatementKiller } from "./statement_killer.ts";
 
 /** Options of {@link ResultStream.start}. */
 export interface ResultStreamOptions {
@@ -46,26 +46,16 @@ export class ResultStream extends Readable {
     const { connection, killer, signal } = options;
     signal?.throwIfAborted();
     const opening = firstBlock(options);
-    let kill: Promise<void> | undefined;
-    const abort = () => kill ??= killer.kill(connection.mark, opening);
-    signal?.addEventListener("abort", abort, { once: true });
-    try {
-      const { cursor, block } = await opening;
-      await kill;
-      if (signal?.aborted) {
-        await cursor.close();
-        throw signal.reason;
-      }
-      const stream = new ResultStream(cursor, options);
-      if (block) stream.push(block);
-      else await stream.#end();
-      return stream;
-    } catch (error) {
-      await kill;
-      throw signal?.aborted ? signal.reason : error;
-    } finally {
-      signal?.removeEventListener("abort", abort);
+    const kill = () => killer.kill(connection.mark, opening);
+    const { cursor, block } = await killedOnAbort(opening, signal, kill);
+    if (signal?.aborted) {
+      await cursor.close();
+      throw signal.reason;
     }
+    const stream = new ResultStream(cursor, options);
+    if (block) stream.push(block);
+    else await stream.#end();
+    return stream;
   }
 
   /** Whether the statement has ended in the engine. */

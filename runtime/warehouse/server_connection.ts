@@ -3,18 +3,20 @@ import { ClickHouseError, type createClient } from "@clickhouse/client";
 import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import { closeAll } from "../std/close_all.ts";
-import type { ClientConnection } from "./embedded_connection.ts";
+import type {
+  ClientConnection,
+  CommandResult,
+  ExecResult,
+  ExecStatement,
+  InsertStatement,
+  PingResult,
+  Statement,
+} from "./client_connection.ts";
 import { ServerStream } from "./server_stream.ts";
-import { type KillChannel, StatementKiller } from "./statement_killer.ts";
+import { type KillChannel, killedOnAbort, StatementKiller } from "./statement_killer.ts";
 import { Semaphore } from "../std/semaphore.ts";
 
 type HttpClient = ReturnType<typeof createClient>;
-type Statement = Parameters<ClientConnection["query"]>[0];
-type ExecStatement = Parameters<ClientConnection["exec"]>[0];
-type InsertStatement = Parameters<ClientConnection["insert"]>[0];
-type ExecResult = Awaited<ReturnType<ClientConnection["exec"]>>;
-type CommandResult = Awaited<ReturnType<ClientConnection["command"]>>;
-type PingResult = Awaited<ReturnType<ClientConnection["ping"]>>;
 
 /** How long a killed statement is waited for before its socket is cut, in milliseconds. */
 const KILL_MS = 10_000;
@@ -96,47 +98,49 @@ export class ServerConnection implements ClientConnection {
 
   /** Runs a statement that ends before its caller goes on. */
   async #run<T>(
-    { abort_signal: signal, ...statement }: Statement,
+    statement: Statement,
     send: (statement: Statement) => Promise<T>,
   ): Promise<T> {
+    const { abort_signal: signal } = statement;
     await this.#turns.take(signal);
-    const id = crypto.randomUUID(), cut = new AbortController();
-    let killed: Promise<void> | undefined;
-    let abort: (() => void) | undefined;
+    const id = crypto.randomUUID();
     try {
       signal?.throwIfAborted();
-      const running = send({ ...statement, query_id: id, abort_signal: cut.signal });
-      abort = () => killed ??= this.#kill(id, running, cut);
-      signal?.addEventListener("abort", abort, { once: true });
-      return await running;
+      return await this.#send(id, statement, send);
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      if (!(error instanceof ClickHouseError)) await this.#killer.tell(id);
+      if (!signal?.aborted && !(error instanceof ClickHouseError)) await this.#killer.tell(id);
       throw error;
     } finally {
-      if (abort) signal?.removeEventListener("abort", abort);
-      await killed;
       this.#turns.give();
     }
   }
 
-  async #kill(id: string, running: Promise<unknown>, cut: AbortController): Promise<void> {
-    const timer = setTimeout(() => cut.abort(), KILL_MS);
-    await this.#killer.kill(id, running);
-    clearTimeout(timer);
+  /** Sends a statement under an id. Where it is aborted it is killed, and after a while cut off. */
+  async #send<S extends Statement, T>(
+    id: string,
+    { abort_signal: signal, ...statement }: S,
+    send: (statement: Omit<S, "abort_signal"> & Statement) => Promise<T>,
+  ): Promise<T> {
+    const cut = new AbortController();
+    const running = send({ ...statement, query_id: id, abort_signal: cut.signal });
+    return await killedOnAbort(running, signal, async () => {
+      const timer = setTimeout(() => cut.abort(), KILL_MS);
+      await this.#killer.kill(id, running);
+      clearTimeout(timer);
+    });
   }
 
   /** Starts a statement whose result is read as it comes. */
-  async #stream({ abort_signal: signal, ...statement }: ExecStatement): Promise<ExecResult> {
+  async #stream(statement: ExecStatement): Promise<ExecResult> {
+    const { abort_signal: signal } = statement;
     await this.#turns.take(signal);
-    const id = crypto.randomUUID(), cut = new AbortController();
-    let killed: Promise<void> | undefined;
-    const opening = this.#client.exec({ ...statement, query_id: id, abort_signal: cut.signal });
-    const abort = () => killed ??= this.#kill(id, opening, cut);
-    signal?.addEventListener("abort", abort, { once: true });
+    const id = crypto.randomUUID();
     try {
-      const { stream: source, ...result } = await opening;
-      await killed;
+      const { stream: source, ...result } = await this.#send(
+        id,
+        statement,
+        (sent) => this.#client.exec(sent),
+      );
       const stream: ServerStream = new ServerStream({
         source,
         headers: result.response_headers,
@@ -150,11 +154,8 @@ export class ServerConnection implements ClientConnection {
       this.#streams.add(stream);
       return { ...answered(result), stream };
     } catch (error) {
-      await killed;
       this.#turns.give();
-      throw signal?.aborted ? signal.reason : error;
-    } finally {
-      signal?.removeEventListener("abort", abort);
+      throw error;
     }
   }
 }

@@ -7,6 +7,7 @@ import { ClickHouseWarehouse } from "./clickhouse_warehouse.ts";
 import { clusterSettings } from "./cluster_ddl.ts";
 import { ServerConnection } from "./server_connection.ts";
 import { newerSettings, sessionSettings } from "./session_settings.ts";
+import { assertName } from "./sql_name.ts";
 import { toWarehouseError } from "./warehouse_error.ts";
 
 /** Options of {@link openServerWarehouse}. */
@@ -144,14 +145,6 @@ function httpClient(
     // Errors are thrown; the client would log them too.
     log: { level: ClickHouseLogLevel.OFF },
   });
-}
-
-function assertName(what: string, name: string): void {
-  if (/^[A-Za-z_]\w*$/.test(name)) return;
-  throw new UserError(
-    `Cannot open the warehouse: a ${what}'s name is letters, digits and _, got "${name}"`,
-    { field: what },
-  );
 }
 
 /** A password in a URL would end up in messages. */

@@ -48,6 +48,30 @@ export class StatementKiller {
   }
 }
 
+/**
+ * Awaits a statement that runs; `kill` ends it when `signal` aborts.
+ *
+ * @throws the signal's reason where it has aborted, once the statement has ended; else what the
+ * statement throws.
+ */
+export async function killedOnAbort<T>(
+  running: Promise<T>,
+  signal: AbortSignal | undefined,
+  kill: () => Promise<void>,
+): Promise<T> {
+  let killed: Promise<void> | undefined;
+  const abort = () => killed = kill();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await running;
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    await killed;
+  }
+}
+
 type KillConnection = Pick<EngineConnection, "run" | "close">;
 
 /** Kills by the mark of a connection of the embedded engine, over a connection of its own. */

@@ -1,4 +1,5 @@
 /** A world for the batch layer: a warehouse, a store in memory and an archive held in a table. */
+import { join } from "node:path";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { LocalBatchLayer } from "../../runtime/batch/local_batch_layer.ts";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
@@ -174,7 +175,10 @@ export async function openWarehouse(): Promise<Warehouse> {
     database: `batch_${++databases}`,
     memoryLimitBytes: 2e9,
   });
-  await migrate(warehouse, await readMigrations(new URL("../../sql/migrations/", import.meta.url)));
+  await migrate(
+    warehouse,
+    await readMigrations(join(import.meta.dirname!, "../../sql/migrations")),
+  );
   return warehouse;
 }
 

@@ -130,10 +130,10 @@ describe("doctor", () => {
     expect(await found(join(dir, "a", "b"))).toMatchObject({ state: "ok" });
     expect([...Deno.readDirSync(dir)]).toEqual([]);
     const own = join(dir, "own"), newer = join(dir, "newer"), strange = join(dir, "strange");
-    await (await claimDirectory(own, { formatVersion: 1 })).release();
+    await (await claimDirectory(own, 1)).release();
     expect((await found(own))?.found).toBe(`${own}, format 1, no process owns it`);
     expect(await found(own, Date.now() - 86_400_000)).toMatchObject({ state: "warn" });
-    await (await claimDirectory(newer, { formatVersion: 3 })).release();
+    await (await claimDirectory(newer, 3)).release();
     expect(await found(newer)).toMatchObject({
       state: "fail",
       advice: "use a newer version of Twofold",

@@ -1,10 +1,11 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, type Migration, readMigrations } from "../../runtime/warehouse/migrations.ts";
 import { splitStatements } from "../../runtime/warehouse/sql_statements.ts";
 
-const folder = new URL("../../sql/migrations/", import.meta.url);
+const folder = join(import.meta.dirname!, "..", "..", "sql", "migrations");
 const dir = Deno.makeTempDirSync({ prefix: "migrations-" });
 let root: Warehouse;
 
