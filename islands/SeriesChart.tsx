@@ -10,16 +10,10 @@ import {
   rangeOf,
 } from "../routes/(_parts)/chart.ts";
 import { Fault } from "../routes/(_parts)/Fault.tsx";
-import {
-  coverageText,
-  figure,
-  instantText,
-  label,
-  measured,
-  spanText,
-} from "../routes/(_parts)/figures.ts";
+import { coverageText, figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
 import type { ChartData } from "../routes/(_parts)/metric_data.ts";
 import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
+import { exactValue, valueText } from "../routes/(_parts)/units.ts";
 
 /** What {@link SeriesChart} takes. */
 export interface SeriesChartProps {
@@ -50,6 +44,7 @@ export default function SeriesChart({ data, stale, chart, title }: SeriesChartPr
       data-stale={stale.value || series.fault !== null ? "yes" : undefined}
     >
       <Fault part={series} />
+      <p class="axis-name">{shown?.name ?? ""}</p>
       <div class="plot" ref={frame} aria-hidden="true">
         {!alive.value && <Sparkline values={shown?.lines.at(-1)?.values ?? []} label={title} />}
       </div>
@@ -63,10 +58,10 @@ export default function SeriesChart({ data, stale, chart, title }: SeriesChartPr
   );
 }
 
-function Caption({ shown: { measure, bucketSeconds, covered, open } }: { readonly shown: Lines }) {
+function Caption({ shown: { name, bucketSeconds, covered, open } }: { readonly shown: Lines }) {
   return (
     <>
-      {label(measure)} per {spanText(bucketSeconds)}, times in UTC.
+      {name} per {spanText(bucketSeconds)}, times in UTC.
       {covered !== null && ` ${coverageText(covered)}`}
       {open !== null && " The shaded bucket is still filling."}
     </>
@@ -149,8 +144,10 @@ function DataTable({ shown, title }: { readonly shown: Lines; readonly title: st
             {time.slice(from).map((start, i) => (
               <tr key={start}>
                 <th scope="row">{instantOf(start)}</th>
-                {lines.map(({ label, values }) => (
-                  <td key={label} class="number">{measured(values[from + i])}</td>
+                {lines.map(({ label, values, unit }) => (
+                  <td key={label} class="number" title={exactValue(values[from + i], unit)}>
+                    {valueText(values[from + i], unit)}
+                  </td>
                 ))}
               </tr>
             ))}

@@ -22,7 +22,15 @@ export const movieViewing = defineSchema({
       min: -100_000_000,
       max: 100_000_000,
       nullable: true,
+      unit: "seconds",
     }),
-    rating: decimal({ summary: "Stars, 0 to 10", scale: 2, min: 0, max: 10, nullable: true }),
+    rating: decimal({
+      summary: "Stars, 0 to 10",
+      scale: 2,
+      min: 0,
+      max: 10,
+      nullable: true,
+      unit: "stars",
+    }),
   },
 });

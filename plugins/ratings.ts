@@ -9,7 +9,9 @@ export default definePlugin(movieViewing, {
   where: ({ rating }) => rating.isNotNull(),
   key: ({ movie_id }) => ({ movie_id }),
   measures: ({ rating }) => ({ rating_count: count(), rating_sum: sum(rating) }),
-  derive: ({ rating_sum, rating_count }) => ({ avg_rating: rating_sum.per(rating_count) }),
+  derive: ({ rating_sum, rating_count }) => ({
+    avg_rating: rating_sum.per(rating_count).unit("stars"),
+  }),
   stream: { relation: { columns } },
   batch: { sql: "batch/ratings.sql", relation: { name: "batch_ratings_stats", columns } },
 });

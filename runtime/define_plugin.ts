@@ -133,10 +133,10 @@ function derivedOf(
   const derived: Record<string, DerivedColumn> = {};
   const given = derive === undefined ? {} : named(faults, "derive", derive, measures);
   for (const [name, value] of Object.entries(given)) {
-    const { sql, node, fault } = value instanceof DerivedExpression
+    const { sql, node, fault, declaredUnit: unit } = value instanceof DerivedExpression
       ? value
       : faulty(`expected an expression of the measures, got ${shown(value)}`);
-    if (fault === null) derived[name] = { sql, node };
+    if (fault === null) derived[name] = { sql, node, unit };
     else faults.add(`derive "${name}": ${fault}`);
   }
   return derived;

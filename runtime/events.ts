@@ -41,6 +41,8 @@ export interface FieldType {
   readonly min?: number;
   /** integer and decimal: the greatest value, inclusive. */
   readonly max?: number;
+  /** Numbers: what one of them is; see {@link unitFault}. It decides how they are shown only. */
+  readonly unit?: string;
 }
 
 /** One declared field: its type and a sentence about it. */
@@ -94,6 +96,14 @@ interface FieldOptions<N extends boolean> {
   readonly nullable?: N;
 }
 
+interface NumberOptions<N extends boolean> extends FieldOptions<N> {
+  /**
+   * What one of it is: `seconds`, `milliseconds`, `bytes`, `share` (0 to 1), `percent` (0 to 100), or
+   * any word such as `stars`. Default: none.
+   */
+  readonly unit?: string;
+}
+
 /** A field of one kind, with its nullability as a type. */
 export type FieldOf<K extends FieldKind, N extends boolean> = Field & {
   readonly kind: K;
@@ -121,14 +131,14 @@ export function string<N extends boolean = false>(
 
 /** A whole number in 0..2³²−1, such as an id. */
 export function uint32<N extends boolean = false>(
-  options: FieldOptions<N> = {},
+  options: NumberOptions<N> = {},
 ): FieldOf<"uint32", N> {
   return field("uint32", options);
 }
 
 /** A whole number in `min`..`max` (default ±10¹¹). */
 export function integer<N extends boolean = false>(
-  options: FieldOptions<N> & { min?: number; max?: number } = {},
+  options: NumberOptions<N> & { min?: number; max?: number } = {},
 ): FieldOf<"integer", N> {
   return field("integer", { min: -1e11, max: 1e11, ...options });
 }
@@ -147,7 +157,7 @@ export function enumeration<const V extends readonly string[], N extends boolean
  * −1.01. The bounds apply to the rounded number, and are rounded to the scale alike.
  */
 export function decimal<N extends boolean = false>(
-  options: FieldOptions<N> & { scale: number; min: number; max: number },
+  options: NumberOptions<N> & { scale: number; min: number; max: number },
 ): FieldOf<"decimal", N> {
   return field("decimal", options);
 }
@@ -224,11 +234,31 @@ export function defineSchema<const F extends Fields>(
     if (field.kind === "integer" && !(Number.isInteger(field.min) && Number.isInteger(field.max))) {
       throw fault(`field "${name}" must have whole bounds, got ${field.min} and ${field.max}`);
     }
+    const wrong = unitFault(field.unit);
+    if (wrong !== null) throw fault(`field "${name}": ${wrong}`);
     if (maxMagnitude(field) > MAX_MAGNITUDE) {
       throw fault(`field "${name}" has a range whose scaled values exceed ${MAX_MAGNITUDE}`);
     }
   }
   return Object.freeze({ ...declaration, fieldNames: Object.freeze(Object.keys(fields)) });
+}
+
+const UNIT = /^[\p{L}%°µ][\p{L}\p{N} %°µ²³/·.-]{0,23}$/u;
+
+/**
+ * Why a unit cannot be one; null where it can. Pages format numbers by the units `seconds`,
+ * `milliseconds`, `bytes`, `share` (0 to 1) and `percent` (0 to 100), and name any other.
+ *
+ * @example
+ * ```ts
+ * import { unitFault } from "./events.ts";
+ * if (unitFault("stars") !== null || unitFault("") === null) throw new Error("unexpected");
+ * ```
+ */
+export function unitFault(unit: unknown): string | null {
+  if (unit === undefined || (typeof unit === "string" && UNIT.test(unit))) return null;
+  return `unit must be a word of at most 24 letters, such as seconds, bytes or stars, got ` +
+    JSON.stringify(unit);
 }
 
 /** Columns that the archive and the `events` relation have beside the schema's own fields. */

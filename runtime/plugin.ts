@@ -2,7 +2,7 @@
  * The plugin contract: a metric declared once, registered for the speed and the batch layer.
  */
 import { type Derived, type DerivedNode, derivedValue } from "./declaration/derived.ts";
-import type { EventSchema, Field } from "./events.ts";
+import { type EventSchema, type Field, unitFault } from "./events.ts";
 import type { Expression } from "./expressions/expression.ts";
 import type { BooleanExpression, FieldsOf, KeyExpression } from "./expressions/typed.ts";
 import {
@@ -156,6 +156,8 @@ export interface DerivedColumn {
   readonly sql: string;
   /** The same as data; null in a declaration that an earlier build stored. */
   readonly node: DerivedNode | null;
+  /** What one of its values is; undefined where it is not declared. */
+  readonly unit?: string;
 }
 
 /** A column that an expression gives. */
@@ -260,13 +262,13 @@ export function columnsOfMeasures(
       [column.name, (stateOf: StateOf) => column.toFloat(stateOf(column))] as const
     ),
   ]);
-  const derived = Object.entries(derive).map(([name, { sql, node }]): ShownColumn => {
+  const derived = Object.entries(derive).map(([name, { sql, node, unit }]): ShownColumn => {
     const asFloats = sql.replace(/\b[a-z][a-z0-9_]*\b/g, (word) => floats.get(word) ?? word);
     const of = node && ((stateOf: StateOf) => {
       const value = derivedValue(node, (measure) => numbers.get(measure)!(stateOf));
       return Number.isFinite(value) ? value : null;
     });
-    return { name, type: "number", sql: finiteSql(asFloats), of };
+    return { name, type: "number", sql: finiteSql(asFloats), of, unit };
   });
   return { measureColumns, shownColumns: [...shown, ...derived] };
 }
@@ -287,7 +289,7 @@ function definedMeasure(
   const { kind, field: fieldName = "" } = measure;
   const fault = (what: string) => new TypeError(`measure "${name}": ${kind} ${what}`);
   if (!Object.hasOwn(measureKinds, kind)) throw fault("is no kind of measure");
-  const { takes, define } = measureKinds[kind];
+  const { takes, keepsUnit = false, define } = measureKinds[kind];
   const field = typeOf(fieldName);
   if (takes.length > 0 && field === undefined) {
     throw fault(`reads the field "${fieldName}", which is not declared`);
@@ -295,6 +297,17 @@ function definedMeasure(
   if (takes.length > 0 && !takes.includes(field!.kind)) {
     throw fault(`takes ${takes.join(", ")}, got the ${field!.kind} "${fieldName}"`);
   }
+  const wrong = unitFault(measure.unit);
+  if (wrong !== null) throw fault(wrong);
   const event = { id: eventId, idSql: sqlOf(eventId), timeSql: sqlOf("event_time") };
-  return define({ name, measure, fieldName, fieldSql: sqlOf(fieldName), field: field!, event });
+  const { columns, shown } = define({
+    name,
+    measure,
+    fieldName,
+    fieldSql: sqlOf(fieldName),
+    field: field!,
+    event,
+  });
+  const unit = measure.unit ?? (keepsUnit ? field!.unit : undefined);
+  return { columns, shown: shown.map((one) => ({ unit, ...one })) };
 }

@@ -1,7 +1,8 @@
 /** What the metrics say of one key. */
 import { signal } from "@preact/signals";
 import type { VNode } from "preact";
-import { cellText, label } from "../(_parts)/figures.ts";
+import { label } from "../(_parts)/figures.ts";
+import { cellText, exactValue, unitName } from "../(_parts)/units.ts";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import type { KeyPart } from "../(_shared)/movie_view.ts";
 
@@ -11,19 +12,22 @@ export function KeyParts({ parts, keys }: {
   readonly keys: Readonly<Record<string, string>>;
 }): VNode {
   const facts = parts.flatMap(({ metric, row, columns }) =>
-    columns.filter(({ name }) => !Object.hasOwn(keys, name)).map(({ name, type }) => ({
-      id: `${metric} ${name}`,
-      name: label(name),
-      value: row === null ? "–" : cellText(row[name], type),
+    columns.filter(({ name }) => !Object.hasOwn(keys, name)).map((column) => ({
+      id: `${metric} ${column.name}`,
+      name: label(column.name),
+      value: row === null || row[column.name] === null
+        ? "–"
+        : [cellText(row[column.name], column), ...unitName(column.unit)].join(" "),
+      exact: exactValue(row?.[column.name], column.unit),
     }))
   );
   return (
     <>
       <dl class="facts">
-        {facts.map(({ id, name, value }) => (
+        {facts.map(({ id, name, value, exact }) => (
           <div key={id}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd title={exact}>{value}</dd>
           </div>
         ))}
       </dl>

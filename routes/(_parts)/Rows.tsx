@@ -1,7 +1,8 @@
 /** Rows of a metric as a table, with bars, and names in place of bare keys. */
 import type { ComponentChildren } from "preact";
 import type { AnswerColumn } from "../../runtime/ports/services.ts";
-import { cellText, isNumeric, label } from "./figures.ts";
+import { isNumeric, label } from "./figures.ts";
+import { cellText, exactValue, unitName } from "./units.ts";
 import { Bar } from "./Sparkline.tsx";
 
 /** A row of an answer. */
@@ -38,7 +39,7 @@ export function Rows(props: RowsProps) {
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ name, type }) => (
+            {columns.map(({ name, type, unit }) => (
               <th
                 key={name}
                 scope="col"
@@ -50,6 +51,7 @@ export function Rows(props: RowsProps) {
                 {sortLinks?.[name] === undefined
                   ? titleOf(name)
                   : <a href={sortLinks[name]}>{titleOf(name)}</a>}
+                {unitName(unit).map((text) => <span key={text} class="unit">{text}</span>)}
               </th>
             ))}
           </tr>
@@ -81,12 +83,15 @@ function Cell({ column, row, names, pages, children }: {
   readonly pages: Readonly<Record<string, string>>;
   readonly children?: ComponentChildren;
 }) {
-  const { name, type } = column;
-  const text = cellText(row[name], type);
+  const { name, type, unit } = column;
+  const text = cellText(row[name], column);
   const shown = names[name]?.[text] ?? text;
   const page = pages[name];
   return (
-    <td class={isNumeric(type) ? "number" : names[name] ? "name" : undefined}>
+    <td
+      class={isNumeric(type) ? "number" : names[name] ? "name" : undefined}
+      title={exactValue(row[name], unit)}
+    >
       {page === undefined
         ? shown
         : <a href={page + encodeURIComponent(text)} title={`${label(name)} ${text}`}>{shown}</a>}

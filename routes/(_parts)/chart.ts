@@ -1,7 +1,7 @@
 /** How a time series is drawn. */
 import uPlot from "uplot";
 import type { Coverage, SeriesAnswer } from "../../runtime/ports/services.ts";
-import { label, measured, shortFigure } from "./figures.ts";
+import { axisSteps, axisText, measureName, type Unit, valueText } from "./units.ts";
 import type { ChartData } from "./metric_data.ts";
 import type { Names } from "./Rows.tsx";
 
@@ -10,7 +10,9 @@ export interface Lines {
   /** Starts of the buckets, seconds since 1970 UTC. */
   readonly time: readonly number[];
   readonly bucketSeconds: number;
-  readonly measure: string;
+  /** The measure's name, with a unit that its values do not carry. */
+  readonly name: string;
+  readonly unit: Unit;
   readonly lines: readonly Line[];
   readonly bars: boolean;
   /** How much of the log the batch part covers; null where the chart does not tell the parts apart. */
@@ -22,8 +24,9 @@ export interface Lines {
 /** One line or one set of bars. */
 export interface Line {
   readonly label: string;
-  /** The figures. */
+  /** The figures, and their unit. */
   readonly values: readonly (number | null)[];
+  readonly unit: Unit;
   /** Where they are drawn; null: nowhere. */
   readonly heights: readonly (number | null)[] | null;
   /** A colour's name in the style sheet. */
@@ -63,16 +66,18 @@ export function linesOf(
   slots: ReadonlyMap<string, number>,
 ): Lines | null {
   if (answer === null) return null;
-  const { time, series, bucket_seconds: bucketSeconds, measure, layer } = answer;
+  const { time, series, bucket_seconds: bucketSeconds, measure, unit, layer } = answer;
   const bars = chart === "bar" && series.every(({ key }) => key === null);
   const now = Date.parse(at) / 1000;
   const open = time.find((start) => start <= now && now < start + bucketSeconds) ?? null;
-  const shared = { time, bucketSeconds, measure, bars, open };
+  const name = measureName(measure, unit);
+  const shared = { time, bucketSeconds, name, unit, bars, open };
   const [{ key, values } = { key: null, values: time.map(() => null) }] = series;
   if (key !== null) {
     const lines = series.map(({ key, values }): Line => ({
       label: keyLabel(key ?? {}, names),
       values,
+      unit,
       heights: values,
       colour: `--line-${(slots.get(keyText(key ?? {})) ?? 0) % COLOURS + 1}`,
       filled: false,
@@ -82,7 +87,7 @@ export function linesOf(
   const parts = series.length === 0 ? null : partLines(answer, bars);
   if (parts !== null) return { ...shared, covered: answer.covered, lines: parts };
   const colour = { batch: "--batch", speed: "--speed", merged: "--ink" }[layer];
-  const line = { label: label(measure), values, heights: values, colour, filled: true };
+  const line = { label: name, values, unit, heights: values, colour, filled: true };
   return { ...shared, covered: answer.covered, lines: [line] };
 }
 
@@ -97,11 +102,12 @@ const partLabels = {
  * not tell them apart. Values that do not add up are parted by the events behind them.
  */
 function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
-  const { parts, layer, series: [{ values, batch, speed }] } = answer;
+  const { parts, layer, unit, series: [{ values, batch, speed }] } = answer;
   if (layer === "batch") return null;
   const named = partLabels[layer];
   if (parts === null || batch === null || speed === null) return null;
   const what = parts === "events" ? ", events" : "";
+  const partUnit = parts === "events" ? null : unit;
   const ofBatch = values.map((value, i) => {
     if (value === null) return null;
     const counted = batch[i] ?? 0;
@@ -112,6 +118,7 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
     {
       label: `${named.speed}${what}`,
       values: speed,
+      unit: partUnit,
       heights: values,
       colour: "--speed",
       filled: true,
@@ -119,11 +126,19 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
     {
       label: `${named.batch}${what}`,
       values: batch,
+      unit: partUnit,
       heights: ofBatch,
       colour: "--batch",
       filled: true,
     },
-    { label: named.whole, values, heights: bars ? null : values, colour: "--ink", filled: false },
+    {
+      label: named.whole,
+      values,
+      unit,
+      heights: bars ? null : values,
+      colour: "--ink",
+      filled: false,
+    },
   ];
 }
 
@@ -149,6 +164,8 @@ function colourReader(element: HTMLElement): (name: string) => string {
   };
 }
 
+/** Of the vertical axis with its figures, in pixels: at least, beside the text, and of a letter. */
+const AXIS_WIDTH = { least: 40, margin: 14, letter: 6.5 };
 /** Of a date at an axis, in pixels. */
 const DATE_WIDTH = 76;
 const FILL = 0.2;
@@ -165,7 +182,7 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
   const grid = { stroke: colour("--line"), width: 1 };
   const shade = faded(colour("--quiet"));
-  const { lines, bars } = shown();
+  const { lines, bars, unit } = shown();
   /** What is filled lies between its line and that of the next one that is. */
   const bands = lines.flatMap(({ filled, colour: name }, i) =>
     !bars && filled && lines[i + 1]?.filled
@@ -192,8 +209,10 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
           ? { fill: faded(colour(name)) }
           : {}),
         points: bars ? { show: false } : { filter: alone, size: 5 },
-        value: (_plot, _height, _series, at) =>
-          measured(at === null ? null : shown().lines[line].values[at]),
+        value: (_plot, _height, _series, at) => {
+          const { values, unit } = shown().lines[line];
+          return valueText(at === null ? null : values[at], unit);
+        },
       })),
     ],
     axes: [
@@ -204,7 +223,13 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
         values: (_plot, splits, _axis, _space, step) =>
           splits.map((at, i) => timeText(at, step, i)),
       },
-      { ...axis, grid, size: 48, values: (_plot, values) => values.map(shortFigure) },
+      {
+        ...axis,
+        grid,
+        size: (_plot, texts) => axisWidth(texts ?? []),
+        incrs: axisSteps(unit)?.slice(),
+        values: (_plot, values) => values.map((value) => axisText(value, unit)),
+      },
     ],
     scales: {
       x: { range: (_plot, from, to) => zoomOf(shown(), from, to) },
@@ -212,6 +237,11 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
     },
     hooks: { drawClear: [(plot) => shadeOpen(plot, shown(), shade)] },
   };
+}
+
+function axisWidth(texts: readonly string[]): number {
+  const longest = Math.max(0, ...texts.map(({ length }) => length));
+  return Math.max(AXIS_WIDTH.least, AXIS_WIDTH.margin + AXIS_WIDTH.letter * longest);
 }
 
 /** The part of the time axis that was selected, or all of it: uPlot asks for the bounds of the data. */

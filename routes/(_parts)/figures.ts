@@ -55,6 +55,7 @@ const fraction = new Intl.NumberFormat("en", {
   minimumFractionDigits: 2,
   maximumFractionDigits: 2,
 });
+const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 /** A figure as text: thousands apart, a dash for nothing. */
@@ -83,8 +84,8 @@ const numeric = new Set(["integer", "number", "decimal"]);
 /** Whether a column's values stand to the right. */
 export const isNumeric = (type: string): boolean => numeric.has(type);
 
-/** A cell of an answer as text, by its column's type. Keys that are numbers keep their digits. */
-export function cellText(value: unknown, type: string): string {
+/** A value of a type as text. Keys that are numbers keep their digits. */
+export function plainText(value: unknown, type: string): string {
   if (value === null || value === undefined) return "–";
   if (type === "integer") return whole.format(Number(value));
   if (type === "number" || type === "decimal") return fraction.format(Number(value));
@@ -122,12 +123,16 @@ export function spanText(seconds: number | null): string {
   return `${count < 10 && count % 1 !== 0 ? count.toFixed(1) : whole.format(count)} ${unit}`;
 }
 
-const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+const units = ["B", "kB", "MB", "GB", "TB", "PB"];
 
-/** A count of bytes as text, with its greatest unit. */
+/** Bytes as text, in their greatest unit: `3.4 MB`, of 1,000 kB each. */
 export function bytesText(bytes: number): string {
-  const step = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
-  return `${measured(bytes / 1024 ** step)} ${units[step]}`;
+  if (bytes < 0) return `−${bytesText(-bytes)}`;
+  let step = 0;
+  // 999.96 would be shown as 1,000.0 of a unit that is too small.
+  while (step < units.length - 1 && bytes / 1000 ** step >= 999.95) step++;
+  const count = bytes / 1000 ** step;
+  return `${Number.isInteger(count) ? figure(count) : tenths.format(count)} ${units[step]}`;
 }
 
 /** What a batch run reads for a plugin; a dash where that is not known. */

@@ -76,14 +76,18 @@ export async function moviesOf(
 }
 
 /** The best movies among those with enough ratings: a relation, as people's own SQL reads it. */
-async function topRatedOf({ pageSql, plugins }: Services, signal: AbortSignal): Promise<Table> {
+async function topRatedOf(
+  { pageSql, plugins, serving }: Services,
+  signal: AbortSignal,
+): Promise<Table> {
   const { merged } = plugins.get("ratings")!.relations;
   const statement = `SELECT movie_id, avg_rating, rating_count FROM ${merged} ` +
     `WHERE rating_count > ${LEAST_RATINGS} ORDER BY avg_rating DESC, rating_count DESC, movie_id`;
   const { rows } = await pageSql.query(statement, { limit: Number(TOP), signal });
+  const { units } = serving.metrics().find(({ name }) => name === "ratings")!;
   const columns = [
     { name: "movie_id", type: "uint32" },
-    { name: "avg_rating", type: "number" },
+    { name: "avg_rating", type: "number", unit: units.avg_rating },
     { name: "rating_count", type: "integer" },
   ];
   return { columns, rows };

@@ -101,7 +101,7 @@ function keyType(type: FieldType): Field | null {
   if (["string", "enumeration", "boolean", "uint32"].includes(type.kind)) return field;
   const range = rangeOf(type);
   const fits = range !== null && range.scale === 0 && range.least >= 0 && range.most < 2 ** 32;
-  return fits ? { kind: "uint32", nullable: false, summary: "" } : null;
+  return fits ? { kind: "uint32", nullable: false, summary: "", unit: type.unit } : null;
 }
 
 function described(type: FieldType, nullable: boolean): string {

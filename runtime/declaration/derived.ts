@@ -1,4 +1,5 @@
 /** What is computed from the measures when they are shown: arithmetic of 64-bit floats. */
+import { unitFault } from "../events.ts";
 import { closest } from "../std/closest.ts";
 
 /** A number, or a derived one. */
@@ -11,6 +12,11 @@ export interface Derived {
   times(other: DerivedOperand): Derived;
   /** Divided by the other: `errors.per(requests)` is null where there are no requests. */
   per(other: DerivedOperand): Derived;
+  /**
+   * What one of the values is: `errors.per(requests).unit("share")`. The unit of a result is never
+   * guessed from its operands. See `unit` of the measures.
+   */
+  unit(unit: string): Derived;
 }
 
 /** A derived column as data, which goes from thread to thread and into stored declarations. */
@@ -49,18 +55,23 @@ export class DerivedExpression implements Derived {
   /**
    * @param level how tightly the SQL binds: 0 a name or a number, 1 a product, 2 a sum.
    * @param fault what makes it no expression.
+   * @param declaredUnit what one of its values is.
    */
   constructor(
     readonly sql: string,
     readonly node: DerivedNode,
     readonly level = 0,
     readonly fault: string | null = null,
+    readonly declaredUnit?: string,
   ) {}
 
   plus = (other: DerivedOperand): DerivedExpression => this.#with("+", 2, other);
   minus = (other: DerivedOperand): DerivedExpression => this.#with("-", 2, other);
   times = (other: DerivedOperand): DerivedExpression => this.#with("*", 1, other);
   per = (other: DerivedOperand): DerivedExpression => this.#with("/", 1, other);
+
+  unit = (unit: string): DerivedExpression =>
+    new DerivedExpression(this.sql, this.node, this.level, this.fault ?? unitFault(unit), unit);
 
   #with(sign: Sign, level: number, given: unknown): DerivedExpression {
     const other = typeof given === "number" && Number.isFinite(given) ? constant(given) : given;

@@ -1,7 +1,7 @@
 /** Exact arithmetic over scaled whole numbers. */
 import type { FieldType } from "../events.ts";
 import { Level, numberLoop, type Operator, sqlNumber, type Vector } from "./operator.ts";
-import { numberRange, numberType, type Range, rangeOf, rescaled } from "./ranges.ts";
+import { commonUnit, numberRange, numberType, type Range, rangeOf, rescaled } from "./ranges.ts";
 
 const scaleOf = (type: FieldType) => rangeOf(type)!.scale;
 
@@ -23,7 +23,8 @@ function additive(name: string, sign: "+" | "-"): Operator {
     type(operands) {
       const [{ scale, least, most }, right] = atOneScale(operands);
       const [low, high] = factor === 1 ? [right.least, right.most] : [-right.most, -right.least];
-      return numberType({ scale, least: least + low, most: most + high });
+      const type = numberType({ scale, least: least + low, most: most + high });
+      return { ...type, unit: commonUnit(operands) };
     },
     loop(operands, out) {
       const scale = scaleOf(out.type);
@@ -64,7 +65,8 @@ function whole(name: string, of: (value: number, unit: number) => number): Opera
     type([a]) {
       const { scale, least, most } = numberRange(a);
       const unit = 10 ** scale;
-      return numberType({ scale: 0, least: of(least, unit), most: of(most, unit) });
+      const type = numberType({ scale: 0, least: of(least, unit), most: of(most, unit) });
+      return { ...type, unit: a.unit };
     },
     loop(operands, out) {
       const unit = 10 ** scaleOf(operands[0].type);
@@ -96,7 +98,7 @@ export const bucket: Operator = {
       throw new TypeError(`its values are too large for buckets of ${scale} places`);
     }
     const start = (value: number) => Math.floor(value / size) * size;
-    return numberType({ scale, least: start(least), most: start(most) });
+    return { ...numberType({ scale, least: start(least), most: start(most) }), unit: a.unit };
   },
   loop(operands, out) {
     const scale = scaleOf(out.type);

@@ -63,7 +63,7 @@ export class Expression {
     return new Expression(node, { kind: "boolean", nullable: false }, "?", fault);
   }
 
-  /** A constant; of an enumeration or a boolean where its neighbour is one. */
+  /** A constant; of an enumeration where its neighbour is one, and in the unit of its neighbour. */
   static constant(value: Operand, like?: FieldType): Expression {
     if (value instanceof Expression) return value;
     const made = (held: Parameter, type: FieldType) =>
@@ -71,7 +71,7 @@ export class Expression {
     if (typeof value === "boolean") {
       return made(value ? 1 : 0, { kind: "boolean", nullable: false });
     }
-    if (typeof value === "number") return numberConstant(value, made);
+    if (typeof value === "number") return numberConstant(value, like?.unit, made);
     if (typeof value !== "string") {
       return Expression.faulty(`expected a value or an expression, got ${value}`);
     }
@@ -302,6 +302,7 @@ function heldAs({ node, type }: Expression, { scale = 0 }: FieldType): Parameter
 
 function numberConstant(
   value: number,
+  unit: string | undefined,
   made: (held: Parameter, type: FieldType) => Expression,
 ): Expression {
   const [, places = ""] = String(value).split(".");
@@ -310,7 +311,7 @@ function numberConstant(
   if (!Number.isSafeInteger(held) || String(value).includes("e")) {
     return Expression.faulty(`expected a number of at most 15 digits, got ${value}`);
   }
-  return made(held, numberType({ scale, least: held, most: held }));
+  return made(held, { ...numberType({ scale, least: held, most: held }), unit });
 }
 
 function constantSql(value: Parameter, { kind, values, scale = 0 }: FieldType): string {

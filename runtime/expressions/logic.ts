@@ -2,7 +2,7 @@
 import { clickHouseType, type FieldType } from "../events.ts";
 import { Level, type Operator, type SqlOperand, type Vector } from "./operator.ts";
 import { sqlText } from "../std/sql_text.ts";
-import { numberType, rangeOf, rescaled, typeName } from "./ranges.ts";
+import { commonUnit, numberType, rangeOf, rescaled, typeName } from "./ranges.ts";
 
 const boolean: FieldType = { kind: "boolean", nullable: false };
 
@@ -78,7 +78,8 @@ function commonType(types: readonly FieldType[]): FieldType {
     const scale = Math.max(...ranges.map((range) => range.scale));
     const scaled = ranges.map((range) => rescaled(range, scale));
     const least = Math.min(...scaled.map((range) => range.least));
-    return numberType({ scale, least, most: Math.max(...scaled.map((range) => range.most)) });
+    const most = Math.max(...scaled.map((range) => range.most));
+    return { ...numberType({ scale, least, most }), unit: commonUnit(types) };
   }
   for (const other of rest) {
     const same = other.kind === first.kind && first.kind !== "instant" &&

@@ -54,6 +54,11 @@ export function rescaled({ scale, least, most }: Range, to: number): Range {
   return range;
 }
 
+/** The unit that all of some numbers have; undefined where they differ. */
+export function commonUnit([first, ...rest]: readonly FieldType[]): string | undefined {
+  return rest.every(({ unit }) => unit === first.unit) ? first.unit : undefined;
+}
+
 /** What a type is called in messages. */
 export function typeName({ kind }: FieldType): string {
   if (kind === "string") return "a text";

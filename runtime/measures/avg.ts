@@ -18,6 +18,7 @@ export const avg = (input: NumberExpression, options?: MeasureOptions): Measure 
 
 export const avgKind: MeasureKind = {
   takes: numberKinds,
+  keepsUnit: true,
   define(declared) {
     const { name } = declared;
     const total = totalOf(declared, `${name}_sum`);

@@ -10,8 +10,8 @@ import { valueAdder } from "./sum.ts";
 import { sumColumn } from "./sum_column.ts";
 
 /** How many events, or how many that meet a condition. */
-export const count = ({ where }: MeasureOptions = {}): Measure =>
-  where === undefined ? { kind: "count" } : measureOf("countIf", where);
+export const count = ({ where, unit }: MeasureOptions = {}): Measure =>
+  where === undefined ? { kind: "count", unit } : measureOf("countIf", where, { unit });
 
 export const countKind: MeasureKind = {
   takes: [],

@@ -27,6 +27,7 @@ const greatest: Extreme = {
 
 export const maxKind: MeasureKind = {
   takes: numberKinds,
+  keepsUnit: true,
   define(declared) {
     const column = extremeColumn(declared, greatest);
     return { columns: [column], shown: [shownAsItIs(column)] };

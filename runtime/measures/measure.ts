@@ -15,6 +15,8 @@ export interface Measure {
   readonly kind: string;
   /** The column that it reads, of a field or of an expression; undefined for `count`. */
   readonly field?: string;
+  /** What one of its values is. Default: the unit of its field, where its kind keeps that. */
+  readonly unit?: string;
   /** What gives the column; left out once the plugin is defined: then it is plain data. */
   readonly input?: Expression;
 }
@@ -23,26 +25,34 @@ export interface Measure {
 export interface MeasureOptions {
   /** Which of the metric's events it takes: those for which it is true. Default: all. */
   readonly where?: BooleanExpression;
+  /**
+   * What one of its values is: `seconds`, `milliseconds`, `bytes`, `share` (0 to 1), `percent` (0 to
+   * 100), or any word. Default: the unit of its field for sums, means, extremes, quantiles, standard
+   * deviations and single values; none for others.
+   */
+  readonly unit?: string;
 }
 
 /** A measure of what an expression gives, of the events that meet a condition. */
 export function measureOf(
   kind: string,
   given: AnyExpression,
-  { where }: MeasureOptions = {},
+  { where, unit }: MeasureOptions = {},
 ): Measure {
   const value = given as unknown as Expression;
   const input = where === undefined ? value : Expression.call(
     onlyWhere,
     [value, where as unknown as Expression].map((each) => Expression.constant(each)),
   );
-  return { kind, field: input?.text, input };
+  return { kind, field: input?.text, input, unit };
 }
 
 /** One kind of measure. */
 export interface MeasureKind<M extends Measure = Measure> {
   /** The kinds of field that it takes; empty where it reads no field. */
   readonly takes: readonly FieldKind[];
+  /** Whether what it shows has the unit of its field. Default false. */
+  readonly keepsUnit?: boolean;
   /** What a declared measure keeps and shows. */
   define(declared: DeclaredMeasure<M>): DefinedMeasure;
 }
@@ -162,6 +172,8 @@ export interface ShownMeasure {
   readonly name: string;
   /** Its type in answers. */
   readonly type: "integer" | "decimal" | "number" | "string" | "enumeration" | "boolean";
+  /** What one of its values is. Default: what its measure says. */
+  readonly unit?: string;
   /** SQL over the merged columns of a relation called `merged`, or the name of one. */
   readonly sql: string;
   /** The same in this process. */

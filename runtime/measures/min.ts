@@ -27,6 +27,7 @@ const least: Extreme = {
 
 export const minKind: MeasureKind = {
   takes: numberKinds,
+  keepsUnit: true,
   define(declared) {
     const column = extremeColumn(declared, least);
     return { columns: [column], shown: [shownAsItIs(column)] };

@@ -135,6 +135,7 @@ class CellValues implements CellStates<State> {
 /** Makes the kind of measure that keeps one end of the order. */
 export const orderedKind = (name: "first" | "last", end: End): MeasureKind => ({
   takes: [...numberKinds, "string", "enumeration", "boolean"],
+  keepsUnit: true,
   define(declared) {
     const { field } = declared;
     const { column, show } = orderedColumn(declared, name, end);

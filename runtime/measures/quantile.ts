@@ -68,6 +68,7 @@ function checkShares(what: string, qs: readonly number[]): void {
 
 export const quantileKind: MeasureKind<QuantileMeasure> = {
   takes: numberKinds,
+  keepsUnit: true,
   define(declared) {
     const { name, measure: { q } } = declared;
     const column = bucketColumn(declared, `${stateName(declared)}_quantiles`);

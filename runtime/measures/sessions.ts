@@ -194,9 +194,15 @@ function defined(
     floatSql: (state) => `toFloat64(length(${state}))`,
   };
   const state = `merged.${name}`;
-  const mean = (of: string, sumSql: string, sum: (state: State) => number): ShownMeasure => ({
+  const mean = (
+    of: string,
+    unit: string | undefined,
+    sumSql: string,
+    sum: (state: State) => number,
+  ): ShownMeasure => ({
     name: `${name}_mean_${of}`,
     type: "number",
+    unit,
     sql: `if(empty(${state}), NULL, ${sumSql} / length(${state}))`,
     of(stateOf) {
       const intervals = stateOf(column);
@@ -209,10 +215,11 @@ function defined(
       { name, type: "integer", sql: `length(${state})`, of: (stateOf) => stateOf(column).length },
       mean(
         "seconds",
+        "seconds",
         `arraySum(_i -> _i.2 - _i.1, ${state}) / 1000`,
         (intervals) => secondsOfAll(intervals) / 1000,
       ),
-      mean("events", `arraySum(_i -> _i.3, ${state})`, eventsOfAll),
+      mean("events", undefined, `arraySum(_i -> _i.3, ${state})`, eventsOfAll),
     ],
   };
 }

@@ -18,6 +18,7 @@ export const sum = (input: NumberExpression, options?: MeasureOptions): Measure 
 
 export const sumKind: MeasureKind = {
   takes: numberKinds,
+  keepsUnit: true,
   define(declared) {
     const total = totalOf(declared, declared.name);
     return { columns: [total], shown: [shownAsItIs(total)] };

@@ -37,6 +37,7 @@ export const varianceKind: MeasureKind = {
 
 export const stddevKind: MeasureKind = {
   takes: numberKinds,
+  keepsUnit: true,
   define: (declared) => spread(declared, { sql: (of) => `sqrt(${of})`, here: Math.sqrt }),
 };
 

@@ -45,7 +45,7 @@ export function schemaOf({ fields, ...meaning }: SchemaMeaning, like: EventSchem
   const typed: Fields = Object.fromEntries(
     fields.map(({ name, ...type }) => [
       name,
-      { ...type, summary: like.fields[name]?.summary ?? "" },
+      { ...type, summary: like.fields[name]?.summary ?? "", unit: like.fields[name]?.unit },
     ]),
   );
   const key = typed[like.partitionKey];

@@ -9,6 +9,8 @@ export interface AnswerColumn {
   readonly name: string;
   /** `instant`, `integer`, `decimal`, `number`, `list`, or the kind of a key's field. */
   readonly type: string;
+  /** What one of its numbers is, as the plugin declares it; left out where it declares none. */
+  readonly unit?: string;
 }
 
 /** A record of a log as people look at it. */

@@ -102,6 +102,8 @@ export interface SeriesAnswer extends AnswerOfMetric {
    */
   readonly beyond: { readonly until: string; readonly future_events: number } | null;
   readonly measure: string;
+  /** What one of the measure is; null where its plugin declares no unit. */
+  readonly unit: string | null;
   /** Distance of two points, in seconds. */
   readonly bucket_seconds: number;
   /** Starts of the buckets in seconds since 1970 UTC, ascending and without holes. */
@@ -169,10 +171,12 @@ export interface MetricInfo {
   readonly grain_seconds: number;
   /** Whether a question for its rows has to give `from`. */
   readonly needs_from: boolean;
-  readonly keys: readonly { readonly name: string; readonly type: string }[];
+  readonly keys: readonly AnswerColumn[];
   readonly measures: readonly string[];
   /** The measures that are numbers: a time series can be asked for each of them. */
   readonly series_measures: readonly string[];
+  /** The units of keys and measures that have one, by column: `{ "avg_duration": "seconds" }`. */
+  readonly units: Readonly<Record<string, string>>;
   readonly layers: Readonly<Record<Layer, readonly Bucket[]>>;
 }
 

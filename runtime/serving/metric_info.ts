@@ -32,12 +32,18 @@ export function timeColumns(bucket: Bucket | number): AnswerColumn[] {
   return names.map((name) => ({ name, type: "instant" }));
 }
 
+const keysOf = ({ keyColumns }: Plugin): AnswerColumn[] =>
+  keyColumns.map(({ name, type: { kind, unit } }) => columnOf(name, kind, unit));
+
+const columnOf = (name: string, type: string, unit: string | undefined): AnswerColumn =>
+  unit === undefined ? { name, type } : { name, type, unit };
+
 /** All columns of an answer in order: time, keys, shown measures. */
 export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerColumn[] {
   return [
     ...timeColumns(bucket),
-    ...plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
-    ...plugin.shownColumns.map(({ name, type }) => ({ name, type })),
+    ...keysOf(plugin),
+    ...plugin.shownColumns.map(({ name, type, unit }) => columnOf(name, type, unit)),
   ];
 }
 
@@ -64,9 +70,14 @@ export function metricInfo(plugin: Plugin): MetricInfo {
     grain: batch.grain,
     grain_seconds: grainSeconds[batch.grain],
     needs_from: needsFrom(plugin),
-    keys: plugin.keyColumns.map(({ name, type }) => ({ name, type: type.kind })),
+    keys: keysOf(plugin),
     measures: plugin.shownColumns.map((column) => column.name),
     series_measures: seriesMeasures(plugin),
+    units: Object.fromEntries(
+      answerColumns(plugin, "all").flatMap(({ name, unit }) =>
+        unit === undefined ? [] : [[name, unit]]
+      ),
+    ),
     layers: {
       merged: bucketsOf(plugin, "merged"),
       batch: bucketsOf(plugin, "batch"),

@@ -73,6 +73,7 @@ export class MetricSeries {
       ...await this.#source.kept(layer),
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
+      unit: plugin.shownColumns.find(({ name }) => name === measure)?.unit ?? null,
       bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,
       time: range === null
         ? []

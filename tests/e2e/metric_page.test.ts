@@ -1,5 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
+import { durationText } from "../../routes/(_parts)/units.ts";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
 import { type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
 import { eventually } from "../support/eventually.ts";
@@ -182,6 +183,21 @@ describe("a metric's page", () => {
       await world.post(world.views(4_000_000_002, 1));
       await cell.getByText("5,001").waitFor();
       expect(await cell.count()).toBe(1);
+    });
+  });
+
+  it("shows figures in their units, with all digits at hand", async () => {
+    await on("/plugins/user_stats?range=all&measure=avg_duration", async (page) => {
+      const cell = page.locator(`${rows} td[title$=" seconds"]`).first();
+      const seconds = Number((await cell.getAttribute("title"))!.replace(" seconds", ""));
+      expect(seconds).toBeGreaterThan(0);
+      expect((await cell.innerText()).trim()).toBe(durationText(seconds));
+      expect(await page.locator(".axis-name").innerText()).toBe("Avg duration");
+    });
+    await on("/plugins/ratings?range=all&measure=avg_rating", async (page) => {
+      expect(await page.locator(".axis-name").innerText()).toBe("Avg rating, stars");
+      const heads = await page.locator("[aria-labelledby=by-key] th .unit").allInnerTexts();
+      expect(heads).toEqual(["stars", "stars"]);
     });
   });
 

@@ -39,6 +39,7 @@ export const moviesInfo: MetricInfo = {
   needs_from: false,
   series_measures: ["view_count"],
   keys: [{ name: "movie_id", type: "uint32" }],
+  units: {},
   layers: { merged: ["all"], batch: ["all"], speed: ["window", "all"] },
 };
 
@@ -74,6 +75,7 @@ export const moviesSeries: SeriesAnswer = {
   kept_from: null,
   kept_until: null,
   measure: "view_count",
+  unit: null,
   bucket_seconds: 3600,
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
   series: [{ key: null, values: [3, null, 5], batch: [3, null, 2], speed: [null, null, 3] }],

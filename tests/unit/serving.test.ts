@@ -168,14 +168,14 @@ describe("merged answers", () => {
     expect(frontierOf(minutes)).toEqual(ends);
   });
 
-  it("names its columns with their types", async () => {
+  it("names its columns with their types and units", async () => {
     const answer = await world.serving.query("ratings", { bucket: "hour", limit: "1", keys: {} });
     expect(answer.columns).toEqual([
       { name: "bucket", type: "instant" },
       { name: "movie_id", type: "uint32" },
       { name: "rating_count", type: "integer" },
-      { name: "rating_sum", type: "decimal" },
-      { name: "avg_rating", type: "number" },
+      { name: "rating_sum", type: "decimal", unit: "stars" },
+      { name: "avg_rating", type: "number", unit: "stars" },
     ]);
     expect(String(answer.rows[0].bucket)).toMatch(/^2024-03-01T\d\d:00:00(\.000)?Z$/);
   });

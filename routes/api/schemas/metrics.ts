@@ -39,6 +39,10 @@ export const metricList = named(
       keys: columns,
       measures: z.array(z.string()),
       series_measures: z.array(z.string()).describe("The measures that a time series can show"),
+      units: z.record(z.string(), z.string()).meta({
+        description: "Units of keys and measures that have one, by column",
+        examples: [{ avg_duration: "seconds" }],
+      }),
       layers: z.object({ merged: z.array(bucket), batch: z.array(bucket), speed: z.array(bucket) }),
     })),
   }),
@@ -90,6 +94,9 @@ export const seriesAnswer = named(
   z.object({
     ...answered,
     measure: text("The measure", "view_count"),
+    unit: z.string().nullable().meta({
+      description: "What one of the measure is, such as seconds; null where none is declared",
+    }),
     bucket_seconds: count("Distance of two points, in seconds"),
     time: z.array(z.number().int()).meta({
       description: "Starts of the buckets in seconds since 1970 UTC, without holes",

@@ -45,6 +45,11 @@ export const column = named(
   z.object({
     name: text("Name", "view_count"),
     type: text("integer, decimal, number, instant, list, or the kind of a key's field", "integer"),
+    unit: text(
+      "What one of its numbers is: seconds, milliseconds, bytes, share (0 to 1), percent (0 to " +
+        "100) or another word; left out where the plugin declares none",
+      "seconds",
+    ).optional(),
   }),
 );
 
