@@ -46,7 +46,7 @@ function formatOf(
     const got = JSON.stringify(given.slice(0, 80));
     throw fault(
       `one of ${[...formats.keys()].join(", ")}`,
-      `${got}; a running process loads new row formats at its next start`,
+      `${got}; to load new row formats: twofold plugins reload`,
     );
   }
   const format = eventTypes[type];

@@ -19,6 +19,7 @@ const KIB = 1024;
 /** The routes tagged Events. */
 export function eventRoutes(services: Services, maxEventBytes: number): Route[] {
   const tag = "Events";
+  // Those of now, for the document: a reload may change them.
   const formats = [...services.formats].map(([name, looks]) => `${name}: ${looks}`).join("; ");
   return [
     route({
@@ -31,7 +32,8 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
         "timestamp counts once.",
       query: z.object({
         topic: z.string().optional().meta({ description: "Default: the only topic" }),
-        format: z.enum([...services.formats.keys()]).optional().meta({
+        format: z.string().optional().meta({
+          enum: [...services.formats.keys()],
           description: `Default: from content-type; required for text/plain. ${formats}`,
         }),
       }),

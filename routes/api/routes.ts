@@ -16,9 +16,9 @@ export interface RouteLimits {
 }
 
 /** Every route; what serves, documents and limits the API reads this and nothing else. */
-export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Route[] {
+export function routesOf(services: Services, limits: RouteLimits): Route[] {
   const routes = [
-    ...eventRoutes(services, maxEventBytes),
+    ...eventRoutes(services, limits.maxEventBytes),
     ...metricRoutes(services),
     ...batchRoutes(services),
     ...driftRoutes(services),
@@ -36,7 +36,7 @@ export function routesOf(services: Services, { maxEventBytes }: RouteLimits): Ro
     cache: "no-cache",
     handle: async (): Promise<Record<string, unknown>> => {
       const { version } = await services.status();
-      return openApi({ routes: [...routes, document], version });
+      return openApi({ routes: routesOf(services, limits), version });
     },
   });
   return [...routes, document];

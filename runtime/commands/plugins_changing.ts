@@ -16,14 +16,14 @@ export async function pluginsPruneCommand(asking: Asking): Promise<number> {
   return 0;
 }
 
-/** Loads the plugins' files again; returns the exit code: 1 where a plugin was refused. */
+/** Loads the plugins' files again; returns the exit code: 1 where one was refused. */
 export async function pluginsReloadCommand(asking: Asking): Promise<number> {
-  const { refused } = await ask(
+  const { refused, refused_files } = await ask(
     asking,
     (target) => target.reloadPlugins(),
     (answer) => reloadLines(answer).map((line) => `${line}\n`).join(""),
   );
-  return refused.length > 0 ? 1 : 0;
+  return refused.length + refused_files.length > 0 ? 1 : 0;
 }
 
 /** Pauses or resumes a metric; returns the exit code. */
@@ -90,16 +90,25 @@ function removedText(removed: readonly string[]): string {
 }
 
 /**
- * What was changed, a line for each plugin.
+ * What was changed, a line for each plugin and for each file that declares no plugin.
  *
  * @example
  * ```ts
  * import { reloadLines } from "./plugins_changing.ts";
- * const answer = { added: ["stars"], changed: [], removed: [], refused: [] };
+ * const answer = {
+ *   added: ["stars"],
+ *   changed: [],
+ *   removed: [],
+ *   refused: [],
+ *   loaded_files: [],
+ *   removed_files: [],
+ *   refused_files: [],
+ * };
  * if (reloadLines(answer)[0] !== "Plugin stars is new: it is being built.") throw new Error("no");
  * ```
  */
-export function reloadLines({ added, changed, removed, refused }: ReloadAnswer): string[] {
+export function reloadLines(answer: ReloadAnswer): string[] {
+  const { added, changed, removed, refused, loaded_files, removed_files, refused_files } = answer;
   const lines = [
     ...added.map((name) => `Plugin ${name} is new: it is being built.`),
     ...changed.map((name) => `Plugin ${name} changed.`),
@@ -107,6 +116,9 @@ export function reloadLines({ added, changed, removed, refused }: ReloadAnswer):
     ...refused.map(({ plugin, file, faults }) =>
       `Plugin ${plugin} was not loaded: ${faults.join("; ")}. Correct ${file}.`
     ),
+    ...loaded_files.map((file) => `${file} was loaded.`),
+    ...removed_files.map((file) => `${file} was removed.`),
+    ...refused_files.map(({ file, faults }) => `${file} was not loaded: ${faults.join("; ")}.`),
   ];
-  return lines.length === 0 ? ["No plugin changed."] : lines;
+  return lines.length === 0 ? ["Nothing changed."] : lines;
 }

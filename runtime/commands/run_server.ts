@@ -3,8 +3,8 @@ import type { Config } from "../settings/config.ts";
 import { aborted } from "../std/abortable.ts";
 import { type PluginFolder, pluginFolders } from "../engine/plugin_folders.ts";
 import { ExternalError } from "../std/errors.ts";
-import { feed } from "../sources/feed.ts";
-import type { MadeEvents, Source } from "../source.ts";
+import type { Source } from "../source.ts";
+import { Feeds } from "./feeds.ts";
 import { type Log, logLines } from "./log_lines.ts";
 import { reloadLines } from "./plugins_changing.ts";
 import { grouped, paint } from "./text.ts";
@@ -12,8 +12,6 @@ import type { Listener, RunningEngine, World } from "./world.ts";
 
 /** How long stopping may take before the process ends anyway. */
 const STOP_MS = 10_000;
-/** Wait before a source tries a log again that does not take events. */
-const REFUSED_MS = 1000;
 /** Most files that a line about a reload names. */
 const SHOWN_REASONS = 3;
 
@@ -27,15 +25,14 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
   const log = logLines(config, world.err, world.clock);
   const startedMs = world.clock.now();
   if (config.command === "dev") world.err.write(openingText(config, world));
+  const feeds = new Feeds(config, world.clock, log);
   const engine = await world.openEngine(config, {
     onProblem: (message, error) => log("warn", message, error),
     onNotice: (message) => log("info", message),
+    onSources: (sources) => feeds.use(config.simulator ? sources : []),
   });
   let listener: Listener | null = null;
-  const feeding = new AbortController();
-  let fed: Promise<unknown> = Promise.resolve();
   try {
-    const { sources } = config.simulator ? await world.inputs(config.pluginDirs) : { sources: [] };
     listener = await world.serve(
       engine,
       config,
@@ -45,14 +42,12 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     await engine.listening(listener.url);
     const tookMs = world.clock.now() - startedMs;
     if (config.command === "dev") {
-      world.out.write(bannerText(config, sources, listener.url, tookMs, world));
+      world.out.write(bannerText(config, feeds.sources, listener.url, tookMs, world));
     } else {log(
         "info",
         `Twofold ${world.version} listens on ${listener.url}, data in ${config.dataDir}`,
       );}
-    fed = Promise.all(
-      sources.map((source) => feedInto(engine, source, config, world, feeding.signal, log)),
-    );
+    feeds.start(engine);
     const folders = pluginFolders(world.root, config.pluginDirs);
     // The executable's files cannot change.
     const watches = config.command === "dev" && !Deno.build.standalone;
@@ -62,7 +57,7 @@ export async function serverCommand(config: Config, world: World): Promise<numbe
     if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
     else log("info", "stopping");
   } finally {
-    feeding.abort();
+    const fed = feeds.stop();
     await stopWithin(STOP_MS, world, async () => {
       try {
         await fed;
@@ -97,7 +92,8 @@ async function reload(engine: RunningEngine, reasons: readonly string[], log: Lo
   const reason = more > 0 ? `${shown} and ${more} more` : shown;
   try {
     const answer = await engine.reloadPlugins();
-    const level = answer.refused.length > 0 ? "warn" : "info";
+    const refused = answer.refused.length + answer.refused_files.length;
+    const level = refused > 0 ? "warn" : "info";
     for (const line of reloadLines(answer)) log(level, `${reason}: ${line}`);
   } catch (error) {
     log("warn", `${reason}: the plugins could not be loaded again`, error);
@@ -115,57 +111,6 @@ async function stopWithin(ms: number, { clock }: World, close: () => Promise<voi
       `Cannot stop within ${ms / 1000} s: ending now; what was acknowledged is in the log`,
       { retriable: false },
     );
-  }
-}
-
-/** Puts a source's rows into its catalog, unless that has rows already. */
-async function fillCatalog(
-  { catalogs }: RunningEngine,
-  { name, catalog }: Source,
-  log: Log,
-): Promise<void> {
-  if (catalog === undefined) return;
-  try {
-    const found = (await catalogs.list()).find((each) => each.name === catalog.of.name);
-    if (found === undefined || found.rows > 0) return;
-    const lines = Array.from(catalog.rows(), (row) => `${JSON.stringify(row)}\n`);
-    await catalogs.put(found.name, new Blob(lines).stream(), "ndjson");
-  } catch (error) {
-    log(
-      "warn",
-      `Cannot fill the catalog ${catalog.of.name} with the rows of source ${name}`,
-      error,
-    );
-  }
-}
-
-/** Sends events of a source until `signal` aborts. One that throws ends alone. */
-async function feedInto(
-  engine: RunningEngine,
-  source: Source,
-  { simulatorRate: rate }: Config,
-  { clock }: World,
-  signal: AbortSignal,
-  log: Log,
-): Promise<void> {
-  const { name, source: { topic } } = source;
-  let refused = false;
-  const send = async ({ ndjson }: MadeEvents) => {
-    try {
-      await engine.ingest.ingest(new Blob([ndjson]).stream(), "ndjson", topic);
-      if (refused) log("info", `events of the source ${name} are taken again`);
-      refused = false;
-    } catch (error) {
-      if (!refused) log("warn", `events of the source ${name} are not taken`, error);
-      refused = true;
-      await clock.sleep(REFUSED_MS, signal);
-    }
-  };
-  await fillCatalog(engine, source, log);
-  try {
-    for await (const made of feed({ source, rate, clock, signal })) await send(made);
-  } catch (error) {
-    log("error", `the source ${name} has ended`, error);
   }
 }
 

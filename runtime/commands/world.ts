@@ -95,6 +95,8 @@ export interface OpenOptions {
   readonly onProblem: OnProblem;
   /** Told what the engine begins that takes long. Default: nobody. */
   readonly onNotice?: (message: string) => void;
+  /** As for the engine: told the sources of the plugins. Default: nobody. */
+  readonly onSources?: (sources: readonly Source[]) => void;
   /** Whether the loaded code becomes the wanted generation of each metric. Default true. */
   readonly claims?: boolean;
 }

@@ -9,6 +9,7 @@ import { relationNames, relationsSql } from "../serving/relations.ts";
 import {
   assertAny,
   type Declarations,
+  type Input,
   kindWords,
   loadDeclarations,
   type LoadedPlugin,
@@ -22,18 +23,22 @@ import type { PluginFolder } from "./plugin_folders.ts";
  * layer and of relations. A plugin with a fault is refused by itself.
  *
  * @param warehouse with the tables of the migrations.
- * @param required whether there has to be a plugin that loads, where there are plugins.
+ * @param options.required whether there has to be a plugin that loads, where there are plugins.
+ * @param options.before see {@link loadDeclarations}.
  * @throws {UserError} when there is none.
  * @throws {ExternalError} when the warehouse does not answer.
  */
 export async function checkedDeclarations(
   folders: readonly PluginFolder[],
   warehouse: Pick<Warehouse, "query">,
-  { required }: { readonly required: boolean },
+  { required, before }: {
+    readonly required: boolean;
+    readonly before?: ReadonlyMap<string, Input>;
+  },
 ): Promise<Declarations> {
-  const loaded = await loadDeclarations(folders);
+  const loaded = await loadDeclarations(folders, { before });
   if (required) assertAny(loaded);
-  const { plugins, refused, catalogs, formats, inputs, refusedFiles } = loaded;
+  const { plugins, refused, catalogs, inputs, refusedFiles } = loaded;
   const checked = await Promise.all(plugins.map(async (declared) => ({
     declared,
     faults: await sqlFaults(warehouse, declared),
@@ -42,7 +47,6 @@ export async function checkedDeclarations(
   const taken = await namesTaken(warehouse, names, "catalog");
   return {
     catalogs: catalogs.filter(({ catalog }) => !taken.includes(catalog.name)),
-    formats,
     inputs,
     refusedFiles: [
       ...refusedFiles,
@@ -89,28 +93,22 @@ export function refusedPlugin({ name, file, faults }: RefusedFile): ProblemRepor
   };
 }
 
-/** What another refused file is reported as, wherever it is reported. */
-export function refusedFile({ kind, name, file, faults }: RefusedFile): ProblemReport {
+/**
+ * What another refused file is reported as, wherever it is reported.
+ *
+ * @param kept whether what it declared before stays in use. Default false.
+ */
+export function refusedFile(
+  { kind, name, file, faults }: RefusedFile,
+  kept = false,
+): ProblemReport {
   const subject = `${kindWords(kind)} ${name}`;
+  const use = kept ? "is used as it was loaded before" : "is not used";
   return {
     code: `${kind}_refused`,
     subject,
-    message: `${subject[0].toUpperCase()}${subject.slice(1)} is not used: ${faults.join("; ")}. ` +
-      (kind === "format" ? `Correct ${file} and start again.` : advice(file)),
-  };
-}
-
-/**
- * What row formats and sources are reported as that are not those which the process started with.
- *
- * @param files theirs; not empty.
- */
-export function outdatedInputs(files: readonly string[]): ProblemReport {
-  return {
-    code: "restart_needed",
-    subject: "row formats and sources",
-    message: `${files.join(", ")} changed since the process started. It uses row formats and ` +
-      "sources as they were: start it again to use the changed ones",
+    message: `${subject[0].toUpperCase()}${subject.slice(1)} ${use}: ${faults.join("; ")}. ` +
+      advice(file),
   };
 }
 

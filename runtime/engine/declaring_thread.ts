@@ -36,7 +36,7 @@ export type Declared =
   | { readonly kind: "catalog"; readonly catalog: Catalog }
   | {
     readonly kind: "input";
-    /** See `moduleTexts()`; none where they cannot be told. */
+    /** See `moduleTexts()`; every one. */
     readonly texts: Readonly<Record<string, string>>;
   }
   /** What is wrong, each as a clause. */
@@ -94,8 +94,7 @@ async function declaredInput(root: string, file: string): Promise<Declared> {
     ? ["parse", "defineRowFormat() or defineCatalogFormat()"] as const
     : ["events", "defineSource()"] as const;
   if (input?.[member] !== undefined) {
-    // What a plugin may not import, a row format may.
-    return { kind: "input", texts: await moduleTexts(root, file).catch(() => ({})) };
+    return { kind: "input", texts: await moduleTexts(root, file, { every: true }) };
   }
   throw new UserError(`its default export must be what ${defining} returns`);
 }

@@ -9,6 +9,7 @@ import type { Config } from "../settings/config.ts";
 import type { Role } from "../settings/setting.ts";
 import { ExternalError, UserError } from "../std/errors.ts";
 import type { Plugin, PluginIsland } from "../plugin.ts";
+import type { Source } from "../source.ts";
 import type { EventLog, ObjectStore, Warehouse } from "../ports/ports.ts";
 import { Problems } from "../model/problems.ts";
 import type { BatchLayer, PluginText, Services } from "../ports/services.ts";
@@ -78,6 +79,11 @@ export interface EngineOptions {
   readonly onProblem?: (message: string, error: unknown) => void;
   /** Told what the engine begins that takes long. Default: nobody. */
   readonly onNotice?: (message: string) => void;
+  /**
+   * Told the sources of the plugins, at once and whenever they may have changed: one that did not is
+   * the same object. Default: nobody.
+   */
+  readonly onSources?: (sources: readonly Source[]) => void;
 }
 
 /** All layers over one data folder. */
@@ -124,7 +130,7 @@ async function openOver(
   opened: { close(): unknown }[],
 ): Promise<Engine> {
   const { root, clock = systemClock, version, claims = true } = options;
-  const { onProblem = () => {}, onNotice = () => {} } = options;
+  const { onProblem = () => {}, onNotice = () => {}, onSources = () => {} } = options;
   const problems = new Problems(clock, ({ message }, stands) => {
     onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
   });
@@ -180,7 +186,6 @@ async function openOver(
   const verified: VerifiedTopic[] = [];
   const plugins = new PluginSet({
     folders: pluginFolders(root, config.pluginDirs),
-    runsSources: config.simulator,
     warehouse,
     problems,
     catalogs,
@@ -249,6 +254,7 @@ async function openOver(
     verification,
     problemTable,
     threads: [encoder, isolates],
+    onSources,
   });
 }
 
@@ -283,6 +289,7 @@ interface Parts extends Adapters {
   readonly catalogs: OpenCatalogs;
   readonly roles: readonly Role[];
   readonly verification: Scrubber;
+  readonly onSources: (sources: readonly Source[]) => void;
 }
 
 function assemble(parts: Parts): Engine {
@@ -293,7 +300,7 @@ function assemble(parts: Parts): Engine {
   const started = new Date(clock.now()).toISOString();
   /** What runs until the process stops; empty before it starts. */
   const running: Promise<void>[] = [];
-  const ingest = reported(createIngest(topics, plugins.formats), problems);
+  const ingest = reported(createIngest(topics, () => plugins.formats), problems);
   const known = new LastKnown(clock);
   const recent = new SharedCalls(clock, NEWEST_RUNS);
   const served: ServedTopic[] = [];
@@ -313,6 +320,7 @@ function assemble(parts: Parts): Engine {
   const logs = new Map<string, EventLog>();
   const texts = new Map<string, PluginText>();
   const islands = new Map<string, PluginIsland>();
+  const formats = new Map<string, string>();
   /** What is offered of the plugins, as they are now. */
   const offer = () => {
     for (const topic of topics.slice(served.length)) {
@@ -335,6 +343,8 @@ function assemble(parts: Parts): Engine {
     }
     texts.clear();
     islands.clear();
+    formats.clear();
+    for (const [name, looks] of formatsOf(plugins.formats)) formats.set(name, looks);
     for (const loaded of plugins.loaded) {
       const { name, present: { island } } = loaded.plugin;
       texts.set(name, textOf(loaded));
@@ -343,6 +353,7 @@ function assemble(parts: Parts): Engine {
     for (const one of plugins.refused) {
       texts.set(one.name, refusedText(one, generations.served(one.name)?.tables.plugin ?? null));
     }
+    parts.onSources(plugins.sources);
   };
   offer();
   const fresh = () => Promise.all(topics.map(({ speed }) => speed.fresh()));
@@ -392,7 +403,7 @@ function assemble(parts: Parts): Engine {
     plugins: texts,
     prunePlugins: () => parts.retirement.prune(),
     lifecycle,
-    formats: formatsOf(plugins.formats),
+    formats,
     islands,
     async reloadPlugins() {
       stop.signal.throwIfAborted();

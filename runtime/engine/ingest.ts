@@ -40,13 +40,13 @@ export const CUT_OFF = new TextEncoder().encode("…");
  * body's size. What cannot be decoded is appended as it came: it ends up in the dead letter, and in
  * the answer. Of a line over 1 MiB the beginning is appended.
  *
- * @param declared the row formats beside the general ones.
+ * @param declared the row formats beside the general ones, as they are when a body comes. Default:
+ * none.
  */
 export function createIngest(
   topics: readonly IngestTopic[],
-  declared: readonly RowFormat[] = [],
+  declared: () => readonly RowFormat[] = () => [],
 ): Ingest {
-  const formats = formatsOf(declared);
   const decodings = new WeakMap<EventSchema, Decoding>();
   const decodingOf = (schema: EventSchema) => {
     const known = decodings.get(schema);
@@ -57,10 +57,11 @@ export function createIngest(
   };
   return {
     async ingest(body, format, topic, { encoding = null, maxBytes } = {}) {
+      const formats = formatsOf(declared());
       if (!formats.has(format)) {
         throw refused("format", `one of ${[...formats.keys()].join(", ")}`, format);
       }
-      const rowFormat = declared.find(({ name }) => name === format) ?? null;
+      const rowFormat = declared().find(({ name }) => name === format) ?? null;
       const { schema, log } = topicOf(topics, topic, rowFormat);
       const rows = new RowBatches(format === "csv" ? format : rowFormat, schema);
       const writer = new TopicWriter(schema, log, decodingOf(schema));

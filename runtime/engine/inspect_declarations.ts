@@ -43,7 +43,7 @@ export async function inspectDeclarations(
   return {
     plugins: plugins.map(({ plugin }) => plugin.name),
     topics: [...new Set(plugins.map(({ plugin }) => plugin.source.topic))],
-    faults: [...refused.map(refusedPlugin), ...refusedFiles.map(refusedFile)]
+    faults: [...refused.map(refusedPlugin), ...refusedFiles.map((one) => refusedFile(one))]
       .map(({ message }) => message),
   };
 }

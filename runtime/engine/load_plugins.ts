@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import type { Catalog } from "../catalog.ts";
 import { type Clock, systemClock } from "../std/clock.ts";
 import { asError, messageOf, UserError } from "../std/errors.ts";
+import { importAnew } from "../std/import_anew.ts";
 import { pluginOf } from "../model/plugin_data.ts";
 import type { Plugin } from "../plugin.ts";
 import type { CatalogFormat, RowFormat } from "../row_format.ts";
@@ -56,9 +57,7 @@ export interface Declarations {
   readonly plugins: readonly LoadedPlugin[];
   readonly refused: readonly RefusedPlugin[];
   readonly catalogs: readonly LoadedCatalog[];
-  readonly formats: readonly RowFormat[];
-  /** By file of a row format or source, what it does: the texts of its modules. */
-  readonly inputs: ReadonlyMap<string, string>;
+  readonly inputs: Omit<Inputs, "refused">;
   /** Catalogs, row formats and sources that are not used. */
   readonly refusedFiles: readonly RefusedFile[];
 }
@@ -69,12 +68,17 @@ export interface Declarations {
  * all that it takes. A file with a fault is refused by itself; where two declare the same name, both
  * are, because nothing says which one is meant.
  *
- * @param clock by which a module that never resolves is given up. Default: the machine's.
+ * @param options.clock by which a module that never resolves is given up. Default: the machine's.
+ * @param options.before the row formats and sources in use, by file: one whose file does not load any
+ * more stays in use. Default: none.
  * @throws {UserError} when a folder cannot be read.
  */
 export async function loadDeclarations(
   folders: readonly PluginFolder[],
-  clock: Clock = systemClock,
+  { clock = systemClock, before }: {
+    readonly clock?: Clock;
+    readonly before?: ReadonlyMap<string, Input>;
+  } = {},
 ): Promise<Declarations> {
   const files = await readFiles(folders, [PLUGIN_FILE, CATALOG_FILE, INPUT_FILE], clock);
   const plugins: DeclaringFile<LoadedPlugin>[] = [];
@@ -96,7 +100,7 @@ export async function loadDeclarations(
     if (value instanceof Error) faults.push(messageOf(value));
     plugins.push({ file, source, value: value instanceof Error ? null : value, faults });
   }
-  const inputs = await readInputs(files);
+  const { refused: refusedInputs, ...inputs } = await readInputs(files, before);
   addNameFaults(plugins, catalogs);
   addSchemaFaults(plugins);
   const running = accepted(plugins);
@@ -108,23 +112,24 @@ export async function loadDeclarations(
       declared: plugins.find(({ file }) => file === one.file)!.value,
     })),
     catalogs: accepted(catalogs),
-    formats: inputs.formats,
-    inputs: new Map(
-      files.filter(({ file }) => INPUT_FILE.test(basename(file)))
-        .map(({ file, source, declared }) => [file, JSON.stringify([source, declared])]),
-    ),
+    inputs,
     refusedFiles: [
       ...refusedOf("catalog", catalogs, (one) => one.catalog.name),
-      ...inputs.refused,
+      ...refusedInputs,
     ],
   };
 }
+
+/** What a row format's or a source's file declares. */
+export type Input = RowFormat | CatalogFormat | Source;
 
 /** What folders declare about where events come from. */
 export interface Inputs {
   readonly formats: readonly RowFormat[];
   readonly catalogFormats: readonly CatalogFormat[];
   readonly sources: readonly Source[];
+  /** All of these by file; of a file that did not change since the last time, the same object. */
+  readonly byFile: ReadonlyMap<string, Input>;
   readonly refused: readonly RefusedFile[];
 }
 
@@ -137,41 +142,48 @@ export async function loadInputs(
 }
 
 /** Their functions are called in this thread. The other one has found that the modules do no harm. */
-async function readInputs(files: readonly ReadFile[]): Promise<Inputs> {
-  const read = {
-    format: [] as DeclaringFile<RowFormat | CatalogFormat>[],
-    source: [] as DeclaringFile<Source>[],
-  };
-  for (const { root, file, source, declared } of files) {
-    const [, kind] = INPUT_FILE.exec(basename(file)) ?? [];
-    if (kind === undefined) continue;
-    const imported = declared.kind === "faults"
-      ? { default: null }
-      : await import(pathToFileURL(join(root, file)).href).catch(asError);
-    const value = imported instanceof Error ? null : imported.default;
+async function readInputs(
+  files: readonly ReadFile[],
+  before: ReadonlyMap<string, Input> = new Map(),
+): Promise<Inputs> {
+  const sound = files.filter(({ declared }) => declared.kind === "input");
+  const imported = await importAnew(sound.map(({ root, file, declared }) => ({
+    path: join(root, file),
+    texts: JSON.stringify(declared),
+  })));
+  const read = files.filter(({ file }) => INPUT_FILE.test(basename(file))).map((one) => {
+    const { file, source, declared } = one;
+    const value = imported[sound.indexOf(one)] ?? null;
     const faults = declared.kind === "faults" ? [...declared.faults] : [];
-    // A helper that changed since the process loaded it may not have what the file asks for.
-    if (imported instanceof Error) faults.push(messageOf(imported));
-    read[kind as keyof typeof read].push({ file, source, value, faults });
-  }
-  refuseDuplicates(
-    Object.entries(read).flatMap(([kind, files]) =>
-      files.flatMap(({ value, ...of }) =>
-        value === null ? [] : { what: `${kindWords(kind)} "${value.name}"`, of }
-      )
-    ),
+    if (value instanceof Error) faults.push(messageOf(value));
+    return { file, source, value: value instanceof Error ? null : value as Input | null, faults };
+  });
+  const nameOf = (file: string, { name }: Input) => `${kindWords(inputKind(file))} "${name}"`;
+  const names = read.flatMap(({ value, ...of }) =>
+    value === null ? [] : { what: nameOf(of.file, value), of }
   );
-  const formats = accepted(read.format);
+  refuseDuplicates(names);
+  const taken = new Set(names.filter(({ of }) => of.faults.length === 0).map(({ what }) => what));
+  const byFile = new Map<string, Input>();
+  for (const { file, value, faults } of read) {
+    const kept = before.get(file);
+    if (faults.length === 0) byFile.set(file, value!);
+    // Another file may have taken the name over.
+    else if (kept !== undefined && !taken.has(nameOf(file, kept))) byFile.set(file, kept);
+  }
+  const inputs = [...byFile.values()];
   return {
-    formats: formats.filter((format) => "source" in format),
-    catalogFormats: formats.filter((format) => "catalog" in format),
-    sources: accepted(read.source),
-    refused: [
-      ...refusedOf("format", read.format, (one) => one.name),
-      ...refusedOf("source", read.source, (one) => one.name),
-    ],
+    formats: inputs.filter((input) => "parse" in input && "source" in input),
+    catalogFormats: inputs.filter((input) => "parse" in input && "catalog" in input),
+    sources: inputs.filter((input) => "events" in input),
+    byFile,
+    refused: (["format", "source"] as const).flatMap((kind) =>
+      refusedOf(kind, read.filter(({ file }) => inputKind(file) === kind), ({ name }) => name)
+    ),
   };
 }
+
+const inputKind = (file: string) => INPUT_FILE.exec(basename(file))?.[1] ?? "";
 
 /** What a file declares, in words. */
 export const kindWords = (kind: string) => kind === "format" ? "row format" : kind;

@@ -9,6 +9,7 @@ import type { ProblemReport, Problems } from "../model/problems.ts";
 import type { EventSchema } from "../events.ts";
 import type { Plugin } from "../plugin.ts";
 import type { RowFormat } from "../row_format.ts";
+import type { Source } from "../source.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { ReloadAnswer } from "../ports/services.ts";
 import type { Isolates } from "../speed/isolates.ts";
@@ -20,14 +21,13 @@ import { Semaphore } from "../std/semaphore.ts";
 import {
   advice,
   checkedDeclarations,
-  outdatedInputs,
   refusedFile,
   refusedPlugin,
   refusedSchema,
 } from "./check_plugins.ts";
 import type { Generations } from "./generations.ts";
 import { readLiveRows } from "./live_rows.ts";
-import type { Declarations, LoadedPlugin } from "./load_plugins.ts";
+import type { Declarations, Input, LoadedPlugin } from "./load_plugins.ts";
 import type { PluginFolder } from "./plugin_folders.ts";
 import { type Pause, readPauses } from "./pauses.ts";
 import {
@@ -51,8 +51,6 @@ export interface PluginSetOptions {
   readonly modules: WeakMap<Plugin, PluginModule>;
   /** The files of the plugins that are loaded, by plugin: kept up to date. */
   readonly files: Map<string, string>;
-  /** Whether the process sends made-up events of sources. */
-  readonly runsSources: boolean;
   /** Opens a topic that has no plugins yet. */
   openTopic(schema: EventSchema): Promise<TopicRuntime>;
 }
@@ -64,8 +62,6 @@ export class PluginSet {
   readonly #topics: TopicRuntime[] = [];
   #loaded: ReadonlyMap<string, LoadedPlugin> = new Map();
   #refused: readonly KnownRefused[] = [];
-  /** What was loaded the first time. */
-  #first: Pick<Declarations, "formats" | "inputs"> = { formats: [], inputs: new Map() };
   #declared: Declarations | null = null;
   #pauses: ReadonlyMap<string, Pause> = new Map();
   #closed = false;
@@ -81,9 +77,14 @@ export class PluginSet {
     return this.#topics;
   }
 
-  /** The row formats of the first time: those that change take effect at the next start. */
+  /** The row formats in use. */
   get formats(): readonly RowFormat[] {
-    return this.#first.formats;
+    return this.#declared?.inputs.formats ?? [];
+  }
+
+  /** The sources, each the same object until its file or what that imports changes. */
+  get sources(): readonly Source[] {
+    return this.#declared?.inputs.sources ?? [];
   }
 
   get loaded(): readonly LoadedPlugin[] {
@@ -113,7 +114,7 @@ export class PluginSet {
     const pauses = await readPauses(this.#options.warehouse);
     const known = JSON.stringify([...this.#pauses.values()]);
     if (this.#closed || JSON.stringify([...pauses.values()]) === known) return false;
-    const change = this.#change(this.#declared!, false);
+    const change = this.#change(this.#declared!);
     this.#changing = change.catch(() => {});
     await change;
     return true;
@@ -141,17 +142,19 @@ export class PluginSet {
   async #load(): Promise<ReloadAnswer> {
     const { folders, warehouse } = this.#options;
     const starts = this.#topics.length === 0;
-    const declared = await checkedDeclarations(folders, warehouse, { required: starts });
+    const declared = await checkedDeclarations(folders, warehouse, {
+      required: starts,
+      before: this.#declared?.inputs.byFile,
+    });
     // A module may take its time, for which a process that stops does not wait.
     if (this.#closed) throw new ExternalError("Cannot load the plugins: the process stops");
-    const change = this.#change(declared, starts);
+    const change = this.#change(declared);
     this.#changing = change.catch(() => {});
     return await change;
   }
 
-  async #change(declared: Declarations, starts: boolean): Promise<ReloadAnswer> {
+  async #change(declared: Declarations): Promise<ReloadAnswer> {
     const { warehouse, catalogs } = this.#options;
-    if (starts) this.#first = declared;
     const [rows, pauses] = [await readLiveRows(warehouse), await readPauses(warehouse)];
     const found = knownRefused(declared, rows, this.#options.files);
     await this.#openTopics(schemasOf(declared.plugins, found, rows));
@@ -179,6 +182,11 @@ export class PluginSet {
         file,
         faults: [...faults],
       })),
+      ...changedFiles(this.#declared?.inputs.byFile ?? new Map(), declared.inputs.byFile),
+      refused_files: declared.refusedFiles.map(({ file, faults }) => ({
+        file,
+        faults: [...faults],
+      })),
     };
     // No answer is frozen without saying so.
     for (const { problem } of refused.filter(isPaused)) this.#options.problems.set(problem);
@@ -190,7 +198,7 @@ export class PluginSet {
       new Map(declared.refusedFiles.map((one) => [one.name, refusedFile(one).message])),
     );
     // A schema is one problem for all plugins of its topic.
-    const own = kept.filter(({ problem }) => problem.code !== "schema_refused");
+    const own = kept.filter(({ problem }) => problem.code === "plugin_refused");
     this.#tell(declared, [...reports, ...own.map(keptPlugin)], gone);
     return answer;
   }
@@ -278,12 +286,10 @@ export class PluginSet {
 
   #tell(declared: Declarations, reports: readonly ProblemReport[], gone: readonly string[]): void {
     const { problems } = this.#options;
-    const outdated = this.#outdatedInputs(declared);
     problems.observe("plugins", [
       ...reports,
-      ...outdated.length > 0 ? [outdatedInputs(outdated)] : [],
       ...this.#refused.map(({ problem }) => problem),
-      ...declared.refusedFiles.map(refusedFile),
+      ...declared.refusedFiles.map((one) => refusedFile(one, declared.inputs.byFile.has(one.file))),
     ]);
     for (const { code, subject, plugin } of problems.standing()) {
       // Drift is of the published rows, which go on to answer where a metric is paused.
@@ -292,16 +298,16 @@ export class PluginSet {
       if (plugin !== undefined && gone.includes(plugin) && !stays) problems.clear(code, subject);
     }
   }
-
-  /** Files of row formats and sources that the process does not use as they are now. */
-  #outdatedInputs({ inputs: now }: Declarations): string[] {
-    const { inputs: first } = this.#first;
-    return [...new Set([...first.keys(), ...now.keys()])].filter((file) =>
-      first.get(file) !== now.get(file) &&
-      (this.#options.runsSources || !file.endsWith(".source.ts"))
-    );
-  }
 }
+
+/** The files that declare another row format or source than before, and those that declare none. */
+const changedFiles = (
+  before: ReadonlyMap<string, Input>,
+  now: ReadonlyMap<string, Input>,
+): Pick<ReloadAnswer, "loaded_files" | "removed_files"> => ({
+  loaded_files: [...now.keys()].filter((file) => before.get(file) !== now.get(file)),
+  removed_files: [...before.keys()].filter((file) => !now.has(file)),
+});
 
 const isPaused = ({ problem }: KnownRefused) => problem.code === "metric_paused";
 
@@ -321,7 +327,7 @@ function schemaProblem(topic: TopicRuntime, declared: EventSchema): ProblemRepor
   if (meaning(schema) === meaning(declared)) return null;
   if (misfit !== null) return refusedSchema(misfit);
   return {
-    code: "schema_refused",
+    code: "restart_needed",
     subject: `schema of ${schema.topic}`,
     message:
       `The schema of topic "${schema.topic}" changed. Its plugins run as they were loaded: a ` +

@@ -27,7 +27,7 @@ export class RowBatches {
       ? new CsvRows(schema)
       : format === null
       ? null
-      : new ParsedRows(format);
+      : new ParsedRows(format, schema);
   }
 
   /**

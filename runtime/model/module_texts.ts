@@ -19,28 +19,35 @@ export const importsOf = (text: string): string[] =>
  * Imports modules of schemas: call it where plugins' code may run.
  *
  * @param file below the root, such as `plugins/ratings.ts`.
+ * @param options.every whether to leave out nothing and refuse nothing, for a module whose functions
+ * run in the event loop. Default false.
  * @throws {UserError} naming the module, when one that is imported cannot be read or is built in.
  */
-export async function moduleTexts(root: string, file: string): Promise<Record<string, string>> {
+export async function moduleTexts(
+  root: string,
+  file: string,
+  { every = false } = {},
+): Promise<Record<string, string>> {
   const texts: Record<string, string> = {};
   const read = async (url: URL, importer: string) => {
     const path = fileURLToPath(url);
     const name = relative(root, path).replaceAll("\\", "/");
-    if (name in texts || name.split("/").includes("islands")) return;
+    if (name in texts || (!every && name.split("/").includes("islands"))) return;
     texts[name] = await readFile(path, "utf8").catch((cause) => {
+      if (every) return "";
       throw new UserError(`Cannot load ${importer}: it imports ${name}, which cannot be read`, {
         cause,
       });
     });
     for (const imported of importsOf(texts[name])) {
-      if (imported.startsWith("node:")) {
+      if (imported.startsWith("node:") && !every) {
         throw new UserError(
           `${name} imports "${imported}", which plugins cannot use: what they compute depends on the ` +
             "event alone",
         );
       }
     }
-    if (await isSchemaOnly(url)) delete texts[name];
+    if (!every && await isSchemaOnly(url)) delete texts[name];
     else {
       for (const imported of importsOf(texts[name])) {
         if (imported.startsWith(".")) await read(new URL(imported, url), name);

@@ -95,7 +95,7 @@ export interface ProcessMemory {
   readonly parts: readonly MemoryPart[];
 }
 
-/** What changed when the plugins were loaded again, by plugin. */
+/** What changed when the plugins' files were loaded again. */
 export interface ReloadAnswer {
   readonly added: readonly string[];
   readonly changed: readonly string[];
@@ -107,6 +107,12 @@ export interface ReloadAnswer {
     /** What is wrong, each as a clause. */
     readonly faults: readonly string[];
   }[];
+  /** Files of row formats and sources that are new or changed. */
+  readonly loaded_files: readonly string[];
+  /** Files of row formats and sources that are gone. */
+  readonly removed_files: readonly string[];
+  /** Files of catalogs, row formats and sources that do not load. */
+  readonly refused_files: readonly { readonly file: string; readonly faults: readonly string[] }[];
 }
 
 /** Which days of a metric to recompute: all of them without bounds. */

@@ -1,6 +1,7 @@
 import { messageOf, UserError } from "../std/errors.ts";
 import { rawNumber } from "../std/raw_json.ts";
 import { type CatalogFormat, RowFault, type RowFormat } from "../row_format.ts";
+import type { EventSchema } from "../events.ts";
 import type { EventWriter } from "./event_writer.ts";
 import { quoted, type RefusedRow, type RowWriter } from "./row_writer.ts";
 
@@ -23,8 +24,8 @@ function isUtf8(bytes: Uint8Array): boolean {
 export class ParsedRows implements RowWriter {
   readonly #numbers: readonly string[];
 
-  constructor(readonly format: RowFormat) {
-    const { fields } = format.source;
+  /** @param schema of the topic that the rows go to. Default: the format's. */
+  constructor(readonly format: RowFormat, { fields }: EventSchema = format.source) {
     this.#numbers = Object.keys(fields).filter((name) => NUMBERS.includes(fields[name].kind));
   }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "testing";
 import { writePause } from "../../runtime/engine/pauses.ts";
 import { eventually } from "../support/eventually.ts";
 import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
+import { nothingChanged } from "../support/reload_answer.ts";
 import { folderInProject, RunningEngine } from "../support/running_engine.ts";
 
 /** Notes of several days; every tenth is sent twice. */
@@ -85,8 +86,7 @@ describe("a paused metric", () => {
     expect(await totalOf("a")).toEqual({ n: 3600, isFrozen: false, codes: [] });
     expect(Number(await engine.value("SELECT sum(n) FROM merged_b"))).toBe(2250);
     // Loading the files again leaves it paused, and does not call it refused.
-    expect(await engine.engine.reloadPlugins())
-      .toEqual({ added: [], changed: [], removed: [], refused: [] });
+    expect(await engine.engine.reloadPlugins()).toEqual(nothingChanged);
 
     await engine.close();
     await start();

@@ -107,7 +107,7 @@ describe("plugins outside the checkout", () => {
     ]);
     expect([code, out]).toEqual([1, expect.stringContaining("Correct mine/filed.ts")]);
     await Deno.writeTextFile(join(dir, "mine", "filed.ts"), filedText);
-    expect(await ask("plugins", "reload")).toBe("No plugin changed.\n");
+    expect(await ask("plugins", "reload")).toBe("Nothing changed.\n");
   });
 
   it("are found as packages, and refused where two folders have one name", async () => {

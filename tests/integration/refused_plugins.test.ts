@@ -240,7 +240,7 @@ describe("plugins with faults", () => {
       subject: "row format lines",
       message: "Row format lines is not used: parser is no member; known are name, summary, " +
         'matches, header, parse; did you mean "parse"?; parse must be a function of a line, got ' +
-        "undefined. Correct plugins/lines.format.ts and start again.",
+        "undefined. Correct plugins/lines.format.ts and load it again: twofold plugins reload",
     }]);
     expect([...process.engine.formats.keys()]).toEqual(["ndjson", "json-array", "csv"]);
   });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "testing";
 import type { MetricAnswer } from "../../runtime/ports/services.ts";
 import { eventually } from "../support/eventually.ts";
 import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
+import { nothingChanged } from "../support/reload_answer.ts";
 import { folderInProject, RunningEngine } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
@@ -83,14 +84,14 @@ describe("plugins that are loaded again", () => {
       { deadlineMs: 60_000, pauseMs: 50 },
     );
 
-  it("leave row formats and sources as they were, and say which need a restart", async () => {
-    const format = (name: string) => `
+  it("take row formats as they are now, and keep one that does not load any more", async () => {
+    const format = (name: string, id = "line.split(separator)[0]") => `
       import { defineRowFormat } from "twofold";
       import { separator } from "./lines.shared.ts";
       import { notes } from "./notes.schema.ts";
       export default defineRowFormat(notes, {
         name: "${name}", summary: "Notes", matches: () => false,
-        parse: (line) => ({ id: line.split(separator)[0], at: "2026-01-05T00:00:00Z", value: 1 }),
+        parse: (line) => ({ id: ${id}, at: "2026-01-05T00:00:00Z", value: 1 }),
       });`;
     const helper = 'export const separator = ",";';
     await open({
@@ -98,32 +99,73 @@ describe("plugins that are loaded again", () => {
       "lines.format.ts": format("lines"),
       "lines.shared.ts": helper,
     });
-    const needed = async () => {
-      await reload();
-      const { problems } = await engine.status();
-      expect(problems.filter(({ code }) => code !== "restart_needed")).toEqual([]);
-      return problems.map(({ message }) => message.replace(/ changed since.*/, ""));
+    const [lines, more] = ["plugins/lines.format.ts", "plugins/more.format.ts"];
+    /** The id of the event that a row becomes, or the status and the detail of the refusal. */
+    const idOf = async (row: string, name = "lines") => {
+      const response = await fetch(new URL(`/api/v1/events?format=${name}`, engine.url), {
+        method: "POST",
+        body: row,
+        headers: { "content-type": "text/plain" },
+      });
+      const { detail } = await response.json();
+      if (response.status !== 200) return `${response.status} ${detail}`;
+      const { events } = await engine.get<{ events: { event: { id: string } | null }[] }>(
+        "/api/v1/events?limit=1",
+      );
+      return events[0].event!.id;
     };
-    expect(await needed()).toEqual([]);
-    // A process without the simulator sends no events of sources.
-    await write(
-      "made.source.ts",
-      `import { defineSource } from "twofold";
-       import { notes } from "./notes.schema.ts";
-       export default defineSource(notes, { name: "made", summary: "Notes", *events() {} });`,
-    );
-    expect(await needed()).toEqual([]);
+    const problemsOf = async () =>
+      (await engine.status()).problems.map(({ code, message }) => `${code}: ${message}`);
+    const offered = async () => {
+      const { paths } = await engine.get<{
+        paths: Record<
+          string,
+          { post: { parameters: { name: string; schema: { enum: string[] } }[] } }
+        >;
+      }>("/api/v1/openapi.json");
+      const { parameters } = paths["/api/v1/events"].post;
+      return parameters.find(({ name }) => name === "format")!.schema.enum.slice(3);
+    };
+    expect(await idOf("1,;2")).toBe("1");
+    expect([await reload(), await offered()]).toEqual([nothingChanged, ["lines"]]);
+
     await write("lines.shared.ts", helper.replace(",", ";"));
-    expect(await needed()).toEqual(["plugins/lines.format.ts"]);
+    expect(await reload()).toEqual({ ...nothingChanged, loaded_files: [lines] });
+    expect(await idOf("2,;2")).toBe("2,");
+
     await write("more.format.ts", format("more"));
-    expect(await needed()).toEqual(["plugins/lines.format.ts, plugins/more.format.ts"]);
-    await Deno.remove(join(dir, "plugins", "more.format.ts"));
+    expect(await idOf("3;", "more")).toMatch(/^400 .*one of ndjson, json-array, csv, lines, got/);
+    expect(await reload()).toEqual({ ...nothingChanged, loaded_files: [more] });
+    expect([await idOf("3;", "more"), await offered()]).toEqual(["3", ["lines", "more"]]);
+
+    // Neither a module that throws nor a name that another file has takes a format away.
+    const faults = ['row format "more" is declared twice, in ' + `${lines} and ${more}`];
+    await write("lines.format.ts", format("more"));
+    expect(await reload()).toEqual({
+      ...nothingChanged,
+      refused_files: [{ file: lines, faults }, { file: more, faults }],
+    });
+    await write("lines.format.ts", "throw new Error('no lines');");
     await write("lines.shared.ts", helper);
-    expect(await needed()).toEqual([]);
-    await engine.close();
-    await write("lines.shared.ts", helper.replace(",", ";"));
-    await start();
-    expect(await needed()).toEqual([]);
+    expect(await reload()).toEqual({
+      ...nothingChanged,
+      loaded_files: [more],
+      refused_files: [{ file: lines, faults: [expect.stringMatching(/^no lines/)] }],
+    });
+    expect(await problemsOf()).toEqual([expect.stringMatching(
+      /^format_refused: Row format lines is used as it was loaded before: no lines.*Correct plugins\/lines.format.ts and load it again/,
+    )]);
+    expect([await idOf("4,;"), await idOf("5,;", "more")]).toEqual(["4,", "5"]);
+
+    await Deno.remove(join(dir, more));
+    await write("lines.format.ts", format("lines", "`${line}!`"));
+    expect(await reload()).toEqual({
+      ...nothingChanged,
+      loaded_files: [lines],
+      removed_files: [more],
+    });
+    expect([await problemsOf(), await idOf("6")]).toEqual([[], "6!"]);
+    expect(await idOf("7", "more")).toMatch(/^400 /);
   });
 
   it("answer as if they had been there from the start, while the others go on", async () => {
@@ -132,7 +174,7 @@ describe("plugins that are loaded again", () => {
     await engine.batch();
     await post(EVENTS, EVENTS + 500);
     await write("b.ts", pluginText("b"));
-    expect(await reload()).toEqual({ added: ["b"], changed: [], removed: [], refused: [] });
+    expect(await reload()).toEqual({ ...nothingChanged, added: ["b"] });
     // Others are not held up, and what is new is shown from the first moment on.
     const frontier = await post(EVENTS + 500, EVENTS + 1000);
     await engine.metric("a", { wait_for: frontier });
@@ -225,7 +267,7 @@ describe("plugins that are loaded again", () => {
     await expect(engine.value("SELECT sum(n) FROM stream_a")).rejects.toThrow(/stream_a/);
     const again = await post(2000, 2100);
     await engine.metric("a", { wait_for: again });
-    expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
+    expect(await reload()).toEqual(nothingChanged);
   });
 
   it("that are removed answer no more, and the others do", async () => {
@@ -273,11 +315,11 @@ describe("plugins that are loaded again", () => {
     );
     expect((await reload()).refused.map(({ plugin }) => plugin)).toEqual(["a"]);
     const { problems } = await engine.status();
-    expect(problems.map(({ code }) => code)).toContain("schema_refused");
+    expect(problems.map(({ code }) => code)).toEqual(["restart_needed"]);
     const frontier = await post(100, 200);
     await engine.metric("a", { wait_for: frontier });
     await write("notes.schema.ts", schema);
-    expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
+    expect(await reload()).toEqual(nothingChanged);
     expect((await engine.status()).problems).toEqual([]);
   });
 
@@ -339,7 +381,7 @@ describe("plugins that are loaded again", () => {
     expect(await rowsOf("b", "merged")).toEqual(await rowsOf("a", "merged"));
     await write("b.ts", pluginText("b"));
     await Deno.remove(join(dir, "plugins", "c.ts"));
-    expect(await reload()).toEqual({ added: [], changed: [], removed: [], refused: [] });
+    expect(await reload()).toEqual(nothingChanged);
     expect((await engine.status()).problems).toEqual([]);
   });
 });

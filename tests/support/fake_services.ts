@@ -434,6 +434,9 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         changed: [],
         removed: ["gone"],
         refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
+        loaded_files: ["plugins/lines.format.ts"],
+        removed_files: [],
+        refused_files: [{ file: "plugins/made.source.ts", faults: ["nor here"] }],
       }),
     lifecycle: {
       pause: (name, by) => Promise.resolve(void (asked.lifecycle = ["pause", name, by])),

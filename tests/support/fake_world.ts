@@ -1,10 +1,12 @@
 import { projectRoot } from "./test_engine.ts";
 import { fakeServices, noDrift } from "./fake_services.ts";
 import viewing from "../../plugins/viewing.source.ts";
+import { nothingChanged } from "./reload_answer.ts";
 import { ratingFormats, titleFormats } from "./movielens_formats.ts";
 import type { Clock } from "../../runtime/std/clock.ts";
 import type { Config } from "../../runtime/settings/config.ts";
 import type { Owner, RunningEngine, Terminal, World } from "../../runtime/commands/world.ts";
+import type { Source } from "../../runtime/source.ts";
 import type { BatchRun, IngestAnswer, ReloadAnswer, Status } from "../../runtime/ports/services.ts";
 
 /** A terminal that keeps what is written. */
@@ -201,8 +203,10 @@ export class FakeEngine implements RunningEngine {
   prunePlugins = () => Promise.resolve(["batch_gone"]);
   reloadPlugins = (): Promise<ReloadAnswer> => {
     this.done.push("reload");
-    return Promise.resolve({ added: ["stars"], changed: [], removed: [], refused: [] });
+    return Promise.resolve({ ...nothingChanged, added: ["stars"] });
   };
+  /** Tells the command that opened it the sources of the plugins. */
+  useSources: (sources: readonly Source[]) => void = () => {};
   start = () => void this.done.push("start");
   listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
   close = () => Promise.resolve(void this.done.push("close"));
@@ -233,8 +237,10 @@ export function fakeWorld(
   const configs: Config[] = [];
   const { owner = () => null, ...others } = changes;
   return {
-    openEngine: (config) => {
+    openEngine: (config, { onSources }) => {
       configs.push(config);
+      engine.useSources = onSources ?? engine.useSources;
+      engine.useSources([viewing]);
       return Promise.resolve(engine);
     },
     serve: () =>

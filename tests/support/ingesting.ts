@@ -30,7 +30,7 @@ export async function take(
   { sizeBytes, ...options }: IngestOptions & { sizeBytes?: number } = {},
 ) {
   const log = new MemoryLog({ topic: movieViewing.topic, partitions: 1 });
-  const ingest = createIngest([{ schema: movieViewing, log }], ratingFormats);
+  const ingest = createIngest([{ schema: movieViewing, log }], () => ratingFormats);
   const bytes = typeof body === "string" ? bytesOf(body) : body;
   const answer = ingest.ingest(streamOf(bytes, sizeBytes).stream, format, undefined, options);
   const settled = await answer.then((answer) => ({ answer, error: null }), (error) => ({

@@ -12,6 +12,9 @@ describe("/api/v1/plugins/reload", () => {
       changed: [],
       removed: ["gone"],
       refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["no such luck"] }],
+      loaded_files: ["plugins/lines.format.ts"],
+      removed_files: [],
+      refused_files: [{ file: "plugins/made.source.ts", faults: ["nor here"] }],
     }]);
   });
 });

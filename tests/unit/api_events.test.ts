@@ -30,7 +30,7 @@ describe("POST /api/v1/events", () => {
       expect(asked.ingest).toEqual({ text: "x", format, topic: undefined });
       expect(asked.options).toEqual({ encoding: "gzip", maxBytes: 16 * 2 ** 30 });
     }
-    for (const [query, detail] of [["", "got none"], ["?format=xml", "at its next start"]]) {
+    for (const [query, detail] of [["", "got none"], ["?format=xml", "twofold plugins reload"]]) {
       const headers = { "content-type": "text/plain" };
       const post = { method: "POST", body: "x", headers };
       const { status, body } = await ask(`/api/v1/events${query}`, post);

@@ -6,9 +6,11 @@ import { exitCodes, helpOf } from "../../runtime/commands/help.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped } from "../../runtime/commands/text.ts";
 import { nearest } from "../../runtime/std/closest.ts";
+import type { ReloadAnswer } from "../../runtime/ports/services.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import { fakeStatus, fakeWorld, hastyClock } from "../support/fake_world.ts";
 import { problemOf } from "../support/problem.ts";
+import { nothingChanged } from "../support/reload_answer.ts";
 
 async function run(args: string, world = fakeWorld()) {
   const code = await runCommandLine(args === "" ? [] : args.split(" "), world);
@@ -362,15 +364,27 @@ describe("plugins reload", () => {
     const world = fakeWorld();
     world.engine.reloadPlugins = () =>
       Promise.resolve({
-        added: [],
-        changed: [],
-        removed: [],
+        ...nothingChanged,
         refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["one", "two"] }],
       });
     expect(await run("plugins reload", world)).toMatchObject({
       code: 1,
       out: "Plugin wrong was not loaded: one; two. Correct plugins/wrong.ts.\n",
     });
+  });
+
+  it("names the files of row formats and sources, and fails where one was refused", async () => {
+    const reloads = (changes: Partial<ReloadAnswer>) => {
+      const world = fakeWorld();
+      world.engine.reloadPlugins = () => Promise.resolve({ ...nothingChanged, ...changes });
+      return run("plugins reload", world);
+    };
+    expect(await reloads({})).toMatchObject({ code: 0, out: "Nothing changed.\n" });
+    const [a, b] = ["plugins/a.format.ts", "plugins/b.source.ts"];
+    expect(await reloads({ loaded_files: [a], removed_files: [b] }))
+      .toMatchObject({ code: 0, out: `${a} was loaded.\n${b} was removed.\n` });
+    expect(await reloads({ refused_files: [{ file: a, faults: ["one", "two"] }] }))
+      .toMatchObject({ code: 1, out: `${a} was not loaded: one; two.\n` });
   });
 });
 

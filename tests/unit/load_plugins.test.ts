@@ -21,7 +21,7 @@ describe("loadDeclarations()", () => {
   afterEach(() => Deno.remove(dir, { recursive: true }));
 
   const load = async (files: Readonly<Record<string, string>>, clock?: ManualClock) =>
-    await loadDeclarations(pluginFolders(await pluginFolder(dir, files)), clock);
+    await loadDeclarations(pluginFolders(await pluginFolder(dir, files)), { clock });
   const faultsOf = ({ refused, refusedFiles }: Declarations) =>
     Object.fromEntries([...refused, ...refusedFiles].map(({ file, faults }) => [file, faults]));
   const namesOf = ({ plugins }: Declarations) => plugins.map(({ plugin }) => plugin.name);
@@ -122,7 +122,7 @@ describe("loadDeclarations()", () => {
       "lines",
       "notes",
     ]]);
-    expect(found.formats.map(({ name }) => name)).toEqual(["lines"]);
+    expect(found.inputs.formats.map(({ name }) => name)).toEqual(["lines"]);
     const twice = [
       'row format "twice" is declared twice, in plugins/b.format.ts and plugins/c.format.ts',
     ];

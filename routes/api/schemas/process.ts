@@ -65,6 +65,19 @@ export const reloaded = named(
       file: text("Where it is declared", "plugins/ratings.ts"),
       faults: z.array(text("What is wrong")),
     })),
+    loaded_files: z.array(
+      text("File of a row format or source that is new or changed", "plugins/movielens.format.ts"),
+    ),
+    removed_files: z.array(
+      text("File of a row format or source that is gone", "plugins/movielens.format.ts"),
+    ),
+    refused_files: z.array(z.object({
+      file: text(
+        "File of a catalog, row format or source that does not load",
+        "plugins/movielens.format.ts",
+      ),
+      faults: z.array(text("What is wrong")),
+    })),
   }),
 );
 
