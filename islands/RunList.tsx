@@ -8,6 +8,7 @@ import {
   readsText,
   spanText,
 } from "../routes/(_parts)/figures.ts";
+import { CancelRun } from "../routes/(_parts)/CancelRun.tsx";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 /** A run as it is listed. */
@@ -24,7 +25,9 @@ export default function RunList(props: {
 }) {
   const runs = useSignal(props.initial);
   const fault = useSignal(props.fault);
+  const alive = useSignal(false);
   usePoll(EVERY_MS, async (signal) => {
+    alive.value = true;
     try {
       runs.value = (await getJson<{ runs: readonly ListedRun[] }>(props.url, signal)).runs;
       fault.value = null;
@@ -40,13 +43,23 @@ export default function RunList(props: {
         <p class="note">No runs. The first run starts once a block is archived.</p>
       )}
       {runs.value?.map((run, i) => (
-        <Run key={`${run.topic} ${run.run}`} run={run} open={i === 0 || run.finished === null} />
+        <Run
+          key={`${run.topic} ${run.run}`}
+          run={run}
+          open={i === 0 || run.finished === null}
+          alive={alive.value}
+        />
       ))}
     </div>
   );
 }
 
-function Run({ run, open }: { readonly run: ListedRun; readonly open: boolean }) {
+/** @param props.alive whether scripts run, so that a run can be cancelled. */
+function Run({ run, open, alive }: {
+  readonly run: ListedRun;
+  readonly open: boolean;
+  readonly alive: boolean;
+}) {
   const failed = run.plugins.filter(({ status }) => status === "failed").length;
   return (
     <details class="run" open={open || failed > 0}>
@@ -58,6 +71,11 @@ function Run({ run, open }: { readonly run: ListedRun; readonly open: boolean })
           {failed === 0 ? "" : `, ${failed} failed`}
         </span>
       </summary>
+      {alive && run.finished === null && (
+        <div class="controls">
+          <CancelRun topic={run.topic} run={run.run} />
+        </div>
+      )}
       <div
         class="scroll"
         tabIndex={0}

@@ -74,7 +74,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\/api\//,
     may: [
       /^routes\/(api\/|\(_shared\)\/guard\.ts)/,
-      /^runtime\/(ports\/services|model\/frontier|std\/(errors|csv))\.ts$/,
+      /^runtime\/(ports\/services|model\/frontier|std\/(chosen_topic|csv|errors))\.ts$/,
       /^(hono|zod)/,
       builtIn,
     ],

@@ -1,7 +1,7 @@
 /** Routes of batch runs and of drift. */
 import { z } from "zod";
 import type { Services } from "../../runtime/ports/services.ts";
-import { listRuns, startRun } from "./batch_runs.ts";
+import { cancelRun, listRuns, startRun } from "./batch_runs.ts";
 import { acceptDrift, listDrift } from "./drift.ts";
 import { type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -52,6 +52,29 @@ export function batchRoutes(services: Services): Route[] {
       timeoutMs: null,
       answer: schemas.runAnswer,
       handle: (asked) => startRun(services, asked),
+    }),
+    route({
+      id: "cancelBatchRun",
+      at: "POST /api/v1/batch/runs/{run}/cancel",
+      tag,
+      summary: "Cancel a batch run, whichever process computes it",
+      description:
+        "Answers when the run has ended. What it has not published leaves nothing behind; metrics " +
+        "that it has published stay. 400 where it has ended, or everything was published meanwhile.",
+      pathParams: { run: { description: "Number of the run", max: Number.MAX_SAFE_INTEGER } },
+      query: z.object({ topic }),
+      faults: [404],
+      body: {
+        types: ["application/json"],
+        maxBytes: 16 * KIB,
+        required: true,
+        summary: "Name of the operator, which is recorded",
+        schema: schemas.pluginOperator,
+      },
+      access: "write",
+      timeoutMs: null,
+      answer: schemas.runCancelled,
+      handle: (asked) => cancelRun(services, asked),
     }),
   ];
 }

@@ -1,11 +1,13 @@
-/** Batch runs: their history, and starting one. */
+/** Batch runs: their history, starting and cancelling one. */
+import { chosenTopic } from "../../runtime/std/chosen_topic.ts";
 import { encodeFrontier } from "../../runtime/model/frontier.ts";
 import type { BatchLayer, BatchRun, Services } from "../../runtime/ports/services.ts";
 import { newestRuns } from "./newest_runs.ts";
 import { Problem } from "./problem.ts";
 import { wholeNumber } from "./query_params.ts";
-import { smallObject } from "./request_body.ts";
+import { objectOf, smallObject } from "./request_body.ts";
 import type { Asked } from "./route.ts";
+import { pluginOperator } from "./schemas.ts";
 
 /** A run with its cut as a token. */
 export const toldRun = (run: BatchRun) => ({
@@ -47,12 +49,15 @@ export async function startRun(services: Services, { c, params, maxBodyBytes }: 
   return { run: run === null ? null : toldRun(run) };
 }
 
-function layerOf(services: Services, topic: string | undefined): BatchLayer {
-  const topics = [...services.batch.keys()];
-  const only = topics.length === 1 ? topics[0] : undefined;
-  const layer = services.batch.get(topic ?? only ?? "");
-  if (layer !== undefined) return layer;
-  const got = topic === undefined ? "none" : JSON.stringify(topic.slice(0, 80));
-  const detail = `topic must be one of ${topics.join(", ")}, got ${got}`;
-  throw new Problem("invalid-request", detail, { field: "topic" });
+/** `POST /api/v1/batch/runs/{run}/cancel`: answers once the run has ended. */
+export async function cancelRun(services: Services, { c, params, maxBodyBytes }: Asked) {
+  const { by } = await objectOf(pluginOperator, c.req.raw, maxBodyBytes);
+  const layer = layerOf(services, params.topic);
+  const most = Number.MAX_SAFE_INTEGER - 1;
+  const run = wholeNumber("run", c.req.param("run"), { from: 1, to: most, otherwise: 1 });
+  return { run: toldRun(await layer.cancel(run, by)) };
+}
+
+function layerOf({ batch }: Services, topic: string | undefined): BatchLayer {
+  return batch.get(chosenTopic("Cannot choose batch runs", [...batch.keys()], topic))!;
 }

@@ -283,4 +283,10 @@ function addRuns(add: Add, runs: readonly BatchRun[]): void {
     "Whether the newest run failed.",
     samples((p) => p.status === "failed" ? 1 : 0),
   );
+  add(
+    "twofold_batch_run_cancelled",
+    "gauge",
+    "Whether the newest run was cancelled.",
+    samples((p) => p.status === "cancelled" ? 1 : 0),
+  );
 }

@@ -1,5 +1,6 @@
 import { type Cause, causeOf } from "../model/cause.ts";
 import type { ProblemReport, ProblemSink } from "../model/problems.ts";
+import type { PluginDrift } from "../ports/services.ts";
 import { messageOf, TwofoldError } from "../std/errors.ts";
 import type { PluginRunRecord } from "./run_record.ts";
 
@@ -92,6 +93,27 @@ export class BatchHealth {
   #of(full: boolean): Failures {
     return full ? this.#full : this.#scheduled;
   }
+}
+
+/** Sets the problem `drift` of a plugin, or clears it. */
+export function reportDrift(
+  problems: ProblemSink,
+  { plugin, drift, drifting_days }: PluginDrift,
+): void {
+  const subject = `plugin ${plugin}`;
+  if (drifting_days === 0) return problems.clear("drift", subject);
+  const days = drifting_days === 1 ? "1 event day" : `${drifting_days} event days`;
+  problems.set({
+    code: "drift",
+    subject,
+    plugin,
+    message:
+      `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
+      "`twofold drift`. Correct the batch SQL or the declaration, or run " +
+      `\`twofold plugins rebuild ${plugin}\`; where ` +
+      "an earlier build archived events before the schema declared what they carry, raise the " +
+      "schema's `version`; accept a known difference with `twofold drift accept`.",
+  });
 }
 
 /** How the failures of a kind of run are called. */

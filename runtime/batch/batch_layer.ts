@@ -1,9 +1,9 @@
 import { asError, ExternalError, messageOf, NotFoundError } from "../std/errors.ts";
-import type { Problem, ProblemReport, ProblemSink } from "../model/problems.ts";
+import type { Problem, ProblemReport } from "../model/problems.ts";
 import type { BatchRun, DayRange, PluginDrift, Reading, RunQuery } from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
-import { BatchHealth } from "./batch_health.ts";
+import { BatchHealth, reportDrift } from "./batch_health.ts";
 import { Claims } from "./claims.ts";
 import { type SpeedFacts, speedReaches } from "./drift.ts";
 import { answeringTables, forgetRetired, readPluginDrift, waitingDays } from "./drift_days.ts";
@@ -26,6 +26,7 @@ import {
 } from "./run_plan.ts";
 import { RunProgress } from "./run_progress.ts";
 import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
+import { RunsUnderWay } from "./runs_under_way.ts";
 
 /**
  * Creates the batch layer of one topic. Any number of them, in any number of processes, may run over
@@ -49,8 +50,7 @@ class TopicBatchLayer implements LocalBatchLayer {
   readonly #claims: Claims;
   readonly #runners = new Map<BatchPlugin, PluginRunner>();
   readonly #apart = new Set<RunApart>();
-  /** Numbers of the runs that are under way here. */
-  readonly #numbers = new Set<number>();
+  readonly #underWay: RunsUnderWay;
   readonly #history: HistoryPurge;
   readonly #health: BatchHealth;
   readonly #speed: () => SpeedFacts | null;
@@ -60,8 +60,9 @@ class TopicBatchLayer implements LocalBatchLayer {
   #ended = 0;
 
   constructor(options: BatchLayerOptions) {
-    const { schema, warehouse, store } = options;
+    const { schema, warehouse, store, clock } = options;
     this.#options = options;
+    this.#underWay = new RunsUnderWay({ warehouse, topic: schema.topic, clock });
     this.#claims = new Claims(store, schema.topic);
     const nowhere = { set: () => {}, clear: () => {} };
     this.#health = new BatchHealth(schema.topic, options.problems ?? nowhere);
@@ -204,6 +205,14 @@ class TopicBatchLayer implements LocalBatchLayer {
     looked.catch(() => {});
   }
 
+  cancel(run: number, by: string, signal?: AbortSignal): Promise<BatchRun> {
+    return this.#underWay.cancel(run, by, signal);
+  }
+
+  follow(): Promise<void> {
+    return this.#underWay.follow();
+  }
+
   async idle(): Promise<void> {
     await this.#queue;
     await this.#endOf([...this.#apart]);
@@ -294,23 +303,20 @@ class TopicBatchLayer implements LocalBatchLayer {
       return null;
     }
     const { run, cut } = claim;
-    this.#numbers.add(run);
-    try {
-      const steps = await planSteps(archive, standings, cut, again);
-      this.#tellBackfill(steps);
-      const progress = new RunProgress({ warehouse, schema, run, cut }, clock, steps);
-      const fixed = { warehouse, archive, schema, settings, horizon };
-      const context = { ...fixed, run, cut, progress, signal };
-      const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
-      const parts = await this.#runSteps(context, steps, published, again);
-      // The run stands as it is; the status looks again.
-      await this.drift().catch(() => {});
-      signal?.throwIfAborted();
-      await this.#purgeHistory(run);
-      return toBatchRun(schema.topic, run, cut, parts);
-    } finally {
-      this.#numbers.delete(run);
-    }
+    using underWay = this.#underWay.begin(run);
+    const steps = await planSteps(archive, standings, cut, again);
+    this.#tellBackfill(steps);
+    const progress = new RunProgress({ warehouse, schema, run, cut }, clock, steps);
+    const fixed = { warehouse, archive, schema, settings, horizon };
+    const until = signal ? AbortSignal.any([signal, underWay.signal]) : underWay.signal;
+    const context = { ...fixed, run, cut, progress, signal: until, stop: signal };
+    const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
+    const parts = await this.#runSteps(context, steps, published, again);
+    // The run stands as it is; the status looks again.
+    await this.drift().catch(() => {});
+    signal?.throwIfAborted();
+    await this.#purgeHistory(run);
+    return toBatchRun(schema.topic, run, cut, parts);
   }
 
   /** What is new reads all days: of one run, all new plugins read the same. */
@@ -382,7 +388,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     await context.progress.begin();
     let fault: unknown = null;
     try {
-      await dropLeftovers(context, Math.min(published, ...this.#numbers));
+      await dropLeftovers(context, Math.min(published, ...this.#underWay.numbers));
       const days = daysOf(steps);
       const repeats = await readingArchive(context, days, () => findRepeats(context, days))
         .catch(asError);
@@ -390,10 +396,10 @@ class TopicBatchLayer implements LocalBatchLayer {
         parts.push(await this.#runnerOf(step.plugin).run(context, step, repeats));
       }
       const told = parts.filter(({ status }, at) =>
-        this.#options.plugins.includes(steps[at].plugin) &&
+        this.#options.plugins.includes(steps[at].plugin) && status !== "cancelled" &&
         !(isRange(again) && status === "failed")
       );
-      if (!context.signal?.aborted && told.length > 0) {
+      if (!context.stop?.aborted && told.length > 0) {
         this.#health.partsEnded(context.run, again !== null, told);
       }
     } catch (error) {
@@ -408,23 +414,6 @@ class TopicBatchLayer implements LocalBatchLayer {
 }
 
 const isRange = (again: DayRange | null) => again !== null && !isEverything(again);
-
-function reportDrift(problems: ProblemSink, { plugin, drift, drifting_days }: PluginDrift): void {
-  const subject = `plugin ${plugin}`;
-  if (drifting_days === 0) return problems.clear("drift", subject);
-  const days = drifting_days === 1 ? "1 event day" : `${drifting_days} event days`;
-  problems.set({
-    code: "drift",
-    subject,
-    plugin,
-    message:
-      `The speed and the batch layer of plugin ${plugin} differ by ${drift} on ${days}; see ` +
-      "`twofold drift`. Correct the batch SQL or the declaration, or run " +
-      `\`twofold plugins rebuild ${plugin}\`; where ` +
-      "an earlier build archived events before the schema declared what they carry, raise the " +
-      "schema's `version`; accept a known difference with `twofold drift accept`.",
-  });
-}
 
 function speedFacts(options: BatchLayerOptions): () => SpeedFacts | null {
   const { currentLogId, wholeWindows, freshSpeed: fresh = async () => {} } = options;

@@ -62,6 +62,8 @@ export interface LocalBatchLayer extends BatchLayer {
    * @param signal ends that run.
    */
   replaced(signal: AbortSignal): void;
+  /** Ends runs that another process has cancelled; called once a second where there may be others. */
+  follow(): Promise<void>;
   /** Resolves when no run is under way. */
   idle(): Promise<void>;
   /**

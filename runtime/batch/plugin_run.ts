@@ -11,6 +11,7 @@ import type { Repeats } from "./repeats.ts";
 import { type RunContext, statement } from "./run_context.ts";
 import { type BatchPlugin, modeOf, type PluginStep } from "./plugin_step.ts";
 import { writeRows } from "./run_rows.ts";
+import { CancelledError } from "./runs_under_way.ts";
 import { type PluginRunRecord, recordPluginRun } from "./run_record.ts";
 
 /** The longest query when the settings do not say. */
@@ -58,7 +59,7 @@ export class PluginRunner {
     const startedMs = this.#clock.now();
     await context.progress.started(step);
     const outcome = repeats instanceof Error
-      ? failed(repeats)
+      ? unpublished(context, repeats)
       : await this.#compute(context, step, repeats);
     const finishedMs = this.#clock.now();
     const record: PluginRunRecord = {
@@ -67,7 +68,7 @@ export class PluginRunner {
       days: step.days.length,
       events: step.reads?.events ?? null,
       bytes: step.reads?.bytes ?? null,
-      daysDone: outcome.status === "failed" ? 0 : step.days.length,
+      daysDone: isUnpublished(outcome) ? 0 : step.days.length,
       unseenRepeats: repeats instanceof Error ? 0 : unseenOf(step, repeats),
       ...outcome,
       seconds: (finishedMs - startedMs) / 1000,
@@ -83,22 +84,25 @@ export class PluginRunner {
   async #compute(context: RunContext, step: PluginStep, repeats: Repeats): Promise<Outcome> {
     const { warehouse } = context;
     const { tables } = this.plugin;
+    /** From the decision to publish on, a cancellation comes too late. */
+    const publishing = { ...context, signal: context.stop };
     let rows: number;
     try {
+      context.signal?.throwIfAborted();
       await readingArchive(context, step.days, () => writeRows(context, step, repeats));
       rows = await countRows(warehouse, tables, context.run, statement(context));
       context.signal?.throwIfAborted();
-      if (step.days.length > 0) await this.#driftDays.expect(context, step.days);
+      if (step.days.length > 0) await this.#driftDays.expect(publishing, step.days);
     } catch (error) {
       await this.#removeRows(context);
-      return failed(error);
+      return unpublished(context, error);
     }
     try {
       const fullRun = step.full ? context.run : step.baseFullRun;
       const { run, cut } = context;
       const { base, days } = step;
       if (await this.publisher.publish({ run, base, fullRun, cut, days, rows })) {
-        return await this.#afterPublication(context, step, repeats, rows);
+        return await this.#afterPublication(publishing, step, repeats, rows);
       }
     } catch (error) {
       // It may be decided: then the next run writes the pointer, and the rows must stay.
@@ -160,6 +164,15 @@ const failed = (error: unknown): Outcome => ({
   error: messageOf(error),
   fault: error,
 });
+
+/** A part that ended before it was to be published. */
+function unpublished({ signal }: RunContext, error: unknown): Outcome {
+  const { reason } = signal ?? {};
+  if (!(reason instanceof CancelledError)) return failed(error);
+  return { status: "cancelled", rows: 0, ...uncompared("run_cancelled"), error: reason.message };
+}
+
+const isUnpublished = ({ status }: Outcome) => status === "failed" || status === "cancelled";
 
 const uncompared = (reason: NotComparedReason) => ({ drift: null, notCompared: because(reason) });
 

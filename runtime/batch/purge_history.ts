@@ -43,10 +43,12 @@ export class HistoryPurge {
     if (floor <= 0 || floor - this.#floor < this.#runsKept / 8) return;
     // The floor comes first: it keeps what is removed from being used again.
     const gone = [await claims.raiseFloor(floor)];
-    await warehouse.command(
-      "DELETE FROM batch_runs WHERE topic = {topic:String} AND run < {floor:UInt64}",
-      { params: { topic, floor }, settings: { lightweight_deletes_sync: 0 } },
-    );
+    for (const table of ["batch_runs", "cancelled_runs"]) {
+      await warehouse.command(
+        `DELETE FROM ${table} WHERE topic = {topic:String} AND run < {floor:UInt64}`,
+        { params: { topic, floor }, settings: { lightweight_deletes_sync: 0 } },
+      );
+    }
     // Last, because a table that cannot be read stops them.
     for (const publisher of publishers()) gone.push(await publisher.removeDecisions(floor));
     if (gone.every(Boolean)) this.#floor = floor;

@@ -27,7 +27,10 @@ export interface RunContext {
   readonly cut: Cut;
   /** Told how far the parts are. */
   readonly progress: RunProgress;
+  /** Ends its statements: when the process stops, or the run is cancelled. */
   readonly signal?: AbortSignal;
+  /** Aborts when the process stops: ends what a cancellation comes too late for. */
+  readonly stop?: AbortSignal;
 }
 
 /** Options of every statement of a run: `run` and `cut` are bound, memory is bounded. */

@@ -133,7 +133,7 @@ const isUnderWay = (state: RunState) => state === "queued" || state === "running
 function stateOf(parts: readonly RunState[]): RunState {
   if (parts.every((state) => state === "queued")) return "queued";
   if (parts.some(isUnderWay)) return "running";
-  const worst: RunState[] = ["interrupted", "failed", "published"];
+  const worst: RunState[] = ["interrupted", "failed", "cancelled", "published"];
   return worst.find((state) => parts.includes(state)) ?? "superseded";
 }
 

@@ -1,5 +1,9 @@
 import type { Config } from "../settings/config.ts";
+import { wholeNumber } from "../std/whole_number.ts";
+import { ask, type Asking } from "./ask.ts";
+import type { RunRequest } from "./command_line.ts";
 import { openTarget } from "./open_target.ts";
+import { operatorOf } from "./operator.ts";
 import type { RunReport } from "./target.ts";
 import { table } from "./table.ts";
 import { driftText, grouped, paint } from "./text.ts";
@@ -15,8 +19,33 @@ export async function batchCommand(
   const runs = await target.batch({ full });
   if (json) world.out.write(`${JSON.stringify({ runs }, null, 2)}\n`);
   else for (const run of runs) world.out.write(runText(run, world));
-  const failed = runs.some((run) => run?.plugins.some(({ status }) => status === "failed"));
+  const failed = runs.some((run) =>
+    run?.plugins.some(({ status }) => status === "failed" || status === "cancelled")
+  );
   return failed ? 1 : 0;
+}
+
+/** Cancels a run and shows what became of it; returns the exit code. */
+export async function batchCancelCommand(
+  text: string,
+  flags: RunRequest["flags"],
+  asking: Asking,
+): Promise<number> {
+  const { topic, by } = flags as Record<string, string | undefined>;
+  const action = "Cannot cancel a batch run";
+  const run = wholeNumber(text, {
+    action,
+    field: "RUN",
+    least: 1,
+    most: Number.MAX_SAFE_INTEGER - 1,
+  });
+  const operator = operatorOf(by, asking.world, action);
+  await ask(
+    asking,
+    async (target) => ({ run: await target.cancelRun(run, operator, topic) }),
+    ({ run }) => runText(run, asking.world),
+  );
+  return 0;
 }
 
 /** A run as a table of its parts. */

@@ -3,7 +3,7 @@ import { type Config, pluginDirsOf, readConfig } from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
-import { batchCommand } from "./batch.ts";
+import { batchCancelCommand, batchCommand } from "./batch.ts";
 import {
   pluginsDropCommand,
   pluginsPauseCommand,
@@ -119,6 +119,8 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
       return await produceCommand(made!, config, world);
     case "batch":
       return await batchCommand({ full: flags.full === true, json }, config, world);
+    case "batch cancel":
+      return await batchCancelCommand(first, flags, asking);
     case "plugins list":
       return await pluginsListCommand(asking);
     case "plugins inspect":

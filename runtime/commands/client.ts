@@ -79,6 +79,13 @@ export function connect(options: ClientOptions): Target {
       }
       return runs;
     },
+    cancelRun: async (run, by, topic) =>
+      (await call<{ run: RunReport }>({
+        method: "POST",
+        path: `/api/v1/batch/runs/${run}/cancel${queryText({ topic })}`,
+        type: "application/json",
+        body: JSON.stringify({ by }),
+      })).run,
     plugin: (name) =>
       call<InspectedPlugin>({
         method: "GET",

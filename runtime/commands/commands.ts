@@ -111,6 +111,17 @@ export const commands: Readonly<Record<Command, CommandSpec>> = {
       ["batch --full", "everything, after a loss or a change"],
     ],
   },
+  "batch cancel": {
+    summary: "Cancel a batch run that is under way, a backfill or a rebuild",
+    arguments: ["RUN"],
+    settings: folderSettings,
+    options: [
+      { flag: "topic", value: "TOPIC", summary: "Topic of the run; default: the only topic" },
+      operator,
+      { flag: "json", value: null, summary: "Print the run as JSON" },
+    ],
+    examples: [["batch cancel 12", "run 12, by its number on the page of runs or in the status"]],
+  },
   "plugins list": {
     summary: "List the plugins with their wanted and answering generations",
     settings: folderSettings,

@@ -1,6 +1,7 @@
 import { closeAll } from "../std/close_all.ts";
 import type { Config } from "../settings/config.ts";
 import { NotFoundError, retry } from "../std/errors.ts";
+import { chosenTopic } from "../std/chosen_topic.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { BatchRun, Services, Status } from "../ports/services.ts";
 import type { RunReport, Target } from "./target.ts";
@@ -71,9 +72,15 @@ export async function openOwnFolder(
       await caughtUp(() => engine.status(), config, world);
       const runs: (RunReport | null)[] = [];
       for (const layer of engine.batch.values()) {
-        runs.push(reportOf(await layer.run({ full, signal: stop })));
+        const run = await layer.run({ full, signal: stop });
+        runs.push(run && reportOf(run));
       }
       return runs;
+    },
+    async cancelRun(run, by, topic) {
+      const { batch } = engine;
+      const layer = batch.get(chosenTopic("Cannot cancel a batch run", [...batch.keys()], topic))!;
+      return reportOf(await layer.cancel(run, by, stop));
     },
     async plugin(name) {
       const text = engine.plugins.get(name);
@@ -88,7 +95,7 @@ export async function openOwnFolder(
       ...engine.lifecycle,
       async rebuild(name, request) {
         const answer = await engine.lifecycle.rebuild(name, request);
-        return { ...answer, run: reportOf(answer.run) };
+        return { ...answer, run: answer.run && reportOf(answer.run) };
       },
     },
     async [Symbol.asyncDispose]() {
@@ -101,8 +108,7 @@ export async function openOwnFolder(
   };
 }
 
-const reportOf = (run: BatchRun | null): RunReport | null =>
-  run && { ...run, cut: encodeFrontier(run.cut) };
+const reportOf = (run: BatchRun): RunReport => ({ ...run, cut: encodeFrontier(run.cut) });
 
 /** What the warehouse answers: it covers the log, also after a process that could not end well. */
 function whenSettled(

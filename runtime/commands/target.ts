@@ -52,6 +52,12 @@ export interface Target extends Questions, AsyncDisposable {
   acceptDamage: Services["verification"]["accept"];
   /** Runs the batch layer of every topic once; null where nothing is new. */
   batch(options: { full: boolean }): Promise<(RunReport | null)[]>;
+  /**
+   * Cancels a run; resolves once it has ended. See `BatchLayer.cancel()`.
+   *
+   * @param topic may be left out when there is one.
+   */
+  cancelRun(run: number, by: string, topic?: string): Promise<RunReport>;
   /** @throws NotFoundError when there is no such plugin. */
   plugin(name: string): Promise<InspectedPlugin>;
   /** Loads the plugins' files again. */

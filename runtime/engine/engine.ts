@@ -463,6 +463,7 @@ function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
   return {
     run: ({ full, signal } = {}) =>
       batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop }),
+    cancel: (run, by) => batch.cancel(run, by, stop),
     history: (query) => batch.history(query),
     drift: () => batch.drift(),
     get running() {

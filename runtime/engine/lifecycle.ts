@@ -29,7 +29,7 @@ export interface LifecycleOptions {
   readonly stop: AbortSignal;
 }
 
-/** A lifecycle that also follows what other processes pause and resume. */
+/** A lifecycle that also follows what other processes pause, resume and cancel. */
 export interface FollowedLifecycle extends Lifecycle {
   /** Looks once a second, or once a minute where it is alone, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -124,8 +124,10 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
         if (signal.aborted) return;
         const look = async () => {
           if (await plugins.follow()) onChange();
+          await Promise.all(plugins.topics.map(({ batch }) => batch.follow()));
         };
-        await repeated(problems, report, "find out which metrics are paused", look, signal);
+        const action = "find out which metrics are paused and which runs are cancelled";
+        await repeated(problems, report, action, look, signal);
       }
     },
   };

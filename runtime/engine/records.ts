@@ -1,7 +1,7 @@
 /** Looks into the logs: the newest records, and those behind a position. */
 import { allocateColumns, type Columns, RowStatus } from "../model/columns.ts";
 import { createDecoder } from "../decode/decoder.ts";
-import { quoted } from "../std/quoted.ts";
+import { chosenTopic } from "../std/chosen_topic.ts";
 import { LogGapError, UserError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
 import { decodeCursor, encodeCursor, wholeUpTo } from "../std/page_cursor.ts";
@@ -44,15 +44,8 @@ export function createRecords(topics: readonly RecordTopic[]): Records {
 }
 
 function topicOf(topics: readonly RecordTopic[], name: string | undefined): RecordTopic {
-  const found = name === undefined && topics.length === 1
-    ? topics[0]
-    : topics.find(({ schema }) => schema.topic === name);
-  if (found !== undefined) return found;
-  const names = topics.map(({ schema }) => schema.topic).join(", ");
-  throw new UserError(
-    `${action}: topic must be one of ${names}, got ${quoted(name ?? "")}`,
-    { field: "topic" },
-  );
+  const chosen = chosenTopic(action, topics.map(({ schema }) => schema.topic), name);
+  return topics.find(({ schema }) => schema.topic === chosen)!;
 }
 
 function partitionsOf(log: EventLog, text: string | undefined): number[] {

@@ -13,6 +13,7 @@ function refuse(role: Role, roles: readonly Role[]): never {
 export function batchWithin(batch: BatchLayer, roles: readonly Role[]): BatchLayer {
   return roles.includes("batch") ? batch : {
     run: () => refuse("batch", roles),
+    cancel: (...asked) => batch.cancel(...asked),
     history: (query) => batch.history(query),
     drift: () => batch.drift(),
     get running() {

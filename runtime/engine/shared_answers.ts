@@ -77,6 +77,7 @@ function sharedHistory(
         calls.forget();
         metrics.forget();
       }),
+    cancel: (...asked) => layer.cancel(...asked).finally(() => calls.forget()),
     history: (query) => calls.get(["history", topic, query], () => layer.history(query)),
     drift: () => layer.drift(),
     get running() {

@@ -13,6 +13,7 @@ export const notComparedWords = {
   no_speed_layer: "there are no rows of the speed layer to compare with",
   comparison_failed: "the comparison failed",
   run_failed: "the run failed",
+  run_cancelled: "the run was cancelled",
   superseded: "another run was published instead",
   not_read: "the warehouse has not answered yet",
   not_running: "the plugin does not run",

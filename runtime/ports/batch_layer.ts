@@ -4,7 +4,7 @@ import type { Cut } from "../model/frontier.ts";
 
 /**
  * The state of a run or of a plugin's part of it. `superseded`: another run was published first.
- * `interrupted`: its process has not reported for a minute.
+ * `cancelled`: by an operator. `interrupted`: its process has not reported for a minute.
  */
 export type RunState =
   | "queued"
@@ -12,6 +12,7 @@ export type RunState =
   | "published"
   | "failed"
   | "superseded"
+  | "cancelled"
   | "interrupted";
 
 /** Event days, `YYYY-MM-DD`, both included; null where it is open on a side. */
@@ -52,8 +53,8 @@ export interface BatchRun {
   readonly topic: string;
   readonly run: number;
   /**
-   * `queued` and `running` while any part is; else `interrupted` or `failed` when one part is,
-   * `published` when one part is, and `superseded`.
+   * `queued` and `running` while any part is; else `interrupted`, `failed`, `cancelled` or
+   * `published` when one part is, in this order, and `superseded`.
    */
   readonly state: RunState;
   /** ISO 8601. */
@@ -80,6 +81,17 @@ export interface BatchLayer {
    * @returns the run, or null when nothing is new for any plugin (never null with `full`).
    */
   run(options?: { full?: boolean; signal?: AbortSignal }): Promise<BatchRun | null>;
+  /**
+   * Cancels a run that any process computes, and waits for its end. Parts that are not published yet
+   * leave nothing behind; those that are stay.
+   *
+   * @param by who does it.
+   * @param signal gives up waiting.
+   * @returns the run; its state is `cancelled`.
+   * @throws {NotFoundError} when there is no such run; UserError when it has ended, or nothing was left
+   * to cancel.
+   */
+  cancel(run: number, by: string, signal?: AbortSignal): Promise<BatchRun>;
   /**
    * Runs of every process, those under way too; the newest first.
    *

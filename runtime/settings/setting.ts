@@ -7,6 +7,7 @@ export type Command =
   | "replay"
   | "produce"
   | "batch"
+  | "batch cancel"
   | "plugins prune"
   | "plugins pause"
   | "plugins resume"

@@ -168,6 +168,38 @@ SELECT 'movie-viewing-events', 1001 + number, 'ratings', 'published', 1, now64(3
   });
 });
 
+describe("a batch run that another process computes", () => {
+  it("is cancelled from the page, after a question", async () => {
+    const warehouse = world.engine.engine.warehouse;
+    const write = (status: string, version: number) =>
+      warehouse.command(`INSERT INTO batch_runs (topic, run, plugin, status, mode, days, started,
+finished, error, version) SELECT 'movie-viewing-events', 2000, 'ratings', '${status}', 'full', 40,
+now64(3) - 60, now64(3), 'Cancelled by ada', ${version}`);
+    const told = () =>
+      warehouse.query("SELECT run, changed_by FROM cancelled_runs WHERE run = 2000");
+    await write("running", 1);
+    await on("/runs", async (page) => {
+      await page.getByRole("button", { name: "Cancel run 2000" }).click();
+      const dialog = page.getByRole("dialog", { name: "Cancel run 2000 of movie-viewing-events?" });
+      const cancel = dialog.getByRole("button", { name: "Cancel run" });
+      expect(await cancel.isDisabled()).toBe(true);
+      await page.keyboard.press("Escape");
+      expect(await dialog.isVisible()).toBe(false);
+      expect(await told()).toEqual([]);
+      await page.getByRole("button", { name: "Cancel run 2000" }).click();
+      await dialog.getByRole("textbox").fill("ada");
+      await cancel.click();
+      while ((await told()).length === 0);
+      expect(await told()).toEqual([{ run: 2000, changed_by: "ada" }]);
+      await write("cancelled", 2);
+      await dialog.waitFor({ state: "hidden" });
+      const run = page.locator(".run", { hasText: "Run 2000" });
+      await run.locator("summary [data-state=cancelled]").waitFor();
+      expect(await page.getByRole("button", { name: "Cancel run 2000" }).count()).toBe(0);
+    });
+  });
+});
+
 describe("the log and the dead letters", () => {
   it("follow the newest records until they are held", async () => {
     await on("/log", async (page) => {

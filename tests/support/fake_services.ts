@@ -295,6 +295,7 @@ export interface FakeServices extends Services {
     accept?: DriftAcceptance;
     redrive?: RedriveRequest;
     lifecycle?: readonly string[];
+    cancelled?: { readonly run: number; readonly by: string };
     put?: { catalog: string; text: string; format: string };
     sql?: SqlOptions & { sql: string };
   };
@@ -421,6 +422,10 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
       run(options?: { full?: boolean }) {
         asked.run = { full: options?.full };
         return Promise.resolve(options?.full ? someRun : null);
+      },
+      cancel(run, by) {
+        asked.cancelled = { run, by };
+        return Promise.resolve({ ...someRun, run, state: "cancelled" });
       },
       history: ({ limit }) => Promise.resolve([someRun].slice(0, limit)),
       drift: () => Promise.resolve([{ ...noDrift, plugin: "popular_movies" }]),

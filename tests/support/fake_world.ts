@@ -192,6 +192,10 @@ export class FakeEngine implements RunningEngine {
     ended: 0,
     history: () => Promise.resolve([]),
     drift: () => Promise.resolve([]),
+    cancel: (run: number, by: string) => {
+      this.done.push(`cancel ${run} by ${by}`);
+      return Promise.resolve({ ...fakeRun, run, state: "cancelled" as const });
+    },
     run: ({ full = false } = {}) => {
       this.done.push(full ? "batch --full" : "batch");
       return Promise.resolve(this.run);

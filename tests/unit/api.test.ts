@@ -102,6 +102,22 @@ describe("/api/v1/batch/runs", () => {
       expect([answer.status, answer.body.field]).toEqual([400, field]);
     }
   });
+
+  it("cancels a run", async () => {
+    const { ask, asked } = api();
+    const cancel = (run: string, body: object, query = "") =>
+      ask(`/api/v1/batch/runs/${run}/cancel${query}`, {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+      });
+    const { status, body } = await cancel("4", { by: "ada" });
+    expect([status, body.run.run, body.run.state]).toEqual([200, 4, "cancelled"]);
+    expect(asked.cancelled).toEqual({ run: 4, by: "ada" });
+    expect((await cancel("4", {})).body.field).toBe("by");
+    expect((await cancel("four", { by: "ada" })).status).toBe(400);
+    expect((await cancel("4", { by: "ada" }, "?topic=x")).body.field).toBe("topic");
+  });
 });
 
 describe("the other routes", () => {

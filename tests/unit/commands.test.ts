@@ -51,6 +51,8 @@ const LOOKING = [
   "plugins rebuild popular_movies",
   "plugins rebuild popular_movies --json",
   "plugins drop popular_movies",
+  "batch cancel 3 --by ada",
+  "batch cancel 3 --by ada --json",
   "dead-letters redrive --dry-run --all",
   "dead-letters redrive movies/0/5 --set rating=10 --set duration= --by ada",
   "dead-letters redrive --partition 0 --from-offset 1 --by ada --json",
@@ -250,6 +252,9 @@ describe("query", () => {
       ["drift accept m --reason known", "--by must be a name, as $USER is not set, got none"],
       ["verify accept o --reason lost", "--by must be a name, as $USER is not set, got none"],
       ["plugins rebuild", "Missing NAME"],
+      ["batch cancel", "Missing RUN"],
+      ["batch cancel first --by ada", "RUN must be a whole number in 1.."],
+      ["batch cancel 3", "--by must be a name, as $USER is not set, got none"],
       ["plugins rebuild m --form 2024-01-01", "Unknown flag --form"],
       ["dead-letters redrive", "--all must be given without an address and filters, got nothing"],
       [
@@ -272,6 +277,19 @@ describe("query", () => {
       expect(err).toContain(message);
       expect(world.configs).toEqual([]);
     }
+  });
+});
+
+describe("batch cancel", () => {
+  it("cancels the run of a topic, which may be left out where there is one", async () => {
+    const { code, out, world } = await run("batch cancel 3 --by ada");
+    expect([code, world.engine.done]).toEqual([0, ["cancel 3 by ada", "close"]]);
+    expect(out).toContain("Run 3 of movie-viewing-events");
+    const other = await run("batch cancel 3 --by ada --topic x");
+    expect(other.code).toBe(2);
+    expect(other.err).toContain(
+      'Cannot cancel a batch run: topic must be movie-viewing-events, got "x"',
+    );
   });
 });
 

@@ -51,6 +51,13 @@ describe("roles", () => {
       (await app.request(path, init)).status;
     expect(await statusOf("/api/v1/metrics/popular_movies")).toBe(404);
     expect(await statusOf("/api/v1/batch/runs", { method: "POST" })).toBe(404);
+    // Whichever process computes a run looks what is cancelled.
+    const cancel = {
+      method: "POST",
+      body: '{"by":"ada"}',
+      headers: { "content-type": "application/json" },
+    };
+    expect(await statusOf("/api/v1/batch/runs/3/cancel", cancel)).toBe(200);
     const rebuild = {
       method: "POST",
       body: "{}",

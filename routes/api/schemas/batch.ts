@@ -8,6 +8,7 @@ const runState = z.enum([
   "published",
   "failed",
   "superseded",
+  "cancelled",
   "interrupted",
 ]);
 
@@ -19,7 +20,8 @@ export const batchRun = named(
     run: count("Number of the run"),
     state: runState.meta({
       description: "queued or running while any plugin is; else interrupted (its process has not " +
-        "reported for a minute) or failed when one is, published when one is, and superseded",
+        "reported for a minute), failed, cancelled or published when one is, in this order, and " +
+        "superseded",
     }),
     started: instant("Begin"),
     finished: z.string().nullable().meta({ description: "End; null while it is under way" }),
@@ -51,6 +53,9 @@ export const batchRun = named(
 
 /** Batch runs. */
 export const runList = named("BatchRunList", z.object({ runs: z.array(batchRun) }));
+
+/** The run that was cancelled. */
+export const runCancelled = named("BatchRunCancelled", z.object({ run: batchRun }));
 
 /** What starting a run answers. */
 export const runAnswer = named(

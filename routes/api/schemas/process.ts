@@ -9,7 +9,7 @@ export const pruned = named(
   z.object({ removed: z.array(text("Name of a table or relation")) }),
 );
 
-/** Who pauses or resumes a metric. */
+/** Who pauses or resumes a metric, or cancels a batch run. */
 export const pluginOperator = named(
   "PluginOperator",
   z.strictObject({ by: text("Name of the operator", "ada") }),
