@@ -1,10 +1,11 @@
 /**
- * A full and an incremental batch run over Parquet files. Yardstick: the plugins' SQL run straight
- * over the same files in the same run.
+ * A full and an incremental batch run over Parquet files, and all days of one metric, which is what a
+ * rebuild and a backfill run. Yardstick: the plugins' SQL run straight over the same files in the
+ * same run.
  *
  * Run: `deno run -A bench/batch_run.ts [--quick]`
  */
-import { line, type Spent, spent, title } from "./figures.ts";
+import { line, perSecond, type Spent, spent, title } from "./figures.ts";
 import { archiveOf, batchLayerOver, events, files, writeArchive } from "./made_archive.ts";
 import { benchWarehouse, fourPlugins, pluginTables } from "./made_log.ts";
 
@@ -37,6 +38,16 @@ for (
   });
   const ratio = `${(run.seconds / straight.seconds).toFixed(2)} x straight`;
   report(`batch run: ${what}`, run, ...(full ? [ratio] : []));
+}
+for (const { plugin: { name }, batchSql } of loaded) {
+  const alone = await spent(async () => {
+    const sql = `WITH events AS ${archive.relation(null)} SELECT * FROM (${batchSql})`;
+    for await (const _ of await warehouse.stream(sql, "Null"));
+  });
+  const days = { from: null, to: null };
+  const built = await spent(() => layer.rebuild(name, days, new AbortController().signal));
+  const ratio = `${(built.seconds / alone.seconds).toFixed(2)} x its SQL`;
+  report(`all days of ${name}`, built, ratio, perSecond(events, built.seconds));
 }
 await warehouse.close();
 await Deno.remove(folder, { recursive: true });

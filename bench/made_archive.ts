@@ -4,7 +4,7 @@ import { systemClock } from "../runtime/std/clock.ts";
 import { clickHouseType, type Fields } from "../runtime/events.ts";
 import type { Cut } from "../runtime/model/frontier.ts";
 import type { ArchiveFile, ArchiveReader, Manifest, Warehouse } from "../runtime/ports/ports.ts";
-import type { BatchLayer } from "../runtime/ports/services.ts";
+import type { LocalBatchLayer } from "../runtime/batch/local_batch_layer.ts";
 import type { LoadedPlugin } from "../runtime/engine/load_plugins.ts";
 import type { PluginTables } from "../runtime/sql/tables.ts";
 import { movieViewing } from "../plugins/movie_viewing.schema.ts";
@@ -111,7 +111,7 @@ export function batchLayerOver(
   warehouse: Warehouse,
   loaded: readonly LoadedPlugin[],
   tables: readonly PluginTables[],
-): BatchLayer {
+): LocalBatchLayer {
   return createBatchLayer({
     schema: movieViewing,
     plugins: loaded.map(({ batchSql }, i) => ({ tables: tables[i], batchSql })),

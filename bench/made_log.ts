@@ -6,8 +6,10 @@ import { createIngest } from "../runtime/engine/ingest.ts";
 import { loadDeclarations, type LoadedPlugin } from "../runtime/engine/load_plugins.ts";
 import { pluginFolders } from "../runtime/engine/plugin_folders.ts";
 import { openSqliteLog } from "../runtime/log/sqlite_log.ts";
+import type { Plugin } from "../runtime/plugin.ts";
 import type { EventLog, Warehouse } from "../runtime/ports/ports.ts";
 import { simulate } from "../plugins/viewing/simulator.ts";
+import type { SpeedLayerOptions } from "../runtime/speed/speed_options.ts";
 import { type LogSpeedLayer, openSpeedLayer } from "../runtime/speed/speed_layer.ts";
 import { generationOf } from "../runtime/model/generation.ts";
 import { type PluginTables, tablesOf } from "../runtime/sql/tables.ts";
@@ -69,10 +71,13 @@ export async function fourPlugins(): Promise<LoadedPlugin[]> {
 
 /** The same with the names of their tables. */
 export async function pluginTables(): Promise<PluginTables[]> {
-  return (await fourPlugins()).map(({ plugin, batchSql }) => {
-    const facts = { batchSql, decoderVersion: DECODER_VERSION, blockSize: BLOCK_SIZE };
-    return tablesOf(plugin, generationOf(plugin, { ...facts, horizon: HORIZON }));
-  });
+  return (await fourPlugins()).map(({ plugin, batchSql }) => withTables(plugin, batchSql));
+}
+
+/** A plugin with the names of its tables. */
+export function withTables(plugin: Plugin, batchSql: string): PluginTables {
+  const facts = { batchSql, decoderVersion: DECODER_VERSION, blockSize: BLOCK_SIZE };
+  return tablesOf(plugin, generationOf(plugin, { ...facts, horizon: HORIZON }));
 }
 
 /** A warehouse in `dir`, migrated. */
@@ -88,6 +93,7 @@ export async function speedLayer(
   log: EventLog,
   warehouse: Warehouse,
   plugins: readonly PluginTables[],
+  options: Partial<SpeedLayerOptions> = {},
 ): Promise<LogSpeedLayer> {
   return await openSpeedLayer({
     schema: movieViewing,
@@ -109,6 +115,7 @@ export async function speedLayer(
       futureAfterMs: 3_600_000,
     },
     onProblem: (message, error) => console.error(message, error),
+    ...options,
   });
 }
 

@@ -8,6 +8,7 @@ const BENCHES = [
   "decode",
   "measures",
   "speed",
+  "plugins",
   "batch_run",
   "queries",
   "process",
