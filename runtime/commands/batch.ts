@@ -1,8 +1,5 @@
-import type { Config } from "../settings/config.ts";
 import { wholeNumber } from "../std/whole_number.ts";
-import { ask, type Asking } from "./ask.ts";
-import type { RunRequest } from "./command_line.ts";
-import { openTarget } from "./open_target.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { operatorOf } from "./operator.ts";
 import type { RunReport } from "./target.ts";
 import { table } from "./table.ts";
@@ -10,15 +7,13 @@ import { driftText, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Runs the batch layer once and shows what each plugin's part came to; returns the exit code. */
-export async function batchCommand(
-  { full, json }: { readonly full: boolean; readonly json: boolean },
-  config: Config,
-  world: World,
-): Promise<number> {
-  await using target = await openTarget(config, world);
-  const runs = await target.batch({ full });
-  if (json) world.out.write(`${JSON.stringify({ runs }, null, 2)}\n`);
-  else for (const run of runs) world.out.write(runText(run, world));
+export async function batchCommand(invocation: Invocation): Promise<number> {
+  const { runs } = await ask(
+    invocation,
+    async (target) => ({ runs: await target.batch({ full: invocation.flags.full === true }) }),
+    ({ runs }) => runs.map((run) => runText(run, invocation.world)).join(""),
+    { start: true },
+  );
   const failed = runs.some((run) =>
     run?.plugins.some(({ status }) => status === "failed" || status === "cancelled")
   );
@@ -26,11 +21,8 @@ export async function batchCommand(
 }
 
 /** Cancels a run and shows what became of it; returns the exit code. */
-export async function batchCancelCommand(
-  text: string,
-  flags: RunRequest["flags"],
-  asking: Asking,
-): Promise<number> {
+export async function batchCancelCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [text], flags, world } = invocation;
   const { topic, by } = flags as Record<string, string | undefined>;
   const action = "Cannot cancel a batch run";
   const run = wholeNumber(text, {
@@ -39,11 +31,11 @@ export async function batchCancelCommand(
     least: 1,
     most: Number.MAX_SAFE_INTEGER - 1,
   });
-  const operator = operatorOf(by, asking.world, action);
+  const operator = operatorOf(by, world, action);
   await ask(
-    asking,
+    invocation,
     async (target) => ({ run: await target.cancelRun(run, operator, topic) }),
-    ({ run }) => runText(run, asking.world),
+    ({ run }) => runText(run, world),
   );
   return 0;
 }

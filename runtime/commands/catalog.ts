@@ -1,13 +1,10 @@
-import type { Config } from "../settings/config.ts";
 import type { AnswerColumn } from "../ports/services.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";
 import { putCatalog, readCatalog } from "./put_catalog.ts";
 import { counted } from "./text.ts";
 import { inputsOf } from "./inputs_of.ts";
-import type { World } from "./world.ts";
-
-type Flags = Readonly<Record<string, string | boolean>>;
 
 const LIST_COLUMNS: readonly AnswerColumn[] = [
   { name: "name", type: "string" },
@@ -20,17 +17,11 @@ const LIST_COLUMNS: readonly AnswerColumn[] = [
 const WHOLE_PAGE = "10000";
 
 /** Lists the catalogs; returns the exit code. */
-export async function catalogsCommand(flags: Flags, config: Config, world: World): Promise<number> {
+export async function catalogsCommand({ flags, config, world }: Invocation): Promise<number> {
   const format = rowFormat(flags);
   await using target = await openTarget(config, world, { start: false });
   const catalogs = await target.catalogs.list(world.stop);
-  const writer = new RowWriter({
-    columns: LIST_COLUMNS,
-    format,
-    terminal: world.out,
-    notices: world.err,
-    name: "catalogs",
-  });
+  const writer = new RowWriter({ columns: LIST_COLUMNS, format, world, name: "catalogs" });
   writer.write(catalogs.map((catalog) => ({
     ...catalog,
     columns: format === "json" ? catalog.columns : catalog.columns.map(({ name }) => name),
@@ -41,10 +32,7 @@ export async function catalogsCommand(flags: Flags, config: Config, world: World
 
 /** Shows entries of a catalog; returns the exit code. */
 export async function catalogCommand(
-  name: string,
-  flags: Flags,
-  config: Config,
-  world: World,
+  { positionals: [name], flags, config, world }: Invocation,
 ): Promise<number> {
   const format = rowFormat(flags);
   const whole = flags.all === true;
@@ -53,13 +41,7 @@ export async function catalogCommand(
   let page = await target.catalogs.get(name, { search, keys, limit }, world.stop);
   const { catalog, columns } = page;
   const beside = { catalog, columns, next: whole ? null : page.next };
-  const writer = new RowWriter({
-    columns,
-    format,
-    terminal: world.out,
-    notices: world.err,
-    beside,
-  });
+  const writer = new RowWriter({ columns, format, world, beside });
   writer.write(page.items);
   while (whole && page.next !== null && !world.out.closed) {
     const query = { search, keys, limit, after: page.next };
@@ -71,22 +53,16 @@ export async function catalogCommand(
 }
 
 /** Replaces a catalog by a file's rows; returns the exit code. */
-export async function catalogPutCommand(
-  catalog: string,
-  file: string,
-  flags: Flags,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function catalogPutCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [catalog, file], flags, config, world } = invocation;
   const { catalogFormats } = await inputsOf(world, config);
   const format = flags.format === undefined ? null : String(flags.format);
   const rows = await readCatalog({ file, catalog, format }, catalogFormats, world);
-  await using target = await openTarget(config, world, { start: false, create: true });
-  const put = await putCatalog(rows, target);
-  world.out.write(
-    flags.json === true
-      ? `${JSON.stringify(put)}\n`
-      : `${put.catalog} has ${counted(put.rows, "row")} now.\n`,
+  await ask(
+    invocation,
+    (target) => putCatalog(rows, target),
+    (put) => `${put.catalog} has ${counted(put.rows, "row")} now.\n`,
+    { start: false, create: true },
   );
   return 0;
 }

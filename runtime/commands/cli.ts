@@ -1,6 +1,7 @@
 /** The command line: reads it, runs the command, tells faults, returns the exit code. */
 import { type Config, pluginDirsOf, readConfig } from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
+import type { Command } from "../settings/setting.ts";
 import { withSecretFiles } from "../settings/secret_files.ts";
 import { NotFoundError, TwofoldError } from "../std/errors.ts";
 import { batchCancelCommand, batchCommand } from "./batch.ts";
@@ -30,16 +31,16 @@ import { doctorCommand } from "./doctor.ts";
 import { driftAcceptCommand, driftCommand } from "./drift.ts";
 import { eventsTailCommand } from "./events_tail.ts";
 import { helpOf, readsFiles } from "./help.ts";
+import type { Invocation } from "./invocation.ts";
 import { newPluginCommand, newSchemaCommand } from "./new_files.ts";
 import { inputsOf } from "./inputs_of.ts";
 import { queryCommand } from "./query.ts";
 import { checkPathPermissions } from "./path_permissions.ts";
-import { produceCommand, produceRequest } from "./produce.ts";
+import { produceCommand } from "./produce.ts";
 import { replayCommand } from "./replay.ts";
-import { replayRequest } from "./replay_request.ts";
 import { serverCommand } from "./run_server.ts";
 import { sqlCommand } from "./sql.ts";
-import { configCommand, memoryCommand, statusCommand } from "./status.ts";
+import { configCommand, statusCommand } from "./status.ts";
 import { paint } from "./text.ts";
 import { testPluginsCommand } from "./test_plugins.ts";
 import { verifyAcceptCommand, verifyCommand } from "./verify.ts";
@@ -88,8 +89,45 @@ async function run(request: Request, world: World): Promise<number> {
   return await runRequest(request, world);
 }
 
+/** What runs a command; `doctor` and the commands of authors run without valid settings. */
+const runners: Readonly<
+  Record<
+    Exclude<Command, "doctor" | "test" | "new plugin" | "new schema">,
+    (invocation: Invocation) => Promise<number>
+  >
+> = {
+  dev: serverCommand,
+  start: serverCommand,
+  replay: replayCommand,
+  produce: produceCommand,
+  batch: batchCommand,
+  "batch cancel": batchCancelCommand,
+  "plugins list": pluginsListCommand,
+  "plugins inspect": pluginsInspectCommand,
+  "plugins reload": pluginsReloadCommand,
+  "plugins pause": pluginsPauseCommand,
+  "plugins resume": pluginsPauseCommand,
+  "plugins rebuild": pluginsRebuildCommand,
+  "plugins drop": pluginsDropCommand,
+  "plugins prune": pluginsPruneCommand,
+  status: statusCommand,
+  verify: verifyCommand,
+  "verify accept": verifyAcceptCommand,
+  query: queryCommand,
+  "events tail": eventsTailCommand,
+  "dead-letters": deadLettersCommand,
+  "dead-letters show": deadLetterCommand,
+  "dead-letters redrive": deadLettersRedriveCommand,
+  drift: driftCommand,
+  "drift accept": driftAcceptCommand,
+  catalog: catalogsCommand,
+  "catalog show": catalogCommand,
+  "catalog put": catalogPutCommand,
+  sql: sqlCommand,
+};
+
 async function runRequest(request: RunRequest, world: World): Promise<number> {
-  const { command, positionals: [first, second], flags } = request;
+  const { command, flags } = request;
   const json = flags.json === true;
   if (command === "test") return await testPluginsCommand(request, world);
   if (command === "new plugin") return await newPluginCommand(request, world);
@@ -100,78 +138,11 @@ async function runRequest(request: RunRequest, world: World): Promise<number> {
   if (command === "doctor") {
     return await doctorCommand({ flags: settingFlags(request), env }, { json }, world);
   }
-  const made = command === "produce" ? produceRequest(first ?? null, flags) : null;
   const given = { command, flags: settingFlags(request), env, database: world.database };
   const config = readConfig(given);
   warnOfMisspeltVariables(config, world);
-  const asking = { config, world, json };
-  switch (command) {
-    case "dev":
-    case "start":
-      return await serverCommand(config, world);
-    case "replay":
-      return await replayCommand(
-        replayRequest(first, flags, await inputsOf(world, config)),
-        config,
-        world,
-      );
-    case "produce":
-      return await produceCommand(made!, config, world);
-    case "batch":
-      return await batchCommand({ full: flags.full === true, json }, config, world);
-    case "batch cancel":
-      return await batchCancelCommand(first, flags, asking);
-    case "plugins list":
-      return await pluginsListCommand(asking);
-    case "plugins inspect":
-      return await pluginsInspectCommand(first, asking);
-    case "plugins reload":
-      return await pluginsReloadCommand(asking);
-    case "plugins pause":
-    case "plugins resume":
-      return await pluginsPauseCommand(
-        command === "plugins pause" ? "pause" : "resume",
-        first,
-        flags.by as string | undefined,
-        asking,
-      );
-    case "plugins rebuild":
-      return await pluginsRebuildCommand(first, flags, asking);
-    case "plugins drop":
-      return await pluginsDropCommand(first, asking);
-    case "plugins prune":
-      return await pluginsPruneCommand(asking);
-    case "status":
-      if (flags.config === true) return configCommand({ json }, given, world);
-      if (flags.memory === true) return await memoryCommand(asking);
-      return await statusCommand(asking);
-    case "verify":
-      return await verifyCommand({ fast: flags.fast === true, json }, config, world);
-    case "verify accept":
-      return await verifyAcceptCommand(first, flags, config, world);
-    case "query":
-      return await queryCommand(first, request, config, world);
-    case "events tail":
-      return await eventsTailCommand(flags, config, world);
-    case "dead-letters":
-      return await deadLettersCommand(flags, config, world);
-    case "dead-letters show":
-      return await deadLetterCommand(first, flags, config, world);
-    case "dead-letters redrive":
-      return await deadLettersRedriveCommand(first, request, config, world);
-    case "drift":
-      return await driftCommand(flags, config, world);
-    case "drift accept":
-      return await driftAcceptCommand(first, flags, config, world);
-    case "catalog":
-      return await catalogsCommand(flags, config, world);
-    case "catalog show":
-      return await catalogCommand(first, flags, config, world);
-    case "catalog put":
-      return await catalogPutCommand(first, second, flags, config, world);
-    case "sql":
-      return await sqlCommand(first, flags, config, world);
-  }
+  if (flags.config === true) return configCommand({ json }, given, world);
+  return await runners[command]({ ...request, config, world });
 }
 
 function warnOfMisspeltVariables({ command }: Config, world: World): void {

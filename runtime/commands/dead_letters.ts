@@ -1,4 +1,3 @@
-import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import type {
   AnswerColumn,
@@ -7,8 +6,8 @@ import type {
   RedriveAnswer,
   RedriveRequest,
 } from "../ports/services.ts";
-import type { RunRequest } from "./command_line.ts";
 import { wholeNumber } from "../std/whole_number.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
@@ -16,7 +15,7 @@ import { plain } from "./table.ts";
 import { counted, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
-type Flags = Readonly<Record<string, string | boolean>>;
+type Flags = Invocation["flags"];
 
 /** A table has the address that `dead-letters show` takes; JSON and CSV have every field. */
 const TABLE_COLUMNS = columnsOf("address", "appended", "field", "reason", "redriven", "preview");
@@ -38,24 +37,13 @@ function columnsOf(...names: string[]): AnswerColumn[] {
 }
 
 /** Lists dead letters, the newest first; returns the exit code. */
-export async function deadLettersCommand(
-  flags: Flags,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function deadLettersCommand({ flags, config, world }: Invocation): Promise<number> {
   const format = rowFormat(flags);
   await using target = await openTarget(config, world, { start: false });
   const query = { ...filterOf(flags), limit: flags.limit as string | undefined };
   const { items, next } = await target.deadLetters.list(query, world.stop);
   const columns = format === "table" ? TABLE_COLUMNS : ALL_COLUMNS;
-  const writer = new RowWriter({
-    columns,
-    format,
-    terminal: world.out,
-    notices: world.err,
-    beside: { next },
-    name: "dead_letters",
-  });
+  const writer = new RowWriter({ columns, format, world, beside: { next }, name: "dead_letters" });
   writer.write(format === "table" ? items.map(tableRow) : items.map((item) => ({ ...item })));
   writer.end(next === null ? null : "--limit shows more of them");
   return 0;
@@ -80,10 +68,7 @@ const tableRow = (letter: DeadLetter) => ({
 
 /** Shows one dead letter with its bytes; returns the exit code. */
 export async function deadLetterCommand(
-  address: string,
-  { raw, json }: Flags,
-  config: Config,
-  world: World,
+  { positionals: [address], flags: { raw, json }, config, world }: Invocation,
 ): Promise<number> {
   const at = readAddress(address);
   await using target = await openTarget(config, world, { start: false });
@@ -131,30 +116,24 @@ function letterText(letter: LetterWithRedrives, bytes: Uint8Array, { out }: Worl
 }
 
 /** Sends dead letters again as events; returns the exit code: 1 where some cannot be sent. */
-export async function deadLettersRedriveCommand(
-  address: string | undefined,
-  { flags, lists }: Pick<RunRequest, "flags" | "lists">,
-  config: Config,
-  world: World,
-): Promise<number> {
-  const request = redriveRequest(address, flags, lists.set ?? [], world);
-  await using target = await openTarget(config, world, { create: false });
-  const answer = await target.deadLetters.redrive(request, world.stop);
-  world.out.write(
-    flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : redriveText(answer),
+export async function deadLettersRedriveCommand(invocation: Invocation): Promise<number> {
+  const request = redriveRequest(invocation);
+  const { refused_total } = await ask(
+    invocation,
+    (target) => target.deadLetters.redrive(request, invocation.world.stop),
+    redriveText,
+    { create: false },
   );
-  return answer.refused_total > 0 ? 1 : 0;
+  return refused_total > 0 ? 1 : 0;
 }
 
 const action = "Cannot redrive dead letters";
 
 /** @throws {UserError} naming the flag, what was expected and what came. */
 function redriveRequest(
-  address: string | undefined,
-  flags: Flags,
-  set: readonly string[],
-  world: World,
+  { positionals, flags, lists: { set = [] }, world }: Invocation,
 ): RedriveRequest {
+  const address: string | undefined = positionals[0];
   const wrong = (field: string, expected: string, got: string) =>
     new UserError(`${action}: ${field} must be ${expected}, got ${got}`, { field });
   const filter = Object.entries(filterOf(flags)).filter(([, value]) => value !== undefined);

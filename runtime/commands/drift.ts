@@ -1,13 +1,10 @@
-import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import type { AnswerColumn, DriftDay } from "../ports/services.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
 import { counted, exact } from "./text.ts";
-import type { World } from "./world.ts";
-
-type Flags = Readonly<Record<string, string | boolean>>;
 
 const columns: readonly AnswerColumn[] = [
   "metric",
@@ -21,11 +18,7 @@ const columns: readonly AnswerColumn[] = [
 ].map((name) => ({ name, type: "string" }));
 
 /** Lists the days that drift; returns the exit code. */
-export async function driftCommand(
-  flags: Flags,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function driftCommand({ flags, config, world }: Invocation): Promise<number> {
   const format = rowFormat(flags);
   await using target = await openTarget(config, world, { start: false });
   const days: DriftDay[] = [];
@@ -43,12 +36,7 @@ export async function driftCommand(
     world.out.write(`${JSON.stringify({ days, next: after ?? null }, null, 2)}\n`);
   } else if (days.length === 0 && format === "table") world.out.write("No event day drifts.\n");
   else {
-    const writer = new RowWriter({
-      columns,
-      format,
-      terminal: world.out,
-      notices: world.err,
-    });
+    const writer = new RowWriter({ columns, format, world });
     writer.write(days.map(rowOf));
     writer.end(after === undefined ? null : "--all shows them");
   }
@@ -75,12 +63,8 @@ function rowOf(day: DriftDay) {
 }
 
 /** Accepts the drift of a metric; returns the exit code. */
-export async function driftAcceptCommand(
-  metric: string,
-  flags: Flags,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function driftAcceptCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [metric], flags, world } = invocation;
   const { day, reason, by: given } = flags as Record<string, string | undefined>;
   if (reason === undefined) {
     throw new UserError("Cannot accept drift: --reason must say why the difference is accepted", {
@@ -88,19 +72,14 @@ export async function driftAcceptCommand(
     });
   }
   const by = operatorOf(given, world, "Cannot accept drift");
-  await using target = await openTarget(config, world, { start: false });
-  const accepted = await target.drifts.accept({
-    metric,
-    by,
-    reason,
-    ...(day === undefined ? {} : { day }),
-  });
-  world.out.write(
-    flags.json === true
-      ? `${JSON.stringify({ accepted }, null, 2)}\n`
-      : `Accepted the drift of ${metric} on ${counted(accepted.length, "event day")}: ${
-        accepted.join(", ")
-      }\n`,
+  const acceptance = { metric, by, reason, ...(day === undefined ? {} : { day }) };
+  await ask(
+    invocation,
+    async (target) => ({ accepted: await target.drifts.accept(acceptance) }),
+    ({ accepted }) => {
+      const days = counted(accepted.length, "event day");
+      return `Accepted the drift of ${metric} on ${days}: ${accepted.join(", ")}\n`;
+    },
   );
   return 0;
 }

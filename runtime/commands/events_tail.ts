@@ -1,5 +1,5 @@
-import type { Config } from "../settings/config.ts";
 import type { RecordPage, RecordQuery, RecordView } from "../ports/services.ts";
+import type { Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { Table } from "./table.ts";
 import type { Target } from "./target.ts";
@@ -11,11 +11,7 @@ const FOLLOW_LIMIT = 1000;
 const HEADINGS = ["appended", "partition", "offset", "kind", "record"];
 
 /** Shows the newest records, oldest first, and with `follow` what comes in; returns the exit code. */
-export async function eventsTailCommand(
-  flags: Readonly<Record<string, string | boolean>>,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function eventsTailCommand({ flags, config, world }: Invocation): Promise<number> {
   await using target = await openTarget(config, world, { start: false });
   const { limit, topic, partition } = flags as Record<string, string | undefined>;
   const which = { topic, partition };

@@ -1,15 +1,14 @@
 /** The commands that change which plugins run and what is kept of them. */
 import { readingWords } from "../model/reading.ts";
 import type { ReloadAnswer } from "../ports/services.ts";
-import { ask, type Asking } from "./ask.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { runText } from "./batch.ts";
-import type { RunRequest } from "./command_line.ts";
 import { operatorOf } from "./operator.ts";
 
 /** Removes the tables and relations that no metric answers from; returns the exit code. */
-export async function pluginsPruneCommand(asking: Asking): Promise<number> {
+export async function pluginsPruneCommand(invocation: Invocation): Promise<number> {
   await ask(
-    asking,
+    invocation,
     async (target) => ({ removed: await target.prunePlugins() }),
     ({ removed }) => removedText(removed),
   );
@@ -17,9 +16,9 @@ export async function pluginsPruneCommand(asking: Asking): Promise<number> {
 }
 
 /** Loads the plugins' files again; returns the exit code: 1 where one was refused. */
-export async function pluginsReloadCommand(asking: Asking): Promise<number> {
+export async function pluginsReloadCommand(invocation: Invocation): Promise<number> {
   const { refused, refused_files } = await ask(
-    asking,
+    invocation,
     (target) => target.reloadPlugins(),
     (answer) => reloadLines(answer).map((line) => `${line}\n`).join(""),
   );
@@ -27,16 +26,14 @@ export async function pluginsReloadCommand(asking: Asking): Promise<number> {
 }
 
 /** Pauses or resumes a metric; returns the exit code. */
-export async function pluginsPauseCommand(
-  verb: "pause" | "resume",
-  plugin: string,
-  by: string | undefined,
-  asking: Asking,
-): Promise<number> {
-  const operator = operatorOf(by, asking.world, `Cannot ${verb} metric "${plugin}"`);
-  const paused = verb === "pause";
+export async function pluginsPauseCommand(invocation: Invocation): Promise<number> {
+  const { command, positionals: [plugin], flags, world } = invocation;
+  const paused = command === "plugins pause";
+  const verb = paused ? "pause" : "resume";
+  const by = flags.by as string | undefined;
+  const operator = operatorOf(by, world, `Cannot ${verb} metric "${plugin}"`);
   await ask(
-    asking,
+    invocation,
     async (target) => {
       await target.lifecycle[verb](plugin, operator);
       return { plugin, paused };
@@ -53,27 +50,24 @@ export async function pluginsPauseCommand(
  * Recomputes a metric's batch rows, or tells what that would read; returns the exit code: 1 where the
  * run was not published.
  */
-export async function pluginsRebuildCommand(
-  plugin: string,
-  flags: RunRequest["flags"],
-  asking: Asking,
-): Promise<number> {
+export async function pluginsRebuildCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [plugin], flags, world } = invocation;
   const { from, to } = flags as Record<string, string | undefined>;
   const dry_run = flags["dry-run"] === true;
   const { run } = await ask(
-    asking,
+    invocation,
     (target) => target.lifecycle.rebuild(plugin, { from, to, dry_run }),
-    ({ reads, run }) =>
-      run === null ? `Would read ${readingWords(reads)}.\n` : runText(run, asking.world),
+    ({ reads, run }) => run === null ? `Would read ${readingWords(reads)}.\n` : runText(run, world),
     dry_run ? { start: false } : { create: false },
   );
   return run === null || run.state === "published" ? 0 : 1;
 }
 
 /** Removes what is kept of a metric; returns the exit code. */
-export async function pluginsDropCommand(plugin: string, asking: Asking): Promise<number> {
+export async function pluginsDropCommand(invocation: Invocation): Promise<number> {
+  const [plugin] = invocation.positionals;
   await ask(
-    asking,
+    invocation,
     async (target) => ({ removed: await target.lifecycle.drop(plugin) }),
     ({ removed }) => removedText(removed),
   );

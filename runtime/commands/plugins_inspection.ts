@@ -2,14 +2,14 @@
 import type { InspectedPlugin } from "./target.ts";
 import { sizeText } from "../model/reading.ts";
 import type { PluginStatus } from "../ports/services.ts";
-import { ask, type Asking } from "./ask.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { table } from "./table.ts";
 import { counted, grouped } from "./text.ts";
 
 /** Lists the plugins with their wanted and answering generations; returns the exit code. */
-export async function pluginsListCommand(asking: Asking): Promise<number> {
+export async function pluginsListCommand(invocation: Invocation): Promise<number> {
   await ask(
-    asking,
+    invocation,
     async (target) => ({ plugins: (await target.status()).plugins }),
     ({ plugins }) => listText(plugins),
   );
@@ -17,8 +17,8 @@ export async function pluginsListCommand(asking: Asking): Promise<number> {
 }
 
 /** Shows all of one plugin; returns the exit code. */
-export async function pluginsInspectCommand(name: string, asking: Asking): Promise<number> {
-  await ask(asking, (target) => target.plugin(name), inspectedText);
+export async function pluginsInspectCommand(invocation: Invocation): Promise<number> {
+  await ask(invocation, (target) => target.plugin(invocation.positionals[0]), inspectedText);
   return 0;
 }
 

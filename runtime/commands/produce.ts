@@ -1,18 +1,17 @@
 /** `produce`: sends made-up events of a source, into the running process or the data folder. */
-import type { Config } from "../settings/config.ts";
 import { type SettingType, whole } from "../settings/setting_types.ts";
 import type { MadeEvents, Source } from "../source.ts";
 import { feed } from "../sources/feed.ts";
 import { NotFoundError, UserError } from "../std/errors.ts";
 import { inputsOf } from "./inputs_of.ts";
+import type { Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
 import { SentTally, summaryText } from "./sent_tally.ts";
 import { oneOf } from "./text.ts";
-import type { World } from "./world.ts";
 
 /** What produce was asked to do. */
-export interface ProduceRequest {
+interface ProduceRequest {
   /** Null: the only source. */
   readonly source: string | null;
   /** Events per second. */
@@ -31,7 +30,7 @@ const COUNT = whole({ min: 1, max: Number.MAX_SAFE_INTEGER });
  *
  * @throws {UserError} naming the flag, what was expected and what came.
  */
-export function produceRequest(
+function produceRequest(
   source: string | null,
   flags: Readonly<Record<string, string | boolean>>,
 ): ProduceRequest {
@@ -53,10 +52,9 @@ function numberOf(field: string, type: SettingType<number>, given: string | bool
 
 /** Sends made-up events and tells what came of them; returns the exit code. */
 export async function produceCommand(
-  request: ProduceRequest,
-  config: Config,
-  world: World,
+  { positionals, flags, config, world }: Invocation,
 ): Promise<number> {
+  const request = produceRequest(positionals[0] ?? null, flags);
   const { clock, out, err, stop: signal } = world;
   const { sources } = await inputsOf(world, config);
   const source = sourceNamed(request.source, sources);

@@ -1,36 +1,24 @@
-import { type Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
 import type { MetricAnswer, MetricQuery } from "../ports/services.ts";
 import type { GivenFlags } from "./command_line.ts";
+import type { Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { MORE_BY_FLAGS, rowFormat, RowWriter } from "./rows.ts";
 import { paint } from "./text.ts";
-import type { World } from "./world.ts";
 
 /** The largest page there is: fewest requests for all rows. */
 const WHOLE_PAGE = "10000";
 
 /** Shows the rows of a metric; returns the exit code. */
-export async function queryCommand(
-  metric: string,
-  given: GivenFlags,
-  config: Config,
-  world: World,
-): Promise<number> {
-  const { flags } = given;
+export async function queryCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [metric], flags, config, world } = invocation;
   const format = rowFormat(flags);
-  const query = metricQuery(given);
+  const query = metricQuery(invocation);
   await using target = await openTarget(config, world, { start: false });
   const first = await target.query(metric, query, world.stop);
   const { columns, rows: _, next, ...about } = first;
   const beside = { ...about, columns, next: flags.all === true ? null : next };
-  const writer = new RowWriter({
-    columns,
-    format,
-    terminal: world.out,
-    notices: world.err,
-    beside,
-  });
+  const writer = new RowWriter({ columns, format, world, beside });
   let page: MetricAnswer = first;
   writer.write(page.rows);
   while (flags.all === true && page.next !== null && !world.out.closed) {
@@ -49,7 +37,7 @@ export async function queryCommand(
  *
  * @throws {UserError} when `--where` is not of the form `key=value` or names a key twice.
  */
-export function metricQuery({ flags, lists }: GivenFlags): MetricQuery {
+function metricQuery({ flags, lists }: GivenFlags): MetricQuery {
   const names = ["layer", "bucket", "from", "to", "order", "limit", "expand"] as const;
   const given = Object.fromEntries(
     names.filter((name) => flags[name] !== undefined).map((name) => [name, String(flags[name])]),

@@ -1,12 +1,13 @@
-import type { Config } from "../settings/config.ts";
 import { CHUNK_EVENTS, fileChunks } from "../sources/file_chunks.ts";
 import { checkFormat, type FileFormat, ndjson, recogniseFormat } from "../sources/file_formats.ts";
 import { paced, type SourceChunk } from "../sources/source.ts";
 import { type InputFile, openInput } from "./input_file.ts";
+import { inputsOf } from "./inputs_of.ts";
+import type { Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { Progress } from "./progress.ts";
 import { putCatalog, readCatalog } from "./put_catalog.ts";
-import type { ReplayRequest } from "./replay_request.ts";
+import { type ReplayRequest, replayRequest } from "./replay_request.ts";
 import { type SentSummary, SentTally, summaryText } from "./sent_tally.ts";
 import type { Target } from "./target.ts";
 import { counted } from "./text.ts";
@@ -17,10 +18,9 @@ const CHUNKS_PER_SECOND = 5;
 
 /** Replays a file and tells what it came to; returns the exit code. */
 export async function replayCommand(
-  request: ReplayRequest,
-  config: Config,
-  world: World,
+  { positionals: [file], flags, config, world }: Invocation,
 ): Promise<number> {
+  const request = replayRequest(file, flags, await inputsOf(world, config));
   await using input = await openInput(request.file, world);
   const format = formatOf(request, input);
   const first = { file: request.catalog ?? "", catalog: null, format: null };
@@ -68,7 +68,7 @@ function formatOf({ format, formats }: ReplayRequest, { name, head }: InputFile)
  *
  * @throws what the target throws; not after `world.stop` has aborted.
  */
-export async function replay(
+async function replay(
   request: ReplayRequest & { readonly format: FileFormat },
   input: InputFile,
   target: Target,

@@ -4,7 +4,7 @@ import { UserError } from "../std/errors.ts";
 import type { AnswerColumn } from "../ports/services.ts";
 import { Table } from "./table.ts";
 import { grouped } from "./text.ts";
-import type { Terminal } from "./world.ts";
+import type { World } from "./world.ts";
 
 /** How rows are written. */
 export type RowFormat = "table" | "json" | "csv";
@@ -34,9 +34,8 @@ export function rowFormat(flags: Readonly<Record<string, string | boolean>>): Ro
 export interface RowWriterOptions {
   readonly columns: readonly AnswerColumn[];
   readonly format: RowFormat;
-  readonly terminal: Terminal;
-  /** Receives the notice that more rows exist. */
-  readonly notices: Terminal;
+  /** Takes the rows on `out`, and on `err` a notice where there are more rows. */
+  readonly world: Pick<World, "out" | "err">;
   /** json only: what stands beside the rows. */
   readonly beside?: Row;
   /** json only: what the rows are called. Default `rows`. */
@@ -55,23 +54,23 @@ export class RowWriter {
     this.#table = new Table({
       headings: options.columns.map(({ name }) => name),
       right: options.columns.map(({ type }) => isNumber(type)),
-      terminal: options.terminal,
+      terminal: options.world.out,
     });
   }
 
   write(rows: readonly Row[]): void {
-    const { columns, format, terminal } = this.#options;
+    const { columns, format, world: { out } } = this.#options;
     if (rows.length === 0) return;
     if (format === "json") {
       const texts = rows.map((row) => JSON.stringify(row));
-      terminal.write(`${this.#opening()}${this.#rows === 0 ? "" : ","}\n${texts.join(",\n")}`);
+      out.write(`${this.#opening()}${this.#rows === 0 ? "" : ","}\n${texts.join(",\n")}`);
     } else if (format === "csv") {
       const names = columns.map(({ name }) => name);
       const lines = rows.map((row) => csvLine(names.map((name) => row[name])));
-      terminal.write(this.#opening() + lines.join(""));
+      out.write(this.#opening() + lines.join(""));
     } else {
       const cells = rows.map((row) => columns.map(({ name, type }) => cellText(type, row[name])));
-      terminal.write(this.#table.text(cells));
+      out.write(this.#table.text(cells));
     }
     this.#begun = true;
     this.#rows += rows.length;
@@ -84,19 +83,19 @@ export class RowWriter {
    * @param after json only: what follows the rows.
    */
   end(more: string | null = null, after: object = {}): void {
-    const { format, terminal, notices } = this.#options;
+    const { format, world: { out, err } } = this.#options;
     if (format === "json") {
       const fields = Object.entries(after).map(([key, value]) =>
         `,\n${JSON.stringify(key)}:${JSON.stringify(value)}`
       );
       const newline = this.#rows === 0 ? "" : "\n";
-      terminal.write(`${this.#opening()}${newline}]${fields.join("")}}\n`);
+      out.write(`${this.#opening()}${newline}]${fields.join("")}}\n`);
     } else if (this.#rows === 0) {
-      terminal.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
+      out.write(format === "csv" ? this.#opening() : "Nothing is there.\n");
     }
     if (more === null || format === "json") return;
-    if (format === "csv") terminal.write(moreRowsLine(more));
-    notices.write(`There are more rows: ${more}.\n`);
+    if (format === "csv") out.write(moreRowsLine(more));
+    err.write(`There are more rows: ${more}.\n`);
   }
 
   /** What stands before the first row. */

@@ -5,6 +5,7 @@ import { type PluginFolder, pluginFolders } from "../engine/plugin_folders.ts";
 import { ExternalError } from "../std/errors.ts";
 import type { Source } from "../source.ts";
 import { Feeds } from "./feeds.ts";
+import type { Invocation } from "./invocation.ts";
 import { type Log, logLines } from "./log_lines.ts";
 import { reloadLines } from "./plugins_changing.ts";
 import { grouped, paint } from "./text.ts";
@@ -21,7 +22,7 @@ const SHOWN_REASONS = 3;
  *
  * @throws what opening the engine or listening throws; then everything is closed again.
  */
-export async function serverCommand(config: Config, world: World): Promise<number> {
+export async function serverCommand({ config, world }: Invocation): Promise<number> {
   const log = logLines(config, world.err, world.clock);
   const startedMs = world.clock.now();
   if (config.command === "dev") world.err.write(openingText(config, world));

@@ -1,28 +1,18 @@
-import type { Config } from "../settings/config.ts";
 import { UserError } from "../std/errors.ts";
+import type { Invocation } from "./invocation.ts";
 import { openTarget } from "./open_target.ts";
 import { rowFormat, RowWriter } from "./rows.ts";
-import type { World } from "./world.ts";
 
 /** Runs one SELECT and shows its rows; returns the exit code. */
 export async function sqlCommand(
-  statement: string,
-  flags: Readonly<Record<string, string | boolean>>,
-  config: Config,
-  world: World,
+  { positionals: [statement], flags, config, world }: Invocation,
 ): Promise<number> {
   const format = rowFormat(flags);
   const limit = readLimit(flags.limit as string | undefined);
   const sql = statement === "-" ? await new Response(world.input()).text() : statement;
   await using target = await openTarget(config, world, { start: false });
   const { columns, blocks } = await target.sql.open(sql, { limit, signal: world.stop });
-  const writer = new RowWriter({
-    columns,
-    format,
-    terminal: world.out,
-    notices: world.err,
-    beside: { columns },
-  });
+  const writer = new RowWriter({ columns, format, world, beside: { columns } });
   while (true) {
     const block = await blocks.next();
     if (block.done) {

@@ -1,22 +1,20 @@
 import type { ConfigInput } from "../settings/config.ts";
 import type { PartitionStatus, PluginStatus, ProcessMemory, Status } from "../ports/services.ts";
 import { settingSources } from "../settings/setting_sources.ts";
-import { ask, type Asking } from "./ask.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { table } from "./table.ts";
 import { driftText, grouped, paint } from "./text.ts";
 import type { Terminal, World } from "./world.ts";
 
-/** Shows the status; returns the exit code: 1 when it is not ready. */
-export async function statusCommand(asking: Asking): Promise<number> {
-  const text = (status: Status) => statusText(status, asking.world.out);
-  const { ready } = await ask(asking, (target) => target.status(), text);
+/** Shows the status, or what the memory of the process consists of; returns the exit code: 1 when it is not ready. */
+export async function statusCommand(invocation: Invocation): Promise<number> {
+  if (invocation.flags.memory === true) {
+    await ask(invocation, (target) => target.memory(), memoryText);
+    return 0;
+  }
+  const text = (status: Status) => statusText(status, invocation.world.out);
+  const { ready } = await ask(invocation, (target) => target.status(), text);
   return ready ? 0 : 1;
-}
-
-/** Shows what the memory of the process consists of; returns the exit code. */
-export async function memoryCommand(asking: Asking): Promise<number> {
-  await ask(asking, (target) => target.memory(), memoryText);
-  return 0;
 }
 
 function memoryText({ resident_bytes, anonymous_bytes, parts }: ProcessMemory): string {
@@ -57,7 +55,7 @@ export function problemText({ message, since, affects = [] }: Status["problems"]
 }
 
 /** The status as tables. */
-export function statusText(status: Status, terminal: Terminal): string {
+function statusText(status: Status, terminal: Terminal): string {
   const { version, started, ready, problems } = status;
   const state = ready ? paint(terminal, "green", "ready") : paint(terminal, "red", "not ready");
   const topics = status.topics.map(({ topic, log, partitions }) =>

@@ -1,6 +1,7 @@
 import type { Config } from "../settings/config.ts";
 import { messageOf, TwofoldError, UserError } from "../std/errors.ts";
 import type { VerifyReport } from "../ports/services.ts";
+import { ask, type Invocation } from "./invocation.ts";
 import { operatorOf } from "./operator.ts";
 import { openTarget } from "./open_target.ts";
 import { plain } from "./table.ts";
@@ -11,12 +12,9 @@ import type { Terminal, World } from "./world.ts";
  * Verifies what is stored, by the running process or in the data folder itself; returns the exit
  * code: 1 when something is not what was written.
  */
-export async function verifyCommand(
-  { fast, json }: { readonly fast: boolean; readonly json: boolean },
-  config: Config,
-  world: World,
-): Promise<number> {
-  const report = await reportOf(fast, config, world);
+export async function verifyCommand({ flags, config, world }: Invocation): Promise<number> {
+  const report = await reportOf(flags.fast === true, config, world);
+  const json = flags.json === true;
   world.out.write(
     json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, world.out),
   );
@@ -61,7 +59,7 @@ function codeOf({ message }: TwofoldError): VerifyReport["findings"][number]["co
 }
 
 /** The report for people. */
-export function reportText(report: VerifyReport, terminal: Terminal): string {
+function reportText(report: VerifyReport, terminal: Terminal): string {
   const { manifests, files, bytes, tables, fast, findings, accepted } = report;
   const what = `${counted(manifests, "manifest")}, ${counted(files, "file")} of ` +
     `${grouped(Math.ceil(bytes / 2 ** 20))} MiB, ${counted(tables, "table")}`;
@@ -83,12 +81,8 @@ export function reportText(report: VerifyReport, terminal: Terminal): string {
 }
 
 /** Goes on without a damaged file of the archive; returns the exit code. */
-export async function verifyAcceptCommand(
-  object: string,
-  flags: Readonly<Record<string, string | boolean>>,
-  config: Config,
-  world: World,
-): Promise<number> {
+export async function verifyAcceptCommand(invocation: Invocation): Promise<number> {
+  const { positionals: [object], flags, world } = invocation;
   const { reason, by: given } = flags as Record<string, string | undefined>;
   if (reason === undefined) {
     throw new UserError("Cannot accept damage: --reason must say why the loss is accepted", {
@@ -96,9 +90,10 @@ export async function verifyAcceptCommand(
     });
   }
   const by = operatorOf(given, world, "Cannot accept damage");
-  await using target = await openTarget(config, world, { start: false });
-  const accepted = await target.acceptDamage({ object, reason, by });
-  const text = `Accepted the loss of ${counted(accepted.rows, "row")} in ${plain(object)}\n`;
-  world.out.write(flags.json === true ? `${JSON.stringify(accepted, null, 2)}\n` : text);
+  await ask(
+    invocation,
+    (target) => target.acceptDamage({ object, reason, by }),
+    ({ rows }) => `Accepted the loss of ${counted(rows, "row")} in ${plain(object)}\n`,
+  );
   return 0;
 }
