@@ -1,6 +1,7 @@
 /** One catalog of a process: the version that stands, in memory and in the warehouse. */
 import type { Catalog, CatalogField } from "../catalog.ts";
 import { quoted } from "../std/quoted.ts";
+import { within } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import { ProblemError, TwofoldError, UserError } from "../std/errors.ts";
 import {
@@ -224,7 +225,9 @@ export class OpenCatalog {
         { field: "expand" },
       );
     }
-    if (!this.#isFresh()) await this.#refreshInTime();
+    // A store that fails or hangs must not take the metrics with it, whose numbers need none of it.
+    const refreshed = this.refresh().catch(() => {});
+    await within(MAX_WAIT_MS, refreshed, this.#options.clock);
     const added = Object.entries(columns).filter(([column]) => !has(column));
     return {
       ...answer,
@@ -239,13 +242,5 @@ export class OpenCatalog {
         return { ...row, ...Object.fromEntries(added.map(of)) };
       }),
     };
-  }
-
-  /** A store that fails or hangs must not take the metrics with it, whose numbers need none of it. */
-  async #refreshInTime(): Promise<void> {
-    const done = new AbortController();
-    const refreshed = this.refresh().catch(() => {});
-    await Promise.race([refreshed, this.#options.clock.sleep(MAX_WAIT_MS, done.signal)]);
-    done.abort();
   }
 }

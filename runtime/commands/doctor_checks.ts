@@ -8,6 +8,7 @@ import {
 } from "../settings/config.ts";
 import { misspeltVariables } from "../settings/misspelt_variables.ts";
 import { settingSources } from "../settings/setting_sources.ts";
+import type { Inspection } from "../engine/inspect_declarations.ts";
 import { type Check, failed, fine } from "../ports/check.ts";
 import { connect } from "./client.ts";
 import { checkDenoVersion } from "./deno_version.ts";
@@ -16,7 +17,7 @@ import { portCheck } from "./doctor_port.ts";
 import { problemText } from "./status.ts";
 import { nearest } from "../std/closest.ts";
 import { counted } from "./text.ts";
-import type { InspectedPlugins, Owner, World } from "./world.ts";
+import type { Owner, World } from "./world.ts";
 
 /** A clock before this release is wrong; event times end in 2105. */
 const SANE_FROM = Date.UTC(2026, 0, 1), SANE_TO = Date.UTC(2105, 0, 1);
@@ -77,7 +78,7 @@ async function attempt(
   }
 }
 
-function pluginsCheck({ plugins, faults }: InspectedPlugins, read: boolean): Check {
+function pluginsCheck({ plugins, faults }: Inspection, read: boolean): Check {
   const run = `${counted(plugins.length, "plugin")}: ${plugins.join(", ")}`;
   const unread = read ? "" : "; without ClickHouse's library their SQL was not read";
   if (faults.length === 0) return fine("plugins", run + unread);

@@ -1,3 +1,4 @@
+import { within } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Config } from "../settings/config.ts";
 import { ExternalError } from "../std/errors.ts";
@@ -35,15 +36,11 @@ export function listen(
   return {
     url: urlOf(hostname, server.addr.port),
     async shutdown() {
-      const done = new AbortController();
-      const ended = server.shutdown().finally(() => done.abort());
-      await clock.sleep(LAST_ANSWERS_MS, done.signal);
-      if (!done.signal.aborted) answers.cut();
-      done.abort();
-      const cut = new AbortController();
+      const ended = server.shutdown();
+      if (await within(LAST_ANSWERS_MS, ended, clock)) return;
+      answers.cut();
       // A client that does not read its answer cannot keep the process.
-      await Promise.race([ended, clock.sleep(LAST_ANSWERS_MS, cut.signal)]);
-      cut.abort();
+      await within(LAST_ANSWERS_MS, ended, clock);
     },
   };
 }

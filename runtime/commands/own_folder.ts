@@ -5,7 +5,7 @@ import { chosenTopic } from "../std/chosen_topic.ts";
 import { encodeFrontier } from "../model/frontier.ts";
 import type { BatchRun, Services, Status } from "../ports/services.ts";
 import type { RunReport, Target } from "./target.ts";
-import type { OnProblem, World } from "./world.ts";
+import type { OpenOptions, World } from "./world.ts";
 
 const POLL_MS = 100;
 /** After so many milliseconds without progress, waiting is of no use. */
@@ -16,7 +16,7 @@ export interface OwnFolderOptions {
   /** Whether the layers run; false to look only, which claims no generation. */
   readonly start: boolean;
   /** Told of faults that the engine survives. */
-  readonly onProblem: OnProblem;
+  readonly onProblem: OpenOptions["onProblem"];
 }
 
 /**

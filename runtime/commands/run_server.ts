@@ -1,6 +1,6 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
 import type { Config } from "../settings/config.ts";
-import { aborted } from "../std/abortable.ts";
+import { aborted, within } from "../std/abortable.ts";
 import { type PluginFolder, pluginFolders } from "../engine/plugin_folders.ts";
 import { ExternalError } from "../std/errors.ts";
 import type { Source } from "../source.ts";
@@ -103,16 +103,11 @@ async function reload(engine: RunningEngine, reasons: readonly string[], log: Lo
 
 /** @throws ExternalError when closing takes too long; nothing acknowledged is lost by that. */
 async function stopWithin(ms: number, { clock }: World, close: () => Promise<void>): Promise<void> {
-  const done = new AbortController();
-  const late = clock.sleep(ms, done.signal).then(() => "late" as const);
-  const outcome = await Promise.race([close(), late]);
-  done.abort();
-  if (outcome === "late") {
-    throw new ExternalError(
-      `Cannot stop within ${ms / 1000} s: ending now; what was acknowledged is in the log`,
-      { retriable: false },
-    );
-  }
+  if (await within(ms, close(), clock)) return;
+  throw new ExternalError(
+    `Cannot stop within ${ms / 1000} s: ending now; what was acknowledged is in the log`,
+    { retriable: false },
+  );
 }
 
 function openingText({ dataDir }: Config, { err, version }: World): string {

@@ -1,21 +1,16 @@
 /** What the commands need of the world: given by `main.ts`, and by fakes in tests. */
 import type { Clock } from "../std/clock.ts";
+import type { OwnerInfo } from "../engine/data_folder.ts";
+import type { Engine, EngineOptions } from "../engine/engine.ts";
+import type { Inspection } from "../engine/inspect_declarations.ts";
 import type { PluginFolder } from "../engine/plugin_folders.ts";
 import type { Config } from "../settings/config.ts";
-import type { Services } from "../ports/services.ts";
 import type { Check } from "../ports/check.ts";
 import type { CatalogFormat, RowFormat } from "../row_format.ts";
 import type { Source } from "../source.ts";
 
 /** The engine as commands use it. */
-export interface RunningEngine extends Services {
-  /** Starts the layers. Called once. */
-  start(): void;
-  /** Tells other commands where this process listens. */
-  listening(url: string): Promise<void>;
-  /** Stops taking work, flushes what is left, gives the data folder free. */
-  close(): Promise<void>;
-}
+export type RunningEngine = Omit<Engine, "logs" | "store" | "warehouse">;
 
 /** A server that listens. */
 export interface Listener {
@@ -38,20 +33,7 @@ export interface Terminal {
 }
 
 /** The process that owns a data folder. */
-export interface Owner {
-  readonly pid: number;
-  /** Null until it listens. */
-  readonly url: string | null;
-}
-
-/** What a check of the plugins found. */
-export interface InspectedPlugins {
-  /** Names of the plugins that run. */
-  readonly plugins: readonly string[];
-  readonly topics: readonly string[];
-  /** Why each of the others, and each catalog that is not used, is refused. */
-  readonly faults: readonly string[];
-}
+export type Owner = Pick<OwnerInfo, "pid" | "url">;
 
 /** What `plugins/*.format.ts` and `plugins/*.source.ts` declare. */
 export interface DeclaredInputs {
@@ -72,7 +54,7 @@ export interface Inspect {
    * @param dirs the folders of plugins.
    * @param library ClickHouse's; null to leave SQL unread.
    */
-  plugins(dirs: readonly string[], library: string | null): Promise<InspectedPlugins>;
+  plugins(dirs: readonly string[], library: string | null): Promise<Inspection>;
   /**
    * The message of each topic whose schema does not fit what is archived.
    *
@@ -87,19 +69,11 @@ export interface Inspect {
   servers(config: Config, topics: readonly string[]): AsyncIterable<Check>;
 }
 
-/** Told of a fault that the process survives. */
-export type OnProblem = (message: string, error: unknown) => void;
-
 /** How a command opens the engine. */
-export interface OpenOptions {
-  readonly onProblem: OnProblem;
-  /** Told what the engine begins that takes long. Default: nobody. */
-  readonly onNotice?: (message: string) => void;
-  /** As for the engine: told the sources of the plugins. Default: nobody. */
-  readonly onSources?: (sources: readonly Source[]) => void;
-  /** Whether the loaded code becomes the wanted generation of each metric. Default true. */
-  readonly claims?: boolean;
-}
+export type OpenOptions = Pick<
+  EngineOptions,
+  "onProblem" | "onNotice" | "onSources" | "claims"
+>;
 
 /** Everything outside the commands. */
 export interface World {

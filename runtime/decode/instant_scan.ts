@@ -1,4 +1,4 @@
-import { INSTANT_END_MS } from "./instant.ts";
+import { INSTANT_END_MS } from "../std/instant.ts";
 
 const DAY_MS = 86_400_000;
 const FIRST_YEAR = 1970;

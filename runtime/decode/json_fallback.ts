@@ -2,7 +2,7 @@ import type { Columns, DecodeFault, FieldColumn } from "../model/columns.ts";
 import type { EventSchema, Field } from "../events.ts";
 import { roundDecimal, unitBounds } from "./decimal.ts";
 import { hashIdentity } from "./identity.ts";
-import { parseInstant } from "./instant.ts";
+import { parseInstant } from "../std/instant.ts";
 import { sourceOfNumber } from "./number_source.ts";
 import { describeSyntax, describeValue, quote } from "./reason.ts";
 import type { TextOverflow } from "./text_overflow.ts";

@@ -1,3 +1,4 @@
+import { within } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import { asError } from "../std/errors.ts";
 import { WorkerThread } from "../std/worker_thread.ts";
@@ -50,18 +51,12 @@ async function inThread(
     name: files.map(({ file }) => file).join(", "),
     memoryMiB: MEMORY_MIB,
   });
-  const loaded = new AbortController();
-  const late = clock.sleep(withinMs, loaded.signal).then(() => {
-    if (loaded.signal.aborted) return;
-    thread.terminate(`its module did not load within ${withinMs / 1000} s`);
-  });
-  const found = await Promise.all(
+  const found = Promise.all(
     files.map(({ root, file }) => thread.call("declare", [root, file]).catch(asError)),
   );
-  loaded.abort();
-  await late;
-  thread.terminate();
-  return found;
+  const isInTime = await within(withinMs, found, clock);
+  thread.terminate(isInTime ? undefined : `its module did not load within ${withinMs / 1000} s`);
+  return await found;
 }
 
 /** Why a thread ended, as a clause about the module in it. */

@@ -1,5 +1,5 @@
 /** What the parts of the engine last said, for a status that answers while one of them does not. */
-import { OVER } from "../std/abortable.ts";
+import { within } from "../std/abortable.ts";
 import { messageOf } from "../std/errors.ts";
 import type { Clock } from "../std/clock.ts";
 import type { UnreachedPart } from "../ports/services.ts";
@@ -121,11 +121,7 @@ export class LastKnown {
   ): Promise<void> {
     const leftMs = sinceMs + PATIENCE_MS - this.#clock.now();
     if (leftMs <= 0) return;
-    const answered = new AbortController();
-    const late = this.#clock.sleep(leftMs, answered.signal).then(() => "late");
-    const outcome = await Promise.race([answer, late]);
-    answered.abort(OVER);
-    if (outcome !== "late") return;
+    if (await within(leftMs, answer, this.#clock)) return;
     this.#fail(part, state, `no answer within ${PATIENCE_MS / 1000} s`, true);
   }
 

@@ -59,11 +59,8 @@ export function conditionsOf(filter: DeadLetterFilter, action: string): Conditio
 
 /** In milliseconds since 1970 UTC. */
 function instantOf(field: string, text: string, action: string): number {
-  if (readInstant(text) !== null) {
-    const upper = text.toUpperCase();
-    const zoned = /T.*(Z|[+-]\d{2}:\d{2})$/.test(upper) || !upper.includes("T");
-    return Date.parse(zoned ? upper : `${upper}Z`);
-  }
+  const instant = readInstant(text);
+  if (instant !== null) return instant.ms;
   throw new UserError(
     `${action}: ${field} must be an ISO 8601 instant such as 2013-07-20T08:00:00Z, got ${
       quoted(text)

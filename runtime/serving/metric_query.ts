@@ -193,11 +193,11 @@ function instantOf(
     );
   }
   const step = stepSeconds(plugin, layer);
-  if (!instant.whole || instant.seconds % step !== 0) {
+  if (instant.ns !== 0 || instant.ms % (step * 1000) !== 0) {
     const what = `must lie on the ${layer} layer's ${layer === "speed" ? "window" : "grain"}`;
     throw fault(plugin, field, `${what} of ${step} s, got ${quoted(text)}`);
   }
-  return instant.seconds;
+  return instant.ms / 1000;
 }
 
 /** The key columns that a question filters by. */

@@ -1,4 +1,4 @@
-import { parseInstant } from "../decode/instant.ts";
+import { parseInstant } from "../std/instant.ts";
 import { Cells } from "./csv_rows.ts";
 
 /**

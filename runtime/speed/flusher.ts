@@ -1,4 +1,4 @@
-import { OVER } from "../std/abortable.ts";
+import { within } from "../std/abortable.ts";
 import type { Clock } from "../std/clock.ts";
 import type { EventLog, Warehouse } from "../ports/ports.ts";
 import { concat } from "../std/bytes.ts";
@@ -112,9 +112,7 @@ export class Flusher {
       now - pace.writtenMs > FRESH_INTERVALS * flushIntervalMs
     ).map(({ flushing }) => flushing);
     if (awaited.every((flushing) => flushing === null)) return;
-    const enough = new AbortController();
-    await Promise.race([Promise.all(awaited), clock.sleep(LONGEST_WAIT_MS, enough.signal)]);
-    enough.abort(OVER);
+    await within(LONGEST_WAIT_MS, Promise.all(awaited), clock);
   }
 
   /**

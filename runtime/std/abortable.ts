@@ -1,4 +1,5 @@
 /** Waiting that can be given up. */
+import type { Clock } from "./clock.ts";
 
 /**
  * A reason to abort with where nobody asks for it: `abort()` without one makes an error with its
@@ -28,6 +29,26 @@ export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): P
     return await Promise.race([promise, aborted.promise]);
   } finally {
     signal.removeEventListener("abort", abort);
+  }
+}
+
+/**
+ * Waits for a promise, but no longer than `ms` milliseconds of a clock.
+ *
+ * @returns whether it has resolved by then; the work behind it goes on.
+ * @throws what it has rejected with by then.
+ */
+export async function within(
+  ms: number,
+  promise: Promise<unknown>,
+  clock: Pick<Clock, "sleep">,
+): Promise<boolean> {
+  const done = new AbortController();
+  const late = clock.sleep(ms, done.signal).then(() => false);
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    done.abort(OVER);
   }
 }
 

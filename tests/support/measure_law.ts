@@ -23,7 +23,7 @@ import type {
   ShownValue,
   StateOf,
 } from "../../runtime/measures/measure.ts";
-import { INSTANT_END_MS } from "../../runtime/decode/instant.ts";
+import { INSTANT_END_MS } from "../../runtime/std/instant.ts";
 import type { columnsOfMeasures } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { RowBinaryWriter } from "../../runtime/std/row_binary.ts";

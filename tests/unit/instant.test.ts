@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { parseInstant } from "../../runtime/decode/instant.ts";
+import { parseInstant } from "../../runtime/std/instant.ts";
 import { decodeOne, movie } from "../support/decoding.ts";
 
 describe("parseInstant()", () => {

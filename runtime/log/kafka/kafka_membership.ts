@@ -1,4 +1,5 @@
 /** Sharing a topic's work by a consumer group. */
+import { within } from "../../std/abortable.ts";
 import type { Clock } from "../../std/clock.ts";
 import type { Assignment, Membership } from "../../ports/ports.ts";
 import { assign, type Share } from "./assign.ts";
@@ -69,10 +70,7 @@ export class KafkaMembership implements Membership {
     if (!signal.aborted) await aborted.promise;
     // A join under way may take as long as a session; to leave ends it. Without its answer a new
     // member has no name to leave by, and its session ends it.
-    const late = new AbortController();
-    const ended = this.#leave().then(() => sessions);
-    await Promise.race([ended, clock.sleep(LEAVE_MS, late.signal)]);
-    late.abort();
+    await within(LEAVE_MS, this.#leave().then(() => sessions), clock);
   }
 
   async #sessions(signal: AbortSignal, progress: () => ReadonlyMap<number, bigint>) {

@@ -18,8 +18,9 @@ const pattern =
  * are taken too, as RFC 3339 has it.
  *
  * The calendar is the Gregorian one without leap seconds; hour 24 is no hour. This is the
- * definition; the byte-level {@link scanInstant} takes the usual forms and agrees with it.
+ * definition; the decoder's byte-level `scanInstant()` takes the usual forms and agrees with it.
  *
+ * @param endMs the first millisecond that is too late. Default: {@link INSTANT_END_MS}.
  * @returns the instant, or null when `text` is none or lies outside 1970 to 2105 (UTC).
  * @example
  * ```ts
@@ -29,7 +30,7 @@ const pattern =
  * if (parseInstant("2023-02-29T00:00Z") !== null) throw new Error("not a leap year");
  * ```
  */
-export function parseInstant(text: string): Instant | null {
+export function parseInstant(text: string, endMs = INSTANT_END_MS): Instant | null {
   const match = pattern.exec(text);
   if (match === null) return null;
   const [year, month, day, hour, minute] = match.slice(1, 6).map(Number);
@@ -44,6 +45,6 @@ export function parseInstant(text: string): Instant | null {
   const offsetMs = (offsetHour * 60 + offsetMinute) * 60_000 * (match[8] === "-" ? -1 : 1);
   const ms = Date.UTC(year, month - 1, day, hour, minute, second) - offsetMs +
     Math.floor(nanos / 1e6);
-  if (ms < 0 || ms >= INSTANT_END_MS) return null;
+  if (ms < 0 || ms >= endMs) return null;
   return { ms, ns: nanos % 1e6 };
 }
