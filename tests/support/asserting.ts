@@ -6,7 +6,13 @@ import { expect } from "expect";
  */
 export async function asserting(name: string, body: () => void | Promise<void>): Promise<void> {
   const before = expect.getState().assertionCalls;
-  await body();
+  try {
+    await body();
+  } catch (error) {
+    // In the log of CI the reason is beside the test, and not only at the end of the run.
+    if (Deno.env.get("CI")) console.error(`${name}: ${error}`);
+    throw error;
+  }
   if (expect.getState().assertionCalls > before) return;
   throw new Error(`Test "${name}" must assert something, and called no matcher of expect()`);
 }
