@@ -55,7 +55,8 @@ const withoutHost = () => new Response("The request must have a Host header.\n",
 class AnswersUnderWay {
   readonly #handler: Deno.ServeHandler<Deno.NetAddr>;
   readonly #waiting = new Set<(response: Response) => void>();
-  readonly #streams = new AbortController();
+  /** What ends each live stream. */
+  readonly #streams = new Set<() => void>();
 
   constructor(handler: Deno.ServeHandler<Deno.NetAddr>) {
     this.#handler = handler;
@@ -69,16 +70,44 @@ class AnswersUnderWay {
       const response = await promise;
       const live = response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!live || response.body === null) return response;
-      const { signal } = this.#streams;
-      return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response);
+      return new Response(this.#stream(response.body), response);
     } finally {
       this.#waiting.delete(resolve);
     }
   };
 
+  /** A body that {@link cut} ends. An error of the stream would be printed by Deno. */
+  #stream(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    const reader = body.getReader();
+    let end = () => {};
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        end = () => {
+          this.#streams.delete(end);
+          controller.close();
+          reader.cancel().catch(() => {}); // nobody is left to tell
+        };
+        this.#streams.add(end);
+      },
+      pull: async (controller) => {
+        const { done, value } = await reader.read().catch((error) => {
+          this.#streams.delete(end);
+          throw error;
+        });
+        if (!this.#streams.has(end)) return;
+        if (done) end();
+        else controller.enqueue(value);
+      },
+      cancel: async (reason) => {
+        this.#streams.delete(end);
+        await reader.cancel(reason);
+      },
+    }, { highWaterMark: 0 });
+  }
+
   /** Ends live streams and answers 503 to requests that still wait. */
   cut(): void {
-    this.#streams.abort();
+    for (const end of [...this.#streams]) end();
     for (const resolve of this.#waiting) {
       resolve(new Response("The process stops.", { status: 503 }));
     }

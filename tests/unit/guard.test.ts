@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from "testing";
 import { type AccessRules, Guard } from "../../routes/(_shared)/guard.ts";
 import { createApp } from "../../routes/app.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
+import { hastyClock } from "../support/fake_world.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { readConfig } from "../../runtime/settings/config.ts";
 import type { Services } from "../../runtime/ports/services.ts";
@@ -237,5 +238,26 @@ describe("a process that listens", () => {
     };
     expect(await ask("")).toMatch(/^HTTP\/1.\d 400 /);
     expect(await ask("host: localhost\r\n")).toContain("answered");
+  });
+
+  it("ends live streams when it stops, without a fault on either side", async () => {
+    const left: unknown[] = [];
+    const live = () =>
+      new Response(
+        new ReadableStream<Uint8Array>({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("retry: 1\n\n")),
+          cancel: (reason) => void left.push(reason),
+        }),
+        { headers: { "content-type": "text/event-stream" } },
+      );
+    const streaming = listen(live, config, hastyClock());
+    const responses = await Promise.all([fetch(streaming.url), fetch(streaming.url)]);
+    const readers = responses.map((response) => response.body!.getReader());
+    for (const reader of readers) await reader.read();
+    // A reader that leaves is not ended again.
+    await readers[0].cancel();
+    await streaming.shutdown();
+    expect(await readers[1].read()).toEqual({ done: true, value: undefined });
+    expect(left.length).toBe(2);
   });
 });
