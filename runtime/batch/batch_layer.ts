@@ -24,7 +24,7 @@ import {
   type Standing,
   unpublished,
 } from "./run_plan.ts";
-import { RunProgress } from "./run_progress.ts";
+import { RunProgress, runsUnderWay } from "./run_progress.ts";
 import { type PluginRunRecord, readHistory, toBatchRun } from "./run_record.ts";
 import { RunsUnderWay } from "./runs_under_way.ts";
 
@@ -310,8 +310,7 @@ class TopicBatchLayer implements LocalBatchLayer {
     const fixed = { warehouse, archive, schema, settings, horizon };
     const until = signal ? AbortSignal.any([signal, underWay.signal]) : underWay.signal;
     const context = { ...fixed, run, cut, progress, signal: until, stop: signal };
-    const published = Math.max(0, ...standings.map(({ pointer }) => pointer.run));
-    const parts = await this.#runSteps(context, steps, published, again);
+    const parts = await this.#runSteps(context, steps, again);
     // The run stands as it is; the status looks again.
     await this.drift().catch(() => {});
     signal?.throwIfAborted();
@@ -381,14 +380,13 @@ class TopicBatchLayer implements LocalBatchLayer {
   async #runSteps(
     context: RunContext,
     steps: readonly PluginStep[],
-    published: number,
     again: DayRange | null,
   ): Promise<PluginRunRecord[]> {
     const parts: PluginRunRecord[] = [];
     await context.progress.begin();
     let fault: unknown = null;
     try {
-      await dropLeftovers(context, Math.min(published, ...this.#underWay.numbers));
+      await this.#dropLeftovers(context);
       const days = daysOf(steps);
       const repeats = await readingArchive(context, days, () => findRepeats(context, days))
         .catch(asError);
@@ -410,6 +408,13 @@ class TopicBatchLayer implements LocalBatchLayer {
       await dropScratch(context);
     }
     return parts;
+  }
+
+  async #dropLeftovers(context: RunContext): Promise<void> {
+    const { alone = false, clock } = this.#options;
+    const others = alone ? new Set() : await runsUnderWay(context, clock.now());
+    const own = this.#underWay.numbers;
+    await dropLeftovers(context, (run) => own.includes(run) || others.has(run));
   }
 }
 

@@ -18,6 +18,8 @@ export interface BatchLayerOptions {
   /** Must have the table `batch_runs`; the plugins' tables are made when absent. */
   readonly warehouse: Warehouse;
   readonly clock: Clock;
+  /** Whether no other process computes runs in the warehouse. Default false. */
+  readonly alone?: boolean;
   /** The repeat horizon of the speed layer, in offsets. */
   readonly horizon: number;
   /** The identity of the log that runs; without it there is no drift. */

@@ -159,11 +159,14 @@ export async function dropScratch(context: RunContext): Promise<void> {
 }
 
 /**
- * Removes what crashed runs left behind: scratch tables of runs below `published`, which can no
- * longer publish anything.
+ * Removes what crashed runs left behind: scratch tables of runs that nobody computes.
+ *
+ * @param isUnderWay whether this process or another one may be computing a run.
  */
-export async function dropLeftovers(context: RunContext, published: number): Promise<void> {
-  const { warehouse, schema } = context;
+export async function dropLeftovers(
+  { warehouse, schema }: RunContext,
+  isUnderWay: (run: number) => boolean,
+): Promise<void> {
   const prefix = scratchPrefix(schema.topic);
   const tables = await warehouse.query<{ name: string }>(
     `SELECT name FROM system.tables
@@ -172,7 +175,7 @@ WHERE database = currentDatabase() AND startsWith(name, {prefix:String})`,
   );
   for (const { name } of tables) {
     const run = /^(\d+)_(?:hashes|repeats|drift)$/.exec(name.slice(prefix.length));
-    if (run && Number(run[1]) < published) {
+    if (run && !isUnderWay(Number(run[1]))) {
       await warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`);
     }
   }

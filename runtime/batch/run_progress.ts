@@ -29,6 +29,24 @@ interface Part {
 }
 
 /**
+ * The runs of a topic that have said lately that they go on, whichever process computes them.
+ *
+ * @param nowMs the present.
+ */
+export async function runsUnderWay(
+  { warehouse, schema: { topic } }: Pick<ReportedRun, "warehouse" | "schema">,
+  nowMs: number,
+): Promise<ReadonlySet<number>> {
+  const rows = await warehouse.query<{ run: number | string }>(
+    `SELECT DISTINCT run FROM batch_runs FINAL
+WHERE topic = {topic:String} AND status IN ('queued', 'running')
+  AND toUnixTimestamp64Milli(finished) >= {since:Int64}`,
+    { params: { topic, since: nowMs - SILENT_MS } },
+  );
+  return new Set(rows.map(({ run }) => Number(run)));
+}
+
+/**
  * The parts of a run that have not ended. Each has a row of a low version, which that of its end
  * replaces. What is written here is only shown: a fault changes nothing of the run.
  */

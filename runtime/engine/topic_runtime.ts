@@ -232,6 +232,8 @@ async function openOver(
     store,
     warehouse,
     clock,
+    // The engine in the process lets no other process open its folder.
+    alone: config.clickhouseUrl === null,
     horizon,
     currentLogId: () => log.id,
     wholeWindows: async (plugin) => runs(plugin) ? await speed.wholeWindows(plugin) : null,
