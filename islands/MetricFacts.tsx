@@ -1,9 +1,19 @@
 /** The state of a metric, kept up to date. */
 import type { Signal } from "@preact/signals";
+import type { ExplainedTerm } from "../routes/(_parts)/glossary.ts";
 import type { MetricInfo } from "../runtime/ports/services.ts";
 import { driftText } from "../routes/(_parts)/drift_text.ts";
 import { figure, instantText, readsText, spanText } from "../routes/(_parts)/figures.ts";
+import { Term } from "../routes/(_parts)/Term.tsx";
 import type { MetricData } from "../routes/(_parts)/metric_data.ts";
+
+/** The terms of the glossary among the names of facts. */
+const terms: Readonly<Record<string, ExplainedTerm>> = {
+  Windows: "window",
+  Grain: "grain",
+  "Batch run": "run",
+  Drift: "drift",
+};
 
 /** State, version, windows, run and drift in one line. */
 export default function MetricFacts({ info, data }: {
@@ -31,7 +41,7 @@ export default function MetricFacts({ info, data }: {
       <dl class="facts">
         {facts.map(([name, value]) => (
           <div key={name}>
-            <dt>{name}</dt>
+            <dt>{terms[name] === undefined ? name : <Term of={terms[name]}>{name}</Term>}</dt>
             <dd data-state={name === "State" ? value : undefined}>{value}</dd>
           </div>
         ))}

@@ -14,6 +14,7 @@ import { MetricCard, type MetricCardData } from "../routes/(_parts)/MetricCard.t
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
 import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
+import { Term } from "../routes/(_parts)/Term.tsx";
 import { Traffic } from "../routes/(_parts)/Traffic.tsx";
 import type { SeriesAnswer, Status } from "../runtime/ports/services.ts";
 import type { ListedRun } from "./RunList.tsx";
@@ -143,7 +144,9 @@ function Summary({ data, status, figures }: {
         <dd>{age === null ? "none yet" : `${spanText(age)} ago`}</dd>
       </div>
       <div>
-        <dt>Drift</dt>
+        <dt>
+          <Term of="drift">Drift</Term>
+        </dt>
         <dd>{drift === null ? "not compared" : exactFigure(drift)}</dd>
       </div>
     </dl>

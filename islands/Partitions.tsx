@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Status } from "../runtime/ports/services.ts";
 import { figure, instantText } from "../routes/(_parts)/figures.ts";
+import { Term } from "../routes/(_parts)/Term.tsx";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 const EVERY_MS = 1000;
@@ -40,14 +41,30 @@ export default function Partitions(props: { readonly status: Status }) {
                   <th scope="col" class="number">Events/s</th>
                   <th scope="col" class="number">Begin</th>
                   <th scope="col" class="number">End</th>
-                  <th scope="col" class="number">Lag</th>
-                  <th scope="col" class="number">Archived</th>
-                  <th scope="col" class="number">Cut</th>
-                  <th scope="col" class="number">Late</th>
-                  <th scope="col" class="number">Future</th>
-                  <th scope="col" class="number">Repeats</th>
-                  <th scope="col" class="number">Dead letters</th>
-                  <th scope="col">Newest event (UTC)</th>
+                  <th scope="col" class="number">
+                    <Term of="lag">Lag</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="archive">Archived</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="cut">Cut</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="late event">Late</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="future event">Future</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="repeat">Repeats</Term>
+                  </th>
+                  <th scope="col" class="number">
+                    <Term of="dead letter">Dead letters</Term>
+                  </th>
+                  <th scope="col">
+                    <Term of="watermark">Newest event (UTC)</Term>
+                  </th>
                 </tr>
               </thead>
               <tbody>

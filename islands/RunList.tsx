@@ -9,6 +9,7 @@ import {
   spanText,
 } from "../routes/(_parts)/figures.ts";
 import { CancelRun } from "../routes/(_parts)/CancelRun.tsx";
+import { Term } from "../routes/(_parts)/Term.tsx";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 
 /** A run as it is listed. */
@@ -92,8 +93,12 @@ function Run({ run, open, alive }: {
               <th scope="col" class="number">Reads</th>
               <th scope="col" class="number">Rows</th>
               <th scope="col" class="number">Seconds</th>
-              <th scope="col" class="number">Drift</th>
-              <th scope="col" class="number">Unseen repeats</th>
+              <th scope="col" class="number">
+                <Term of="drift">Drift</Term>
+              </th>
+              <th scope="col" class="number">
+                <Term of="unseen repeat">Unseen repeats</Term>
+              </th>
             </tr>
           </thead>
           <tbody>{run.plugins.map((part) => <Part key={part.plugin} part={part} />)}</tbody>

@@ -23,7 +23,6 @@ export default function ThemeSwitch(props: { readonly theme: string | null }) {
   };
   return (
     <label class="theme" data-waiting={!alive.value}>
-      <span>Theme</span>
       <select
         aria-label="Theme"
         value={theme.value}

@@ -1,28 +1,10 @@
 /** What every page has: the way to the others, the state of the process, the theme. */
 import Health from "../islands/Health.tsx";
+import Search from "../islands/Search.tsx";
 import ThemeSwitch from "../islands/ThemeSwitch.tsx";
-import { define, type State } from "./(_shared)/define.ts";
-import { movieExample } from "./(_shared)/movie_example.ts";
-
-interface Place {
-  readonly path: string;
-  readonly title: string;
-}
-
-function places({ services }: State): Place[] {
-  const { movies, users } = movieExample(services);
-  return [
-    { path: "/", title: "Overview" },
-    { path: "/plugins", title: "Metrics" },
-    ...(movies ? [{ path: "/movies", title: "Movies" }] : []),
-    ...(users ? [{ path: "/users", title: "Users" }] : []),
-    { path: "/runs", title: "Batch runs" },
-    { path: "/log", title: "Log" },
-    { path: "/dead-letters", title: "Dead letters" },
-    { path: "/sql", title: "SQL" },
-    { path: "/reference", title: "API" },
-  ];
-}
+import { Explanations } from "./(_components)/explanations.tsx";
+import { define } from "./(_shared)/define.ts";
+import { type Place, placesOf } from "./(_shared)/places.ts";
 
 export default define.layout(({ Component, state, url }) => {
   // Before a reader has signed in, no other page answers.
@@ -44,7 +26,7 @@ export default define.layout(({ Component, state, url }) => {
         </p>
         <nav aria-label="Pages" class="pages" tabIndex={-1}>
           <ul>
-            {places(state).map((place) => (
+            {placesOf(state.services).map((place) => (
               <li key={place.path}>
                 <a
                   href={place.path}
@@ -62,6 +44,7 @@ export default define.layout(({ Component, state, url }) => {
           </ul>
         </nav>
         <div class="tools">
+          <Search />
           <Health />
           <ThemeSwitch theme={state.theme} />
         </div>
@@ -83,6 +66,7 @@ export default define.layout(({ Component, state, url }) => {
           </form>
         )}
       </footer>
+      <Explanations />
     </>
   );
 });

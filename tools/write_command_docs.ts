@@ -1,6 +1,6 @@
 /**
- * Writes docs/settings.md, docs/commands.md and docs/api_reference.md from what the code declares. With `--check` it writes
- * nothing and exits with 1 when a page is stale.
+ * Writes docs/settings.md, docs/commands.md, docs/glossary.md and docs/api_reference.md from what the
+ * code declares. With `--check` it writes nothing and exits with 1 when a page is stale.
  */
 import { resolve } from "node:path";
 import { commands } from "../runtime/commands/commands.ts";
@@ -9,6 +9,7 @@ import { pluginFolders } from "../runtime/engine/plugin_folders.ts";
 import { exitCodes, helpOf } from "../runtime/commands/help.ts";
 import { describeSettings } from "../runtime/settings/config.ts";
 import type { Command } from "../runtime/settings/setting.ts";
+import { glossary } from "../routes/(_parts)/glossary.ts";
 import { apiReference } from "./api_reference.ts";
 
 const root = resolve(import.meta.dirname!, "..");
@@ -38,8 +39,19 @@ export async function pages(): Promise<Readonly<Record<string, string>>> {
   return {
     "docs/settings.md": settings.join("\n\n"),
     "docs/api_reference.md": await apiReference(),
+    "docs/glossary.md": glossaryPage(),
     "docs/commands.md": commandPage.join("\n\n") + "\n",
   };
+}
+
+function glossaryPage(): string {
+  const terms = Object.entries(glossary).map(([term, meaning]) => `| ${term} | ${meaning} |`);
+  return [
+    "# Glossary",
+    "One term per idea. The pages, the API, the commands and the code use these words; pages show " +
+    "the meaning of a term that is pointed at or focused.",
+    ["| term | meaning |", "| --- | --- |", ...terms].join("\n"),
+  ].join("\n\n");
 }
 
 /** A page without the spaces and dashes that the formatter puts in. */

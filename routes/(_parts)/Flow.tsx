@@ -1,9 +1,13 @@
 /** Data flow: one part per box of the architecture, with its rate and figures. */
 import type { ListedRun } from "../../islands/RunList.tsx";
+import type { ExplainedTerm } from "./glossary.ts";
+import { Term } from "./Term.tsx";
 import { figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {
   readonly name: string;
+  /** Its term of the glossary, where it is one. */
+  readonly term?: ExplainedTerm;
   readonly value: string;
 }
 
@@ -31,18 +35,26 @@ function Part(props: {
       </h3>
       <dl>
         <div class="main">
-          <dt>{main.name}</dt>
+          <dt>
+            <FigureName figure={main} />
+          </dt>
           <dd>{main.value}</dd>
         </div>
-        {figures.map(({ name, value }) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
+        {figures.map((figure) => (
+          <div key={figure.name}>
+            <dt>
+              <FigureName figure={figure} />
+            </dt>
+            <dd>{figure.value}</dd>
           </div>
         ))}
       </dl>
     </li>
   );
+}
+
+function FigureName({ figure: { name, term } }: { readonly figure: Figure }) {
+  return term === undefined ? <>{name}</> : <Term of={term}>{name}</Term>;
 }
 
 /** All of one run. */
@@ -76,18 +88,22 @@ export function Flow({ figures: f, rates, run }: {
         page="/log"
         about="All events in order, durable before they are acknowledged."
         main={{ name: "records", value: figure(f.records) }}
-        figures={[perSecond(rates.log), { name: "Dead letters", value: figure(f.deadLetters) }]}
+        figures={[perSecond(rates.log), {
+          name: "Dead letters",
+          term: "dead letter",
+          value: figure(f.deadLetters),
+        }]}
       />
       <Part
         id="speed"
         title="Speed"
         page="/plugins"
         about="Event-time windows, computed as events arrive."
-        main={{ name: "lag in records", value: figure(f.lag) }}
+        main={{ name: "lag in records", term: "lag", value: figure(f.lag) }}
         figures={[
           perSecond(rates.speed),
-          { name: "Late events", value: figure(f.late) },
-          { name: "Repeats", value: figure(f.repeats) },
+          { name: "Late events", term: "late event", value: figure(f.late) },
+          { name: "Repeats", term: "repeat", value: figure(f.repeats) },
         ]}
       />
       <Part
@@ -103,7 +119,7 @@ export function Flow({ figures: f, rates, run }: {
         title="Batch"
         page="/runs"
         about="Exact recomputation from the whole history."
-        main={{ name: "newest run", value: figure(run?.run) }}
+        main={{ name: "newest run", term: "run", value: figure(run?.run) }}
         figures={run === null ? [] : figuresOfRun(run)}
       />
       <Part

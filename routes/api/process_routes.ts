@@ -4,6 +4,8 @@ import type { Services } from "../../runtime/ports/services.ts";
 import { TRUNCATED_HEADER } from "./answer.ts";
 import { PROMETHEUS_TYPE, prometheusMetrics } from "./prometheus.ts";
 import { readiness } from "./readiness.ts";
+import { searchFor } from "../(_shared)/search.ts";
+import { wholeNumber } from "./query_params.ts";
 import { objectOf } from "./request_body.ts";
 import { type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -37,6 +39,21 @@ export function processRoutes(services: Services): Route[] {
       answer: schemas.sqlAnswer,
       table: (answer) => answer,
       handle: (asked) => runSql(services, asked),
+    }),
+    route({
+      id: "search",
+      at: "GET /api/v1/search",
+      tag,
+      summary: "Search pages, metrics, measures, relations and catalog entries",
+      description: "The best matches first. Without words: pages and metrics.",
+      query: schemas.searchParameters,
+      answer: schemas.searchAnswer,
+      async handle({ params, signal }) {
+        const limits = { from: 1, to: 100, otherwise: 20 };
+        const limit = wholeNumber("limit", params.limit, limits);
+        const { items, more } = await searchFor(services, params.q ?? "", limit, signal);
+        return { items: [...items], more };
+      },
     }),
     route({
       id: "verify",

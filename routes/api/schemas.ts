@@ -4,5 +4,6 @@ export * from "./schemas/catalogs.ts";
 export * from "./schemas/metrics.ts";
 export * from "./schemas/process.ts";
 export * from "./schemas/records.ts";
+export * from "./schemas/search.ts";
 export * from "./schemas/sql.ts";
 export { column, problem, row, standingProblem } from "./schemas/parts.ts";

@@ -4,6 +4,7 @@ import { Head } from "fresh/runtime";
 import { figure } from "../(_parts)/figures.ts";
 import type { PluginStatus } from "../../runtime/ports/services.ts";
 import { driftText } from "../(_parts)/drift_text.ts";
+import { Term } from "../(_parts)/Term.tsx";
 import { define } from "../(_shared)/define.ts";
 
 export const handler = define.handlers({
@@ -57,8 +58,12 @@ export default define.page<typeof handler>(({ data }) => (
             <th scope="col">Topic</th>
             <th scope="col">Keys</th>
             <th scope="col">Measures</th>
-            <th scope="col" class="number">Batch run</th>
-            <th scope="col" class="number">Drift</th>
+            <th scope="col" class="number">
+              <Term of="run">Batch run</Term>
+            </th>
+            <th scope="col" class="number">
+              <Term of="drift">Drift</Term>
+            </th>
           </tr>
         </thead>
         <tbody>

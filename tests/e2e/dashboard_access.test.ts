@@ -30,6 +30,7 @@ const paths = [
   "letter",
   "/sql",
   "/reference",
+  "/search?q=steel",
   "/nothing",
 ];
 const standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -114,7 +115,7 @@ describe("every page", () => {
     });
     expect((await page.locator("main").innerText()).length).toBeGreaterThan(40);
     // What does nothing without a script is not shown.
-    expect(await page.locator("button:not(form button):visible").count()).toBe(0);
+    expect(await page.locator("button:not(form button, [popovertarget]):visible").count()).toBe(0);
     await page.context().close();
   });
 });
@@ -131,6 +132,87 @@ describe("without JavaScript", () => {
     await page.getByPlaceholder("Search keys and names").fill("steel");
     await page.getByRole("button", { name: "Find" }).click();
     await page.getByRole("link", { name: "Man of Steel" }).first().waitFor();
+    await page.context().close();
+  });
+});
+
+describe("a term", () => {
+  const explanation = "#term-drift";
+  it("is explained on hover, on focus and without a script, and goes by Escape", async () => {
+    const { page } = await browser.open(`${world.url}/plugins/popular_movies`);
+    const term = page.getByRole("button", { name: "Drift", exact: true });
+    const shown = page.locator(explanation);
+    const id = await term.getAttribute("aria-describedby");
+    expect(await page.locator(`#${id}`).innerText()).toMatch(/difference between speed and batch/);
+    await term.hover();
+    await shown.waitFor();
+    const [of, at] = [(await term.boundingBox())!, (await shown.boundingBox())!];
+    // Beside its term, not in the middle of the window.
+    expect(Math.abs(at.y - of.y - of.height)).toBeLessThan(12);
+    await page.mouse.move(0, 0);
+    await shown.waitFor({ state: "hidden" });
+    await term.focus();
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Tab");
+    await shown.waitFor();
+    await page.keyboard.press("Escape");
+    await shown.waitFor({ state: "hidden" });
+    await page.context().close();
+  });
+
+  it("is explained by a tap, and fits on a phone", async () => {
+    const { page } = await browser.open(`${world.url}/log`, {
+      javaScriptEnabled: false,
+      hasTouch: true,
+      viewport: { width: 360, height: 740 },
+    });
+    await page.getByRole("button", { name: "Dead letters" }).tap();
+    const shown = page.locator("#term-dead-letter");
+    await shown.waitFor();
+    const { x, width } = (await shown.boundingBox())!;
+    expect(x).toBeGreaterThanOrEqual(0);
+    expect(x + width).toBeLessThanOrEqual(360);
+    await page.context().close();
+  });
+});
+
+describe("the search", () => {
+  it("opens by keys, moves by arrows, opens a page by Enter, and closes by Escape", async () => {
+    const { page, faults } = await browser.open(`${world.url}/log`);
+    await page.locator(".state[data-ready]").waitFor();
+    const input = page.getByRole("combobox", { name: "Search" });
+    await page.keyboard.press("/");
+    await input.waitFor();
+    await page.getByRole("option", { name: "Popular movies" }).waitFor();
+    await page.keyboard.press("Escape");
+    await input.waitFor({ state: "hidden" });
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("steel");
+    await page.getByRole("option", { name: "Man of Steel" }).waitFor();
+    const chosen = () => page.locator("[role=option][aria-selected=true] b").innerText();
+    const first = await chosen();
+    await page.keyboard.press("ArrowDown");
+    const second = await chosen();
+    expect(second).not.toBe(first);
+    expect(await input.getAttribute("aria-activedescendant")).toBe("found-1");
+    const { violations } = await new AxeBuilder({ page }).withTags(standards).analyze();
+    expect(violations.map(({ id }) => id)).toEqual([]);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/movies\/\d+$/);
+    expect(await page.locator("h1").innerText()).toBe(second);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+
+  it("is a page without JavaScript", async () => {
+    const { page } = await browser.open(`${world.url}/log`, { javaScriptEnabled: false });
+    await page.getByRole("link", { name: "Search" }).click();
+    await page.waitForURL(/\/search$/);
+    await page.locator("main").getByRole("searchbox").fill("steel");
+    await page.locator("main").getByRole("button", { name: "Search" }).click();
+    await page.getByRole("link", { name: "Man of Steel" }).click();
+    await page.waitForURL(/\/movies\/\d+$/);
+    expect(await page.locator("h1").innerText()).toMatch(/Man of Steel/);
     await page.context().close();
   });
 });
