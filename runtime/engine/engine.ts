@@ -325,7 +325,7 @@ function assemble(parts: Parts): Engine {
   const offer = () => {
     for (const topic of topics.slice(served.length)) {
       const { schema, log, speed } = topic;
-      batch.set(schema.topic, batchWithin(untilStopped(topic.batch, stop.signal), parts.roles));
+      batch.set(schema.topic, batchWithin(topic.batch, parts.roles, stop.signal));
       logs.set(schema.topic, log);
       served.push({
         schema,
@@ -454,23 +454,6 @@ function assemble(parts: Parts): Engine {
         () => parts.closeStore(),
         () => claim.release(),
       ]);
-    },
-  };
-}
-
-/** A batch layer whose runs, scheduled or requested, end when `stop` aborts. */
-function untilStopped(batch: BatchLayer, stop: AbortSignal): BatchLayer {
-  return {
-    run: ({ full, signal } = {}) =>
-      batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop }),
-    cancel: (run, by) => batch.cancel(run, by, stop),
-    history: (query) => batch.history(query),
-    drift: () => batch.drift(),
-    get running() {
-      return batch.running;
-    },
-    get ended() {
-      return batch.ended;
     },
   };
 }

@@ -9,11 +9,21 @@ function refuse(role: Role, roles: readonly Role[]): never {
   );
 }
 
-/** A batch layer that starts no runs where the roles leave them to other processes. */
-export function batchWithin(batch: BatchLayer, roles: readonly Role[]): BatchLayer {
-  return roles.includes("batch") ? batch : {
-    run: () => refuse("batch", roles),
-    cancel: (...asked) => batch.cancel(...asked),
+/**
+ * The batch layer of a process: its runs end when `stop` aborts, whoever asked for them, and it starts
+ * none where the roles leave them to other processes.
+ */
+export function batchWithin(
+  batch: BatchLayer,
+  roles: readonly Role[],
+  stop: AbortSignal,
+): BatchLayer {
+  return {
+    run({ full, signal } = {}) {
+      if (!roles.includes("batch")) refuse("batch", roles);
+      return batch.run({ full, signal: signal ? AbortSignal.any([signal, stop]) : stop });
+    },
+    cancel: (run, by) => batch.cancel(run, by, stop),
     history: (query) => batch.history(query),
     drift: () => batch.drift(),
     get running() {

@@ -1,5 +1,6 @@
 import { projectRoot } from "./test_engine.ts";
-import { fakeServices, noDrift } from "./fake_services.ts";
+import { fakeServices } from "./fake_services.ts";
+import { noDrift } from "./sample_answers.ts";
 import viewing from "../../plugins/viewing.source.ts";
 import { nothingChanged } from "./reload_answer.ts";
 import { ratingFormats, titleFormats } from "./movielens_formats.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
 import { api } from "../support/asked_api.ts";
-import { someDeadLetter, someStatus } from "../support/fake_services.ts";
+import { someDeadLetter, someStatus } from "../support/sample_answers.ts";
 import { problemOf } from "../support/problem.ts";
 
 describe("/api/v1/plugins/reload", () => {

@@ -8,7 +8,8 @@ import {
   UserError,
 } from "../../runtime/std/errors.ts";
 import { api, appOver, failing } from "../support/asked_api.ts";
-import { fakeServices, moviesAnswer, moviesSeries } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { moviesAnswer, moviesSeries } from "../support/sample_answers.ts";
 
 describe("GET /api/v1/metrics", () => {
   it("lists the metrics", async () => {

@@ -3,7 +3,8 @@ import { createApi } from "../../routes/api/api.ts";
 import { UserError } from "../../runtime/std/errors.ts";
 import type { SqlConsole, SqlEnd } from "../../runtime/ports/services.ts";
 import { api } from "../support/asked_api.ts";
-import { fakeServices, fakeSql, someSqlAnswer } from "../support/fake_services.ts";
+import { fakeServices, fakeSql } from "../support/fake_services.ts";
+import { someSqlAnswer } from "../support/sample_answers.ts";
 
 describe("POST /api/v1/sql", () => {
   it("runs a statement and tells what is wrong with a question", async () => {

@@ -1,21 +1,13 @@
 import { describe, expect, it } from "testing";
-import { runCommandLine } from "../../runtime/commands/cli.ts";
 import { readCommandLine } from "../../runtime/commands/command_line.ts";
 import { commands } from "../../runtime/commands/commands.ts";
 import { exitCodes, helpOf } from "../../runtime/commands/help.ts";
-import { listen } from "../../runtime/commands/listen.ts";
 import { elapsed, grouped } from "../../runtime/commands/text.ts";
 import { nearest } from "../../runtime/std/closest.ts";
-import type { ReloadAnswer } from "../../runtime/ports/services.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
-import { fakeStatus, fakeWorld, hastyClock } from "../support/fake_world.ts";
+import { fakeStatus, fakeWorld } from "../support/fake_world.ts";
 import { problemOf } from "../support/problem.ts";
-import { nothingChanged } from "../support/reload_answer.ts";
-
-async function run(args: string, world = fakeWorld()) {
-  const code = await runCommandLine(args === "" ? [] : args.split(" "), world);
-  return { code, out: world.out.text(), err: world.err.text(), world };
-}
+import { runWords as run } from "../support/run_words.ts";
 
 describe("the command line", () => {
   it("tells all faults of settings at once, unknown choices too", async () => {
@@ -154,111 +146,6 @@ describe("the command line", () => {
   });
 });
 
-describe("dev and start", () => {
-  it("listens, tells where, and closes in order when told to stop", async () => {
-    const world = fakeWorld();
-    const running = run("dev --no-simulator --port 0", world);
-    while (!world.out.text().includes("http://127.0.0.1:8000")) await world.clock.sleep(0);
-    expect(world.out.text()).toContain("Ctrl-C");
-    world.interrupt();
-    expect((await running).code).toBe(0);
-    expect(world.engine.done).toEqual([
-      "start",
-      "listening http://127.0.0.1:8000",
-      "shutdown",
-      "close",
-    ]);
-  });
-
-  it.each([["dev", true], ["start", false]])(
-    "loads the plugins again when asked to, with a line for each: %s",
-    async (command, watched) => {
-      const told: boolean[] = [];
-      const world = fakeWorld({
-        async *reloadRequests(folders) {
-          told.push(folders.length > 0);
-          yield ["plugins/stars.ts"];
-          yield ["plugins/a.ts", "plugins/b.ts", "plugins/c.source.ts", "plugins/d.format.ts"];
-          yield ["SIGHUP"];
-        },
-      });
-      const loads = world.engine.reloadPlugins;
-      let times = 0;
-      world.engine.reloadPlugins = () =>
-        ++times < 3 ? loads() : Promise.reject(new ExternalError("no answer"));
-      const running = run(`${command} --no-simulator --port 0`, world);
-      while (!world.err.text().includes("SIGHUP")) await world.clock.sleep(0);
-      world.interrupt();
-      expect((await running).code).toBe(0);
-      expect(told).toEqual([watched]);
-      expect(world.err.text()).toMatch(
-        /plugins\/stars\.ts: Plugin stars is new: it is being built/,
-      );
-      expect(world.err.text()).toContain(
-        "plugins/a.ts, plugins/b.ts, plugins/c.source.ts and 1 more: Plugin stars is new",
-      );
-      expect(world.err.text()).toMatch(/SIGHUP: the plugins could not be loaded again: no answer/);
-    },
-  );
-
-  it("lets made-up events flow in at the rate", async () => {
-    const world = fakeWorld();
-    const running = run("dev --rate 1000", world);
-    while (world.engine.source.calls < 20) await world.clock.sleep(0);
-    world.interrupt();
-    await running;
-    const { calls, taken, topics } = world.engine.source;
-    const events = [...taken.values()].reduce((sum, times) => sum + times, 0);
-    expect(events).toBe(calls * 100);
-    expect([...topics]).toEqual(["movie-viewing-events"]);
-  });
-
-  it("puts made-up rows into a catalog that has none", async () => {
-    for (const rows of [0, 1]) {
-      const world = fakeWorld();
-      const { list } = world.engine.catalogs;
-      world.engine.catalogs.list = async () => (await list()).map((each) => ({ ...each, rows }));
-      const running = run("dev --rate 1000", world);
-      while (world.engine.source.calls < 1) await world.clock.sleep(0);
-      world.interrupt();
-      await running;
-      const { put } = world.engine.asked;
-      expect(put?.text.split("\n")[0].startsWith('{"movie_id":1,"title":"The ') ?? null)
-        .toBe(rows === 0 ? true : null);
-    }
-  });
-
-  it("closes the engine when the port is taken", async () => {
-    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = taken.addr as Deno.NetAddr;
-    const world = fakeWorld({
-      serve: (_, config) =>
-        Promise.resolve().then(() => listen(() => new Response(), config, hastyClock())),
-    });
-    const { code, err } = await run(`start --port ${port}`, world);
-    expect(code).toBe(3);
-    expect(err).toContain(`Cannot listen on 127.0.0.1, port ${port}: another process does`);
-    expect(world.engine.done).toEqual(["close"]);
-  });
-
-  it("does not wait longer than ten seconds for what does not close", async () => {
-    const world = fakeWorld();
-    world.engine.close = () => new Promise(() => {});
-    const running = run("start", world);
-    while (!world.err.text().includes("listens")) await world.clock.sleep(0);
-    world.interrupt();
-    const { code, err } = await running;
-    expect(code).toBe(3);
-    expect(err).toContain("Cannot stop within 10 s");
-  });
-
-  it("warns of a variable that is no setting", async () => {
-    const world = fakeWorld({ env: { TWOFOLD_PRT: "1" } });
-    world.interrupt();
-    expect((await run("start", world)).err).toContain("Unknown setting TWOFOLD_PRT");
-  });
-});
-
 describe("batch", () => {
   it("opens the folder itself where no process runs, and shows a table", async () => {
     const { code, out, world } = await run("batch --full");
@@ -299,104 +186,6 @@ describe("status --memory", () => {
     world.engine.memory = () =>
       Promise.resolve({ resident_bytes: 2 ** 28, anonymous_bytes: null, parts });
     expect((await run("status --memory", world)).out).toMatch(/^256\.0 MiB resident\n/);
-  });
-});
-
-describe("plugins list and inspect", () => {
-  it("list which generations are wanted and answer, and how far they are built", async () => {
-    const [first] = fakeStatus.plugins;
-    const plugins = [
-      { ...first, plugin: "old", generation: "v1_a", answering: "v1_a", rebuilding: null, run: 7 },
-      { ...first, plugin: "young", generation: "v1_b", answering: "v1_c", rebuilding: 0.437 },
-    ];
-    const asked = (args: string) => {
-      const world = fakeWorld();
-      world.engine.status = () => Promise.resolve({ ...fakeStatus, plugins });
-      return run(args, world);
-    };
-    const { code, out } = await asked("plugins list");
-    expect(code).toBe(0);
-    const lines = out.split("\n").map((line) => line.trim().split(/\s+/));
-    expect(lines.find(([name]) => name === "old")).toEqual(
-      ["old", first.topic, first.state, "v1_a", "v1_a", "100%", "7"],
-    );
-    expect(lines.find(([name]) => name === "young")!.slice(3, 6)).toEqual(["v1_b", "v1_c", "43%"]);
-    expect(JSON.parse((await asked("plugins list --json")).out)).toEqual({ plugins });
-  });
-
-  it("show all of one, and name the others where there is none", async () => {
-    const [status] = fakeStatus.plugins;
-    const text = {
-      plugin: status.plugin,
-      file: "plugins/it.ts",
-      source: "export …",
-      batch_sql: "SELECT 1",
-      relations: { speed: "stream_it", batch: "batch_it", merged: "merged_it" },
-    };
-    const asked = (args: string) => {
-      const world = fakeWorld();
-      Object.assign(world.engine, { plugins: new Map([[status.plugin, text]]) });
-      return run(args, world);
-    };
-    const { code, out } = await asked(`plugins inspect ${status.plugin}`);
-    expect(code).toBe(0);
-    for (const part of ["plugins/it.ts", "stream_it, batch_it, merged_it", "SELECT 1"]) {
-      expect(out).toContain(part);
-    }
-    const json = JSON.parse((await asked(`plugins inspect ${status.plugin} --json`)).out);
-    expect(json).toEqual({ ...text, status });
-    const unknown = await asked("plugins inspect nothing");
-    expect(unknown.err).toContain(`There is no plugin "nothing"; there are ${status.plugin}`);
-  });
-});
-
-describe("plugins reload", () => {
-  it("has the process load the plugins again, and prints a line for each", async () => {
-    const { code, out, world } = await run("plugins reload");
-    expect([code, out, world.engine.done]).toEqual([
-      0,
-      "Plugin stars is new: it is being built.\n",
-      expect.arrayContaining(["reload"]),
-    ]);
-    expect(JSON.parse((await run("plugins reload --json")).out).added).toEqual(["stars"]);
-  });
-
-  it("fails where a plugin was refused", async () => {
-    const world = fakeWorld();
-    world.engine.reloadPlugins = () =>
-      Promise.resolve({
-        ...nothingChanged,
-        refused: [{ plugin: "wrong", file: "plugins/wrong.ts", faults: ["one", "two"] }],
-      });
-    expect(await run("plugins reload", world)).toMatchObject({
-      code: 1,
-      out: "Plugin wrong was not loaded: one; two. Correct plugins/wrong.ts.\n",
-    });
-  });
-
-  it("names the files of row formats and sources, and fails where one was refused", async () => {
-    const reloads = (changes: Partial<ReloadAnswer>) => {
-      const world = fakeWorld();
-      world.engine.reloadPlugins = () => Promise.resolve({ ...nothingChanged, ...changes });
-      return run("plugins reload", world);
-    };
-    expect(await reloads({})).toMatchObject({ code: 0, out: "Nothing changed.\n" });
-    const [a, b] = ["plugins/a.format.ts", "plugins/b.source.ts"];
-    expect(await reloads({ loaded_files: [a], removed_files: [b] }))
-      .toMatchObject({ code: 0, out: `${a} was loaded.\n${b} was removed.\n` });
-    expect(await reloads({ refused_files: [{ file: a, faults: ["one", "two"] }] }))
-      .toMatchObject({ code: 1, out: `${a} was not loaded: one; two.\n` });
-  });
-});
-
-describe("plugins prune", () => {
-  it("names what it removed, without starting the layers", async () => {
-    const { code, out, world } = await run("plugins prune");
-    expect([code, out]).toEqual([0, "Removed 1 table or relation:\n  batch_gone\n"]);
-    expect(world.engine.done).toEqual(["close"]);
-    expect(JSON.parse((await run("plugins prune --json")).out)).toEqual({
-      removed: ["batch_gone"],
-    });
   });
 });
 

@@ -7,7 +7,8 @@ import type {
   RecordPage,
   RecordQuery,
 } from "../../runtime/ports/services.ts";
-import { fakeSql, moviesAnswer, someRecords } from "../support/fake_services.ts";
+import { fakeSql } from "../support/fake_services.ts";
+import { moviesAnswer, someRecords } from "../support/sample_answers.ts";
 import { fakeStatus, type FakeWorld, fakeWorld } from "../support/fake_world.ts";
 import { servedWorld } from "../support/served_world.ts";
 

@@ -3,7 +3,8 @@ import { createApp } from "../../routes/app.ts";
 import { runCommandLine } from "../../runtime/commands/cli.ts";
 import type { PluginStatus, Services } from "../../runtime/ports/services.ts";
 import { api } from "../support/asked_api.ts";
-import { fakeServices, noDrift, someDriftDay, someStatus } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { noDrift, someDriftDay, someStatus } from "../support/sample_answers.ts";
 import { fakeWorld } from "../support/fake_world.ts";
 import { loadSite } from "../support/site.ts";
 

@@ -6,7 +6,8 @@ import { hastyClock } from "../support/fake_world.ts";
 import { listen } from "../../runtime/commands/listen.ts";
 import { readConfig } from "../../runtime/settings/config.ts";
 import type { Services } from "../../runtime/ports/services.ts";
-import { fakeServices, someStatus } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { someStatus } from "../support/sample_answers.ts";
 import { loadSite } from "../support/site.ts";
 
 const reader = "a-read-token-of-some-length";

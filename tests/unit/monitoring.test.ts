@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { createApi } from "../../routes/api/api.ts";
 import { settings } from "../../runtime/settings/config.ts";
-import { fakeServices, someStatus } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { someStatus } from "../support/sample_answers.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const read = (path: string) => Deno.readTextFile(join(root, path));

@@ -4,7 +4,8 @@ import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { PublishedRuns } from "../../runtime/serving/published_runs.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { api } from "../support/asked_api.ts";
-import { fakeServices, moviesAnswer } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { moviesAnswer } from "../support/sample_answers.ts";
 import { GenerationWorld } from "../support/generation_world.ts";
 import { HandClock, served, ServingWorld } from "../support/serving_world.ts";
 

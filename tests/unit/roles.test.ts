@@ -42,8 +42,9 @@ describe("roles", () => {
 
   it("leave the rest to other processes, and say so", async () => {
     const all = fakeServices();
+    const { signal } = new AbortController();
     const batch = new Map(
-      [...all.batch].map(([topic, layer]) => [topic, batchWithin(layer, ["ingest"])]),
+      [...all.batch].map(([topic, layer]) => [topic, batchWithin(layer, ["ingest"], signal)]),
     );
     const services = withinRoles({ ...all, batch }, ["ingest"]);
     const app = createApi(services);

@@ -2,7 +2,8 @@ import { describe, expect, it } from "testing";
 import { searchFor } from "../../routes/(_shared)/search.ts";
 import type { CatalogQuery, Services } from "../../runtime/ports/services.ts";
 import { api } from "../support/asked_api.ts";
-import { fakeServices, moviesInfo } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { moviesInfo } from "../support/sample_answers.ts";
 
 const entries = [
   { movie_id: 7, title: "The Steel Trap", genres: ["Drama"] },

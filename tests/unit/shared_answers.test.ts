@@ -1,7 +1,8 @@
 import { describe, expect, it } from "testing";
 import { shareAnswers } from "../../runtime/engine/shared_answers.ts";
 import type { MetricQuery, Services } from "../../runtime/ports/services.ts";
-import { fakeServices, moviesAnswer, someStatus } from "../support/fake_services.ts";
+import { fakeServices } from "../support/fake_services.ts";
+import { moviesAnswer, someStatus } from "../support/sample_answers.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 
 /** Services whose answers tell how often they were asked, and how often that was. */

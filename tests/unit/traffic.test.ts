@@ -3,7 +3,7 @@ import { render } from "preact-render-to-string";
 import { describe, expect, it } from "testing";
 import type { SeriesAnswer } from "../../runtime/ports/services.ts";
 import { Traffic } from "../../routes/(_parts)/Traffic.tsx";
-import { moviesSeries } from "../support/fake_services.ts";
+import { moviesSeries } from "../support/sample_answers.ts";
 
 const drawn = (changes: Partial<SeriesAnswer>) =>
   render(h(Traffic, { traffic: { ...moviesSeries, layer: "speed", ...changes } }));
