@@ -21,12 +21,19 @@ export interface SeriesChartProps {
   readonly stale: Signal<boolean>;
   readonly chart: "bar" | "line";
   readonly title: string;
+  /**
+   * Whether a range that is dragged over the chart becomes the page's, as `from` and `to` of its URL.
+   * Default: the chart alone is zoomed.
+   */
+  readonly selectsRange?: boolean;
 }
 
 const MOST_ROWS = 200;
 
 /** The chart, with its data as a table too. */
-export default function SeriesChart({ data, stale, chart, title }: SeriesChartProps) {
+export default function SeriesChart(
+  { data, stale, chart, title, selectsRange = false }: SeriesChartProps,
+) {
   const frame = useRef<HTMLDivElement>(null);
   const alive = useSignal(false);
   // A key keeps its colour for as long as it is shown.
@@ -34,7 +41,10 @@ export default function SeriesChart({ data, stale, chart, title }: SeriesChartPr
   const { series } = data.value;
   slots.current = colourSlots(slots.current, series.answer);
   const shown = linesOf(data.value, chart, slots.current);
-  useEffect(() => drawn(frame.current!, data, chart, slots, () => alive.value = true), []);
+  useEffect(() => {
+    const onRange = selectsRange ? openRange(data) : undefined;
+    return drawn(frame.current!, data, chart, slots, () => alive.value = true, onRange);
+  }, []);
   const empty = shown === null ||
     shown.lines.every(({ values }) => values.every((value) => value === null));
   return (
@@ -68,6 +78,17 @@ function Caption({ shown: { name, bucketSeconds, covered, open } }: { readonly s
   );
 }
 
+/** Opens the page for a range; its layer stays, because a custom range has another default. */
+const openRange = (data: Signal<ChartData>) => (from: number, to: number): void => {
+  const url = new URL(location.href);
+  const layer = data.peek().series.answer?.layer;
+  if (layer !== undefined) url.searchParams.set("layer", layer);
+  url.searchParams.set("from", new Date(from * 1000).toISOString());
+  url.searchParams.set("to", new Date(to * 1000).toISOString());
+  for (const name of ["after", "bucket"]) url.searchParams.delete(name);
+  location.assign(url);
+};
+
 /** Draws the data, and draws it again whenever it, the size or the theme changes. Returns the end. */
 function drawn(
   element: HTMLElement,
@@ -75,6 +96,7 @@ function drawn(
   chart: SeriesChartProps["chart"],
   slots: { current: ReadonlyMap<string, number> },
   onDrawn: () => void,
+  onRange?: (from: number, to: number) => void,
 ): () => void {
   let plot: uPlot | null = null;
   let drawnLines = "";
@@ -94,7 +116,7 @@ function drawn(
     if (plot === null || asked !== drawnLines) {
       plot?.destroy();
       plot = new uPlot(
-        drawOptions(element, () => linesOf(data.peek(), chart, slots.current)!),
+        drawOptions(element, () => linesOf(data.peek(), chart, slots.current)!, onRange),
         aligned,
         element,
       );

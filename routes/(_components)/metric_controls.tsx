@@ -34,6 +34,11 @@ export function MetricControls({ info, view, url }: ControlsProps) {
           href: linkWith(url, { layer, after: null, bucket: null }),
         }))}
       />
+      {(url.searchParams.has("from") || url.searchParams.has("to")) && (
+        <a class="reset" href={linkWith(url, { from: null, to: null, after: null, bucket: null })}>
+          Reset range
+        </a>
+      )}
       <details class="options" open={isOpen}>
         <summary>Options</summary>
         <form method="get" action={url.pathname} class="controls">

@@ -152,6 +152,20 @@ export function rangeOf({ time, bucketSeconds }: Lines): [from: number, to: numb
   return [time[0] ?? 0, (time.at(-1) ?? 0) + bucketSeconds];
 }
 
+/** The whole buckets of a dragged part of the time axis, in seconds; null where it is only a click. */
+function draggedRange(
+  { select, posToVal }: uPlot,
+  lines: Lines,
+): readonly [from: number, to: number] | null {
+  if (select.width < LEAST_DRAG) return null;
+  const { bucketSeconds } = lines;
+  const [first, end] = rangeOf(lines);
+  const buckets = (x: number) => (posToVal(x, "x") - first) / bucketSeconds;
+  const from = first + Math.floor(buckets(select.left)) * bucketSeconds;
+  const to = first + Math.ceil(buckets(select.left + select.width)) * bucketSeconds;
+  return [Math.max(from, first), Math.min(to, end)];
+}
+
 /** Reads a colour of the style sheet as it stands now, as `rgb(…)`. */
 function colourReader(element: HTMLElement): (name: string) => string {
   const probe = document.createElement("i");
@@ -166,6 +180,8 @@ function colourReader(element: HTMLElement): (name: string) => string {
 
 /** Of the vertical axis with its figures, in pixels: at least, beside the text, and of a letter. */
 const AXIS_WIDTH = { least: 40, margin: 14, letter: 6.5 };
+/** A shorter drag is a click, in pixels. */
+const LEAST_DRAG = 6;
 /** Of a date at an axis, in pixels. */
 const DATE_WIDTH = 76;
 const FILL = 0.2;
@@ -175,8 +191,13 @@ const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FI
  * Options of a plot, in the colours that the page has now.
  *
  * @param shown the lines as they are when it is asked.
+ * @param onRange takes a dragged range, in seconds since 1970 UTC. Default: it is zoomed to.
  */
-export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Options {
+export function drawOptions(
+  element: HTMLElement,
+  shown: () => Lines,
+  onRange?: (from: number, to: number) => void,
+): uPlot.Options {
   const colour = colourReader(element);
   const font = `12px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
@@ -196,7 +217,7 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
     // Half of a date beside the last mark of the axis.
     padding: [null, DATE_WIDTH / 2, null, null],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    cursor: { points: { size: 7 } },
+    cursor: { points: { size: 7 }, drag: { x: true, setScale: onRange === undefined } },
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
       ...lines.map(({ label, colour: name, filled, heights }, line): uPlot.Series => ({
@@ -235,7 +256,13 @@ export function drawOptions(element: HTMLElement, shown: () => Lines): uPlot.Opt
       x: { range: (_plot, from, to) => zoomOf(shown(), from, to) },
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
-    hooks: { drawClear: [(plot) => shadeOpen(plot, shown(), shade)] },
+    hooks: {
+      drawClear: [(plot) => shadeOpen(plot, shown(), shade)],
+      setSelect: [(plot) => {
+        const range = onRange && draggedRange(plot, shown());
+        if (range) onRange(...range);
+      }],
+    },
   };
 }
 

@@ -93,7 +93,13 @@ export default define.page<typeof handler>(({ data, url, state }) => {
       {info.series_measures.length > 0 && (
         <section aria-labelledby="over-time">
           <h2 id="over-time" class="unseen">Over time</h2>
-          <SeriesChart data={metric} stale={stale} chart={info.chart} title={info.title} />
+          <SeriesChart
+            data={metric}
+            stale={stale}
+            chart={info.chart}
+            title={info.title}
+            selectsRange
+          />
           {shown.series.answer?.beyond != null && (
             <p class="note">
               The topic contains {shown.series.answer.beyond.future_events}{" "}
