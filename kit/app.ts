@@ -110,11 +110,12 @@ function match<State>(routes: readonly FileRoute<State>[], ctx: Context<State>) 
   return null;
 }
 
+/** A text with a broken escape stays as it is, and so names nothing. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
-  } catch (cause) {
-    throw new HttpError(400, `The path has a broken escape: ${text.slice(0, 80)}`, { cause });
+  } catch {
+    return text;
   }
 }
 

@@ -74,7 +74,7 @@ const rules: readonly Rule[] = [
     folder: /^routes\/api\//,
     may: [
       /^routes\/(api\/|\(_shared\)\/(guard|search)\.ts)/,
-      /^runtime\/(ports\/services|model\/frontier|std\/(chosen_topic|csv|errors))\.ts$/,
+      /^runtime\/(ports\/services|model\/frontier|std\/(chosen_topic|closest|csv|errors))\.ts$/,
       /^(hono|zod)/,
       builtIn,
     ],

@@ -1,6 +1,7 @@
 /** Request bodies: their format, their size. */
 import type { z } from "zod";
 import type { BodyEncoding } from "../../runtime/ports/services.ts";
+import { bodyFault } from "./body_fault.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -166,10 +167,8 @@ export async function objectOf<T>(
   request: Request,
   maxBytes: number,
 ): Promise<T> {
-  const body = schema.safeParse(await smallObject(request, maxBytes));
+  const body = schema.safeParse(await smallObject(request, maxBytes), { reportInput: true });
   if (body.success) return body.data;
-  const [issue] = body.error.issues;
-  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-  const field = unknown ?? (issue.path.join(".") || "body");
-  throw new Problem("invalid-request", `${field}: ${issue.message}`, { field });
+  const { field, detail } = bodyFault(schema, body.error.issues[0]);
+  throw new Problem("invalid-request", detail, { field });
 }

@@ -145,7 +145,10 @@ function redriveRequest(
   const all = flags.all === true;
   const dry_run = flags["dry-run"] === true;
   const chosen = [address !== undefined, all, filter.length > 0].filter(Boolean).length;
-  if (chosen === 0) throw wrong("--all", "given without an address and filters", "nothing");
+  if (chosen === 0) {
+    const message = `${action}: give TOPIC/PARTITION/OFFSET, a filter such as --field, or --all`;
+    throw new UserError(message, { field: "--all" });
+  }
   if (address !== undefined && chosen > 1) {
     throw wrong("TOPIC/PARTITION/OFFSET", "left out where a filter or --all is given", "both");
   }
@@ -166,11 +169,13 @@ function redriveRequest(
 
 function redriveText(answer: RedriveAnswer): string {
   const { letters, decodable, repeated, sent, refused, refused_total } = answer;
-  const before = repeated === 0 ? "" : `, ${grouped(repeated)} of them redriven before`;
+  const before = repeated === 0
+    ? ""
+    : `; ${grouped(repeated)} redriven before, whose events count once, as they were sent first`;
   const did = answer.dry_run ? "Dry run, nothing sent" : `Sent ${counted(sent, "event")}`;
   const more = refused_total - refused.length;
   return [
-    `${did}: ${grouped(decodable)} of ${counted(letters, "dead letter")} decode${before}.`,
+    `${did}: ${grouped(decodable)} of ${counted(letters, "dead letter")} can be decoded${before}.`,
     ...refused.map(({ letter, reason }) => `  ${letter}: ${plain(reason)}`),
     ...(more > 0 ? [`  and ${grouped(more)} more`] : []),
     "",

@@ -15,7 +15,7 @@ export function operatorOf(
 ): string {
   const operator = by ?? env.USER ?? "";
   if (operator !== "") return operator;
-  throw new UserError(`${action}: --by must be a name, as $USER is not set, got none`, {
+  throw new UserError(`${action}: give --by NAME, because $USER is not set`, {
     field: "by",
   });
 }

@@ -23,7 +23,7 @@ export interface JsonDecoder extends Decoder {
 }
 
 /** Raised when the same bytes decode to something else: part of every plugin's generation. */
-export const DECODER_VERSION = 2;
+export const DECODER_VERSION = 3;
 
 /** Options of {@link createDecoder}. */
 export interface DecoderOptions {

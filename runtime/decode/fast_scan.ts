@@ -205,6 +205,8 @@ export class FastScan {
     const columns = this.#columns!;
     columns.unknown[row] = unknown;
     const id = this.#targets[this.#eventId];
+    // The fallback says why such an event is refused.
+    if (id.words[row] === id.ends[row]) return false;
     hashIdentity(
       view,
       id.words[row] | 0,

@@ -64,7 +64,12 @@ export class JsonFallback {
       const record = this.#parse(value);
       for (const name of this.#names) this.#field(row, name, record, columns, texts, textBase);
       columns.unknown[row] = Object.keys(record).every((key) => this.#declared.has(key)) ? 0 : 1;
-      const id = columns.fields[this.#schema.eventId];
+      const { eventId } = this.#schema;
+      const id = columns.fields[eventId];
+      // Events of one time would all be repeats of the first.
+      if (id.values[row] === id.ends![row]) {
+        throw new FieldFault(eventId, `${eventId} must not be empty, got ""`);
+      }
       hashIdentity(
         texts.view,
         id.values[row] - textBase,

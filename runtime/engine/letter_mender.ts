@@ -71,7 +71,7 @@ export class LetterMender {
     Object.assign(record, this.#set);
     const { eventId } = this.#schema;
     // The place of the letter: the same however often it is sent, and no other letter's.
-    if ((record[eventId] ?? null) === null) {
+    if ((record[eventId] ?? "") === "") {
       const { log, partition, offset } = letter;
       record[eventId] = `dead-letter:${log}/${partition}/${offset}`;
     }

@@ -167,7 +167,9 @@ export const anyJson = fc.oneof(
 function plain(field: Field): fc.Arbitrary<string> {
   switch (field.kind) {
     case "string":
-      return fc.string({ maxLength: 6 }).map((text) => `"${text.replace(/["\\]/g, "_")}"`);
+      return fc.string({ minLength: 1, maxLength: 6 }).map((text) =>
+        `"${text.replace(/["\\]/g, "_")}"`
+      );
     case "uint32":
       return fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(String);
     case "integer":

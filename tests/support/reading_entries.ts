@@ -30,7 +30,7 @@ const nullable = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });
 const scaled = (scale: number) =>
   fc.integer({ min: -1_000_000, max: 1_000_000 }).map((n) => n / 10 ** scale);
 const fields = fc.record({
-  id: fc.string({ unit: "grapheme", maxLength: 12 }),
+  id: fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
   meter: fc.nat({ max: 2 ** 32 - 1 }),
   count: fc.integer({ min: -(10 ** 11), max: 10 ** 11 }),
   count_or_null: nullable(fc.integer({ min: -(10 ** 11), max: 10 ** 11 })),

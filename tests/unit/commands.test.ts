@@ -247,22 +247,22 @@ describe("query", () => {
       ["query m --layer sped", "--layer must be merged, batch or speed"],
       ["sql SELECT --limit many", '--limit must be a whole number, got "many"'],
       ["dead-letters show 7", 'expected TOPIC/PARTITION/OFFSET, as dead-letters lists it, got "7"'],
-      ["plugins pause m", "--by must be a name, as $USER is not set, got none"],
+      ["plugins pause m", "give --by NAME, because $USER is not set"],
       ["plugins pause", "Missing NAME"],
       ["drift accept m --by ada", "--reason must say why the difference is accepted"],
-      ["drift accept m --reason known", "--by must be a name, as $USER is not set, got none"],
-      ["verify accept o --reason lost", "--by must be a name, as $USER is not set, got none"],
+      ["drift accept m --reason known", "give --by NAME, because $USER is not set"],
+      ["verify accept o --reason lost", "give --by NAME, because $USER is not set"],
       ["plugins rebuild", "Missing NAME"],
       ["batch cancel", "Missing RUN"],
       ["batch cancel first --by ada", "RUN must be a whole number in 1.."],
-      ["batch cancel 3", "--by must be a name, as $USER is not set, got none"],
+      ["batch cancel 3", "give --by NAME, because $USER is not set"],
       ["plugins rebuild m --form 2024-01-01", "Unknown flag --form"],
-      ["dead-letters redrive", "--all must be given without an address and filters, got nothing"],
+      ["dead-letters redrive", "give TOPIC/PARTITION/OFFSET, a filter such as --field, or --all"],
       [
         "dead-letters redrive --all --by ada --set rating",
         '--set must be FIELD=VALUE, got "rating"',
       ],
-      ["dead-letters redrive --all", "--by must be a name, as $USER is not set, got none"],
+      ["dead-letters redrive --all", "give --by NAME, because $USER is not set"],
       ["dead-letters redrive a/0/1 --all", "must be left out where a filter or --all is given"],
       ["dead-letters redrive --partition x", "--partition must be a whole number"],
       ["catalog put movies - --format xml", "--format must be ndjson, json-array, csv, movielens-"],
@@ -347,7 +347,7 @@ describe("dead-letters redrive", () => {
     expect(own.world.engine.asked.redrive).toEqual(request);
     expect(served.engine.asked.redrive).toEqual(request);
     expect(own.out).toBe(
-      "Sent 1 event: 1 of 2 dead letters decode.\n  movies/0/5: record must be JSON\n",
+      "Sent 1 event: 1 of 2 dead letters can be decoded.\n  movies/0/5: record must be JSON\n",
     );
     expect([own.code, remote.code]).toEqual([1, 1]);
   });

@@ -280,6 +280,13 @@ describe("decode()", () => {
       "event_id",
       "at most 256 bytes long, got 258 bytes",
     ],
+    ["an empty id", movie({ event_id: '""' }), "event_id", 'event_id must not be empty, got ""'],
+    [
+      "an empty id after another fault",
+      movie({ event_id: '""', rating: "11" }),
+      "rating",
+      "rating must be at most 10, got 11",
+    ],
     ["a number as id", movie({ event_id: "5" }), "event_id", "event_id must be text, got 5"],
     [
       "a lone surrogate",

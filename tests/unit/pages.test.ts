@@ -333,6 +333,10 @@ describe("createApp()", () => {
     expect([nothing.status, nothing.headers.get("content-type")])
       .toEqual([404, "application/problem+json"]);
     await nothing.response.body?.cancel();
+    const broken = await ask("/api/v1/metrics/%E0%A4%A");
+    expect([broken.status, broken.headers.get("content-type")])
+      .toEqual([404, "application/problem+json"]);
+    await broken.response.body?.cancel();
     for (const path of ["/healthz", "/readyz", "/metrics"]) {
       const { response, status } = await ask(path);
       expect([path, status]).toEqual([path, 200]);
