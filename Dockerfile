@@ -29,6 +29,6 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
 
 # Nothing is fetched at run time. Others can reach the port: set TWOFOLD_WRITE_TOKEN, and
 # TWOFOLD_READ_TOKEN or TWOFOLD_PUBLIC_READ=true.
-ENTRYPOINT ["deno", "run", "--cached-only", "-P=run", "--no-prompt", \
+ENTRYPOINT ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=8", "-P=run", "--no-prompt", \
   "--allow-read=/app,/data,/run/secrets", "--allow-write=/data", "main.ts"]
 CMD ["start"]

@@ -72,7 +72,7 @@ for (let i = 0; i < 8 * rows; i++) {
   const value = block.bytes.subarray(block.valueStart[row], block.valueEnd[row]);
   long.place(0, { value, appendMs: block.appendMs[row] });
 }
-const encoder = new ThreadedEncoder();
+const encoder = new ThreadedEncoder(systemClock);
 const archiver = new Archiver({
   schema: movieViewing,
   log: long,

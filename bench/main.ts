@@ -15,6 +15,7 @@ const BENCHES = [
   "api",
   "live",
   "idle",
+  "memory",
 ];
 
 const named = Deno.args.filter((arg) => !arg.startsWith("--"));

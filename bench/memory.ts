@@ -2,15 +2,16 @@
  * Anonymous memory of the whole process: at rest (the yardstick), minute by minute at 2,000 events
  * per second, and the most while 2 million events arrive over HTTP.
  *
- * Run: `deno run -A bench/memory.ts [--quick] [--minutes N]`
+ * Run: `deno run -A bench/memory.ts [--quick] [--minutes=N]`
  */
 import { parseArgs } from "node:util";
 import { feed } from "./feed.ts";
-import { line, quick, title } from "./figures.ts";
+import { line, perSecond, quick, title } from "./figures.ts";
 import { bodies } from "./made_log.ts";
 import {
   anonymousBytes,
   mebibytes,
+  secondsSince,
   send,
   sleep,
   startProcess,
@@ -61,13 +62,15 @@ for (let minute = 1; minute <= Number(minutes); minute++) {
   report(`2,000 events/s, minute ${minute}`, most);
 }
 stop.abort();
-await feeding;
+line("reached", perSecond(await feeding, 60 * Number(minutes)));
 
 const made = [...bodies(EVENTS, RATE)];
 report(
   "over HTTP, peak (aim 600 MiB)",
   await mostDuring(async () => {
+    const sinceMs = performance.now();
     for (const body of made) await send(url, body);
+    line("acknowledged over HTTP", perSecond(EVENTS, secondsSince(sinceMs)));
     await untilRead(url);
     await untilArchived(url);
   }),

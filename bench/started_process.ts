@@ -20,7 +20,19 @@ export const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
 export async function startProcess(data: string, ...args: string[]): Promise<StartedProcess> {
   const sinceMs = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", join(root, "main.ts"), "start", "--data", data, "--port", "0", ...args],
+    args: [
+      "run",
+      "-A",
+      // As the task `start` has it.
+      "--v8-flags=--max-semi-space-size=8",
+      join(root, "main.ts"),
+      "start",
+      "--data",
+      data,
+      "--port",
+      "0",
+      ...args,
+    ],
     stdout: "null",
     stderr: "inherit",
   }).spawn();

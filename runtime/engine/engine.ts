@@ -138,7 +138,7 @@ async function openOver(
   const { store, warehouse } = adapters;
   await migrate(warehouse, await readMigrations(join(root, "sql", "migrations")));
   await addColumns(warehouse);
-  const encoder = new ThreadedEncoder();
+  const encoder = new ThreadedEncoder(clock);
   const modules = new WeakMap<Plugin, PluginModule>();
   const isolates = new Isolates({ clock, moduleOf: (plugin) => modules.get(plugin)! });
   opened.push(encoder, isolates);

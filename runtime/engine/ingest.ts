@@ -128,6 +128,8 @@ interface Decoding {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** The longest number as a key; longer keys make a buffer grow. */
+const MOST_KEY_BYTES = 10;
 
 class TopicWriter {
   /** As many as are needed at once, {@link BATCHES_UNDER_WAY} at most. */
@@ -159,7 +161,11 @@ class TopicWriter {
       this.#reject(batch.line[row], fault.field, fault.reason);
     }
     if (batch.count === 0 && batch.oversize.length === 0) return;
-    const appended = this.#appendRows(this.#buffers[turn] ??= new AppendBuffer(), batch.oversize);
+    this.#buffers[turn] ??= new AppendBuffer({
+      records: columns.count,
+      bytes: batch.bytes.length + MOST_KEY_BYTES * columns.count,
+    });
+    const appended = this.#appendRows(this.#buffers[turn], batch.oversize);
     appended.catch(() => {}); // the caller that waits for it gets the error
     this.#underWay[turn] = appended;
   }

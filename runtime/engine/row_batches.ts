@@ -19,7 +19,7 @@ const NO_FAULTS: ReadonlyMap<number, RefusedRow> = new Map();
 /** Turns the records of one body into JSON. */
 export class RowBatches {
   readonly #rows: RowWriter | null;
-  readonly #writer = new EventWriter();
+  #writer: EventWriter | null = null;
 
   /** @param format a declared one, `csv`, or null where the records are JSON. */
   constructor(format: RowFormat | "csv" | null, schema: EventSchema) {
@@ -50,7 +50,7 @@ export class RowBatches {
   /** Rows from `first` on, as many as fit. */
   #convert(batch: RecordBatch, first: number, rowWriter: RowWriter) {
     const { count, bytes, valueStart, valueEnd, ordinal } = batch;
-    const writer = this.#writer;
+    const writer = this.#writer ??= new EventWriter();
     writer.cut(0);
     const rowFaults = new Map<number, RefusedRow>();
     const starts = new Uint32Array(count - first);

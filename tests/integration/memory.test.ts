@@ -43,6 +43,21 @@ describe("the memory of a process", () => {
     expect(bytesOf(told, "columns")).toBeGreaterThan(2 ** 18);
   });
 
+  it("goes back to the system when large buffers are freed, though small ones lie between", async () => {
+    const notHeld = async () => {
+      const told = await memory();
+      return told.anonymous_bytes! - bytesOf(told, "buffers", "main");
+    };
+    const before = await notHeld();
+    let small: Uint8Array[] = [];
+    for (let i = 0; i < 2400; i++) {
+      new Uint8Array(200_000 + (i * 48_271) % 3_000_000).fill(1);
+      small.push(new Uint8Array(20_000).fill(1));
+      if (small.length > 300) small = small.slice(100);
+    }
+    expect(await notHeld() - before).toBeLessThan(64 * 2 ** 20);
+  });
+
   it("grows with the identities by which repeats are found", async () => {
     const before = bytesOf(await memory(), "repeats");
     const events = Array.from({ length: 20_000 }, (_, i) => ({

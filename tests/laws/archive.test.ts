@@ -2,6 +2,7 @@ import { afterAll, describe, expect, fc, it } from "testing";
 import { sha256 } from "../../runtime/archive/manifest.ts";
 import { openArchiveReader } from "../../runtime/archive/archive_reader.ts";
 import { PART_BYTES } from "../../runtime/archive/open_block.ts";
+import { systemClock } from "../../runtime/std/clock.ts";
 import { ThreadedEncoder } from "../../runtime/archive/threaded_encoder.ts";
 import type { EventLog } from "../../runtime/ports/ports.ts";
 import { MemoryStore, openArchiver, parquetRows, readings } from "../support/archive_world.ts";
@@ -27,7 +28,7 @@ const schedule = fc.record({
   entries: fc.array(fc.tuple(entry, step), { maxLength: 60 }),
 });
 
-const encoder = new ThreadedEncoder();
+const encoder = new ThreadedEncoder(systemClock);
 afterAll(() => encoder.close());
 
 /** The same log, read a few records at a time. */
