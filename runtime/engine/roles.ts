@@ -10,7 +10,7 @@ function refuse(role: Role, roles: readonly Role[]): never {
 }
 
 /**
- * The batch layer of a process: its runs end when `stop` aborts, whoever asked for them, and it starts
+ * The batch layer of a process: its runs, scheduled or requested, end when `stop` aborts. It starts
  * none where the roles leave them to other processes.
  */
 export function batchWithin(
