@@ -12,12 +12,12 @@ import {
 import { Flow, type Rates } from "../routes/(_parts)/Flow.tsx";
 import { MetricCard, type MetricCardData } from "../routes/(_parts)/MetricCard.tsx";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
+import type { ListedRun } from "../routes/(_parts)/listed_run.ts";
 import { ProblemList } from "../routes/(_parts)/ProblemList.tsx";
 import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
 import { Term } from "../routes/(_parts)/Term.tsx";
 import { Traffic } from "../routes/(_parts)/Traffic.tsx";
 import type { SeriesAnswer, Status } from "../runtime/ports/services.ts";
-import type { ListedRun } from "./RunList.tsx";
 
 /** The first page as of one moment. */
 export interface OverviewData {

@@ -1,6 +1,6 @@
-/** Batch runs, the newest first, kept up to date. */
+/** Batch runs on a timeline and as a list, the newest first, kept up to date. */
 import { useSignal } from "@preact/signals";
-import type { BatchRun, PluginRun } from "../runtime/ports/services.ts";
+import type { PluginRun } from "../runtime/ports/services.ts";
 import {
   exactFigure,
   figure,
@@ -10,10 +10,9 @@ import {
 } from "../routes/(_parts)/figures.ts";
 import { CancelRun } from "../routes/(_parts)/CancelRun.tsx";
 import { Term } from "../routes/(_parts)/Term.tsx";
+import { isUnderWay, type ListedRun, runAnchor } from "../routes/(_parts)/listed_run.ts";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
-
-/** A run as it is listed. */
-export type ListedRun = Omit<BatchRun, "cut">;
+import { RunTimeline } from "../routes/(_parts)/RunTimeline.tsx";
 
 const EVERY_MS = 2000;
 
@@ -43,9 +42,10 @@ export default function RunList(props: {
       {runs.value?.length === 0 && (
         <p class="note">No runs. The first run starts once a block is archived.</p>
       )}
+      {runs.value !== null && <RunTimeline runs={runs.value} />}
       {runs.value?.map((run, i) => (
         <Run
-          key={`${run.topic} ${run.run}`}
+          key={runAnchor(run)}
           run={run}
           open={i === 0 || run.finished === null}
           alive={alive.value}
@@ -63,7 +63,7 @@ function Run({ run, open, alive }: {
 }) {
   const failed = run.plugins.filter(({ status }) => status === "failed").length;
   return (
-    <details class="run" open={open || failed > 0}>
+    <details class="run" id={runAnchor(run)} open={open || failed > 0}>
       <summary>
         <b>Run {run.run}</b> <span data-state={run.state}>{run.state}</span>
         <span>
@@ -110,7 +110,7 @@ function Run({ run, open, alive }: {
 
 function timesOf({ started, finished, plugins }: ListedRun): string {
   if (finished === null) {
-    const ended = plugins.filter(({ status }) => status !== "queued" && status !== "running");
+    const ended = plugins.filter(({ status }) => !isUnderWay(status));
     return `since ${instantText(started)}, ${ended.length} of ${plugins.length} metrics done`;
   }
   const seconds = (Date.parse(finished) - Date.parse(started)) / 1000;
@@ -120,8 +120,7 @@ function timesOf({ started, finished, plugins }: ListedRun): string {
 /** What an unfinished part has not come to yet has a dash. */
 function Part({ part }: { readonly part: PluginRun }) {
   const { plugin, status, mode, days, daysDone, notCompared } = part;
-  const underWay = status === "queued" || status === "running";
-  const whenDone = (text: string) => underWay ? "–" : text;
+  const whenDone = (text: string) => isUnderWay(status) ? "–" : text;
   return (
     <tr>
       <th scope="row">

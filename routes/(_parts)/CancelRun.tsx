@@ -38,7 +38,7 @@ export function CancelRun({ topic, run }: Pick<BatchRun, "topic" | "run">) {
           <OperatorName by={by} />
           <p role="status" class="fault">{busy.value ? "" : fault.value}</p>
           <div class="controls">
-            <button type="submit" class="danger" disabled={busy.value || by.value.trim() === ""}>
+            <button type="submit" class="primary" disabled={busy.value || by.value.trim() === ""}>
               {busy.value ? "Cancelling …" : "Cancel run"}
             </button>
             <button type="button" onClick={() => dialog.current?.close()}>Let it run</button>

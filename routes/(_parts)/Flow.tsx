@@ -1,7 +1,7 @@
 /** Data flow: one part per box of the architecture, with its rate and figures. */
-import type { ListedRun } from "../../islands/RunList.tsx";
 import type { ExplainedTerm } from "./glossary.ts";
 import { Term } from "./Term.tsx";
+import type { ListedRun } from "./listed_run.ts";
 import { figure, type Figures, instantText } from "./figures.ts";
 
 interface Figure {

@@ -1,5 +1,5 @@
 /** Batch runs as pages list them. */
-import type { ListedRun } from "../../islands/RunList.tsx";
+import type { ListedRun } from "../(_parts)/listed_run.ts";
 import type { BatchLayer } from "../../runtime/ports/services.ts";
 import { newestRuns } from "../api/newest_runs.ts";
 

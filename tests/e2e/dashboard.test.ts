@@ -144,6 +144,14 @@ started, finished, drift, version) SELECT 'movie-viewing-events', 1000, 'ratings
       await run.getByText("12 of 40").waitFor();
       await progress("running", 20, 2);
       await run.getByText("20 of 40").waitFor();
+      const timeline = page.getByRole("region", { name: "Timeline" });
+      const facts = timeline.locator(".run-facts");
+      await facts.getByText("20 of 40").waitFor();
+      await timeline.getByRole("link", { name: /^Run 1, published/ }).focus();
+      await facts.getByText("Run 1", { exact: true }).waitFor();
+      expect(await facts.getByText("20 of 40").count()).toBe(0);
+      await timeline.getByRole("link", { name: /^Run 1000, running/ }).hover();
+      await facts.getByText("20 of 40").waitFor();
     });
     await on("/", async (page) => {
       const box = page.locator(".part-batch");
