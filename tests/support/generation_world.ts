@@ -64,6 +64,8 @@ export interface WorldProcess {
   reach: Reach;
   /** Whether it knows from where on its rows go. */
   begun: boolean;
+  /** Called when its rows in memory are asked to be written. Default: there are none. */
+  fresh: () => void;
 }
 
 /** One warehouse and one store for any number of processes. */
@@ -99,7 +101,7 @@ export class GenerationWorld {
     await warehouse.command(createBatchTable(tables));
     await warehouse.command(createSpeedTable(tables, LOG));
     const problems = new Problems(clock);
-    const process = { problems, reach, begun } as {
+    const process = { problems, reach, begun, fresh: () => {} } as {
       -readonly [K in keyof WorldProcess]: WorldProcess[K];
     };
     const topic = {
@@ -115,7 +117,7 @@ export class GenerationWorld {
       membership: { shared },
       speed: {
         begun: () => process.begun,
-        fresh: () => Promise.resolve(),
+        fresh: () => Promise.resolve(process.fresh()),
         start: () => ({ [LOG]: [process.reach.start] }),
         frontier: () => ({ [LOG]: [process.reach.frontier] }),
       },

@@ -120,7 +120,8 @@ describe("generations", () => {
     process.reach = { start: 150n, frontier: 199n };
     expect(await looked()).toEqual({ ...old, rebuilding: 0.99 });
     expect(process.problems.standing()).toMatchObject([{ code: "rebuilding" }]);
-    process.reach = { start: 150n, frontier: 200n };
+    // What is only in memory is written before it is judged.
+    process.fresh = () => void (process.reach = { start: 150n, frontier: 200n });
     expect(await looked()).toEqual({
       generation: NEW,
       frozen: false,

@@ -406,3 +406,14 @@ describe("answers under concurrent writes", () => {
     expect(answers).toBeGreaterThan(10);
   });
 });
+
+describe("the position of a metric", () => {
+  it("is as of what is only in memory, so that whoever follows hears of it", async () => {
+    world.speed.move(1, 1, 1);
+    const before = await world.serving.position("ratings");
+    expect(await world.serving.position("ratings")).toBe(before);
+    world.speed.fresh = () => Promise.resolve(world.speed.move(2, 1, 1));
+    expect(await world.serving.position("ratings")).not.toBe(before);
+    world.speed.fresh = () => Promise.resolve();
+  });
+});
