@@ -35,6 +35,7 @@ export default function SeriesChart(
   { data, stale, chart, title, selectsRange = false }: SeriesChartProps,
 ) {
   const frame = useRef<HTMLDivElement>(null);
+  const legend = useRef<HTMLDivElement>(null);
   const alive = useSignal(false);
   // A key keeps its colour for as long as it is shown.
   const slots = useRef<ReadonlyMap<string, number>>(new Map());
@@ -43,7 +44,15 @@ export default function SeriesChart(
   const shown = linesOf(data.value, chart, slots.current);
   useEffect(() => {
     const onRange = selectsRange ? openRange(data) : undefined;
-    return drawn(frame.current!, data, chart, slots, () => alive.value = true, onRange);
+    return drawn(
+      frame.current!,
+      legend.current!,
+      data,
+      chart,
+      slots,
+      () => alive.value = true,
+      onRange,
+    );
   }, []);
   const empty = shown === null ||
     shown.lines.every(({ values }) => values.every((value) => value === null));
@@ -58,6 +67,7 @@ export default function SeriesChart(
       <div class="plot" ref={frame} aria-hidden="true">
         {!alive.value && <Sparkline values={shown?.lines.at(-1)?.values ?? []} label={title} />}
       </div>
+      <div class="legend" ref={legend} />
       {shown !== null && (
         <figcaption>
           {empty ? "No data in this range." : <Caption shown={shown} />}
@@ -92,6 +102,7 @@ const openRange = (data: Signal<ChartData>) => (from: number, to: number): void 
 /** Draws the data, and draws it again whenever it, the size or the theme changes. Returns the end. */
 function drawn(
   element: HTMLElement,
+  legend: HTMLElement,
   data: Signal<ChartData>,
   chart: SeriesChartProps["chart"],
   slots: { current: ReadonlyMap<string, number> },
@@ -116,7 +127,7 @@ function drawn(
     if (plot === null || asked !== drawnLines) {
       plot?.destroy();
       plot = new uPlot(
-        drawOptions(element, () => linesOf(data.peek(), chart, slots.current)!, onRange),
+        drawOptions(element, legend, () => linesOf(data.peek(), chart, slots.current)!, onRange),
         aligned,
         element,
       );

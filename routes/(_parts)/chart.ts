@@ -190,11 +190,13 @@ const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FI
 /**
  * Options of a plot, in the colours that the page has now.
  *
+ * @param legend where the legend goes: outside of the picture, which only eyes can read.
  * @param shown the lines as they are when it is asked.
  * @param onRange takes a dragged range, in seconds since 1970 UTC. Default: it is zoomed to.
  */
 export function drawOptions(
   element: HTMLElement,
+  legend: HTMLElement,
   shown: () => Lines,
   onRange?: (from: number, to: number) => void,
 ): uPlot.Options {
@@ -217,6 +219,7 @@ export function drawOptions(
     // Half of a date beside the last mark of the axis.
     padding: [null, DATE_WIDTH / 2, null, null],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    legend: { mount: (_plot, table) => legend.replaceChildren(table) },
     cursor: { points: { size: 7 }, drag: { x: true, setScale: onRange === undefined } },
     series: [
       { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
@@ -257,6 +260,8 @@ export function drawOptions(
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] },
     },
     hooks: {
+      ready: [(plot) => makeSwitches(plot, legend)],
+      setSeries: [(plot) => showSwitches(plot, legend)],
       drawClear: [(plot) => shadeOpen(plot, shown(), shade)],
       setSelect: [(plot) => {
         const range = onRange && draggedRange(plot, shown());
@@ -269,6 +274,30 @@ export function drawOptions(
 function axisWidth(texts: readonly string[]): number {
   const longest = Math.max(0, ...texts.map(({ length }) => length));
   return Math.max(AXIS_WIDTH.least, AXIS_WIDTH.margin + AXIS_WIDTH.letter * longest);
+}
+
+/** The labels of the lines in a legend; the first row is the time. */
+const labelsOf = (legend: HTMLElement) =>
+  [...legend.querySelectorAll<HTMLElement>(".u-series .u-label")].slice(1);
+
+/** Lets the keyboard switch lines on and off, as a click on their label does. */
+function makeSwitches(plot: uPlot, legend: HTMLElement): void {
+  for (const label of labelsOf(legend)) {
+    label.tabIndex = 0;
+    label.role = "button";
+    label.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      label.click();
+    });
+  }
+  showSwitches(plot, legend);
+}
+
+function showSwitches({ series }: uPlot, legend: HTMLElement): void {
+  for (const [i, label] of labelsOf(legend).entries()) {
+    label.ariaPressed = String(series[i + 1].show);
+  }
 }
 
 /** The part of the time axis that was selected, or all of it: uPlot asks for the bounds of the data. */

@@ -295,6 +295,27 @@ describe("a metric's page", () => {
     });
   });
 
+  it("switches lines off and on by its legend, by click and by key", async () => {
+    await on("/plugins/hourly_stats?range=24h&layer=merged&top=3", async (page) => {
+      const labels = page.locator(".legend [role=button]");
+      await labels.first().waitFor();
+      const [first, second] = [labels.nth(0), labels.nth(1)];
+      const pressed = () =>
+        Promise.all([first, second].map((label) => label.getAttribute("aria-pressed")));
+      expect(await pressed()).toEqual(["true", "true"]);
+      await first.click();
+      expect(await pressed()).toEqual(["false", "true"]);
+      await second.focus();
+      await page.keyboard.press("Enter");
+      expect(await pressed()).toEqual(["false", "false"]);
+      await first.focus();
+      await page.keyboard.press("Space");
+      expect(await pressed()).toEqual(["true", "false"]);
+      expect(await first.isVisible()).toBe(true);
+      expect(await page.locator("[aria-hidden=true] [role=button]").count()).toBe(0);
+    });
+  });
+
   it("says which range a layer covers that is coarser than what was chosen", async () => {
     await on("/plugins/popular_movies?range=5m&layer=merged", async (page) => {
       await page.getByText("The merged layer answers in units of 1 h").waitFor();
