@@ -249,6 +249,7 @@ async function openOver(
     published,
     claims,
     alone,
+    files,
     generations,
     retirement,
     verification,
@@ -278,6 +279,8 @@ interface Parts extends Adapters {
   readonly published: PublishedRuns;
   readonly claims: boolean;
   readonly alone: boolean;
+  /** The files of the plugins that are loaded, by plugin; they change. */
+  readonly files: ReadonlyMap<string, string>;
   readonly generations: Generations;
   readonly retirement: Retirement;
   readonly clock: Clock;

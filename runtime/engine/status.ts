@@ -39,6 +39,8 @@ export interface StatusParts {
   /** The plugins that do not run, as of now. */
   readonly refused: () => readonly KnownRefused[];
   readonly generations: Pick<Generations, "served">;
+  /** The files of the plugins, by plugin. */
+  readonly files: ReadonlyMap<string, string>;
   readonly sql: Pick<SqlConsole, "load">;
   readonly claim: Pick<DirectoryClaim, "process">;
 }
@@ -70,7 +72,7 @@ export async function statusOf(parts: StatusParts): Promise<Status> {
   const unreached = known.unreached();
   parts.problems.observe("status", [
     ...known.faults(LATE_MS).map(({ part, error }) => unreachedProblem(part, error)),
-    ...seen.flatMap(({ partitions }, i) => problemsOf(topics[i], partitions)),
+    ...seen.flatMap(({ partitions }, i) => problemsOf(topics[i], partitions, parts.files)),
   ]);
   const problems = parts.problems.standing();
   const ready = problems.every(({ blocking }) => !blocking);
@@ -340,6 +342,7 @@ function futureEventsOf(
 function problemsOf(
   runtime: TopicRuntime,
   partitions: readonly PartitionStatus[],
+  files: StatusParts["files"],
 ): ProblemReport[] {
   const { schema: { topic }, plugins, pacemaker, speed, membership } = runtime;
   const reports: ProblemReport[] = [];
@@ -355,8 +358,11 @@ function problemsOf(
   for (const { plugin: { name } } of plugins) {
     const { error } = speed.plugin(name);
     if (error === null) continue;
-    const message = `Plugin ${name} failed: ${error.message}`;
     const subject = `plugin ${name}`;
+    const file = files.get(name) ?? "its file";
+    const message =
+      `A function of plugin ${name} failed: ${error.message}. Correct ${file}; until ` +
+      "then it is tried again at growing intervals, and answers lack the events that wait for it";
     reports.push({ code: "plugin_failed", subject, message, plugin: name, error });
   }
   const of = (code: ProblemCode, what: string, error: Error) => {

@@ -76,7 +76,7 @@ describe("plugins whose functions throw, loop forever, hoard memory or exit", ()
     const views = events.filter((event) => event.event_type === "view").length;
     await engine.metric("popular_movies", { wait_for: frontiers[2] });
     expect(await total("popular_movies", "view_count", "merged")).toBe(views);
-    const { plugins } = await eventually(
+    const { plugins, problems } = await eventually(
       "all faults to be told",
       () => engine.status(),
       (status) =>
@@ -85,6 +85,9 @@ describe("plugins whose functions throw, loop forever, hoard memory or exit", ()
     );
     const errorOf = (name: string) => plugins.find(({ plugin }) => plugin === name)!.error;
     expect(errorOf("throwing")).toBe("cannot look at this event");
+    expect(problems.find(({ plugin }) => plugin === "throwing")?.message).toMatch(
+      /^A function of plugin throwing failed: cannot look at this event\. Correct plugins\/throwing\.ts;/,
+    );
     expect(errorOf("looping")).toMatch(/took longer than 5 s for \d+ records/);
     expect(errorOf("hoarding")).toMatch(/memory limit/);
     expect(errorOf("exiting")).toMatch(/reading 'exit'/);
