@@ -64,6 +64,29 @@ export function definePlugin<
   return Object.freeze(plugin);
 }
 
+/** A relation has no range of time, across which sessions could be joined. */
+function checkRelations(
+  members: ReturnType<typeof membersOf>,
+  { measureColumns, shownColumns }: Pick<Plugin, "measureColumns" | "shownColumns">,
+  faults: Faults,
+): void {
+  const readsAny = (sql: string, names: readonly string[]) =>
+    names.some((name) => new RegExp(`\\b${name}\\b`).test(sql));
+  const joined = measureColumns.filter(({ joinSeconds }) => joinSeconds !== undefined)
+    .map(({ name }) => name);
+  const shownJoined = shownColumns.filter(({ sql }) => readsAny(sql, joined))
+    .map(({ name }) => name);
+  for (const group of ["stream", "batch", "merged"] as const) {
+    for (const [name, sql] of Object.entries(members[group]?.relation.columns ?? {})) {
+      if (!readsAny(sql, [...joined, ...shownJoined])) continue;
+      faults.add(
+        `${group}.relation.columns.${name} reads a measure of sessions, which relations do not ` +
+          "have: leave it out, and ask the API for sessions",
+      );
+    }
+  }
+}
+
 function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Plugin {
   const members = membersOf(given, faults);
   const reader = new ColumnReader(source, faults);
@@ -103,6 +126,7 @@ function read(source: EventSchema, given: PluginDeclaration, faults: Faults): Pl
   if (joinedOnly && keyColumns.length === 0 && !faults.any) {
     faults.add("it needs a key, or a measure beside sessions, for its relations to show");
   }
+  if (!faults.any) checkRelations(members, columns, faults);
   const keyNames = Object.keys(keys);
   // Where a measure is at fault, what it would show is not known.
   const shownNames = faults.any

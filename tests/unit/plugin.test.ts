@@ -198,6 +198,18 @@ GROUP BY ALL`);
       .toContain("it needs a key, or a measure beside sessions, for its relations to show");
   });
 
+  it("refuses columns of relations that read sessions, and names them", () => {
+    const relation = (columns: Record<string, string>) =>
+      faultOf({
+        measures: () => ({ n: count(), visits: sessions({ gap: "1h" }) }),
+        merged: { relation: { columns } },
+      });
+    expect(relation({ all: "n" })).toBe(null);
+    expect(relation({ all: "n", begun: "visits * 2" })).toContain(
+      "merged.relation.columns.begun reads a measure of sessions, which relations do not have",
+    );
+  });
+
   it("says all that is wrong at once, with the closest valid names", () => {
     const given = {
       name: "visits",
