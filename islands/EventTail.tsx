@@ -1,8 +1,8 @@
 /** The newest records of the log, as they come. */
 import { useSignal } from "@preact/signals";
 import type { RecordView } from "../runtime/ports/services.ts";
-import { instantText } from "../routes/(_parts)/figures.ts";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
+import { RecordTable } from "../routes/(_parts)/RecordTable.tsx";
 
 const EVERY_MS = 1000;
 const SHOWN = 50;
@@ -42,44 +42,7 @@ export default function EventTail(props: {
       </p>
       {events.value.length === 0
         ? <p class="note">No records yet.</p>
-        : (
-          <div class="scroll tail" tabIndex={0} role="region" aria-label="Newest records">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Partition</th>
-                  <th scope="col">Offset</th>
-                  <th scope="col">Appended (UTC)</th>
-                  <th scope="col">Kind</th>
-                  <th scope="col">Record</th>
-                </tr>
-              </thead>
-              <tbody>
-                {events.value.map((event) => (
-                  <tr key={`${event.topic} ${event.partition} ${event.offset}`}>
-                    <td>{event.partition}</td>
-                    <td>
-                      {event.kind === "dead-letter"
-                        ? (
-                          <a
-                            href={`/dead-letters/${event.topic}/${event.partition}/${event.offset}`}
-                          >
-                            {event.offset}
-                          </a>
-                        )
-                        : event.offset}
-                    </td>
-                    <td>{instantText(event.append_time)}</td>
-                    <td>{event.kind}</td>
-                    <td>
-                      <code>{event.text.slice(0, 300)}</code>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
+        : <RecordTable records={events.value} label="Newest records" />}
     </>
   );
 }

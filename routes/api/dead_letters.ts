@@ -1,14 +1,11 @@
 /** Dead letters: the list, their causes, all of them as a file, one with its bytes, and redriving. */
-import { accepts } from "hono/accepts";
-import type { Services, WholeDeadLetter } from "../../runtime/ports/services.ts";
+import type { Services } from "../../runtime/ports/services.ts";
 import { csvLine } from "../../runtime/std/csv.ts";
 import { UserError } from "../../runtime/std/errors.ts";
+import { bytesResponse, placeIn, wantsBytes, withText } from "./record_bytes.ts";
 import { objectOf } from "./request_body.ts";
 import type { Asked } from "./route.ts";
 import { redriveRequest } from "./schemas.ts";
-
-/** The bytes of a record as they came. */
-export const BYTES_TYPE = "application/octet-stream";
 
 /** `GET /api/v1/dead-letters` */
 export async function listDeadLetters({ deadLetters }: Services, { params, signal }: Asked) {
@@ -18,32 +15,14 @@ export async function listDeadLetters({ deadLetters }: Services, { params, signa
 
 /** `GET /api/v1/dead-letters/{topic}/{partition}/{offset}` */
 export async function oneDeadLetter({ deadLetters }: Services, { c, signal }: Asked) {
-  const at = (name: string) => c.req.param(name)!;
-  const { bytes, ...letter } = await deadLetters.one(
-    { topic: at("topic"), partition: at("partition"), offset: at("offset") },
-    signal,
-  );
-  const supports = ["application/json", BYTES_TYPE];
-  const wanted = accepts(c, { header: "Accept", supports, default: supports[0] });
-  if (wanted === BYTES_TYPE) {
-    // A record may be anything, a page with scripts too: it is never shown as what it seems.
-    const disposition = `attachment; filename="${letter.partition}-${letter.offset}.bin"`;
-    return new Response(bytes, {
-      headers: { "content-type": BYTES_TYPE, "content-disposition": disposition, vary: "Accept" },
-    });
-  }
-  const { redrives, ...rest } = letter;
+  const place = placeIn(c);
+  const { redrives, ...letter } = await deadLetters.one(place, signal);
+  if (wantsBytes(c)) return bytesResponse(place, letter.bytes);
   return {
-    ...textOf({ ...rest, bytes }),
+    ...withText(letter),
     redrives: redrives.map((each) => ({ ...each, set: { ...each.set } })),
   };
 }
-
-const textOf = ({ bytes, ...letter }: WholeDeadLetter) => ({
-  ...letter,
-  text: new TextDecoder().decode(bytes),
-  base64: bytes.toBase64(),
-});
 
 /** `GET /api/v1/dead-letters/reasons` */
 export async function deadLetterReasons({ deadLetters }: Services, { params, signal }: Asked) {
@@ -71,7 +50,7 @@ export async function exportDeadLetters({ deadLetters }: Services, { params, sig
     const encoder = new TextEncoder();
     let names: string[] | null = null;
     for (let part = first; !part.done; part = await parts.next()) {
-      const rows: Readonly<Record<string, unknown>>[] = part.value.map(textOf);
+      const rows: Readonly<Record<string, unknown>>[] = part.value.map(withText);
       const header = names === null && as === "csv" ? csvLine(Object.keys(rows[0])) : "";
       names ??= Object.keys(rows[0]);
       const text = rows.map((row) =>

@@ -2,6 +2,7 @@
 import { type BodyEncoding, type Records, type Services } from "../../runtime/ports/services.ts";
 import { Problem } from "./problem.ts";
 import { bodyEncoding, limitedBody, mediaType } from "./request_body.ts";
+import { bytesResponse, placeIn, wantsBytes, withText } from "./record_bytes.ts";
 import type { Asked } from "./route.ts";
 
 /** The media types of events with the format that each means, where nothing else is asked for. */
@@ -57,5 +58,13 @@ function formatOf(
 /** `GET /api/v1/events` */
 export async function listEvents({ records }: Services, { params, signal }: Asked) {
   const page: Awaited<ReturnType<Records["list"]>> = await records.list(params, signal);
-  return { events: [...page.items], next: page.next, newest: page.newest };
+  const { items, next, newest, scanned } = page;
+  return { events: [...items], next, newest, scanned: scanned && { ...scanned } };
+}
+
+/** `GET /api/v1/events/{topic}/{partition}/{offset}` */
+export async function oneEvent({ records }: Services, { c, signal }: Asked) {
+  const place = placeIn(c);
+  const record = await records.one(place, signal);
+  return wantsBytes(c) ? bytesResponse(place, record.bytes) : withText(record);
 }

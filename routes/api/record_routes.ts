@@ -2,7 +2,6 @@
 import { z } from "zod";
 import type { Services } from "../../runtime/ports/services.ts";
 import {
-  BYTES_TYPE,
   deadLetterReasons,
   exportDeadLetters,
   exportTypes,
@@ -10,11 +9,19 @@ import {
   oneDeadLetter,
   redriveDeadLetters,
 } from "./dead_letters.ts";
-import { eventTypes, listEvents, takeEvents } from "./events.ts";
+import { eventTypes, listEvents, oneEvent, takeEvents } from "./events.ts";
+import { BYTES_TYPE } from "./record_bytes.ts";
 import { type Route, route } from "./route.ts";
 import * as schemas from "./schemas.ts";
 
 const KIB = 1024;
+
+/** The path of a record. */
+const placeParams = ({ batch }: Services) => ({
+  topic: { description: "Topic", names: () => Promise.resolve([...batch.keys()]) },
+  partition: { description: "Partition", max: 4_294_967_295 },
+  offset: { description: "Offset", max: Number.MAX_SAFE_INTEGER },
+});
 
 /** The routes tagged Events. */
 export function eventRoutes(services: Services, maxEventBytes: number): Route[] {
@@ -52,10 +59,24 @@ export function eventRoutes(services: Services, maxEventBytes: number): Route[] 
       id: "listEvents",
       at: "GET /api/v1/events",
       tag,
-      summary: "List the newest records",
+      summary: "List records: the newest, or those up to an offset or a time, or with a value",
+      description:
+        "A search by field and value looks through a bounded number of records, from the newest " +
+        "on, and says how far it got; next continues below.",
       query: schemas.eventParameters,
       answer: schemas.eventList,
       handle: (asked) => listEvents(services, asked),
+    }),
+    route({
+      id: "getEvent",
+      at: "GET /api/v1/events/{topic}/{partition}/{offset}",
+      tag,
+      summary: "Get a record with its bytes",
+      pathParams: placeParams(services),
+      faults: [404],
+      answer: schemas.wholeEvent,
+      otherAnswers: [BYTES_TYPE],
+      handle: (asked) => oneEvent(services, asked),
     }),
   ];
 }
@@ -131,11 +152,7 @@ export function deadLetterRoutes(services: Services): Route[] {
       at: "GET /api/v1/dead-letters/{topic}/{partition}/{offset}",
       tag,
       summary: "Get a dead letter with its bytes",
-      pathParams: {
-        topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },
-        partition: { description: "Partition", max: 4_294_967_295 },
-        offset: { description: "Offset", max: Number.MAX_SAFE_INTEGER },
-      },
+      pathParams: placeParams(services),
       faults: [404],
       answer: schemas.deadLetter,
       otherAnswers: [BYTES_TYPE],

@@ -7,6 +7,7 @@ import type {
   DriftDay,
   MetricAnswer,
   ProcessMemory,
+  RecordPage,
   RecordView,
   Redrive,
   RedriveAnswer,
@@ -57,9 +58,9 @@ export function remoteQuestions(call: Caller): Questions {
       get<MetricAnswer>(path`metrics/${metric}`, { ...query, ...keys }, signal),
     records: {
       async list(query, signal) {
-        type Answer = { events: RecordView[]; next: string | null; newest: string };
-        const { events, next, newest } = await get<Answer>("events", query, signal);
-        return { items: events, next, newest };
+        type Answer = Omit<RecordPage, "items"> & { readonly events: readonly RecordView[] };
+        const { events, ...page } = await get<Answer>("events", query, signal);
+        return { ...page, items: events };
       },
     },
     deadLetters: {

@@ -22,8 +22,8 @@ export interface InspectedPlugin extends PluginText {
 }
 
 /** What a command may ask: the same whether a process answers or the data folder. */
-export interface Questions
-  extends Pick<Services, "records" | "drifts" | "catalogs" | "status" | "memory"> {
+export interface Questions extends Pick<Services, "drifts" | "catalogs" | "status" | "memory"> {
+  readonly records: Pick<Services["records"], "list">;
   readonly deadLetters: Pick<Services["deadLetters"], "list" | "one" | "redrive">;
   readonly sql: Pick<Services["sql"], "open">;
   readonly query: Serving["query"];

@@ -42,6 +42,7 @@ export function shareAnswers(services: Services, clock: Clock): Services {
       },
     },
     records: {
+      ...records,
       list: (query, signal) =>
         lookups.get(["records", query], (own) => records.list(query, own), { signal }),
     },

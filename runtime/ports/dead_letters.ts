@@ -114,8 +114,8 @@ export interface RedriveAnswer {
   readonly frontier: string;
 }
 
-/** Where a dead letter is, as text. */
-export interface LetterPlace {
+/** Where a record is, as text. */
+export interface RecordPlace {
   readonly topic: string;
   readonly partition: string;
   readonly offset: string;
@@ -135,7 +135,7 @@ export interface DeadLetters {
    * @throws NotFoundError when there is none; UserError naming the field.
    */
   one(
-    at: LetterPlace,
+    at: RecordPlace,
     signal?: AbortSignal,
   ): Promise<WholeDeadLetter & { readonly redrives: readonly Redrive[] }>;
   /**

@@ -3,6 +3,7 @@
  * Routes and commands ask; nothing here changes what is counted.
  */
 import type { Page } from "../std/page_cursor.ts";
+import type { RecordPlace } from "./dead_letters.ts";
 
 /** A column of rows. */
 export interface AnswerColumn {
@@ -37,20 +38,51 @@ export interface RecordQuery {
   readonly before?: string;
   /** {@link RecordPage.newest} of an earlier answer: records behind that, oldest first. */
   readonly after?: string;
+  /** An offset of the one partition: it and older records. */
+  readonly offset?: string;
+  /** ISO 8601, in UTC where it has no zone: records appended up to then. */
+  readonly time?: string;
+  /** A declared field: only events with {@link RecordQuery.value}. */
+  readonly field?: string;
+  /** Its value as text. */
+  readonly value?: string;
+  /** How many records a search by a field looks through, 1 to 200,000; default 20,000. */
+  readonly scan?: string;
   /** 1 to 1,000; default 50. */
   readonly limit?: string;
+}
+
+/** How far a search got; its next page goes on below. */
+export interface RecordScan {
+  /** Records that it looked through. */
+  readonly records: number;
+  /** Older ones that the log holds and that it did not look at. */
+  readonly left: number;
+  /** The append time down to which it knows everything, ISO 8601; null where it came to the end. */
+  readonly back_to: string | null;
+}
+
+/** A record with its bytes. */
+export interface WholeRecord extends RecordView {
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Records: the newest first, or after a position the oldest first. */
 export interface RecordPage extends Page<RecordView> {
   /** Opaque: where the newest of these records ends; for `after`. */
   readonly newest: string;
+  /** Of a search by a field; else null. */
+  readonly scanned: RecordScan | null;
 }
 
 /** Looks into the logs. */
 export interface Records {
   /** @throws UserError naming the field. */
   list(query: RecordQuery, signal?: AbortSignal): Promise<RecordPage>;
+  /** The declared fields of a topic's events; none where there is no such topic. */
+  fields(topic: string): readonly string[];
+  /** @throws NotFoundError where the log holds no record there; UserError naming the field. */
+  one(place: RecordPlace, signal?: AbortSignal): Promise<WholeRecord>;
 }
 
 /** What a client may know of a catalog. */

@@ -26,6 +26,8 @@ const paths = [
   "/users/7",
   "/runs",
   "/log",
+  "/log?field=user_id&value=7",
+  "/log/movie-viewing-events/0/1",
   "/dead-letters",
   "letter",
   "/sql",

@@ -89,7 +89,14 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         })()),
     },
     records: {
-      list: () => Promise.resolve({ items: someRecords, next: null, newest: "position" }),
+      list: () =>
+        Promise.resolve({ items: someRecords, next: null, newest: "position", scanned: null }),
+      fields: () => ["event_id", "user_id"],
+      one: () =>
+        Promise.resolve({
+          ...someRecords[0],
+          bytes: new TextEncoder().encode(someRecords[0].text),
+        }),
     },
     drifts: {
       list: () => Promise.resolve({ items: [someDriftDay], next: null }),

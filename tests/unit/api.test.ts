@@ -170,7 +170,17 @@ describe("lists of records", () => {
   it("tell events with where they go on", async () => {
     const { body } = await api().ask("/api/v1/events?limit=2");
     expect(body.events.map((event: { kind: string }) => event.kind)).toEqual(["event", "tick"]);
-    expect([body.next, body.newest]).toEqual([null, "position"]);
+    expect([body.next, body.newest, body.scanned]).toEqual([null, "position", null]);
+  });
+
+  it("tell one record with its bytes", async () => {
+    const { ask } = api();
+    const { body } = await ask("/api/v1/events/movies/0/1");
+    expect([body.kind, atob(body.base64)]).toEqual(["event", body.text]);
+    const headers = { accept: "application/octet-stream" };
+    const { response, text } = await ask("/api/v1/events/movies/0/1", { headers });
+    expect(response.headers.get("content-disposition")).toBe('attachment; filename="0-1.bin"');
+    expect(text).toBe(body.text);
   });
 
   it("tell dead letters, and one with its bytes", async () => {

@@ -310,7 +310,12 @@ describe("events tail", () => {
       asked.push(query);
       if (offset === 14) process.interrupt();
       const item = { ...someRecords[0], offset: String(offset++) };
-      return Promise.resolve({ items: [item], next: null, newest: `at-${offset}` });
+      return Promise.resolve({
+        items: [item],
+        next: null,
+        newest: `at-${offset}`,
+        scanned: null,
+      });
     };
     Object.assign(engine.engine.records, { list });
     const { code, out } = await run("events tail --follow --json --limit 1 --partition 0", process);

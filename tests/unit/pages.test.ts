@@ -33,6 +33,7 @@ const paths = [
   "/runs",
   "/log",
   "/dead-letters",
+  "/log/movies/0/1",
   "/dead-letters/movies/0/5",
   "/sql?sql=SELECT+2",
   "/reference",

@@ -175,3 +175,94 @@ describe("records", () => {
       .toBe(1);
   });
 });
+
+describe("records at a place", () => {
+  it("are those up to an offset, whatever gaps are there", async () => {
+    const { log, records } = world(2);
+    for (const offset of [0n, 1n, 7n, 9n]) log.place(1, { offset, value: event(`e${offset}`) });
+    const at = async (offset: string) =>
+      (await records.list({ partition: "1", offset })).items.map(placeOf);
+    expect(await at("7")).toEqual(["1/7", "1/1", "1/0"]);
+    expect(await at("5")).toEqual(["1/1", "1/0"]);
+    expect(await at("100")).toEqual(["1/9", "1/7", "1/1", "1/0"]);
+    await expect(records.list({ offset: "1" })).rejects.toMatchObject({ field: "partition" });
+    await expect(records.list({ partition: "1", offset: "1", time: "2024-01-01" })).rejects
+      .toThrow("offset and time exclude each other");
+  });
+
+  it("are those appended up to a time, in every partition", async () => {
+    await fc.assert(fc.asyncProperty(layout, fc.nat(200), async (of, laterMs) => {
+      const { records, ...rest } = placed(of);
+      const all = await down({ records, ...rest }, {});
+      const time = new Date(Date.UTC(2024, 0, 2) + laterMs).toISOString();
+      const found = (await records.list({ time, limit: "1000" })).items;
+      expect(found.map(placeOf))
+        .toEqual(all.filter(({ append_time }) => append_time <= time).map(placeOf));
+    }));
+    await expect(world().records.list({ time: "noon" })).rejects.toMatchObject({ field: "time" });
+  });
+
+  it("are one, with all of its bytes", async () => {
+    const { log, records } = world();
+    const value = event("e1") + " ".repeat(9000);
+    log.place(0, { offset: 4n, value });
+    const place = { topic: movieViewing.topic, partition: "0", offset: "4" };
+    const { bytes, ...record } = await records.one(place);
+    expect(new TextDecoder().decode(bytes)).toBe(value);
+    expect([record.offset, record.kind, record.text.length]).toEqual(["4", "event", 4096]);
+    for (const offset of ["3", "5"]) {
+      await expect(records.one({ ...place, offset })).rejects.toThrow(
+        `Cannot show the record at offset ${offset} of partition 0`,
+      );
+    }
+  });
+});
+
+describe("a search of records", () => {
+  it("meets every event with a value once, over all pages, and says how far it got", async () => {
+    const bound = fc.integer({ min: 8, max: 40 });
+    await fc.assert(
+      fc.asyncProperty(layout, bound, bound, async (of, limit, scan) => {
+        const dense = of.map(({ gap, ...rest }) => ({ ...rest, gap: gap % 4 }));
+        const { log, records, places } = placed(dense);
+        const wanted = places.filter((_, i) => of[i].kind === "event");
+        const [id] = wanted.length === 0 ? ["none"] : [`e${places.indexOf(wanted[0])}`];
+        for (
+          const [field, value, expected] of [
+            ["user_id", "1", wanted],
+            ["event_id", id, wanted.slice(0, 1)],
+            ["timestamp", "2024-01-01T00:00:00Z", wanted],
+            ["duration", "1.6", []],
+          ] as const
+        ) {
+          const found: string[] = [];
+          let [before, looked] = [undefined as string | undefined, 0];
+          for (;;) {
+            const query = { field, value, before, limit: String(limit), scan: String(scan) };
+            const { items, next, scanned } = await records.list(query);
+            found.push(...items.map(placeOf));
+            looked += scanned!.records;
+            expect(scanned!.records).toBeLessThanOrEqual(scan);
+            expect(items.length).toBeLessThanOrEqual(limit);
+            const all = [0, 1, 2].reduce((sum, p) => sum + Number(log.endOf(p)), 0);
+            expect(looked + scanned!.left).toBe(all);
+            if (next === null) break;
+            before = next;
+          }
+          expect(found.sort()).toEqual([...expected].sort());
+        }
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it("needs a declared field and a value", async () => {
+    const { records } = world();
+    await expect(records.list({ field: "user", value: "1" })).rejects.toThrow(
+      "field must be one of event_id",
+    );
+    await expect(records.list({ field: "user_id" })).rejects.toMatchObject({ field: "value" });
+    await expect(records.list({ field: "user_id", value: "1", scan: "0" })).rejects
+      .toMatchObject({ field: "scan" });
+  });
+});

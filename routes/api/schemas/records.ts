@@ -29,23 +29,44 @@ export const ingestAnswer = named(
   }),
 );
 
+const event = {
+  topic: z.string(),
+  partition: count("Partition"),
+  offset: offset("Offset"),
+  append_time: instant("When the log took it"),
+  kind: z.enum(["event", "tick", "dead-letter"]),
+  event: row.nullable().meta({ description: "The declared fields; null for other kinds" }),
+};
+
 /** The newest records. */
 export const eventList = named(
   "EventList",
   z.object({
     events: z.array(z.object({
-      topic: z.string(),
-      partition: count("Partition"),
-      offset: offset("Offset"),
-      append_time: instant("When the log took it"),
-      kind: z.enum(["event", "tick", "dead-letter"]),
-      event: row.nullable().meta({ description: "The declared fields; null for other kinds" }),
+      ...event,
       text: text("The record as it came, cut off after 4,096 characters"),
     })),
     next: next.meta({
       description: "Opaque: asks for older records by before (or newer, by after)",
     }),
     newest: text("Opaque: where the newest of these ends; for after"),
+    scanned: z.object({
+      records: count("Records that were looked through"),
+      left: count("Older records that were not"),
+      back_to: z.string().nullable().meta({
+        description: "Append time down to which all are found; null at the end of the log",
+      }),
+    }).nullable().meta({ description: "How far a search by a field got; null for other lists" }),
+  }),
+);
+
+/** A record as a whole. */
+export const wholeEvent = named(
+  "Event",
+  z.object({
+    ...event,
+    text: text("The record; bytes that are no UTF-8 as U+FFFD"),
+    base64: text("The record's bytes"),
   }),
 );
 
@@ -55,6 +76,11 @@ export const eventParameters = z.object({
   partition: whole("Default all", 0, 255),
   before: parameter("next of the page before: older records"),
   after: parameter("newest of an earlier answer: what came behind it, the oldest first"),
+  offset: whole("Up to this offset of the partition", 0, Number.MAX_SAFE_INTEGER),
+  time: parameter("Appended up to then; ISO 8601, UTC unless it has a zone"),
+  field: parameter("A declared field: only events with value"),
+  value: parameter("The field's value as text"),
+  scan: whole("Records that a search looks through; default 20000", 1, 200_000),
   limit: whole("Default 50", 1, 1_000),
 });
 

@@ -3,11 +3,8 @@ import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { bytesText, instantText } from "../../../(_parts)/figures.ts";
 import { UserError } from "../../../../runtime/std/errors.ts";
+import { RecordBytes } from "../../../(_components)/record_bytes.tsx";
 import { define } from "../../../(_shared)/define.ts";
-
-/** Shown bytes at most; all of them are one link away. */
-const SHOWN_BYTES = 4096;
-const LINE_BYTES = 16;
 
 export const handler = define.handlers({
   async GET({ params, state: { services, signal } }) {
@@ -22,7 +19,6 @@ export const handler = define.handlers({
 });
 
 export default define.page<typeof handler>(({ data, url }) => {
-  const shown = data.bytes.subarray(0, SHOWN_BYTES);
   const facts: [string, string][] = [
     ["Topic", data.topic],
     ["Partition", String(data.partition)],
@@ -69,33 +65,7 @@ export default define.page<typeof handler>(({ data, url }) => {
           </ul>
         </section>
       )}
-      <section aria-labelledby="text">
-        <h2 id="text">Text</h2>
-        <pre tabIndex={0}><code>{new TextDecoder().decode(shown)}</code></pre>
-      </section>
-      <section aria-labelledby="bytes">
-        <h2 id="bytes">Bytes</h2>
-        <pre tabIndex={0}><code>{hexOf(shown)}</code></pre>
-        {data.bytes.length > shown.length && (
-          <p class="note">First {bytesText(SHOWN_BYTES)} of {bytesText(data.bytes.length)}.</p>
-        )}
-        <nav class="pager" aria-label="This dead letter">
-          <a href={`/api/v1${url.pathname}`}>Full record as JSON</a>
-        </nav>
-      </section>
+      <RecordBytes bytes={data.bytes} url={url} label="This dead letter" />
     </>
   );
 });
-
-/** Bytes as lines of offset, hexadecimal digits and printable characters. */
-function hexOf(bytes: Uint8Array): string {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += LINE_BYTES) {
-    const line = [...bytes.subarray(at, at + LINE_BYTES)];
-    const digits = line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    const text = line.map((byte) => byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".");
-    const offset = at.toString(16).padStart(6, "0");
-    lines.push(`${offset}  ${digits.padEnd(LINE_BYTES * 3 - 1)}  ${text.join("")}`);
-  }
-  return lines.join("\n");
-}
