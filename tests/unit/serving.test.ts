@@ -408,7 +408,7 @@ describe("answers under concurrent writes", () => {
 });
 
 describe("the position of a metric", () => {
-  it("is as of what is only in memory, so that whoever follows hears of it", async () => {
+  it("is as of what is only in memory, so that its followers hear of it", async () => {
     world.speed.move(1, 1, 1);
     const before = await world.serving.position("ratings");
     expect(await world.serving.position("ratings")).toBe(before);
