@@ -10,7 +10,7 @@ export async function asserting(name: string, body: () => void | Promise<void>):
     await body();
   } catch (error) {
     // In the log of CI the reason is beside the test, and not only at the end of the run.
-    if (Deno.env.get("CI")) console.error(`${name}: ${error}`);
+    if (Deno.env.get("CI")) console.error(`${name}: ${error}`.slice(0, 2000));
     throw error;
   }
   if (expect.getState().assertionCalls > before) return;

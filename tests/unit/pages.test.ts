@@ -76,7 +76,7 @@ describe("the first page", () => {
     const { text } = await page("/");
     expect(text).toContain("12,345");
     expect(text).toContain('href="/plugins/popular_movies"');
-    expect(text).toMatch(/<dt>lag in records<\/dt><dd>10<\/dd>/);
+    expect(text).toMatch(/>lag in records<\/button><\/dt><dd>10<\/dd>/);
   });
 
   it("shows problems plainly and escapes what it is told", async () => {
@@ -206,7 +206,7 @@ describe("the page of a metric of a finer grain", () => {
 
   it("names the grain, offers its buckets and widens a custom time to it", async () => {
     const text = await shown("from=2024-01-01T10:32&to=2024-01-01T10:41&layer=merged");
-    expect(text).toMatch(/<dt>Grain<\/dt><dd[^>]*>5 min</);
+    expect(text).toMatch(/>Grain<\/button><\/dt><dd[^>]*>5 min</);
     const [, options] = /<select name="bucket">(.*?)<\/select>/.exec(text)!;
     const titles = [...options.matchAll(/value="(\w+)"[^>]*>([^<]+)</g)].map(([, ...of]) => of);
     expect(titles).toEqual([
