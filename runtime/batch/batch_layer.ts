@@ -412,9 +412,10 @@ class TopicBatchLayer implements LocalBatchLayer {
 
   async #dropLeftovers(context: RunContext): Promise<void> {
     const { alone = false, clock } = this.#options;
-    const others = alone ? new Set() : await runsUnderWay(context, clock.now());
-    const own = this.#underWay.numbers;
-    await dropLeftovers(context, (run) => own.includes(run) || others.has(run));
+    await dropLeftovers(context, async () => {
+      const others = alone ? [] : await runsUnderWay(context, clock.now());
+      return new Set([...this.#underWay.numbers, ...others]);
+    });
   }
 }
 

@@ -161,11 +161,11 @@ export async function dropScratch(context: RunContext): Promise<void> {
 /**
  * Removes what crashed runs left behind: scratch tables of runs that nobody computes.
  *
- * @param isUnderWay whether this process or another one may be computing a run.
+ * @param runsUnderWay the runs that this process or another one may be computing.
  */
 export async function dropLeftovers(
   { warehouse, schema }: RunContext,
-  isUnderWay: (run: number) => boolean,
+  runsUnderWay: () => Promise<ReadonlySet<number>>,
 ): Promise<void> {
   const prefix = scratchPrefix(schema.topic);
   const tables = await warehouse.query<{ name: string }>(
@@ -173,10 +173,14 @@ export async function dropLeftovers(
 WHERE database = currentDatabase() AND startsWith(name, {prefix:String})`,
     { params: { prefix } },
   );
-  for (const { name } of tables) {
+  const scratch = tables.flatMap(({ name }) => {
     const run = /^(\d+)_(?:hashes|repeats|drift)$/.exec(name.slice(prefix.length));
-    if (run && !isUnderWay(Number(run[1]))) {
-      await warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`);
-    }
+    return run === null ? [] : [{ name, run: Number(run[1]) }];
+  });
+  if (scratch.length === 0) return;
+  // Asked afterwards: a run says that it is under way before it makes its first table.
+  const underWay = await runsUnderWay();
+  for (const { name, run } of scratch) {
+    if (!underWay.has(run)) await warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`);
   }
 }

@@ -175,6 +175,8 @@ describe("laws of the batch layer", () => {
 
   it("two runs at once never cross: numbers are used once, cuts grow, the answer is right", async () => {
     const world = await BatchWorld.open(warehouse);
+    // Runs of other worlds have the same numbers, and ended.
+    await warehouse.command("TRUNCATE TABLE batch_runs");
     const users = batchPlugin(usersPlugin, usersSql, 2);
     const layers = [world.layer([users]), world.layer([users])];
     const blocks: Block[] = [];
