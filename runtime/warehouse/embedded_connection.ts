@@ -162,7 +162,7 @@ export class EmbeddedConnection implements ClientConnection {
       const kill = () => this.#killer.kill(lease.connection.mark, running);
       return await killedOnAbort(running, signal, kill);
     } finally {
-      await lease.giveBack(!own && !mayChangeSession(statement.query));
+      await lease.giveBack(isUnchanged(statement, own));
     }
   }
 
@@ -180,13 +180,13 @@ export class EmbeddedConnection implements ClientConnection {
         format,
         params: textParams(statement),
         signal: statement.abort_signal,
-        whenDone: async () => {
+        whenDone: async (isWhole) => {
           this.#streams.delete(stream);
-          await lease.giveBack(!own && !mayChangeSession(statement.query));
+          await lease.giveBack(isWhole && isUnchanged(statement, own));
         },
       });
     } catch (error) {
-      await lease.giveBack(!own && !mayChangeSession(statement.query));
+      await lease.giveBack(isUnchanged(statement, own));
       throw error;
     }
     if (!stream.done) this.#streams.add(stream);
@@ -212,6 +212,14 @@ export class EmbeddedConnection implements ClientConnection {
       );
     return own.length > 0 ? Object.fromEntries(own) : null;
   }
+}
+
+/**
+ * Whether a statement leaves its connection as it was. One that was killed may leave a part of its
+ * result there, which the next statement would take for its own.
+ */
+function isUnchanged({ query, abort_signal }: Statement, own: unknown): boolean {
+  return !abort_signal?.aborted && !own && !mayChangeSession(query);
 }
 
 async function* toAsync<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {

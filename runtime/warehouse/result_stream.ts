@@ -13,8 +13,11 @@ export interface ResultStreamOptions {
   readonly format: string;
   readonly params: TextParams;
   readonly signal?: AbortSignal;
-  /** Called once, after the statement has ended in the engine; not when `start` throws. */
-  readonly whenDone: () => Promise<void>;
+  /**
+   * Called once, after the statement has ended in the engine; not when `start` throws. `isWhole` is
+   * false where it was ended before its last block.
+   */
+  readonly whenDone: (isWhole: boolean) => Promise<void>;
 }
 
 /**
@@ -47,7 +50,12 @@ export class ResultStream extends Readable {
     signal?.throwIfAborted();
     const opening = firstBlock(options);
     const kill = () => killer.kill(connection.mark, opening);
-    const { cursor, block } = await killedOnAbort(opening, signal, kill);
+    const { cursor, block } = await killedOnAbort(
+      opening,
+      signal,
+      kill,
+      ({ cursor }) => cursor.close(),
+    );
     if (signal?.aborted) {
       await cursor.close();
       throw signal.reason;
@@ -81,22 +89,22 @@ export class ResultStream extends Readable {
     const idle = fetching
       ? this.#options.killer.kill(this.#options.connection.mark, fetching)
       : Promise.resolve();
-    idle.then(() => this.#release()).then(() => callback(error), callback);
+    idle.then(() => this.#release(false)).then(() => callback(error), callback);
   }
 
   async #end(): Promise<void> {
-    await this.#release();
+    await this.#release(true);
     this.push(null);
   }
 
   /** Ends the statement and gives the connection back, once. */
-  #release(): Promise<void> {
+  #release(isWhole: boolean): Promise<void> {
     return this.#ending ??= (async () => {
       this.#options.signal?.removeEventListener("abort", this.#abort);
       try {
         await this.#cursor.close();
       } finally {
-        await this.#options.whenDone();
+        await this.#options.whenDone(isWhole);
       }
     })();
   }

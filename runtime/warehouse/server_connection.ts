@@ -120,14 +120,16 @@ export class ServerConnection implements ClientConnection {
     id: string,
     { abort_signal: signal, ...statement }: S,
     send: (statement: Omit<S, "abort_signal"> & Statement) => Promise<T>,
+    discard?: (result: T) => unknown,
   ): Promise<T> {
     const cut = new AbortController();
     const running = send({ ...statement, query_id: id, abort_signal: cut.signal });
-    return await killedOnAbort(running, signal, async () => {
+    const kill = async () => {
       const timer = setTimeout(() => cut.abort(), KILL_MS);
       await this.#killer.kill(id, running);
       clearTimeout(timer);
-    });
+    };
+    return await killedOnAbort(running, signal, kill, discard);
   }
 
   /** Starts a statement whose result is read as it comes. */
@@ -140,6 +142,7 @@ export class ServerConnection implements ClientConnection {
         id,
         statement,
         (sent) => this.#client.exec(sent),
+        ({ stream }) => stream.destroy(),
       );
       const stream: ServerStream = new ServerStream({
         source,

@@ -49,8 +49,10 @@ export class StatementKiller {
 }
 
 /**
- * Awaits a statement that runs; `kill` ends it when `signal` aborts.
+ * Awaits a statement that runs; `kill` ends it when `signal` aborts. A killed statement may end
+ * without an error and with fewer rows than it has, so what it gives goes to nobody.
  *
+ * @param discard gets what a killed statement gives. Default: nothing is to be done.
  * @throws the signal's reason where it has aborted, once the statement has ended; else what the
  * statement throws.
  */
@@ -58,12 +60,16 @@ export async function killedOnAbort<T>(
   running: Promise<T>,
   signal: AbortSignal | undefined,
   kill: () => Promise<void>,
+  discard: (result: T) => unknown = () => {},
 ): Promise<T> {
   let killed: Promise<void> | undefined;
   const abort = () => killed = kill();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return await running;
+    const result = await running;
+    if (killed === undefined) return result;
+    await discard(result);
+    throw signal!.reason;
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
   } finally {

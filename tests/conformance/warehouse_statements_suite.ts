@@ -10,6 +10,9 @@ export type WarehouseTest = (
 ) => void;
 
 /** A SELECT that runs until it is ended. */
+/** Statements of a crowd, and how many of them run at a time. */
+const STATEMENTS = 1200;
+const TOGETHER = 12;
 const ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 7";
 
 /** Runs this part of the suite; `name` is what the tests are listed under. */
@@ -46,6 +49,30 @@ export function statementsAtOnce(name: string, test: WarehouseTest): void {
       }
       expect(await warehouse.query("SELECT 1 AS x")).toEqual([{ x: 1 }]);
     }, { connections: 1 });
+    test("statements beside aborted ones, and after them, get their own rows", async (warehouse) => {
+      const wrong: unknown[] = [];
+      const ask = async (n: number) => {
+        const abort = new AbortController();
+        const isAborted = n % 4 !== 0;
+        const timer = isAborted ? setTimeout(() => abort.abort(), n % 7) : undefined;
+        const sql = `SELECT number AS n${n % 13}, ${n} AS own FROM numbers(${20 + n % 500}) ` +
+          "WHERE NOT ignore(sipHash128(number)) ORDER BY number % 17";
+        try {
+          const rows = await warehouse.query<{ own: number }>(sql, { signal: abort.signal });
+          const isWhole = rows.length === 20 + n % 500 && rows.every(({ own }) => own === n);
+          if (!isWhole) wrong.push([n, rows.length, rows[0]]);
+        } catch (error) {
+          if (!isAborted || error !== abort.signal.reason) wrong.push([n, String(error)]);
+        } finally {
+          clearTimeout(timer);
+        }
+      };
+      for (let n = 0; n < STATEMENTS; n += TOGETHER) {
+        await Promise.all(Array.from({ length: TOGETHER }, (_, i) => ask(n + i)));
+      }
+      expect(wrong).toEqual([]);
+    });
+
     test("an aborted stream fails with the reason and frees its connection", async (warehouse) => {
       const abort = new AbortController();
       const sql = "SELECT number FROM numbers(1e12)";

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "testing";
-import { NativeKillChannel, StatementKiller } from "../../runtime/warehouse/statement_killer.ts";
+import {
+  killedOnAbort,
+  NativeKillChannel,
+  StatementKiller,
+} from "../../runtime/warehouse/statement_killer.ts";
 
 /** A channel whose connections do as they are told; what happened to them. */
 function channelOf(opens: readonly ("refused" | "broken" | "whole")[]) {
@@ -39,5 +43,29 @@ describe("NativeKillChannel", () => {
     const { channel } = channelOf(["refused"]);
     await expect(channel.send("a")).rejects.toThrow("no connection");
     await channel.close();
+  });
+});
+
+describe("killedOnAbort", () => {
+  it("gives nobody what a killed statement gives", async () => {
+    const abort = new AbortController();
+    const running = Promise.withResolvers<string>();
+    const discarded: string[] = [];
+    const awaited = killedOnAbort(
+      running.promise,
+      abort.signal,
+      () => Promise.resolve(running.resolve("fewer rows")),
+      (rows) => discarded.push(rows),
+    );
+    abort.abort(new Error("no longer wanted"));
+    await expect(awaited).rejects.toThrow("no longer wanted");
+    expect(discarded).toEqual(["fewer rows"]);
+  });
+
+  it("gives what a statement gave before it was to be killed", async () => {
+    const abort = new AbortController();
+    const kill = () => Promise.reject(new Error("killed"));
+    expect(await killedOnAbort(Promise.resolve("rows"), abort.signal, kill)).toBe("rows");
+    abort.abort();
   });
 });
