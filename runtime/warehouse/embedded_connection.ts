@@ -48,7 +48,8 @@ const DEFAULT_FORMAT = "TabSeparated";
  *
  * A statement with settings of its own gets them by SET on a connection that is closed afterwards,
  * so they cannot reach the next one. An aborted statement is killed in the engine, and rejects once
- * the engine has let go of it.
+ * the engine has let go of it. A statement that was killed or failed may leave a part of its result
+ * on its connection, which the next one would take for its own: so that is closed as well.
  */
 export class EmbeddedConnection implements ClientConnection {
   readonly #pool: ConnectionPool;
@@ -155,14 +156,17 @@ export class EmbeddedConnection implements ClientConnection {
     const { abort_signal: signal } = statement;
     const own = this.#ownSettings(kind, statement);
     const lease = await this.#pool.lend(kind, signal);
+    let isWhole = false;
     try {
       await this.#apply(lease, own);
       signal?.throwIfAborted();
       const running = work(lease);
       const kill = () => this.#killer.kill(lease.connection.mark, running);
-      return await killedOnAbort(running, signal, kill);
+      const result = await killedOnAbort(running, signal, kill);
+      isWhole = true;
+      return result;
     } finally {
-      await lease.giveBack(isUnchanged(statement, own));
+      await lease.giveBack(isWhole && isUnchanged(statement, own));
     }
   }
 
@@ -186,7 +190,7 @@ export class EmbeddedConnection implements ClientConnection {
         },
       });
     } catch (error) {
-      await lease.giveBack(isUnchanged(statement, own));
+      await lease.giveBack(false);
       throw error;
     }
     if (!stream.done) this.#streams.add(stream);
@@ -214,13 +218,8 @@ export class EmbeddedConnection implements ClientConnection {
   }
 }
 
-/**
- * Whether a statement leaves its connection as it was. One that was killed may leave a part of its
- * result there, which the next statement would take for its own.
- */
-function isUnchanged({ query, abort_signal }: Statement, own: unknown): boolean {
-  return !abort_signal?.aborted && !own && !mayChangeSession(query);
-}
+/** Whether a statement leaves the settings of its connection as they were. */
+const isUnchanged = ({ query }: Statement, own: unknown) => !own && !mayChangeSession(query);
 
 async function* toAsync<T>(values: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T> {
   yield* values;
