@@ -63,7 +63,7 @@ const module = {
 const dir = await Deno.makeTempDir({ prefix: "twofold-bench-" });
 let databases = 0;
 
-/** What it takes until all plugins have counted all events; the round in the middle. */
+/** The median cost of counting all events in all plugins. */
 async function toQueryable(log: EventLog, plugins: readonly Plugin[]): Promise<Spent> {
   const end = await endOf(log);
   const tables = plugins.map((plugin) => withTables(plugin, ""));

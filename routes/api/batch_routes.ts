@@ -57,10 +57,10 @@ export function batchRoutes(services: Services): Route[] {
       id: "cancelBatchRun",
       at: "POST /api/v1/batch/runs/{run}/cancel",
       tag,
-      summary: "Cancel a batch run, whichever process computes it",
+      summary: "Cancel a batch run in any process",
       description:
-        "Answers when the run has ended. What it has not published leaves nothing behind; metrics " +
-        "that it has published stay. 400 where it has ended, or everything was published meanwhile.",
+        "Responds once the run has ended. Metrics that were already published stay published; all " +
+        "other output is removed. Returns 400 if the run has ended or published everything.",
       pathParams: { run: { description: "Number of the run", max: Number.MAX_SAFE_INTEGER } },
       query: z.object({ topic }),
       faults: [404],
