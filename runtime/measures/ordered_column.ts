@@ -6,8 +6,10 @@ import type {
   NumberExpression,
   TextExpression,
 } from "../expressions/typed.ts";
-import { type Columns, textAt } from "../model/columns.ts";
+import { type Columns, textBytesAt } from "../model/columns.ts";
+import { resized } from "../std/bytes.ts";
 import type { RowBinaryWriter } from "../std/row_binary.ts";
+import { CellTexts } from "./cell_texts.ts";
 import {
   type Adder,
   type CellStates,
@@ -28,26 +30,26 @@ export type OrderedExpression =
 /** Which end of the order is kept: `min` the first event, `max` the last. */
 export type End = "min" | "max";
 
-/** A value as a column holds it (see `FieldColumn`) or the text of a string, and its event. */
+/** A value as a column holds it (see `FieldColumn`), a text as its bytes in UTF-8, and its event. */
 interface HeldValue {
   /** Event time, whole milliseconds since 1970 UTC. */
   readonly ms: number;
   /** Event time, nanoseconds within the millisecond. */
   readonly ns: number;
-  readonly id: string;
-  readonly value: number | string;
+  readonly id: Uint8Array;
+  readonly value: number | Uint8Array;
 }
 
 type State = HeldValue | null;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-/** Compares texts by their bytes in UTF-8, as ClickHouse does; `<` compares UTF-16. */
-function compareBytes(a: string, b: string): number {
-  const [x, y] = [encoder.encode(a), encoder.encode(b)];
-  const differs = x.findIndex((byte, i) => byte !== y[i]);
+/** Compares texts as ClickHouse does; `<` compares UTF-16. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const differs = a.findIndex((byte, i) => byte !== b[i]);
   // A text is behind its own beginning.
-  return differs < 0 ? x.length - y.length : x[differs] - (y[differs] ?? -1);
+  return differs < 0 ? a.length - b.length : a[differs] - (b[differs] ?? -1);
 }
 
 /** The order of events: time, id, and the value, which tells apart repeats that differ. */
@@ -55,80 +57,97 @@ const compare = (a: HeldValue, b: HeldValue): number =>
   a.ms - b.ms || a.ns - b.ns || compareBytes(a.id, b.id) ||
   (typeof a.value === "number"
     ? a.value - Number(b.value)
-    : compareBytes(a.value, String(b.value)));
+    : compareBytes(a.value, b.value as Uint8Array));
 
-/** What differs between the kinds of field. */
-interface Values {
-  write(writer: RowBinaryWriter, value: number | string): void;
+/** What differs between the kinds of field that are numbers in a column. */
+interface Numbers {
+  write(writer: RowBinaryWriter, value: number): void;
   /** A value of `JSONEachRow`, not null. */
-  read(value: unknown): number | string;
-  show(value: number | string): number | string | boolean;
+  read(value: unknown): number;
+  show(value: number): number | string | boolean;
 }
 
-function valuesOf({ kind, scale = 0, values = [] }: Field): Values {
+function numbersOfField({ kind, scale = 0, values = [] }: Field): Numbers {
   switch (kind) {
-    case "string":
-      return { write: (writer, value) => writer.text(String(value)), read: String, show: String };
     case "enumeration":
       return {
-        write: (writer, value) => writer.u8(Number(value) + 1),
+        write: (writer, value) => writer.u8(value + 1),
         read: (value) => values.indexOf(String(value)),
-        show: (value) => values[Number(value)],
+        show: (value) => values[value],
       };
     case "boolean":
-      return { write: (writer, value) => writer.u8(Number(value)), read: Number, show: Boolean };
+      return { write: (writer, value) => writer.u8(value), read: Number, show: Boolean };
     case "uint32":
-      return { write: (writer, value) => writer.u32(Number(value)), read: Number, show: Number };
+      return { write: (writer, value) => writer.u32(value), read: Number, show: Number };
     default:
       return {
-        write: (writer, value) => writer.i64(Number(value)),
+        write: (writer, value) => writer.i64(value),
         read: (value) => Number(scaledInteger(String(value), scale)),
-        show: (value) => toNumber(Number(value), scale),
+        show: (value) => toNumber(value, scale),
       };
   }
 }
 
-/** What an object takes besides the letters of its texts, in bytes. */
-const HELD_BYTES = 120;
-
-/** A value per cell. */
+/** An event and its value per cell. */
 class CellValues implements CellStates<State> {
-  readonly #values: Values;
-  readonly #held: HeldValue[] = [];
+  /** Event times in milliseconds; NaN where a cell has no value. */
+  ms = new Float64Array();
+  #ns = new Uint32Array();
+  readonly #ids = new CellTexts();
+  #numbers = new Float64Array();
+  readonly #texts = new CellTexts();
+  /** Of a text: null. */
+  readonly #kind: Numbers | null;
   /** The best row of each cell within one call of the adder; −1 between calls. */
-  rows: Int32Array;
+  rows = new Int32Array();
 
-  constructor(values: Values, capacity: number) {
-    this.#values = values;
-    this.rows = new Int32Array(capacity).fill(-1);
+  constructor(kind: Numbers | null, capacity: number) {
+    this.#kind = kind;
+    this.grow(capacity);
   }
 
   grow(capacity: number): void {
+    const known = this.ms.length;
+    this.ms = resized(this.ms, capacity).fill(NaN, known);
+    this.#ns = resized(this.#ns, capacity);
+    if (this.#kind !== null) this.#numbers = resized(this.#numbers, capacity);
     this.rows = new Int32Array(capacity).fill(-1);
   }
 
   of(cell: number): State {
-    return this.#held[cell] ?? null;
+    // Cells that came after the last value are beyond the arrays once they are sealed.
+    const ms = this.ms[cell] ?? NaN;
+    if (Number.isNaN(ms)) return null;
+    const value = this.#kind === null ? this.#texts.of(cell) : this.#numbers[cell];
+    return { ms, ns: this.#ns[cell], id: this.#ids.of(cell), value };
   }
 
-  set(cell: number, held: HeldValue): void {
-    this.#held[cell] = held;
+  set(cell: number, { ms, ns, id, value }: HeldValue): void {
+    this.ms[cell] = ms;
+    this.#ns[cell] = ns;
+    this.#ids.set(cell, id);
+    if (typeof value === "number") this.#numbers[cell] = value;
+    else this.#texts.set(cell, value);
   }
 
   write(writer: RowBinaryWriter, cell: number): void {
-    const held = this.of(cell);
-    writer.u64(held === null ? 0n : BigInt(held.ms) * 1_000_000n + BigInt(held.ns));
-    writer.text(held === null ? "" : held.id);
-    writer.u8(held === null ? 1 : 0);
-    if (held !== null) this.#values.write(writer, held.value);
+    const ms = this.ms[cell];
+    const isNone = Number.isNaN(ms);
+    writer.u64(isNone ? 0n : BigInt(ms) * 1_000_000n + BigInt(this.#ns[cell]));
+    this.#ids.write(writer, cell);
+    writer.u8(isNone ? 1 : 0);
+    if (isNone) return;
+    if (this.#kind === null) this.#texts.write(writer, cell);
+    else this.#kind.write(writer, this.#numbers[cell]);
   }
 
-  seal(): number {
-    this.rows = new Int32Array(0);
-    return this.#held.reduce(
-      (bytes, { id, value }) => bytes + HELD_BYTES + 2 * (id.length + String(value).length),
-      0,
-    );
+  seal(cells: number): number {
+    this.rows = new Int32Array();
+    this.ms = this.ms.slice(0, cells);
+    this.#ns = this.#ns.slice(0, cells);
+    this.#numbers = this.#numbers.slice(0, cells);
+    return this.ms.byteLength + this.#ns.byteLength + this.#numbers.byteLength +
+      this.#ids.seal(cells) + this.#texts.seal(cells);
   }
 }
 
@@ -162,10 +181,13 @@ function orderedColumn(
   { name, field, fieldName, fieldSql, event }: DeclaredMeasure,
   kind: "first" | "last",
   end: End,
-): { column: MeasureColumn<State, CellValues>; show: Values["show"] } {
+): {
+  column: MeasureColumn<State, CellValues>;
+  show: (value: HeldValue["value"]) => number | string | boolean;
+} {
   const bare = clickHouseType({ ...field, nullable: false });
   const sqlType = `Tuple(DateTime64(9, 'UTC'), String, Nullable(${bare}))`;
-  const values = valuesOf(field);
+  const numbers = field.kind === "string" ? null : numbersOfField(field);
   const isNumber = (numberKinds as readonly string[]).includes(field.kind);
   const sign = end === "min" ? 1 : -1;
   const best = (argument: string, present: string, condition?: string) =>
@@ -178,14 +200,19 @@ function orderedColumn(
     additive: false,
     large: false,
     returns: returnedEvent(isNumber || field.kind === "boolean" ? "number" : "text"),
-    allocate: (capacity) => new CellValues(values, capacity),
+    allocate: (capacity) => new CellValues(numbers, capacity),
     adder: (columns) => adderOf(columns, fieldName, event.id, sign),
     read(returned) {
       const [at, id, value] = returned as readonly [string, string, unknown];
       if (value === null) return null;
       // `2026-01-05T10:00:00.123456789Z`, or with a space and without the Z.
       const ms = Date.parse(`${at.slice(0, 10)}T${at.slice(11, 23)}Z`);
-      return { ms, ns: Number(at.slice(23, 29)), id, value: values.read(value) };
+      return {
+        ms,
+        ns: Number(at.slice(23, 29)),
+        id: encoder.encode(id),
+        value: numbers === null ? encoder.encode(String(value)) : numbers.read(value),
+      };
     },
     merge: (states) =>
       states.reduce((a, b) => a === null || (b !== null && sign * compare(b, a) < 0) ? b : a, null),
@@ -207,7 +234,10 @@ function orderedColumn(
       `toString(tupleElement(${state}, 1))), 'none')`,
     floatSql: (state) => isNumber ? `toFloat64(${valueSql(state)})` : "NULL",
   };
-  return { column, show: values.show };
+  return {
+    column,
+    show: (value) => typeof value === "number" ? numbers!.show(value) : decoder.decode(value),
+  };
 }
 
 /** @param sign 1 to keep the first, −1 to keep the last. */
@@ -218,8 +248,8 @@ function adderOf(columns: Columns, field: string, id: string, sign: 1 | -1): Add
   const heldAt = (row: number): HeldValue => ({
     ms: eventMs[row],
     ns: eventNs[row],
-    id: textAt(columns, id, row),
-    value: isText ? textAt(columns, field, row) : values[row],
+    id: textBytesAt(columns, id, row),
+    value: isText ? textBytesAt(columns, field, row) : values[row],
   });
   const isBetter = (row: number, other: number) =>
     (sign * (eventMs[row] - eventMs[other] || eventNs[row] - eventNs[other]) ||
@@ -238,10 +268,11 @@ function adderOf(columns: Columns, field: string, id: string, sign: 1 | -1): Add
       for (const cell of cells) {
         const row = rows[cell];
         rows[cell] = -1;
-        const held = states.of(cell);
-        if (held !== null && sign * (held.ms - eventMs[row]) < 0) continue;
+        const behind = sign * (eventMs[row] - states.ms[cell]);
+        if (behind > 0) continue;
         const candidate = heldAt(row);
-        if (held === null || sign * compare(candidate, held) < 0) states.set(cell, candidate);
+        if (behind === 0 && sign * compare(candidate, states.of(cell)!) >= 0) continue;
+        states.set(cell, candidate);
       }
     },
   };

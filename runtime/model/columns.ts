@@ -159,10 +159,18 @@ export function allocateColumns(schema: EventSchema, capacity = 8192): Columns {
 }
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 /** The text of a string column. Copied out first: decoders refuse shared memory. */
 export function textAt(columns: Columns, name: string, row: number): string {
   const { values, ends, texts } = columns.fields[name];
   if (texts !== undefined) return texts[values[row]];
   return decoder.decode(columns.bytes.slice(values[row], ends![row]));
+}
+
+/** The text of a string column in UTF-8: a view, as long as the chunk's bytes stay. */
+export function textBytesAt(columns: Columns, name: string, row: number): Uint8Array {
+  const { values, ends, texts } = columns.fields[name];
+  if (texts !== undefined) return encoder.encode(texts[values[row]]);
+  return columns.bytes.subarray(values[row], ends![row]);
 }

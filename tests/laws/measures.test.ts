@@ -126,7 +126,14 @@ const mutants: readonly (readonly [
     "last",
     "ordered_column.ts",
     "compareBytes(a.id, b.id)",
-    "(a.id < b.id ? -1 : Number(a.id > b.id))",
+    "(decoder.decode(a.id) < decoder.decode(b.id) ? -1 : 1)",
+  ],
+  [
+    "a longer id over the id of the next cell",
+    "first",
+    "cell_texts.ts",
+    "text.length > this.#lengths[cell]",
+    "this.#lengths[cell] === 0",
   ],
   [
     "repeats of which any is the first",
