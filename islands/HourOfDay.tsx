@@ -21,7 +21,7 @@ export default function HourOfDay({ series }: PluginIslandProps) {
           <>
             <Distribution title="By hour of day" values={hours} />
             <p class="hint">
-              {label(shown.measure)} per hour, UTC, mean of the days shown.
+              {label(shown.measure)} per hour, {shown.tz}, mean of the days shown.
             </p>
           </>
         )}
@@ -29,15 +29,18 @@ export default function HourOfDay({ series }: PluginIslandProps) {
   );
 }
 
-/** The mean of each hour; null where buckets are too coarse, or a day is not whole. */
-export function meanByHour({ time, bucket_seconds, series }: SeriesAnswer) {
-  const shown = time.length * bucket_seconds;
-  if (bucket_seconds > HOUR || shown < DAY) return null;
+/** The mean of each local hour; null where buckets are too coarse, or a day is not whole. */
+export function meanByHour({ time, end, offsets, series }: SeriesAnswer) {
+  if (end === null || end - time[0] < DAY) return null;
+  const isCoarse = time.some((start, i) => (time[i + 1] ?? end) - start > HOUR);
+  if (isCoarse) return null;
   const sums = new Array<number>(24).fill(0);
   const seen = Array.from({ length: 24 }, () => new Set<number>());
   for (const [i, start] of time.entries()) {
-    const hour = Math.floor(start % DAY / HOUR);
-    seen[hour].add(Math.floor(start / HOUR));
+    const local = start + offsets[i];
+    const hour = Math.floor((local + DAY) % DAY / HOUR);
+    // An hour that is repeated counts twice.
+    seen[hour].add(Math.floor(local / HOUR) * HOUR - offsets[i]);
     for (const { values } of series) sums[hour] += values[i] ?? 0;
   }
   return sums.map((sum, hour) => ({

@@ -66,7 +66,8 @@ export function linesOf(
   slots: ReadonlyMap<string, number>,
 ): Lines | null {
   if (answer === null) return null;
-  const { time, series, bucket_seconds: bucketSeconds, measure, unit, layer } = answer;
+  const { time, end, series, measure, unit, layer } = answer;
+  const bucketSeconds = answer.bucket_seconds ?? ((end ?? 0) - (time[0] ?? 0)) / time.length;
   const bars = chart === "bar" && series.every(({ key }) => key === null);
   const now = Date.parse(at) / 1000;
   const open = time.find((start) => start <= now && now < start + bucketSeconds) ?? null;

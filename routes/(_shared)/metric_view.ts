@@ -213,14 +213,10 @@ async function readSeries(
   };
   const all = await serving.series(info.name, question, signal);
   if (keys === null || keys.length === 1) return all;
-  const { time, bucket_seconds } = all;
-  if (keys.length === 0 || time.length === 0) return { ...all, series: [] };
+  const { time, end, bucket } = all;
+  if (keys.length === 0 || end === null) return { ...all, series: [] };
   // A line for each key, in the buckets of the whole.
-  const buckets = {
-    from: isoOf(time[0]),
-    to: isoOf(time.at(-1)! + bucket_seconds),
-    bucket: `${bucket_seconds}second`,
-  };
+  const buckets = { from: isoOf(time[0]), to: isoOf(end), bucket: bucket! };
   const lines = await Promise.all(
     keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
       const one = await serving.series(info.name, { ...question, ...buckets, keys: key }, signal);

@@ -70,7 +70,14 @@ export function metricRoutes(services: Services): Route[] {
           batch: batch && [...batch],
           speed: speed && [...speed],
         }));
-        return { ...answer, time: [...answer.time], series, problems: [...answer.problems] };
+        const { time, offsets, problems } = answer;
+        return {
+          ...answer,
+          time: [...time],
+          offsets: [...offsets],
+          series,
+          problems: [...problems],
+        };
       },
     }),
     route({

@@ -32,9 +32,10 @@ export const inspectionCommands = {
       { flag: "layer", value: "merged|batch|speed", summary: "Layer to query; default merged" },
       {
         flag: "bucket",
-        value: "all|day|hour|15minute|5minute|minute|window",
+        value: "all|month|week|day|hour|15minute|5minute|minute|window",
         summary: "Time bucket of a row; default all. Below the grain only with --layer speed",
       },
+      { flag: "tz", value: "ZONE", summary: "Time zone of the buckets, an IANA name; default UTC" },
       { flag: "from", value: "INSTANT", summary: "Start of event time, inclusive, ISO 8601" },
       { flag: "to", value: "INSTANT", summary: "End of event time, exclusive" },
       {

@@ -1,9 +1,12 @@
 /** Offsets of time zones: one table for the loops and the SQL of expressions. */
 import { closest } from "../std/closest.ts";
 import { digestOf } from "../std/digest.ts";
+import { quoted } from "../std/quoted.ts";
 
 /** The offsets of a zone from UTC in turn, from 1970 to 2106. */
 export interface ZoneOffsets {
+  /** The zone's name as the database spells it. */
+  readonly zone: string;
   /** From when on each holds, in seconds since 1970 UTC; the first is 0. */
   readonly fromSeconds: readonly number[];
   /** Seconds to add to UTC. */
@@ -33,18 +36,21 @@ const known = new Map<string, ZoneOffsets>();
  * ```
  */
 export function offsetsOf(zone: string): ZoneOffsets {
-  let offsets = known.get(zone);
-  if (offsets === undefined) known.set(zone, offsets = read(zone));
-  return offsets;
-}
-
-function read(zone: string): ZoneOffsets {
   if (Temporal === undefined) {
     throw new TypeError("this JavaScript runtime has no time zones (Temporal); Deno has them");
   }
+  const start = known.has(zone) ? null : zoned(zone);
+  // Names are read in any case: each zone is kept once.
+  const name = start?.timeZoneId ?? zone;
+  let offsets = known.get(name);
+  if (offsets === undefined) known.set(name, offsets = read(start!));
+  return offsets;
+}
+
+function read(start: Temporal.ZonedDateTime): ZoneOffsets {
   const fromSeconds: number[] = [];
   const offsetSeconds: number[] = [];
-  let at: Temporal.ZonedDateTime | null = zoned(zone);
+  let at: Temporal.ZonedDateTime | null = start;
   while (at !== null && at.epochMilliseconds / 1000 < END_SECONDS) {
     const offset = at.offsetNanoseconds / 1e9;
     if (offset !== offsetSeconds.at(-1)) {
@@ -53,7 +59,12 @@ function read(zone: string): ZoneOffsets {
     }
     at = at.getTimeZoneTransition("next");
   }
-  return { fromSeconds, offsetSeconds, digest: digestOf([fromSeconds, offsetSeconds]) };
+  return {
+    zone: start.timeZoneId,
+    fromSeconds,
+    offsetSeconds,
+    digest: digestOf([fromSeconds, offsetSeconds]),
+  };
 }
 
 function zoned(zone: string): Temporal.ZonedDateTime {
@@ -65,6 +76,6 @@ function zoned(zone: string): Temporal.ZonedDateTime {
   } catch {
     // The message says what was expected.
   }
-  const hint = closest(zone, Intl.supportedValuesOf("timeZone"));
-  throw new TypeError(`expected a time zone such as "Europe/Berlin", got "${zone}"${hint}`);
+  const hint = closest(zone.slice(0, 80), Intl.supportedValuesOf("timeZone"));
+  throw new TypeError(`expected a time zone such as "Europe/Berlin", got ${quoted(zone)}${hint}`);
 }

@@ -5,10 +5,10 @@ import { type Grain, grains } from "../plugin.ts";
 import type { AnswerColumn } from "./inspection.ts";
 
 export type Layer = "merged" | "batch" | "speed";
-export type Bucket = "window" | Grain | "all";
+export type Bucket = "window" | Grain | "week" | "month" | "all";
 
 /** All buckets, finest first. */
-export const buckets: readonly Bucket[] = ["window", ...grains, "all"];
+export const buckets: readonly Bucket[] = ["window", ...grains, "week", "month", "all"];
 
 /** A question to one metric, as text, straight from a request: serving validates all of it. */
 export interface MetricQuery {
@@ -17,6 +17,8 @@ export interface MetricQuery {
   readonly from?: string;
   readonly to?: string;
   readonly bucket?: string;
+  /** The time zone of the buckets, an IANA name such as `Europe/Berlin`; UTC when left out. */
+  readonly tz?: string;
   readonly order?: string;
   readonly limit?: string;
   readonly wait_for?: string;
@@ -48,6 +50,8 @@ export interface AnsweringGeneration {
 export interface AnswerOfMetric extends AnsweringGeneration {
   readonly metric: string;
   readonly layer: Layer;
+  /** The time zone of the buckets, as the IANA database spells it. */
+  readonly tz: string;
   /** Opaque: the frontier of the batch part. */
   readonly cut: string;
   /** Opaque: the frontier of the whole answer. Comparable by `wait_for`. */
@@ -80,10 +84,12 @@ export interface SeriesQuery {
   readonly from?: string;
   readonly to?: string;
   /**
-   * `minute`, `hour`, … or a whole number of them, such as `5minute` or `7day`. Left out: the finest
-   * that the layer can give within `max_points`.
+   * `minute`, `hour`, `day`, `week`, `month` or a whole number of them, such as `5minute` or `7day`.
+   * Left out: the finest that the layer can give within `max_points`.
    */
   readonly bucket?: string;
+  /** As {@link MetricQuery.tz}. */
+  readonly tz?: string;
   /** A measure that is shown as a number; left out: the one that the plugin sorts by, or the first. */
   readonly measure?: string;
   /** The most points of a series, 1 to 5,000; default 500. */
@@ -104,10 +110,22 @@ export interface SeriesAnswer extends AnswerOfMetric {
   readonly measure: string;
   /** What one of the measure is; null where its plugin declares no unit. */
   readonly unit: string | null;
-  /** Distance of two points, in seconds. */
-  readonly bucket_seconds: number;
-  /** Starts of the buckets in seconds since 1970 UTC, ascending and without holes. */
+  /**
+   * The width of the buckets as a question gives it, such as `hour`, `7day` or `month`; null without
+   * buckets, unless the question named one.
+   */
+  readonly bucket: string | null;
+  /** Seconds of each bucket; null for months and in time zones, where they may differ. */
+  readonly bucket_seconds: number | null;
+  /**
+   * Starts of the buckets in seconds since 1970 UTC, ascending and without holes: each bucket ends
+   * where the next begins.
+   */
   readonly time: readonly number[];
+  /** Where the last bucket ends, in seconds since 1970 UTC; null without buckets. */
+  readonly end: number | null;
+  /** Seconds to add to UTC for the local time at each start. */
+  readonly offsets: readonly number[];
   /** One value per bucket; null where the bucket has none. */
   readonly series: readonly {
     /** The key; null for the series over all keys. */

@@ -10,7 +10,9 @@ import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
 import { type Key, KeyRows } from "./key_rows.ts";
 import { mergerOf } from "./merged_values.ts";
-import { answerColumns } from "./metric_info.ts";
+import { isoInZone } from "./instant.ts";
+import { isUtc } from "./local_buckets.ts";
+import { answerColumns, timeColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
 import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
@@ -110,6 +112,7 @@ export class Metric {
     const answer = {
       metric: plugin.name,
       layer,
+      tz: query.zone.zone,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
@@ -148,15 +151,20 @@ export class Metric {
         frontierRows = found.length - data.length + SPARE_FRONTIER_ROWS;
         continue;
       }
+      const last = data[query.limit - 1];
+      const next = data.length > query.limit ? nextPage(plugin, query, last) : null;
       const rows = data.slice(0, query.limit).map((row) => this.#shown(query, row));
-      const next = data.length > query.limit ? nextPage(plugin, query, rows.at(-1)!) : null;
       return { rows, next, cut, frontier: this.#source.reached(found, cut, acknowledged) };
     }
   }
 
-  #shown({ bucket }: TypedQuery, row: Row): Row {
+  #shown({ bucket, zone }: TypedQuery, row: Row): Row {
     const columns = answerColumns(this.#source.tables.plugin, bucket);
-    return Object.fromEntries(columns.map(({ name }) => [name, row[name] ?? null]));
+    const shown = Object.fromEntries(columns.map(({ name }) => [name, row[name] ?? null]));
+    for (const { name } of isUtc(zone) ? [] : timeColumns(bucket)) {
+      shown[name] = isoInZone(Date.parse(String(row[name])) / 1000, zone);
+    }
+    return shown;
   }
 
   /** Waits until the layer has come as far as `target`. */

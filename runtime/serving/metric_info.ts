@@ -3,6 +3,10 @@ import { isNumeric } from "../measures/measure.ts";
 import { grains, grainSeconds, type Plugin } from "../plugin.ts";
 import { joinedColumns } from "../sql/merged_rows.ts";
 import type { AnswerColumn, Bucket, Layer, MetricInfo } from "../ports/services.ts";
+import type { LocalBucket } from "./local_buckets.ts";
+
+/** How an answer divides time. */
+export type TypedBucket = "window" | "all" | LocalBucket;
 
 /** The layers, in the order in which they are told. */
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];
@@ -19,11 +23,12 @@ export function stepSeconds(plugin: Plugin, layer: Layer): number {
 export function bucketsOf(plugin: Plugin, layer: Layer): Bucket[] {
   const step = stepSeconds(plugin, layer);
   const fixed = grains.filter((grain) => grainSeconds[grain] % step === 0);
-  return [...(layer === "speed" ? ["window" as const] : []), ...fixed, "all"];
+  const days = grainSeconds.day % step === 0 ? ["week", "month"] as const : [];
+  return [...(layer === "speed" ? ["window" as const] : []), ...fixed, ...days, "all"];
 }
 
 /** The time columns of a bucket. */
-export function timeColumns(bucket: Bucket | number): AnswerColumn[] {
+export function timeColumns(bucket: TypedBucket): AnswerColumn[] {
   const names = bucket === "all"
     ? []
     : bucket === "window"
@@ -39,7 +44,7 @@ const columnOf = (name: string, type: string, unit: string | undefined): AnswerC
   unit === undefined ? { name, type } : { name, type, unit };
 
 /** All columns of an answer in order: time, keys, shown measures. */
-export function answerColumns(plugin: Plugin, bucket: Bucket | number): AnswerColumn[] {
+export function answerColumns(plugin: Plugin, bucket: TypedBucket): AnswerColumn[] {
   return [
     ...timeColumns(bucket),
     ...keysOf(plugin),

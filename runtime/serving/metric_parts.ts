@@ -12,8 +12,10 @@ import {
 } from "../sql/tables.ts";
 import type { Layer } from "../ports/services.ts";
 import { type Elements, joinedColumns } from "../sql/merged_rows.ts";
-import { stepSeconds } from "./metric_info.ts";
-import type { TypedBucket, TypedQuery } from "./metric_query.ts";
+import { isUtc } from "./local_buckets.ts";
+import { localBucketParameters, localBucketSql } from "./local_buckets_sql.ts";
+import { stepSeconds, type TypedBucket } from "./metric_info.ts";
+import type { TypedQuery } from "./metric_query.ts";
 
 /** A published run, as its pointer tells. */
 export interface PublishedRun {
@@ -85,6 +87,7 @@ export function partParameters({ tables, query, run, cut }: PartsInput): QueryPa
     params.skipped = run.skipped;
   }
   if (query.layer !== "batch") Object.assign(params, cutParameters(cut));
+  if (typeof query.bucket === "object") Object.assign(params, localBucketParameters(query.bucket));
   return params;
 }
 
@@ -114,8 +117,12 @@ export function elementsOf(
     tells: "nothing",
     since: "joined_from",
   };
-  const size = query.bucket === "window" ? plugin.stream.window.sizeSeconds : query.bucket;
-  const bucket = query.bucket === "all" ? [] : [bucketStart(size, "_start")];
+  const { sizeSeconds } = plugin.stream.window;
+  const bucket = query.bucket === "all"
+    ? []
+    : query.bucket === "window"
+    ? [bucketStartSql(sizeSeconds, "_start")]
+    : [localBucketSql(query.bucket, "_start")];
   const keys = plugin.keyColumns.map(({ name }) => name);
   return {
     // What tells batch from speed counts events: elements may stand with either.
@@ -196,15 +203,16 @@ WHERE ${where.join(" AND ")})`;
 
 function levelOf({ bucket, from, to }: TypedQuery) {
   const isWholeDays = (seconds: number) => seconds % grainSeconds.day === 0;
-  return [from ?? 0, to ?? 0, secondsOf(bucket)].every(isWholeDays)
+  return holdsDays(bucket) && [from ?? 0, to ?? 0].every(isWholeDays)
     ? BatchLevel.day
     : BatchLevel.grain;
 }
 
-/** The size of a bucket in seconds. Windows may begin at any of them, and days make up all time. */
-function secondsOf(bucket: TypedBucket): number {
-  if (typeof bucket === "number") return bucket;
-  return bucket === "window" ? 1 : grainSeconds[bucket === "all" ? "day" : bucket];
+/** Whether a bucket holds whole days of UTC. Windows may begin at any second. */
+function holdsDays(bucket: TypedBucket): boolean {
+  if (typeof bucket === "string") return bucket === "all";
+  const { unit, count, zone } = bucket;
+  return isUtc(zone) && (unit !== "second" || count % grainSeconds.day === 0);
 }
 
 /** Whether an SQL expression names a column. */
@@ -213,8 +221,8 @@ export const reads = (sql: string, column: string) => new RegExp(`\\b${column}\\
 const measureNames = (columns: readonly MeasureColumn[]) => columns.map((column) => column.name);
 
 /** The start of the bucket that `column`, a DateTime, falls into. */
-const bucketStart = (bucket: TypedBucket, column: string) =>
-  bucket === "window" ? column : bucketStartSql(secondsOf(bucket), column);
+const bucketStart = (bucket: Exclude<TypedBucket, "all">, column: string) =>
+  bucket === "window" ? column : localBucketSql(bucket, column);
 
 /** The last second of a ClickHouse DateTime, which wraps beyond it. */
 const LAST_SECOND = 2 ** 32 - 1;

@@ -10,7 +10,8 @@ import {
   type Scalar,
   wholeUpTo,
 } from "../std/page_cursor.ts";
-import type { Bucket, Layer, MetricQuery } from "../ports/services.ts";
+import type { ZoneOffsets } from "../expressions/time_zone.ts";
+import type { Layer, MetricQuery } from "../ports/services.ts";
 import { quoted } from "../std/quoted.ts";
 import { pageLimit } from "../std/whole_number.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
@@ -21,16 +22,16 @@ import {
   needsFrom,
   stepSeconds,
   timeColumns,
+  type TypedBucket,
 } from "./metric_info.ts";
+import { readWidth } from "./local_buckets.ts";
+import { checkSteps, zoneOf } from "./question_zone.ts";
 
 /** One term of an order. */
 export interface OrderTerm {
   readonly column: string;
   readonly descending: boolean;
 }
-
-/** A bucket of an answer, or of a series: its size in seconds, counted from 1970 UTC. */
-export type TypedBucket = Bucket | number;
 
 /** A key column's value in a question. */
 export type KeyValue = string | number;
@@ -39,6 +40,7 @@ export type KeyValue = string | number;
 export interface TypedQuery {
   readonly layer: Layer;
   readonly bucket: TypedBucket;
+  readonly zone: ZoneOffsets;
   /** `[from, to)` in seconds since 1970 UTC; null where open. */
   readonly from: number | null;
   readonly to: number | null;
@@ -69,15 +71,19 @@ const DEFAULT_LIMIT = 100;
  */
 export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: number): TypedQuery {
   const layer = layerOf(plugin, query.layer);
-  const bucket = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
+  const zone = zoneOf(plugin, query.tz);
+  const named = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
   const { from, to } = rangeOf(plugin, layer, query);
+  const bucket = named === "window" || named === "all" ? named : { ...readWidth(named)!, zone };
+  if (typeof bucket === "object") checkSteps(plugin, layer, zone, { from, to });
   if (from === null && needsFrom(plugin)) throw fromNeeded(plugin);
   const keys = keysOf(plugin, query.keys);
   const order = orderOf(plugin, query.order, bucket);
-  const question = questionOf(plugin, { layer, bucket, from, to, keys, order });
+  const question = questionOf(plugin, { layer, bucket, zone, from, to, keys, order });
   return {
     layer,
     bucket,
+    zone,
     from,
     to,
     keys,
@@ -116,17 +122,18 @@ export function rangeOf(
 /** What a cursor belongs to: the question without its page and without what it waits for. */
 export function questionOf(
   plugin: Plugin,
-  { layer, bucket, from, to, keys, order }: Omit<
+  { layer, bucket, zone, from, to, keys, order }: Omit<
     TypedQuery,
     "anyOf" | "limit" | "after" | "waitFor"
   >,
 ): unknown {
   const filters = keys.map(({ column, value }) => [column.name, value]);
-  return [plugin.name, layer, bucket, from, to, filters, order];
+  const { unit, count } = typeof bucket === "object" ? bucket : { unit: bucket, count: 1 };
+  return [plugin.name, layer, unit, count, zone.zone, from, to, filters, order];
 }
 
 /** What may stand in a cursor: values of the order's columns. */
-function positionOf(plugin: Plugin, bucket: Bucket, order: readonly OrderTerm[]) {
+function positionOf(plugin: Plugin, bucket: TypedBucket, order: readonly OrderTerm[]) {
   const types = new Map(answerColumns(plugin, bucket).map(({ name, type }) => [name, type]));
   return placesOf(...order.map(({ column }): Fits => {
     const fits = fitsType[types.get(column)!] ?? isText;
@@ -236,7 +243,7 @@ function keyValue(plugin: Plugin, { name, type }: KeyColumn, text: string): KeyV
   }
 }
 
-function orderOf(plugin: Plugin, text: string | undefined, bucket: Bucket): OrderTerm[] {
+function orderOf(plugin: Plugin, text: string | undefined, bucket: TypedBucket): OrderTerm[] {
   const columns = answerColumns(plugin, bucket).map((column) => column.name);
   const time = timeColumns(bucket).slice(0, 1).map((column) => column.name);
   const term = (order: string): OrderTerm => ({

@@ -3,6 +3,7 @@ import { encodeFrontier } from "../model/frontier.ts";
 import { grainSeconds } from "../plugin.ts";
 import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import { isoOfSeconds } from "./instant.ts";
+import { fixedSeconds, offsetAt, widthText } from "./local_buckets.ts";
 import type { KeyValue } from "./metric_query.ts";
 import { RowPart } from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
@@ -35,6 +36,19 @@ interface Bounds {
 /** An answer without the problems that it carries. */
 export type FoundSeries = Omit<SeriesAnswer, "problems">;
 
+/** Where the buckets of an answer lie. */
+function bucketsOf({ bucket, zone }: TypedSeries, range: SeriesRange | null) {
+  const asked = range?.bucket ?? (bucket && { ...bucket, zone });
+  const time = range?.time ?? [];
+  return {
+    bucket: asked && widthText(asked),
+    bucket_seconds: asked && fixedSeconds(asked),
+    time,
+    end: range && range.end,
+    offsets: time.map((start) => offsetAt(zone, start)),
+  };
+}
+
 /** Answers questions for time series. */
 export class MetricSeries {
   readonly #source: MetricSource;
@@ -64,6 +78,7 @@ export class MetricSeries {
     return {
       metric: plugin.name,
       layer,
+      tz: query.zone.zone,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
@@ -74,10 +89,7 @@ export class MetricSeries {
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
       unit: plugin.shownColumns.find(({ name }) => name === measure)?.unit ?? null,
-      bucket_seconds: range?.bucketSeconds ?? query.bucket ?? 0,
-      time: range === null
-        ? []
-        : Array.from({ length: range.points }, (_, i) => range.start + i * range.bucketSeconds),
+      ...bucketsOf(query, range),
       parts,
       series: range === null ? [] : this.#columns(query, range, keys, parts, found),
       beyond: beyond === null || future === null
@@ -154,13 +166,14 @@ export class MetricSeries {
   /** Points by key and time; null where there is none. */
   #columns(
     { measure }: TypedSeries,
-    { start, bucketSeconds, points }: SeriesRange,
+    { time }: SeriesRange,
     keys: readonly Key[] | null,
     parts: SeriesAnswer["parts"],
     found: readonly Row[],
   ): SeriesAnswer["series"] {
     const { keyColumns } = this.#source.tables.plugin;
-    const empty = () => new Array<number | null>(points).fill(null);
+    const empty = () => new Array<number | null>(time.length).fill(null);
+    const places = new Map(time.map((start, i) => [start, i]));
     const lines = (keys ?? [null]).map((key) => ({
       key: key && Object.fromEntries(keyColumns.map(({ name }, i) => [name, key[i]])),
       values: empty(),
@@ -173,7 +186,7 @@ export class MetricSeries {
       const line = keys === null
         ? lines[0]
         : byKey.get(JSON.stringify(keyColumns.map(({ name }) => row[name])))!;
-      const at = (Date.parse(String(row.bucket)) / 1000 - start) / bucketSeconds;
+      const at = places.get(Date.parse(String(row.bucket)) / 1000)!;
       const part = Number(row._part ?? RowPart.merged);
       const value = row[part !== RowPart.merged && parts === "events" ? partEvents : measure];
       const values = [line.values, line.batch, line.speed][part];

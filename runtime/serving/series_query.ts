@@ -1,4 +1,5 @@
 /** Questions for time series: validated, and how wide the buckets may be. */
+import type { ZoneOffsets } from "../expressions/time_zone.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
 import { UserError } from "../std/errors.ts";
 import type { Layer, SeriesQuery } from "../ports/services.ts";
@@ -6,7 +7,18 @@ import { seriesMeasures, stepSeconds } from "./metric_info.ts";
 import { quoted } from "../std/quoted.ts";
 import { wholeNumber } from "../std/whole_number.ts";
 import { joinedColumns } from "../sql/merged_rows.ts";
+import {
+  firstStart,
+  isUtc,
+  type LocalBucket,
+  MOST_MONTHS,
+  nextStart,
+  readWidth,
+  type Width,
+  widthText,
+} from "./local_buckets.ts";
 import { reads } from "./metric_parts.ts";
+import { checkSteps, zoneOf } from "./question_zone.ts";
 import {
   actionOf,
   fault,
@@ -23,8 +35,9 @@ export interface TypedSeries {
   readonly from: number | null;
   readonly to: number | null;
   readonly keys: TypedQuery["keys"];
-  /** The width that was asked for, in seconds; null: the finest that fits. */
-  readonly bucket: number | null;
+  /** The width that was asked for; null: the finest that fits. */
+  readonly bucket: Width | null;
+  readonly zone: ZoneOffsets;
   readonly measure: string;
   readonly maxPoints: number;
   /** How many keys get a series of their own; null for one series over all keys. */
@@ -36,16 +49,25 @@ const DEFAULT_POINTS = 500;
 const MAX_TOP = 20;
 
 const { minute, hour, day } = grainSeconds;
-const units: Readonly<Record<string, number>> = { second: 1, minute, hour, day };
 
 /** Widths to choose from, in seconds. */
-const ladder = [
+const ofDay = [
   10,
   20,
   30,
   ...[1, 2, 5, 10, 15, 30].map((n) => n * minute),
   ...[1, 2, 3, 6, 12].map((n) => n * hour),
-  ...[1, 2, 7, 14, 28, 91, 182, 364, 728, 3640, 36400, 72800].map((n) => n * day),
+  day,
+].map((count): Width => ({ unit: "second", count }));
+const ofUtc = [
+  ...ofDay,
+  ...[2, 7, 14, 28, 91, 182, 364, 728, 3640, 36400, 72800]
+    .map((days): Width => ({ unit: "second", count: days * day })),
+];
+const ofCalendar = [
+  ...ofDay,
+  { unit: "week", count: 1 } as const,
+  ...[1, 3, 12, 120, 600, MOST_MONTHS].map((count): Width => ({ unit: "month", count })),
 ];
 
 /**
@@ -68,6 +90,7 @@ export function readSeriesQuery(plugin: Plugin, query: SeriesQuery): TypedSeries
     ...range,
     keys: keysOf(plugin, query.keys),
     bucket: query.bucket === undefined ? null : widthOf(plugin, layer, query.bucket),
+    zone: zoneOf(plugin, query.tz),
     measure,
     maxPoints: max_points === undefined
       ? DEFAULT_POINTS
@@ -92,31 +115,36 @@ function measureOf(plugin: Plugin, text: string | undefined): string {
   throw fault(plugin, "measure", `must be one of ${names.join(", ")}, got ${quoted(measure)}`);
 }
 
-function widthOf(plugin: Plugin, layer: Layer, text: string): number {
-  const match = /^([1-9]\d{0,9})?(second|minute|hour|day)$/.exec(text);
-  const width = match === null ? 0 : Number(match[1] ?? 1) * units[match[2]];
+function widthOf(plugin: Plugin, layer: Layer, text: string): Width {
+  const width = readWidth(text);
   const step = stepSeconds(plugin, layer);
-  if (width > 0 && width % step === 0) return width;
+  if (width !== null && divides(step, width)) return width;
   throw fault(
     plugin,
     "bucket",
-    `must be whole seconds, minutes, hours or days such as 5minute, a multiple of the ${layer} ` +
-      `layer's ${step} s, got ${quoted(text)}`,
+    `must be whole seconds, minutes, hours, days, weeks or months such as 5minute, a multiple of ` +
+      `the ${layer} layer's ${step} s, got ${quoted(text)}`,
   );
 }
 
+/** Whether a bucket holds whole steps; weeks and months begin with a day. */
+const divides = (step: number, { unit, count }: Width): boolean =>
+  (unit === "second" ? count : day) % step === 0;
+
 /** Where a series lies in time. */
 export interface SeriesRange {
-  /** Seconds since 1970 UTC, a multiple of the width. */
-  readonly start: number;
-  readonly bucketSeconds: number;
-  readonly points: number;
+  readonly bucket: LocalBucket;
+  /** The starts of its buckets, in seconds since 1970 UTC. */
+  readonly time: readonly number[];
+  /** Where the last of them ends. */
+  readonly end: number;
 }
 
 /**
  * The buckets that cover `[from, to)`.
  *
- * @throws {UserError} when the width that was asked for gives more than `max_points`.
+ * @throws {UserError} when the width that was asked for gives more than `max_points`, or the layer's
+ * rows lie across the zone's buckets.
  */
 export function seriesRange(
   plugin: Plugin,
@@ -124,20 +152,37 @@ export function seriesRange(
   from: number,
   to: number,
 ): SeriesRange {
-  const step = stepSeconds(plugin, query.layer);
-  const rangeAt = (width: number): SeriesRange => {
-    const start = Math.floor(from / width) * width;
-    return { start, bucketSeconds: width, points: Math.ceil((to - start) / width) };
-  };
-  const fits = (range: SeriesRange) => range.points <= query.maxPoints;
-  const found = ladder.filter((width) => width % step === 0).map(rangeAt).find(fits);
-  if (query.bucket === null) return found!;
-  const asked = rangeAt(query.bucket);
-  if (fits(asked)) return asked;
+  const { layer, zone, maxPoints } = query;
+  checkSteps(plugin, layer, zone, { from, to });
+  const step = stepSeconds(plugin, layer);
+  const rangeAt = (width: Width): SeriesRange | null =>
+    bucketsBetween({ ...width, zone }, from, to, maxPoints);
+  const ladder = (isUtc(zone) ? ofUtc : ofCalendar).filter((width) => divides(step, width));
+  const finest = () => ladder.find((width) => rangeAt(width) !== null) ?? ladder.at(-1)!;
+  const width = query.bucket ?? finest();
+  const found = rangeAt(width);
+  if (found !== null) return found;
   throw fault(
     plugin,
     "bucket",
-    `must be at least ${found!.bucketSeconds} s for at most ${query.maxPoints} points, got ` +
-      `${query.bucket} s, which gives ${asked.points}`,
+    `must be at least ${widthText(finest())} for at most ${maxPoints} points, got ` +
+      widthText(width),
   );
+}
+
+/** The buckets that cover `[from, to)`; null where they are more than `most`. */
+function bucketsBetween(
+  bucket: LocalBucket,
+  from: number,
+  to: number,
+  most: number,
+): SeriesRange | null {
+  const time: number[] = [];
+  let end = firstStart(bucket, from, to);
+  while (end < to) {
+    if (time.length === most) return null;
+    time.push(end);
+    end = nextStart(bucket, end);
+  }
+  return { bucket, time, end };
 }

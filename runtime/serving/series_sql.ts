@@ -78,11 +78,11 @@ export function pointsSql(
     whole: input.tables,
     query: {
       ...within(query, range),
-      bucket: range.bucketSeconds,
+      bucket: range.bucket,
       anyOf: keys && { columns: input.tables.plugin.keyColumns, keys },
       // Points are put in their places, in whatever order they come.
       order: [],
-      limit: range.points * (keys?.length ?? 1),
+      limit: range.time.length * (keys?.length ?? 1),
     },
     tells: query.layer === "batch" ? "frontier" : "parts",
   });
@@ -108,15 +108,15 @@ export function partsOf(
   return column === undefined ? null : { by: "events", column };
 }
 
-function within({ layer, keys, from, to }: TypedSeries, range: SeriesRange) {
-  const { start, bucketSeconds, points } = range;
+function within({ layer, zone, keys, from, to }: TypedSeries, { time, end }: SeriesRange) {
   return {
     layer,
+    zone,
     keys,
     after: null,
     waitFor: null,
-    from: from ?? start,
-    to: to ?? start + points * bucketSeconds,
+    from: from ?? time[0],
+    to: to ?? end,
   } satisfies Partial<TypedQuery>;
 }
 

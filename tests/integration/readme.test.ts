@@ -1,7 +1,7 @@
 /**
- * The examples of README.md and docs/api.md, run as they stand: in their order, by bash, with a
- * `dev` process on a free port and data of its own. An example whose answer stands below it in JSON
- * has to give that answer.
+ * The examples of README.md, docs/api.md and docs/time.md, run as they stand: in their order, by bash, with a
+ * `dev` process on a free port and data of its own. An example whose answer stands below it in JSON or
+ * CSV has to give that answer.
  */
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { join } from "node:path";
@@ -27,23 +27,27 @@ interface Block {
   readonly page: string;
   readonly line: number;
   readonly text: string;
-  /** The JSON below it, if there is some before the next block. */
+  /** The JSON or the lines of CSV below it, if there are some before the next block. */
   readonly answer: unknown;
 }
 
 async function blocksOf(page: string): Promise<Block[]> {
   const text = await Deno.readTextFile(join(root, page));
-  const pattern = /^```sh\n([\s\S]*?)^```\n(?:\n```json\n([\s\S]*?)^```$)?/gm;
-  return [...text.matchAll(pattern)].map(({ 1: block, 2: answer, index }) => ({
+  const pattern = /^```sh\n([\s\S]*?)^```\n(?:\n```(json|csv)\n([\s\S]*?)^```$)?/gm;
+  return [...text.matchAll(pattern)].map(({ 1: block, 2: format, 3: answer, index }) => ({
     page,
     line: text.slice(0, index).split("\n").length + 1,
     text: block,
-    answer: answer === undefined ? undefined : JSON.parse(answer),
+    answer: answer === undefined ? undefined : read(format === "csv", answer),
   }));
 }
 
+const read = (isCsv: boolean, text: string): unknown =>
+  isCsv ? text.trim().split(/\r?\n/) : JSON.parse(text);
+
 /** Frontiers and cuts carry the log's random identity; a generation is a hash of code. */
 function lasting(answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer;
   const { frontier, cut, generation, ...rest } = answer as Record<string, unknown>;
   return { ...rest, frontier: typeof frontier, cut: typeof cut, generation: typeof generation };
 }
@@ -53,10 +57,11 @@ function reasonNotToRun({ text }: Block): string | undefined {
   return reason ?? (text.includes("curl ") && !hasCurl ? NO_CURL : undefined);
 }
 
-const blocks = [...await blocksOf("README.md"), ...await blocksOf("docs/api.md")];
+const pages = ["README.md", "docs/api.md", "docs/time.md"];
+const blocks = (await Promise.all(pages.map(blocksOf))).flat();
 const start = blocks.find(({ text }) => text.includes(STARTS))!;
 
-describe("the examples of README.md and docs/api.md", () => {
+describe("the examples of README.md, docs/api.md and docs/time.md", () => {
   let dir: string, data: string, url: string, dev: Deno.ChildProcess, said: Promise<string>;
 
   /** Runs a block with the folder and the address of this test's process. */
@@ -137,7 +142,7 @@ describe("the examples of README.md and docs/api.md", () => {
       !blocks.some((it) => it.text.includes(part))
     );
     expect(stale).toEqual([]);
-    expect(new Set(blocks.map(({ page }) => page)).size).toBe(2);
+    expect(new Set(blocks.map(({ page }) => page)).size).toBe(pages.length);
   });
 
   for (const block of blocks) {
@@ -151,7 +156,9 @@ describe("the examples of README.md and docs/api.md", () => {
       const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
       if (out.includes('"accepted"')) written = /"frontier":\s*"([^"]*)"/.exec(out)?.[1] ?? "";
       expect([code, code === 0 ? "" : out + err]).toEqual([0, ""]);
-      if (answer !== undefined) expect(lasting(JSON.parse(out))).toEqual(lasting(answer));
+      if (answer !== undefined) {
+        expect(lasting(read(Array.isArray(answer), out))).toEqual(lasting(answer));
+      }
     });
   }
 });

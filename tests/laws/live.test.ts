@@ -21,6 +21,7 @@ class SetSource {
     return Promise.resolve({
       metric: "m",
       layer: "merged",
+      tz: "UTC",
       cut: "",
       frontier: String(this.#moves),
       problems: [],

@@ -38,6 +38,7 @@ export const moviesInfo: MetricInfo = {
 export const moviesAnswer: MetricAnswer = {
   metric: "popular_movies",
   layer: "merged",
+  tz: "UTC",
   cut: "local-1_256",
   frontier: "local-1_300",
   kept_from: null,
@@ -56,6 +57,7 @@ export const moviesAnswer: MetricAnswer = {
 export const moviesSeries: SeriesAnswer = {
   metric: "popular_movies",
   layer: "merged",
+  tz: "UTC",
   cut: "local-1_256",
   frontier: "local-1_300",
   generation: "v1_00000000",
@@ -67,8 +69,11 @@ export const moviesSeries: SeriesAnswer = {
   kept_until: null,
   measure: "view_count",
   unit: null,
+  bucket: "hour",
   bucket_seconds: 3600,
   time: [1_704_067_200, 1_704_070_800, 1_704_074_400],
+  end: 1_704_078_000,
+  offsets: [0, 0, 0],
   series: [{ key: null, values: [3, null, 5], batch: [3, null, 2], speed: [null, null, 3] }],
   parts: "values",
   covered: { share: 256 / 300, until: null },

@@ -131,11 +131,12 @@ export class ServingWorld {
     warehouse: Warehouse,
     options: Partial<ServingOptions> = {},
     plugins: readonly PluginTables[] = Object.values(served),
+    create: typeof createServing = createServing,
   ) {
     this.warehouse = warehouse;
     this.#plugins = plugins;
     const { speed, clock } = this;
-    this.serving = createServing({
+    this.serving = create({
       topics: [{
         schema: movieViewing,
         logId,
@@ -248,7 +249,9 @@ export class ServingWorld {
       }))`;
     const grain = await this.grainRows(plugin, `${below} AND ${days}`);
     const whole = await this.grainRows(plugin, below);
-    const into = `INSERT INTO ${batch} (level, run, bucket, ${names}, day_rows)`;
+    // A table partition for each month: a run writes fewer days at once.
+    const into = `INSERT INTO ${batch} (level, run, bucket, ${names}, day_rows)
+      SETTINGS max_partitions_per_insert_block = 0`;
     const write = (sql: string) => this.warehouse.command(sql);
     await write(`${into} SELECT ${BatchLevel.grain}, ${run}, bucket, ${names}, 0 FROM (${grain})`);
     await write(`${into} SELECT ${BatchLevel.day}, ${run}, toStartOfDay(bucket) AS day,

@@ -68,6 +68,7 @@ const titled = (title: string) => body({ movie_id: 1, title, genres: ["Drama"] }
 const answer: MetricAnswer = {
   metric: "ratings",
   layer: "merged",
+  tz: "UTC",
   cut: "",
   frontier: "",
   problems: [],

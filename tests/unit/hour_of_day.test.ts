@@ -5,10 +5,15 @@ import type { SeriesAnswer } from "../../runtime/ports/services.ts";
 const HOUR = 3600;
 
 /** A series from 1970-01-01 06:00 UTC on. */
-function seriesOf(bucket_seconds: number, lines: readonly (readonly (number | null)[])[]) {
-  const time = lines[0].map((_, i) => 6 * HOUR + i * bucket_seconds);
+function seriesOf(
+  bucketSeconds: number,
+  lines: readonly (readonly (number | null)[])[],
+  offsetAt: (seconds: number) => number = () => 0,
+) {
+  const time = lines[0].map((_, i) => 6 * HOUR + i * bucketSeconds);
+  const end = time.at(-1)! + bucketSeconds;
   const series = lines.map((values) => ({ key: null, values }));
-  return { time, bucket_seconds, series } as unknown as SeriesAnswer;
+  return { time, end, offsets: time.map(offsetAt), series } as unknown as SeriesAnswer;
 }
 
 const valuesOf = (answer: SeriesAnswer) =>
@@ -29,6 +34,15 @@ describe("the mean of each hour of the day", () => {
     const half = (value: number | null) => Array.from({ length: 48 }, () => value);
     const hours = valuesOf(seriesOf(HOUR / 2, [half(1), half(null), half(2)]));
     expect(new Set(hours.values())).toEqual(new Set([6]));
+  });
+
+  it("is by the local time at each bucket; an hour that is repeated counts twice", () => {
+    const west = (seconds: number) => seconds < 20 * HOUR ? -7 * HOUR : -8 * HOUR;
+    const values = Array.from({ length: 25 }, (_, i) => i);
+    const hours = valuesOf(seriesOf(HOUR, [values], west));
+    // 06:00 UTC is 23:00; 19:00 and 20:00 UTC are both 12:00.
+    expect([hours.get("23"), hours.get("00"), hours.get("12"), hours.get("22")])
+      .toEqual([0, 1, (13 + 14) / 2, 24]);
   });
 
   it("is not told of less than a day, nor of coarser buckets", () => {

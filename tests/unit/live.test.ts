@@ -22,6 +22,7 @@ class Source {
     return {
       metric,
       layer: "merged",
+      tz: "UTC",
       cut: "",
       frontier: String(value),
       problems: [],

@@ -4,6 +4,7 @@ import ratings from "../../plugins/ratings.ts";
 import { UserError } from "../../runtime/std/errors.ts";
 import { type Grain, grains, type Plugin } from "../../runtime/plugin.ts";
 import type { MetricQuery } from "../../runtime/ports/services.ts";
+import { utc } from "../../runtime/serving/local_buckets.ts";
 import { bucketsOf } from "../../runtime/serving/metric_info.ts";
 import { readMetricQuery } from "../../runtime/serving/metric_query.ts";
 
@@ -25,6 +26,7 @@ describe("readMetricQuery()", () => {
     expect(read({})).toEqual({
       layer: "merged",
       bucket: "all",
+      zone: utc,
       from: null,
       to: null,
       keys: [],
@@ -108,21 +110,27 @@ describe("readMetricQuery()", () => {
     expect(faultOf({ bucket: "minute" })).toEqual({
       field: "bucket",
       text:
-        'Cannot query metric "ratings": bucket must be one of hour, day, all for layer merged, ' +
-        'got "minute"',
+        'Cannot query metric "ratings": bucket must be one of hour, day, week, month, all for ' +
+        'layer merged, got "minute"',
     });
-    expect(bucketsOf(ratings, "speed")).toEqual(["window", ...grains, "all"]);
+    expect(bucketsOf(ratings, "speed")).toEqual(["window", ...grains, "week", "month", "all"]);
   });
 
   it("leaves out buckets that the window or the grain does not divide", () => {
     const ofGrain = (grain: Grain) => ({ ...ratings, batch: { ...ratings.batch, grain } });
     const daily = ofGrain("day");
-    expect(bucketsOf(daily, "merged")).toEqual(["day", "all"]);
-    expect(bucketsOf(ofGrain("15minute"), "batch")).toEqual(["15minute", "hour", "day", "all"]);
-    expect(bucketsOf(ofGrain("minute"), "merged")).toEqual([...grains, "all"]);
+    const calendar = ["week", "month", "all"];
+    expect(bucketsOf(daily, "merged")).toEqual(["day", "week", "month", "all"]);
+    expect(bucketsOf(ofGrain("15minute"), "batch")).toEqual([
+      "15minute",
+      "hour",
+      "day",
+      ...calendar,
+    ]);
+    expect(bucketsOf(ofGrain("minute"), "merged")).toEqual([...grains, ...calendar]);
     const window = { kind: "tumbling" as const, sizeSeconds: 7200 };
     const slow = { ...daily, stream: { ...ratings.stream, window } };
-    expect(bucketsOf(slow, "speed")).toEqual(["window", "day", "all"]);
+    expect(bucketsOf(slow, "speed")).toEqual(["window", "day", ...calendar]);
   });
 
   for (const limit of ["0", "-1", "1001", "1.5", "ten", "", "1e3"]) {
@@ -149,7 +157,7 @@ describe("readMetricQuery()", () => {
       field: "user_id",
       text:
         'Cannot query metric "ratings": unknown parameter "user_id", allowed are layer, from, ' +
-        "to, bucket, order, limit, after, expand, wait_for, movie_id",
+        "to, bucket, tz, order, limit, after, expand, wait_for, movie_id",
     });
   });
 

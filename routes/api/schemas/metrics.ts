@@ -51,6 +51,7 @@ export const metricList = named(
 const answered = {
   metric: text("Name", "popular_movies"),
   layer,
+  tz: text("The time zone of the buckets", "UTC"),
   generation: text("The generation that the whole answer is of", "v1_0f3a9c2e"),
   frozen_at: z.string().nullable().meta({
     description: "When this generation was last computed: the answer stands still at its " +
@@ -97,9 +98,19 @@ export const seriesAnswer = named(
     unit: z.string().nullable().meta({
       description: "What one of the measure is, such as seconds; null where none is declared",
     }),
-    bucket_seconds: count("Distance of two points, in seconds"),
+    bucket: text("The width of the buckets; null without any", "hour").nullable(),
+    bucket_seconds: z.number().int().nullable().meta({
+      description: "Seconds of each bucket; null for months and in time zones other than UTC",
+    }),
     time: z.array(z.number().int()).meta({
-      description: "Starts of the buckets in seconds since 1970 UTC, without holes",
+      description: "Starts of the buckets in seconds since 1970 UTC, without holes: each ends " +
+        "where the next begins",
+    }),
+    end: z.number().int().nullable().meta({
+      description: "Where the last bucket ends, in seconds since 1970 UTC; null without buckets",
+    }),
+    offsets: z.array(z.number().int()).meta({
+      description: "Seconds to add to UTC for the local time at each start",
     }),
     beyond: z.object({
       until: instant("When the last of the data ends: give it as `to` to see everything"),
@@ -137,6 +148,8 @@ const range = {
   to: parameter("Event times before this: ISO 8601, on the layer's grain or window"),
 };
 
+const tz = parameter("The IANA time zone of the buckets; default UTC", "Europe/Berlin");
+
 /** Parameters of a metric's rows; key columns may be added by name. */
 export const metricParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
@@ -144,6 +157,7 @@ export const metricParameters = z.object({
   bucket: bucket.optional().meta({
     description: "Default all; only layer speed has window and others finer than the grain",
   }),
+  tz,
   order: parameter("A column, descending with a leading -; default the metric's sort"),
   limit: whole("Default 100", 1, 10_000),
   after: parameter("next of the page before, of the same question"),
@@ -155,7 +169,11 @@ export const metricParameters = z.object({
 export const seriesParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
   ...range,
-  bucket: parameter("Width such as 5minute, hour or 7day; default the finest that fits", "hour"),
+  bucket: parameter(
+    "Width such as 5minute, hour, 7day or month; default the finest that fits",
+    "hour",
+  ),
+  tz,
   measure: parameter("A measure; default the one that the metric is sorted by"),
   max_points: whole("The most points; default 500", 1, 5000),
   top: whole("One series for each of this many greatest keys", 1, 20),
