@@ -76,7 +76,9 @@ export default function MetricFeed(props: MetricFeedProps) {
           </button>
         )}
       </p>
-      {data.value.coverage !== null && <p class="note">{data.value.coverage}</p>}
+      {[data.value.coverage, data.value.speedRanges].map((note) =>
+        note !== null && <p key={note} class="note">{note}</p>
+      )}
     </>
   );
 }

@@ -43,7 +43,7 @@ export default function SeriesChart(
   slots.current = colourSlots(slots.current, series.answer);
   const shown = linesOf(data.value, chart, slots.current);
   useEffect(() => {
-    const onRange = selectsRange ? openRange(data) : undefined;
+    const onRange = selectsRange ? openRange : undefined;
     return drawn(
       frame.current!,
       legend.current!,
@@ -88,14 +88,12 @@ function Caption({ shown: { name, bucketSeconds, covered, open } }: { readonly s
   );
 }
 
-/** Opens the page for a range; its layer stays, because a custom range has another default. */
-const openRange = (data: Signal<ChartData>) => (from: number, to: number): void => {
+/** Opens the page for a range. */
+const openRange = (from: number, to: number): void => {
   const url = new URL(location.href);
-  const layer = data.peek().series.answer?.layer;
-  if (layer !== undefined) url.searchParams.set("layer", layer);
   url.searchParams.set("from", new Date(from * 1000).toISOString());
   url.searchParams.set("to", new Date(to * 1000).toISOString());
-  for (const name of ["after", "bucket"]) url.searchParams.delete(name);
+  for (const name of ["after", "until", "bucket"]) url.searchParams.delete(name);
   location.assign(url);
 };
 

@@ -20,8 +20,13 @@ export interface MetricData {
   readonly at: string;
   readonly series: Part<SeriesAnswer>;
   readonly rows: Part<MetricAnswer>;
+  /** The range of chart and rows as the API has it, ISO 8601; null where open. */
+  readonly from: string | null;
+  readonly to: string | null;
   /** Which time chart and rows really cover, where that is not what was chosen; else null. */
   readonly coverage: string | null;
+  /** Which of it the speed layer counts alone in a merged answer; null where nothing is. */
+  readonly speedRanges: string | null;
   readonly names: Names;
   /** The catalogs that the names are from. */
   readonly catalogs: readonly string[];

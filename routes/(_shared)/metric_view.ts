@@ -1,8 +1,9 @@
 /** The data of a metric's page, for the page and for its updates. */
 import { HttpError } from "fresh";
-import { spanText } from "../(_parts)/figures.ts";
+import { instantText, spanText } from "../(_parts)/figures.ts";
 import type { MetricData, Part } from "../(_parts)/metric_data.ts";
 import type {
+  EventRange,
   Layer,
   MetricAnswer,
   MetricInfo,
@@ -12,6 +13,7 @@ import type {
   Services,
   Status,
 } from "../../runtime/ports/services.ts";
+import { UnansweredRangeError } from "../../runtime/std/errors.ts";
 import { outcomeOf } from "./define.ts";
 import { namedBy } from "./movie_example.ts";
 
@@ -29,7 +31,7 @@ export const ranges: Readonly<
   "1y": { title: "1 y", seconds: 31_536_000 },
 };
 
-/** Of a span with fewer grains (or hours) the speed layer answers, unless another one is chosen. */
+/** A span of fewer grains (or hours) begins and ends with a window, a longer one with a grain. */
 const FEWEST_GRAINS = 12;
 const HOUR_SECONDS = 3600;
 const DAY_MS = 86_400_000;
@@ -50,8 +52,11 @@ export interface View {
   readonly to: string | null;
   /** How far back from now; null where the time is custom or all. */
   readonly spanSeconds: number | null;
+  /** When the span ends, ISO 8601: pages of rows are of one range. */
+  readonly until: string;
+  /** What its times are rounded to: the window or the grain. */
   readonly stepSeconds: number;
-  /** Whether a custom time had to be widened to the layer's steps. */
+  /** Whether a custom time had to be widened to these steps. */
   readonly widened: boolean;
   readonly bucket: string;
   readonly measure: string;
@@ -84,17 +89,19 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const named = asked === null || asked === "custom" ? usualRange(newestMs) : asked;
   const range = custom || (named === "all" && info.needs_from) ? "custom" : named;
   const span = ranges[range]?.seconds ?? null;
-  const layer = oneOf("layer", layers) ??
-    (span !== null && span < FEWEST_GRAINS * Math.min(info.grain_seconds, HOUR_SECONDS)
-      ? "speed"
-      : "merged");
-  const stepSeconds = layer === "speed" ? info.window_seconds : info.grain_seconds;
+  const layer = oneOf("layer", layers) ?? "merged";
+  const isLong = span !== null &&
+    span >= FEWEST_GRAINS * Math.min(info.grain_seconds, HOUR_SECONDS);
+  const stepSeconds = layer === "batch" || layer === "merged" && isLong
+    ? info.grain_seconds
+    : info.window_seconds;
   const stepMs = stepSeconds * 1000;
   const rounded = (ms: number) => new Date(Math.floor(ms / stepMs) * stepMs).toISOString();
   const instantMs = (name: string) => {
     const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/i.test(text(name)) ? text(name) : `${text(name)}Z`);
     return Number.isNaN(ms) ? null : ms;
   };
+  const untilMs = instantMs("until") ?? Date.now();
   const toMs = instantMs("to");
   const fromMs = instantMs("from") ?? (info.needs_from ? yearBefore(toMs ?? newestMs) : null);
   const sort = info.sort.replace(/^-/, "");
@@ -109,7 +116,8 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
         // All of what was asked for: its end is rounded up.
         to: toMs === null ? null : rounded(toMs + stepMs - 1),
       }
-      : { from: rounded(Date.now() - span * 1000), to: rounded(Date.now() + stepMs) }),
+      : { from: rounded(untilMs - span * 1000), to: rounded(untilMs + stepMs) }),
+    until: new Date(untilMs).toISOString(),
     widened: span === null && [fromMs, toMs].some((ms) => ms !== null && ms % stepMs !== 0),
     bucket: text("bucket"),
     measure: text("measure") ||
@@ -121,22 +129,30 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   };
 }
 
-/** Which range the rows really cover, where the layer's grain is coarse for the range; else null. */
-function coverageOf(view: View): string | null {
-  const { spanSeconds, stepSeconds, layer, from, to, widened } = view;
-  const unit = spanText(stepSeconds);
-  const text = (iso: string) => iso.slice(0, 16).replace("T", " ");
-  if (widened) {
-    const times = [from && `from ${text(from)}`, to && `up to ${text(to)}`].filter(Boolean);
-    return `The ${layer} layer answers in units of ${unit}: chart and rows cover the time ` +
-      `${times.join(" ")} UTC.`;
-  }
-  if (spanSeconds === null || from === null || to === null || stepSeconds * 50 < spanSeconds) {
-    return null;
-  }
-  if (layer === "speed") return null;
-  return `The ${layer} layer answers in units of ${unit}: chart and rows cover ` +
-    `${text(from)} to ${text(to)} UTC. The speed layer covers exactly ${ranges[view.range].title}.`;
+/** Which range chart and rows cover, where it is not the one that was chosen; else null. */
+function coverageOf(info: MetricInfo, view: View, isNearest: boolean): string | null {
+  const { spanSeconds, stepSeconds, widened } = view;
+  const covered = `chart and rows cover the time ${rangeText(view)} UTC.`;
+  if (isNearest) return `The speed layer no longer has all windows of this range: ${covered}`;
+  // The first and the last grain stick out of a short span.
+  const isCoarse = spanSeconds !== null && stepSeconds === info.grain_seconds &&
+    stepSeconds * 50 >= spanSeconds;
+  return widened || isCoarse ? `In units of ${spanText(stepSeconds)}, ${covered}` : null;
+}
+
+/** The ranges that an answer counts from windows, in words; null where there are none. */
+function speedRangesOf(info: MetricInfo, ranges: readonly EventRange[]): string | null {
+  if (ranges.length === 0) return null;
+  return `The speed layer alone counts the time ${ranges.map(rangeText).join(" and ")} UTC, ` +
+    `finer than the grain of ${
+      spanText(info.grain_seconds)
+    }. An event that was sent again counts ` +
+    "twice there if the copies lie in two partitions or beyond the horizon.";
+}
+
+function rangeText({ from, to }: EventRange): string {
+  return [from && `from ${instantText(from)}`, to && `up to ${instantText(to)}`]
+    .filter(Boolean).join(" ");
 }
 
 /** The time of the newest event of a metric's topic, in milliseconds since 1970 UTC. */
@@ -160,18 +176,52 @@ export async function readMetric(
   status: Status | null,
   signal: AbortSignal,
 ): Promise<MetricData> {
+  const asked = await readParts(services, info, view, signal);
+  const { nearest } = asked;
+  const shown = { ...view, ...nearest };
+  const parts = nearest === null ? asked : await readParts(services, info, shown, signal);
+  return {
+    from: shown.from,
+    to: shown.to,
+    coverage: coverageOf(info, shown, nearest !== null),
+    ...await dataOf(services, info, status, parts, signal),
+  };
+}
+
+type Parts = Awaited<ReturnType<typeof readParts>>;
+
+/**
+ * Chart and rows of a view, and the keys that its search found; and the nearest range that can be
+ * answered where that of the view cannot.
+ */
+async function readParts(services: Services, info: MetricInfo, view: View, signal: AbortSignal) {
   const at = new Date().toISOString();
   const found = await outcomeOf(foundKeys(services, info, view.search, signal), signal);
   const keys = found.answer?.keys ?? null;
+  let nearest: EventRange | null = null;
   const part = async <Answer>(asked: () => Promise<Answer>): Promise<Part<Answer>> => {
     if (found.fault !== null) return { answer: null, fault: found.fault, at };
-    return { ...await outcomeOf(asked(), signal), at };
+    const noted = asked().catch((error) => {
+      if (error instanceof UnansweredRangeError) nearest = error.nearest;
+      throw error;
+    });
+    return { ...await outcomeOf(noted, signal), at };
   };
   const rows = await part(() => readRows(services, info, view, keys, signal));
   const charted = keys === null || keys.length === 1 ? keys : keysOf(info, rows.answer);
   const series = info.series_measures.length === 0
     ? { answer: null, fault: null, at }
     : await part(() => readSeries(services, info, view, charted, signal));
+  return { at, found, keys, rows, series, nearest: nearest as EventRange | null };
+}
+
+async function dataOf(
+  services: Services,
+  info: MetricInfo,
+  status: Status | null,
+  { at, found, keys, rows, series }: Parts,
+  signal: AbortSignal,
+): Promise<Omit<MetricData, "from" | "to" | "coverage">> {
   const named = [
     ...(rows.answer === null ? [] : [rows.answer]),
     {
@@ -183,7 +233,10 @@ export async function readMetric(
     at,
     series,
     rows,
-    coverage: coverageOf(view),
+    speedRanges: speedRangesOf(
+      info,
+      series.answer?.speed_ranges ?? rows.answer?.speed_ranges ?? [],
+    ),
     ...await namedBy(services, named, signal).catch(() => ({ names: {}, catalogs: [] })),
     state: status?.plugins.find(({ plugin }) => plugin === info.name) ?? null,
     problems: rows.answer?.problems ??
@@ -216,7 +269,11 @@ async function readSeries(
   const { time, end, bucket } = all;
   if (keys.length === 0 || end === null) return { ...all, series: [] };
   // A line for each key, in the buckets of the whole.
-  const buckets = { from: isoOf(time[0]), to: isoOf(end), bucket: bucket! };
+  const buckets = {
+    from: view.from ?? isoOf(time[0]),
+    to: view.to ?? isoOf(end),
+    bucket: bucket!,
+  };
   const lines = await Promise.all(
     keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
       const one = await serving.series(info.name, { ...question, ...buckets, keys: key }, signal);
@@ -314,7 +371,11 @@ function definedOf(
 
 /** The question that a page follows to learn of changes, and where it then reads its data. */
 export function urlsOf(info: MetricInfo, view: View, url: URL): { live: string; data: string } {
-  const followed = definedOf({ layer: view.layer, from: view.from, limit: "1" });
+  // Of whole grains, which are always answered: it only has to change when the page does.
+  const grainMs = info.grain_seconds * 1000;
+  const from = view.from &&
+    new Date(Math.floor(Date.parse(view.from) / grainMs) * grainMs).toISOString();
+  const followed = definedOf({ layer: view.layer, from, limit: "1" });
   const shown = linkWith(url, { range: view.range, layer: view.layer });
   return {
     live: `/api/v1/metrics/${info.name}/live?${new URLSearchParams(followed)}`,
@@ -322,9 +383,13 @@ export function urlsOf(info: MetricInfo, view: View, url: URL): { live: string; 
   };
 }
 
-/** A link to the same page with some of its parameters changed; null takes one away. */
+/**
+ * A link to the same page with some of its parameters changed; null takes one away. Back on the first
+ * page of rows a span ends now.
+ */
 export function linkWith(url: URL, changes: Readonly<Record<string, string | null>>): string {
   const params = new URLSearchParams(url.search);
+  if (changes.after === null) params.delete("until");
   for (const [name, value] of Object.entries(changes)) {
     if (value === null) params.delete(name);
     else params.set(name, value);

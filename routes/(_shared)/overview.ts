@@ -59,7 +59,7 @@ async function cardOf(
 /** A metric by hour of the last 24; null where it has no such buckets. */
 async function hoursOf({ serving }: Services, info: MetricInfo, now: number) {
   const [first] = info.series_measures;
-  if (first === undefined || !info.layers.merged.includes("hour")) return null;
+  if (first === undefined || !info.layers.batch.includes("hour")) return null;
   const sort = info.sort.replace(/^-/, "");
   const { series: [all], time } = await serving.series(info.name, {
     ...lastHours(now),

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import type { EventRange } from "../../runtime/ports/services.ts";
 import { moreRowsLine } from "../../runtime/std/csv.ts";
 import { csvOf } from "./csv.ts";
 import { Problem } from "./problem.ts";
@@ -16,6 +17,9 @@ export const TRUNCATED_HEADER = "x-twofold-truncated";
 
 /** The header of CSV whose answer has problems: their codes, with commas between. */
 export const PROBLEMS_HEADER = "x-twofold-problems";
+
+/** The header of CSV with `speed_ranges`, as `FROM/TO` with commas between; `..` is open. */
+export const SPEED_RANGES_HEADER = "x-twofold-speed-ranges";
 
 /** The name of the parameter that chooses a format. */
 export const FORMAT_PARAMETER = "format";
@@ -63,11 +67,15 @@ export function answerOf(c: Context, route: Route, value: unknown): Response {
     "content-type": format === "csv" ? `${CSV_TYPE}; charset=utf-8` : `${JSON_TYPE}; charset=utf-8`,
   });
   if (route.table !== null) headers.set("vary", "Accept");
-  const { next = null, problems = [] } = value as Shown;
+  const { next = null, problems = [], speed_ranges = [] } = value as Shown;
   if (format === "csv" && next !== null) headers.set("link", linkTo(c, next));
   if (format === "csv" && isCut(value as Shown)) headers.set(TRUNCATED_HEADER, "true");
   if (format === "csv" && problems.length > 0) {
     headers.set(PROBLEMS_HEADER, [...new Set(problems.map(({ code }) => code))].join(", "));
+  }
+  if (format === "csv" && speed_ranges.length > 0) {
+    const ranges = speed_ranges.map(({ from, to }) => `${from ?? ".."}/${to ?? ".."}`);
+    headers.set(SPEED_RANGES_HEADER, ranges.join(", "));
   }
   if (route.cache !== "no-store") {
     headers.set("etag", body.etag);
@@ -83,6 +91,7 @@ interface Shown {
   readonly next?: string | null;
   readonly truncated?: boolean;
   readonly problems?: readonly { readonly code: string }[];
+  readonly speed_ranges?: readonly EventRange[];
 }
 
 const isCut = ({ next = null, truncated = false }: Shown) => next !== null || truncated;

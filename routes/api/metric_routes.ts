@@ -1,7 +1,7 @@
 /** Routes of the metrics. */
 import { z } from "zod";
 import type { Services } from "../../runtime/ports/services.ts";
-import { PROBLEMS_HEADER } from "./answer.ts";
+import { PROBLEMS_HEADER, SPEED_RANGES_HEADER } from "./answer.ts";
 import { liveMetric } from "./live.ts";
 import { metricQuery, seriesQuery } from "./query_params.ts";
 import { type Asked, type Route, route } from "./route.ts";
@@ -42,15 +42,23 @@ export function metricRoutes(services: Services): Route[] {
       description:
         "merged (default) combines the published batch run with the speed layer from its cut " +
         "on. Filter by a key with the key column's name as a parameter. problems lists standing " +
-        `problems that affect the answer; for CSV their codes are in ${PROBLEMS_HEADER}.`,
+        `problems that affect the answer; for CSV their codes are in ${PROBLEMS_HEADER}, and ` +
+        `speed_ranges in ${SPEED_RANGES_HEADER}. A range whose windows are no longer kept is ` +
+        "refused with nearest, the nearest range that can be answered.",
       query: schemas.metricParameters,
       cache: "no-cache",
       answer: schemas.metricAnswer,
       table: (answer) => answer,
       async handle(asked) {
         const answer = await serving.query(nameOf(asked), metricQuery(asked.params), asked.signal);
-        const { columns, rows, problems } = answer;
-        return { ...answer, columns: [...columns], rows: [...rows], problems: [...problems] };
+        const { columns, rows, speed_ranges, problems } = answer;
+        return {
+          ...answer,
+          speed_ranges: [...speed_ranges],
+          columns: [...columns],
+          rows: [...rows],
+          problems: [...problems],
+        };
       },
     }),
     route({
@@ -70,9 +78,10 @@ export function metricRoutes(services: Services): Route[] {
           batch: batch && [...batch],
           speed: speed && [...speed],
         }));
-        const { time, offsets, problems } = answer;
+        const { time, offsets, speed_ranges, problems } = answer;
         return {
           ...answer,
+          speed_ranges: [...speed_ranges],
           time: [...time],
           offsets: [...offsets],
           series,

@@ -9,6 +9,7 @@ import {
   ProblemError,
   TooLargeError,
   TwofoldError,
+  UnansweredRangeError,
   UserError,
 } from "../../runtime/std/errors.ts";
 
@@ -70,6 +71,10 @@ export function problemOf(error: unknown): Problem {
     const { message, field } = error;
     if (error instanceof NotFoundError) return new Problem("not-found", message, { field });
     if (error instanceof TooLargeError) return new Problem("payload-too-large", message, { field });
+    if (error instanceof UnansweredRangeError) {
+      const { nearest } = error;
+      return new Problem("invalid-request", message, { field, members: { nearest } });
+    }
     if (error instanceof UserError) return new Problem("invalid-request", message, { field });
     if (error instanceof BusyError) {
       return new Problem("busy", message, { field, headers: RETRY_AFTER });

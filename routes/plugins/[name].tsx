@@ -123,7 +123,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <div class="row">
           <h2 id="by-key">By {info.by.replaceAll("_", " ")}</h2>
           <form method="get" action={url.pathname} role="search">
-            {[...url.searchParams].filter(([name]) => name !== "q" && name !== "after").map((
+            {[...url.searchParams].filter(([name]) => !["q", "after", "until"].includes(name)).map((
               [name, value],
             ) => <input key={name} type="hidden" name={name} value={value} />)}
             <label>
@@ -154,7 +154,12 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <nav class="pager" aria-label="Pages of rows">
           {view.after !== "" && <a href={linkWith(url, { after: null })}>First page</a>}
           {shown.rows.answer?.next != null && (
-            <a href={linkWith(url, { after: shown.rows.answer.next })} rel="next">Next page</a>
+            <a
+              href={linkWith(url, { after: shown.rows.answer.next, until: view.until })}
+              rel="next"
+            >
+              Next page
+            </a>
           )}
           <CsvLink info={info} view={view} shown={shown} />
         </nav>
@@ -179,8 +184,8 @@ function CsvLink({ info, view, shown }: {
   if (shown.matches !== null && (shown.matches !== 1 || found === undefined)) return null;
   const params = new URLSearchParams({ layer: view.layer, order: view.order, format: "csv" });
   params.set("limit", "10000");
-  if (view.from !== null) params.set("from", view.from);
-  if (view.to !== null) params.set("to", view.to);
+  if (shown.from !== null) params.set("from", shown.from);
+  if (shown.to !== null) params.set("to", shown.to);
   if (shown.matches === 1) params.set(key.name, String(found![key.name]));
   if (shown.catalogs.length > 0) params.set("expand", shown.catalogs.join(","));
   return <a href={`/api/v1/metrics/${info.name}?${params}`} download={`${info.name}.csv`}>CSV</a>;

@@ -17,6 +17,7 @@ import { createDeadLetters } from "../serving/dead_letters.ts";
 import { PublishedRuns } from "../serving/published_runs.ts";
 import { formatsOf } from "../row_format.ts";
 import { createServing } from "../serving/serving.ts";
+import { earlierLogs } from "../archive/earlier_logs.ts";
 import type { ServedTopic } from "../serving/serving_options.ts";
 import { createSqlConsole } from "../serving/sql_console.ts";
 import { SQL_CONNECTIONS } from "../serving/sql_slots.ts";
@@ -340,6 +341,7 @@ function assemble(parts: Parts): Engine {
         runsEnded: () => topic.batch.ended,
         future: () => speed.future(),
         appended: (cut) => speed.appended(cut),
+        earlierLogs: earlierLogs(topic.archive, log.id),
         served: (plugin) => generations.served(plugin),
       });
       if (running.length > 0) running.push(topic.run(stop.signal));

@@ -46,6 +46,12 @@ export interface AnsweringGeneration {
   readonly rebuilding: number | null;
 }
 
+/** A range of event time, `[from, to)`, ISO 8601; null where open. */
+export interface EventRange {
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
 /** What rows and series of a metric have in common. */
 export interface AnswerOfMetric extends AnsweringGeneration {
   readonly metric: string;
@@ -60,6 +66,12 @@ export interface AnswerOfMetric extends AnsweringGeneration {
   readonly kept_from: string | null;
   /** speed only: windows from here on are not whole, where future events were removed; else null. */
   readonly kept_until: string | null;
+  /**
+   * merged only: the ranges, ascending, that are counted from the speed layer's windows alone, also
+   * below the cut, as they hold no whole grain or the buckets are finer. There a repeat that the speed
+   * layer could not recognise counts again. Empty where the batch layer counted all below the cut.
+   */
+  readonly speed_ranges: readonly EventRange[];
   /**
    * Why days of the published run behind the answer have not been compared with the speed layer yet,
    * and since when; null where they have, and for layer speed.

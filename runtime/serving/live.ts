@@ -7,7 +7,7 @@
  * so one that never asks costs nothing.
  */
 import type { Clock } from "../std/clock.ts";
-import { BusyError } from "../std/errors.ts";
+import { BusyError, UserError } from "../std/errors.ts";
 import type { LiveUpdate, MetricAnswer, MetricQuery } from "../ports/services.ts";
 import { Semaphore } from "../std/semaphore.ts";
 
@@ -148,8 +148,11 @@ class Followed {
       const now = await this.source.position(this.metric).catch(() => null);
       const moved = now !== position;
       if (!moved && this.clock.now() - atMs < STALE_MS) continue;
-      // A fault passes: the next second asks again, and readers keep what they have.
-      await this.#askInTurn().catch(() => {});
+      // A fault passes: the next second asks again, and readers keep what they have. A range that is
+      // not answered any more stays so: readers that ask again are told why.
+      await this.#askInTurn().catch((error) => {
+        if (error instanceof UserError) this.#end();
+      });
     }
   }
 

@@ -79,6 +79,10 @@ export function stepsOf(
     : { size: count, origin: 0 };
 }
 
+/** Whether a bucket holds whole steps of so many seconds; weeks and months begin with a day. */
+export const holdsSteps = ({ unit, count }: Width, step: number): boolean =>
+  (unit === "second" ? count : day) % step === 0;
+
 /** Which of a zone's offsets holds at an instant. */
 const indexAt = ({ fromSeconds }: ZoneOffsets, seconds: number): number =>
   fromSeconds.findLastIndex((from) => from <= seconds);

@@ -8,6 +8,7 @@ import type { MetricAnswer, MetricQuery, SeriesQuery } from "../ports/services.t
 import type { Plugin } from "../plugin.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
+import { windowRanges } from "./grain_ranges.ts";
 import { type Key, KeyRows } from "./key_rows.ts";
 import { mergerOf } from "./merged_values.ts";
 import { isoInZone } from "./instant.ts";
@@ -108,7 +109,7 @@ export class Metric {
     const { tables: { plugin } } = this.#source;
     const { layer } = query;
     const { rows, next, cut, frontier } = await this.#ofKey(query, signal) ??
-      await this.#rows(query, signal);
+      await this.#source.whole(query, () => this.#rows(query, signal));
     const answer = {
       metric: plugin.name,
       layer,
@@ -117,6 +118,7 @@ export class Metric {
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       ...await this.#source.kept(layer),
+      speed_ranges: this.#source.speedRanges(query),
       not_compared: await this.#source.notCompared(layer, signal),
       columns: answerColumns(plugin, query.bucket),
       rows,
@@ -129,7 +131,7 @@ export class Metric {
   /** The answer to a question for one key from memory; null where it takes a statement. */
   async #ofKey(query: TypedQuery, signal: AbortSignal): Promise<Found | null> {
     const key = wholeKey(query, this.#source.tables.plugin.keyColumns);
-    if (key === null || query.layer !== "merged") return null;
+    if (key === null || query.layer !== "merged" || windowRanges(query).length > 0) return null;
     const answer = await this.#keyRows?.answer(query, key, signal);
     return answer ? { next: null, ...answer } : null;
   }
@@ -154,7 +156,7 @@ export class Metric {
       const last = data[query.limit - 1];
       const next = data.length > query.limit ? nextPage(plugin, query, last) : null;
       const rows = data.slice(0, query.limit).map((row) => this.#shown(query, row));
-      return { rows, next, cut, frontier: this.#source.reached(found, cut, acknowledged) };
+      return { rows, next, cut, frontier: this.#source.reached(query, found, cut, acknowledged) };
     }
   }
 

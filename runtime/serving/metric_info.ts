@@ -12,11 +12,11 @@ export type TypedBucket = "window" | "all" | LocalBucket;
 export const layers: readonly Layer[] = ["merged", "batch", "speed"];
 
 /**
- * The finest step that a layer's time ranges must keep to, in seconds: the grain, or the window for
- * the speed layer.
+ * The finest step that a layer's time ranges must keep to, in seconds: the window, or the grain for
+ * the batch layer.
  */
 export function stepSeconds(plugin: Plugin, layer: Layer): number {
-  return layer === "speed" ? plugin.stream.window.sizeSeconds : grainSeconds[plugin.batch.grain];
+  return layer === "batch" ? grainSeconds[plugin.batch.grain] : plugin.stream.window.sizeSeconds;
 }
 
 /** The buckets that a layer can give for a plugin, finest first. */
@@ -24,7 +24,7 @@ export function bucketsOf(plugin: Plugin, layer: Layer): Bucket[] {
   const step = stepSeconds(plugin, layer);
   const fixed = grains.filter((grain) => grainSeconds[grain] % step === 0);
   const days = grainSeconds.day % step === 0 ? ["week", "month"] as const : [];
-  return [...(layer === "speed" ? ["window" as const] : []), ...fixed, ...days, "all"];
+  return [...(layer === "batch" ? [] : ["window" as const]), ...fixed, ...days, "all"];
 }
 
 /** The time columns of a bucket. */

@@ -1,5 +1,6 @@
 /** The two sources of an answer as SELECTs of one shape: rows of the batch table, of the speed table. */
 import { grainSeconds, type KeyColumn, type MeasureColumn, type Plugin } from "../plugin.ts";
+import type { TimeRange } from "../model/recent.ts";
 import type { QueryParams } from "../ports/ports.ts";
 import {
   allTimeRowsSql,
@@ -10,11 +11,11 @@ import {
   type PluginTables,
   SpeedKind,
 } from "../sql/tables.ts";
-import type { Layer } from "../ports/services.ts";
-import { type Elements, joinedColumns } from "../sql/merged_rows.ts";
+import type { Elements } from "../sql/merged_rows.ts";
+import { readFrom, windowRanges } from "./grain_ranges.ts";
 import { isUtc } from "./local_buckets.ts";
 import { localBucketParameters, localBucketSql } from "./local_buckets_sql.ts";
-import { stepSeconds, type TypedBucket } from "./metric_info.ts";
+import type { TypedBucket } from "./metric_info.ts";
 import type { TypedQuery } from "./metric_query.ts";
 
 /** A published run, as its pointer tells. */
@@ -51,7 +52,7 @@ export interface Part extends PartsInput {
   readonly survivorsOnly: boolean;
   readonly tells: Tells;
   /** The parameter that the range begins with. Default: `from`. */
-  readonly since?: "from" | "joined_from";
+  readonly since?: "from" | "read_from";
 }
 
 /** The columns before the others, of rows of the speed table and of the batch table. */
@@ -76,12 +77,18 @@ export function partParameters({ tables, query, run, cut }: PartsInput): QueryPa
     const values = query.anyOf!.keys.map((key) => key[i]);
     params[`any_${name}`] = type.kind === "boolean" ? values.map((v) => v === "true") : values;
   });
-  if (query.from !== null) params.from = query.from;
-  if (query.from !== null && joinedColumns(tables.plugin).length > 0) {
-    params.joined_from = joinedFrom(tables.plugin, query.layer, query.from);
+  const { from, to, grains } = query;
+  const times = {
+    from,
+    to,
+    read_from: readFrom(tables.plugin, query),
+    grains_from: grains?.from ?? null,
+    grains_to: grains?.to ?? null,
+  };
+  for (const [name, time] of Object.entries(times)) {
+    if (time !== null && time <= LAST_SECOND) params[name] = time;
   }
-  if (query.to !== null && query.to <= LAST_SECOND) params.to = query.to;
-  if (run !== null && query.layer !== "speed") {
+  if (run !== null && grains !== null) {
     params.run = run.run;
     params.full_run = run.fullRun;
     params.skipped = run.skipped;
@@ -89,16 +96,6 @@ export function partParameters({ tables, query, run, cut }: PartsInput): QueryPa
   if (query.layer !== "batch") Object.assign(params, cutParameters(cut));
   if (typeof query.bucket === "object") Object.assign(params, localBucketParameters(query.bucket));
   return params;
-}
-
-/**
- * From where rows are read for elements that are joined across buckets: from the start of a bucket, or
- * of a day where that lets day rows be read.
- */
-function joinedFrom(plugin: Plugin, layer: Layer, from: number): number {
-  const seconds = Math.max(...joinedColumns(plugin).map(({ joinSeconds = 0 }) => joinSeconds));
-  const step = from % grainSeconds.day === 0 ? grainSeconds.day : stepSeconds(plugin, layer);
-  return Math.max(0, Math.floor((from - seconds) / step) * step);
 }
 
 /** The rows of a key from which the elements of a joined column are made, in its range and before. */
@@ -115,7 +112,7 @@ export function elementsOf(
     query: { ...query, bucket: "all" },
     survivorsOnly: false,
     tells: "nothing",
-    since: "joined_from",
+    since: "read_from",
   };
   const { sizeSeconds } = plugin.stream.window;
   const bucket = query.bucket === "all"
@@ -140,18 +137,19 @@ export function elementsOf(
 export function sourcesSql(part: Part): string {
   const { query, run } = part;
   return [
-    ...(query.layer === "speed" || run === null ? [] : [batchPart(part)]),
+    ...(query.grains === null || run === null ? [] : [batchPart(part)]),
     ...(query.layer === "batch" ? [] : [speedPart(part)]),
   ].join("\nUNION ALL\n");
 }
 
-/** The speed table's rows (and frontier rows, if they tell), at or above the cut unless the layer is `speed`. */
+/** The speed table's rows, in whole grains those at or above the cut; and frontier rows, if they tell. */
 function speedPart(part: Part): string {
-  const { query, cut, logId, tables, tells } = part;
+  const { query, cut, logId, tables, tells, since = "from" } = part;
   const keys = tables.plugin.keyColumns.map((key) => key.name);
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "window_start")];
   const conditions = [
-    ...rangeConditions(part, "window_start"),
+    ...rangeSql("window_start", { from: query.from, to: query.to }, since, "to"),
+    ...edgesWhere(query, cut),
     ...keyConditions(query),
     ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
@@ -164,7 +162,7 @@ function speedPart(part: Part): string {
   ];
   const columns = [
     ...heads[tells].speed,
-    ...(tells === "parts" ? [`${partOf(query, cut)} AS _part`] : []),
+    ...(tells === "parts" ? [`${partOf(cut)} AS _part`] : []),
     ...bucket.map((start) => `${start} AS bucket`),
     ...keys,
     ...measureNames(tables.plugin.measureColumns),
@@ -178,7 +176,7 @@ PREWHERE ${where.join(" AND ") || "1"}`;
 
 /** The batch table's rows of the run: all-time, day or grain rows, whichever are the fewest. */
 export function batchPart(part: Part): string {
-  const { query, tables } = part;
+  const { query, tables, since = "from" } = part;
   const { plugin } = tables;
   const keys = plugin.keyColumns.map((key) => key.name);
   const measures = measureNames(plugin.measureColumns);
@@ -188,9 +186,10 @@ export function batchPart(part: Part): string {
     return allTimeRowsSql(tables, where.join(" AND ") || "1", boundRun, head);
   }
   const bucket = query.bucket === "all" ? [] : [bucketStart(query.bucket, "bucket")];
+  const grains = query.grains!;
   const where = [
     dayRowsWhere(tables, levelOf(query)),
-    ...rangeConditions(part, "bucket"),
+    ...rangeSql("bucket", grains, grains.from === query.from ? since : "grains_from", "grains_to"),
     ...keyConditions(query),
     ...semiJoin([...bucket, ...keys], part.survivorsOnly),
   ];
@@ -201,9 +200,9 @@ FROM (SELECT bucket, ${[...keys, ...measures].join(", ")} FROM ${tables.batch}
 WHERE ${where.join(" AND ")})`;
 }
 
-function levelOf({ bucket, from, to }: TypedQuery) {
+function levelOf({ bucket, grains }: TypedQuery) {
   const isWholeDays = (seconds: number) => seconds % grainSeconds.day === 0;
-  return holdsDays(bucket) && [from ?? 0, to ?? 0].every(isWholeDays)
+  return holdsDays(bucket) && [grains?.from ?? 0, grains?.to ?? 0].every(isWholeDays)
     ? BatchLevel.day
     : BatchLevel.grain;
 }
@@ -227,11 +226,14 @@ const bucketStart = (bucket: Exclude<TypedBucket, "all">, column: string) =>
 /** The last second of a ClickHouse DateTime, which wraps beyond it. */
 const LAST_SECOND = 2 ** 32 - 1;
 
-/** A range may end beyond all times: then everything lies before its end. */
-function rangeConditions({ query: { from, to }, since = "from" }: Part, column: string): string[] {
+/**
+ * The conditions of a range whose bounds are bound as `first` and `end`. It may end beyond all times:
+ * then everything lies before its end.
+ */
+function rangeSql(column: string, { from, to }: TimeRange, first: string, end: string): string[] {
   return [
-    ...(from === null ? [] : [`${column} >= toDateTime({${since}:UInt32}, 'UTC')`]),
-    ...(to === null || to > LAST_SECOND ? [] : [`${column} < toDateTime({to:UInt32}, 'UTC')`]),
+    ...(from === null ? [] : [`${column} >= toDateTime({${first}:UInt32}, 'UTC')`]),
+    ...(to === null || to > LAST_SECOND ? [] : [`${column} < toDateTime({${end}:UInt32}, 'UTC')`]),
   ];
 }
 
@@ -260,14 +262,26 @@ function semiJoin(columns: readonly string[], survivorsOnly: boolean): string[] 
   return [`${tuple} IN (SELECT arrayJoin(survivors))`];
 }
 
-/** The condition on blocks: what a layer reads of the speed table. */
-function fromWhere({ layer }: TypedQuery, cut: readonly bigint[]): string[] {
-  return layer === "speed" ? [] : [fromCut(cut)];
+/** The condition on blocks where all of the range is whole grains. */
+function fromWhere(query: TypedQuery, cut: readonly bigint[]): string[] {
+  return windowRanges(query).length === 0 ? [fromCut(cut)] : [];
+}
+
+/** The condition on blocks where some of the range is whole grains. */
+function edgesWhere(query: TypedQuery, cut: readonly bigint[]): string[] {
+  const { grains } = query;
+  if (grains === null || windowRanges(query).length === 0) return [];
+  const { from, to } = query;
+  const outside = [
+    ...(grains.from === from ? [] : ["window_start < toDateTime({grains_from:UInt32}, 'UTC')"]),
+    ...(grains.to === to ? [] : ["window_start >= toDateTime({grains_to:UInt32}, 'UTC')"]),
+  ];
+  return [`(${[...outside, fromCut(cut)].join(" OR ")})`];
 }
 
 /** The part that a row of the speed table belongs to. */
-function partOf({ layer }: TypedQuery, cut: readonly bigint[]): string {
-  if (layer === "merged" || cut.length === 0) return `toUInt8(${RowPart.speed})`;
+function partOf(cut: readonly bigint[]): string {
+  if (cut.length === 0) return `toUInt8(${RowPart.speed})`;
   return `toUInt8(if(${fromCut(cut)}, ${RowPart.speed}, ${RowPart.batch}))`;
 }
 

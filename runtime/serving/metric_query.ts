@@ -14,6 +14,7 @@ import type { ZoneOffsets } from "../expressions/time_zone.ts";
 import type { Layer, MetricQuery } from "../ports/services.ts";
 import { quoted } from "../std/quoted.ts";
 import { pageLimit } from "../std/whole_number.ts";
+import { type CoveredRange, coveredRange } from "./grain_ranges.ts";
 import { isoOfSeconds, readInstant } from "./instant.ts";
 import {
   answerColumns,
@@ -36,14 +37,11 @@ export interface OrderTerm {
 /** A key column's value in a question. */
 export type KeyValue = string | number;
 
-/** A validated question. */
-export interface TypedQuery {
+/** A validated question. Its range is in seconds since 1970 UTC. */
+export interface TypedQuery extends CoveredRange {
   readonly layer: Layer;
   readonly bucket: TypedBucket;
   readonly zone: ZoneOffsets;
-  /** `[from, to)` in seconds since 1970 UTC; null where open. */
-  readonly from: number | null;
-  readonly to: number | null;
   readonly keys: readonly { readonly column: KeyColumn; readonly value: KeyValue }[];
   /** Whole keys, of which any may be a row's; null: all that `keys` leaves. */
   readonly anyOf: {
@@ -84,8 +82,7 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
     layer,
     bucket,
     zone,
-    from,
-    to,
+    ...coveredRange(plugin, layer, bucket, { from, to }),
     keys,
     anyOf: null,
     order,
@@ -124,7 +121,7 @@ export function questionOf(
   plugin: Plugin,
   { layer, bucket, zone, from, to, keys, order }: Omit<
     TypedQuery,
-    "anyOf" | "limit" | "after" | "waitFor"
+    "grains" | "anyOf" | "limit" | "after" | "waitFor"
   >,
 ): unknown {
   const filters = keys.map(({ column, value }) => [column.name, value]);
@@ -201,7 +198,7 @@ function instantOf(
   }
   const step = stepSeconds(plugin, layer);
   if (instant.ns !== 0 || instant.ms % (step * 1000) !== 0) {
-    const what = `must lie on the ${layer} layer's ${layer === "speed" ? "window" : "grain"}`;
+    const what = `must lie on the ${layer} layer's ${layer === "batch" ? "grain" : "window"}`;
     throw fault(plugin, field, `${what} of ${step} s, got ${quoted(text)}`);
   }
   return instant.ms / 1000;

@@ -4,7 +4,8 @@ import { grainSeconds } from "../plugin.ts";
 import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import { isoOfSeconds } from "./instant.ts";
 import { fixedSeconds, offsetAt, widthText } from "./local_buckets.ts";
-import type { KeyValue } from "./metric_query.ts";
+import { stepSeconds } from "./metric_info.ts";
+import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import { RowPart } from "./metric_parts.ts";
 import type { MetricSource } from "./metric_source.ts";
 import type { MetricSqlInput } from "./metric_sql.ts";
@@ -14,14 +15,20 @@ import {
   seriesRange,
   type TypedSeries,
 } from "./series_query.ts";
-import { boundsSql, partEvents, partsOf, pointsSql, topKeysSql } from "./series_sql.ts";
+import { boundsSql, partEvents, partsOf, pointsSql, timesOf, topKeysSql } from "./series_sql.ts";
+import { isWhole } from "./whole_ranges.ts";
 
 type Key = readonly KeyValue[];
 type Row = Readonly<Record<string, unknown>>;
 type Inputs = Omit<MetricSqlInput, "query">;
 
+/** Where fewer points would be whole grains, a merged series has finer ones. */
+const FEWEST_POINTS = 12;
+
 interface FoundPoints {
   readonly range: SeriesRange | null;
+  /** Which times its points count; null as the range is. */
+  readonly times: ReturnType<typeof timesOf> & Pick<TypedQuery, "layer" | "bucket"> | null;
   /** Where the data ends, in seconds since 1970 UTC, if that lies beyond the range; else null. */
   readonly beyond: number | null;
   readonly keys: readonly Key[] | null;
@@ -69,12 +76,12 @@ export class MetricSeries {
     const inputs = this.#source.inputs({ ...published, cut: divided ?? cut });
     const acknowledged = layer === "batch" ? {} : this.#source.frontier();
     const future = query.to === null ? await this.#source.topic.future?.() ?? null : null;
-    const { range, beyond, keys, found } = await this.#source.inTurn(
+    const { range, times, beyond, keys, found } = await this.#source.inTurn(
       signal,
       () => this.#read(inputs, query, future, signal),
     );
     // Where there is nothing to show, no rows are read.
-    const frontier = found.length === 0 ? cut : this.#source.reached(found, cut, acknowledged);
+    const frontier = times === null ? cut : this.#source.reached(times, found, cut, acknowledged);
     return {
       metric: plugin.name,
       layer,
@@ -82,10 +89,11 @@ export class MetricSeries {
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
-      covered: divided === null || found.length === 0
+      covered: divided === null || times === null
         ? null
         : await this.#source.covered(divided, frontier),
       ...await this.#source.kept(layer),
+      speed_ranges: times === null ? [] : this.#source.speedRanges(times),
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
       unit: plugin.shownColumns.find(({ name }) => name === measure)?.unit ?? null,
@@ -104,22 +112,48 @@ export class MetricSeries {
     future: FutureEvents | null,
     signal: AbortSignal,
   ): Promise<FoundPoints> {
-    const nothing = { range: null, beyond: null, keys: null, found: [] };
     const bounds = await this.#bounds(inputs, query, future, signal);
-    if (bounds === null) return nothing;
-    const { plugin } = this.#source.tables;
-    const range = seriesRange(plugin, query, bounds.from, bounds.to);
-    const keys = query.top === null
-      ? null
-      : await this.#topKeys(inputs, query, range, query.top, signal);
+    if (bounds === null) {
+      return { range: null, times: null, beyond: null, keys: null, found: [] };
+    }
+    const range = await this.#rangeOf(query, bounds);
+    const times = this.#timesOf(query, range);
     const { beyond } = bounds;
-    if (keys?.length === 0) return { range, beyond, keys, found: [] };
-    return {
-      range,
-      beyond,
-      keys,
-      found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal),
-    };
+    return await this.#source.whole(times, async () => {
+      const { top } = query;
+      const ranked = top === null
+        ? null
+        : await this.#source.ask(topKeysSql(inputs, query, range, top), signal);
+      const keys = ranked && this.#keysOf(ranked, top!);
+      if (keys?.length === 0) return { range, times, beyond, keys, found: ranked! };
+      const found = await this.#source.ask(pointsSql(inputs, query, range, keys), signal);
+      return { range, times, beyond, keys, found };
+    });
+  }
+
+  /**
+   * The buckets of a series. Unless they were asked for, merged ones are whole grains; where those
+   * would be few, they are finer if all windows are whole.
+   */
+  async #rangeOf(
+    query: TypedSeries,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): Promise<SeriesRange> {
+    const { plugin } = this.#source.tables;
+    const { layer, bucket } = query;
+    if (layer !== "merged" || bucket !== null) return seriesRange(plugin, query, from, to);
+    const coarse = seriesRange(plugin, query, from, to, stepSeconds(plugin, "batch"));
+    if (coarse.time.length >= FEWEST_POINTS) return coarse;
+    const fine = seriesRange(plugin, query, from, to);
+    const kept = await this.#source.wholeWindows();
+    return isWhole(plugin, this.#timesOf(query, fine), kept) ? fine : coarse;
+  }
+
+  /** The times of points, of the buckets of a range. */
+  #timesOf(query: TypedSeries, range: SeriesRange) {
+    const { layer } = query;
+    const { plugin } = this.#source.tables;
+    return { layer, bucket: range.bucket, ...timesOf(plugin, query, range) };
   }
 
   /**
@@ -149,15 +183,8 @@ export class MetricSeries {
       : { from: first, to: last, beyond: null };
   }
 
-  /** The greatest keys by the measure over the range. */
-  async #topKeys(
-    inputs: Inputs,
-    query: TypedSeries,
-    range: SeriesRange,
-    top: number,
-    signal: AbortSignal,
-  ): Promise<Key[]> {
-    const rows = await this.#source.ask(topKeysSql(inputs, query, range, top), signal);
+  /** The greatest keys, of rows of {@link topKeysSql}. */
+  #keysOf(rows: readonly Row[], top: number): Key[] {
     const { keyColumns } = this.#source.tables.plugin;
     return rows.filter((row) => Number(row.frontier) === 0).slice(0, top)
       .map((row) => keyColumns.map(({ name }) => row[name] as KeyValue));

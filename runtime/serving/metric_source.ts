@@ -5,16 +5,21 @@ import type { RecentRows } from "../model/recent.ts";
 import type {
   AnsweringGeneration,
   Coverage,
+  EventRange,
   Layer,
   MetricAnswer,
   NotComparedSince,
+  WholeWindows,
 } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
+import { type CoveredRange, windowRanges } from "./grain_ranges.ts";
+import { actionOf, type TypedQuery } from "./metric_query.ts";
 import type { MetricSql, MetricSqlInput } from "./metric_sql.ts";
 import { type Published, PublishedRuns } from "./published_runs.ts";
 import type { ServedTopic, ServingOptions } from "./serving_options.ts";
+import { eventRange, refuseMissing } from "./whole_ranges.ts";
 
 /** Frontier rows to make room for beyond those of the partitions that are known. */
 export const SPARE_FRONTIER_ROWS = 16;
@@ -44,6 +49,13 @@ export function sharedOptions(options: ServingOptions): SharedOptions {
     threads: Math.max(1, Math.floor(navigator.hardwareConcurrency / statements)),
   };
 }
+
+/** Which times an answer counts, and from what. */
+type WindowedQuery = CoveredRange & Pick<TypedQuery, "layer" | "bucket">;
+
+/** Whether a merged answer counts some of its range from windows. */
+const takesWindows = (query: WindowedQuery): boolean =>
+  query.layer === "merged" && windowRanges(query).length > 0;
 
 /** The rows of one metric. */
 export class MetricSource {
@@ -88,8 +100,43 @@ export class MetricSource {
   /** See `MetricAnswer.kept_from`. */
   async kept(layer: Layer): Promise<Pick<MetricAnswer, "kept_from" | "kept_until">> {
     if (layer !== "speed") return { kept_from: null, kept_until: null };
-    const { fromMs, untilMs } = await this.topic.speed.wholeWindows(this.tables.plugin.name);
+    const { fromMs, untilMs } = await this.wholeWindows();
     return { kept_from: isoOrNull(fromMs), kept_until: isoOrNull(untilMs) };
+  }
+
+  /** The windows that hold all events, those of earlier logs too. */
+  async wholeWindows(): Promise<WholeWindows> {
+    const { topic, options: { clock }, tables: { plugin: { name, stream } } } = this;
+    const { cut } = await this.published().catch(() => ({ cut: {} }));
+    // What is not known may be as new as anything.
+    const earlierMs = await topic.earlierLogs?.(cut).catch(() => clock.now()) ?? -1;
+    const { fromMs, untilMs } = await topic.speed.wholeWindows(name);
+    if (earlierMs < 0) return { fromMs, untilMs };
+    const sizeMs = stream.window.sizeSeconds * 1000;
+    const behindMs = (Math.floor(earlierMs / sizeMs) + 1) * sizeMs;
+    return { fromMs: Math.max(fromMs ?? 0, behindMs), untilMs };
+  }
+
+  /**
+   * Reads what an answer counts. The windows that it takes in place of whole grains have to be whole
+   * before they are read, and still be so afterwards: their rows may have been removed meanwhile.
+   *
+   * @throws {UnansweredRangeError} where they are not.
+   */
+  async whole<T>(query: WindowedQuery, read: () => Promise<T>): Promise<T> {
+    if (!takesWindows(query)) return await read();
+    const { plugin } = this.tables;
+    const refuse = async () =>
+      refuseMissing(actionOf(plugin), plugin, query, await this.wholeWindows());
+    await refuse();
+    const found = await read();
+    await refuse();
+    return found;
+  }
+
+  /** See `MetricAnswer.speed_ranges`. */
+  speedRanges(query: WindowedQuery): EventRange[] {
+    return takesWindows(query) ? windowRanges(query).map(eventRange) : [];
   }
 
   /** See `SeriesAnswer.covered`; null of an empty log. */
@@ -191,9 +238,26 @@ export class MetricSource {
    *
    * @param acknowledged how far the speed rows reached before they were read.
    * @throws DamagedError where rows that were there are not: no answer goes back.
+   * @throws NotReadyError where windows lack events below the cut.
    */
-  reached(rows: readonly Readonly<Record<string, unknown>>[], cut: Cut, acknowledged: Cut): Cut {
-    const frontier = furthest(cut, this.frontierOf(rows));
+  reached(
+    query: WindowedQuery,
+    rows: readonly Readonly<Record<string, unknown>>[],
+    cut: Cut,
+    acknowledged: Cut,
+  ): Cut {
+    const { logId, schema: { topic } } = this.topic;
+    const written = this.frontierOf(rows);
+    if (takesWindows(query) && !reaches(written, { [logId]: cut[logId] ?? [] })) {
+      throw new NotReadyError(
+        `${actionOf(this.tables.plugin)}: the speed rows end at "${encodeFrontier(written)}", ` +
+          `below the cut "${
+            encodeFrontier(cut)
+          }", and ranges outside of whole grains wait for them`,
+        { topic },
+      );
+    }
+    const frontier = furthest(cut, written);
     if (reaches(frontier, acknowledged)) return frontier;
     throw new DamagedError(
       `table ${this.tables.speed(this.topic.logId)}`,

@@ -50,7 +50,7 @@ export function checkSteps(plugin: Plugin, layer: Layer, zone: ZoneOffsets, rang
   if (wrong.length === 0) return;
   const [{ offset, from }] = wrong;
   const { to } = wrong.at(-1)!;
-  const fits = (seconds: number) => misfits(zone, range, seconds).length === 0;
+  const fits = (seconds: number) => keepsTo(zone, range, seconds);
   const finer = grains.findLast((grain: Grain) =>
     grainSeconds[grain] < step && fits(grainSeconds[grain])
   );
@@ -72,6 +72,10 @@ export function checkSteps(plugin: Plugin, layer: Layer, zone: ZoneOffsets, rang
 }
 
 const textOf = (offset: number) => offset % 60 === 0 ? offsetText(offset) : `${offset} s`;
+
+/** Whether the offsets of a zone in a range are whole steps, and change between two. */
+export const keepsTo = (zone: ZoneOffsets, range: Range, step: number): boolean =>
+  misfits(zone, range, step).length === 0;
 
 /** The periods of a range that begin within a step, or whose offset is no whole number of steps. */
 function misfits({ fromSeconds, offsetSeconds }: ZoneOffsets, range: Range, step: number) {

@@ -9,6 +9,7 @@ import { wholeNumber } from "../std/whole_number.ts";
 import { joinedColumns } from "../sql/merged_rows.ts";
 import {
   firstStart,
+  holdsSteps,
   isUtc,
   type LocalBucket,
   MOST_MONTHS,
@@ -118,7 +119,7 @@ function measureOf(plugin: Plugin, text: string | undefined): string {
 function widthOf(plugin: Plugin, layer: Layer, text: string): Width {
   const width = readWidth(text);
   const step = stepSeconds(plugin, layer);
-  if (width !== null && divides(step, width)) return width;
+  if (width !== null && holdsSteps(width, step)) return width;
   throw fault(
     plugin,
     "bucket",
@@ -126,10 +127,6 @@ function widthOf(plugin: Plugin, layer: Layer, text: string): Width {
       `the ${layer} layer's ${step} s, got ${quoted(text)}`,
   );
 }
-
-/** Whether a bucket holds whole steps; weeks and months begin with a day. */
-const divides = (step: number, { unit, count }: Width): boolean =>
-  (unit === "second" ? count : day) % step === 0;
 
 /** Where a series lies in time. */
 export interface SeriesRange {
@@ -143,6 +140,7 @@ export interface SeriesRange {
 /**
  * The buckets that cover `[from, to)`.
  *
+ * @param step what the width is a multiple of, in seconds. Default: the finest of the layer.
  * @throws {UserError} when the width that was asked for gives more than `max_points`, or the layer's
  * rows lie across the zone's buckets.
  */
@@ -151,13 +149,13 @@ export function seriesRange(
   query: TypedSeries,
   from: number,
   to: number,
+  step = stepSeconds(plugin, query.layer),
 ): SeriesRange {
   const { layer, zone, maxPoints } = query;
   checkSteps(plugin, layer, zone, { from, to });
-  const step = stepSeconds(plugin, layer);
   const rangeAt = (width: Width): SeriesRange | null =>
     bucketsBetween({ ...width, zone }, from, to, maxPoints);
-  const ladder = (isUtc(zone) ? ofUtc : ofCalendar).filter((width) => divides(step, width));
+  const ladder = (isUtc(zone) ? ofUtc : ofCalendar).filter((width) => holdsSteps(width, step));
   const finest = () => ladder.find((width) => rangeAt(width) !== null) ?? ladder.at(-1)!;
   const width = query.bucket ?? finest();
   const found = rangeAt(width);

@@ -1,6 +1,7 @@
 /** The statements of a time series, made of the same parts as any other answer. */
 import type { MeasureColumn, Plugin, ShownColumn } from "../plugin.ts";
 import { BatchLevel, boundRun, type PluginTables } from "../sql/tables.ts";
+import { type CoveredRange, coveredRange } from "./grain_ranges.ts";
 import type { KeyValue, TypedQuery } from "./metric_query.ts";
 import { type MetricSql, metricSql, type MetricSqlInput } from "./metric_sql.ts";
 import { cutParameters, fromCut, reads } from "./metric_parts.ts";
@@ -47,7 +48,7 @@ export function topKeysSql(
     ...input,
     tables: narrowed(input.tables, query, true),
     query: {
-      ...within(query, range),
+      ...within(input.tables.plugin, query, range),
       bucket: "all",
       anyOf: null,
       order: [
@@ -77,7 +78,7 @@ export function pointsSql(
     tables: narrowed(input.tables, query, keys !== null),
     whole: input.tables,
     query: {
-      ...within(query, range),
+      ...within(input.tables.plugin, query, range),
       bucket: range.bucket,
       anyOf: keys && { columns: input.tables.plugin.keyColumns, keys },
       // Points are put in their places, in whatever order they come.
@@ -108,15 +109,24 @@ export function partsOf(
   return column === undefined ? null : { by: "events", column };
 }
 
-function within({ layer, zone, keys, from, to }: TypedSeries, { time, end }: SeriesRange) {
+/** The times of a series: its buckets, or the part of them that was asked for. */
+export function timesOf(
+  plugin: Plugin,
+  { layer, from, to }: TypedSeries,
+  { bucket, time, end }: SeriesRange,
+): CoveredRange {
+  return coveredRange(plugin, layer, bucket, { from: from ?? time[0], to: to ?? end });
+}
+
+function within(plugin: Plugin, query: TypedSeries, range: SeriesRange) {
+  const { layer, zone, keys } = query;
   return {
     layer,
     zone,
     keys,
     after: null,
     waitFor: null,
-    from: from ?? time[0],
-    to: to ?? end,
+    ...timesOf(plugin, query, range),
   } satisfies Partial<TypedQuery>;
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from "../std/clock.ts";
 import type { DamagedError } from "../std/errors.ts";
 import type { EventSchema } from "../events.ts";
+import type { Cut } from "../model/frontier.ts";
 import type { Warehouse } from "../ports/ports.ts";
 import type { Problem } from "../model/problems.ts";
 import type { FutureEvents, MetricAnswer, SpeedLayer } from "../ports/services.ts";
@@ -43,6 +44,11 @@ export interface ServedTopic {
    * since 1970 UTC; null where it is not known. Default: it never is.
    */
   readonly appended?: (cut: readonly bigint[]) => Promise<readonly (number | null)[]>;
+  /**
+   * The greatest event time below a cut in other logs than {@link logId}, in milliseconds since 1970
+   * UTC; -1 for none. Default: the topic never had another log.
+   */
+  readonly earlierLogs?: (cut: Cut) => Promise<number>;
   /** Moves when this process may have published a run. Default: never. */
   readonly runsEnded?: () => number;
 }

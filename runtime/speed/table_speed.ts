@@ -47,6 +47,8 @@ export class TableSpeed implements SpeedLayer {
 
   async wholeWindows(plugin: string): Promise<WholeWindows> {
     const { tables, log, below } = this.#options;
+    // A process with its code removes blocks.
+    await this.#positions.fetchFirstBlocks();
     return await wholeWindows(tables.plugin, [...this.start(plugin)[log.id]], below);
   }
 

@@ -69,6 +69,32 @@ export class UserError extends TwofoldError {
   }
 }
 
+/**
+ * A range of event time cannot be answered as it was asked for.
+ *
+ * @example
+ * ```ts
+ * import { UnansweredRangeError } from "./errors.ts";
+ * const nearest = { from: "2024-03-01T10:00:00Z", to: null };
+ * const error = new UnansweredRangeError("from is too early", { field: "from", nearest });
+ * if (error.fault !== "user" || error.nearest !== nearest) throw new Error("unexpected");
+ * ```
+ */
+export class UnansweredRangeError extends UserError {
+  override readonly name = "UnansweredRangeError";
+  /** The nearest range that can be answered, ISO 8601, null where open; null where there is none. */
+  readonly nearest: { readonly from: string | null; readonly to: string | null } | null;
+  constructor(
+    message: string,
+    { nearest, ...options }:
+      & Omit<TwofoldErrorOptions, "fault">
+      & Pick<UnansweredRangeError, "nearest">,
+  ) {
+    super(message, options);
+    this.nearest = nearest;
+  }
+}
+
 /** Something named does not exist: an unknown metric, run or route. */
 export class NotFoundError extends UserError {
   override readonly name = "NotFoundError";

@@ -30,6 +30,7 @@ class SetSource {
       rebuilding: null,
       kept_from: null,
       kept_until: null,
+      speed_ranges: [],
       not_compared: null,
       columns: [{ name: "key", type: "string" }, { name: "value", type: "integer" }],
       rows: Object.entries(this.rows).map(([key, value]) => ({ key, value })),

@@ -172,7 +172,7 @@ describe("the law of local time fails on an engine with", () => {
     it(name, async () => {
       const engine = await loadMutant(`time-zones-${i}`, [patch]);
       const create = engine.createServing as typeof createServing;
-      const wrong = new ServingWorld(warehouse, {}, [tables], create);
+      const wrong = new ServingWorld(warehouse, {}, [tables], { create });
       wrong.speed.move(events.length);
       const index = zones.findIndex((each) => each.zone === zone);
       const differs = await Promise.all(

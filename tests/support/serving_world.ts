@@ -20,7 +20,7 @@ import type {
   WholeWindows,
 } from "../../runtime/ports/services.ts";
 import { createServing } from "../../runtime/serving/serving.ts";
-import type { ServingOptions } from "../../runtime/serving/serving_options.ts";
+import type { ServedTopic, ServingOptions } from "../../runtime/serving/serving_options.ts";
 import {
   BatchLevel,
   createBatchTable,
@@ -131,7 +131,9 @@ export class ServingWorld {
     warehouse: Warehouse,
     options: Partial<ServingOptions> = {},
     plugins: readonly PluginTables[] = Object.values(served),
-    create: typeof createServing = createServing,
+    { create = createServing, ...topic }: Pick<ServedTopic, "earlierLogs"> & {
+      readonly create?: typeof createServing;
+    } = {},
   ) {
     this.warehouse = warehouse;
     this.#plugins = plugins;
@@ -142,6 +144,7 @@ export class ServingWorld {
         logId,
         plugins,
         speed,
+        ...topic,
         future: () => Promise.resolve(this.future),
         appended: () => Promise.resolve(this.appended),
       }],

@@ -5,6 +5,7 @@ import {
   NotReadyError,
   ProblemError,
   TwofoldError,
+  UnansweredRangeError,
   UserError,
 } from "../../runtime/std/errors.ts";
 import { api, appOver, failing } from "../support/asked_api.ts";
@@ -107,6 +108,18 @@ describe("GET /api/v1/metrics", () => {
   });
 });
 
+describe("a range that is not answered", () => {
+  it("is refused with the nearest that is", async () => {
+    const { serving } = fakeServices();
+    const nearest = { from: "2024-01-01T10:00:00Z", to: null };
+    const error = new UnansweredRangeError("from has no windows", { field: "from", nearest });
+    const { ask } = api({ serving: { ...serving, query: () => Promise.reject(error) } });
+    const { status, body } = await ask("/api/v1/metrics/popular_movies?from=2024-01-01T10:30Z");
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ detail: "from has no windows", field: "from", nearest });
+  });
+});
+
 describe("answers as CSV", () => {
   const csv = "movie_id,view_count\r\n7,12345\r\n9,6\r\n";
 
@@ -136,6 +149,22 @@ describe("answers as CSV", () => {
     expect(text).toBe(`${csv}# There are more rows: ask for them with after=abc\r\n`);
     const whole = await api().ask("/api/v1/metrics/popular_movies?format=csv");
     expect([whole.response.headers.get("x-twofold-truncated"), whole.text]).toEqual([null, csv]);
+  });
+
+  it("name what the speed layer counts alone in a header", async () => {
+    const { serving } = fakeServices();
+    const speed_ranges = [
+      { from: "2024-01-01T10:30:00Z", to: "2024-01-01T11:00:00Z" },
+      { from: "2024-01-01T12:00:00Z", to: null },
+    ];
+    const edged = { ...serving, query: () => Promise.resolve({ ...moviesAnswer, speed_ranges }) };
+    const path = "/api/v1/metrics/popular_movies?format=";
+    const { ask } = api({ serving: edged });
+    expect((await ask(`${path}csv`)).response.headers.get("x-twofold-speed-ranges"))
+      .toBe("2024-01-01T10:30:00Z/2024-01-01T11:00:00Z, 2024-01-01T12:00:00Z/..");
+    expect((await ask(`${path}json`)).body.speed_ranges).toEqual(speed_ranges);
+    const plain = await api().ask(`${path}csv`);
+    expect(plain.response.headers.get("x-twofold-speed-ranges")).toBeNull();
   });
 
   it("quote what has to be, and write lists", async () => {

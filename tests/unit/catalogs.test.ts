@@ -77,6 +77,7 @@ const answer: MetricAnswer = {
   rebuilding: null,
   kept_from: null,
   kept_until: null,
+  speed_ranges: [],
   not_compared: null,
   next: null,
   columns: [{ name: "movie_id", type: "uint32" }],

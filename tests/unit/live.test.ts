@@ -1,5 +1,5 @@
 import { describe, expect, it } from "testing";
-import { BusyError } from "../../runtime/std/errors.ts";
+import { BusyError, UserError } from "../../runtime/std/errors.ts";
 import type { LiveUpdate, MetricAnswer, MetricQuery } from "../../runtime/ports/services.ts";
 import { LiveQuestions } from "../../runtime/serving/live.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -31,6 +31,7 @@ class Source {
       rebuilding: null,
       kept_from: null,
       kept_until: null,
+      speed_ranges: [],
       not_compared: null,
       next: null,
       columns: [{ name: "movie_id", type: "uint32" }, { name: "views", type: "integer" }],
@@ -104,6 +105,20 @@ describe("a followed question", () => {
     expect(await views()).toBe(0);
     clock.advance(1000);
     expect(await views()).toBe(7);
+    stop.abort();
+  });
+
+  it("that is not answered any more ends, so that its reader asks again and is told why", async () => {
+    const [source, clock] = [new Source(), new ManualClock()];
+    const { live, stop, next, views } = await followed(source, clock);
+    expect(await views()).toBe(0);
+    const refused = new UserError("from has no windows");
+    source.fault = refused;
+    source.move(1);
+    clock.advance(1000);
+    expect(await next()).toBeUndefined();
+    const again = live.follow("movies", { keys: {} }, { signal: stop.signal });
+    await expect(again).rejects.toBe(refused);
     stop.abort();
   });
 

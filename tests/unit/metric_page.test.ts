@@ -350,12 +350,22 @@ describe("answers in a time zone", () => {
 
   it("are refused where the layer's rows lie across its buckets", async () => {
     const kolkata = { tz: "Asia/Kolkata", bucket: "day" };
-    await expect(series("hourly_stats", kolkata)).rejects.toMatchObject({ field: "tz" });
+    await expect(series("hourly_stats", { ...kolkata, layer: "batch" }))
+      .rejects.toMatchObject({ field: "tz" });
     expect((await series("fine_stats", kolkata)).offsets[0]).toBe(19_800);
     const range = { from: "2024-02-29T18:30Z", to: "2024-03-02T18:30Z" };
     const days = await series("hourly_stats", { ...kolkata, ...range, layer: "speed" });
-    expect((await series("fine_stats", { ...kolkata, ...range })).series[0].values)
-      .toEqual(days.series[0].values);
+    const fine = await series("fine_stats", { ...kolkata, ...range });
+    expect([fine.series[0].values, fine.speed_ranges]).toEqual([days.series[0].values, []]);
+    // Merged answers have windows where the grain does not serve.
+    const merged = await series("hourly_stats", { ...kolkata, ...range });
+    expect(merged.series).toEqual(days.series);
+    expect(merged.speed_ranges)
+      .toEqual([{ from: "2024-02-29T18:30:00Z", to: "2024-03-02T18:30:00Z" }]);
+    world.speed.whole = { fromMs: Date.UTC(2024, 2, 3), untilMs: null };
+    await expect(series("hourly_stats", { ...kolkata, ...range }))
+      .rejects.toThrow("ask for buckets that hold whole grains of 3600 s");
+    world.speed.whole = { fromMs: null, untilMs: null };
     // The range of the data decides, where the question names none.
     expect((await series("hourly_stats", { tz: "Asia/Singapore" })).tz).toBe("Asia/Singapore");
   });

@@ -29,6 +29,7 @@ describe("readMetricQuery()", () => {
       zone: utc,
       from: null,
       to: null,
+      grains: { from: null, to: null },
       keys: [],
       anyOf: null,
       limit: 100,
@@ -73,19 +74,20 @@ describe("readMetricQuery()", () => {
   }
 
   it("wants instants on the layer's grain or window", () => {
-    expect(faultOf({ from: "2013-07-20T00:30Z" })).toMatchObject({
+    expect(faultOf({ layer: "batch", from: "2013-07-20T00:30Z" })).toMatchObject({
       field: "from",
-      text: expect.stringContaining("must lie on the merged layer's grain of 3600 s"),
+      text: expect.stringContaining("must lie on the batch layer's grain of 3600 s"),
     });
-    expect(faultOf({ layer: "speed", to: "2013-07-20T00:00:05Z" })).toMatchObject({
-      field: "to",
-      text: expect.stringContaining("must lie on the speed layer's window of 10 s"),
-    });
+    for (const layer of ["speed", "merged"]) {
+      expect(faultOf({ layer, to: "2013-07-20T00:00:05Z" })).toMatchObject({
+        field: "to",
+        text: expect.stringContaining(`must lie on the ${layer} layer's window of 10 s`),
+      });
+    }
     const fine = { ...ratings, batch: { ...ratings.batch, grain: "5minute" as const } };
-    expect(faultOf({ from: "2013-07-20T00:04Z" }, fine).text)
-      .toContain("must lie on the merged layer's grain of 300 s");
-    expect(readMetricQuery(fine, { from: "2013-07-20T00:05Z", keys: {} }, 10).from)
-      .toBe(1374278700);
+    expect(faultOf({ layer: "batch", from: "2013-07-20T00:04Z" }, fine).text)
+      .toContain("must lie on the batch layer's grain of 300 s");
+    expect(read({ layer: "batch", from: "2013-07-20T00:05Z" }, fine).from).toBe(1374278700);
     expect(faultOf({ from: "2013-07-20T00:00:00.000000001Z" }).field).toBe("from");
     expect(read({ layer: "speed", to: "2013-07-20T00:00:10Z" }).to).toBe(1374278410);
   });
@@ -107,27 +109,29 @@ describe("readMetricQuery()", () => {
   });
 
   it("tells which buckets a layer can give", () => {
-    expect(faultOf({ bucket: "minute" })).toEqual({
+    expect(faultOf({ layer: "batch", bucket: "minute" })).toEqual({
       field: "bucket",
       text:
         'Cannot query metric "ratings": bucket must be one of hour, day, week, month, all for ' +
-        'layer merged, got "minute"',
+        'layer batch, got "minute"',
     });
-    expect(bucketsOf(ratings, "speed")).toEqual(["window", ...grains, "week", "month", "all"]);
+    for (const layer of ["speed", "merged"] as const) {
+      expect(bucketsOf(ratings, layer)).toEqual(["window", ...grains, "week", "month", "all"]);
+    }
   });
 
   it("leaves out buckets that the window or the grain does not divide", () => {
     const ofGrain = (grain: Grain) => ({ ...ratings, batch: { ...ratings.batch, grain } });
     const daily = ofGrain("day");
     const calendar = ["week", "month", "all"];
-    expect(bucketsOf(daily, "merged")).toEqual(["day", "week", "month", "all"]);
+    expect(bucketsOf(daily, "batch")).toEqual(["day", "week", "month", "all"]);
     expect(bucketsOf(ofGrain("15minute"), "batch")).toEqual([
       "15minute",
       "hour",
       "day",
       ...calendar,
     ]);
-    expect(bucketsOf(ofGrain("minute"), "merged")).toEqual([...grains, ...calendar]);
+    expect(bucketsOf(ofGrain("minute"), "batch")).toEqual([...grains, ...calendar]);
     const window = { kind: "tumbling" as const, sizeSeconds: 7200 };
     const slow = { ...daily, stream: { ...ratings.stream, window } };
     expect(bucketsOf(slow, "speed")).toEqual(["window", "day", ...calendar]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "testing";
 import { createApp } from "../../routes/app.ts";
-import { NotReadyError, UserError } from "../../runtime/std/errors.ts";
-import type { MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
+import { NotReadyError, UnansweredRangeError, UserError } from "../../runtime/std/errors.ts";
+import type { EventRange, MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
 import { fakeServices } from "../support/fake_services.ts";
 import { moviesInfo, someStatus } from "../support/sample_answers.ts";
 import { served } from "../support/served_head.ts";
@@ -170,10 +170,10 @@ describe("a metric's page", () => {
     }
   });
 
-  it("rounds a custom time to the grain and says what a question has wrong", async () => {
+  it("rounds a custom time to the window and says what a question has wrong", async () => {
     const { serving } = fakeServices();
     const asked: string[] = [];
-    const { text } = await page("/plugins/popular_movies?from=2024-01-01T10:30&order=none", {
+    const { text } = await page("/plugins/popular_movies?from=2024-01-01T10:30:07&order=none", {
       serving: {
         ...serving,
         query(_metric, { from, order }) {
@@ -182,8 +182,78 @@ describe("a metric's page", () => {
         },
       },
     });
-    expect(asked).toEqual(["2024-01-01T10:00:00.000Z"]);
+    expect(asked).toEqual(["2024-01-01T10:30:00.000Z"]);
     expect(text).toContain("order must be movie_id, got &quot;none&quot;");
+  });
+
+  it("shows the nearest range where windows are gone, and says which it is", async () => {
+    const { serving } = fakeServices();
+    const nearest = { from: "2024-01-01T10:00:00Z", to: "2024-01-01T11:00:00Z" };
+    const asked: string[] = [];
+    const answered = <Answer>({ from, to }: EventRange, answer: Promise<Answer>) => {
+      asked.push(`${from} ${to}`);
+      const refused = new UnansweredRangeError("no windows", { field: "from", nearest });
+      return from === nearest.from ? answer : Promise.reject(refused);
+    };
+    const { text } = await page(
+      "/plugins/popular_movies?from=2024-01-01T10:30&to=2024-01-01T10:40",
+      {
+        serving: {
+          ...serving,
+          query: (name, query) => answered(query as EventRange, serving.query(name, query)),
+          series: (name, query) => answered(query as EventRange, serving.series(name, query)),
+        },
+      },
+    );
+    const own = "2024-01-01T10:30:00.000Z 2024-01-01T10:40:00.000Z";
+    const found = `${nearest.from} ${nearest.to}`;
+    expect(asked).toEqual([own, own, found, found]);
+    expect(text).toContain(
+      "The speed layer no longer has all windows of this range: chart and rows cover the time " +
+        "from 2024-01-01 10:00:00 up to 2024-01-01 11:00:00 UTC.",
+    );
+    const [, link] = /href="([^"]+)" download/.exec(text)!;
+    expect(new URLSearchParams(link.split("?")[1].replaceAll("&amp;", "&")).get("from"))
+      .toBe(nearest.from);
+  });
+
+  it("pages through the rows of one range, however long that takes", async () => {
+    const { serving } = fakeServices();
+    const asked: (string | undefined)[][] = [];
+    const over: Partial<Services> = {
+      serving: {
+        ...serving,
+        async query(name, query) {
+          asked.push([query.from, query.to, query.after]);
+          return { ...await serving.query(name, query), next: "abc" };
+        },
+      },
+    };
+    const { text } = await page("/plugins/popular_movies?range=5m", over);
+    const [, next] = /href="(\?[^"]+)" rel="next"/.exec(text)!;
+    const until = /until=(\d{4}-[^&]+)/.exec(next)![1];
+    const earlier = next.replaceAll("&amp;", "&").replace(until, "2024-01-01T10:30:07Z");
+    const second = await page(`/plugins/popular_movies${earlier}`, over);
+    expect(asked[1]).toEqual(["2024-01-01T10:25:00.000Z", "2024-01-01T10:30:10.000Z", "abc"]);
+    expect(/href="(\?[^"]+)">First page/.exec(second.text)![1]).not.toContain("until");
+  });
+
+  it("says beside its figures what the speed layer counts alone", async () => {
+    const { serving } = fakeServices();
+    const speed_ranges = [
+      { from: "2024-01-01T10:30:00Z", to: "2024-01-01T11:00:00Z" },
+      { from: "2024-01-01T12:00:00Z", to: null },
+    ];
+    const { text } = await page("/plugins/popular_movies", {
+      serving: {
+        ...serving,
+        series: async (name, query) => ({ ...await serving.series(name, query), speed_ranges }),
+      },
+    });
+    expect(text).toContain(
+      "The speed layer alone counts the time from 2024-01-01 10:30:00 up to 2024-01-01 11:00:00 " +
+        "and from 2024-01-01 12:00:00 UTC, finer than the grain of 1 h.",
+    );
   });
 });
 
@@ -193,19 +263,19 @@ describe("the page of a metric of a finer grain", () => {
     ...moviesInfo,
     grain: "5minute",
     grain_seconds: 300,
-    layers: { ...moviesInfo.layers, merged: ["5minute", "15minute", "hour", "day", "all"] },
+    layers: { ...moviesInfo.layers, batch: ["5minute", "15minute", "hour", "day", "all"] },
   };
   const over = { serving: { ...serving, metrics: () => [info] } };
   const shown = async (query: string) =>
     (await page(`/plugins/popular_movies?${query}`, over)).text;
 
-  it("is merged for spans of at least twelve grains", async () => {
+  it("is merged for spans of any length", async () => {
     expect(await shown("range=1h")).toMatch(/aria-current="true">Merged</);
-    expect(await shown("range=15m")).toMatch(/aria-current="true">Speed</);
+    expect(await shown("range=5m")).toMatch(/aria-current="true">Merged</);
   });
 
   it("names the grain, offers its buckets and widens a custom time to it", async () => {
-    const text = await shown("from=2024-01-01T10:32&to=2024-01-01T10:41&layer=merged");
+    const text = await shown("from=2024-01-01T10:32&to=2024-01-01T10:41&layer=batch");
     expect(text).toMatch(/>Grain<\/button><\/dt><dd[^>]*>5 min</);
     const [, options] = /<select name="bucket">(.*?)<\/select>/.exec(text)!;
     const titles = [...options.matchAll(/value="(\w+)"[^>]*>([^<]+)</g)].map(([, ...of]) => of);
@@ -216,7 +286,7 @@ describe("the page of a metric of a finer grain", () => {
       ["day", "Day"],
     ]);
     expect(text).toContain(
-      "in units of 5 min: chart and rows cover the time from 2024-01-01 10:30",
+      "In units of 5 min, chart and rows cover the time from 2024-01-01 10:30:00",
     );
   });
 });

@@ -33,7 +33,7 @@ export const metricList = named(
       by: text("The key named in heading and caption of its page"),
       sort: text("The usual order", "-view_count"),
       window_seconds: count("Size of the speed layer's windows"),
-      grain: text("The finest bucket of the batch and merged layers", "hour"),
+      grain: text("The finest bucket of the batch layer", "hour"),
       grain_seconds: count("Its size"),
       needs_from: z.boolean().describe("Whether a question for its rows has to give from"),
       keys: columns,
@@ -68,6 +68,15 @@ const answered = {
   kept_until: z.string().nullable().meta({
     description: "speed only: windows from here on are not whole, because future events were " +
       "removed; null where there is no such bound",
+  }),
+  speed_ranges: z.array(
+    z.object({ from: z.string().nullable(), to: z.string().nullable() }),
+  ).meta({
+    description: "merged only: ranges [from, to) of event time that are counted from the speed " +
+      "layer's windows alone, also below the cut: edges that hold no whole grain, or the whole " +
+      "range where buckets are finer than the grain. There a repeat beyond the horizon or in " +
+      "another partition counts again. Empty where the batch layer counted all below the cut; " +
+      "null bounds are open",
   }),
   not_compared: notComparedSince.nullable().meta({
     description: "Why days of the published run have not been compared with the speed layer yet; " +
@@ -144,8 +153,8 @@ export const seriesAnswer = named(
 );
 
 const range = {
-  from: parameter("Event times from here on: ISO 8601, on the layer's grain or window"),
-  to: parameter("Event times before this: ISO 8601, on the layer's grain or window"),
+  from: parameter("Event times from here on: ISO 8601, on a window; layer batch: on the grain"),
+  to: parameter("Event times before this: ISO 8601, on a window; layer batch: on the grain"),
 };
 
 const tz = parameter("The IANA time zone of the buckets; default UTC", "Europe/Berlin");
@@ -155,7 +164,7 @@ export const metricParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
   ...range,
   bucket: bucket.optional().meta({
-    description: "Default all; only layer speed has window and others finer than the grain",
+    description: "Default all; layer batch has none finer than the grain",
   }),
   tz,
   order: parameter("A column, descending with a leading -; default the metric's sort"),
@@ -170,7 +179,8 @@ export const seriesParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
   ...range,
   bucket: parameter(
-    "Width such as 5minute, hour, 7day or month; default the finest that fits",
+    "Width such as 5minute, hour, 7day or month; default the finest that fits, for layer merged of " +
+      "whole grains unless that gives fewer than 12 points",
     "hour",
   ),
   tz,

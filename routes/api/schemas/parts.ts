@@ -69,6 +69,10 @@ export const problem = named(
     field: text("The parameter, header or field at fault", "limit").optional(),
     code: text("The code of the problem that keeps it from being answered", "plugin_refused")
       .optional(),
+    nearest: z.object({ from: z.string().nullable(), to: z.string().nullable() }).nullable()
+      .optional().meta({
+        description: "The nearest range of event time that can be answered; null for none",
+      }),
     instance: text("The path that was asked"),
   }),
 );

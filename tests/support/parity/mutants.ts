@@ -187,9 +187,9 @@ export const mutants: readonly Mutant[] = [
     seed: 5,
     early: true,
     patches: [{
-      file: "runtime/serving/metric_parts.ts",
-      find: `Math.floor((from - seconds) / step) * step`,
-      replace: `from + 0 * seconds * step`,
+      file: "runtime/serving/grain_ranges.ts",
+      find: `Math.floor((from - Math.max(0, ...joinSeconds)) / step) * step`,
+      replace: `from + 0 * step * joinSeconds.length`,
     }],
   },
   {
