@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, fc, it } from "testing";
 import { encodeFrontier, reaches } from "../../runtime/model/frontier.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { type ArchivedEvent, day } from "../support/batch_events.ts";
 import {
-  type ArchivedEvent,
   batchPlugin,
   BatchWorld,
   openWarehouse,
@@ -19,7 +19,6 @@ import {
 import { byTier } from "../support/tier.ts";
 
 const HORIZON = 3;
-const START = Date.parse("2013-07-20T00:00:00Z");
 
 interface Block {
   readonly log: string;
@@ -37,7 +36,7 @@ const block: fc.Arbitrary<Block> = fc.record({
   events: fc.array(
     fc.record({
       id: fc.constantFrom("a", "b", "c", "d"),
-      ms: fc.constantFrom(0, 1, 26, 50).map((hour) => START + hour * 3.6e6),
+      ms: fc.constantFrom(0, 1, 26, 50).map((hour) => day(0, hour)),
       user: fc.nat(3),
       movie: fc.nat(2),
       duration: fc.option(fc.nat(4000).map((n) => n / 1000)),
@@ -155,7 +154,7 @@ describe("laws of the batch layer", () => {
     for (let i = 0; i < 12; i++) {
       const events = Array.from({ length: 20 }, (_, n) => ({
         id: `${i}-${n}`,
-        ms: START + ((i + n) % 4) * 86_400_000,
+        ms: day((i + n) % 4),
         user: n % 5,
         movie: i,
         duration: 1,
@@ -189,7 +188,7 @@ describe("laws of the batch layer", () => {
         run: true,
         events: [0, 1, 2].map((n) => ({
           id: `${(i + n) % 4}`,
-          ms: START + n * 86_400_000,
+          ms: day(n),
           user: i + n,
           movie: i,
           duration: i,

@@ -24,18 +24,9 @@ import {
   pointerSql,
   tablesOf,
 } from "../../runtime/sql/tables.ts";
+import type { ArchivedEvent } from "./batch_events.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { migrate, readMigrations } from "../../runtime/warehouse/migrations.ts";
-
-/** One event as the archive holds it. */
-export interface ArchivedEvent {
-  readonly id: string;
-  /** Event time in milliseconds since 1970 UTC. */
-  readonly ms: number;
-  readonly user: number;
-  readonly movie: number;
-  readonly duration: number | null;
-}
 
 export const plays = defineSchema({
   topic: "plays.of-movies",

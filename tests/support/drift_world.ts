@@ -3,23 +3,17 @@ import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import type { BatchLayer, BatchRun, WholeWindows } from "../../runtime/ports/services.ts";
 import { createSpeedTable } from "../../runtime/sql/tables.ts";
-import { type ArchivedEvent, BatchWorld } from "./batch_world.ts";
-
-export const LOG = "local-1";
+import { type ArchivedEvent, event, LOG } from "./batch_events.ts";
+import { BatchWorld } from "./batch_world.ts";
 
 /** Creates a batch layer; a mutant brings its own. */
 export type CreateBatchLayer = Parameters<BatchWorld["layer"]>[2];
-
-/** Milliseconds of an hour of an event day; day 0 is 2013-07-20. */
-export const at = (day: number, hour = 0) =>
-  Date.parse("2013-07-20T00:00:00Z") + (day * 24 + hour) * 3.6e6;
 
 /** An archive and, per plugin of the users' measures, the rows of a speed layer. */
 export class DriftWorld {
   readonly world: BatchWorld;
   /** Which windows of the speed rows are whole. */
   whole: WholeWindows = { fromMs: null, untilMs: null };
-  #ids = 0;
 
   private constructor(world: BatchWorld) {
     this.world = world;
@@ -29,13 +23,9 @@ export class DriftWorld {
     return new DriftWorld(await BatchWorld.open(warehouse));
   }
 
-  event(part: Partial<ArchivedEvent> = {}): ArchivedEvent {
-    return { id: `e${++this.#ids}`, ms: at(0), user: 1, movie: 10, duration: 1.5, ...part };
-  }
-
   /** Archives one block of a partition. */
   async append(events: readonly Partial<ArchivedEvent>[], partition = 0): Promise<void> {
-    await this.world.append(LOG, partition, events.map((event) => this.event(event)));
+    await this.world.append(LOG, partition, events.map(event));
   }
 
   /**

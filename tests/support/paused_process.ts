@@ -3,9 +3,8 @@ import type { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import type { ObjectStore, Warehouse } from "../../runtime/ports/ports.ts";
 import type { BatchRun } from "../../runtime/ports/services.ts";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
+import { event, LOG } from "./batch_events.ts";
 import { batchPlugin, BatchWorld, usersPlugin, usersSql } from "./batch_world.ts";
-
-const START = Date.parse("2013-07-20T00:00:00Z");
 
 /** What came of it. */
 export interface PausedProcess {
@@ -31,11 +30,7 @@ export async function pauseAt(
   const users = batchPlugin(usersPlugin, usersSql, variant);
   const settings = { memoryLimitBytes: 1e9, maxQueryMs: 1000, runsKept: 2 };
   let events = 0;
-  const append = () => {
-    const id = String(events++);
-    const event = { id, ms: START, user: events % 3, movie: 1, duration: 1 };
-    return world.append("local-1", 0, [event]);
-  };
+  const append = () => world.append(LOG, 0, [event({ user: ++events % 3 })]);
   const other = world.layer([users], { settings }, create);
   await append();
   await other.run();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { BatchLevel } from "../../runtime/sql/tables.ts";
+import { day, event, LOG } from "../support/batch_events.ts";
 import {
-  type ArchivedEvent,
   batchPlugin,
   BatchWorld,
   heldWarehouse,
@@ -16,18 +16,6 @@ import {
   usersPlugin,
   usersSql,
 } from "../support/batch_world.ts";
-
-const LOG = "local-1";
-const day = (n: number, hour = 0) => Date.parse("2013-07-20T00:00:00Z") + (n * 24 + hour) * 3.6e6;
-let ids = 0;
-const event = (part: Partial<ArchivedEvent> = {}): ArchivedEvent => ({
-  id: `e${++ids}`,
-  ms: day(0),
-  user: 1,
-  movie: 10,
-  duration: 1.5,
-  ...part,
-});
 
 describe("batch layer", () => {
   let warehouse: Warehouse;

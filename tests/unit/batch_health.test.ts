@@ -3,6 +3,7 @@ import { TwofoldError } from "../../runtime/std/errors.ts";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import type { ArchiveReader, Warehouse } from "../../runtime/ports/ports.ts";
 import { type Problem, Problems } from "../../runtime/model/problems.ts";
+import { event, LOG } from "../support/batch_events.ts";
 import {
   batchPlugin,
   BatchWorld,
@@ -13,8 +14,6 @@ import {
   usersSql,
 } from "../support/batch_world.ts";
 
-const LOG = "local-1";
-const event = { id: "e", ms: Date.parse("2013-07-20T00:00:00Z"), user: 1, movie: 1, duration: 1 };
 const broken = usersSql.replace("count() * one", "count() + throwIf(1, 'broken on purpose')");
 
 /** Problems that stand, and each change as the log shows it. */
@@ -39,7 +38,7 @@ describe("what fails in the batch layer", () => {
     const { problems, changes } = registry(world);
     const good = batchPlugin(totalsPlugin, totalsSql, 31);
     const layer = world.layer([batchPlugin(usersPlugin, broken, 31), good], { problems });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const { since } = (await layer.run(), problems.standing()[0]);
     world.clock.ms += 60_000;
     await layer.run();
@@ -63,7 +62,7 @@ describe("what fails in the batch layer", () => {
       batchPlugin(totalsPlugin, totalsSql, 41),
     ];
     const layer = world.layer(plugins, { problems });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     await layer.run();
     await layer.run({ full: true });
     const failures = [
@@ -88,7 +87,7 @@ describe("what fails in the batch layer", () => {
       batchPlugin(usersPlugin, usersSql, 33),
       batchPlugin(totalsPlugin, totalsSql, 33),
     ];
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const archive: ArchiveReader = { ...world.archive(), relation: () => "nowhere" };
     const run = await world.layer(plugins, { problems, archive }).run();
     expect(run!.plugins.map(({ status }) => status)).toEqual(["failed", "failed"]);
@@ -108,7 +107,7 @@ describe("what fails in the batch layer", () => {
     const world = await BatchWorld.open(warehouse);
     const { problems } = registry(world);
     const users = batchPlugin(usersPlugin, usersSql, 34 + call.length);
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const fail = () => {
       throw fault;
     };
@@ -128,7 +127,7 @@ describe("what fails in the batch layer", () => {
     const world = await BatchWorld.open(warehouse);
     const { problems } = registry(world);
     const layer = () => world.layer([batchPlugin(usersPlugin, usersSql, 51)], { problems });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     await layer().run();
     const name = `${world.topic}/runs/0000000001.json`;
     const claim = world.store.objects.get(name)!;
@@ -149,8 +148,8 @@ describe("what fails in the batch layer", () => {
     const world = await BatchWorld.open(warehouse);
     const { problems } = registry(world);
     const layer = () => world.layer([batchPlugin(usersPlugin, usersSql, 52)], { problems });
-    await world.append(LOG, 0, [event]);
-    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    await world.append(LOG, 0, [event()]);
+    await world.append(LOG, 0, [event()]);
     await layer().run();
     for (const name of world.store.objects.keys()) {
       if (name.includes("/runs/")) world.store.objects.delete(name);
@@ -184,14 +183,14 @@ describe("what fails in the batch layer", () => {
       batchPlugin(totalsPlugin, totalsSql, 47),
     ];
     const layer = world.layer(plugins, { problems });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     await layer.run();
     const successor = [...world.store.objects.keys()].find((name) =>
       name.includes(`/successors/${plugins[0].tables.batch}/`)
     )!;
     const next = successor.replace("0000000000_0", "0000000001_0");
     world.store.objects.set(next, new Uint8Array());
-    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    await world.append(LOG, 0, [event()]);
     const run = await layer.run();
     expect(run!.plugins.map(({ plugin, status }) => [plugin, status])).toEqual([
       ["totals", "published"],
@@ -210,7 +209,7 @@ describe("what fails in the batch layer", () => {
     const world = await BatchWorld.open(warehouse);
     const { problems, standing } = registry(world);
     const layer = world.layer([batchPlugin(usersPlugin, broken, 48)], { problems });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const { run } = (await layer.run())!;
     layer.published("users", run - 1, 0);
     layer.published("users", run, 0);
@@ -244,7 +243,7 @@ describe("what fails in the batch layer", () => {
     const whole = world.archive();
     const archive = { ...whole, relation: (days: string[]) => relation ?? whole.relation(days) };
     const layer = world.layer(plugins, { problems, archive: archive as ArchiveReader });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const first = (await layer.run())!;
     relation = "nowhere";
     await layer.run({ full: true });
@@ -254,7 +253,7 @@ describe("what fails in the batch layer", () => {
     expect(problems.standing()[0].message).toContain("run `twofold batch --full` again");
     expect(await layer.run()).toBe(null);
     expect(standing()).toEqual(failed);
-    await world.append(LOG, 0, [{ ...event, id: "f" }]);
+    await world.append(LOG, 0, [event()]);
     const { run } = (await layer.run())!;
     layer.published("users", run, first.run);
     expect(standing()).toEqual(failed);
@@ -277,7 +276,7 @@ describe("what fails in the batch layer", () => {
     const users = batchPlugin(usersPlugin, usersSql, 56);
     const faulty = { ...world.archive(), relation: () => "nowhere" };
     const layer = world.layer([users], { problems, archive: faulty });
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     for (let i = 0; i < 2; i++) {
       await layer.run();
       expect(standing()).toEqual([["batch_plugin_failing", "plugin users"]]);
@@ -311,7 +310,7 @@ describe("what fails in the batch layer", () => {
       ["batch_failing", world.topic],
       ["batch_plugin_failing", "plugin users"],
     ]);
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     await layer.run();
     expect(standing()).toEqual([]);
   });
@@ -332,7 +331,7 @@ describe("what fails in the batch layer", () => {
     const world = await BatchWorld.open(warehouse);
     const { problems, standing } = registry(world);
     const users = batchPlugin(usersPlugin, usersSql, 50);
-    await world.append(LOG, 0, [event]);
+    await world.append(LOG, 0, [event()]);
     const facts = {
       problems,
       currentLogId: () => LOG,
@@ -353,7 +352,7 @@ describe("what fails in the batch layer", () => {
     };
     await world.layer([users], { ...facts, warehouse: dropless }).run();
     expect(standing()).toEqual([["batch_upkeep_failing", "plugin users"]]);
-    await world.append(LOG, 0, [{ ...event, id: "g" }]);
+    await world.append(LOG, 0, [event()]);
     await world.layer([users], facts).run();
     expect(standing()).toEqual([]);
   });

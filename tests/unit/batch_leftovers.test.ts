@@ -1,6 +1,6 @@
 import { describe, expect, it } from "testing";
+import { day, event, LOG } from "../support/batch_events.ts";
 import {
-  type ArchivedEvent,
   batchPlugin,
   BatchWorld,
   heldWarehouse,
@@ -11,15 +11,6 @@ import {
   usersPlugin,
   usersSql,
 } from "../support/batch_world.ts";
-
-const LOG = "local-1";
-const event = (id: string, day: number): ArchivedEvent => ({
-  id,
-  ms: Date.parse("2013-07-20T00:00:00Z") + day * 86_400_000,
-  user: 1,
-  movie: 10,
-  duration: 1.5,
-});
 
 describe("scratch tables of a run", () => {
   it("stay while another process publishes, and go once their process is dead", async () => {
@@ -43,12 +34,13 @@ describe("scratch tables of a run", () => {
           "AND startsWith(name, 'scratch') ORDER BY name",
       )).map(({ name }) => name.replace(/.*_(?=\d)/, ""));
 
+    const repeated = event();
     // The repeat is looked up in a scratch table.
-    await world.append(LOG, 0, [event("a", 0), event("b", 0), event("a", 0)]);
+    await world.append(LOG, 0, [repeated, event(), repeated]);
     const slow = held();
     await slow.reached;
     for (let n = 1; n < 3; n++) {
-      await world.append(LOG, 0, [event(`c${n}`, n)]);
+      await world.append(LOG, 0, [event({ ms: day(n) })]);
       expect((await other.run())!.plugins.map(({ status }) => status)).toEqual(["published"]);
     }
     expect(await scratch()).toEqual(["1_hashes", "1_repeats"]);

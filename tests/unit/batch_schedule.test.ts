@@ -1,7 +1,6 @@
 import { describe, expect, it } from "testing";
 import { parseCron, runOnSchedule } from "../../runtime/batch/schedule.ts";
-
-const day = (n: number, hour = 0) => Date.parse("2013-07-20T00:00:00Z") + (n * 24 + hour) * 3.6e6;
+import { day } from "../support/batch_events.ts";
 
 describe("schedule", () => {
   it("reads cron expressions in UTC and names what it cannot read", () => {

@@ -3,8 +3,8 @@ import { createLifecycle, type LifecycleOptions } from "../../runtime/engine/lif
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import type { BatchRun } from "../../runtime/ports/services.ts";
 import { systemClock } from "../../runtime/std/clock.ts";
+import { day, event, LOG } from "../support/batch_events.ts";
 import {
-  type ArchivedEvent,
   batchPlugin,
   BatchWorld,
   heldWarehouse,
@@ -17,16 +17,7 @@ import {
   usersSql,
 } from "../support/batch_world.ts";
 
-const LOG = "local-1";
-const START = Date.parse("2013-07-20T00:00:00Z");
-let ids = 0;
-const event = (day: number): ArchivedEvent => ({
-  id: `e${++ids}`,
-  ms: START + day * 86_400_000,
-  user: 1 + day,
-  movie: 10,
-  duration: 1.5,
-});
+const eventOf = (n: number) => event({ ms: day(n), user: 1 + n });
 const users = batchPlugin(usersPlugin, usersSql);
 const totals = batchPlugin(totalsPlugin, totalsSql);
 const plugins = [users, totals];
@@ -37,9 +28,9 @@ const statesOf = ({ plugins }: BatchRun) => plugins.map(({ status }) => status);
 async function openWorld() {
   const warehouse = await openWarehouse();
   const world = await BatchWorld.open(warehouse);
-  await world.append(LOG, 0, [0, 0, 1, 2].map(event));
+  await world.append(LOG, 0, [0, 0, 1, 2].map(eventOf));
   await world.layer(plugins).run();
-  await world.append(LOG, 0, [event(0), event(4)]);
+  await world.append(LOG, 0, [eventOf(0), eventOf(4)]);
   const published = () =>
     Promise.all(plugins.map(({ tables }) => readPublished(warehouse, tables)));
   /** What a run has left in the warehouse beside its history. */

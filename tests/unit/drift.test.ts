@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { BatchPlugin } from "../../runtime/batch/plugin_step.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
+import { day } from "../support/batch_events.ts";
 import {
   batchPlugin,
   ManualClock,
@@ -11,7 +12,7 @@ import {
   usersPlugin,
   usersSql,
 } from "../support/batch_world.ts";
-import { at, DriftWorld } from "../support/drift_world.ts";
+import { DriftWorld } from "../support/drift_world.ts";
 
 let serial = 100;
 const plugin = (sql = usersSql) => batchPlugin(usersPlugin, sql, ++serial);
@@ -37,12 +38,12 @@ describe("drift", () => {
   const twoUsers = [
     { user: 1, movie: 10 },
     { user: 1, movie: 11, duration: null },
-    { user: 2, movie: 12, ms: at(0, 1), duration: 4 },
+    { user: 2, movie: 12, ms: day(0, 1), duration: 4 },
   ];
 
   it("is 0 where both layers count alike, for measures of every kind", async () => {
     const { run, layer, problems } = await open(plugin());
-    const { plugins } = await run([...twoUsers, { ms: at(3), user: 9, duration: 7.25 }]);
+    const { plugins } = await run([...twoUsers, { ms: day(3), user: 9, duration: 7.25 }]);
     expect(plugins[0]).toMatchObject({ drift: 0, notCompared: null, error: "" });
     expect(await layer.drift()).toEqual([
       {
@@ -90,7 +91,7 @@ describe("drift", () => {
     const events = [
       { user: 1, movie: 10, duration: 1.5 },
       { user: 1, movie: 11, duration: 4 },
-      { user: 1, movie: 12, ms: at(0, 1), duration: null },
+      { user: 1, movie: 12, ms: day(0, 1), duration: null },
     ];
     const { plugins } = await run(events);
     expect(plugins[0]).toMatchObject({ drift, notCompared: null, error: "" });
@@ -111,12 +112,12 @@ describe("drift", () => {
     const { world, run, layer, problems } = await open(users);
     await run(twoUsers);
     const [standing] = problems.standing();
-    const other = await run([{ ms: at(5), user: 3 }]);
+    const other = await run([{ ms: day(5), user: 3 }]);
     expect(other.plugins[0]).toMatchObject({ status: "published", days: 1, drift: 0 });
     expect((await layer.drift())[0]).toMatchObject({ drift: 1, drifting_days: 1 });
     expect(problems.standing()).toEqual([standing]);
     // The day is touched, and drifts as before.
-    await run([{ ms: at(0), user: 4 }]);
+    await run([{ ms: day(0), user: 4 }]);
     expect((await layer.drift())[0]).toMatchObject({ drift: 1, drifting_days: 1 });
     // The SQL is mended, and every day is compared anew.
     const mended = world.layer([{ ...users, batchSql: usersSql }], { problems });
@@ -148,7 +149,7 @@ describe("drift", () => {
     const { world, layer } = await open(users);
     await world.append(twoUsers);
     await world.speedReads(users);
-    await world.append([{ ms: at(2) }]);
+    await world.append([{ ms: day(2) }]);
     const behind = (await layer.run())!;
     expect(behind.plugins[0]).toMatchObject({
       drift: null,
@@ -176,7 +177,7 @@ describe("drift", () => {
     const layer = world.layer([users], { freshSpeed: () => world.speedReads(users) });
     await world.append(twoUsers);
     await world.speedReads(users);
-    await world.append([{ ms: at(2) }]);
+    await world.append([{ ms: day(2) }]);
     expect((await layer.run())!.plugins[0]).toMatchObject({ drift: 0, notCompared: null });
   });
 
@@ -241,12 +242,12 @@ describe("drift", () => {
     const users = plugin();
     const world = await DriftWorld.open(await openWarehouse());
     const layer = world.layer([users]);
-    await world.append([{ ms: at(0) }, { ms: at(1) }]);
+    await world.append([{ ms: day(0) }, { ms: day(1) }]);
     expect((await layer.run())!.plugins[0].notCompared?.reason).toBe("no_speed_layer");
     await world.speedReads(users);
-    world.whole = { fromMs: at(1), untilMs: null };
+    world.whole = { fromMs: day(1), untilMs: null };
     expect((await layer.run({ full: true }))!.plugins[0]).toMatchObject({ drift: 0 });
-    world.whole = { fromMs: at(2), untilMs: null };
+    world.whole = { fromMs: day(2), untilMs: null };
     const run = (await layer.run({ full: true }))!;
     expect(run.plugins[0]).toMatchObject({
       drift: null,
@@ -255,9 +256,9 @@ describe("drift", () => {
     const history = await layer.history({ limit: 1, before: null });
     expect(history[0].plugins[0]).toEqual(run.plugins[0]);
     // A future event was removed: days before it are compared, its own is not.
-    world.whole = { fromMs: null, untilMs: at(1) };
+    world.whole = { fromMs: null, untilMs: day(1) };
     expect((await layer.run({ full: true }))!.plugins[0]).toMatchObject({ drift: 0 });
-    world.whole = { fromMs: null, untilMs: at(0) };
+    world.whole = { fromMs: null, untilMs: day(0) };
     expect((await layer.run({ full: true }))!.plugins[0].notCompared?.reason)
       .toBe("speed_rows_removed");
     await world.world.warehouse.close();
@@ -267,7 +268,7 @@ describe("drift", () => {
     const users = plugin(wrongAverage);
     const { world, layer, run } = await open(users);
     await run(twoUsers);
-    world.whole = { fromMs: at(9), untilMs: null };
+    world.whole = { fromMs: day(9), untilMs: null };
     await layer.run({ full: true });
     expect((await layer.drift())[0]).toMatchObject({
       drift: 1,
@@ -283,11 +284,11 @@ describe("drift", () => {
     await world.append([{ id: "x", user: 1, movie: 11, duration: 1 }, { user: 2 }], 1);
     await world.speedReads(users);
     expect((await layer.run())!.plugins[0]).toMatchObject({ drift: 0, unseenRepeats: 1 });
-    const [day] = await warehouse.query(
+    const [compared] = await warehouse.query(
       "SELECT state, not_comparable FROM twofold_drift WHERE generation = {of:String}",
       { params: { of: users.tables.generation } },
     );
     // The minimum, the maximum and the set of user 1.
-    expect(day).toEqual({ state: "equal", not_comparable: 3 });
+    expect(compared).toEqual({ state: "equal", not_comparable: 3 });
   });
 });

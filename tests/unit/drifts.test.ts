@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createDrifts } from "../../runtime/batch/drifts.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { Problems } from "../../runtime/model/problems.ts";
+import { day } from "../support/batch_events.ts";
 import { batchPlugin, openWarehouse, usersPlugin, usersSql } from "../support/batch_world.ts";
-import { at, DriftWorld } from "../support/drift_world.ts";
+import { DriftWorld } from "../support/drift_world.ts";
 
 let serial = 100;
 const plugin = (sql = usersSql) => batchPlugin(usersPlugin, sql, ++serial);
@@ -25,7 +26,7 @@ describe("the days that drift", () => {
     await world.run(layer, [users], [
       { user: 7 },
       { user: 3 },
-      { user: 3, ms: at(1, 2) },
+      { user: 3, ms: day(1, 2) },
     ]);
     const drifts = createDrifts({
       warehouse,
@@ -69,10 +70,10 @@ describe("the days that drift", () => {
     const users = plugin(usersSql.replace("count() * one", "count() + 1"));
     const world = await DriftWorld.open(warehouse);
     const layer = world.layer([users]);
-    const events = Array.from({ length: 240 }, (_, i) => ({ ms: at(Math.floor(i / 2)), user: i }));
+    const events = Array.from({ length: 240 }, (_, i) => ({ ms: day(Math.floor(i / 2)), user: i }));
     await world.run(layer, [users], [
       ...events,
-      ...events.slice(0, 24).map((e) => ({ ...e, ms: at(0) })),
+      ...events.slice(0, 24).map((e) => ({ ...e, ms: day(0) })),
     ]);
     const cells = await warehouse.query<{ shown: number }>(
       "SELECT length(cells) AS shown FROM twofold_drift WHERE generation = {of:String} ORDER BY day",
@@ -104,7 +105,7 @@ describe("the days that drift", () => {
       by: "ada",
       reason: "known",
     })));
-    await world.run(layer, [users], [{ user: 9, ms: at(1) }]);
+    await world.run(layer, [users], [{ user: 9, ms: day(1) }]);
     expect((await layer.drift())[0]).toMatchObject({
       drift: 2,
       drifting_days: 1,

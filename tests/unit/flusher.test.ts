@@ -1,125 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it, vi } from "testing";
-import { movieViewing } from "../../plugins/movie_viewing.schema.ts";
 import popularMovies from "../../plugins/popular_movies.ts";
-import userStats from "../../plugins/user_stats.ts";
-import { createDecoder } from "../../runtime/decode/decoder.ts";
-import type { Warehouse } from "../../runtime/ports/ports.ts";
-import { Flusher } from "../../runtime/speed/flusher.ts";
-import { LedgerPartition } from "../../runtime/speed/ledger.ts";
-import { PartitionPipeline } from "../../runtime/speed/partition_pipeline.ts";
-import { PluginPartition } from "../../runtime/speed/plugin_partition.ts";
-import { tablesOf } from "../../runtime/sql/tables.ts";
-import { ManualClock } from "../support/manual_clock.ts";
-import { MemoryLog } from "../support/memory_log.ts";
-
-const INTERVAL_MS = 500;
-const START_MS = Date.UTC(2024, 2, 1);
-const NOTHING = {
-  first: 0n,
-  isRecorded: true,
-  watermarkMs: -1,
-  lastEventMs: -1,
-  futureEvents: 0,
-  events: 0,
-  lateEvents: 0,
-  repeats: 0,
-  deadLetters: 0,
-};
-const resume = { block: 0n, frontier: 0n };
-const plugins = [popularMovies, userStats];
-
-const view = (id: number) =>
-  JSON.stringify({
-    event_id: `e${id}`,
-    user_id: 1,
-    movie_id: 2,
-    event_type: "view",
-    timestamp: "2024-03-01T00:00:00Z",
-  });
-
-/** A pipeline and its flusher over a warehouse that only remembers what it was given. */
-function setUp({ withLedger = false, idleFlushIntervalMs = INTERVAL_MS } = {}) {
-  const clock = new ManualClock(START_MS);
-  const log = new MemoryLog({ topic: movieViewing.topic, partitions: 2 });
-  const facts = {
-    topic: log.topic,
-    schemaVersion: 1,
-    decoderVersion: 1,
-    lateAfterMs: 10_000,
-    futureAfterMs: 3_600_000,
-    blockSize: 4096,
-    horizon: 4096,
-  };
-  const history = { ...NOTHING, resume, written: NOTHING };
-  const pipelineOf = (partition: number) =>
-    new PartitionPipeline({
-      log,
-      schema: movieViewing,
-      partition,
-      decoder: createDecoder(movieViewing),
-      blockSize: facts.blockSize,
-      horizon: facts.horizon,
-      start: 0n,
-      plugins: (columns) =>
-        plugins.map((each) => new PluginPartition(each, partition, resume, columns)),
-      ledger: withLedger ? new LedgerPartition(partition, log, facts, history) : undefined,
-      onPluginFault: (_plugin, error) => {
-        throw error;
-      },
-    });
-  const [pipeline, other] = [pipelineOf(0), pipelineOf(1)];
-  const insert = vi.fn(async (_into: string, _rows: Uint8Array): Promise<void> => {});
-  const writes: { table: string; atMs: number }[] = [];
-  const warehouse = {
-    insert: (into: string, rows: Uint8Array) => {
-      writes.push({ table: into.split(" ")[0], atMs: clock.now() - START_MS });
-      return insert(into, rows);
-    },
-  } as unknown as Warehouse;
-  const flusher = new Flusher({
-    warehouse,
-    log,
-    clock,
-    ledger: facts,
-    flushIntervalMs: INTERVAL_MS,
-    idleFlushIntervalMs,
-    plugins: plugins.map((plugin) => tablesOf(plugin, "v1")),
-    onAcknowledged: () => {},
-  });
-  let id = 0;
-  return {
-    clock,
-    flusher,
-    pipeline,
-    other,
-    insert,
-    writes,
-    /** Reads one more record, appended so long ago. */
-    async read(value = view(id++), ageMs = 0, from = pipeline) {
-      log.place(from.partition, { value, appendMs: clock.now() - ageMs });
-      await from.step();
-    },
-    /** When the first plugin was written, in milliseconds since the start. */
-    times: () =>
-      writes.filter(({ table }) => table.includes(popularMovies.name)).map(({ atMs }) => atMs),
-    acknowledged: () => pipeline.plugins.map((plugin) => plugin.acknowledged),
-  };
-}
-
-/** A record every 20 ms for a while, each followed by what the layer asks of the flusher. */
-async function load(world: ReturnType<typeof setUp>, forMs: number, ageMs = 0) {
-  for (let ms = 0; ms < forMs; ms += 20) {
-    await world.read(undefined, ageMs);
-    await world.flusher.flushIfDue(world.pipeline, false);
-    await setImmediate();
-    world.clock.advance(20);
-  }
-}
+import { flusherWorld, INTERVAL_MS, load, plugins } from "../support/flusher_world.ts";
 
 describe("the pace of flushes", () => {
   it("is once per interval under load, the first at once", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     await load(world, 3000);
     expect(world.times()).toEqual([0, 500, 1000, 1500, 2000, 2500]);
     await world.flusher.flushAll(world.pipeline);
@@ -127,7 +13,7 @@ describe("the pace of flushes", () => {
   });
 
   it("is every fourth interval while old records are read, and at once when that is over", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     await load(world, 5000, 8 * INTERVAL_MS + 1);
     expect(world.times()).toEqual([0, 2000, 4000]);
     await world.flusher.flushIfDue(world.pipeline, true);
@@ -135,7 +21,7 @@ describe("the pace of flushes", () => {
   });
 
   it("is told as the time until the next flush, and as null when all is written", async () => {
-    const { flusher, pipeline, clock, read } = setUp();
+    const { flusher, pipeline, clock, read } = flusherWorld();
     expect(await flusher.flushIfDue(pipeline)).toBe(null);
     await read();
     await flusher.flushIfDue(pipeline);
@@ -147,7 +33,7 @@ describe("the pace of flushes", () => {
   });
 
   it("waits for an insert that is slower than the interval, then writes all that came", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     const slow = Promise.withResolvers<void>();
     world.insert.mockImplementation(() => slow.promise);
     await load(world, 2000);
@@ -161,7 +47,7 @@ describe("the pace of flushes", () => {
   });
 
   it("slows down to 5 s while the warehouse refuses, and is the interval again after", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     world.insert.mockImplementation(() => Promise.reject(new Error("disk full")));
     await load(world, 17_400);
     expect(world.times()).toEqual([0, 1000, 3000, 7000, 12_000, 17_000]);
@@ -183,7 +69,7 @@ describe("the pace of flushes", () => {
 });
 
 describe("a flush for readers", () => {
-  const idle = () => setUp({ withLedger: true, idleFlushIntervalMs: 10_000 });
+  const idle = () => flusherWorld({ withLedger: true, idleFlushIntervalMs: 10_000 });
   /** Whether a promise has settled by now. */
   async function isOver(promise: Promise<void>): Promise<boolean> {
     let over = false;
@@ -270,7 +156,7 @@ describe("a flush for readers", () => {
 describe("a flush of partitions together", () => {
   /** Two partitions that have been flushed once and have read one more record each. */
   async function both(ageMs = 0) {
-    const world = setUp();
+    const world = flusherWorld();
     const { flusher, pipeline, other, read } = world;
     for (const each of [pipeline, other]) {
       await read(undefined, ageMs, each);
@@ -335,7 +221,7 @@ describe("a flush of partitions together", () => {
 
 describe("a flush", () => {
   it("that one plugin's table refuses writes the others, and all are tried again later", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     world.insert.mockImplementation((into) =>
       into.includes(popularMovies.name) ? Promise.reject(new Error("no")) : Promise.resolve()
     );
@@ -345,7 +231,7 @@ describe("a flush", () => {
   });
 
   it("writes dead letters before the ledger's row that covers them", async () => {
-    const world = setUp({ withLedger: true });
+    const world = flusherWorld({ withLedger: true });
     const refusing = vi.fn((into: string) =>
       into.startsWith("dead_letters") ? Promise.reject(new Error("no")) : Promise.resolve()
     );
@@ -363,7 +249,7 @@ describe("a flush", () => {
   });
 
   it("does not wait for the interval when much has piled up", async () => {
-    const world = setUp({ withLedger: true });
+    const world = flusherWorld({ withLedger: true });
     await load(world, 20);
     for (let i = 0; i < 5; i++) await world.read("x".repeat(1_000_000));
     await world.flusher.flushIfDue(world.pipeline, false);
@@ -371,7 +257,7 @@ describe("a flush", () => {
   });
 
   it("lets nothing more be read when much has piled up and the warehouse refuses", async () => {
-    const world = setUp({ withLedger: true });
+    const world = flusherWorld({ withLedger: true });
     world.insert.mockImplementation(() => Promise.reject(new Error("no")));
     await load(world, 20);
     for (let i = 0; i < 5; i++) await world.read("x".repeat(1_000_000));
@@ -388,7 +274,7 @@ describe("a flush", () => {
   });
 
   it("of all that is left follows the one under way, whatever the interval", async () => {
-    const world = setUp();
+    const world = flusherWorld();
     const slow = Promise.withResolvers<void>();
     world.insert.mockImplementationOnce(() => slow.promise);
     await load(world, 40);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { day, event, LOG } from "../support/batch_events.ts";
 import {
   batchPlugin,
   BatchWorld,
@@ -10,10 +11,6 @@ import {
   usersPlugin,
   usersSql,
 } from "../support/batch_world.ts";
-
-const LOG = "local-1";
-const day = (n: number) => Date.parse("2013-07-20T00:00:00Z") + n * 24 * 3.6e6;
-const event = (n: number) => ({ id: `e${n}`, ms: day(n), user: 1, movie: 10, duration: 1.5 });
 
 describe("the progress of a batch run", () => {
   let warehouse: Warehouse;
@@ -27,7 +24,7 @@ describe("the progress of a batch run", () => {
     const users = batchPlugin(usersPlugin, usersSql, 41);
     const totals = batchPlugin(totalsPlugin, totalsSql, 41);
     // A chunk has 365 days at most.
-    await world.append(LOG, 0, Array.from({ length: 400 }, (_, n) => event(n)));
+    await world.append(LOG, 0, Array.from({ length: 400 }, (_, n) => event({ ms: day(n) })));
     const plain = world.layer([users, totals]);
     await plain.run();
     let grains = 0;
@@ -70,7 +67,7 @@ describe("the progress of a batch run", () => {
   it("records why the parts of a run failed that never began", async () => {
     const world = await BatchWorld.open(warehouse);
     const users = batchPlugin(usersPlugin, usersSql, 42);
-    await world.append(LOG, 0, [event(0)]);
+    await world.append(LOG, 0, [event()]);
     const broken = new Proxy(warehouse, {
       get: (target, name) => (...asked: [string]) =>
         /startsWith\(name, \{prefix/.test(asked[0])

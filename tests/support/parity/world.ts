@@ -1,15 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import { openLocalStore } from "../../../runtime/archive/local_store.ts";
-import { checkDeadLetters, checkLedger } from "../../../runtime/engine/ledger_check.ts";
-import { checkSpeed } from "../../../runtime/engine/speed_check.ts";
 import type { Cut } from "../../../runtime/model/frontier.ts";
-import { decodeFrontier, furthest } from "../../../runtime/model/frontier.ts";
+import { decodeFrontier } from "../../../runtime/model/frontier.ts";
 import { grainSeconds, type Plugin } from "../../../runtime/plugin.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../../../runtime/ports/ports.ts";
 import type { BatchLayer, Serving } from "../../../runtime/ports/services.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/sql/tables.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";
+import { damageOf } from "./damage.ts";
 import type { EngineModules } from "./engine_modules.ts";
 import { type Event, type Put, textOf } from "./events.ts";
 import type { HeldInsert } from "./held_warehouse.ts";
@@ -335,30 +334,6 @@ export class World {
     return damage ?? await this.#checkKeys(layer, answer.rows, range);
   }
 
-  /** Whatever arrived, late or twice, no table looks damaged to those who wrote it. */
-  async #damage(): Promise<string | null> {
-    const { warehouse } = this.#options;
-    const { tables, log: { id: logId, topic } } = this;
-    const furthestOf = (at: (process: SpeedProcess) => bigint[]) =>
-      this.#processes.map((process) => ({ [logId]: at(process) })).reduce<Cut>(furthest, {});
-    const frontier = furthestOf(({ pipelines }) =>
-      pipelines.map(({ plugins }) => plugins[0].acknowledged)
-    );
-    const start = furthestOf(({ pipelines }) => pipelines.map(() => 0n));
-    const speed = { frontier: () => frontier, start: () => start };
-    const counted = furthestOf(({ pipelines }) =>
-      pipelines.map(({ ledger }) => ledger!.acknowledged)
-    );
-    const table = this.#ledgerTable();
-    const options = { fast: false, shared: false };
-    const { faults } = await checkSpeed(warehouse, { tables, speed }, logId, options);
-    faults.push(
-      ...await checkLedger(warehouse, { table, written: counted[logId] }),
-      ...await checkDeadLetters(warehouse, { topic, logId, table, decoding: "" }),
-    );
-    return faults[0]?.message ?? null;
-  }
-
   /** The same for single keys, whose rows are merged another way. */
   async #checkKeys(
     layer: string,
@@ -432,6 +407,12 @@ export class World {
   async #start(): Promise<SpeedProcess> {
     const { tables, log } = this;
     return await startProcess({ ...this.#options, tables, log, store: this.#store });
+  }
+
+  async #damage(): Promise<string | null> {
+    const { warehouse } = this.#options;
+    const { tables, log } = this;
+    return await damageOf(this.#processes, { warehouse, tables, log, table: this.#ledgerTable() });
   }
 
   #ledgerTable(): string {
