@@ -9,6 +9,8 @@ export interface Outcome {
   /** The `<testsuite>` elements of its JUnit file. */
   readonly suites: string;
   readonly seconds: number;
+  /** Processor seconds, with those of the processes that it waited for; NaN where unknown. */
+  readonly cpuSeconds: number;
 }
 
 /** How to run a file. */
@@ -52,6 +54,7 @@ export async function runTestFile(file: string, run: FileRun): Promise<Outcome> 
   if (run.signal.aborted) stopBySignal();
   else run.signal.addEventListener("abort", stopBySignal);
   const { success } = await child.status;
+  const cpuSeconds = secondsSinceLastEnd();
   run.signal.removeEventListener("abort", stopBySignal);
   clearTimeout(limit);
   clearTimeout(kill);
@@ -66,7 +69,23 @@ export async function runTestFile(file: string, run: FileRun): Promise<Outcome> 
     output: [...await output, ...reason === "" ? [] : failuresOf(suites)].join("\n"),
     suites,
     seconds: (performance.now() - from) / 1000,
+    cpuSeconds,
   };
+}
+
+/** Of Linux: what times of processes are counted in. */
+const TICKS_PER_SECOND = 100;
+let ticksOfEnded = 0;
+
+/** Processor seconds of the child that has just ended: the system tells the sum of all. */
+function secondsSinceLastEnd(): number {
+  if (Deno.build.os !== "linux") return NaN;
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[13]) + Number(fields[14]);
+  const seconds = (ticks - ticksOfEnded) / TICKS_PER_SECOND;
+  ticksOfEnded = ticks;
+  return seconds;
 }
 
 /** Sends a signal to a process, or to the group of a negated id; none may be left. */

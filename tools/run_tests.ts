@@ -1,15 +1,17 @@
 /**
- * Runs test files, each by `deno test` in a process of its own, as many at a time as there are
- * cores: the warehouse opens one folder per process, so files cannot share one. Writes one JUnit file.
+ * Runs test files, each by `deno test` in a process of its own: the warehouse opens one folder per
+ * process. One more runs at a time than there are cores, because most wait now and then. Writes one
+ * JUnit file.
  *
  *     deno run -A tools/run_tests.ts --junit=dist/junit.xml [PATH ...] [FLAG ...]
  *
  * Paths are test files and folders, default `tests`; `--ignore=A,B` leaves folders out, `--jobs=N`
  * sets how many files run at a time, and `--limit=MINUTES` how long a file may take: then it is
  * stopped and counts as a failed test. All other flags go to `deno test`. The variable TWOFOLD_TESTS
- * names the tier (tests/support/tier.ts): in the tiers above `quick`, folders stand for those of
- * their files that do more there. Prints one line per file, and all output of a file that failed,
- * that ran alone, or that ran in CI. Exits with 1 when a file failed or did not run.
+ * names the tier (tests/support/tier.ts), which decides what folders stand for: in `quick` for all
+ * files but `*.full.test.ts`, above it for these and for the files that do more there. Prints one
+ * line per file, and all output of a file that failed, that ran alone, or that ran in CI. Exits with
+ * 1 when a file failed or did not run.
  */
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
@@ -30,7 +32,7 @@ interface Plan {
 }
 
 async function planOf(args: readonly string[]): Promise<Plan> {
-  let junit = "dist/junit.xml", jobs = availableParallelism(), ignored: string[] = [];
+  let junit = "dist/junit.xml", jobs = availableParallelism() + 1, ignored: string[] = [];
   let limit = byTier({ quick: 5, full: 20, long: 360 });
   const paths: string[] = [], flags: string[] = [];
   for (const arg of args) {
@@ -76,24 +78,34 @@ async function testFiles(path: string): Promise<string[]> {
   return found;
 }
 
-const isInTier = async (file: string) =>
-  tier === "quick" || (await Deno.readTextFile(file)).includes("/support/tier.ts");
+async function isInTier(file: string): Promise<boolean> {
+  if (/\.full\.test\.tsx?$/.test(file)) return tier !== "quick";
+  return tier === "quick" || (await Deno.readTextFile(file)).includes("/support/tier.ts");
+}
 
 /** What takes longest, longest first: a file that starts last would be waited for alone. */
 const slow = [
   "tests/laws/parity",
-  "tests/integration/reload",
-  "tests/integration/readers",
-  "tests/laws/plugin_parity",
   "tests/laws/mutants",
+  "tests/integration/readers",
+  "tests/integration/reload",
+  "tests/integration/access_logs",
   "tests/integration/rebuild",
   "tests/golden/movietweetings",
   "tests/integration/kill",
   "tests/integration/isolates",
-  "tests/integration/faults",
-  "tests/integration/commands",
+  "tests/unit/batch",
+  "tests/unit/cancelled_runs",
   "tests/integration/",
   "tests/laws/",
+  "tests/servers/cut_off",
+  "tests/servers/workers",
+  "tests/servers/faults",
+  "tests/servers/slow_and_full",
+  "tests/servers/full_disk",
+  "tests/servers/clients",
+  "tests/servers/retention",
+  "tests/servers/secure_kafka",
 ];
 
 function longFirst(a: string, b: string): number {
@@ -136,6 +148,8 @@ console.log(
   "Slowest:",
   slowest.map(({ file, seconds }) => `${file} ${seconds.toFixed(0)} s`).join(", "),
 );
+const cpuSeconds = outcomes.reduce((sum, outcome) => sum + outcome.cpuSeconds, 0);
+console.log(`Took ${timeText(performance.now() / 1000, cpuSeconds)}`);
 const failed = outcomes.filter((outcome) => !outcome.passed).map((outcome) => outcome.file);
 const counts = countTests(suites);
 if (failed.length > 0) console.log(`Failed: ${failed.join(", ")}`);
@@ -146,9 +160,15 @@ console.log(`${counts.passed} passed, ${counts.failed} failed`);
 Deno.exit(failed.length > 0 || left > 0 || files.length === 0 ? 1 : 0);
 
 /** How a file ended, how many are done, and which run. */
-function line({ file, passed, suites, seconds }: Outcome): string {
+function line({ file, passed, suites, seconds, cpuSeconds }: Outcome): string {
   const done = `[${outcomes.length}/${files.length}]`;
   const tests = passed ? `${countTests(suites).passed} passed` : "FAILED";
   const others = running.size > 0 ? `; running ${[...running].join(", ")}` : "";
-  return `${done} ${file}: ${tests} (${seconds.toFixed(1)} s)${others}`;
+  return `${done} ${file}: ${tests} (${timeText(seconds, cpuSeconds)})${others}`;
+}
+
+/** Seconds by the clock and, where they are known, of the processor. */
+function timeText(seconds: number, cpuSeconds: number): string {
+  const cpu = Number.isNaN(cpuSeconds) ? "" : `, CPU ${cpuSeconds.toFixed(1)} s`;
+  return `${seconds.toFixed(1)} s${cpu}`;
 }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { type DashboardWorld, openDashboardWorld } from "../support/dashboard_world.ts";
+import { byTier } from "../support/tier.ts";
 
 const METRICS = ["ratings", "popular_movies", "hourly_stats", "user_stats"];
 /** Questions that their readers give up, by reader. */
-const GIVEN_UP = 900;
+const GIVEN_UP = byTier({ quick: 150, full: 900, long: 900 });
 const MOST_MS = 25;
 
 let world: DashboardWorld;

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
 import { folderInProject, RunningEngine } from "../support/running_engine.ts";
-import { byTier } from "../support/tier.ts";
+import { byTier, tier } from "../support/tier.ts";
 
 /** What modules do while they are imported, and what is said of them. */
 const BROKEN: Readonly<Record<string, readonly [code: string, fault: RegExp]>> = {
-  throwing: [`throw new Error("no such luck");`, /^no such luck \(plugins\/throwing_0\.ts:/],
   looping: [`for (;;);`, /^its module did not load within 10 s$/],
+  throwing: [`throw new Error("no such luck");`, /^no such luck \(plugins\/throwing_0\.ts:/],
   hoarding: [
     `const kept: unknown[] = []; for (;;) kept.push(new Array(100_000).fill(1));`,
     /^its module ended the thread that loads it: .*memory limit/,
@@ -22,7 +22,9 @@ describe("many broken plugins at once", () => {
   let dir: string;
   let engine: RunningEngine;
   const copies = byTier({ quick: 1, full: 2, long: 3 });
-  const broken = Object.entries(BROKEN).flatMap(([kind, [code, fault]]) =>
+  // Deno cannot end a thread that loops: it takes time from all others until the process ends.
+  const kinds = Object.entries(BROKEN).filter(([kind]) => tier !== "quick" || kind !== "looping");
+  const broken = kinds.flatMap(([kind, [code, fault]]) =>
     Array.from({ length: copies }, (_, i) => ({ name: `${kind}_${i}`, code, fault }))
   );
 

@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { pluginFolder, pluginText } from "../support/plugin_folder.ts";
 import { nothingChanged } from "../support/reload_answer.ts";
 import { folderInProject, RunningEngine } from "../support/running_engine.ts";
-import { byTier } from "../support/tier.ts";
+import { byTier, tier } from "../support/tier.ts";
 
 const EVENTS = byTier({ quick: 2_000, full: 30_000, long: 1_000_000 });
 
@@ -249,6 +249,8 @@ describe("plugins that are loaded again", () => {
     await built("high");
     expect((await engine.status()).problems).toEqual([]);
   });
+
+  if (tier === "quick") return;
 
   it("that are only shown otherwise go on from where they are", async () => {
     await open({ "a.ts": pluginText("a") });

@@ -8,6 +8,7 @@ import type { EventLog } from "../../runtime/ports/ports.ts";
 import { MemoryStore, openArchiver, parquetRows, readings } from "../support/archive_world.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { type Entry, entry, eventOf, instantText, place } from "../support/reading_entries.ts";
+import { byTier } from "../support/tier.ts";
 
 /** What happens between two entries. */
 type Step = "nothing" | "archive" | "restart" | "crash";
@@ -132,7 +133,7 @@ describe("Archive laws", () => {
         }
         expect(letters).toEqual(garbage.filter((offset) => offset < archived));
       }),
-      { numRuns: 150 },
+      { numRuns: byTier({ quick: 25, full: 150, long: 1500 }) },
     );
   });
 
@@ -167,7 +168,7 @@ describe("Archive laws", () => {
           expect(hashes(store)).toEqual(hashes(atOnce));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: byTier({ quick: 25, full: 150, long: 1500 }) },
     );
   });
 });

@@ -91,7 +91,7 @@ describe("ArchivedRecords laws", () => {
           if (from < trimmed) expect(found.ends).toContain(trimmed);
         },
       ),
-      { numRuns: byTier({ quick: 10, full: 40, long: 400 }) },
+      { numRuns: byTier({ quick: 5, full: 40, long: 400 }) },
     );
   });
 });

@@ -5,7 +5,7 @@ import { DamageWorld, type Outcome } from "../support/damage_world.ts";
 import { byTier, firstSeed } from "../support/tier.ts";
 import ratings from "../../plugins/ratings.ts";
 
-const SEEDS = byTier({ quick: 6, full: 25, long: 500 });
+const SEEDS = byTier({ quick: 3, full: 25, long: 500 });
 const FIRST = firstSeed();
 
 describe("damage", () => {

@@ -7,6 +7,7 @@ import { LogGapError } from "../../runtime/std/errors.ts";
 import { type EventLog, RecordKind } from "../../runtime/ports/ports.ts";
 import { plain } from "../support/log_reading.ts";
 import { MemoryLog } from "../support/memory_log.ts";
+import { byTier } from "../support/tier.ts";
 
 /** What the log should hold: an array per partition, and how much of it may be forgotten. */
 interface Model {
@@ -126,7 +127,7 @@ describe("laws of the event log", () => {
           await Deno.remove(folder, { recursive: true });
         }
       }),
-      { numRuns: 60, seed: 3 },
+      { numRuns: byTier({ quick: 10, full: 60, long: 600 }), seed: 3 },
     );
   });
 
@@ -137,7 +138,7 @@ describe("laws of the event log", () => {
         const model = newModel();
         for (const step of steps) await step(log, model);
       }),
-      { numRuns: 100, seed: 3 },
+      { numRuns: byTier({ quick: 15, full: 100, long: 1000 }), seed: 3 },
     );
   });
 });

@@ -10,7 +10,7 @@ import { checkParity } from "../../runtime/testing/parity.ts";
 import { root } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
-const runs = byTier({ quick: 25, full: 100, long: 500 });
+const runs = byTier({ quick: 10, full: 100, long: 500 });
 
 let laboratory: Laboratory;
 beforeAll(async () => {

@@ -6,6 +6,7 @@ import { declarationText, declaredPlugin } from "../../runtime/model/generation.
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { mergerOf } from "../../runtime/serving/merged_values.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
+import { byTier } from "../support/tier.ts";
 
 const dir = Deno.makeTempDirSync({ prefix: "merged-values-" });
 let warehouse: Warehouse;
@@ -122,7 +123,7 @@ describe("laws of merging rows here", () => {
           expect(mergerOf(plugin)!(states)).toEqual(await bySql(plugin, rows));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: byTier({ quick: 25, full: 150, long: 1500 }) },
     );
   });
 

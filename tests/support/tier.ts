@@ -1,8 +1,9 @@
 /**
  * How thorough a run of the tests is. The variable TWOFOLD_TESTS names one of three tiers: `quick`
  * (default, `deno task test`), `full` (`deno task test:full`, before a merge) and `long`
- * (`deno task test:long`, hours). A test file that imports this module belongs to all three; all
- * others run in the quick tier only, because they would do the same again.
+ * (`deno task test:long`, hours). A test file that imports this module belongs to all three; a file
+ * `*.full.test.ts` takes too long for the quick tier and runs in the other two; all others run in the
+ * quick tier only, because they would do the same again.
  */
 import process from "node:process";
 

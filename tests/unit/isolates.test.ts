@@ -16,6 +16,7 @@ import plugin from "../support/isolated_plugin.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { root } from "../support/running_engine.ts";
+import { byTier } from "../support/tier.ts";
 
 const file = "tests/support/isolated_plugin.ts";
 const module = { root, file, texts: await moduleTexts(root, file) };
@@ -70,7 +71,7 @@ describe("Isolates", () => {
           expect(rowsOf(isolated, rows)).toEqual(rowsOf(here, rows));
         },
       ),
-      { numRuns: 200 },
+      { numRuns: byTier({ quick: 40, full: 200, long: 2000 }) },
     );
     isolated.close();
   });
@@ -170,8 +171,10 @@ export default definePlugin(readings, {
     });
 
     it("are stopped by the processor's time, or after a minute that the process hardly got any", async () => {
-      const loop = { "plugin.ts": text("for (;;);") };
-      await write("for (;;);");
+      // For seconds: a thread that computes cannot be ended.
+      const long = "for (let n = 0; n < 3e9; n++);";
+      const loop = { "plugin.ts": text(long) };
+      await write(long);
       const clock = new ManualClock();
       let usedMs = 1_000;
       const { pick, close } = await seen(loop, clock, () => usedMs);

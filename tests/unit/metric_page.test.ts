@@ -3,6 +3,7 @@ import type { Warehouse } from "../../runtime/ports/ports.ts";
 import type { MetricQuery, SeriesQuery } from "../../runtime/ports/services.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { served, ServingWorld } from "../support/serving_world.ts";
+import { byTier } from "../support/tier.ts";
 
 const dir = Deno.makeTempDirSync({ prefix: "pages-" });
 const ends = [700, 1000, 900];
@@ -64,7 +65,7 @@ describe("pages of an answer", () => {
           expect(await pagesOf(name, query, limit)).toEqual(whole.rows);
         },
       ),
-      { numRuns: 20 },
+      { numRuns: byTier({ quick: 4, full: 20, long: 200 }) },
     );
   });
 

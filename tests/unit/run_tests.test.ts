@@ -14,6 +14,7 @@ describe("tools/run_tests.ts", () => {
        Deno.test("has " + byTier({ quick: 1, full: 2, long: 3 }) + " cases", () => {});`,
     );
     await Deno.writeTextFile(join(dir, "plain.test.ts"), `Deno.test("holds", () => {});`);
+    await Deno.writeTextFile(join(dir, "long.full.test.ts"), `Deno.test("lasts", () => {});`);
     await Deno.writeTextFile(
       join(dir, "broken.test.ts"),
       `Deno.test("passes", () => {});
@@ -42,11 +43,11 @@ describe("tools/run_tests.ts", () => {
     return { code, out, lines: out.trimEnd().split("\n"), junit: await Deno.readTextFile(junit) };
   }
 
-  it("runs every file of a folder in the tier `quick`, and fails when one of them failed", async () => {
+  it("runs the files of a folder in the tier `quick`, and fails when one of them failed", async () => {
     const { code, out, lines } = await run([""], "quick");
     expect(code).toBe(1);
     expect(lines[0]).toMatch(/^Running 3 test files \(tier "quick"\), \d+ at a time$/);
-    expect(out).toMatch(/\[\d\/3\] \S+plain.test.ts: 1 passed \(\d+\.\d s\)/);
+    expect(out).toMatch(/\[\d\/3\] \S+plain.test.ts: 1 passed \(\d+\.\d s(, CPU \d+\.\d s)?\)/);
     expect(out).toMatch(/\[\d\/3\] \S+broken.test.ts: FAILED/);
     expect(out).toContain("why it fails");
     expect(out).not.toContain("has 1 cases");
@@ -54,10 +55,11 @@ describe("tools/run_tests.ts", () => {
     expect(lines.at(-1)).toBe("3 passed, 1 failed");
   });
 
-  it("runs only the files that do more in a higher tier", async () => {
+  it("runs in a higher tier the files that do more there, and those for it alone", async () => {
     const { code, lines, junit } = await run([""], "full");
-    expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
+    expect([code, lines.at(-1)]).toEqual([0, "2 passed, 0 failed"]);
     expect(junit).toContain('name="has 2 cases"');
+    expect(junit).toContain('name="lasts"');
   });
 
   it("stops a file at its limit, with the processes that it started, and tells what it said", async () => {
@@ -90,7 +92,9 @@ describe("tools/run_tests.ts", () => {
   });
 
   it("runs a file that is named, whatever the tier", async () => {
-    const { code, lines } = await run(["plain.test.ts"], "long");
-    expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
+    for (const [file, tier] of [["plain.test.ts", "long"], ["long.full.test.ts", "quick"]]) {
+      const { code, lines } = await run([file], tier);
+      expect([code, lines.at(-1)]).toEqual([0, "1 passed, 0 failed"]);
+    }
   });
 });

@@ -6,8 +6,6 @@ export interface Mutant {
   readonly plugin: string;
   /** With it the law fails within a few cases. */
   readonly seed: number;
-  /** The law fails at its first case, within seconds: the tier `quick` tries it, too. */
-  readonly early?: true;
   readonly patches: readonly Patch[];
 }
 
@@ -29,7 +27,6 @@ export const mutants: readonly Mutant[] = [
     name: "a repeat rule that remembers only counted occurrences",
     plugin: "hourly_stats",
     seed: 27,
-    early: true,
     patches: [{
       file: "runtime/speed/repeats.ts",
       find: `        ring[r] = 0;
@@ -45,7 +42,6 @@ export const mutants: readonly Mutant[] = [
     name: "a cut by time",
     plugin: "hourly_stats",
     seed: 5,
-    early: true,
     patches: [{
       file: "runtime/serving/metric_parts.ts",
       find: `...fromWhere(query, cut),
@@ -61,7 +57,6 @@ export const mutants: readonly Mutant[] = [
     name: "a version by wall clock",
     plugin: "hourly_stats",
     seed: 3,
-    early: true,
     patches: [{
       file: pluginPartition,
       find: `encodeCells(writer, this.plugin, cells, changed, at);`,
@@ -73,7 +68,6 @@ export const mutants: readonly Mutant[] = [
     name: "a frontier written apart from its rows",
     plugin: "hourly_stats",
     seed: 3,
-    early: true,
     patches: [
       {
         file: pluginPartition,
@@ -143,7 +137,6 @@ export const mutants: readonly Mutant[] = [
     name: "memory that answers though blocks have left it",
     plugin: "hourly_stats",
     seed: 7,
-    early: true,
     patches: [{
       file: pluginPartition,
       find: `if (!whole || blocks[0].start > cut) return null;`,
@@ -185,7 +178,6 @@ export const mutants: readonly Mutant[] = [
     name: "sessions whose beginning before the range is not read",
     plugin: "visits",
     seed: 5,
-    early: true,
     patches: [{
       file: "runtime/serving/grain_ranges.ts",
       find: `Math.floor((from - Math.max(0, ...joinSeconds)) / step) * step`,
@@ -196,7 +188,6 @@ export const mutants: readonly Mutant[] = [
     name: "grains that are all compared by the hour",
     plugin: "hourly_stats",
     seed: 4,
-    early: true,
     patches: [{
       file: "runtime/sql/tables.ts",
       find: `bucketStartSql(grainSeconds[batch.grain], "window_start")`,
@@ -207,7 +198,6 @@ export const mutants: readonly Mutant[] = [
     name: "a glob in place of the list of files",
     plugin: "hourly_stats",
     seed: 1,
-    early: true,
     patches: [{
       file: "runtime/archive/archive_relation.ts",
       find: "FROM ${from} WHERE ${isOneOf(own)}`",

@@ -4,15 +4,12 @@ import { runCommand } from "../support/command.ts";
 import { LogTruth } from "../support/log_truth.ts";
 import { assertRatings, ratingsFile, reference } from "../support/movietweetings.ts";
 import { RunningEngine } from "../support/running_engine.ts";
-import { tier } from "../support/tier.ts";
 
 type Row = Readonly<Record<string, number | string>>;
 
 const DAY_MS = 86_400_000;
 const LIMIT = 10_000;
 const FIRST_DAY_MS = Date.parse("2013-02-28T00:00:00Z");
-/** The archive has a file per partition and day: in one partition they are a quarter as many. */
-const FLAGS: Record<string, string> = tier === "quick" ? { partitions: "1" } : {};
 const END_MS = Date.parse("2013-09-02T00:00:00Z");
 
 /** Replays the file through the command line into the process that runs. */
@@ -92,7 +89,7 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
   beforeAll(async () => {
     await assertRatings();
     dir = await Deno.makeTempDir({ prefix: "twofold-golden-" });
-    engine = await RunningEngine.open({ dir, flags: FLAGS });
+    engine = await RunningEngine.open({ dir });
   });
   afterAll(async () => {
     await engine?.close();
@@ -186,8 +183,6 @@ describe("a replay of MovieTweetings at full speed into an empty folder", () => 
       streamViews: 0,
     });
   });
-
-  if (tier === "quick") return;
 
   it("changes no number when the file is replayed again", async () => {
     const again = await replay(dir);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { createBatchLayer } from "../../runtime/batch/batch_layer.ts";
 import { Claims } from "../../runtime/batch/claims.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { event, LOG } from "../support/batch_events.ts";
 import {
   batchPlugin,
   BatchWorld,
@@ -14,17 +15,7 @@ import {
 } from "../support/batch_world.ts";
 import { pauseAt } from "../support/paused_process.ts";
 
-const LOG = "local-1";
-const START = Date.parse("2013-07-20T00:00:00Z");
 const YEAR_OF_RUNS = 50_000;
-let ids = 0;
-const play = (user: number) => ({
-  id: `e${++ids}`,
-  ms: START,
-  user,
-  movie: 1,
-  duration: 1,
-});
 
 /** All-time plays by user. */
 async function playsOf(warehouse: Warehouse, tables: ReturnType<typeof batchPlugin>["tables"]) {
@@ -44,7 +35,7 @@ describe("the history of batch runs", () => {
     const users = batchPlugin(usersPlugin, usersSql, 1);
     const { batch } = users.tables;
     const settings = { memoryLimitBytes: 1e9, maxQueryMs: 1000 };
-    await world.append(LOG, 0, [play(1), play(2)]);
+    await world.append(LOG, 0, [event(), event({ user: 2 })]);
     await world.layer([users], { settings }).run();
     // A year of runs as an older version left them: every hundredth was never published.
     const claim = world.store.objects.get("plays.of-movies/runs/0000000001.json")!;
@@ -81,7 +72,7 @@ SELECT 0, number, '2026-01-01 00:00:00', 1, map('${LOG}', [2]) ${runs} WHERE num
     const layer = world.layer([users], { settings });
     for (let i = 0; i < 7; i++) {
       world.clock.ms += 60_000;
-      await world.append(LOG, 0, [play(1)]);
+      await world.append(LOG, 0, [event()]);
       await layer.run();
     }
     await removalsDone(warehouse);
@@ -120,7 +111,7 @@ SELECT 0, number, '2026-01-01 00:00:00', 1, map('${LOG}', [2]) ${runs} WHERE num
     const world = await BatchWorld.open(warehouse);
     const users = batchPlugin(usersPlugin, usersSql, 4);
     await new Claims(world.store, "plays.of-movies").raiseFloor(500);
-    await world.append(LOG, 0, [play(1)]);
+    await world.append(LOG, 0, [event()]);
     expect((await world.layer([users]).run())!.run).toBe(501);
   });
 

@@ -13,7 +13,7 @@ import { eventually } from "../support/eventually.ts";
 import { NEVER } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
-const BODY_BYTES = byTier({ quick: 2e7, full: 1e8, long: 5e9 });
+const BODY_BYTES = byTier({ quick: 1e8, full: 1e8, long: 5e9 });
 /**
  * The warehouse's limit of 256 MiB, its code and caches, 128 MiB of closed blocks for readers, the
  * columns, what waits on its way, and a heap per thread.

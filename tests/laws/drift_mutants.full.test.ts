@@ -1,8 +1,9 @@
 /** Cases of drift that hold here, and on each mutant that undoes a part of it do not. */
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
+import { day } from "../support/batch_events.ts";
 import { batchPlugin, openWarehouse, usersPlugin, usersSql } from "../support/batch_world.ts";
-import { at, type CreateBatchLayer, DriftWorld } from "../support/drift_world.ts";
+import { type CreateBatchLayer, DriftWorld } from "../support/drift_world.ts";
 import { loadMutant, type Patch } from "../support/parity/engine_modules.ts";
 
 /** What a plugin with a wrong SQL shows after two runs, of which the second touches another day. */
@@ -20,9 +21,9 @@ async function driftAfter(
     { movie: 10, duration: null },
     { movie: 11 },
     { movie: 12, duration: 2.5 },
-    { movie: 10, ms: at(0, 1), duration: 2 },
+    { movie: 10, ms: day(0, 1), duration: 2 },
   ]);
-  await world.run(layer, [users], [{ ms: at(4), movie: 1 }]);
+  await world.run(layer, [users], [{ ms: day(4), movie: 1 }]);
   return (await layer.drift())[0].drift;
 }
 

@@ -4,10 +4,14 @@ import { eventually } from "../support/eventually.ts";
 import { movieEvents, take } from "../support/movie_events.ts";
 import { folderInProject, root, RunningEngine } from "../support/running_engine.ts";
 
-/** What each plugin's function does at the event of user 3. */
+/**
+ * What each plugin's function does at the event of user 3. The loop takes some ten seconds, longer
+ * than a plugin may: Deno cannot end a thread that computes, and an endless one would keep a core
+ * busy until the process ends.
+ */
 const FAULTS = {
   throwing: `throw new Error("cannot look at this event");`,
-  looping: `for (;;);`,
+  looping: `for (let n = 0; n < 1e10; n++);`,
   hoarding:
     `const kept: unknown[] = []; for (;;) kept.push(new Array(100_000).fill(event.user_id));`,
   exiting: `(globalThis as any).Deno.exit(7);`,

@@ -4,7 +4,6 @@ import { checkParity, openLaboratory } from "../support/parity/law.ts";
 import { claimBelowFloor, mutants } from "../support/parity/mutants.ts";
 import { openWarehouse } from "../support/batch_world.ts";
 import { pauseAt } from "../support/paused_process.ts";
-import { tier } from "../support/tier.ts";
 
 /** The most cases before a mutant counts as having survived. */
 const RUNS = 60;
@@ -16,8 +15,7 @@ describe("the law of parity fails on an engine with", () => {
   });
   afterAll(() => laboratory.close());
 
-  for (const [i, { name, plugin, seed, early, patches }] of mutants.entries()) {
-    if (tier === "quick" && !early) continue;
+  for (const [i, { name, plugin, seed, patches }] of mutants.entries()) {
     it(name, async () => {
       const engine = await loadMutant(`mutant-${i}`, patches);
       const found = await checkParity({
@@ -36,17 +34,15 @@ describe("the law of parity fails on an engine with", () => {
   }
 });
 
-if (tier !== "quick") {
-  describe("the law that a run's number is used once fails on an engine with", () => {
-    it(claimBelowFloor.name, async () => {
-      const { createBatchLayer } = await loadMutant("claim-below-floor", claimBelowFloor.patches);
-      const warehouse = await openWarehouse();
-      try {
-        const { paused, others } = await pauseAt("runs", warehouse, createBatchLayer, 1);
-        expect(others.map(({ run }) => run)).toContain(paused.run);
-      } finally {
-        await warehouse.close();
-      }
-    });
+describe("the law that a run's number is used once fails on an engine with", () => {
+  it(claimBelowFloor.name, async () => {
+    const { createBatchLayer } = await loadMutant("claim-below-floor", claimBelowFloor.patches);
+    const warehouse = await openWarehouse();
+    try {
+      const { paused, others } = await pauseAt("runs", warehouse, createBatchLayer, 1);
+      expect(others.map(({ run }) => run)).toContain(paused.run);
+    } finally {
+      await warehouse.close();
+    }
   });
-}
+});

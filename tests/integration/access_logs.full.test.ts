@@ -9,9 +9,8 @@ import {
 import { runCommand, RunningProcess } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { root as project, RunningEngine } from "../support/running_engine.ts";
-import { byTier } from "../support/tier.ts";
 
-const LINES = byTier({ quick: 4_000, full: 210_000, long: 210_000 });
+const LINES = 210_000;
 const SETTINGS = { "block-span": "1s", "flush-interval": "100ms" };
 const PLUGINS = join(project, "examples", "access_logs");
 
@@ -62,7 +61,7 @@ describe("the example of access logs", () => {
     let server = spawn();
     const url = await server.url();
     const before = await recordsIn(url);
-    const seconds = byTier({ quick: 6, full: 25, long: 25 });
+    const seconds = 25;
     const lines = logs.combined.split("\n").length - 1;
     const rate = String(Math.ceil(lines / seconds));
     const replaying = replay(join(root, "access.log"), "--rate", rate);

@@ -5,7 +5,7 @@ import { expectParity } from "../support/parity_of_layers.ts";
 import { RunningEngine } from "../support/running_engine.ts";
 import { byTier } from "../support/tier.ts";
 
-const RUNS = byTier({ quick: 3, full: 24, long: 200 });
+const RUNS = byTier({ quick: 24, full: 24, long: 200 });
 const CHUNK = 20;
 /** Between two chunks: at most four hundred events a second. */
 const PAUSE_MS = 50;
