@@ -1,5 +1,5 @@
 /** The newest records of the log, as they come. */
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import type { RecordView } from "../runtime/ports/services.ts";
 import { getJson, usePoll } from "../routes/(_parts)/poll.ts";
 import { RecordTable } from "../routes/(_parts)/RecordTable.tsx";
@@ -17,14 +17,13 @@ export default function EventTail(props: {
   readonly events: readonly RecordView[];
   readonly newest: string;
   readonly query: string;
+  /** Whether new records wait. */
+  readonly paused: Signal<boolean>;
 }) {
   const events = useSignal(props.events);
   const newest = useSignal(props.newest);
-  const paused = useSignal(false);
-  const alive = useSignal(false);
   usePoll(EVERY_MS, async (signal) => {
-    alive.value = true;
-    if (paused.value) return;
+    if (props.paused.peek()) return;
     const query = new URLSearchParams(props.query);
     query.set("limit", "1000");
     query.set("after", newest.value);
@@ -33,16 +32,7 @@ export default function EventTail(props: {
     newest.value = page.newest;
     events.value = [...page.events.toReversed(), ...events.value].slice(0, SHOWN);
   });
-  return (
-    <>
-      <p class="controls" data-waiting={!alive.value}>
-        <button type="button" onClick={() => paused.value = !paused.value}>
-          {paused.value ? "Resume" : "Pause"}
-        </button>
-      </p>
-      {events.value.length === 0
-        ? <p class="note">No records yet.</p>
-        : <RecordTable records={events.value} label="Newest records" />}
-    </>
-  );
+  return events.value.length === 0
+    ? <p class="note">No records yet.</p>
+    : <RecordTable records={events.value} label="Newest records" />;
 }

@@ -1,13 +1,15 @@
 /** The logs: their partitions, the newest records as they come, and records at a place. */
+import { signal } from "@preact/signals";
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import EventTail from "../islands/EventTail.tsx";
 import Partitions from "../islands/Partitions.tsx";
+import PauseButton from "../islands/PauseButton.tsx";
 import RecordSearch from "../islands/RecordSearch.tsx";
 import type { RecordPage, RecordQuery } from "../runtime/ports/services.ts";
 import { RecordTable } from "./(_parts)/RecordTable.tsx";
 import { define, outcomeOf } from "./(_shared)/define.ts";
-import { linkWith } from "./(_shared)/metric_view.ts";
+import { linkWith } from "./(_parts)/link_with.ts";
 
 const SHOWN = "50";
 
@@ -35,6 +37,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data, url }) => {
   const { status, records, topic, partition, seek, fields } = data;
   const isNewest = Object.values(seek).every((part) => part === undefined);
+  const paused = signal(false);
   const topics = status.answer?.topics ?? [];
   const asked = new URLSearchParams({ topic: topic ?? "", ...(partition ? { partition } : {}) });
   const shown = topics.find((each) => each.topic === topic);
@@ -54,7 +57,10 @@ export default define.page<typeof handler>(({ data, url }) => {
       {status.answer !== null && <Partitions status={status.answer} />}
       <section aria-labelledby="newest">
         <div class="row">
-          <h2 id="newest">{isNewest ? "Newest records" : "Records"}</h2>
+          <div class="titled">
+            <h2 id="newest">{isNewest ? "Newest records" : "Records"}</h2>
+            {isNewest && <PauseButton paused={paused} />}
+          </div>
           <form method="get" action={url.pathname} class="controls">
             {topics.length > 1 && (
               <label>
@@ -107,6 +113,7 @@ export default define.page<typeof handler>(({ data, url }) => {
             events={records.answer.items}
             newest={records.answer.newest}
             query={asked.toString()}
+            paused={paused}
           />
         )}
         {records.answer !== null && !isNewest && (

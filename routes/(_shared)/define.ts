@@ -1,4 +1,5 @@
-import { createDefine } from "fresh";
+import { createDefine, HttpError } from "fresh";
+import { UserError } from "../../runtime/std/errors.ts";
 import type { Services } from "../../runtime/ports/services.ts";
 import type { Guard } from "./guard.ts";
 
@@ -26,6 +27,16 @@ export function faultText(error: unknown, signal: AbortSignal): string {
   return signal.aborted
     ? "The warehouse did not answer in time. Reload the page to retry."
     : "The warehouse cannot answer. See the server log for details.";
+}
+
+/** What an address names. @throws {HttpError} 404 with the reason where it names nothing. */
+export async function namedOr404<Answer>(asked: Promise<Answer>): Promise<Answer> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new HttpError(404, error.message, { cause: error });
+  }
 }
 
 /** What a question came to: its answer, or why there is none. */

@@ -3,28 +3,20 @@ import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import { figure, instantText } from "../(_parts)/figures.ts";
 import DeadLetterTable from "../../islands/DeadLetterTable.tsx";
-import type { DeadLetterReason } from "../../runtime/ports/services.ts";
+import { deadLetterFilters, type DeadLetterReason } from "../../runtime/ports/services.ts";
 import { define, outcomeOf } from "../(_shared)/define.ts";
-import { linkWith } from "../(_shared)/metric_view.ts";
+import { linkWith } from "../(_parts)/link_with.ts";
 
 const SHOWN = "50";
 /** Of more reasons than these, the service tells the most frequent ones. */
 const MOST_REASONS = 100;
-const filters = [
-  "topic",
-  "partition",
-  "field",
-  "reason",
-  "from",
-  "to",
-  "from_offset",
-  "to_offset",
-] as const;
 const wholes: readonly string[] = ["partition", "from_offset", "to_offset"];
 
 export const handler = define.handlers({
   async GET({ url, state: { services, signal } }) {
-    const given = filters.map((name) => [name, url.searchParams.get(name) || undefined] as const)
+    const given = deadLetterFilters.map((name) =>
+      [name, url.searchParams.get(name) || undefined] as const
+    )
       .filter(([, value]) => value !== undefined);
     const filter = Object.fromEntries(given);
     const after = url.searchParams.get("after") || undefined;
@@ -43,7 +35,7 @@ export const handler = define.handlers({
 export default define.page<typeof handler>(({ data, url }) => {
   const { answer, fault, reasons, topics, filter } = data;
   const value = (name: string) => url.searchParams.get(name) ?? "";
-  const filtered = filters.some((name) => value(name) !== "");
+  const filtered = deadLetterFilters.some((name) => value(name) !== "");
   const exported = (as: string) => {
     const query = new URLSearchParams(
       Object.entries(filter).map(([name, given]) => [name, String(given)]),

@@ -2,13 +2,14 @@
 import { decodeFrontier, encodeFrontier, furthest } from "../model/frontier.ts";
 import type { EventSchema } from "../events.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import type {
-  DeadLetterFilter,
-  DeadLetters,
-  Ingest,
-  RedriveAnswer,
-  RedriveRequest,
-  WholeDeadLetter,
+import {
+  type DeadLetterFilter,
+  deadLetterFilters,
+  type DeadLetters,
+  type Ingest,
+  type RedriveAnswer,
+  type RedriveRequest,
+  type WholeDeadLetter,
 } from "../ports/services.ts";
 import type { DeadLetterReader } from "../serving/dead_letters.ts";
 import { isOf, type KeptRedrive, redrivesOf, writeRedrives } from "../serving/redrives.ts";
@@ -33,16 +34,6 @@ export interface RedriveOptions {
 type Set = NonNullable<RedriveRequest["set"]>;
 
 const action = "Cannot redrive dead letters";
-const FILTERS = [
-  "topic",
-  "partition",
-  "field",
-  "reason",
-  "from",
-  "to",
-  "from_offset",
-  "to_offset",
-] as const;
 /** Letters that a request names, and that an answer lists. */
 const MOST_NAMED = 1000;
 const LISTED_REFUSED = 100;
@@ -203,7 +194,7 @@ async function* lettersOf(
 }
 
 function filterOf(request: RedriveRequest): DeadLetterFilter {
-  return Object.fromEntries(FILTERS.map((name) => [name, request[name]]));
+  return Object.fromEntries(deadLetterFilters.map((name) => [name, request[name]]));
 }
 
 function placeOf(address: string) {
@@ -225,7 +216,7 @@ function topicsOf({ topic, letters }: RedriveRequest, topics: RedriveOptions["to
 
 function checkRequest(request: RedriveRequest): void {
   const { letters, all = false, dry_run = false, by = "" } = request;
-  const filters = FILTERS.filter((name) => request[name] !== undefined);
+  const filters = deadLetterFilters.filter((name) => request[name] !== undefined);
   if (letters !== undefined && (filters.length > 0 || all)) {
     throw fault("letters", "left out where a filter or all is given", "both");
   }

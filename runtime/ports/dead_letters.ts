@@ -54,6 +54,18 @@ export interface DeadLetterFilter {
   readonly to_offset?: string;
 }
 
+/** The names of all filters. */
+export const deadLetterFilters = [
+  "topic",
+  "partition",
+  "field",
+  "reason",
+  "from",
+  "to",
+  "from_offset",
+  "to_offset",
+] as const satisfies readonly (keyof DeadLetterFilter)[];
+
 /** Which dead letters to show. */
 export interface DeadLetterQuery extends DeadLetterFilter {
   /** {@link Page.next} of the page before. */

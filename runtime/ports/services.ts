@@ -19,6 +19,7 @@ export type * from "../model/drift.ts";
 export type { Reading } from "../model/reading.ts";
 export type { Page } from "../std/page_cursor.ts";
 export type * from "./batch_layer.ts";
+export { deadLetterFilters } from "./dead_letters.ts";
 export type * from "./dead_letters.ts";
 export type * from "./ingest.ts";
 export type * from "./inspection.ts";
@@ -130,6 +131,13 @@ export interface RebuildAnswer {
   readonly run: BatchRun | null;
 }
 
+/** A generation of a metric, and since when it has answered. */
+export interface LiveGeneration {
+  readonly generation: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
 /** Stops, goes on with and recomputes single metrics. */
 export interface Lifecycle {
   /**
@@ -142,6 +150,8 @@ export interface Lifecycle {
   pause(name: string, by: string): Promise<void>;
   /** Whether a metric is paused, as far as this process knows. */
   isPaused(name: string): boolean;
+  /** The generations that have answered for a metric, the first of them first. */
+  generations(name: string): Promise<readonly LiveGeneration[]>;
   /** Goes on with a metric where its tables stand. @throws {NotFoundError} as {@link pause}. */
   resume(name: string, by: string): Promise<void>;
   /**

@@ -2,12 +2,13 @@
 import { NotFoundError } from "../std/errors.ts";
 import { decodeCursor, encodeCursor, isText, placesOf, wholeUpTo } from "../std/page_cursor.ts";
 import type { ReadableWarehouse } from "../ports/ports.ts";
-import type {
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterReason,
-  DeadLetters,
-  WholeDeadLetter,
+import {
+  type DeadLetter,
+  deadLetterFilters,
+  type DeadLetterQuery,
+  type DeadLetterReason,
+  type DeadLetters,
+  type WholeDeadLetter,
 } from "../ports/services.ts";
 import { pageLimit, wholeNumber } from "../std/whole_number.ts";
 import { type Conditions, conditionsOf } from "./dead_letter_filter.ts";
@@ -183,9 +184,7 @@ function shown(row: Row): Omit<DeadLetter, "redriven"> {
 
 /** What a cursor belongs to. */
 function questionOf(query: DeadLetterQuery): unknown {
-  const { topic, partition, field, reason, from, to, from_offset, to_offset } = query;
-  const given = [topic, partition, field, reason, from, to, from_offset, to_offset];
-  return ["dead-letters", ...given.map((value) => value ?? null)];
+  return ["dead-letters", ...deadLetterFilters.map((name) => query[name] ?? null)];
 }
 
 /** Append time in milliseconds, log, partition, offset. */

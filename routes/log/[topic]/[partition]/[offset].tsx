@@ -1,54 +1,28 @@
 /** One record of the log: where it is, its fields, and its bytes. */
-import { HttpError, page } from "fresh";
-import { Head } from "fresh/runtime";
+import { page } from "fresh";
 import CopyText from "../../../../islands/CopyText.tsx";
-import { NotFoundError, UserError } from "../../../../runtime/std/errors.ts";
-import { RecordBytes } from "../../../(_components)/record_bytes.tsx";
-import { bytesText, instantText } from "../../../(_parts)/figures.ts";
-import { define } from "../../../(_shared)/define.ts";
+import { RecordPage } from "../../../(_components)/record_page.tsx";
+import { define, namedOr404 } from "../../../(_shared)/define.ts";
 
 export const handler = define.handlers({
   async GET({ params, state: { services, signal } }) {
     const { topic, partition, offset } = params;
-    try {
-      return page(await services.records.one({ topic, partition, offset }, signal));
-    } catch (error) {
-      if (!(error instanceof UserError || error instanceof NotFoundError)) throw error;
-      throw new HttpError(404, error.message, { cause: error });
-    }
+    return page(await namedOr404(services.records.one({ topic, partition, offset }, signal)));
   },
 });
 
 export default define.page<typeof handler>(({ data, url }) => {
-  const { topic, partition, offset, append_time, kind, event, bytes } = data;
-  const facts: [string, string][] = [
-    ["Topic", topic],
-    ["Partition", String(partition)],
-    ["Offset", offset],
-    ["Appended (UTC)", instantText(append_time)],
-    ["Kind", kind],
-    ["Size", bytesText(bytes.length)],
-  ];
+  const { topic, partition, offset, kind, event, bytes } = data;
   const around = new URLSearchParams({ topic, partition: String(partition), offset });
   return (
-    <>
-      <Head>
-        <title>Record {partition}/{offset} · Twofold</title>
-      </Head>
-      <div class="heading">
-        <p>
-          <a href="/log">Log</a>
-        </p>
-        <h1>{partition}/{offset}</h1>
-      </div>
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+    <RecordPage
+      kind="Record"
+      list={{ title: "Log", path: "/log" }}
+      record={data}
+      facts={[["Kind", kind]]}
+      size={bytes.length}
+      url={url}
+    >
       <p class="controls">
         <CopyText text={new TextDecoder().decode(bytes)} label="Copy record" />
         <CopyText text={null} label="Copy link" />
@@ -81,8 +55,7 @@ export default define.page<typeof handler>(({ data, url }) => {
           </div>
         </section>
       )}
-      <RecordBytes bytes={bytes} url={url} label="This record" />
-    </>
+    </RecordPage>
   );
 });
 
