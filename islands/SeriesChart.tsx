@@ -1,14 +1,13 @@
 /** A metric over time: a line per key, or the total with its batch part. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
-import {
-  colourSlots,
-  drawOptions,
-  type Lines,
-  linesOf,
-  rangeOf,
-} from "../routes/(_parts)/chart.ts";
+import { colourSlots, type Lines, linesOf } from "../routes/(_parts)/chart.ts";
+import type { ChartCursor } from "../routes/(_parts)/chart_cursor.ts";
+import type { DrawnAxis } from "../routes/(_parts)/chart_marks.ts";
+import { openPlot, type Plot } from "../routes/(_parts)/chart_plot.ts";
+import { readingOf, readingText } from "../routes/(_parts)/chart_reading.ts";
+import { ChartMarks } from "../routes/(_parts)/ChartMarks.tsx";
+import { ChartTooltip } from "../routes/(_parts)/ChartTooltip.tsx";
 import { Fault } from "../routes/(_parts)/Fault.tsx";
 import { coverageText, figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
 import type { ChartData } from "../routes/(_parts)/metric_data.ts";
@@ -36,24 +35,50 @@ export default function SeriesChart(
 ) {
   const frame = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLDivElement>(null);
+  const plot = useRef<Plot | null>(null);
   const alive = useSignal(false);
+  const cursor = useSignal<ChartCursor | null>(null);
+  const axis = useSignal<DrawnAxis | null>(null);
+  /** What is read aloud: the bucket that keys have moved the cursor to. */
+  const spoken = useSignal("");
   // A key keeps its colour for as long as it is shown.
   const slots = useRef<ReadonlyMap<string, number>>(new Map());
   const { series } = data.value;
-  slots.current = colourSlots(slots.current, series.answer);
-  const shown = linesOf(data.value, chart, slots.current);
+  const linesNow = () => {
+    slots.current = colourSlots(slots.current, data.peek().series.answer);
+    return linesOf(data.peek(), chart, slots.current);
+  };
+  const shown = linesNow();
   useEffect(() => {
-    const onRange = selectsRange ? openRange : undefined;
-    return drawn(
-      frame.current!,
-      legend.current!,
-      data,
-      chart,
-      slots,
-      () => alive.value = true,
-      onRange,
-    );
+    plot.current = openPlot({
+      element: frame.current!,
+      legend: legend.current!,
+      lines: linesNow,
+      onDrawn: () => alive.value = true,
+      onCursor: (at) => cursor.value = at,
+      onAxis: (drawn) => axis.value = drawn,
+      onRange: selectsRange ? openRange : undefined,
+    });
+    const stop = data.subscribe(plot.current.draw);
+    return () => {
+      stop();
+      plot.current?.close();
+    };
   }, []);
+  const press = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget || !plot.current?.moveCursor(event.key)) return;
+    event.preventDefault();
+    speak();
+  };
+  const speak = () => {
+    const reading = readingOf(linesNow(), cursor.peek());
+    spoken.value = reading === null ? "" : readingText(reading);
+  };
+  const enter = (event: FocusEvent) => {
+    if (event.target !== event.currentTarget || cursor.peek() !== null) return;
+    plot.current?.moveCursor("End");
+    speak();
+  };
   const empty = shown === null ||
     shown.lines.every(({ values }) => values.every((value) => value === null));
   return (
@@ -64,13 +89,27 @@ export default function SeriesChart(
     >
       <Fault part={series} />
       <p class="axis-name">{shown?.name ?? ""}</p>
-      <div class="plot" ref={frame} aria-hidden="true">
-        {!alive.value && <Sparkline values={shown?.lines.at(-1)?.values ?? []} label={title} />}
+      <div
+        class="plot"
+        role="group"
+        aria-label={`${title} over time; the arrow keys read its values`}
+        tabIndex={alive.value && !empty ? 0 : undefined}
+        onKeyDown={press}
+        onFocus={enter}
+        onBlur={() => plot.current?.hideCursor()}
+      >
+        <div class="drawing" ref={frame} aria-hidden="true">
+          {!alive.value && <Sparkline values={shown?.lines.at(-1)?.values ?? []} label={title} />}
+        </div>
+        <ChartMarks changes={data.value.changes} axis={axis} />
+        <ChartTooltip lines={shown} cursor={cursor} />
       </div>
+      <p class="unseen" role="status">{spoken.value}</p>
       <div class="legend" ref={legend} />
       {shown !== null && (
         <figcaption>
           {empty ? "No data in this range." : <Caption shown={shown} />}
+          {data.value.changes === null && " Batch runs cannot be marked: they could not be read."}
         </figcaption>
       )}
       {shown !== null && !empty && <DataTable shown={shown} title={title} />}
@@ -96,64 +135,6 @@ const openRange = (from: number, to: number): void => {
   for (const name of ["after", "until", "bucket"]) url.searchParams.delete(name);
   location.assign(url);
 };
-
-/** Draws the data, and draws it again whenever it, the size or the theme changes. Returns the end. */
-function drawn(
-  element: HTMLElement,
-  legend: HTMLElement,
-  data: Signal<ChartData>,
-  chart: SeriesChartProps["chart"],
-  slots: { current: ReadonlyMap<string, number> },
-  onDrawn: () => void,
-  onRange?: (from: number, to: number) => void,
-): () => void {
-  let plot: uPlot | null = null;
-  let drawnLines = "";
-  let full: readonly [number, number] = [0, 0];
-  const draw = () => {
-    slots.current = colourSlots(slots.current, data.peek().series.answer);
-    const lines = linesOf(data.peek(), chart, slots.current);
-    if (lines === null) return;
-    onDrawn();
-    const nowhere = lines.time.map(() => null);
-    const heights = [lines.time, ...lines.lines.map(({ heights }) => heights ?? nowhere)];
-    const aligned = heights as unknown as uPlot.AlignedData;
-    const { min, max } = plot?.scales.x ?? {};
-    const zoomed = plot !== null && (min !== full[0] || max !== full[1]);
-    // Labels and colours belong to a plot: other lines are another plot.
-    const asked = JSON.stringify(lines.lines.map(({ label, colour }) => [label, colour]));
-    if (plot === null || asked !== drawnLines) {
-      plot?.destroy();
-      plot = new uPlot(
-        drawOptions(element, legend, () => linesOf(data.peek(), chart, slots.current)!, onRange),
-        aligned,
-        element,
-      );
-      drawnLines = asked;
-    } else plot.setData(aligned, !zoomed);
-    full = rangeOf(lines);
-    if (zoomed) plot.setScale("x", { min: min!, max: max! });
-  };
-  const anew = () => {
-    drawnLines = "";
-    draw();
-  };
-  const stop = data.subscribe(draw);
-  const resized = new ResizeObserver(() =>
-    plot?.setSize({ width: element.clientWidth, height: element.clientHeight })
-  );
-  resized.observe(element);
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  dark.addEventListener("change", anew);
-  addEventListener("themechange", anew);
-  return () => {
-    stop();
-    resized.disconnect();
-    dark.removeEventListener("change", anew);
-    removeEventListener("themechange", anew);
-    plot?.destroy();
-  };
-}
 
 const instantOf = (seconds: number) => instantText(new Date(seconds * 1000).toISOString());
 

@@ -44,6 +44,7 @@ export function KeyParts({ parts, keys }: {
               data={signal({
                 series: { answer: series, fault: null, at: "" },
                 names: {},
+                changes: { topic: "", runs: [], generations: [] },
               })}
               stale={signal(false)}
               chart={chart}

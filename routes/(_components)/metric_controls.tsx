@@ -1,7 +1,9 @@
 /** The controls of a metric's page: plain links and a form, so that a URL holds their state. */
 import { label } from "../(_parts)/figures.ts";
 import type { MetricInfo } from "../../runtime/ports/services.ts";
-import { linkWith, ranges, type View } from "../(_shared)/metric_view.ts";
+import { linkWith } from "../(_parts)/link_with.ts";
+import type { View } from "../(_shared)/metric_questions.ts";
+import { ranges } from "../(_shared)/metric_view.ts";
 
 interface ControlsProps {
   readonly info: MetricInfo;
@@ -42,10 +44,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
       <details class="options" open={isOpen}>
         <summary>Options</summary>
         <form method="get" action={url.pathname} class="controls">
-          {["range", "layer", "q", "order"].map((name) => {
-            const value = url.searchParams.get(name);
-            return value && <input key={name} type="hidden" name={name} value={value} />;
-          })}
+          <HiddenInputs url={url} except={fields} />
           <label>
             <span>Bucket</span>
             <select name="bucket">
@@ -94,6 +93,23 @@ export function MetricControls({ info, view, url }: ControlsProps) {
           <button type="submit">Apply</button>
         </form>
       </details>
+    </>
+  );
+}
+
+/** What the form itself sends, and the page of rows that it leaves. */
+const fields = ["bucket", "measure", "top", "from", "to", "after", "until"];
+
+/** The parameters of a page that a form keeps. */
+export function HiddenInputs({ url, except }: {
+  readonly url: URL;
+  readonly except: readonly string[];
+}) {
+  return (
+    <>
+      {[...url.searchParams].filter(([name]) => !except.includes(name)).map(([name, value]) => (
+        <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
+      ))}
     </>
   );
 }

@@ -21,14 +21,30 @@ export interface RowsProps {
   readonly pages?: Readonly<Record<string, string>>;
   /** Where the rows are sorted by a column. Default: they cannot be. */
   readonly sortLinks?: Readonly<Record<string, string>>;
+  /** Where a row leads to. Default: nowhere. */
+  readonly rowLinks?: RowLinks;
+}
+
+/** What a reader may do with a row's key. */
+export interface RowLinks {
+  /** The key columns. */
+  readonly keys: readonly string[];
+  /** The page with this row alone. */
+  filter(row: Row): string;
+  /** The page with the row's key in the chart, or without it; null where the chart has no room. */
+  compare(row: Row): { readonly isCompared: boolean; readonly href: string } | null;
 }
 
 /** Names of keys: by column, then by key. */
 export type Names = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+/** A key in words: the names of its values where they have some. */
+export const keyTitle = (keys: readonly string[], row: Row, names: Names): string =>
+  keys.map((key) => names[key]?.[String(row[key])] ?? String(row[key])).join(", ");
+
 /** The table. */
 export function Rows(props: RowsProps) {
-  const { columns, rows, sort, caption, names = {}, pages = {}, sortLinks } = props;
+  const { columns, rows, sort, caption, names = {}, pages = {}, sortLinks, rowLinks } = props;
   const by = sort.replace(/^-/, "");
   // A name stands where the key would: then it is no number that is told.
   const titleOf = (name: string) => label(names[name] ? name.replace(/_id$/, "") : name);
@@ -39,6 +55,11 @@ export function Rows(props: RowsProps) {
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>
+            {rowLinks && (
+              <th scope="col">
+                <span class="unseen">Compare</span>
+              </th>
+            )}
             {columns.map(({ name, type, unit }) => (
               <th
                 key={name}
@@ -58,9 +79,20 @@ export function Rows(props: RowsProps) {
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={columns.filter(isText).map(({ name }) => row[name]).join("\t")}>
+            <tr
+              key={columns.filter(isText).map(({ name }) => row[name]).join("\t")}
+              onClick={rowLinks && follow(rowLinks.filter(row))}
+            >
+              {rowLinks && <Compare row={row} links={rowLinks} names={names} />}
               {columns.map((column) => (
-                <Cell key={column.name} column={column} row={row} names={names} pages={pages}>
+                <Cell
+                  key={column.name}
+                  column={column}
+                  row={row}
+                  names={names}
+                  pages={pages}
+                  filter={rowLinks?.keys.includes(column.name) ? rowLinks.filter(row) : undefined}
+                >
                   {column.name === by && isNumeric(column.type) &&
                     <Bar share={Number(row[by] ?? 0) / most} />}
                 </Cell>
@@ -76,25 +108,61 @@ export function Rows(props: RowsProps) {
 /** Time and keys, by which a row is known, are among these. */
 const isText = ({ type }: AnswerColumn) => !isNumeric(type);
 
-function Cell({ column, row, names, pages, children }: {
+/** Opens a page on a click that means nothing else: no link, and no text that is being selected. */
+const follow = (href: string) => ({ target }: MouseEvent) => {
+  if ((target as Element).closest("a") !== null || String(getSelection()) !== "") return;
+  location.assign(href);
+};
+
+/** Puts a row's key into the chart, or takes it out again. */
+function Compare({ row, links, names }: {
+  readonly row: Row;
+  readonly links: RowLinks;
+  readonly names: Names;
+}) {
+  const compare = links.compare(row);
+  const title = keyTitle(links.keys, row, names);
+  return (
+    <td class="compare">
+      {compare !== null && (
+        <a
+          href={compare.href}
+          aria-label={compare.isCompared
+            ? `Remove ${title} from the chart`
+            : `Compare ${title} in the chart`}
+          title={compare.isCompared ? "Remove from the chart" : "Compare in the chart"}
+        >
+          {compare.isCompared ? "✓" : "+"}
+        </a>
+      )}
+    </td>
+  );
+}
+
+function Cell({ column, row, names, pages, filter, children }: {
   readonly column: AnswerColumn;
   readonly row: Row;
   readonly names: Names;
   readonly pages: Readonly<Record<string, string>>;
+  /** The page with the row alone, of a key column whose rows lead there. */
+  readonly filter: string | undefined;
   readonly children?: ComponentChildren;
 }) {
   const { name, type, unit } = column;
   const text = cellText(row[name], column);
   const shown = names[name]?.[text] ?? text;
-  const page = pages[name];
+  const page = pages[name] === undefined ? undefined : pages[name] + encodeURIComponent(text);
   return (
     <td
       class={isNumeric(type) ? "number" : names[name] ? "name" : undefined}
       title={exactValue(row[name], unit)}
     >
-      {page === undefined
-        ? shown
-        : <a href={page + encodeURIComponent(text)} title={`${label(name)} ${text}`}>{shown}</a>}
+      {filter ?? page
+        ? <a href={filter ?? page} title={`${label(name)} ${text}`}>{shown}</a>
+        : shown}
+      {filter !== undefined && page !== undefined && (
+        <a class="open" href={page} aria-label={`Page of ${shown}`}>↗</a>
+      )}
       {children}
     </td>
   );

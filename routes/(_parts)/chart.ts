@@ -1,7 +1,9 @@
 /** How a time series is drawn. */
 import uPlot from "uplot";
 import type { Coverage, SeriesAnswer } from "../../runtime/ports/services.ts";
-import { axisSteps, axisText, measureName, type Unit, valueText } from "./units.ts";
+import { axisSteps, axisText, measureName, type Unit } from "./units.ts";
+import { type ChartCursor, cursorOf } from "./chart_cursor.ts";
+import type { DrawnAxis } from "./chart_marks.ts";
 import type { ChartData } from "./metric_data.ts";
 import type { Names } from "./Rows.tsx";
 
@@ -9,6 +11,8 @@ import type { Names } from "./Rows.tsx";
 export interface Lines {
   /** Starts of the buckets, seconds since 1970 UTC. */
   readonly time: readonly number[];
+  /** Where the last one ends; 0 without buckets. */
+  readonly end: number;
   readonly bucketSeconds: number;
   /** The measure's name, with a unit that its values do not carry. */
   readonly name: string;
@@ -29,8 +33,12 @@ export interface Line {
   readonly unit: Unit;
   /** Where they are drawn; null: nowhere. */
   readonly heights: readonly (number | null)[] | null;
+  /** Of a part of the whole: its share by bucket, 0 to 1; null for any other line. */
+  readonly shares: readonly (number | null)[] | null;
   /** A colour's name in the style sheet. */
   readonly colour: string;
+  /** Whether it is told by dashes from another one of its colour. */
+  readonly dashed: boolean;
   readonly filled: boolean;
 }
 
@@ -66,31 +74,41 @@ export function linesOf(
   slots: ReadonlyMap<string, number>,
 ): Lines | null {
   if (answer === null) return null;
-  const { time, end, series, measure, unit, layer } = answer;
-  const bucketSeconds = answer.bucket_seconds ?? ((end ?? 0) - (time[0] ?? 0)) / time.length;
+  const { time, series, measure, unit, layer } = answer;
+  const end = answer.end ?? 0;
+  const bucketSeconds = answer.bucket_seconds ?? (end - (time[0] ?? 0)) / time.length;
   const bars = chart === "bar" && series.every(({ key }) => key === null);
   const now = Date.parse(at) / 1000;
   const open = time.find((start) => start <= now && now < start + bucketSeconds) ?? null;
   const name = measureName(measure, unit);
-  const shared = { time, bucketSeconds, name, unit, bars, open };
+  const shared = { time, end, bucketSeconds, name, unit, bars, open };
   const [{ key, values } = { key: null, values: time.map(() => null) }] = series;
   if (key !== null) {
-    const lines = series.map(({ key, values }): Line => ({
-      label: keyLabel(key ?? {}, names),
-      values,
-      unit,
-      heights: values,
-      colour: `--line-${(slots.get(keyText(key ?? {})) ?? 0) % COLOURS + 1}`,
-      filled: false,
-    }));
+    const lines = series.map(({ key, values }): Line => {
+      const slot = slots.get(keyText(key ?? {})) ?? 0;
+      return {
+        label: keyLabel(key ?? {}, names),
+        values,
+        unit,
+        heights: values,
+        shares: null,
+        colour: `--line-${slot % COLOURS + 1}`,
+        dashed: slot >= COLOURS,
+        filled: false,
+      };
+    });
     return { ...shared, covered: null, lines };
   }
   const parts = series.length === 0 ? null : partLines(answer, bars);
   if (parts !== null) return { ...shared, covered: answer.covered, lines: parts };
   const colour = { batch: "--batch", speed: "--speed", merged: "--ink" }[layer];
-  const line = { label: name, values, unit, heights: values, colour, filled: true };
+  const heights = values;
+  const line = { ...whole, label: name, values, unit, heights, colour, filled: true };
   return { ...shared, covered: answer.covered, lines: [line] };
 }
+
+/** What is neither a part nor one of many keys. */
+const whole = { shares: null, dashed: false } as const;
 
 const partLabels = {
   merged: { speed: "Speed", batch: "Batch", whole: "Merged" },
@@ -109,11 +127,15 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
   if (parts === null || batch === null || speed === null) return null;
   const what = parts === "events" ? ", events" : "";
   const partUnit = parts === "events" ? null : unit;
+  const sharesOf = (part: readonly (number | null)[]) =>
+    values.map((_, i) => {
+      const all = (batch[i] ?? 0) + (speed[i] ?? 0);
+      return all === 0 ? null : (part[i] ?? 0) / all;
+    });
+  const batchShares = sharesOf(batch);
   const ofBatch = values.map((value, i) => {
     if (value === null) return null;
-    const counted = batch[i] ?? 0;
-    const all = counted + (speed[i] ?? 0);
-    return parts === "values" ? counted : all === 0 ? 0 : value * counted / all;
+    return parts === "values" ? batch[i] ?? 0 : value * (batchShares[i] ?? 0);
   });
   return [
     {
@@ -121,6 +143,8 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
       values: speed,
       unit: partUnit,
       heights: values,
+      shares: sharesOf(speed),
+      dashed: false,
       colour: "--speed",
       filled: true,
     },
@@ -129,6 +153,8 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
       values: batch,
       unit: partUnit,
       heights: ofBatch,
+      shares: batchShares,
+      dashed: false,
       colour: "--batch",
       filled: true,
     },
@@ -137,6 +163,7 @@ function partLines(answer: SeriesAnswer, bars: boolean): Line[] | null {
       values,
       unit,
       heights: bars ? null : values,
+      ...whole,
       colour: "--ink",
       filled: false,
     },
@@ -149,8 +176,8 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
 }
 
 /** The time axis: all buckets, each of which has its whole width. */
-export function rangeOf({ time, bucketSeconds }: Lines): [from: number, to: number] {
-  return [time[0] ?? 0, (time.at(-1) ?? 0) + bucketSeconds];
+export function rangeOf({ time, end }: Lines): [from: number, to: number] {
+  return [time[0] ?? 0, end];
 }
 
 /** The whole buckets of a dragged part of the time axis, in seconds; null where it is only a click. */
@@ -188,19 +215,24 @@ const DATE_WIDTH = 76;
 const FILL = 0.2;
 const faded = (colour: string) => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${FILL})`);
 
-/**
- * Options of a plot, in the colours that the page has now.
- *
- * @param legend where the legend goes: outside of the picture, which only eyes can read.
- * @param shown the lines as they are when it is asked.
- * @param onRange takes a dragged range, in seconds since 1970 UTC. Default: it is zoomed to.
- */
-export function drawOptions(
-  element: HTMLElement,
-  legend: HTMLElement,
-  shown: () => Lines,
-  onRange?: (from: number, to: number) => void,
-): uPlot.Options {
+/** What {@link drawOptions} needs. */
+export interface DrawOptions {
+  readonly element: HTMLElement;
+  /** Where the legend goes: outside of the picture, which only eyes can read. */
+  readonly legend: HTMLElement;
+  /** The lines as they are when it is asked. */
+  readonly lines: () => Lines;
+  /** Takes the place of the cursor whenever it moves. */
+  readonly onCursor: (cursor: ChartCursor | null) => void;
+  /** Takes the time axis whenever it is drawn. */
+  readonly onAxis: (axis: DrawnAxis) => void;
+  /** Takes a dragged range, in seconds since 1970 UTC. Default: it is zoomed to. */
+  readonly onRange?: (from: number, to: number) => void;
+}
+
+/** Options of a plot, in the colours that the page has now. */
+export function drawOptions(options: DrawOptions): uPlot.Options {
+  const { element, legend, lines: shown, onCursor, onAxis, onRange } = options;
   const colour = colourReader(element);
   const font = `12px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour("--quiet"), font, ticks: { show: false } };
@@ -220,24 +252,29 @@ export function drawOptions(
     // Half of a date beside the last mark of the axis.
     padding: [null, DATE_WIDTH / 2, null, null],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    legend: { mount: (_plot, table) => legend.replaceChildren(table) },
-    cursor: { points: { size: 7 }, drag: { x: true, setScale: onRange === undefined } },
+    legend: {
+      live: false,
+      markers: { dash: (_plot, series) => lines[series - 1].dashed ? "dotted" : "solid" },
+      mount: (_plot, table) => legend.replaceChildren(table),
+    },
+    cursor: {
+      y: false,
+      points: { show: !bars, size: 7 },
+      drag: { x: true, setScale: onRange === undefined },
+    },
     series: [
-      { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
-      ...lines.map(({ label, colour: name, filled, heights }, line): uPlot.Series => ({
+      {},
+      ...lines.map(({ label, colour: name, dashed, filled, heights }): uPlot.Series => ({
         label,
         stroke: colour(name),
         width: bars || heights === null ? 0 : 1.5,
+        ...(dashed ? { dash: [6, 4] } : {}),
         ...(bars
           ? { fill: colour(name), paths: uPlot.paths.bars!({ align: 1, size: [0.85, Infinity] }) }
           : filled
           ? { fill: faded(colour(name)) }
           : {}),
         points: bars ? { show: false } : { filter: alone, size: 5 },
-        value: (_plot, _height, _series, at) => {
-          const { values, unit } = shown().lines[line];
-          return valueText(at === null ? null : values[at], unit);
-        },
       })),
     ],
     axes: [
@@ -263,6 +300,8 @@ export function drawOptions(
     hooks: {
       ready: [(plot) => makeSwitches(plot, legend)],
       setSeries: [(plot) => showSwitches(plot, legend)],
+      draw: [(plot) => onAxis(axisOf(plot))],
+      setCursor: [(plot) => onCursor(cursorOf(plot, shown()))],
       drawClear: [(plot) => shadeOpen(plot, shown(), shade)],
       setSelect: [(plot) => {
         const range = onRange && draggedRange(plot, shown());
@@ -272,14 +311,20 @@ export function drawOptions(
   };
 }
 
+function axisOf({ over, scales: { x } }: uPlot): DrawnAxis {
+  const { offsetLeft: left, offsetTop, clientWidth: width, clientHeight } = over;
+  return { from: x.min ?? 0, to: x.max ?? 0, left, width, height: offsetTop + clientHeight };
+}
+
 function axisWidth(texts: readonly string[]): number {
   const longest = Math.max(0, ...texts.map(({ length }) => length));
   return Math.max(AXIS_WIDTH.least, AXIS_WIDTH.margin + AXIS_WIDTH.letter * longest);
 }
 
-/** The labels of the lines in a legend; the first row is the time. */
-const labelsOf = (legend: HTMLElement) =>
-  [...legend.querySelectorAll<HTMLElement>(".u-series .u-label")].slice(1);
+/** The labels of the lines in a legend. */
+const labelsOf = (
+  legend: HTMLElement,
+) => [...legend.querySelectorAll<HTMLElement>(".u-series .u-label")];
 
 /** Lets the keyboard switch lines on and off, as a click on their label does. */
 function makeSwitches(plot: uPlot, legend: HTMLElement): void {

@@ -99,6 +99,16 @@ export function instantText(iso: string | null | undefined): string {
   return iso === null || iso === undefined ? "–" : iso.slice(0, 19).replace("T", " ");
 }
 
+/** A bucket's time in UTC, of seconds since 1970, its end excluded: `2024-03-01 18:00 – 19:00`. */
+export function bucketText(fromSeconds: number, toSeconds: number): string {
+  const times = [fromSeconds, toSeconds];
+  const digits = times.every((seconds) => seconds % 60 === 0) ? 16 : 19;
+  const [from, to] = times.map((seconds) =>
+    new Date(seconds * 1000).toISOString().slice(0, digits).replace("T", " ")
+  );
+  return `${from} – ${from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : to}`;
+}
+
 /** How much of a log the batch part of an answer covers, in words; never more than it is. */
 export function coverageText({ share, until }: Coverage): string {
   if (share === 0) return "Batch covers no records yet.";

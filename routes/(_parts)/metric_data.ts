@@ -1,6 +1,7 @@
 /** The data of a metric's page, read at one moment. */
 import type { Problem } from "../../runtime/model/problems.ts";
 import type { MetricAnswer, PluginStatus, SeriesAnswer } from "../../runtime/ports/services.ts";
+import type { MetricChanges } from "./chart_marks.ts";
 import type { Names } from "./Rows.tsx";
 
 /** An answer, the fault of the newest attempt, or both: then the answer is an earlier one. */
@@ -12,7 +13,7 @@ export interface Part<Answer> {
 }
 
 /** What a chart draws. */
-export type ChartData = Pick<MetricData, "series" | "names">;
+export type ChartData = Pick<MetricData, "series" | "names" | "changes">;
 
 /** What a metric's page shows. */
 export interface MetricData {
@@ -20,6 +21,8 @@ export interface MetricData {
   readonly at: string;
   readonly series: Part<SeriesAnswer>;
   readonly rows: Part<MetricAnswer>;
+  /** What changed the metric in the time of the series; null where that could not be read. */
+  readonly changes: MetricChanges | null;
   /** The range of chart and rows as the API has it, ISO 8601; null where open. */
   readonly from: string | null;
   readonly to: string | null;
@@ -32,10 +35,10 @@ export interface MetricData {
   readonly catalogs: readonly string[];
   readonly state: PluginStatus | null;
   readonly problems: readonly Problem[];
-  /** How many keys a search found; null without a search. */
-  readonly matches: number | null;
-  /** Whether there are more than those. */
-  readonly moreMatches: boolean;
+  /** How many rows match on all pages; null where that is not known. */
+  readonly matching: number | null;
+  /** The keys that chart and rows are filtered by, any of them; null: all. */
+  readonly filter: readonly Readonly<Record<string, string>>[] | null;
 }
 
 /** The newest data, in which a part that failed keeps its last answer. */
@@ -43,6 +46,7 @@ export function updated(before: MetricData, next: MetricData): MetricData {
   return {
     ...next,
     series: kept(before.series, next.series),
+    changes: next.changes ?? before.changes,
     rows: kept(before.rows, next.rows),
     names: next.rows.answer === null || next.series.answer === null
       ? merged(before.names, next.names)

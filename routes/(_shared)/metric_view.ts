@@ -2,19 +2,20 @@
 import { HttpError } from "fresh";
 import { instantText, spanText } from "../(_parts)/figures.ts";
 import type { MetricData, Part } from "../(_parts)/metric_data.ts";
-import type {
-  EventRange,
-  Layer,
-  MetricAnswer,
-  MetricInfo,
-  MetricQuery,
-  SeriesAnswer,
-  SeriesQuery,
-  Services,
-  Status,
-} from "../../runtime/ports/services.ts";
+import { linkWith } from "../(_parts)/link_with.ts";
+import type { EventRange, MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
 import { UnansweredRangeError } from "../../runtime/std/errors.ts";
 import { outcomeOf } from "./define.ts";
+import { changesOf } from "./metric_changes.ts";
+import {
+  countRows,
+  definedOf,
+  foundKeys,
+  keysOf,
+  readRows,
+  readSeries,
+  type View,
+} from "./metric_questions.ts";
 import { namedBy } from "./movie_example.ts";
 
 /** Spans back from now, in seconds. */
@@ -36,36 +37,6 @@ const FEWEST_GRAINS = 12;
 const HOUR_SECONDS = 3600;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
-const PAGE_ROWS = 25;
-const MOST_POINTS = 400;
-/** The most catalog entries that a search matches. */
-const MOST_FOUND = 25;
-/** The most matches that have a line in the chart. */
-const MOST_FOUND_LINES = 6;
-
-/** A metric's question, read from a URL, with defaults for what it leaves out. */
-export interface View {
-  readonly range: string;
-  readonly layer: Layer;
-  /** From and to as the questions have them; null where open. */
-  readonly from: string | null;
-  readonly to: string | null;
-  /** How far back from now; null where the time is custom or all. */
-  readonly spanSeconds: number | null;
-  /** When the span ends, ISO 8601: pages of rows are of one range. */
-  readonly until: string;
-  /** What its times are rounded to: the window or the grain. */
-  readonly stepSeconds: number;
-  /** Whether a custom time had to be widened to these steps. */
-  readonly widened: boolean;
-  readonly bucket: string;
-  readonly measure: string;
-  /** How many keys have a line of their own; none for one line over all. */
-  readonly top: string;
-  readonly search: string;
-  readonly order: string;
-  readonly after: string;
-}
 
 const layers = ["merged", "batch", "speed"] as const;
 
@@ -124,6 +95,8 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
       (info.series_measures.includes(sort) ? sort : info.series_measures[0] ?? ""),
     top: text("top"),
     search: text("q").trim(),
+    keys: definedOf(Object.fromEntries(info.keys.map(({ name }) => [name, text(name)]))),
+    compare: params.getAll("compare").filter((key) => key !== ""),
     order: text("order") || info.sort,
     after: text("after"),
   };
@@ -196,7 +169,7 @@ type Parts = Awaited<ReturnType<typeof readParts>>;
  */
 async function readParts(services: Services, info: MetricInfo, view: View, signal: AbortSignal) {
   const at = new Date().toISOString();
-  const found = await outcomeOf(foundKeys(services, info, view.search, signal), signal);
+  const found = await outcomeOf(foundKeys(services, info, view, signal), signal);
   const keys = found.answer?.keys ?? null;
   let nearest: EventRange | null = null;
   const part = async <Answer>(asked: () => Promise<Answer>): Promise<Part<Answer>> => {
@@ -212,14 +185,18 @@ async function readParts(services: Services, info: MetricInfo, view: View, signa
   const series = info.series_measures.length === 0
     ? { answer: null, fault: null, at }
     : await part(() => readSeries(services, info, view, charted, signal));
-  return { at, found, keys, rows, series, nearest: nearest as EventRange | null };
+  const matching = rows.answer === null || found.answer === null
+    ? null
+    : (await outcomeOf(countRows(services, info, view, found.answer, rows.answer, signal), signal))
+      .answer;
+  return { at, keys, rows, series, matching, nearest: nearest as EventRange | null };
 }
 
 async function dataOf(
   services: Services,
   info: MetricInfo,
   status: Status | null,
-  { at, found, keys, rows, series }: Parts,
+  { at, keys, rows, series, matching }: Parts,
   signal: AbortSignal,
 ): Promise<Omit<MetricData, "from" | "to" | "coverage">> {
   const named = [
@@ -232,6 +209,9 @@ async function dataOf(
   return {
     at,
     series,
+    changes: series.answer === null
+      ? null
+      : (await outcomeOf(changesOf(services, info, series.answer), signal)).answer,
     rows,
     speedRanges: speedRangesOf(
       info,
@@ -245,128 +225,9 @@ async function dataOf(
           plugin === undefined ? topic === info.topic : plugin === info.name
         )
       ),
-    matches: keys?.length ?? null,
-    moreMatches: found.answer?.more ?? false,
+    matching,
+    filter: keys,
   };
-}
-
-/** The series over all keys or of the found keys. */
-async function readSeries(
-  { serving }: Services,
-  info: MetricInfo,
-  view: View,
-  keys: Keys,
-  signal: AbortSignal,
-): Promise<SeriesAnswer> {
-  const question: SeriesQuery = {
-    ...definedOf({ layer: view.layer, from: view.from, to: view.to, bucket: view.bucket }),
-    ...definedOf({ measure: view.measure, top: keys === null ? view.top : "" }),
-    max_points: String(MOST_POINTS),
-    keys: keys?.[0] ?? {},
-  };
-  const all = await serving.series(info.name, question, signal);
-  if (keys === null || keys.length === 1) return all;
-  const { time, end, bucket } = all;
-  if (keys.length === 0 || end === null) return { ...all, series: [] };
-  // A line for each key, in the buckets of the whole.
-  const buckets = {
-    from: view.from ?? isoOf(time[0]),
-    to: view.to ?? isoOf(end),
-    bucket: bucket!,
-  };
-  const lines = await Promise.all(
-    keys.slice(0, MOST_FOUND_LINES).map(async (key) => {
-      const one = await serving.series(info.name, { ...question, ...buckets, keys: key }, signal);
-      return { ...one.series[0], key };
-    }),
-  );
-  return { ...all, series: lines };
-}
-
-const isoOf = (seconds: number) => new Date(seconds * 1000).toISOString();
-
-function rowQueryOf(view: View): MetricQuery {
-  const { layer, from, to, order, after } = view;
-  return {
-    ...definedOf({ layer, from, to, order, after, limit: String(PAGE_ROWS) }),
-    keys: {},
-  };
-}
-
-async function readRows(
-  { serving }: Services,
-  info: MetricInfo,
-  view: View,
-  keys: Keys,
-  signal: AbortSignal,
-): Promise<MetricAnswer> {
-  const question = rowQueryOf(view);
-  if (keys === null) return await serving.query(info.name, question, signal);
-  if (keys.length === 0) {
-    const none = await serving.query(info.name, { ...question, limit: "1" }, signal);
-    return { ...none, rows: [], next: null };
-  }
-  const answers = await Promise.all(
-    keys.map((each) => serving.query(info.name, { ...question, keys: each }, signal)),
-  );
-  const rows = answers.flatMap(({ rows }) => [...rows]).sort(byColumn(view.order));
-  return { ...answers[0], rows, next: null };
-}
-
-/** Orders rows by a column, nulls last. */
-function byColumn(order: string) {
-  const column = order.replace(/^-/, "");
-  const direction = order.startsWith("-") ? -1 : 1;
-  return (a: MetricAnswer["rows"][number], b: MetricAnswer["rows"][number]) => {
-    const [x, y] = [a[column] ?? null, b[column] ?? null];
-    if (x === y) return 0;
-    if (x === null || y === null) return x === null ? 1 : -1;
-    return x < y ? -direction : direction;
-  };
-}
-
-type KeyFilters = readonly Readonly<Record<string, string>>[];
-
-/** Key filters that a search stands for; null where nothing is searched for. */
-type Keys = KeyFilters | null;
-
-/** The keys of rows, as filters. */
-const keysOf = ({ keys }: MetricInfo, answer: MetricAnswer | null): KeyFilters =>
-  (answer?.rows ?? []).map((row) =>
-    Object.fromEntries(keys.map(({ name }) => [name, String(row[name])]))
-  );
-
-/**
- * A key itself, or the keys of the first entries of a catalog that have the words, and whether there
- * are more.
- */
-async function foundKeys(
-  { catalogs }: Services,
-  info: MetricInfo,
-  search: string,
-  signal: AbortSignal,
-): Promise<{ readonly keys: Keys; readonly more: boolean }> {
-  if (search === "") return { keys: null, more: false };
-  const [key] = info.keys;
-  const known = key.type === "uint32" && !/^\d+$/.test(search)
-    ? (await catalogs.list(signal)).find(({ columns }) => columns[0].name === key.name)
-    : undefined;
-  if (known === undefined) return { keys: [{ [key.name]: search }], more: false };
-  const query = { search, limit: String(MOST_FOUND) };
-  const { items, next } = await catalogs.get(known.name, query, signal);
-  return {
-    keys: items.map((item) => ({ [key.name]: String(item[key.name]) })),
-    more: next !== null,
-  };
-}
-
-/** The entries that have a text. */
-function definedOf(
-  given: Readonly<Record<string, unknown>>,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(given).filter(([, value]) => typeof value === "string" && value !== ""),
-  ) as Record<string, string>;
 }
 
 /** The question that a page follows to learn of changes, and where it then reads its data. */
@@ -381,18 +242,4 @@ export function urlsOf(info: MetricInfo, view: View, url: URL): { live: string; 
     live: `/api/v1/metrics/${info.name}/live?${new URLSearchParams(followed)}`,
     data: `${url.pathname}/data${new URL(shown, url).search}`,
   };
-}
-
-/**
- * A link to the same page with some of its parameters changed; null takes one away. Back on the first
- * page of rows a span ends now.
- */
-export function linkWith(url: URL, changes: Readonly<Record<string, string | null>>): string {
-  const params = new URLSearchParams(url.search);
-  if (changes.after === null) params.delete("until");
-  for (const [name, value] of Object.entries(changes)) {
-    if (value === null) params.delete(name);
-    else params.set(name, value);
-  }
-  return `?${params}`;
 }

@@ -13,10 +13,13 @@ import MetricLifecycle from "../../islands/MetricLifecycle.tsx";
 import MetricProblems from "../../islands/MetricProblems.tsx";
 import SeriesChart from "../../islands/SeriesChart.tsx";
 import { DriftDays } from "../(_components)/drift_days.tsx";
-import { MetricControls } from "../(_components)/metric_controls.tsx";
+import { HiddenInputs, MetricControls } from "../(_components)/metric_controls.tsx";
 import { PluginTexts } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
-import { linkWith, readMetric, urlsOf, type View, viewOf } from "../(_shared)/metric_view.ts";
+import { linkWith } from "../(_parts)/link_with.ts";
+import type { View } from "../(_shared)/metric_questions.ts";
+import { readMetric, urlsOf, viewOf } from "../(_shared)/metric_view.ts";
+import { FilterChips } from "../(_components)/filter_chips.tsx";
 import { keyPages } from "../(_shared)/movie_example.ts";
 
 /** Days that drift. */
@@ -123,9 +126,15 @@ export default define.page<typeof handler>(({ data, url, state }) => {
         <div class="row">
           <h2 id="by-key">By {info.by.replaceAll("_", " ")}</h2>
           <form method="get" action={url.pathname} role="search">
-            {[...url.searchParams].filter(([name]) => !["q", "after", "until"].includes(name)).map((
-              [name, value],
-            ) => <input key={name} type="hidden" name={name} value={value} />)}
+            <HiddenInputs
+              url={url}
+              except={[
+                "q",
+                "after",
+                "until",
+                ...info.keys.map(({ name }) => name),
+              ]}
+            />
             <label>
               <span class="unseen">Find</span>
               <input
@@ -138,9 +147,10 @@ export default define.page<typeof handler>(({ data, url, state }) => {
             <button type="submit">Find</button>
           </form>
         </div>
-        {shown.moreMatches && (
+        <FilterChips info={info} view={view} names={shown.names} url={url} />
+        {shown.matching === null && (shown.filter?.length ?? 0) > 1 && (
           <p class="note">
-            The first {shown.matches} matches by key; search for more words to see others.
+            The first {shown.filter!.length} matches by key; search for more words to see others.
           </p>
         )}
         <LiveRows
@@ -150,6 +160,8 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           caption={`${info.title} by ${info.by.replaceAll("_", " ")}`}
           pages={keyPages(state.services)}
           sortLinks={sortLinks}
+          keys={info.keys.map(({ name }) => name)}
+          search={url.search}
         />
         <nav class="pager" aria-label="Pages of rows">
           {view.after !== "" && <a href={linkWith(url, { after: null })}>First page</a>}
@@ -179,14 +191,13 @@ function CsvLink({ info, view, shown }: {
   readonly view: View;
   readonly shown: MetricData;
 }) {
-  const [key] = info.keys;
-  const found = shown.matches === null ? {} : shown.rows.answer?.rows[0];
-  if (shown.matches !== null && (shown.matches !== 1 || found === undefined)) return null;
+  const { filter } = shown;
+  if (filter !== null && filter.length !== 1) return null;
   const params = new URLSearchParams({ layer: view.layer, order: view.order, format: "csv" });
   params.set("limit", "10000");
   if (shown.from !== null) params.set("from", shown.from);
   if (shown.to !== null) params.set("to", shown.to);
-  if (shown.matches === 1) params.set(key.name, String(found![key.name]));
+  for (const [name, value] of Object.entries(filter?.[0] ?? {})) params.set(name, value);
   if (shown.catalogs.length > 0) params.set("expand", shown.catalogs.join(","));
   return <a href={`/api/v1/metrics/${info.name}?${params}`} download={`${info.name}.csv`}>CSV</a>;
 }

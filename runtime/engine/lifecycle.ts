@@ -9,6 +9,7 @@ import { checkText, MOST_CHARACTERS_BY } from "../std/checked_text.ts";
 import type { Clock } from "../std/clock.ts";
 import { BusyError, NotFoundError, UserError } from "../std/errors.ts";
 import type { Generations } from "./generations.ts";
+import { readGenerations } from "./live_rows.ts";
 import { writePause } from "./pauses.ts";
 import type { PluginSet } from "./plugin_set.ts";
 import type { Retirement } from "./retirement.ts";
@@ -72,6 +73,7 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
       await change(name, by, true);
     },
     isPaused: (name) => plugins.pauses.has(name),
+    generations: (name) => readGenerations(warehouse, name),
     async resume(name, by) {
       checkText("Cannot resume a metric", "by", by, MOST_CHARACTERS_BY);
       await follow();

@@ -1,5 +1,6 @@
 /** The table `live_generations`: which generation of each metric answers. */
 import type { Warehouse } from "../ports/ports.ts";
+import type { LiveGeneration } from "../ports/services.ts";
 
 /** The generation of a metric that answers. Times are milliseconds since 1970 UTC. */
 export interface LiveRow {
@@ -29,6 +30,22 @@ FROM live_generations ORDER BY live_generations.claim DESC, live_generations.see
 LIMIT 1 BY plugin`,
   );
   return new Map(rows.map((row) => [row.plugin, row]));
+}
+
+/** The generations of a metric that have answered, the first of them first. */
+export async function readGenerations(
+  warehouse: Pick<Warehouse, "query">,
+  plugin: string,
+): Promise<LiveGeneration[]> {
+  const rows = await warehouse.query<{ generation: string; since_ms: number | string }>(
+    `SELECT generation, toUnixTimestamp64Milli(since) AS since_ms FROM live_generations FINAL
+WHERE plugin = {plugin:String} ORDER BY claim`,
+    { params: { plugin } },
+  );
+  return rows.map(({ generation, since_ms }) => ({
+    generation,
+    since: new Date(Number(since_ms)).toISOString(),
+  }));
 }
 
 /** Writes rows; one of a greater claim, or of the same and seen later, takes the place of another. */

@@ -35,6 +35,11 @@ export function shareAnswers(services: Services, clock: Clock): Services {
         metrics.forget(question);
         return answer;
       },
+      async count(metric, query, signal) {
+        const version = await serving.position(metric);
+        const made = (own: AbortSignal) => serving.count(metric, query, own);
+        return await metrics.get(["count", metric, query], made, { signal, version });
+      },
       async series(metric, query, signal) {
         const version = await serving.position(metric);
         const made = (own: AbortSignal) => serving.series(metric, query, own);

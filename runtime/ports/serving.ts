@@ -219,6 +219,13 @@ export interface Serving {
    * reached in time.
    */
   query(metric: string, query: MetricQuery, signal?: AbortSignal): Promise<MetricAnswer>;
+  /**
+   * How many rows {@link Serving.query} gives on all of its pages, as of now. Costs a statement that
+   * reads keys alone, of each layer that answers. The metric has to have keys.
+   *
+   * @throws as {@link Serving.query} does.
+   */
+  count(metric: string, query: MetricQuery, signal?: AbortSignal): Promise<number>;
   /** @throws as {@link Serving.query} does. */
   series(metric: string, query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer>;
   /**

@@ -17,7 +17,7 @@ import { answerColumns, timeColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
 import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
-import { metricSql } from "./metric_sql.ts";
+import { countSql, metricSql } from "./metric_sql.ts";
 import { type FoundSeries, MetricSeries } from "./metric_series.ts";
 import type { ServedGeneration, ServedTopic } from "./serving_options.ts";
 
@@ -98,6 +98,21 @@ export class Metric {
     const typed = readMetricQuery(plugin, query, options.maxLimit ?? DEFAULT_MAX_LIMIT);
     if (typed.waitFor !== null) await this.#wait(typed, typed.waitFor, signal);
     return await this.#source.inTime(signal, (within) => this.#read(typed, within));
+  }
+
+  /** Counts the rows of a question on all pages. @throws as `Serving.query` says. */
+  async count(query: MetricQuery, signal?: AbortSignal): Promise<number> {
+    const { options, tables: { plugin } } = this.#source;
+    const { layer, from, to, bucket, tz, keys } = query;
+    const asked = { layer, from, to, bucket, tz, keys };
+    const typed = readMetricQuery(plugin, asked, options.maxLimit ?? DEFAULT_MAX_LIMIT);
+    return await this.#source.inTime(signal, async (within) => {
+      const published = await this.#source.asOf(typed.layer, within);
+      const statement = countSql({ ...this.#source.inputs(published), query: typed });
+      const ask = () => this.#source.ask<{ rows: number | string }>(statement, within);
+      const [{ rows }] = await this.#source.inTurn(within, ask);
+      return Number(rows);
+    });
   }
 
   /** Answers a question for a time series. @throws as `Serving.series` says. */

@@ -69,12 +69,29 @@ LIMIT ${query.limit})) AS survivors
   };
 }
 
+/** Builds the statement that counts the rows of an answer on all of its pages, by key and bucket. */
+export function countSql(
+  input: PartsInput & Pick<MetricSqlInput, "threads">,
+): MetricSql {
+  const tables = withMeasures(input.tables, []);
+  const rows = sourcesSql({ ...input, tables, survivorsOnly: false, tells: "nothing" });
+  return {
+    sql: `SELECT count() AS rows FROM (
+SELECT 1 FROM (
+${rows}
+) GROUP BY ${identityColumns(tables.plugin, input.query.bucket).join(", ")}
+)${threadsSql(input)}`,
+    params: partParameters(input),
+    settings: {},
+  };
+}
+
 /**
  * Threads for a statement, in its text: settings beside it cost a connection. Where cores are few the
  * statements that run at once have one each; setting up more costs more than they save. The skip
  * index tells times apart, so that without a range it is read for nothing.
  */
-function threadsSql({ query, threads }: MetricSqlInput): string {
+function threadsSql({ query, threads }: Pick<MetricSqlInput, "query" | "threads">): string {
   const index = query.from === null && query.to === null ? ", use_skip_indexes = 0" : "";
   return `\nSETTINGS max_threads = ${threads}${index}`;
 }

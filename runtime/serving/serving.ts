@@ -97,6 +97,7 @@ export function createServing(options: ServingOptions): Serving {
   return {
     metrics: () => known().map(({ plugin }) => metricInfo(plugin)),
     query,
+    count: (name, query, signal) => explained(name, (metric) => metric.count(query, signal)),
     position,
     async series(name, query, signal) {
       const answer = await explained(name, (metric) => metric.series(query, signal));

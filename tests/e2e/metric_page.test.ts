@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { durationText } from "../../routes/(_parts)/units.ts";
 import { startBrowser, type TestBrowser } from "../support/browser.ts";
@@ -23,6 +23,28 @@ afterAll(async () => {
 const on = (path: string, look: (page: Page) => Promise<void>, expected?: readonly string[]) =>
   openedPage(browser, world.url + path, look, expected);
 
+/** A figure of a page; a dash is 0. */
+const figureOf = (text: string) => text === "–" ? 0 : Number(text.replaceAll(",", ""));
+
+/** What a chart's tooltip says. */
+async function readTooltip(tooltip: Locator) {
+  const values = await tooltip.locator("dd:not(.share)").allInnerTexts();
+  return {
+    time: await tooltip.locator("b").innerText(),
+    names: (await tooltip.locator("dt").allInnerTexts()).map((name) => name.trim()),
+    figures: values.map(figureOf),
+  };
+}
+
+/** A row of the chart's table, by its columns. */
+async function tableRow(page: Page, time: string): Promise<Record<string, number>> {
+  await page.getByText("View as table").click();
+  const heads = await page.locator(".data thead th.number").allInnerTexts();
+  const cells = await page.locator(".data tbody tr", { hasText: time }).locator("td")
+    .allInnerTexts();
+  return Object.fromEntries(heads.map((name, i) => [name, figureOf(cells[i])]));
+}
+
 /** The rows of a metric's page. */
 const rows = "[aria-labelledby=by-key] tbody tr";
 
@@ -46,10 +68,7 @@ describe("a metric's page", () => {
       await on(`/plugins/${metric}?range=all&${question}`, async (page) => {
         await page.locator(".uplot canvas").waitFor();
         const labels = [`Speed${what}`, `Batch${what}`, "Merged"];
-        expect(await page.locator(".u-legend .u-label").allInnerTexts()).toEqual([
-          "UTC",
-          ...labels,
-        ]);
+        expect(await page.locator(".u-legend .u-label").allInnerTexts()).toEqual(labels);
         await page.getByText("View as table").click();
         expect(await page.locator(".data thead th.number").allInnerTexts()).toEqual(labels);
         const text = (value: number | null) =>
@@ -96,7 +115,7 @@ describe("a metric's page", () => {
       await page.getByLabel("Lines").selectOption("3");
       await page.getByRole("button", { name: "Apply", exact: true }).click();
       await page.waitForURL(/top=3/);
-      await page.locator(".u-legend .u-series").nth(2).waitFor();
+      await page.locator(".u-legend .u-series").nth(1).waitFor();
       expect(await page.locator(".u-legend .u-label").allInnerTexts())
         .toEqual(expect.arrayContaining(["view", "rating"]));
       const day = new Date(Date.now() - 2 * 86_400_000).toISOString().slice(0, 10);
@@ -135,14 +154,14 @@ describe("a metric's page", () => {
     await on("/plugins/ratings?range=all", async (page) => {
       await page.getByRole("link", { name: "Avg rating" }).click();
       await page.waitForURL(/order=-avg_rating/);
-      const cells = await page.locator(`${rows} td:nth-child(4)`).allInnerTexts();
+      const cells = await page.locator(`${rows} td:nth-child(5)`).allInnerTexts();
       const ratings = cells.map(Number);
       expect(ratings).toEqual(ratings.toSorted((a, b) => b - a));
-      const first = await page.locator(`${rows} td`).first().innerText();
+      const first = await page.locator(`${rows} td.name`).first().innerText();
       await page.getByRole("link", { name: "Next page" }).click();
       await page.waitForURL(/after=/);
       expect(await page.locator(rows).count()).toBe(25);
-      expect(await page.locator(`${rows} td`).first().innerText()).not.toBe(first);
+      expect(await page.locator(`${rows} td.name`).first().innerText()).not.toBe(first);
       await page.getByRole("link", { name: "First page" }).click();
       await page.waitForURL((url) => !url.search.includes("after="));
       const download = page.waitForEvent("download");
@@ -228,7 +247,7 @@ describe("a metric's page", () => {
     await on("/plugins/popular_movies?range=1h&layer=speed&top=3", async (page) => {
       const legend = () =>
         page.locator(".u-legend .u-series").evaluateAll((all) =>
-          all.slice(1).map((each) => ({
+          all.map((each) => ({
             label: each.querySelector(".u-label")!.textContent,
             colour: (each.querySelector(".u-marker") as HTMLElement).style.borderColor,
           }))
@@ -320,6 +339,200 @@ describe("a metric's page", () => {
     });
   });
 
+  it("shows all lines of the bucket under the mouse, the greatest first, and leaves with it", async () => {
+    await on("/plugins/popular_movies?range=24h&layer=merged&top=5", async (page) => {
+      const over = page.locator(".u-over");
+      await over.scrollIntoViewIfNeeded();
+      const box = (await over.boundingBox())!;
+      const tooltip = page.locator(".tooltip");
+      await page.mouse.move(box.x + box.width - 30, box.y + box.height / 2);
+      await tooltip.locator("dt").nth(4).waitFor();
+      const { time, names, figures } = await readTooltip(tooltip);
+      expect(figures).toEqual(figures.toSorted((a, b) => b - a));
+      const cells = await tableRow(page, time.slice(0, 16));
+      names.forEach((name, i) => expect(cells[name]).toBe(figures[i]));
+      await page.locator(".legend [role=button]", { hasText: names[0] }).click();
+      const moved = (await over.boundingBox())!;
+      await page.mouse.move(moved.x + moved.width - 31, moved.y + moved.height / 2);
+      await tooltip.waitFor();
+      expect((await readTooltip(tooltip)).names).toEqual(names.slice(1));
+      await page.mouse.move(2, 2);
+      await tooltip.waitFor({ state: "detached" });
+    });
+  });
+
+  it("shows how much of a bucket is batch and how much is speed", async () => {
+    await world.post(world.views(4_000_000_020, 3));
+    await on("/plugins/popular_movies?range=24h&layer=merged", async (page) => {
+      await page.locator(".u-over").waitFor();
+      await page.getByRole("group", { name: "Popular movies over time" }).focus();
+      const tooltip = page.locator(".tooltip");
+      await tooltip.getByText("still filling").waitFor();
+      const { names, figures } = await readTooltip(tooltip);
+      expect(names).toEqual(["Merged", "Batch", "Speed"]);
+      expect(figures[0]).toBe(figures[1] + figures[2]);
+      const shares = await tooltip.locator(".share").allInnerTexts();
+      expect(shares[0]).toBe("");
+      expect(shares.slice(1).map(parseFloat).reduce((a, b) => a + b)).toBeCloseTo(100, 0);
+    });
+  });
+
+  it("reads its values aloud as the arrow keys move through them", async () => {
+    await on("/plugins/ratings?range=24h&layer=merged&measure=rating_count", async (page) => {
+      await page.locator(".u-over").waitFor();
+      const chart = page.getByRole("group", { name: "over time" });
+      const said = page.locator(".chart > [role=status]");
+      expect(await said.innerText()).toBe("");
+      await chart.focus();
+      await said.getByText("still filling").waitFor();
+      const newest = await said.innerText();
+      await page.keyboard.press("ArrowLeft");
+      await page.keyboard.press("ArrowLeft");
+      const { time, figures } = await readTooltip(page.locator(".tooltip"));
+      const before = await said.innerText();
+      expect(before).toContain(`${time}: Merged ${figures[0].toLocaleString("en")}; Batch`);
+      expect(before).not.toBe(newest);
+      await page.keyboard.press("Home");
+      await page.keyboard.press("ArrowLeft");
+      const first = await said.innerText();
+      await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("ArrowLeft");
+      expect(await said.innerText()).toBe(first);
+      await page.keyboard.press("Escape");
+      await page.locator(".tooltip").waitFor({ state: "detached" });
+      expect(await said.innerText()).toBe("");
+    });
+  });
+
+  it("shows its values to a finger, inside a phone's screen", async () => {
+    const { page } = await browser.open(
+      `${world.url}/plugins/popular_movies?range=24h&layer=merged&top=10`,
+      { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+    );
+    const over = page.locator(".u-over");
+    await over.scrollIntoViewIfNeeded();
+    const box = (await over.boundingBox())!;
+    const tooltip = page.locator(".tooltip");
+    for (const part of [0.02, 0.5, 0.98]) {
+      await page.touchscreen.tap(box.x + box.width * part, box.y + box.height / 2);
+      await tooltip.locator("dt").nth(9).waitFor();
+      const { x, width } = (await tooltip.boundingBox())!;
+      expect(x).toBeGreaterThanOrEqual(0);
+      expect(x + width).toBeLessThanOrEqual(390);
+    }
+    const last = await tooltip.locator("b").innerText();
+    const finger = await page.context().newCDPSession(page);
+    const at = (part: number) => ({
+      x: box.x + box.width * part,
+      y: box.y + box.height / 2,
+    });
+    const send = (type: "touchStart" | "touchMove" | "touchEnd", points: object[]) =>
+      finger.send("Input.dispatchTouchEvent", { type, touchPoints: points as [] });
+    await send("touchStart", [at(0.9)]);
+    for (const part of [0.8, 0.6, 0.4]) await send("touchMove", [at(part)]);
+    await send("touchEnd", []);
+    await eventually(
+      "the finger has moved the cursor",
+      () => tooltip.locator("b").innerText(),
+      (text) => text < last,
+    );
+    await page.touchscreen.tap(195, 5);
+    await tooltip.waitFor({ state: "detached" });
+    await page.context().close();
+  });
+
+  it("marks batch runs and changes of the plugin, with links to what happened", async () => {
+    await on("/plugins/popular_movies?range=24h&layer=merged", async (page) => {
+      const marks = page.locator(".marks a");
+      await marks.first().focus();
+      const label = page.locator(".marks span").first();
+      expect(await label.isVisible()).toBe(true);
+      // The schedule may have published another run meanwhile.
+      expect(await label.innerText()).toMatch(/^(Batch run 1 published|\d batch runs, 1 to \d, )/);
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/\/runs\?.*#run-movie-viewing-events-\d$/);
+      const { hash } = new URL(page.url());
+      await page.locator(hash).getByText(`Run ${hash.at(-1)}`, { exact: true }).waitFor();
+    });
+    const warehouse = world.engine.engine.warehouse;
+    await warehouse.command(
+      `INSERT INTO batch_runs (topic, run, plugin, status, days, rows, started, finished, version)
+SELECT 'movie-viewing-events', 3001 + number, 'ratings', 'published', 1, number,
+  now64(3) - 60, now64(3), 1 FROM numbers(50)`,
+    );
+    await warehouse.command(`INSERT INTO live_generations (topic, plugin, claim, generation, since)
+VALUES ('movie-viewing-events', 'ratings', 0, 'v0_00000000', now64(3) - 86400)`);
+    await on("/plugins/ratings?range=7d&layer=merged", async (page) => {
+      const mark = page.locator("[data-mark=generation] a");
+      const text = (await mark.getAttribute("aria-label"))!;
+      expect(text).toMatch(/^Plugin changed: generation v1_\w+ answers since /);
+      expect(text).toMatch(/; \d+ batch runs, 1 to 3050, the last published /);
+      expect(await page.locator(".marks a").count()).toBe(1);
+    });
+  });
+
+  it("filters chart, rows and CSV by a row that is clicked, and counts what matches", async () => {
+    await on("/plugins/popular_movies?range=all&layer=merged", async (page) => {
+      const { rows: all } = await world.engine.metric("popular_movies", { limit: 10_000 });
+      const count = page.locator("[aria-labelledby=by-key] .hint");
+      const counted = (rows: number) => count.getByText(`25 of ${rows.toLocaleString("en")} rows`);
+      await counted(all.length).waitFor();
+      await page.getByRole("link", { name: "Next page" }).click();
+      await page.waitForURL(/after=/);
+      await counted(all.length).waitFor();
+      const row = page.locator(rows).nth(2);
+      const name = await row.locator("td.name a").first().innerText();
+      const views = await row.locator("td.number").innerText();
+      await row.locator("td.number").click();
+      await page.waitForURL(/movie_id=\d+/);
+      expect(page.url()).not.toContain("after=");
+      await count.getByText("1 of 1 rows").waitFor();
+      expect(await page.locator(`${rows} td.number`).innerText()).toBe(views);
+      await page.locator(".u-over").waitFor();
+      await page.getByText("View as table").click();
+      const merged = await page.locator(".data tbody td:last-child").allInnerTexts();
+      const sum = merged.reduce((all, text) => all + Number(text.replaceAll(/\D/g, "")), 0);
+      expect(sum).toBe(Number(views));
+      expect(await page.getByRole("link", { name: "CSV" }).getAttribute("href"))
+        .toMatch(/[?&]movie_id=\d+/);
+      await page.getByRole("link", { name: `Remove Movie id: ${name}` }).click();
+      await counted(all.length).waitFor();
+      await page.locator(`${rows} td.name a`).first().focus();
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/movie_id=\d+/);
+      await world.post(world.views(4_000_000_021, 1));
+      await count.getByText("1 of 1 rows").waitFor();
+      await page.goto(`${world.url}/plugins/popular_movies?range=all&layer=merged`);
+      await counted(all.length + 1).waitFor();
+      await world.post(world.views(4_000_000_022, 1));
+      await counted(all.length + 2).waitFor();
+    });
+  });
+
+  it("compares keys of rows in its chart, without filtering the rows", async () => {
+    for (const metric of ["popular_movies", "rating_stars"]) {
+      await on(`/plugins/${metric}?range=all&layer=merged`, async (page) => {
+        const add = page.getByRole("link", { name: /^Compare .* in the chart$/ });
+        const titles: string[] = [];
+        for (const i of [1, 0]) {
+          const title = (await add.nth(i).getAttribute("aria-label"))!;
+          titles.push(title.replace(/^Compare (.*) in the chart$/, "$1"));
+          await add.nth(i).click();
+          await page.getByText(`In the chart: ${titles.at(-1)}`).waitFor();
+        }
+        const labels = page.locator(".u-legend .u-label");
+        await labels.nth(1).waitFor();
+        expect(await labels.allInnerTexts()).toEqual(titles);
+        expect(new URL(page.url()).searchParams.getAll("compare")).toHaveLength(2);
+        expect(await page.locator(rows).count()).toBe(25);
+        await page.locator(rows).getByRole("link", { name: `Remove ${titles[0]} from` }).click();
+        await page.waitForURL((url) => url.searchParams.getAll("compare").length === 1);
+        await labels.first().waitFor();
+        expect(await labels.allInnerTexts()).toEqual(titles.slice(1));
+      });
+    }
+  });
+
   it("says which range a layer covers that is coarser than what was chosen", async () => {
     await on("/plugins/popular_movies?range=5m&layer=batch", async (page) => {
       await page.getByText("In units of 1 h, chart and rows cover").waitFor();
@@ -333,6 +546,7 @@ describe("a metric's page", () => {
       expect(await page.locator(".data tbody th").allInnerTexts())
         .toEqual(["06", "07", "08"].map((hour) => `${day} ${hour}:00:00`));
     });
+    await world.post(world.views(4_000_000_023, 1));
     for (const query of ["range=5m", `layer=merged&${custom}`]) {
       await on(`/plugins/popular_movies?${query}`, async (page) => {
         await page.locator(".uplot canvas").waitFor();
@@ -351,9 +565,9 @@ describe("a metric's page", () => {
 
   it("shows chart and rows of the keys that a search found", async () => {
     await on("/plugins/ratings?range=all&layer=merged&q=man%20of", async (page) => {
-      await page.locator(".u-legend .u-series").nth(2).waitFor();
-      const labels = (await page.locator(".u-legend .u-label").allInnerTexts()).slice(1);
-      const names = await page.locator(`${rows} td:first-child`).allInnerTexts();
+      await page.locator(".u-legend .u-series").nth(1).waitFor();
+      const labels = await page.locator(".u-legend .u-label").allInnerTexts();
+      const names = await page.locator(`${rows} td.name a:first-child`).allInnerTexts();
       const counts = (await page.locator(`${rows} td.number`).evaluateAll((cells) =>
         cells.map((cell) =>
           (cell as HTMLElement).innerText

@@ -78,6 +78,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         if (metric === moviesInfo.name) return Promise.resolve(moviesAnswer);
         return Promise.reject(new NotFoundError("There is no such metric", { field: "metric" }));
       },
+      count: () => Promise.resolve(moviesAnswer.rows.length),
       series: () => Promise.resolve(moviesSeries),
       live: (_metric, _query, { lastId }) =>
         Promise.resolve((async function* () {
@@ -223,6 +224,7 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         const reads = { days: 2, files: 3, events: 1200, bytes: 4096 };
         return Promise.resolve({ dry_run, reads, run: dry_run ? null : someRun });
       },
+      generations: () => Promise.resolve([]),
       isPaused: (name) => asked.lifecycle?.[0] === "pause" && asked.lifecycle[1] === name,
       drop(name) {
         asked.lifecycle = ["drop", name];

@@ -63,6 +63,7 @@ describe("pages of an answer", () => {
           const whole = await world.serving.query(name, { ...query, limit: "10000" });
           expect(whole.next).toBe(null);
           expect(await pagesOf(name, query, limit)).toEqual(whole.rows);
+          expect(await world.serving.count(name, query)).toBe(whole.rows.length);
         },
       ),
       { numRuns: byTier({ quick: 4, full: 20, long: 200 }) },
