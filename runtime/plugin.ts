@@ -210,8 +210,20 @@ export function hasFunctions({ where, computed }: Plugin): boolean {
 
 /** Parameters of the API beside keys: a key of the same name could not be filtered by. */
 export const parameters = {
-  rows: ["layer", "from", "to", "bucket", "tz", "order", "limit", "after", "expand", "wait_for"],
-  series: ["layer", "from", "to", "bucket", "tz", "measure", "max_points", "top"],
+  rows: [
+    "layer",
+    "from",
+    "to",
+    "bucket",
+    "tz",
+    "compare",
+    "order",
+    "limit",
+    "after",
+    "expand",
+    "wait_for",
+  ],
+  series: ["layer", "from", "to", "bucket", "tz", "compare", "measure", "max_points", "top"],
 } as const;
 
 /**

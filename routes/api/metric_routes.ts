@@ -72,11 +72,16 @@ export function metricRoutes(services: Services): Route[] {
       answer: schemas.seriesAnswer,
       async handle(asked) {
         const answer = await serving.series(nameOf(asked), seriesQuery(asked.params), asked.signal);
-        const series = answer.series.map(({ key, values, batch, speed }) => ({
-          key,
-          values: [...values],
-          batch: batch && [...batch],
-          speed: speed && [...speed],
+        const series = answer.series.map((line) => ({
+          key: line.key,
+          values: [...line.values],
+          batch: line.batch && [...line.batch],
+          speed: line.speed && [...line.speed],
+          earlier: line.earlier && {
+            values: [...line.earlier.values],
+            change: [...line.earlier.change],
+            percent: [...line.earlier.percent],
+          },
         }));
         const { time, offsets, speed_ranges, problems } = answer;
         return {

@@ -28,14 +28,15 @@ export function queryParams(c: Context, allowed?: readonly string[]): Record<str
 
 /** The question to a metric that parameters ask; serving validates it. */
 export function metricQuery(params: Readonly<Record<string, string>>): MetricQuery {
-  const { layer, from, to, bucket, tz, order, limit, after, expand, wait_for, ...keys } = params;
-  return { layer, from, to, bucket, tz, order, limit, after, expand, wait_for, keys };
+  const { layer, from, to, bucket, tz, compare, order, limit, after, expand, wait_for, ...keys } =
+    params;
+  return { layer, from, to, bucket, tz, compare, order, limit, after, expand, wait_for, keys };
 }
 
 /** The question for a series that parameters ask; serving validates it. */
 export function seriesQuery(params: Readonly<Record<string, string>>): SeriesQuery {
-  const { layer, from, to, bucket, tz, measure, max_points, top, ...keys } = params;
-  return { layer, from, to, bucket, tz, measure, max_points, top, keys };
+  const { layer, from, to, bucket, tz, compare, measure, max_points, top, ...keys } = params;
+  return { layer, from, to, bucket, tz, compare, measure, max_points, top, keys };
 }
 
 /**

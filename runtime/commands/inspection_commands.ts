@@ -36,6 +36,11 @@ export const inspectionCommands = {
         summary: "Time bucket of a row; default all. Below the grain only with --layer speed",
       },
       { flag: "tz", value: "ZONE", summary: "Time zone of the buckets, an IANA name; default UTC" },
+      {
+        flag: "compare",
+        value: "previous|7d",
+        summary: "Add the values of an earlier range, with difference and percentage",
+      },
       { flag: "from", value: "INSTANT", summary: "Start of event time, inclusive, ISO 8601" },
       { flag: "to", value: "INSTANT", summary: "End of event time, exclusive" },
       {

@@ -38,7 +38,17 @@ export async function queryCommand(invocation: Invocation): Promise<number> {
  * @throws {UserError} when `--where` is not of the form `key=value` or names a key twice.
  */
 function metricQuery({ flags, lists }: GivenFlags): MetricQuery {
-  const names = ["layer", "bucket", "tz", "from", "to", "order", "limit", "expand"] as const;
+  const names = [
+    "layer",
+    "bucket",
+    "tz",
+    "compare",
+    "from",
+    "to",
+    "order",
+    "limit",
+    "expand",
+  ] as const;
   const given = Object.fromEntries(
     names.filter((name) => flags[name] !== undefined).map((name) => [name, String(flags[name])]),
   );

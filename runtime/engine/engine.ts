@@ -340,6 +340,7 @@ function assemble(parts: Parts): Engine {
           plugins.refused.filter((one) => one.topic === schema.topic).map(({ name }) => name),
         runsEnded: () => topic.batch.ended,
         future: () => speed.future(),
+        watermarkMs: () => speed.watermarkMs(),
         appended: (cut) => speed.appended(cut),
         earlierLogs: earlierLogs(topic.archive, log.id),
         served: (plugin) => generations.served(plugin),

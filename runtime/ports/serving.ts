@@ -19,6 +19,8 @@ export interface MetricQuery {
   readonly bucket?: string;
   /** The time zone of the buckets, an IANA name such as `Europe/Berlin`; UTC when left out. */
   readonly tz?: string;
+  /** An earlier range to compare with: `previous`, or `24h`, `7d`, `4w` before. */
+  readonly compare?: string;
   readonly order?: string;
   readonly limit?: string;
   readonly wait_for?: string;
@@ -52,12 +54,28 @@ export interface EventRange {
   readonly to: string | null;
 }
 
+/** What an answer is compared with; ISO 8601. */
+export interface Compared {
+  /** The earlier range, `[from, to)`. */
+  readonly from: string;
+  readonly to: string;
+  /** Where the compared part of the question's own range ends: at the newest whole step at the latest. */
+  readonly until: string;
+  /**
+   * Whether that is the end of a bucket, or of a range without buckets. Else the last bucket is still
+   * filling, and is compared with the same part of the earlier one.
+   */
+  readonly whole: boolean;
+}
+
 /** What rows and series of a metric have in common. */
 export interface AnswerOfMetric extends AnsweringGeneration {
   readonly metric: string;
   readonly layer: Layer;
   /** The time zone of the buckets, as the IANA database spells it. */
   readonly tz: string;
+  /** Null unless the question compares. */
+  readonly compare: Compared | null;
   /** Opaque: the frontier of the batch part. */
   readonly cut: string;
   /** Opaque: the frontier of the whole answer. Comparable by `wait_for`. */
@@ -102,6 +120,8 @@ export interface SeriesQuery {
   readonly bucket?: string;
   /** As {@link MetricQuery.tz}. */
   readonly tz?: string;
+  /** As {@link MetricQuery.compare}. */
+  readonly compare?: string;
   /** A measure that is shown as a number; left out: the one that the plugin sorts by, or the first. */
   readonly measure?: string;
   /** The most points of a series, 1 to 5,000; default 500. */
@@ -110,6 +130,15 @@ export interface SeriesQuery {
   readonly top?: string;
   /** Key columns to filter by, by name. */
   readonly keys: Readonly<Record<string, string>>;
+}
+
+/** What a series is compared with, by bucket; null where a value is missing. */
+export interface EarlierValues {
+  readonly values: readonly (number | null)[];
+  /** The differences to them. */
+  readonly change: readonly (number | null)[];
+  /** The differences in percent of them; null where they are 0. */
+  readonly percent: readonly (number | null)[];
 }
 
 /** A time series in columns. */
@@ -150,6 +179,8 @@ export interface SeriesAnswer extends AnswerOfMetric {
      */
     readonly batch: readonly (number | null)[] | null;
     readonly speed: readonly (number | null)[] | null;
+    /** Of the earlier bucket of each; null unless the question compares. */
+    readonly earlier: EarlierValues | null;
   }[];
   /**
    * What `batch` and `speed` of the series hold: `values` that add up to the series' values, or how

@@ -134,6 +134,30 @@ export function nextStart(bucket: LocalBucket, start: number): number {
   return next;
 }
 
+/** The local time at an instant, in seconds. */
+export const localAt = (zone: ZoneOffsets, seconds: number): number =>
+  seconds + offsetAt(zone, seconds);
+
+/** The local time at which a range ends: what the clock had come to, before any change of it there. */
+export const localEnd = (zone: ZoneOffsets, seconds: number): number =>
+  seconds + offsetAt(zone, seconds - 1);
+
+/**
+ * The first instant at which a zone's clock shows what is so much earlier than a local time, or a later
+ * time; a month may be too short for a day, and ends then.
+ */
+export function shiftedBack(zone: ZoneOffsets, local: number, { unit, count }: Width): number {
+  if (unit !== "month") {
+    return firstInstant(zone, local - stepsOf({ unit, count }).size);
+  }
+  const month = monthOf(local);
+  const past = local - monthStart(month);
+  return firstInstant(
+    zone,
+    Math.min(monthStart(month - count) + past, monthStart(month - count + 1)),
+  );
+}
+
 /** The local time at which the bucket of a local time begins. */
 function localStart(width: Width, local: number): number {
   if (width.unit === "month") {

@@ -8,14 +8,16 @@ import type { MetricAnswer, MetricQuery, SeriesQuery } from "../ports/services.t
 import type { Plugin } from "../plugin.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
-import { windowRanges } from "./grain_ranges.ts";
+import { coveredRange, windowRanges } from "./grain_ranges.ts";
 import { type Key, KeyRows } from "./key_rows.ts";
 import { mergerOf } from "./merged_values.ts";
+import { changeColumns, comparedEnd, type ComparedRanges, comparedRanges } from "./comparison.ts";
+import { comparedRows, earlierRows } from "./compared_rows.ts";
 import { isoInZone } from "./instant.ts";
 import { isUtc } from "./local_buckets.ts";
 import { answerColumns, timeColumns } from "./metric_info.ts";
 import { nextPage } from "./metric_page.ts";
-import { readMetricQuery, type TypedQuery } from "./metric_query.ts";
+import { readMetricQuery, type TypedQuery, type TypedQuestion } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { countSql, metricSql } from "./metric_sql.ts";
 import { type FoundSeries, MetricSeries } from "./metric_series.ts";
@@ -120,23 +122,39 @@ export class Metric {
     return await this.#source.inTime(signal, (within) => this.#series.answer(query, within));
   }
 
-  async #read(query: TypedQuery, signal: AbortSignal): Promise<FoundAnswer> {
+  async #read(query: TypedQuestion, signal: AbortSignal): Promise<FoundAnswer> {
     const { tables: { plugin } } = this.#source;
     const { layer } = query;
-    const { rows, next, cut, frontier } = await this.#ofKey(query, signal) ??
-      await this.#source.whole(query, () => this.#rows(query, signal));
+    const { compare } = query;
+    const to = compare && comparedEnd(plugin, query, await this.#source.watermarkMs());
+    const compared = compare && comparedRanges(plugin, query, compare, to!);
+    const asked = compared === null
+      ? query
+      : { ...query, ...coveredRange(plugin, layer, query.bucket, { from: query.from, to }) };
+    const { rows, next, cut, frontier } = await this.#ofKey(asked, signal) ??
+      await this.#source.whole(asked, () => this.#rows(asked, signal));
+    const earlier = compared &&
+      { ...asked, ...coveredRange(plugin, layer, query.bucket, compared.earlier) };
     const answer = {
       metric: plugin.name,
       layer,
       tz: query.zone.zone,
+      compare: compared && compared.shown,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       ...await this.#source.kept(layer),
-      speed_ranges: this.#source.speedRanges(query),
+      speed_ranges: [
+        ...(earlier === null ? [] : this.#source.speedRanges(earlier)),
+        ...this.#source.speedRanges(asked),
+      ],
       not_compared: await this.#source.notCompared(layer, signal),
-      columns: answerColumns(plugin, query.bucket),
-      rows,
+      columns: [
+        ...answerColumns(plugin, query.bucket),
+        ...(compared === null ? [] : changeColumns(plugin)),
+      ],
+      rows: (earlier === null ? rows : await this.#compared(earlier, compared!, rows, signal))
+        .map((row) => this.#localized(query, row)),
       next,
     };
     if (query.waitFor !== null && !reaches(frontier, query.waitFor)) throw this.#notReached();
@@ -151,8 +169,7 @@ export class Metric {
     return answer ? { next: null, ...answer } : null;
   }
 
-  async #rows(query: TypedQuery, signal: AbortSignal): Promise<Found> {
-    const { plugin } = this.#source.tables;
+  async #rows(query: TypedQuestion, signal: AbortSignal): Promise<Found> {
     const published = await this.#source.asOf(query.layer, signal);
     const { cut } = published;
     // One more than asked for tells whether there is a next page.
@@ -168,20 +185,38 @@ export class Metric {
         frontierRows = found.length - data.length + SPARE_FRONTIER_ROWS;
         continue;
       }
-      const last = data[query.limit - 1];
-      const next = data.length > query.limit ? nextPage(plugin, query, last) : null;
       const rows = data.slice(0, query.limit).map((row) => this.#shown(query, row));
+      const next = data.length > query.limit ? nextPage(query, rows.at(-1)!) : null;
       return { rows, next, cut, frontier: this.#source.reached(query, found, cut, acknowledged) };
     }
   }
 
-  #shown({ bucket, zone }: TypedQuery, row: Row): Row {
+  #shown({ bucket }: TypedQuery, row: Row): Row {
     const columns = answerColumns(this.#source.tables.plugin, bucket);
-    const shown = Object.fromEntries(columns.map(({ name }) => [name, row[name] ?? null]));
-    for (const { name } of isUtc(zone) ? [] : timeColumns(bucket)) {
-      shown[name] = isoInZone(Date.parse(String(row[name])) / 1000, zone);
-    }
-    return shown;
+    return Object.fromEntries(columns.map(({ name }) => [name, row[name] ?? null]));
+  }
+
+  /** The earlier rows are read later than the answer's, so they are of no fewer events. */
+  async #compared(
+    earlier: TypedQuery,
+    { back }: ComparedRanges,
+    rows: readonly Row[],
+    signal: AbortSignal,
+  ): Promise<readonly Row[]> {
+    const read = () => earlierRows(this.#source, earlier, rows, signal);
+    const found = rows.length === 0 || earlier.from! >= earlier.to!
+      ? []
+      : await this.#source.whole(earlier, read);
+    return comparedRows(this.#source.tables.plugin, earlier, { rows, found, back });
+  }
+
+  /** A row with the time of its bucket in the question's zone. */
+  #localized({ bucket, zone }: TypedQuery, row: Row): Row {
+    if (isUtc(zone)) return row;
+    const times = timeColumns(bucket).map(({ name }) =>
+      [name, isoInZone(Date.parse(String(row[name])) / 1000, zone)] as const
+    );
+    return { ...row, ...Object.fromEntries(times) };
   }
 
   /** Waits until the layer has come as far as `target`. */

@@ -8,16 +8,14 @@ import { isNumeric } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
 import type { QueryParams } from "../ports/ports.ts";
 import { answerColumns } from "./metric_info.ts";
-import { questionOf, type TypedQuery } from "./metric_query.ts";
+import type { TypedQuery, TypedQuestion } from "./metric_query.ts";
 
 /** The cursor behind `row`, the last one of a page. */
 export function nextPage(
-  plugin: Plugin,
-  query: TypedQuery,
+  { order, question }: TypedQuestion,
   row: Readonly<Record<string, unknown>>,
 ): string {
-  const position = query.order.map(({ column }) => row[column] as Scalar);
-  return encodeCursor(questionOf(plugin, query), position);
+  return encodeCursor(question, order.map(({ column }) => row[column] as Scalar));
 }
 
 /** A condition on shown columns: behind the cursor, in an order that puts null last. */

@@ -75,7 +75,9 @@ export function partParameters({ tables, query, run, cut }: PartsInput): QueryPa
   for (const { column, value } of query.keys) params[`key_${column.name}`] = value;
   query.anyOf?.columns.forEach(({ name, type }, i) => {
     const values = query.anyOf!.keys.map((key) => key[i]);
-    params[`any_${name}`] = type.kind === "boolean" ? values.map((v) => v === "true") : values;
+    params[`any_${name}`] = type.kind === "boolean"
+      ? values.map((v) => String(v) === "true")
+      : values;
   });
   const { from, to, grains } = query;
   const times = {

@@ -25,6 +25,7 @@ import {
   timeColumns,
   type TypedBucket,
 } from "./metric_info.ts";
+import { type Comparison, readComparison } from "./comparison.ts";
 import { readWidth } from "./local_buckets.ts";
 import { checkSteps, zoneOf } from "./question_zone.ts";
 
@@ -59,6 +60,13 @@ export interface TypedQuery extends CoveredRange {
   readonly waitFor: Cut | null;
 }
 
+/** A validated question with what its answer has beside the rows of one range. */
+export interface TypedQuestion extends TypedQuery {
+  readonly compare: Comparison | null;
+  /** What its cursors belong to: the question without its page and without what it waits for. */
+  readonly question: unknown;
+}
+
 const DEFAULT_LIMIT = 100;
 
 /**
@@ -67,7 +75,11 @@ const DEFAULT_LIMIT = 100;
  * @param maxLimit the greatest `limit` allowed.
  * @throws {UserError} naming the field, what is allowed and what came.
  */
-export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: number): TypedQuery {
+export function readMetricQuery(
+  plugin: Plugin,
+  query: MetricQuery,
+  maxLimit: number,
+): TypedQuestion {
   const layer = layerOf(plugin, query.layer);
   const zone = zoneOf(plugin, query.tz);
   const named = oneOf(plugin, "bucket", query.bucket ?? "all", bucketsOf(plugin, layer), layer);
@@ -77,7 +89,8 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
   if (from === null && needsFrom(plugin)) throw fromNeeded(plugin);
   const keys = keysOf(plugin, query.keys);
   const order = orderOf(plugin, query.order, bucket);
-  const question = questionOf(plugin, { layer, bucket, zone, from, to, keys, order });
+  const compare = readComparison(plugin, layer, query.compare);
+  const question = questionOf(plugin, { layer, bucket, zone, compare, from, to, keys, order });
   return {
     layer,
     bucket,
@@ -95,6 +108,8 @@ export function readMetricQuery(plugin: Plugin, query: MetricQuery, maxLimit: nu
       ? null
       : decodeCursor(query.after, question, "after", positionOf(plugin, bucket, order)),
     waitFor: query.wait_for === undefined ? null : decodeFrontier(query.wait_for),
+    compare,
+    question,
   };
 }
 
@@ -116,17 +131,16 @@ export function rangeOf(
   return { from, to };
 }
 
-/** What a cursor belongs to: the question without its page and without what it waits for. */
-export function questionOf(
+function questionOf(
   plugin: Plugin,
-  { layer, bucket, zone, from, to, keys, order }: Omit<
-    TypedQuery,
-    "grains" | "anyOf" | "limit" | "after" | "waitFor"
+  { layer, bucket, zone, compare, from, to, keys, order }: Omit<
+    TypedQuestion,
+    "grains" | "anyOf" | "limit" | "after" | "waitFor" | "question"
   >,
 ): unknown {
   const filters = keys.map(({ column, value }) => [column.name, value]);
   const { unit, count } = typeof bucket === "object" ? bucket : { unit: bucket, count: 1 };
-  return [plugin.name, layer, unit, count, zone.zone, from, to, filters, order];
+  return [plugin.name, layer, unit, count, zone.zone, compare, from, to, filters, order];
 }
 
 /** What may stand in a cursor: values of the order's columns. */

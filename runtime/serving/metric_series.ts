@@ -2,6 +2,7 @@
 import { encodeFrontier } from "../model/frontier.ts";
 import { grainSeconds } from "../plugin.ts";
 import type { FutureEvents, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
+import { changeOf, comparedEnd, type ComparedRanges, comparedRanges } from "./comparison.ts";
 import { isoOfSeconds } from "./instant.ts";
 import { fixedSeconds, offsetAt, widthText } from "./local_buckets.ts";
 import { stepSeconds } from "./metric_info.ts";
@@ -25,10 +26,22 @@ type Inputs = Omit<MetricSqlInput, "query">;
 /** Where fewer points would be whole grains, a merged series has finer ones. */
 const FEWEST_POINTS = 12;
 
+/** The times of points, and which of them are whole grains. */
+type Times = ReturnType<typeof timesOf> & Pick<TypedQuery, "layer" | "bucket">;
+
+/** An earlier range's points. */
+interface Earlier {
+  readonly ranges: ComparedRanges;
+  readonly times: Times;
+  readonly found: readonly Row[];
+}
+
 interface FoundPoints {
   readonly range: SeriesRange | null;
   /** Which times its points count; null as the range is. */
-  readonly times: ReturnType<typeof timesOf> & Pick<TypedQuery, "layer" | "bucket"> | null;
+  readonly times: Times | null;
+  /** Null unless the question compares. */
+  readonly earlier: Earlier | null;
   /** Where the data ends, in seconds since 1970 UTC, if that lies beyond the range; else null. */
   readonly beyond: number | null;
   readonly keys: readonly Key[] | null;
@@ -76,16 +89,20 @@ export class MetricSeries {
     const inputs = this.#source.inputs({ ...published, cut: divided ?? cut });
     const acknowledged = layer === "batch" ? {} : this.#source.frontier();
     const future = query.to === null ? await this.#source.topic.future?.() ?? null : null;
-    const { range, times, beyond, keys, found } = await this.#source.inTurn(
+    const { range, times, beyond, keys, found, earlier } = await this.#source.inTurn(
       signal,
       () => this.#read(inputs, query, future, signal),
     );
     // Where there is nothing to show, no rows are read.
     const frontier = times === null ? cut : this.#source.reached(times, found, cut, acknowledged);
+    if (earlier !== null && earlier.found.length > 0) {
+      this.#source.reached(earlier.times, earlier.found, cut, acknowledged);
+    }
     return {
       metric: plugin.name,
       layer,
       tz: query.zone.zone,
+      compare: earlier && earlier.ranges.shown,
       ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
@@ -93,13 +110,16 @@ export class MetricSeries {
         ? null
         : await this.#source.covered(divided, frontier),
       ...await this.#source.kept(layer),
-      speed_ranges: times === null ? [] : this.#source.speedRanges(times),
+      speed_ranges: [
+        ...(earlier === null ? [] : this.#source.speedRanges(earlier.times)),
+        ...(times === null ? [] : this.#source.speedRanges(times)),
+      ],
       not_compared: await this.#source.notCompared(layer, signal),
       measure,
       unit: plugin.shownColumns.find(({ name }) => name === measure)?.unit ?? null,
       ...bucketsOf(query, range),
       parts,
-      series: range === null ? [] : this.#columns(query, range, keys, parts, found),
+      series: range === null ? [] : this.#columns(query, range, keys, parts, found, earlier),
       beyond: beyond === null || future === null
         ? null
         : { until: isoOfSeconds(beyond), future_events: future.events },
@@ -108,49 +128,77 @@ export class MetricSeries {
 
   async #read(
     inputs: Inputs,
-    query: TypedSeries,
+    asked: TypedSeries,
     future: FutureEvents | null,
     signal: AbortSignal,
   ): Promise<FoundPoints> {
+    const { plugin } = this.#source.tables;
+    const { compare } = asked;
+    const to = compare === null
+      ? asked.to
+      : comparedEnd(plugin, asked, await this.#source.watermarkMs());
+    const query = { ...asked, to };
     const bounds = await this.#bounds(inputs, query, future, signal);
     if (bounds === null) {
-      return { range: null, times: null, beyond: null, keys: null, found: [] };
+      return { range: null, times: null, beyond: null, keys: null, found: [], earlier: null };
     }
     const range = await this.#rangeOf(query, bounds);
     const times = this.#timesOf(query, range);
     const { beyond } = bounds;
-    return await this.#source.whole(times, async () => {
+    const points = await this.#source.whole(times, async () => {
       const { top } = query;
       const ranked = top === null
         ? null
         : await this.#source.ask(topKeysSql(inputs, query, range, top), signal);
       const keys = ranked && this.#keysOf(ranked, top!);
-      if (keys?.length === 0) return { range, times, beyond, keys, found: ranked! };
-      const found = await this.#source.ask(pointsSql(inputs, query, range, keys), signal);
-      return { range, times, beyond, keys, found };
+      if (keys?.length === 0) return { keys, found: ranked! };
+      return { keys, found: await this.#source.ask(pointsSql(inputs, query, range, keys), signal) };
     });
+    const question = { ...asked, bucket: range.bucket };
+    const ranges = compare && comparedRanges(plugin, question, compare, to!);
+    const earlier = ranges &&
+      await this.#earlier(inputs, query, range, ranges, points.keys, signal);
+    return { range, times, beyond, ...points, earlier };
+  }
+
+  /** The points of the earlier range: as of the same run, and read later, so of no fewer events. */
+  async #earlier(
+    inputs: Inputs,
+    asked: TypedSeries,
+    range: SeriesRange,
+    ranges: ComparedRanges,
+    keys: readonly Key[] | null,
+    signal: AbortSignal,
+  ): Promise<Earlier> {
+    const query = { ...asked, ...ranges.earlier };
+    const times = this.#timesOf(query, range);
+    const found = keys?.length === 0 ? [] : await this.#source.whole(
+      times,
+      () => this.#source.ask(pointsSql(inputs, query, range, keys), signal),
+    );
+    return { ranges, times, found };
   }
 
   /**
    * The buckets of a series. Unless they were asked for, merged ones are whole grains; where those
-   * would be few, they are finer if all windows are whole.
+   * would be few, they are finer if all windows are whole and none are compared.
    */
   async #rangeOf(
     query: TypedSeries,
     { from, to }: { readonly from: number; readonly to: number },
   ): Promise<SeriesRange> {
     const { plugin } = this.#source.tables;
-    const { layer, bucket } = query;
+    const { layer, bucket, compare } = query;
     if (layer !== "merged" || bucket !== null) return seriesRange(plugin, query, from, to);
     const coarse = seriesRange(plugin, query, from, to, stepSeconds(plugin, "batch"));
-    if (coarse.time.length >= FEWEST_POINTS) return coarse;
+    if (coarse.time.length >= FEWEST_POINTS || compare !== null) return coarse;
     const fine = seriesRange(plugin, query, from, to);
     const kept = await this.#source.wholeWindows();
     return isWhole(plugin, this.#timesOf(query, fine), kept) ? fine : coarse;
   }
 
   /** The times of points, of the buckets of a range. */
-  #timesOf(query: TypedSeries, range: SeriesRange) {
+  #timesOf(query: TypedSeries, range: SeriesRange): Times {
     const { layer } = query;
     const { plugin } = this.#source.tables;
     return { layer, bucket: range.bucket, ...timesOf(plugin, query, range) };
@@ -197,6 +245,7 @@ export class MetricSeries {
     keys: readonly Key[] | null,
     parts: SeriesAnswer["parts"],
     found: readonly Row[],
+    earlier: Earlier | null,
   ): SeriesAnswer["series"] {
     const { keyColumns } = this.#source.tables.plugin;
     const empty = () => new Array<number | null>(time.length).fill(null);
@@ -219,6 +268,29 @@ export class MetricSeries {
       const values = [line.values, line.batch, line.speed][part];
       if (values !== null) values[at] = value === null ? null : Number(value);
     }
-    return lines;
+    if (earlier === null) return lines.map((line) => ({ ...line, earlier: null }));
+    const { ranges: { back }, found: rows } = earlier;
+    const textOf = (key: Key | null) => JSON.stringify(key);
+    const before = new Map(
+      rows.filter((row) => Number(row.frontier) === 0 && Number(row._part ?? 0) === 0).map(
+        (row) => {
+          const key = keys && keyColumns.map(({ name }) => row[name] as KeyValue);
+          return [`${textOf(key)} ${Date.parse(String(row.bucket)) / 1000}`, row[measure]];
+        },
+      ),
+    );
+    return lines.map((line, i) => {
+      const changes = time.map((start, at) =>
+        changeOf(line.values[at], before.get(`${textOf(keys && keys[i])} ${back(start)}`))
+      );
+      return {
+        ...line,
+        earlier: {
+          values: changes.map((each) => each.before),
+          change: changes.map((each) => each.change),
+          percent: changes.map((each) => each.percent),
+        },
+      };
+    });
   }
 }

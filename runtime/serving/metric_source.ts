@@ -74,6 +74,11 @@ export class MetricSource {
     return this.topic.speed.frontier(this.tables.plugin.name);
   }
 
+  /** The time of the topic's newest event; see `ServedTopic.watermarkMs`. */
+  async watermarkMs(): Promise<number> {
+    return await this.topic.watermarkMs?.() ?? -1;
+  }
+
   /** Waits until the tables hold what lies below `target`. @throws the signal's reason. */
   async flushed(target: Cut, signal: AbortSignal): Promise<void> {
     await this.topic.speed.reached(this.tables.plugin.name, target, signal);

@@ -7,6 +7,7 @@ import { seriesMeasures, stepSeconds } from "./metric_info.ts";
 import { quoted } from "../std/quoted.ts";
 import { wholeNumber } from "../std/whole_number.ts";
 import { joinedColumns } from "../sql/merged_rows.ts";
+import { type Comparison, readComparison } from "./comparison.ts";
 import {
   firstStart,
   holdsSteps,
@@ -39,6 +40,7 @@ export interface TypedSeries {
   /** The width that was asked for; null: the finest that fits. */
   readonly bucket: Width | null;
   readonly zone: ZoneOffsets;
+  readonly compare: Comparison | null;
   readonly measure: string;
   readonly maxPoints: number;
   /** How many keys get a series of their own; null for one series over all keys. */
@@ -92,6 +94,7 @@ export function readSeriesQuery(plugin: Plugin, query: SeriesQuery): TypedSeries
     keys: keysOf(plugin, query.keys),
     bucket: query.bucket === undefined ? null : widthOf(plugin, layer, query.bucket),
     zone: zoneOf(plugin, query.tz),
+    compare: readComparison(plugin, layer, query.compare),
     measure,
     maxPoints: max_points === undefined
       ? DEFAULT_POINTS

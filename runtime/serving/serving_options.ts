@@ -40,6 +40,11 @@ export interface ServedTopic {
   /** The future events that lie beyond the watermarks; null for none. Default: none. */
   readonly future?: () => Promise<FutureEvents | null>;
   /**
+   * The time of the newest event, without those in the future, in milliseconds since 1970 UTC; -1 for
+   * none. Default: there are none.
+   */
+  readonly watermarkMs?: () => Promise<number>;
+  /**
    * The greatest append time of the records below a cut of the log, by partition, in milliseconds
    * since 1970 UTC; null where it is not known. Default: it never is.
    */

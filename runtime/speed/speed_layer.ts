@@ -192,13 +192,20 @@ export class LogSpeedLayer implements SpeedLayer {
     await this.#positions.refreshLedger();
   }
 
+  #partitions() {
+    return partitionsOf(this.#options.log).map((partition) => this.partition(partition));
+  }
+
+  /** The time of the newest event that does not lie in the future, in milliseconds; -1 for none. */
+  async watermarkMs(): Promise<number> {
+    await this.refresh();
+    return Math.max(-1, ...this.#partitions().map((of) => of.watermarkMs));
+  }
+
   /** The future events that lie beyond the watermarks; null where there are none. */
   async future(): Promise<FutureEvents | null> {
-    await this.refresh();
-    const partitions = partitionsOf(this.#options.log).map((partition) =>
-      this.partition(partition)
-    );
-    const watermarkMs = Math.max(-1, ...partitions.map((of) => of.watermarkMs));
+    const watermarkMs = await this.watermarkMs();
+    const partitions = this.#partitions();
     const events = partitions.reduce((sum, of) => sum + of.futureEvents, 0);
     const isBeyond = partitions.some(({ lastEventMs }) => lastEventMs > watermarkMs);
     return events > 0 && isBeyond ? { watermarkMs, events } : null;

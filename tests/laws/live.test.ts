@@ -22,6 +22,7 @@ class SetSource {
       metric: "m",
       layer: "merged",
       tz: "UTC",
+      compare: null,
       cut: "",
       frontier: String(this.#moves),
       problems: [],

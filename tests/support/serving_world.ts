@@ -122,6 +122,7 @@ export class ServingWorld {
   readonly clock = new HandClock();
   /** Append times below the cut, by partition. */
   appended: readonly (number | null)[] = [];
+  watermarkMs = -1;
   /** The future events that the ledger knows. */
   future: FutureEvents | null = null;
   readonly serving: Serving;
@@ -146,6 +147,7 @@ export class ServingWorld {
         speed,
         ...topic,
         future: () => Promise.resolve(this.future),
+        watermarkMs: () => Promise.resolve(this.watermarkMs),
         appended: () => Promise.resolve(this.appended),
       }],
       warehouse,

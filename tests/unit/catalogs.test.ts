@@ -69,6 +69,7 @@ const answer: MetricAnswer = {
   metric: "ratings",
   layer: "merged",
   tz: "UTC",
+  compare: null,
   cut: "",
   frontier: "",
   problems: [],

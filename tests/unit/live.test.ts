@@ -23,6 +23,7 @@ class Source {
       metric,
       layer: "merged",
       tz: "UTC",
+      compare: null,
       cut: "",
       frontier: String(value),
       problems: [],

@@ -7,7 +7,13 @@ import { moviesSeries } from "../support/sample_answers.ts";
 
 const drawn = (changes: Partial<SeriesAnswer>) =>
   render(h(Traffic, { traffic: { ...moviesSeries, layer: "speed", ...changes } }));
-const series = [{ key: null, values: [10, null, 5], batch: [10, null, 1], speed: [null, null, 4] }];
+const series = [{
+  key: null,
+  values: [10, null, 5],
+  batch: [10, null, 1],
+  speed: [null, null, 4],
+  earlier: null,
+}];
 
 describe("the traffic of the last hour", () => {
   it("stacks what batch has recomputed and what it has not", () => {

@@ -52,6 +52,18 @@ const answered = {
   metric: text("Name", "popular_movies"),
   layer,
   tz: text("The time zone of the buckets", "UTC"),
+  compare: z.object({
+    from: instant("Start of the earlier range"),
+    to: instant("Its end, exclusive"),
+    until: instant(
+      "Where the compared part of the range ends: at the newest whole step at the latest",
+    ),
+    whole: z.boolean().meta({
+      description:
+        "Whether that is the end of a bucket (or of a range without buckets): else the " +
+        "last one is still filling, and is compared with the same part of the earlier one",
+    }),
+  }).nullable().meta({ description: "What the answer is compared with; null unless asked for" }),
   generation: text("The generation that the whole answer is of", "v1_0f3a9c2e"),
   frozen_at: z.string().nullable().meta({
     description: "When this generation was last computed: the answer stands still at its " +
@@ -148,6 +160,13 @@ export const seriesAnswer = named(
       }),
       batch: parts("The part of each bucket below the cut of the published batch run"),
       speed: parts("The part of each bucket above the cut"),
+      earlier: z.object({
+        values: z.array(z.number().nullable()),
+        change: z.array(z.number().nullable()).describe("The differences to them"),
+        percent: z.array(z.number().nullable()).describe("The differences in percent of them"),
+      }).nullable().meta({
+        description: "The values of the earlier buckets; null unless the question compares",
+      }),
     })),
   }),
 );
@@ -159,6 +178,11 @@ const range = {
 
 const tz = parameter("The IANA time zone of the buckets; default UTC", "Europe/Berlin");
 
+const compare = parameter(
+  "An earlier range to compare with: previous, or one so much earlier, such as 24h, 7d or 4w; needs from",
+  "7d",
+);
+
 /** Parameters of a metric's rows; key columns may be added by name. */
 export const metricParameters = z.object({
   layer: layer.optional().meta({ description: "Default merged" }),
@@ -167,6 +191,7 @@ export const metricParameters = z.object({
     description: "Default all; layer batch has none finer than the grain",
   }),
   tz,
+  compare,
   order: parameter("A column, descending with a leading -; default the metric's sort"),
   limit: whole("Default 100", 1, 10_000),
   after: parameter("next of the page before, of the same question"),
@@ -184,6 +209,7 @@ export const seriesParameters = z.object({
     "hour",
   ),
   tz,
+  compare,
   measure: parameter("A measure; default the one that the metric is sorted by"),
   max_points: whole("The most points; default 500", 1, 5000),
   top: whole("One series for each of this many greatest keys", 1, 20),
