@@ -98,6 +98,7 @@ const slow = [
   "tests/unit/cancelled_runs",
   "tests/integration/",
   "tests/laws/",
+  "tests/e2e/dashboard_access",
   "tests/servers/cut_off",
   "tests/servers/workers",
   "tests/servers/faults",

@@ -19,6 +19,10 @@ import {
 import { byTier } from "../support/tier.ts";
 
 const HORIZON = 3;
+/** Runs that readers see. */
+const RUNS = byTier({ quick: 5, full: 12, long: 12 });
+/** Two runs at once, so often. */
+const PAIRS = byTier({ quick: 5, full: 10, long: 10 });
 
 interface Block {
   readonly log: string;
@@ -151,7 +155,7 @@ describe("laws of the batch layer", () => {
     await layer.run({ full: true }); // of nothing: it makes the table
     totals.set(encodeFrontier({}), 0);
     const readers = [reader(), reader()];
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < RUNS; i++) {
       const events = Array.from({ length: 20 }, (_, n) => ({
         id: `${i}-${n}`,
         ms: day((i + n) % 4),
@@ -162,14 +166,14 @@ describe("laws of the batch layer", () => {
       await world.append("local-1", i % 2, events);
       totals.set(encodeFrontier(world.cut()), published += 20);
       world.clock.ms += 400;
-      expect((await layer.run({ full: i === 6 }))!.plugins[0]).toMatchObject({
+      expect((await layer.run({ full: i === RUNS >> 1 }))!.plugins[0]).toMatchObject({
         status: "published",
         error: "",
       });
     }
     done = true;
     await Promise.all(readers);
-    expect(reads).toBeGreaterThan(12);
+    expect(reads).toBeGreaterThan(RUNS);
   });
 
   it("two runs at once never cross: numbers are used once, cuts grow, the answer is right", async () => {
@@ -180,7 +184,7 @@ describe("laws of the batch layer", () => {
     const layers = [world.layer([users]), world.layer([users])];
     const blocks: Block[] = [];
     const statuses: string[] = [];
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < PAIRS; i++) {
       const appended: Block = {
         log: "local-1",
         // Downwards: later blocks bring lower copies, so that keys vanish.
