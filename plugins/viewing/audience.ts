@@ -1,6 +1,5 @@
 import { type Random, trait } from "./chance.ts";
 import type { Popularity } from "./popularity.ts";
-import { favouriteHour, hoursApart } from "./rhythm.ts";
 
 const CHANCES = 2 ** 32;
 const GENRES = 16;
@@ -10,6 +9,14 @@ const AT_OTHER_HOURS = 0.1;
 const OF_OTHER_GENRES = 0.4;
 const WATCHED_AGAIN = 0.08;
 const TRIES = 8;
+const HOUR_MS = 3_600_000;
+
+/** How many watch in each hour of the day, UTC; the mean is 1. */
+// deno-fmt-ignore
+const HOURS = [
+  1.15, 0.80, 0.50, 0.30, 0.20, 0.15, 0.20, 0.30, 0.45, 0.60, 0.70, 0.80,
+  0.95, 1.00, 1.00, 1.00, 1.05, 1.20, 1.50, 1.90, 2.30, 2.45, 2.05, 1.45,
+];
 
 /**
  * The users and their habits. Some watch far more than others; each has hours, two genres and a movie
@@ -81,4 +88,16 @@ export class Audience {
 
 function commonDivisor(a: number, b: number): number {
   return b === 0 ? a : commonDivisor(b, a % b);
+}
+
+/** @param chance in `[0, 1)`. */
+function favouriteHour(chance: number): number {
+  let left = chance * 24;
+  return HOURS.findIndex((weight) => (left -= weight) < 0);
+}
+
+/** Hours between an hour of the day and a moment, 0 to 12. */
+function hoursApart(hour: number, ms: number): number {
+  const apart = Math.abs(Math.floor(ms / HOUR_MS) % 24 - hour);
+  return Math.min(apart, 24 - apart);
 }

@@ -36,19 +36,6 @@ export function trait(seed: number, of: number): number {
 }
 
 /**
- * Exponentially distributed with mean 1, by von Neumann's comparisons (1951), which need no
- * logarithm.
- */
-export function exponential(next: Random): number {
-  for (let whole = 0;; whole++) {
-    const first = next();
-    let length = 1;
-    for (let last = first, other; (other = next()) < last; last = other) length++;
-    if (length % 2 === 1) return whole + first;
-  }
-}
-
-/**
  * Ranks by Zipf's law with exponent 1: rank `r` comes in proportion to `1 / (r + 1)`.
  *
  * @param count how many ranks there are.

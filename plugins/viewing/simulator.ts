@@ -1,15 +1,13 @@
 /**
  * Made-up viewing events that look like life: movies whose popularity follows Zipf's law and drifts,
  * users with habits, sessions from view to rating whose events lie as far apart as what is watched
- * takes, a rhythm of day and week, events that come late and some that come twice. The same options
- * give the same bytes.
+ * takes, events that come late and some that come twice. The same options give the same bytes.
  */
 import type { MadeEvents } from "twofold";
 import { Audience } from "./audience.ts";
-import { exponential, type Random, random, trait } from "./chance.ts";
+import { type Random, random, trait } from "./chance.ts";
 import { HeldEvents } from "./held_events.ts";
 import { Popularity } from "./popularity.ts";
-import { rhythm, RHYTHM_PEAK } from "./rhythm.ts";
 import { SESSION_EVENTS, SESSION_MS, Sessions } from "./sessions.ts";
 import { ViewingWriter } from "./viewing_writer.ts";
 
@@ -18,10 +16,10 @@ export interface SimulatorOptions {
   /** Any whole number in 0..2³²−1. Default 1. */
   readonly seed?: number;
   /**
-   * Events per second of event time, 1 to 1,000,000, at every moment alike; where so many users do
-   * not make so many, movies are shorter. Null: as many as the users make, by day and week.
+   * Events per second of event time, up to 1,000,000, at every moment alike; where so many users do
+   * not make so many, movies are shorter.
    */
-  readonly rate: number | null;
+  readonly rate: number;
   /** The first event's time, in milliseconds since 1970 UTC. */
   readonly startMs: number;
   /** Users, with ids from 1 on; 2 to 10,000,000. Default 100,000. */
@@ -51,16 +49,12 @@ const simulatorDefaults = {
   repeat: 0.01,
 } as const;
 
-const DAY_MS = 86_400_000;
-/** Sessions that a user has in a day. */
-const SESSIONS_PER_DAY = 2;
-/** At a rate, at most one user in so many watches at a time: then somebody is always free. */
+/** At most one user in so many watches at a time: then somebody is always free. */
 const USERS_PER_SESSION = 2;
 /** Before the start so much goes by unseen, in lengths of a session: others began before. */
 const RUN_UP = 2;
-/** A chunk at a rate covers this long, or longer where that holds no event. */
+/** A chunk covers this long, or longer where that holds no event. */
 const CHUNK_MS = 100;
-const CHUNK_EVENTS = 4096;
 /** Recent events that may come again, each of so many kept. */
 const [RECENT, KEPT] = [64, 0.1];
 /** Most that are late are so by minutes, few by hours. */
@@ -81,12 +75,6 @@ const LEAST_LATE_MS = 10_000;
 export function* simulate(options: SimulatorOptions): Generator<SimulatedChunk, never, void> {
   const simulation = new Simulation({ ...simulatorDefaults, ...options });
   const { rate, startMs } = options;
-  if (rate === null) {
-    for (;;) {
-      for (let i = 0; i < CHUNK_EVENTS; i++) simulation.writeNext();
-      yield simulation.take(simulation.nowMs);
-    }
-  }
   const spanMs = Math.max(CHUNK_MS, Math.ceil(1000 / rate));
   let sent = 0;
   for (let chunk = 1;; chunk++) {
@@ -110,10 +98,7 @@ class Simulation {
   #line = "";
   #kept = 0;
   #isRunUp = true;
-  #nextSessionMs: number;
   #taken = { events: 0, repeats: 0, late: 0 };
-  /** The moment that it has come to. */
-  nowMs: number;
 
   constructor(options: Required<SimulatorOptions>) {
     const { seed, rate, startMs, users, movies } = options;
@@ -122,7 +107,7 @@ class Simulation {
     const audience = new Audience(seed, users);
     this.#writer = new ViewingWriter(seed, audience, idOf(options));
     const most = Math.max(1, Math.floor(users / USERS_PER_SESSION));
-    const wanted = (rate ?? 0) / 1000 * SESSION_MS / SESSION_EVENTS;
+    const wanted = rate / 1000 * SESSION_MS / SESSION_EVENTS;
     const haste = Math.max(1, 1.25 * wanted / most);
     this.#sessions = new Sessions({
       audience,
@@ -134,17 +119,13 @@ class Simulation {
         if (!this.#isRunUp) this.#line = this.#writer.line(session, step, atMs);
       },
     });
-    this.nowMs = startMs - Math.ceil(RUN_UP * SESSION_MS / haste);
-    this.#nextSessionMs = this.nowMs;
-    this.#runUp();
+    this.#runUp(startMs - Math.ceil(RUN_UP * SESSION_MS / haste));
   }
 
-  #runUp(): void {
+  #runUp(fromMs: number): void {
     const { rate, startMs } = this.#options;
-    const fromMs = this.nowMs;
-    while (rate === null && this.#nextMs() < startMs) this.#pass();
-    const steps = Math.floor((startMs - fromMs) * (rate ?? 0) / 1000);
-    for (let i = 0; i < steps; i++) this.#passAt(fromMs + Math.floor(i * 1000 / rate!));
+    const steps = Math.floor((startMs - fromMs) * rate / 1000);
+    for (let i = 0; i < steps; i++) this.#passAt(fromMs + Math.floor(i * 1000 / rate));
     this.#isRunUp = false;
   }
 
@@ -157,16 +138,6 @@ class Simulation {
 
   /** Writes one line for a moment. */
   writeAt(atMs: number): void {
-    this.nowMs = atMs;
-    this.#write(() => this.#passAt(atMs), () => atMs);
-  }
-
-  /** Writes the next line, whenever it happens. */
-  writeNext(): void {
-    this.#write(() => this.#pass(), () => this.#nextMs());
-  }
-
-  #write(pass: () => void, nextMs: () => number): void {
     const { repeat, late } = this.#options;
     this.#taken.events++;
     if (this.#recent.length > 0 && this.#random() < repeat) {
@@ -175,18 +146,18 @@ class Simulation {
       return;
     }
     for (;;) {
-      if (this.#held.nextMs <= nextMs()) {
+      if (this.#held.nextMs <= atMs) {
         this.#lines.push(this.#held.take());
         this.#taken.late++;
         return;
       }
-      pass();
+      this.#passAt(atMs);
       if (this.#random() >= late) {
         this.#lines.push(this.#line);
         if (this.#random() < KEPT) this.#recent[this.#kept++ % RECENT] = this.#line;
         return;
       }
-      this.#held.hold(this.#line, this.nowMs + this.#latenessMs());
+      this.#held.hold(this.#line, atMs + this.#latenessMs());
     }
   }
 
@@ -200,26 +171,6 @@ class Simulation {
     const sessions = this.#sessions;
     if (sessions.nextMs <= atMs || sessions.isFull) sessions.goOn(atMs);
     else sessions.begin(atMs);
-  }
-
-  /** When the next thing may happen. */
-  #nextMs(): number {
-    return Math.min(this.#nextSessionMs, this.#sessions.nextMs);
-  }
-
-  /** The next thing happens. */
-  #pass(): void {
-    const sessions = this.#sessions;
-    while (sessions.nextMs > this.#nextSessionMs) {
-      this.nowMs = Math.floor(this.#nextSessionMs);
-      const begins = !sessions.isFull && this.#random() * RHYTHM_PEAK < rhythm(this.nowMs);
-      const perMs = this.#options.users * SESSIONS_PER_DAY / DAY_MS * RHYTHM_PEAK;
-      this.#nextSessionMs += exponential(this.#random) / perMs;
-      if (!begins) continue;
-      return sessions.begin(this.nowMs);
-    }
-    this.nowMs = sessions.nextMs;
-    sessions.goOn(this.nowMs);
   }
 }
 

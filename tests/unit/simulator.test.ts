@@ -1,11 +1,13 @@
 import { describe, expect, fc, it } from "testing";
-import { exponential, random, zipf } from "../../plugins/viewing/chance.ts";
+import { random, zipf } from "../../plugins/viewing/chance.ts";
 import { DueHeap } from "../../plugins/viewing/due_heap.ts";
 import { simulate, type SimulatedChunk } from "../../plugins/viewing/simulator.ts";
 
 /** A Monday. */
 const startMs = Date.UTC(2026, 0, 5);
 const DAY_MS = 86_400_000;
+/** Events of a user in a day: about two sessions. */
+const DAILY_EVENTS = 7;
 
 interface Event {
   event_id: string;
@@ -22,7 +24,8 @@ type Options = Partial<Parameters<typeof simulate>[0]>;
 function take(count: number, options: Options): SimulatedChunk[] {
   const chunks: SimulatedChunk[] = [];
   let events = 0;
-  for (const chunk of simulate({ startMs, rate: null, ...options })) {
+  const { users = 100_000 } = options;
+  for (const chunk of simulate({ startMs, rate: users * DAILY_EVENTS / 86_400, ...options })) {
     chunks.push(chunk);
     if ((events += chunk.events) >= count) break;
   }
@@ -151,7 +154,8 @@ describe("simulate()", () => {
       .map(({ duration }) => duration! / 60);
     expect(minutes.length).toBeGreaterThan(100);
     expect(Math.min(...minutes)).toBeGreaterThan(60);
-    expect(Math.max(...minutes)).toBeLessThan(170);
+    // What is due waits for its turn, so that the rate is kept.
+    expect(Math.max(...minutes)).toBeLessThan(200);
     const gaps = sessionsOf(events).flatMap((session) =>
       session.slice(1).map((event, i) => (msOf(event) - msOf(session[i])) / 60_000)
     );
@@ -183,19 +187,6 @@ describe("simulate()", () => {
     expect(shared(1)).toBeGreaterThan(shared(6));
     expect(shared(1)).toBeGreaterThanOrEqual(10);
     expect(shared(6)).toBeLessThan(18);
-  });
-
-  it("has a rhythm of day and week", () => {
-    const options = { users: 5000, late: 0, repeat: 0 };
-    const events = eventsOf(take(5000 * 7 * 7, options))
-      .filter((event) => msOf(event) < startMs + 7 * DAY_MS);
-    const begun = events.filter(({ event_type }) => event_type === "view").map(msOf);
-    const share = (kind: (at: Date) => boolean) =>
-      begun.filter((ms) => kind(new Date(ms))).length / begun.length;
-    expect(share((at) => at.getUTCHours() >= 19 && at.getUTCHours() < 23) * 6).toBeGreaterThan(1.6);
-    expect(share((at) => at.getUTCHours() >= 3 && at.getUTCHours() < 7) * 6).toBeLessThan(0.4);
-    expect(share((at) => at.getUTCDay() % 6 === 0) * 3.5).toBeGreaterThan(1.15);
-    expect(share((at) => at.getUTCDay() === 1) * 7).toBeLessThan(0.95);
   });
 
   it("has users with habits: busy ones, and each with hours and movies of their own", () => {
@@ -243,20 +234,11 @@ describe("simulate()", () => {
   });
 
   it("works with the fewest users and movies that there can be", () => {
-    for (const rate of [null, 100]) {
+    for (const rate of [0.01, 100]) {
       const events = eventsOf(take(3000, { rate, users: 2, movies: 1 }));
       expect(new Set(events.map(({ movie_id }) => movie_id))).toEqual(new Set([1]));
       expect(new Set(events.map(({ user_id }) => user_id)).size).toBe(2);
     }
-  });
-});
-
-describe("exponential()", () => {
-  it("has the mean and the tail of its distribution", () => {
-    const next = random(3);
-    const values = Array.from({ length: 200_000 }, () => exponential(next));
-    expect(sum(values) / values.length).toBeCloseTo(1, 1);
-    expect(values.filter((value) => value > 3).length / values.length).toBeCloseTo(Math.exp(-3), 2);
   });
 });
 
