@@ -17,8 +17,8 @@ import * as schemas from "./schemas.ts";
 const KIB = 1024;
 
 /** The path of a record. */
-const placeParams = ({ batch }: Services) => ({
-  topic: { description: "Topic", names: () => Promise.resolve([...batch.keys()]) },
+const placeParams = (services: Services) => ({
+  topic: { description: "Topic", names: () => Promise.resolve([...services.batch.keys()]) },
   partition: { description: "Partition", max: 4_294_967_295 },
   offset: { description: "Offset", max: Number.MAX_SAFE_INTEGER },
 });

@@ -20,6 +20,23 @@ export function rebuildingProblem(
   };
 }
 
+/** No process computes the generation that answers, and none builds the one of the loaded code. */
+export function stoppedProblem(
+  live: LiveRow,
+  { plugin: { name }, generation }: PluginTables,
+  frozenAt: string,
+): ProblemReport {
+  return {
+    code: "generation_stopped",
+    subject: `plugin ${name}`,
+    message: `No process has computed generation ${live.generation} of plugin "${name}" since ` +
+      `${frozenAt}: its answers lack the events after that. The code and the settings here make ` +
+      `generation ${generation}, which no process builds. Start a process with the code and ` +
+      "settings that are to count, or start this one again",
+    plugin: name,
+  };
+}
+
 /** A process answers for a plugin that a process without it has removed. */
 export function removedProblem(plugin: string): ProblemReport {
   return {

@@ -15,12 +15,12 @@ import type { PublishedRuns } from "../serving/published_runs.ts";
 import type { ServedGeneration } from "../serving/serving_options.ts";
 import { openTableSpeed } from "../speed/table_speed.ts";
 import { createBatchTable, type PluginTables, tablesOf } from "../sql/tables.ts";
-import { mergedRelation, refusingView, relationNames } from "../serving/relations.ts";
+import { relationNames } from "../serving/relations.ts";
 import { claimGeneration, newestClaim } from "./generation_claims.ts";
-import { rebuildingProblem, removedProblem } from "./generation_problems.ts";
+import { rebuildingProblem, removedProblem, stoppedProblem } from "./generation_problems.ts";
 import { shownGeneration } from "./shown_generation.ts";
 import { type LiveRow, readLiveRows, writeLiveRows } from "./live_rows.ts";
-import { dropRelation, makeRelations } from "./make_relations.ts";
+import { dropRelation, makeRelations, refuseMerging, relationsOf } from "./make_relations.ts";
 import { covered, endOf, type Metric, newMetric, standingOf } from "./metric_generation.ts";
 import { rebuiltShare } from "./rebuilt_share.ts";
 import type { TopicRuntime } from "./topic_runtime.ts";
@@ -106,12 +106,12 @@ export class Generations {
       if (this.#metrics.get(name)?.loaded !== null) metrics.set(name, newMetric(topic, null));
     }
     this.#coming = metrics;
+    this.#paused = paused;
     await this.#claim(metrics);
-    const relations = await tableNames(warehouse);
+    const relations = await relationsOf(warehouse);
     await this.#takeRows(metrics);
     for (const [topic, { removed, added }] of topics) {
       await topic.replace(removed, added, () => {
-        this.#paused = paused;
         for (const { plugin: { name } } of removed) {
           const next = metrics.get(name);
           if (next === undefined) this.#metrics.delete(name);
@@ -134,7 +134,9 @@ export class Generations {
     this.#coming = new Map();
     await this.#look();
     for (const { topic, loaded, live } of metrics.values()) {
-      if (live === null && loaded !== null) await this.#refuseMerging(topic, loaded, relations);
+      if (live === null && loaded !== null) {
+        await refuseMerging(warehouse, loaded, topic.log.id, relations);
+      }
     }
   }
 
@@ -165,6 +167,7 @@ export class Generations {
         metric.claim = await claimGeneration(store, row.topic, name, row.generation);
       }
       await this.#take(metric, row);
+      this.#tellBegun(name, metric);
     }
   }
 
@@ -206,9 +209,8 @@ export class Generations {
   served(name: string): ServedGeneration | null {
     const metric = this.#metrics.get(name);
     if (metric === undefined) return null;
-    const { speed, loaded, other, rebuilding, lacksEarlierLogs } = metric;
+    const { speed, loaded, other, frozenAt, rebuilding, lacksEarlierLogs } = metric;
     if (other !== null) {
-      const frozenAt = this.#frozenAt(name, metric);
       return { ...other, frozenAt, rebuilding, lacksEarlierLogs: false };
     }
     return loaded && { tables: loaded, speed, frozenAt: null, rebuilding, lacksEarlierLogs };
@@ -233,6 +235,7 @@ export class Generations {
     for (const [name, metric] of this.#metrics) {
       // A metric that cannot go on holds up no other.
       await this.#lookAt(name, metric, rows.get(name)).catch((error) => failures.push(error));
+      this.#tellFrozen(name, metric);
     }
     if (failures.length > 0) throw failures[0];
   }
@@ -252,14 +255,36 @@ export class Generations {
     await this.#advance(metric);
   }
 
-  /** Since when nobody computes what answers; null while somebody does. */
-  #frozenAt(name: string, { topic, loaded, live, claim }: Metric): string | null {
-    // Another process computes what a newer claim than ours made answer.
-    if (live === null || (loaded !== null && live.claim > claim)) return null;
-    const sinceMs = this.#options.clock.now() - live.seen;
+  /** Where a changed metric is about to take its place, what answers meanwhile says so. */
+  #tellBegun(name: string, metric: Metric): void {
+    const { live, loaded, other } = metric;
+    if (this.#claims && loaded !== null && other !== null) {
+      metric.rebuilding = 0;
+      this.#tellRebuilding(live, loaded, "its first speed rows");
+    }
+    this.#tellFrozen(name, metric);
+  }
+
+  /**
+   * Finds out whether another generation than the loaded one answers and stands still. Whoever reads
+   * that finds a problem that says why: of what is paused or refused, it stands already.
+   */
+  #tellFrozen(name: string, metric: Metric): void {
+    const { problems } = this.#options;
+    const { live, loaded, other, rebuilding } = metric;
+    metric.frozenAt = live === null || other === null ? null : this.#frozenAt(name, metric, live);
+    const frozen = live !== null && metric.frozenAt !== null;
+    if (frozen && loaded !== null && rebuilding === null) {
+      problems.set(stoppedProblem(live, loaded, metric.frozenAt!));
+    } else problems.clear("generation_stopped", `plugin ${name}`);
+  }
+
+  /** Since when nobody computes what answers; null while another process does. */
+  #frozenAt(name: string, { topic }: Metric, { seen }: LiveRow): string | null {
+    const sinceMs = this.#options.clock.now() - seen;
     return topic.membership.shared && sinceMs < 2 * SEEN_MS && !this.#paused.has(name)
       ? null
-      : new Date(live.seen).toISOString();
+      : new Date(seen).toISOString();
   }
 
   /** Makes the loaded generation answer when it is complete, unless a newer one is wanted. */
@@ -385,33 +410,6 @@ export class Generations {
     }
   }
 
-  /** No generation is complete: the merged relation says so, unless one shows older tables. */
-  async #refuseMerging(
-    topic: TopicRuntime,
-    loaded: PluginTables,
-    relations: ReadonlySet<string>,
-  ): Promise<void> {
-    const { plugin: { name }, generation } = loaded;
-    const merged = mergedRelation(loaded.plugin).name;
-    if (relations.has(merged)) return;
-    await makeRelations(
-      this.#options.warehouse,
-      loaded,
-      topic.log.id,
-      (view) =>
-        view.name !== merged ? view : refusingView(
-          view.name,
-          view.select,
-          {
-            code: "rebuilding",
-            message:
-              `relation ${merged} waits for generation ${generation} of plugin ${name}: a batch ` +
-              "run must cover the events below its speed rows",
-          },
-        ),
-    );
-  }
-
   /** Says that the code of what answers is still there. */
   async #tellSeen(): Promise<void> {
     const seen = this.#options.clock.now();
@@ -433,10 +431,3 @@ export class Generations {
 const isSettled = ({ loaded, live, other, rebuilding, target }: Metric) =>
   live !== null && live.retired === null && live.generation === loaded?.generation &&
   other === null && rebuilding === null && target === null;
-
-async function tableNames(warehouse: Pick<Warehouse, "query">): Promise<Set<string>> {
-  const rows = await warehouse.query<{ name: string }>(
-    "SELECT name FROM system.tables WHERE database = currentDatabase()",
-  );
-  return new Set(rows.map(({ name }) => name));
-}

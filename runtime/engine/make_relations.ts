@@ -1,6 +1,11 @@
 import { TwofoldError, UserError } from "../std/errors.ts";
 import type { Warehouse } from "../ports/ports.ts";
-import { type RelationView, relationViews } from "../serving/relations.ts";
+import {
+  mergedRelation,
+  refusingView,
+  type RelationView,
+  relationViews,
+} from "../serving/relations.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { clickHouseCode } from "../warehouse/warehouse_error.ts";
 
@@ -44,4 +49,40 @@ function refusalOf(error: unknown, made: string): unknown {
   // The engine's own words, without what was being done.
   const words = error.message.replace(/^Cannot [^:]*: /, "");
   return new UserError(`Cannot make ${made}: ${words}`, { cause: error });
+}
+
+/** The names of all tables and relations. */
+export async function relationsOf(warehouse: Pick<Warehouse, "query">): Promise<Set<string>> {
+  const rows = await warehouse.query<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase()",
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
+/**
+ * Makes the relations of a plugin of which no generation is complete: the merged one says so.
+ *
+ * @param known the names of all relations. Where the merged one is among them, it shows older tables,
+ * and nothing is made.
+ */
+export async function refuseMerging(
+  warehouse: Pick<Warehouse, "command">,
+  tables: PluginTables,
+  logId: string,
+  known: ReadonlySet<string>,
+): Promise<void> {
+  const { plugin, generation } = tables;
+  const merged = mergedRelation(plugin).name;
+  if (known.has(merged)) return;
+  const message = `relation ${merged} waits for generation ${generation} of plugin ` +
+    `${plugin.name}: a batch run must cover the events below its speed rows`;
+  await makeRelations(
+    warehouse,
+    tables,
+    logId,
+    (view) =>
+      view.name === merged
+        ? refusingView(view.name, view.select, { code: "rebuilding", message })
+        : view,
+  );
 }

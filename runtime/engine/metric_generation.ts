@@ -23,6 +23,8 @@ export interface Metric {
   live: LiveRow | null;
   /** Where another generation than the loaded one answers. */
   other: OtherGeneration | null;
+  /** Since when nobody computes the other one, ISO 8601; null while somebody does. */
+  frozenAt: string | null;
   /** The share of the records that the loaded generation has, while it is built. */
   rebuilding: number | null;
   /** See `ServedGeneration.lacksEarlierLogs`, of the loaded generation. */
@@ -52,6 +54,7 @@ export const newMetric = (topic: TopicRuntime, loaded: PluginTables | null): Met
   claim: 0,
   live: null,
   other: null,
+  frozenAt: null,
   rebuilding: null,
   lacksEarlierLogs: false,
   target: null,

@@ -188,8 +188,11 @@ export class PluginSet {
         faults: [...faults],
       })),
     };
-    // No answer is frozen without saying so.
-    for (const { problem } of refused.filter(isPaused)) this.#options.problems.set(problem);
+    // A schema is one problem for all plugins of its topic.
+    const own = kept.filter(({ problem }) => problem.code === "plugin_refused");
+    const told = [...reports, ...own.map(keptPlugin)];
+    // Before the change, and after it: no answer is frozen without saying so.
+    this.#tell(declared, told);
     await this.#run(running, changed, gone, notRunning);
     this.#refused = notRunning;
     [this.#declared, this.#pauses] = [declared, pauses];
@@ -197,9 +200,8 @@ export class PluginSet {
       declared.catalogs.map(({ catalog }) => catalog),
       new Map(declared.refusedFiles.map((one) => [one.name, refusedFile(one).message])),
     );
-    // A schema is one problem for all plugins of its topic.
-    const own = kept.filter(({ problem }) => problem.code === "plugin_refused");
-    this.#tell(declared, [...reports, ...own.map(keptPlugin)], gone);
+    this.#tell(declared, told);
+    this.#clearProblems(gone);
     return answer;
   }
 
@@ -284,13 +286,17 @@ export class PluginSet {
     for (const name of gone) files.delete(name);
   }
 
-  #tell(declared: Declarations, reports: readonly ProblemReport[], gone: readonly string[]): void {
-    const { problems } = this.#options;
-    problems.observe("plugins", [
+  #tell(declared: Declarations, reports: readonly ProblemReport[]): void {
+    this.#options.problems.observe("plugins", [
       ...reports,
       ...this.#refused.map(({ problem }) => problem),
       ...declared.refusedFiles.map((one) => refusedFile(one, declared.inputs.byFile.has(one.file))),
     ]);
+  }
+
+  /** Of plugins that run no more. */
+  #clearProblems(gone: readonly string[]): void {
+    const { problems } = this.#options;
     for (const { code, subject, plugin } of problems.standing()) {
       // Drift is of the published rows, which go on to answer where a metric is paused.
       const stays = code === "metric_paused" ||

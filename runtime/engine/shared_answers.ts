@@ -59,11 +59,13 @@ export function shareAnswers(services: Services, clock: Clock): Services {
       redrive: (request, signal) =>
         deadLetters.redrive(request, signal).finally(() => calls.forget()),
     },
-    batch: new Map(
-      [...services.batch].map((
-        [topic, layer],
-      ) => [topic, sharedHistory(topic, layer, calls, metrics)]),
-    ),
+    // Topics are added while everything runs.
+    get batch() {
+      const layers = [...services.batch].map(([topic, layer]) =>
+        [topic, sharedHistory(topic, layer, calls, metrics)] as const
+      );
+      return new Map(layers);
+    },
     status: () => lookups.get(["status"], () => services.status()),
     memory: () => calls.get(["memory"], () => services.memory()),
     newestRuns: () => calls.get(["newest runs"], () => services.newestRuns()),

@@ -13,6 +13,7 @@ export type ProblemCode =
   | "disk_full"
   | "drift"
   | "flush_failing"
+  | "generation_stopped"
   | "generations_unknown"
   | "future_events"
   | "group_membership"

@@ -182,7 +182,7 @@ export interface Services {
    * of `plugins/*.format.ts`.
    */
   readonly formats: ReadonlyMap<string, string>;
-  /** Batch layers by topic. */
+  /** Batch layers by topic. Topics are added while everything runs: read it when it is needed. */
   readonly batch: ReadonlyMap<string, BatchLayer>;
   readonly records: Records;
   readonly deadLetters: DeadLetters;

@@ -80,7 +80,10 @@ export interface AnswerOfMetric extends AnsweringGeneration {
   readonly cut: string;
   /** Opaque: the frontier of the whole answer. Comparable by `wait_for`. */
   readonly frontier: string;
-  /** speed only: windows that start before this are no longer kept whole; null when all are. */
+  /**
+   * speed only: windows that start before this are no longer kept whole, nor are sessions that seem to
+   * begin in them; null when all are.
+   */
   readonly kept_from: string | null;
   /** speed only: windows from here on are not whole, where future events were removed; else null. */
   readonly kept_until: string | null;

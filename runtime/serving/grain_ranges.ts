@@ -6,7 +6,7 @@
 import type { TimeRange } from "../model/recent.ts";
 import { grainSeconds, type Plugin } from "../plugin.ts";
 import type { Layer } from "../ports/services.ts";
-import { joinedColumns } from "../sql/merged_rows.ts";
+import { joinedSeconds } from "../sql/merged_rows.ts";
 import { holdsSteps } from "./local_buckets.ts";
 import type { TypedBucket } from "./metric_info.ts";
 import { keepsTo } from "./question_zone.ts";
@@ -58,9 +58,8 @@ export function windowRanges({ from, to, grains }: CoveredRange): TimeRange[] {
  */
 export function readFrom(plugin: Plugin, { from, grains }: CoveredRange): number | null {
   if (from === null) return null;
-  const joinSeconds = joinedColumns(plugin).map(({ joinSeconds = 0 }) => joinSeconds);
   const step = grains === null || grains.from !== from
     ? plugin.stream.window.sizeSeconds
     : grainSeconds[from % grainSeconds.day === 0 ? "day" : plugin.batch.grain];
-  return Math.max(0, Math.floor((from - Math.max(0, ...joinSeconds)) / step) * step);
+  return Math.max(0, Math.floor((from - joinedSeconds(plugin)) / step) * step);
 }

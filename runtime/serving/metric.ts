@@ -4,7 +4,7 @@
  */
 import { NotReadyError, UserError } from "../std/errors.ts";
 import { beyond, type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.ts";
-import type { MetricAnswer, MetricQuery, SeriesQuery } from "../ports/services.ts";
+import type { MetricAnswer, MetricQuery, SeriesAnswer, SeriesQuery } from "../ports/services.ts";
 import type { Plugin } from "../plugin.ts";
 import type { PluginTables } from "../sql/tables.ts";
 import { withDeadline } from "./deadline.ts";
@@ -20,13 +20,10 @@ import { nextPage } from "./metric_page.ts";
 import { readMetricQuery, type TypedQuery, type TypedQuestion } from "./metric_query.ts";
 import { MetricSource, type SharedOptions, SPARE_FRONTIER_ROWS } from "./metric_source.ts";
 import { countSql, metricSql } from "./metric_sql.ts";
-import { type FoundSeries, MetricSeries } from "./metric_series.ts";
+import { MetricSeries } from "./metric_series.ts";
 import type { ServedGeneration, ServedTopic } from "./serving_options.ts";
 
 type Row = Readonly<Record<string, unknown>>;
-
-/** An answer without the problems that it carries. */
-type FoundAnswer = Omit<MetricAnswer, "problems">;
 
 /** The rows of an answer, and what they are as of. */
 interface Found {
@@ -95,7 +92,7 @@ export class Metric {
   }
 
   /** Answers a question. @throws as `Serving.query` says. */
-  async answer(query: MetricQuery, signal?: AbortSignal): Promise<FoundAnswer> {
+  async answer(query: MetricQuery, signal?: AbortSignal): Promise<MetricAnswer> {
     const { options, tables: { plugin } } = this.#source;
     const typed = readMetricQuery(plugin, query, options.maxLimit ?? DEFAULT_MAX_LIMIT);
     if (typed.waitFor !== null) await this.#wait(typed, typed.waitFor, signal);
@@ -118,11 +115,11 @@ export class Metric {
   }
 
   /** Answers a question for a time series. @throws as `Serving.series` says. */
-  async series(query: SeriesQuery, signal?: AbortSignal): Promise<FoundSeries> {
+  async series(query: SeriesQuery, signal?: AbortSignal): Promise<SeriesAnswer> {
     return await this.#source.inTime(signal, (within) => this.#series.answer(query, within));
   }
 
-  async #read(query: TypedQuestion, signal: AbortSignal): Promise<FoundAnswer> {
+  async #read(query: TypedQuestion, signal: AbortSignal): Promise<MetricAnswer> {
     const { tables: { plugin } } = this.#source;
     const { layer } = query;
     const { compare } = query;
@@ -140,7 +137,6 @@ export class Metric {
       layer,
       tz: query.zone.zone,
       compare: compared && compared.shown,
-      ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       ...await this.#source.kept(layer),
@@ -156,6 +152,8 @@ export class Metric {
       rows: (earlier === null ? rows : await this.#compared(earlier, compared!, rows, signal))
         .map((row) => this.#localized(query, row)),
       next,
+      // After all that takes time: state and problems are those of one moment.
+      ...this.#source.standing(),
     };
     if (query.waitFor !== null && !reaches(frontier, query.waitFor)) throw this.#notReached();
     return answer;
@@ -253,7 +251,7 @@ export class Metric {
     if (frozen_at === null || reaches(frontier, target)) return;
     const { name } = this.#source.tables.plugin;
     const why = rebuilding === null
-      ? "because its plugin does not run"
+      ? "because no process computes it"
       : `while the next generation is being built (${Math.floor(100 * rebuilding)} %)`;
     throw new NotReadyError(
       `Cannot answer metric "${name}" up to wait_for: generation ${generation} is frozen at its ` +

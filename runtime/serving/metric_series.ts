@@ -53,9 +53,6 @@ interface Bounds {
   readonly last: number | string;
 }
 
-/** An answer without the problems that it carries. */
-export type FoundSeries = Omit<SeriesAnswer, "problems">;
-
 /** Where the buckets of an answer lie. */
 function bucketsOf({ bucket, zone }: TypedSeries, range: SeriesRange | null) {
   const asked = range?.bucket ?? (bucket && { ...bucket, zone });
@@ -78,7 +75,7 @@ export class MetricSeries {
   }
 
   /** @throws as `Serving.series` says. */
-  async answer(asked: SeriesQuery, signal: AbortSignal): Promise<FoundSeries> {
+  async answer(asked: SeriesQuery, signal: AbortSignal): Promise<SeriesAnswer> {
     const { tables: { plugin } } = this.#source;
     const query = readSeriesQuery(plugin, asked);
     const { layer, measure } = query;
@@ -103,7 +100,6 @@ export class MetricSeries {
       layer,
       tz: query.zone.zone,
       compare: earlier && earlier.ranges.shown,
-      ...this.#source.standing(),
       cut: encodeFrontier(cut),
       frontier: encodeFrontier(frontier),
       covered: divided === null || times === null
@@ -123,6 +119,8 @@ export class MetricSeries {
       beyond: beyond === null || future === null
         ? null
         : { until: isoOfSeconds(beyond), future_events: future.events },
+      // After all that takes time: state and problems are those of one moment.
+      ...this.#source.standing(),
     };
   }
 

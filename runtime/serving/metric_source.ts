@@ -4,6 +4,7 @@ import { type Cut, encodeFrontier, furthest, reaches } from "../model/frontier.t
 import type { RecentRows } from "../model/recent.ts";
 import type {
   AnsweringGeneration,
+  AnswerOfMetric,
   Coverage,
   EventRange,
   Layer,
@@ -12,6 +13,7 @@ import type {
   WholeWindows,
 } from "../ports/services.ts";
 import type { PluginTables } from "../sql/tables.ts";
+import { joinedSeconds } from "../sql/merged_rows.ts";
 import { Semaphore } from "../std/semaphore.ts";
 import { withDeadline } from "./deadline.ts";
 import { type CoveredRange, windowRanges } from "./grain_ranges.ts";
@@ -106,7 +108,14 @@ export class MetricSource {
   async kept(layer: Layer): Promise<Pick<MetricAnswer, "kept_from" | "kept_until">> {
     if (layer !== "speed") return { kept_from: null, kept_until: null };
     const { fromMs, untilMs } = await this.wholeWindows();
-    return { kept_from: isoOrNull(fromMs), kept_until: isoOrNull(untilMs) };
+    // A session that began in windows that are gone would seem to begin after them.
+    const { plugin } = this.tables;
+    const { sizeSeconds } = plugin.stream.window;
+    const joinedMs = 1000 * sizeSeconds * Math.ceil(joinedSeconds(plugin) / sizeSeconds);
+    return {
+      kept_from: isoOrNull(fromMs === null ? null : fromMs + joinedMs),
+      kept_until: isoOrNull(untilMs),
+    };
   }
 
   /** The windows that hold all events, those of earlier logs too. */
@@ -162,15 +171,19 @@ export class MetricSource {
     };
   }
 
-  /** Which generation answers, and whether it stands still or is about to be replaced. */
-  standing(): AnsweringGeneration {
-    const { tables: { plugin, generation }, topic } = this;
+  /**
+   * Which generation answers, whether it stands still or is about to be replaced, and the problems of
+   * the same moment.
+   */
+  standing(): AnsweringGeneration & Pick<AnswerOfMetric, "problems"> {
+    const { options: { concerning }, tables: { plugin, generation }, topic } = this;
+    const problems = concerning?.(plugin.name, topic.schema.topic) ?? [];
     const served = topic.served?.(plugin.name);
     // An answer that was begun before a change is one of the generation that it was begun with.
     if (served?.tables.generation !== generation) {
-      return { generation, frozen_at: null, rebuilding: null };
+      return { generation, frozen_at: null, rebuilding: null, problems };
     }
-    return { generation, frozen_at: served.frozenAt, rebuilding: served.rebuilding };
+    return { generation, frozen_at: served.frozenAt, rebuilding: served.rebuilding, problems };
   }
 
   /**

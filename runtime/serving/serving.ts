@@ -78,8 +78,7 @@ export function createServing(options: ServingOptions): Serving {
       throw new ExternalError(`${error.message}. ${failing.message}`, { retriable: false });
     });
   const query = async (name: string, query: MetricQuery, signal?: AbortSignal) => {
-    const found = await explained(name, (metric) => metric.answer(query, signal));
-    const answer = { ...found, problems: problemsOf(name) };
+    const answer = await explained(name, (metric) => metric.answer(query, signal));
     return query.expand === undefined ? answer : await expand(answer, query.expand);
   };
   const position = async (name: string) => {
@@ -99,10 +98,7 @@ export function createServing(options: ServingOptions): Serving {
     query,
     count: (name, query, signal) => explained(name, (metric) => metric.count(query, signal)),
     position,
-    async series(name, query, signal) {
-      const answer = await explained(name, (metric) => metric.series(query, signal));
-      return { ...answer, problems: problemsOf(name) };
-    },
+    series: (name, query, signal) => explained(name, (metric) => metric.series(query, signal)),
     live: async (name, query, options) => {
       metricOf(name);
       return await live.follow(name, query, options);

@@ -9,6 +9,10 @@ export const isJoined = ({ joinSeconds }: MeasureColumn): boolean => joinSeconds
 export const joinedColumns = ({ measureColumns }: Pick<Plugin, "measureColumns">) =>
   measureColumns.filter(isJoined);
 
+/** How far apart elements are joined at most, in seconds; 0 where no column is joined. */
+export const joinedSeconds = (plugin: Pick<Plugin, "measureColumns">): number =>
+  Math.max(0, ...joinedColumns(plugin).map(({ joinSeconds = 0 }) => joinSeconds));
+
 /** Where the elements of a joined column come from. */
 export interface Elements {
   /** A SELECT of `by` and the column: rows of the range and of `joinSeconds` before it. */

@@ -201,7 +201,12 @@ describe("a metric whose code changes", () => {
     await look("over_five");
     expect(engine.logs.get("notes")!.partitionCount()).toBe(2);
     const now = await merged();
-    expect(now).toMatchObject({ total: 1680, generation: before, rebuilding: null, problems: [] });
+    expect(now).toMatchObject({
+      total: 1680,
+      generation: before,
+      rebuilding: null,
+      problems: [{ code: "generation_stopped", plugin: "high" }],
+    });
     expect(now.frozen_at).not.toBeNull();
     const claims = await Array.fromAsync(engine.store.list("notes/generations/high/"));
     expect(claims.length).toBe(3);

@@ -203,8 +203,14 @@ describe("plugins that are loaded again", () => {
     const frontier = await post(0, EVENTS);
     await engine.batch();
     await engine.metric("high", { wait_for: frontier });
+    const explained: [boolean, string[]][] = [];
     const total = async () => {
-      const { rows, generation }: MetricAnswer = await engine.metric("high", {});
+      const answer: MetricAnswer = await engine.metric("high", {});
+      const { rows, generation, frozen_at, rebuilding, problems } = answer;
+      // What stands still says why, from the first moment on.
+      if (frozen_at !== null) {
+        explained.push([rebuilding !== null, problems.map(({ code }) => code)]);
+      }
       return { n: Number(rows[0].n), generation };
     };
     const before = await total();
@@ -246,6 +252,8 @@ describe("plugins that are loaded again", () => {
     await Promise.all(polls);
     expect([...seen.values()].map((totals) => [...totals])).toEqual([[from(5)], [from(2)]]);
     expect([...inSql]).toEqual([from(5), from(2)]);
+    expect(explained.length).toBeGreaterThan(0);
+    expect(explained).toEqual(explained.map(() => [true, ["rebuilding"]]));
     await built("high");
     expect((await engine.status()).problems).toEqual([]);
   });

@@ -66,6 +66,12 @@ export interface WorldProcess {
   begun: boolean;
   /** Called when its rows in memory are asked to be written. Default: there are none. */
   fresh: () => void;
+  /** What a reader saw in the moment in which the code took its place. */
+  atOnce: {
+    readonly frozen: boolean;
+    readonly rebuilding: number | null;
+    readonly codes: readonly string[];
+  } | null;
 }
 
 /** One warehouse and one store for any number of processes. */
@@ -101,7 +107,7 @@ export class GenerationWorld {
     await warehouse.command(createBatchTable(tables));
     await warehouse.command(createSpeedTable(tables, LOG));
     const problems = new Problems(clock);
-    const process = { problems, reach, begun, fresh: () => {} } as {
+    const process = { problems, reach, begun, fresh: () => {}, atOnce: null } as {
       -readonly [K in keyof WorldProcess]: WorldProcess[K];
     };
     const topic = {
@@ -125,6 +131,9 @@ export class GenerationWorld {
       archive: { frontier: () => Promise.resolve(this.archived) },
       replace(_removed: unknown, _added: unknown, swapped: () => void) {
         swapped();
+        const { frozenAt, rebuilding } = process.generations.served("visits")!;
+        const codes = problems.standing().map(({ code }) => code);
+        process.atOnce = { frozen: frozenAt !== null, rebuilding, codes };
         return Promise.resolve();
       },
     } as unknown as TopicRuntime;

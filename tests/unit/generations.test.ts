@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "testing";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { openWarehouse } from "../support/batch_world.ts";
+import { SEEN_MS } from "../../runtime/engine/generations.ts";
 import { answering, BATCH, GenerationWorld, LOG, MERGED } from "../support/generation_world.ts";
 
 const OLD = "v1_00000001";
@@ -143,6 +144,18 @@ describe("generations", () => {
     expect([answering(process), await world.total(MERGED)]).toEqual([NEW, 30]);
   });
 
+  it("is frozen and says why before the new one is looked at, and where that fails", async () => {
+    await startOld();
+    const process = await world.start(NEW, { start: 0n, frontier: 100n });
+    expect(process.atOnce).toEqual({ frozen: true, rebuilding: 0, codes: ["rebuilding"] });
+    process.fresh = () => {
+      throw new Error("no warehouse");
+    };
+    await expect(process.generations.look()).rejects.toThrow("no warehouse");
+    expect(process.generations.served("visits")!.frozenAt).not.toBeNull();
+    expect(process.problems.standing()).toMatchObject([{ code: "rebuilding" }]);
+  });
+
   it("a log that was truncated does not hold the new one up", async () => {
     await startOld();
     world.end = 120n;
@@ -169,10 +182,17 @@ describe("generations", () => {
     expect(old.generations.served("visits")).toMatchObject({ frozenAt: null, rebuilding: null });
     expect(old.problems.standing()).toEqual([]);
 
+    // Once the young one has stopped, nobody computes what answers.
+    world.clock.advance(2 * SEEN_MS);
+    await old.generations.look();
+    expect(old.generations.served("visits")!.frozenAt).toBe("2026-01-05T00:00:00.000Z");
+    expect(old.problems.standing()).toMatchObject([{ code: "generation_stopped" }]);
+
     const again = await world.start(OLD, { start: 0n, frontier: 200n }, { shared: true });
     for (const process of [again, young, old]) await process.generations.look();
     expect([again, young, old].map(answering)).toEqual([OLD, OLD, OLD]);
     expect(await world.total(MERGED)).toBe(100);
+    expect(old.problems.standing()).toEqual([]);
   });
 
   it("of a removed plugin that comes back changed: the old one answers again, by one row", async () => {
@@ -225,7 +245,12 @@ describe("generations", () => {
       const other = await look(NEW);
       expect([answering(other), await world.total(MERGED)]).toEqual([OLD, 100]);
       expect(other.generations.served("visits")!.frozenAt).toBe("2026-01-05T00:00:00.000Z");
-      expect([...same.problems.standing(), ...other.problems.standing()]).toEqual([]);
+      expect(same.problems.standing()).toEqual([]);
+      expect(other.problems.standing()).toMatchObject([{
+        code: "generation_stopped",
+        plugin: "visits",
+        message: expect.stringMatching(/No process has computed .* since 2026-01-05T00:00:00.000Z/),
+      }]);
       expect(await stored()).toEqual(before);
     });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "testing";
 import { grainSeconds } from "../../runtime/plugin.ts";
 import type { Warehouse } from "../../runtime/ports/ports.ts";
 import { relationViews } from "../../runtime/serving/relations.ts";
+import { wholeWindows } from "../../runtime/speed/whole_windows.ts";
 import { tablesOf } from "../../runtime/sql/tables.ts";
 import { openEmbeddedWarehouse } from "../../runtime/warehouse/embedded_warehouse.ts";
 import { logId, ServingWorld } from "../support/serving_world.ts";
@@ -208,6 +209,28 @@ describe("sessions", () => {
     }
     const all = await world.serving.series("visits", { measure: "event_count", keys: {} });
     expect(all.series[0].values.some((value) => value !== null)).toBe(true);
+  });
+
+  it("of layer speed are right from kept_from on, where rows before it were removed", async () => {
+    const first = ends.map(() => 512n);
+    await warehouse.command(`DELETE FROM ${tables.speed(logId)} WHERE block < 512`);
+    const removed = events.filter(({ offset }) => offset < 512);
+    const lastMs = Math.max(...removed.map(({ ms }) => ms));
+    const below = () => Promise.resolve({ lastMs, futureMs: null });
+    world.speed.whole = await wholeWindows(visits, first, below);
+    const asked = {
+      layer: "speed",
+      from: new Date(world.speed.whole.fromMs!).toISOString(),
+    } as const;
+    const { kept_from: from } = await world.serving.query("visits", { ...asked, keys: {} });
+    for (const bucket of ["all", "hour", "window"]) {
+      const question = { layer: "speed", bucket, from: from! } as const;
+      expectSame(await answer(question), truth(question));
+    }
+    // Where whole windows begin, sessions that go on seem to begin.
+    const sum = (rows: Map<string, Record<string, unknown>>) =>
+      [...rows.values()].reduce((count, { visits }) => count + Number(visits), 0);
+    expect(sum(await answer(asked))).toBeGreaterThan(sum(truth(asked)));
   });
 
   it("are no columns of the relations, which have no range", async () => {

@@ -10,8 +10,10 @@ function counted() {
   const clock = new ManualClock();
   const asked = { query: 0, status: 0, flushes: 0 };
   const fakes = fakeServices();
+  const batch = new Map(fakes.batch);
   const services: Services = {
     ...fakes,
+    batch,
     serving: {
       ...fakes.serving,
       position: () => Promise.resolve(String(asked.flushes)),
@@ -22,7 +24,7 @@ function counted() {
   const shared = shareAnswers(services, clock);
   const frontier = async (query: Omit<MetricQuery, "keys"> = {}) =>
     (await shared.serving.query("popular_movies", { ...query, keys: {} })).frontier;
-  return { clock, asked, shared, frontier };
+  return { clock, asked, batch, shared, frontier };
 }
 
 describe("shared answers", () => {
@@ -69,6 +71,15 @@ describe("shared answers", () => {
     const { shared, frontier } = counted();
     expect(await frontier()).toBe("local-1_1");
     await shared.batch.get("movies")!.run();
+    expect(await frontier()).toBe("local-1_2");
+  });
+
+  it("are forgotten, too, when a run ends of a topic that was added since", async () => {
+    const { batch, shared, frontier } = counted();
+    expect(await frontier()).toBe("local-1_1");
+    batch.set("bills", batch.get("movies")!);
+    expect([...shared.batch.keys()]).toEqual(["movies", "bills"]);
+    await shared.batch.get("bills")!.run();
     expect(await frontier()).toBe("local-1_2");
   });
 
