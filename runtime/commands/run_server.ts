@@ -1,20 +1,18 @@
 /** `dev` and `start`: everything in one process until it is told to stop. */
 import type { Config } from "../settings/config.ts";
 import { aborted, within } from "../std/abortable.ts";
-import { type PluginFolder, pluginFolders } from "../engine/plugin_folders.ts";
+import { pluginFolders } from "../engine/plugin_folders.ts";
 import { ExternalError } from "../std/errors.ts";
 import type { Source } from "../source.ts";
 import { Feeds } from "./feeds.ts";
 import type { Invocation } from "./invocation.ts";
-import { type Log, logLines } from "./log_lines.ts";
-import { reloadLines } from "./plugins_changing.ts";
+import { logLines } from "./log_lines.ts";
+import { Reloads } from "./reloads.ts";
 import { grouped, paint } from "./text.ts";
-import type { Listener, RunningEngine, World } from "./world.ts";
+import type { Listener, World } from "./world.ts";
 
 /** How long stopping may take before the process ends anyway. */
 const STOP_MS = 10_000;
-/** Most files that a line about a reload names. */
-const SHOWN_REASONS = 3;
 
 /**
  * Runs the engine, the server and, where wanted, the sources until `world.stop` aborts; returns
@@ -27,8 +25,12 @@ export async function serverCommand({ config, world }: Invocation): Promise<numb
   const startedMs = world.clock.now();
   if (config.command === "dev") world.err.write(openingText(config, world));
   const feeds = new Feeds(config, world.clock, log);
+  const reloads = new Reloads(world, log);
   const engine = await world.openEngine(config, {
-    onProblem: (message, error) => log("warn", message, error),
+    onProblem(message, error) {
+      log("warn", message, error);
+      reloads.problem(message);
+    },
     onNotice: (message) => log("info", message),
     onSources: (sources) => feeds.use(config.simulator ? sources : []),
   });
@@ -53,7 +55,7 @@ export async function serverCommand({ config, world }: Invocation): Promise<numb
     // The executable's files cannot change.
     const watches = config.command === "dev" && !Deno.build.standalone;
     // What it is in the middle of when the process stops, the engine gives up.
-    void reloadOnRequest(engine, world, watches ? folders : [], log);
+    void reloads.run(engine, watches ? folders : []);
     await aborted(world.stop);
     if (config.command === "dev") world.err.write("\nStopping: flushing what is left …\n");
     else log("info", "stopping");
@@ -71,34 +73,6 @@ export async function serverCommand({ config, world }: Invocation): Promise<numb
   }
   if (config.command === "start") log("info", "stopped");
   return 0;
-}
-
-/** Loads the plugins again whenever that is asked for. What fails is told, and the next one tries. */
-async function reloadOnRequest(
-  engine: RunningEngine,
-  { reloadRequests, stop }: World,
-  watched: readonly PluginFolder[],
-  log: Log,
-): Promise<void> {
-  try {
-    for await (const reasons of reloadRequests(watched, stop)) await reload(engine, reasons, log);
-  } catch (error) {
-    log("warn", "Cannot follow the files of plugins: use `twofold plugins reload`", error);
-  }
-}
-
-async function reload(engine: RunningEngine, reasons: readonly string[], log: Log): Promise<void> {
-  const shown = reasons.slice(0, SHOWN_REASONS).join(", ");
-  const more = reasons.length - SHOWN_REASONS;
-  const reason = more > 0 ? `${shown} and ${more} more` : shown;
-  try {
-    const answer = await engine.reloadPlugins();
-    const refused = answer.refused.length + answer.refused_files.length;
-    const level = refused > 0 ? "warn" : "info";
-    for (const line of reloadLines(answer)) log(level, `${reason}: ${line}`);
-  } catch (error) {
-    log("warn", `${reason}: the plugins could not be loaded again`, error);
-  }
 }
 
 /** @throws ExternalError when closing takes too long; nothing acknowledged is lost by that. */

@@ -78,7 +78,7 @@ export interface EngineOptions {
   readonly claims?: boolean;
   /** Told of every fault that the engine survives. Default: nobody. */
   readonly onProblem?: (message: string, error: unknown) => void;
-  /** Told what the engine begins that takes long. Default: nobody. */
+  /** Told what the engine begins that takes long, and which problems have ended. Default: nobody. */
   readonly onNotice?: (message: string) => void;
   /**
    * Told the sources of the plugins, at once and whenever they may have changed: one that did not is
@@ -133,7 +133,8 @@ async function openOver(
   const { root, clock = systemClock, version, claims = true } = options;
   const { onProblem = () => {}, onNotice = () => {}, onSources = () => {} } = options;
   const problems = new Problems(clock, ({ message }, stands) => {
-    onProblem(stands ? message : `No longer a problem: ${message}`, undefined);
+    if (stands) onProblem(message, undefined);
+    else onNotice(`No longer a problem: ${message}`);
   });
   const adapters = await openAdapters(config, clock, opened, problems);
   const { store, warehouse } = adapters;

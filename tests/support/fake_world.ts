@@ -212,6 +212,7 @@ export class FakeEngine implements RunningEngine {
   };
   /** Tells the command that opened it the sources of the plugins. */
   useSources: (sources: readonly Source[]) => void = () => {};
+  onProblem: (message: string, error: unknown) => void = () => {};
   start = () => void this.done.push("start");
   listening = (url: string) => Promise.resolve(void this.done.push(`listening ${url}`));
   close = () => Promise.resolve(void this.done.push("close"));
@@ -242,8 +243,9 @@ export function fakeWorld(
   const configs: Config[] = [];
   const { owner = () => null, ...others } = changes;
   return {
-    openEngine: (config, { onSources }) => {
+    openEngine: (config, { onSources, onProblem }) => {
       configs.push(config);
+      engine.onProblem = onProblem ?? engine.onProblem;
       engine.useSources = onSources ?? engine.useSources;
       engine.useSources([viewing]);
       return Promise.resolve(engine);

@@ -12,8 +12,9 @@ export async function openTestEngine(
     root?: string;
     dir?: string;
     env?: Record<string, string>;
-    /** Told of each line that a process would log. */
+    /** Told of each line that a process would log, as a warning or for information. */
     onProblem?: (message: string) => void;
+    onNotice?: (message: string) => void;
   } = {},
 ): Promise<{ engine: Engine; dir: string; close: () => Promise<void> }> {
   const dir = options.dir ?? await Deno.makeTempDir({ prefix: "twofold-test-" });
@@ -24,8 +25,8 @@ export async function openTestEngine(
     flags: { data: dir },
     env: { ...(libchdb ? { TWOFOLD_LIBCHDB: libchdb } : {}), ...options.env },
   });
-  const { root = projectRoot, onProblem } = options;
-  const engine = await openEngine(config, { root, version: "test", onProblem });
+  const { root = projectRoot, onProblem, onNotice } = options;
+  const engine = await openEngine(config, { root, version: "test", onProblem, onNotice });
   engine.start();
   return {
     engine,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "testing";
 import { listen } from "../../runtime/commands/listen.ts";
 import { ExternalError } from "../../runtime/std/errors.ts";
 import { fakeWorld, hastyClock } from "../support/fake_world.ts";
+import { nothingChanged } from "../support/reload_answer.ts";
 import { runWords as run } from "../support/run_words.ts";
 
 describe("dev and start", () => {
@@ -50,6 +51,46 @@ describe("dev and start", () => {
       expect(world.err.text()).toMatch(/SIGHUP: the plugins could not be loaded again: no answer/);
     },
   );
+
+  it("logs once why a plugin was refused, and again when the same file is loaded again", async () => {
+    const world = fakeWorld({
+      async *reloadRequests() {
+        yield ["plugins/b.ts"];
+        yield ["plugins/b.ts"];
+        yield ["SIGHUP"];
+      },
+    });
+    const faults = ["key is missing", "measures is missing"];
+    const answers = [
+      {
+        ...nothingChanged,
+        changed: ["a"],
+        refused: [{ plugin: "b", file: "plugins/b.ts", faults }],
+      },
+      { ...nothingChanged, refused: [{ plugin: "b", file: "plugins/b.ts", faults }] },
+      nothingChanged,
+    ];
+    let times = 0;
+    world.engine.reloadPlugins = () => {
+      if (times === 0) {
+        const message = `Plugin b runs as it was loaded before: ${faults.join("; ")}. Correct it`;
+        world.engine.onProblem(message, undefined);
+      }
+      return Promise.resolve(answers[times++]);
+    };
+    const running = run("start --port 0", world);
+    while (!world.err.text().includes("SIGHUP")) await world.clock.sleep(0);
+    world.interrupt();
+    await running;
+    const lines = world.err.text().split("\n").map((line) => line.slice("00:00:00 ".length));
+    expect(lines.filter((line) => /lugin|SIGHUP/.test(line))).toEqual([
+      "warn Plugin b runs as it was loaded before: key is missing; measures is missing. Correct it",
+      "info plugins/b.ts: Plugin a changed.",
+      "warn plugins/b.ts: Plugin b was not loaded: key is missing; measures is missing. Correct " +
+      "plugins/b.ts.",
+      "info SIGHUP: Nothing changed.",
+    ]);
+  });
 
   it("lets made-up events flow in at the rate", async () => {
     const world = fakeWorld();
