@@ -44,9 +44,10 @@ const DEFAULT_ROWS = 1000;
 const MEMORY_BYTES = 2 ** 30;
 /** The most bytes of a result that is read as it is made. */
 const MAX_STREAM_BYTES = 2 ** 30;
+const MAX_ROWS_READ = 2_000_000_000;
 const bounds = {
   readonly: 1,
-  max_rows_to_read: 2_000_000_000,
+  max_rows_to_read: MAX_ROWS_READ,
   result_overflow_mode: "throw",
   max_memory_usage: MEMORY_BYTES,
   max_threads: 2,
@@ -190,6 +191,12 @@ const tooLong = ({ timeoutMs }: Bounds) =>
 /** Faults of the engine that a smaller question would not have, in words that help. */
 const limits: readonly (readonly [RegExp, (bounds: Bounds) => string])[] = [
   [/code 159\b/, tooLong],
+  [
+    /code 158\b/,
+    () =>
+      `it would read more than ${MAX_ROWS_READ.toLocaleString("en")} rows; ask for less: filter by ` +
+      "time or key, or read a merged_ relation",
+  ],
   [
     // Of the whole engine's memory others may have taken most: that passes.
     /Query memory limit exceeded/i,

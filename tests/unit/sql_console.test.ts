@@ -184,6 +184,9 @@ for (const way of ways) {
         "SELECT length(groupArray(repeat('x', 100000))) FROM numbers(1000000)",
       );
       expect(memory).toContain("more than 1024 MiB of memory; ask for less");
+      expect(await fault("SELECT sum(number) FROM numbers(2000000001)")).toContain(
+        "read more than 2,000,000,000 rows; ask for less",
+      );
       const slow = "SELECT sum(cityHash64(number)) FROM numbers(1900000000)";
       expect(await fault(slow, { timeoutMs: 100 })).toContain(
         "took longer than 0.1 s; ask for less",
