@@ -173,7 +173,7 @@ function Answer({ answer }: { readonly answer: RedriveAnswer }) {
       <p>
         {answer.dry_run ? "Dry run: " : `Sent ${figure(sent)}. `}
         {figure(decodable)} of {figure(letters)} decode
-        {repeated > 0 ? `, ${figure(repeated)} of them redriven before` : ""}.
+        {repeated > 0 ? `, ${figure(repeated)} of them redriven before with the same values` : ""}.
       </p>
       {refused_total > 0 && (
         <ul>

@@ -49,10 +49,14 @@ export default function MetricLifecycle({ name, isPaused }: {
   const rebuild = () =>
     attempt(async () => {
       const days = { from: from.value || undefined, to: to.value || undefined };
-      const { reads } = await post<RebuildAnswer>("rebuild", { ...days, dry_run: true });
-      if (
-        !confirm(`Rebuild ${name}? This reads ${readsText(reads)} of ${daysText(reads.days)}.`)
-      ) return "";
+      const { reads, days_outside: { length: outside } } = await post<RebuildAnswer>(
+        "rebuild",
+        { ...days, dry_run: true },
+      );
+      const along = outside === 0 ? "" : `, ${outside} of them outside the range (new events)`;
+      const question = `Rebuild ${name}? This reads ${readsText(reads)} of ` +
+        `${daysText(reads.days)}${along}.`;
+      if (!confirm(question)) return "";
       const { run } = await post<RebuildAnswer>("rebuild", days);
       return rebuiltText(run!);
     });

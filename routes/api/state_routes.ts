@@ -155,8 +155,8 @@ export function pluginRoutes(
       answer: schemas.pluginRebuilt,
       async handle({ c, maxBodyBytes }) {
         const request = await objectOf(schemas.pluginRebuild, c.req.raw, maxBodyBytes);
-        const { run, reads, dry_run } = await lifecycle.rebuild(c.req.param("name")!, request);
-        return { dry_run, reads: { ...reads }, run: run && toldRun(run) };
+        const { run, ...answer } = await lifecycle.rebuild(c.req.param("name")!, request);
+        return { ...answer, run: run && toldRun(run) };
       },
     }),
     route({

@@ -1,6 +1,6 @@
 import { asError, ExternalError, messageOf, NotFoundError } from "../std/errors.ts";
 import type { Problem, ProblemReport } from "../model/problems.ts";
-import type { BatchRun, DayRange, PluginDrift, Reading, RunQuery } from "../ports/services.ts";
+import type { BatchRun, DayRange, PluginDrift, RebuildAnswer, RunQuery } from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth, reportDrift } from "./batch_health.ts";
@@ -19,6 +19,7 @@ import {
   cutBeyond,
   daysOf,
   isEverything,
+  isWithin,
   planSteps,
   readingOf,
   type Standing,
@@ -128,13 +129,19 @@ class TopicBatchLayer implements LocalBatchLayer {
     }
   }
 
-  async rebuildReading(name: string, days: DayRange): Promise<Reading> {
+  async rebuildReading(
+    name: string,
+    range: DayRange,
+  ): Promise<Pick<RebuildAnswer, "reads" | "days_outside">> {
     const { archive } = this.#options;
     const { plugin, publisher } = this.#runnerOf(this.#plugin(name));
     const standing = { plugin, pointer: await publisher.pointer(), waiting: [] };
     const cut = await cutBeyond(archive, [standing], await this.#claims.last());
-    const [step] = await planSteps(archive, [standing], cut, days);
-    return await readingOf(archive, step.days);
+    const [{ days }] = await planSteps(archive, [standing], cut, range);
+    return {
+      reads: await readingOf(archive, days),
+      days_outside: days.filter((day) => !isWithin(range, day)),
+    };
   }
 
   #plugin(name: string): BatchPlugin {

@@ -1,7 +1,13 @@
 import type { EventSchema } from "../events.ts";
 import type { Problem, ProblemSink } from "../model/problems.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
-import type { BatchLayer, BatchRun, DayRange, Reading } from "../ports/services.ts";
+import type {
+  BatchLayer,
+  BatchRun,
+  DayRange,
+  Reading,
+  RebuildAnswer,
+} from "../ports/services.ts";
 import type { Clock } from "../std/clock.ts";
 import type { SpeedFacts } from "./drift.ts";
 import type { BatchPlugin } from "./plugin_step.ts";
@@ -51,7 +57,10 @@ export interface LocalBatchLayer extends BatchLayer {
    */
   rebuild(plugin: string, days: DayRange, signal: AbortSignal): Promise<BatchRun>;
   /** What {@link rebuild} would read now; nothing is written. */
-  rebuildReading(plugin: string, days: DayRange): Promise<Reading>;
+  rebuildReading(
+    plugin: string,
+    days: DayRange,
+  ): Promise<Pick<RebuildAnswer, "reads" | "days_outside">>;
   /**
    * Notes the newest published run of a plugin and the full run that it builds on, whichever process
    * published them: what failed here before works again.

@@ -95,6 +95,10 @@ function shortfall(floor: Cut, archived: Cut): string {
 /** Whether a range has no bounds, so that everything is recomputed. */
 export const isEverything = ({ from, to }: DayRange) => from === null && to === null;
 
+/** Whether a range holds a day. */
+export const isWithin = ({ from, to }: DayRange, day: string): boolean =>
+  (from === null || day >= from) && (to === null || day <= to);
+
 /**
  * The steps of a run up to `cut`, for the plugins that it has something new for.
  *
@@ -160,9 +164,7 @@ async function touchedDays(archive: ArchiveReader, base: Cut, cut: Cut): Promise
   return [...days].sort();
 }
 
-async function archivedDays(archive: ArchiveReader, { from, to }: DayRange): Promise<string[]> {
+async function archivedDays(archive: ArchiveReader, range: DayRange): Promise<string[]> {
   const files = await archive.files(null);
-  return files.filter(({ day, rows }) =>
-    rows > 0 && (from === null || day >= from) && (to === null || day <= to)
-  ).map(({ day }) => day);
+  return files.filter(({ day, rows }) => rows > 0 && isWithin(range, day)).map(({ day }) => day);
 }

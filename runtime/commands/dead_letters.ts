@@ -171,7 +171,7 @@ function redriveText(answer: RedriveAnswer): string {
   const { letters, decodable, repeated, sent, refused, refused_total } = answer;
   const before = repeated === 0
     ? ""
-    : `; ${grouped(repeated)} redriven before, whose events count once, as they were sent first`;
+    : `; ${grouped(repeated)} redriven before with the same values, whose events count once`;
   const did = answer.dry_run ? "Dry run, nothing sent" : `Sent ${counted(sent, "event")}`;
   const more = refused_total - refused.length;
   return [

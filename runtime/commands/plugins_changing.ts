@@ -2,6 +2,7 @@
 import { readingWords } from "../model/reading.ts";
 import type { ReloadAnswer } from "../ports/services.ts";
 import { ask, type Invocation } from "./invocation.ts";
+import type { RebuildReport } from "./target.ts";
 import { runText } from "./batch.ts";
 import { operatorOf } from "./operator.ts";
 
@@ -57,10 +58,23 @@ export async function pluginsRebuildCommand(invocation: Invocation): Promise<num
   const { run } = await ask(
     invocation,
     (target) => target.lifecycle.rebuild(plugin, { from, to, dry_run }),
-    ({ reads, run }) => run === null ? `Would read ${readingWords(reads)}.\n` : runText(run, world),
+    ({ run, ...foretold }) => run === null ? foretoldText(foretold) : runText(run, world),
     dry_run ? { start: false } : { create: false },
   );
   return run === null || run.state === "published" ? 0 : 1;
+}
+
+/** Days that a text lists. */
+const LISTED_DAYS = 5;
+
+function foretoldText({ reads, days_outside: outside }: Omit<RebuildReport, "run">): string {
+  const more = outside.length - LISTED_DAYS;
+  const listed = outside.slice(0, LISTED_DAYS).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const along = outside.length === 0
+    ? ""
+    : `This includes ${listed}, outside the range: a rebuild also recomputes days with new ` +
+      "events, and every day of a metric without a published run.\n";
+  return `Would read ${readingWords(reads)}.\n${along}`;
 }
 
 /** Removes what is kept of a metric; returns the exit code. */

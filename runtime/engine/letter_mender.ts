@@ -5,7 +5,7 @@ import type { EventSchema } from "../events.ts";
 import { AppendBuffer } from "../log/append_buffer.ts";
 import { allocateColumns, type Columns, textAt } from "../model/columns.ts";
 import { type RecordChunk, RecordKind } from "../ports/ports.ts";
-import type { RedriveRequest, WholeDeadLetter } from "../ports/services.ts";
+import type { WholeDeadLetter } from "../ports/services.ts";
 import { isRawJSON, rawNumber } from "../std/raw_json.ts";
 import { CUT_OFF } from "./ingest.ts";
 
@@ -33,17 +33,18 @@ export class LetterMender {
   readonly #decoder: JsonDecoder;
 
   /** @param set by field; text is read as the field's type. */
-  constructor(schema: EventSchema, set: NonNullable<RedriveRequest["set"]>) {
+  constructor(schema: EventSchema, set: Readonly<Record<string, unknown>>) {
     this.#schema = schema;
     this.#decoder = createDecoder(schema);
     this.#set = Object.fromEntries(
-      Object.entries(set).map(([name, value]) => [name, valueOf(schema, name, value)]),
+      Object.entries(set).sort(([a], [b]) => a < b ? -1 : 1)
+        .map(([name, value]) => [name, valueOf(schema, name, value)]),
     );
   }
 
   /** The letters as events, in their order. */
   mend(letters: readonly WholeDeadLetter[]): MendedLetter[] {
-    const texts = letters.map((letter) => this.#text(letter));
+    const texts = letters.map((letter) => textOf(this.#record(letter)));
     const columns = allocateColumns(this.#schema, Math.max(1, letters.length));
     const records = texts.map((text, i) => text === null ? letters[i].bytes : encoder.encode(text));
     const faults = new Map(
@@ -64,8 +65,13 @@ export class LetterMender {
     };
   }
 
-  /** The record with its fields set, on one line; null where it is no JSON object. */
-  #text(letter: WholeDeadLetter): string | null {
+  /** The values of a letter as an event, but for its time, to be compared. */
+  values(letter: WholeDeadLetter): string {
+    return JSON.stringify({ ...this.#record(letter), [this.#schema.eventTime]: null });
+  }
+
+  /** The record with its fields set; null where it is no JSON object. */
+  #record(letter: WholeDeadLetter): Record<string, unknown> | null {
     const record = objectOf(letter.bytes);
     if (record === null) return null;
     Object.assign(record, this.#set);
@@ -75,9 +81,13 @@ export class LetterMender {
       const { log, partition, offset } = letter;
       record[eventId] = `dead-letter:${log}/${partition}/${offset}`;
     }
-    return JSON.stringify(record);
+    return record;
   }
 }
+
+/** A record on one line. */
+const textOf = (record: Record<string, unknown> | null) =>
+  record === null ? null : JSON.stringify(record);
 
 const CUT = {
   field: "",

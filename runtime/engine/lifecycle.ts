@@ -115,9 +115,9 @@ export function createLifecycle(options: LifecycleOptions): FollowedLifecycle {
       const { batch } = plugins.topics.find((topic) =>
         topic.plugins.some(({ plugin }) => plugin.name === name)
       )!;
-      const reads = await batch.rebuildReading(name, days);
+      const foretold = await batch.rebuildReading(name, days);
       const run = dry_run ? null : await batch.rebuild(name, days, stop);
-      return { dry_run, reads, run };
+      return { dry_run, ...foretold, run };
     },
     async run(signal) {
       const report = { code: "generations_unknown", subject: "paused metrics" } as const;

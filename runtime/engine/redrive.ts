@@ -39,9 +39,10 @@ const MOST_NAMED = 1000;
 const LISTED_REFUSED = 100;
 
 /**
- * What {@link DeadLetters.redrive} does. A letter's event is noted with its identity before it is sent,
- * and the first note decides: the letter is never sent as another event. So it counts once, whatever
- * is sent again, also after a process that died in between. One redrive at a time; others wait.
+ * What {@link DeadLetters.redrive} does. A letter's event is noted with its identity and the fields that
+ * were set before it is sent, and the first note decides: the letter is never sent as another event,
+ * nor with other values. So it counts once, whatever is sent again, also after a process that died in
+ * between. One redrive at a time; others wait.
  */
 export function createRedrive(options: RedriveOptions): DeadLetters["redrive"] {
   const turn = new Semaphore(1);
@@ -64,15 +65,22 @@ async function redriven(
   const tally = new Tally(dry_run);
   for (const { schema } of wanted) {
     const mender = new LetterMender(schema, set);
+    const firsts = new FirstRedrives(schema, mender);
     for await (const letters of lettersOf(deadLetters, request, schema.topic, signal)) {
       signal?.throwIfAborted();
       const mended = mender.mend(letters);
-      const events = mended.filter(({ fault }) => fault === null);
-      const notes = events.map((event) => noteOf(event, note));
-      if (!dry_run) await writeRedrives(warehouse, notes);
-      const known = await redrivesOf(warehouse, letters, signal);
-      const sendable = events.filter((event) => otherThan(event, known) === null);
-      tally.add(mended, known, note.redrive);
+      const judged = async () => {
+        const known = await redrivesOf(warehouse, letters, signal);
+        const all = mended.map((one) => ({ ...one, fault: one.fault ?? firsts.fault(one, known) }));
+        return { known, all, sendable: all.filter(({ fault }) => fault === null) };
+      };
+      let { known, all, sendable } = await judged();
+      if (!dry_run && sendable.length > 0) {
+        await writeRedrives(warehouse, sendable.map((event) => noteOf(event, note)));
+        // Another process may have noted the same letters meanwhile.
+        ({ known, all, sendable } = await judged());
+      }
+      tally.add(all, known, note.redrive);
       if (dry_run || sendable.length === 0) continue;
       const lines = sendable.map(({ json }) => `${json}\n`).join("");
       const { accepted, frontier } = await ingest.ingest(
@@ -87,10 +95,7 @@ async function redriven(
       }
       await writeRedrives(
         warehouse,
-        notes.filter((_, i) => sendable.includes(events[i])).map((each) => ({
-          ...each,
-          sent: true,
-        })),
+        sendable.map((event) => ({ ...noteOf(event, note), sent: true })),
       );
       tally.sent(accepted, frontier);
     }
@@ -115,15 +120,51 @@ const noteOf = (
   sent: false,
 });
 
-/** The first redrive of a letter, where that made it another event; null where it did not. */
-function otherThan(
-  { letter, eventId, eventNs }: MendedLetter,
-  known: readonly KeptRedrive[],
-): KeptRedrive | null {
-  const first = known.find((one) => isOf(one, letter));
-  const isSame = first === undefined ||
-    (first.event_id === eventId && first.eventNs === eventNs);
-  return isSame ? null : first;
+/** What the first redrives of letters of one topic made of them, against what this one does. */
+class FirstRedrives {
+  readonly #schema: EventSchema;
+  readonly #mender: LetterMender;
+  /** By the fields that they set. */
+  readonly #menders = new Map<string, LetterMender>();
+
+  /** @param mender of this redrive. */
+  constructor(schema: EventSchema, mender: LetterMender) {
+    this.#schema = schema;
+    this.#mender = mender;
+  }
+
+  /**
+   * Why a letter cannot be sent as the event that it would be now; null where it can.
+   *
+   * @param known redrives, those of one letter the oldest first.
+   */
+  fault({ letter, eventId, eventNs }: MendedLetter, known: readonly KeptRedrive[]) {
+    const first = known.find((one) => isOf(one, letter));
+    if (first === undefined) return null;
+    const { at, by, set, event_id, event_time, sent } = first;
+    const made = `the letter was redriven at ${at} by ${by}`;
+    if (event_id !== eventId || first.eventNs !== eventNs) {
+      const reason = `${made} as event "${event_id}" at ${event_time}; as another event it would ` +
+        "count twice";
+      return { field: "", reason };
+    }
+    if (this.#menderOf(set).values(letter) === this.#mender.values(letter)) return null;
+    const values = Object.keys(set).length === 0
+      ? "with no field set"
+      : `with ${JSON.stringify(set)}`;
+    const reason = sent
+      ? `${made} ${values}: these values count, and others would not`
+      : `${made} ${values}, and it is not known whether that was sent: redrive it with these ` +
+        "values again";
+    return { field: "", reason };
+  }
+
+  #menderOf(set: KeptRedrive["set"]): LetterMender {
+    const name = JSON.stringify(set);
+    const mender = this.#menders.get(name) ?? new LetterMender(this.#schema, set);
+    this.#menders.set(name, mender);
+    return mender;
+  }
 }
 
 class Tally {
@@ -137,25 +178,19 @@ class Tally {
 
   constructor(readonly dryRun: boolean) {}
 
-  add(mended: readonly MendedLetter[], known: readonly KeptRedrive[], own: string): void {
-    for (const one of mended) {
+  add(judged: readonly MendedLetter[], known: readonly KeptRedrive[], own: string): void {
+    for (const { letter, fault } of judged) {
       this.#letters++;
-      const other = one.fault === null ? otherThan(one, known) : null;
-      const fault = other === null ? one.fault : {
-        field: "",
-        reason: `the letter was redriven at ${other.at} as event "${other.event_id}" at ` +
-          `${other.event_time}; as another event it would count twice`,
-      };
       if (fault !== null) {
         this.#refusedTotal++;
         if (this.#refused.length < LISTED_REFUSED) {
-          this.#refused.push({ letter: addressOf(one.letter), ...fault });
+          this.#refused.push({ letter: addressOf(letter), ...fault });
         }
         continue;
       }
       this.#decodable++;
       const before = (each: KeptRedrive) => each.sent && each.redrive !== own;
-      if (known.some((each) => isOf(each, one.letter) && before(each))) this.#repeated++;
+      if (known.some((each) => isOf(each, letter) && before(each))) this.#repeated++;
     }
   }
 

@@ -108,9 +108,9 @@ export interface RedriveAnswer {
   readonly dry_run: boolean;
   /** Dead letters that were meant. */
   readonly letters: number;
-  /** Those that decode as the request sets their fields. */
+  /** Those that decode as the request sets their fields, and were not sent with other values. */
   readonly decodable: number;
-  /** Of these, the ones that were sent before: their events count once. */
+  /** Of these, the ones that were sent before, with the same values: their events count once. */
   readonly repeated: number;
   /** Events that the log took; 0 in a dry run. */
   readonly sent: number;

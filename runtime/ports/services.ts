@@ -125,8 +125,13 @@ export interface RebuildRequest extends Partial<DayRange> {
 /** What came of a rebuild. */
 export interface RebuildAnswer {
   readonly dry_run: boolean;
-  /** What the archive has of the days, and of days with new events, which come along. */
+  /** What the archive has of all days that are recomputed. */
   readonly reads: Reading;
+  /**
+   * Of these, the event days outside the range: those with new events come along, and all do where
+   * the metric has no published run.
+   */
+  readonly days_outside: readonly string[];
   /** Null for a dry run. */
   readonly run: BatchRun | null;
 }

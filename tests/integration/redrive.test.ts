@@ -70,8 +70,16 @@ describe("a redrive", () => {
     expect(await redrive(patched)).toMatchObject({ decodable: 3, repeated: 0, sent: 3 });
     expect(await ratingsOf(1)).toEqual([[2, 19]]);
     expect(await redrive(patched)).toMatchObject({ decodable: 3, repeated: 3, sent: 3 });
-    // Another value of the same event: the first one counts.
-    expect(await redrive({ field: "rating", set: { rating: 3 } })).toMatchObject({ sent: 3 });
+    expect(await redrive({ field: "rating", set: { rating: 9.5 } })).toMatchObject({ sent: 3 });
+    // Other values of the same event, which a lower partition would take: nothing is sent.
+    for (const dry_run of [true, false]) {
+      const other = { field: "rating", set: { user_id: 2, rating: 3 }, dry_run };
+      const { refused, ...counts } = await redrive(other);
+      expect(counts).toMatchObject({ decodable: 0, repeated: 0, sent: 0, refused_total: 3 });
+      expect(refused[0].reason).toMatch(
+        /^the letter was redriven at \S+ by ada with \{"rating":"9.5"\}: these values count, /,
+      );
+    }
     for (const layer of ["merged", "speed"] as const) {
       expect([layer, await ratingsOf(1, layer)]).toEqual([layer, [[2, 19]]]);
     }
@@ -86,7 +94,7 @@ describe("a redrive", () => {
     const [, partition, offset] = address.split("/");
     const { redrives } = await engine.deadLetters.one({ topic, partition, offset });
     expect(redrives.map(({ set, by, sent }) => [set, by, sent])).toEqual([
-      [{ rating: 3 }, "ada", true],
+      [{ rating: 9.5 }, "ada", true],
       [{ rating: "9.5" }, "ada", true],
       [{ rating: "9.5" }, "ada", true],
     ]);
@@ -165,6 +173,9 @@ describe("a redrive", () => {
     expect([noted.redriven, noted.redrives.map(({ sent }) => sent)]).toEqual([null, [false]]);
     const other = { ...request, set: { ...request.set, timestamp: "2024-03-02T00:00:00Z" } };
     expect(await redrive(other)).toMatchObject({ sent: 0, refused_total: 1 });
+    const values = await redrive({ ...request, set: { ...request.set, rating: 3 } });
+    expect(values).toMatchObject({ sent: 0, refused_total: 1 });
+    expect(values.refused[0].reason).toMatch(/it is not known whether that was sent/);
     expect(await redrive(request)).toMatchObject({ sent: 1, repeated: 0 });
     expect(await ratingsOf(6)).toEqual([[1, 2]]);
   });

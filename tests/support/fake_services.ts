@@ -222,7 +222,8 @@ export function fakeServices(over: Partial<Services> = {}): FakeServices {
         asked.lifecycle = ["rebuild", name, JSON.stringify(request)];
         const { dry_run = false } = request;
         const reads = { days: 2, files: 3, events: 1200, bytes: 4096 };
-        return Promise.resolve({ dry_run, reads, run: dry_run ? null : someRun });
+        const run = dry_run ? null : someRun;
+        return Promise.resolve({ dry_run, reads, days_outside: ["2024-01-05"], run });
       },
       generations: () => Promise.resolve([]),
       isPaused: (name) => asked.lifecycle?.[0] === "pause" && asked.lifecycle[1] === name,

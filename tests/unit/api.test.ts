@@ -50,6 +50,7 @@ describe("/api/v1/plugins/{name}", () => {
     expect((await post({ ...days, dry_run: true })).body).toEqual({
       dry_run: true,
       reads,
+      days_outside: ["2024-01-05"],
       run: null,
     });
     expect(asked.lifecycle).toEqual([

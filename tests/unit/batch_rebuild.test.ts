@@ -59,13 +59,16 @@ describe("a rebuild", () => {
     expect((await read()).day[0].plays).toBe(99);
     const foretold = await layer.rebuildReading("users", only(0));
     // The repeat is read as well.
-    expect(foretold).toEqual({ days: 1, files: 1, events: 3, bytes: 1 });
+    expect(foretold).toEqual({
+      reads: { days: 1, files: 1, events: 3, bytes: 1 },
+      days_outside: [],
+    });
     expect((await read()).day[0].plays).toBe(99);
     const run = await layer.rebuild("users", only(0), signal);
     expect(run.plugins.map(({ plugin, status, mode }) => [plugin, status, mode]))
       .toEqual([["users", "published", "incremental"]]);
     const { days, events, bytes } = run.plugins[0];
-    expect({ days, files: 1, events, bytes }).toEqual(foretold);
+    expect({ days, files: 1, events, bytes }).toEqual(foretold.reads);
     const [listed] = await layer.history({ limit: 1, before: run.run + 1 });
     expect(listed.plugins).toContainEqual(run.plugins[0]);
     expect(await read()).toEqual(right);
@@ -83,10 +86,12 @@ describe("a rebuild", () => {
     await layer.rebuild("users", { from: null, to: dayOf(0) }, signal);
     expect((await read()).day.map(({ plays }) => plays)).toContain(99);
     await damage(0);
-    expect(await layer.rebuildReading("users", all)).toMatchObject({ days: 3, events: 5 });
+    expect(await layer.rebuildReading("users", all))
+      .toMatchObject({ reads: { days: 3, events: 5 }, days_outside: [] });
     // Days with new events come along, so that the run's cut is right.
     await world.append(LOG, 0, [event({ ms: day(7), user: 5 })]);
-    expect(await layer.rebuildReading("users", only(1))).toMatchObject({ days: 2, events: 2 });
+    expect(await layer.rebuildReading("users", only(1)))
+      .toMatchObject({ reads: { days: 2, events: 2 }, days_outside: [dayOf(7)] });
     const run = await layer.rebuild("users", all, signal);
     expect(run.plugins.map(({ mode, days }) => [mode, days])).toEqual([["full", 4]]);
     const now = await read();

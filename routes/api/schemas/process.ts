@@ -39,11 +39,16 @@ export const pluginRebuilt = named(
   z.object({
     dry_run: z.boolean(),
     reads: z.object({
-      days: count("Event days to recompute, those with new events included"),
+      days: count("Event days to recompute, including those in days_outside"),
       files: count("Files of the archive that hold them"),
       events: count("Events in the files, repeats included"),
       bytes: count("Size of the files"),
     }),
+    days_outside: z.array(text(
+      "An event day outside the range that is recomputed too: it has new events, or the metric has " +
+        "no published run",
+      "2013-07-22",
+    )),
     run: batchRun.nullable().meta({ description: "null for a dry run" }),
   }),
 );

@@ -190,8 +190,8 @@ export const redriveAnswer = named(
   z.object({
     dry_run: z.boolean(),
     letters: count("Dead letters that were chosen"),
-    decodable: count("Those that decode with the fields set"),
-    repeated: count("Of these, those that were redriven before: their events count once"),
+    decodable: count("Those that decode with the fields set, and were not sent with other values"),
+    repeated: count("Of these, those redriven before with the same values: they count once"),
     sent: count("Events that the log took; 0 in a dry run"),
     refused: z.array(z.object({
       letter: text("TOPIC/PARTITION/OFFSET"),
