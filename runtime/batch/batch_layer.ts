@@ -1,6 +1,12 @@
 import { asError, ExternalError, messageOf, NotFoundError } from "../std/errors.ts";
 import type { Problem, ProblemReport } from "../model/problems.ts";
-import type { BatchRun, DayRange, PluginDrift, RebuildAnswer, RunQuery } from "../ports/services.ts";
+import type {
+  BatchRun,
+  DayRange,
+  PluginDrift,
+  RebuildAnswer,
+  RunQuery,
+} from "../ports/services.ts";
 import { createBatchTable } from "../sql/tables.ts";
 import { readingArchive } from "./archive_rows.ts";
 import { BatchHealth, reportDrift } from "./batch_health.ts";

@@ -1,13 +1,7 @@
 import type { EventSchema } from "../events.ts";
 import type { Problem, ProblemSink } from "../model/problems.ts";
 import type { ArchiveReader, ObjectStore, Warehouse } from "../ports/ports.ts";
-import type {
-  BatchLayer,
-  BatchRun,
-  DayRange,
-  Reading,
-  RebuildAnswer,
-} from "../ports/services.ts";
+import type { BatchLayer, BatchRun, DayRange, Reading, RebuildAnswer } from "../ports/services.ts";
 import type { Clock } from "../std/clock.ts";
 import type { SpeedFacts } from "./drift.ts";
 import type { BatchPlugin } from "./plugin_step.ts";

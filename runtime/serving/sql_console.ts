@@ -194,7 +194,9 @@ const limits: readonly (readonly [RegExp, (bounds: Bounds) => string])[] = [
   [
     /code 158\b/,
     () =>
-      `it would read more than ${MAX_ROWS_READ.toLocaleString("en")} rows; ask for less: filter by ` +
+      `it would read more than ${
+        MAX_ROWS_READ.toLocaleString("en")
+      } rows; ask for less: filter by ` +
       "time or key, or read a merged_ relation",
   ],
   [

@@ -183,7 +183,7 @@ describe("plugins with faults", () => {
       expect(await process.value(`SELECT sum(n) FROM batch_${name}`)).toBe(40);
       const beyond = await asked(`/api/v1/metrics/${name}?wait_for=${more.frontier}`);
       expect(beyond.status).toBe(503);
-      expect(beyond.body).toContain("because its plugin does not run");
+      expect(beyond.body).toContain("because no process computes it");
     }
   });
 

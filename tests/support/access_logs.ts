@@ -1,5 +1,5 @@
 /** Made-up access logs, and what the metrics of `examples/access_logs` say of them. */
-import { exponential, type Random, random, zipf } from "../../plugins/viewing/chance.ts";
+import { type Random, random, zipf } from "../../plugins/viewing/chance.ts";
 
 /** A request that a server answered. */
 interface Request {
@@ -226,4 +226,17 @@ export function expectedFigures(
   const byKey = Map.groupBy(counted, keyOf);
   const groups = Map.groupBy(counted, (request) => JSON.stringify(head(request)));
   return new Map([...groups].map(([name, of]) => [name, figures(of, byKey.get(keyOf(of[0]))!)]));
+}
+
+/**
+ * Exponentially distributed with mean 1, by von Neumann's comparisons (1951), which need no
+ * logarithm.
+ */
+function exponential(next: Random): number {
+  for (let whole = 0;; whole++) {
+    const first = next();
+    let length = 1;
+    for (let last = first, other; (other = next()) < last; last = other) length++;
+    if (length % 2 === 1) return whole + first;
+  }
 }
