@@ -266,8 +266,8 @@ export class Generations {
   }
 
   /**
-   * Finds out whether another generation than the loaded one answers and stands still. Whoever reads
-   * that finds a problem that says why: of what is paused or refused, it stands already.
+   * Finds out whether another generation than the loaded one answers and stands still, and sets a
+   * problem that says why. A paused or refused metric has one already.
    */
   #tellFrozen(name: string, metric: Metric): void {
     const { problems } = this.#options;
