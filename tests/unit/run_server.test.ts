@@ -83,7 +83,7 @@ describe("dev and start", () => {
     world.interrupt();
     await running;
     const lines = world.err.text().split("\n").map((line) => line.slice("00:00:00 ".length));
-    expect(lines.filter((line) => /lugin|SIGHUP/.test(line))).toEqual([
+    expect(lines.filter((line) => /plugin|SIGHUP/i.test(line))).toEqual([
       "warn Plugin b runs as it was loaded before: key is missing; measures is missing. Correct it",
       "info plugins/b.ts: Plugin a changed.",
       "warn plugins/b.ts: Plugin b was not loaded: key is missing; measures is missing. Correct " +
