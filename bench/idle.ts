@@ -1,7 +1,7 @@
 /**
  * What little traffic costs: processor time by kind of thread, anonymous memory and bytes written per
- * event, without events, at 200 and at 2,000 events per second with nobody reading, and at 200 with
- * one reader that follows six live queries, as an open dashboard does. Yardstick: the process without
+ * event, without events, at 200 and at 2,000 events per second with nobody reading, and at 200 with the
+ * overview open, which asks for its data a second after each answer. Yardstick: the process without
  * events, in the same run.
  *
  * Run: `deno run -A bench/idle.ts [--quick]`
@@ -19,18 +19,19 @@ import {
 
 const PHASE_MS = quick ? 20_000 : 120_000;
 const SETTLING_MS = quick ? 5_000 : 20_000;
-const questions = ["popular_movies", "user_stats", "ratings", "completed_movies", "rating_stars"]
-  .map((metric) => `${metric}/live?limit=10`).concat("hourly_stats/live?bucket=hour");
+const OVERVIEW_MS = 1000;
 
 const data = await Deno.makeTempDir({ prefix: "twofold-bench-" });
 const started = await startProcess(data);
 const { url, child: { pid } } = started;
 
-/** Follows live queries until told to stop. */
-async function follow(path: string, signal: AbortSignal): Promise<void> {
-  const { body } = await fetch(`${url}/api/v1/metrics/${path}`, { signal });
-  const reader = body!.getReader();
-  while (!(await reader.read()).done);
+/** Reads what the open overview shows, until told to stop. */
+async function readOverview(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const response = await fetch(`${url}/overview.json`, { signal });
+    await response.text();
+    await sleep(OVERVIEW_MS);
+  }
 }
 
 /** Processor seconds by kind of thread. */
@@ -54,9 +55,9 @@ const numberOf = (file: string, name: string) =>
   Number(new RegExp(`${name}:\\s+(\\d+)`).exec(Deno.readTextFileSync(`/proc/${pid}/${file}`))![1]);
 
 /** Measures a phase. @returns the cores that were used. */
-async function phase(what: string, perSecond: number, paths: readonly string[] = []) {
+async function phase(what: string, perSecond: number, isRead = false) {
   const stop = new AbortController();
-  const readers = paths.map((path) => follow(path, stop.signal).catch(() => {}));
+  const reading = isRead ? readOverview(stop.signal).catch(() => {}) : undefined;
   const feeding = perSecond === 0 ? undefined : feed(url, perSecond, stop.signal);
   await sleep(SETTLING_MS);
   const [cpu, written, threads] = [
@@ -74,7 +75,7 @@ async function phase(what: string, perSecond: number, paths: readonly string[] =
     }))
     .sort((a, b) => b.cores - a.cores).slice(0, 5);
   stop.abort();
-  await Promise.all([feeding, ...readers]);
+  await Promise.all([feeding, reading]);
   const perEvent = perSecond === 0 ? "" : `${Math.round(bytes / perSecond / (PHASE_MS / 1000))} B`;
   const anonymous = mebibytes(anonymousBytes(pid));
   line(what, `${cores.toFixed(3)} cores`, anonymous, perEvent);
@@ -85,7 +86,7 @@ async function phase(what: string, perSecond: number, paths: readonly string[] =
 title(`little traffic, ${PHASE_MS / 1000} s each: cores, anonymous memory, written per event`);
 const rest = await phase("no events (yardstick)", 0);
 const least = await phase("200 events/s", 200);
-const followed = await phase("200 events/s, one dashboard", 200, questions);
+const followed = await phase("200 events/s, one dashboard", 200, true);
 const more = await phase("2,000 events/s", 2000);
 const times = (cores: number) => `${(cores / rest).toFixed(1)} ×`;
 line("of no events", times(least), times(followed), times(more));

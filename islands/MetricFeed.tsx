@@ -1,10 +1,10 @@
 /** Keeps a metric's page up to date: reads its data again when the metric has changed. */
-import { batch, type Signal, useSignal } from "@preact/signals";
+import { batch, type Signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { MetricAnswer, SeriesAnswer } from "../runtime/ports/services.ts";
-import { instantText } from "../routes/(_parts)/figures.ts";
+import type { SeriesAnswer } from "../runtime/ports/services.ts";
+import { ConnectionText } from "../routes/(_parts)/ConnectionText.tsx";
 import { type MetricData, updated } from "../routes/(_parts)/metric_data.ts";
-import { getJson, useFollow, usePoll } from "../routes/(_parts)/poll.ts";
+import { getChanged, usePoll } from "../routes/(_parts)/poll.ts";
 import type { Row } from "../routes/(_parts)/Rows.tsx";
 
 /** What {@link MetricFeed} takes. */
@@ -13,15 +13,13 @@ export interface MetricFeedProps {
   readonly data: Signal<MetricData>;
   readonly series: Signal<SeriesAnswer | null>;
   readonly rows: Signal<readonly Row[]>;
-  /** Whether what is shown is older than the newest attempt to read it. */
+  /** Whether what is shown is older than it should be. */
   readonly stale: Signal<boolean>;
-  /** Server-sent events of the metric: each is a reason to read the data again. */
-  readonly liveUrl: string;
   readonly dataUrl: string;
 }
 
 const EVERY_MS = 1000;
-/** Facts such as the batch run change without an event of the metric. */
+/** A span moves with the clock, and other processes publish runs: not only events change a page. */
 const OLDEST_MS = 5000;
 
 /** Says whether the page is live, and lets it stand still. */
@@ -32,42 +30,36 @@ export default function MetricFeed(props: MetricFeedProps) {
   useEffect(() => {
     alive.value = true;
   }, []);
-  const changed = useRef(false);
+  const asOf = useSignal(data.value.at);
+  const tag = useRef<string | null>(null);
   const readMs = useRef(Date.now());
-  const following = useFollow<MetricAnswer>(props.liveUrl, () => changed.current = true);
   const reading = usePoll(EVERY_MS, async (signal) => {
+    if (paused.peek()) return;
     const { series, rows } = data.peek();
-    const due = changed.current || following.peek() !== "live" || series.fault !== null ||
-      rows.fault !== null || Date.now() - readMs.current > OLDEST_MS;
-    if (paused.peek() || !due) return;
-    changed.current = false;
-    try {
-      const next = await getJson<MetricData>(props.dataUrl, signal);
-      readMs.current = Date.now();
-      batch(() => {
-        data.value = updated(data.peek(), next);
-        props.series.value = data.value.series.answer;
-        props.rows.value = data.value.rows.answer?.rows ?? [];
-        props.stale.value = false;
-      });
-    } catch (error) {
-      changed.current = true;
-      props.stale.value = true;
-      throw error;
-    }
+    const askedMs = Date.now();
+    const isDue = series.fault !== null || rows.fault !== null ||
+      askedMs - readMs.current > OLDEST_MS;
+    const next = await getChanged<MetricData>(props.dataUrl, isDue ? null : tag.current, signal);
+    if (paused.peek()) return;
+    asOf.value = new Date(askedMs).toISOString();
+    if (next === null) return;
+    tag.current = next.tag;
+    readMs.current = askedMs;
+    batch(() => {
+      data.value = updated(data.peek(), next.answer);
+      props.series.value = data.value.series.answer;
+      props.rows.value = data.value.rows.answer?.rows ?? [];
+    });
   });
-  const connection = reading.value;
-  const text = paused.value
-    ? `Paused, as of ${instantText(data.value.at)}`
-    : connection === "lost"
-    ? `Disconnected, retrying …, as of ${instantText(data.value.at)}`
-    : connection === "live"
-    ? "Live"
-    : "";
+  useSignalEffect(() => {
+    const { value } = reading;
+    props.stale.value = !paused.value && (value === "late" || value === "lost");
+  });
+  const connection = paused.value ? "paused" : reading.value;
   return (
     <>
-      <p class="live" role="status" data-connection={paused.value ? "waiting" : connection}>
-        <span>{text}</span> {alive.value && (
+      <p class="live" data-connection={connection}>
+        <ConnectionText connection={connection} asOf={asOf.value} /> {alive.value && (
           <button
             type="button"
             onClick={() => paused.value = !paused.value}

@@ -1,12 +1,12 @@
 /** The first page's figures, asked again every second. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
+import { ConnectionText } from "../routes/(_parts)/ConnectionText.tsx";
 import {
   exactFigure,
   figure,
   type Figures,
   figuresOf,
-  instantText,
   spanText,
 } from "../routes/(_parts)/figures.ts";
 import { Flow, type Rates } from "../routes/(_parts)/Flow.tsx";
@@ -68,12 +68,13 @@ export default function Overview(props: {
   const { status, run, cards } = data.value;
   const figures = status === null ? null : figuresOf(status);
   const lost = connection.value === "lost";
+  const late = connection.value === "late";
   const rates = lost ? unknownRates : samples.current.at(-1)?.rates ?? unknownRates;
   return (
-    <div data-stale={lost ? "yes" : undefined}>
-      {lost && (
-        <p class="note fault" role="status">
-          Disconnected, retrying …, as of {instantText(data.value.at)}
+    <div data-stale={lost || late ? "yes" : undefined}>
+      {(lost || late) && (
+        <p class="note fault">
+          <ConnectionText connection={connection.value} asOf={data.value.at} />
         </p>
       )}
       {status === null

@@ -1,12 +1,18 @@
-/** Polling and following while a page is visible, with retries until the server is back. */
+/** Polling while a page is visible, with retries until the server is back. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
-/** The state of the connection. */
-export type Connection = "live" | "lost" | "waiting";
+/**
+ * The state of the connection. `late`: answers come, but what is shown is older than it should be;
+ * `waiting`: the page has what it came with.
+ */
+export type Connection = "live" | "late" | "lost" | "waiting";
 
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 15_000;
+/** What takes longer to answer is late. */
+const LATE_MS = 1000;
+const LOOK_MS = 250;
 
 /** Waits, and removes its listeners afterwards, because a page may be open for days. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -35,11 +41,25 @@ function seen(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Fetches JSON; what is no answer of 200 is an error with the server's own words. */
+/** Fetches JSON; any answer but 200 is an error with the server's own words. */
 export async function getJson<Answer>(url: string, signal?: AbortSignal): Promise<Answer> {
-  const within = AbortSignal.any([AbortSignal.timeout(10_000), ...signal ? [signal] : []]);
-  return await answerOf(await fetch(url, { signal: within }));
+  return await answerOf(await fetch(url, { signal: within(signal) }));
 }
+
+/** Fetches JSON unless it has the tag still; null where it has. */
+export async function getChanged<Answer>(
+  url: string,
+  tag: string | null,
+  signal: AbortSignal,
+): Promise<{ readonly answer: Answer; readonly tag: string | null } | null> {
+  const headers: HeadersInit = tag === null ? {} : { "if-none-match": tag };
+  const response = await fetch(url, { headers, cache: "no-store", signal: within(signal) });
+  if (response.status === 304) return null;
+  return { answer: await answerOf(response), tag: response.headers.get("etag") };
+}
+
+const within = (signal?: AbortSignal) =>
+  AbortSignal.any([AbortSignal.timeout(10_000), ...signal ? [signal] : []]);
 
 /** What a server answered as JSON. @throws with the server's own words when it is no success. */
 export async function answerOf<Answer>(response: Response): Promise<Answer> {
@@ -62,15 +82,25 @@ export function usePoll(
   useEffect(() => {
     const end = new AbortController();
     const { signal } = end;
+    /** What is shown was asked for then; at first by the navigation. */
+    let askedMs = performance.timeOrigin;
+    const look = setInterval(() => {
+      const isLate = Date.now() - askedMs > everyMs + LATE_MS - LOOK_MS;
+      if (isLate && connection.value !== "lost") connection.value = "late";
+    }, LOOK_MS);
+    signal.addEventListener("abort", () => clearInterval(look));
     (async () => {
       let waitMs = firstMs;
       while (!signal.aborted) {
         await pause(waitMs, signal);
         await seen(signal);
         if (signal.aborted) return;
+        const sinceMs = Date.now();
         try {
           await ask(signal);
-          connection.value = "live";
+          askedMs = sinceMs;
+          // Where answers are slow, the next one is late as well: no change there and back each time.
+          connection.value = Date.now() - sinceMs > LATE_MS ? "late" : "live";
           waitMs = everyMs;
         } catch {
           if (signal.aborted) return;
@@ -82,65 +112,4 @@ export function usePoll(
     return () => end.abort();
   }, []);
   return connection;
-}
-
-/**
- * Follows server-sent events while the page is seen: a browser keeps few connections, and a hidden
- * page needs none.
- */
-export function useFollow<Update>(
-  url: string | null,
-  onUpdate: Told<Update>,
-): Signal<Connection> {
-  const connection = useSignal<Connection>("waiting");
-  useEffect(() => {
-    if (url === null) return;
-    const end = new AbortController();
-    const { signal } = end;
-    (async () => {
-      let waitMs = FIRST_WAIT_MS;
-      while (!signal.aborted) {
-        await seen(signal);
-        if (signal.aborted) return;
-        connection.value = await followOnce(url, signal, (kind, update: Update) => {
-          connection.value = "live";
-          waitMs = FIRST_WAIT_MS;
-          onUpdate(kind, update);
-        });
-        if (connection.value === "lost") {
-          await pause(waitMs, signal);
-          waitMs = Math.min(waitMs * 1.5, MOST_WAIT_MS);
-        }
-      }
-    })();
-    return () => end.abort();
-  }, [url]);
-  return connection;
-}
-
-type Told<Update> = (kind: "snapshot" | "change", update: Update) => void;
-
-/** One connection; resolves when it is lost, or let go of because nobody looks. */
-function followOnce<Update>(
-  url: string,
-  signal: AbortSignal,
-  onUpdate: Told<Update>,
-): Promise<Connection> {
-  return new Promise((resolve) => {
-    const source = new EventSource(url);
-    const close = (connection: Connection) => {
-      source.close();
-      document.removeEventListener("visibilitychange", hidden);
-      signal.removeEventListener("abort", leave);
-      resolve(connection);
-    };
-    const leave = () => close("waiting");
-    const hidden = () => document.visibilityState === "hidden" && leave();
-    document.addEventListener("visibilitychange", hidden);
-    signal.addEventListener("abort", leave);
-    for (const kind of ["snapshot", "change"] as const) {
-      source.addEventListener(kind, (event) => onUpdate(kind, JSON.parse(event.data)));
-    }
-    source.onerror = () => close("lost");
-  });
 }

@@ -230,16 +230,8 @@ async function dataOf(
   };
 }
 
-/** The question that a page follows to learn of changes, and where it then reads its data. */
-export function urlsOf(info: MetricInfo, view: View, url: URL): { live: string; data: string } {
-  // Of whole grains, which are always answered: it only has to change when the page does.
-  const grainMs = info.grain_seconds * 1000;
-  const from = view.from &&
-    new Date(Math.floor(Date.parse(view.from) / grainMs) * grainMs).toISOString();
-  const followed = definedOf({ layer: view.layer, from, limit: "1" });
+/** Where a page reads its data again. */
+export function dataUrlOf(view: View, url: URL): string {
   const shown = linkWith(url, { range: view.range, layer: view.layer });
-  return {
-    live: `/api/v1/metrics/${info.name}/live?${new URLSearchParams(followed)}`,
-    data: `${url.pathname}/data${new URL(shown, url).search}`,
-  };
+  return `${url.pathname}/data${new URL(shown, url).search}`;
 }

@@ -18,7 +18,7 @@ import { PluginTexts } from "../(_components)/plugin_facts.tsx";
 import { define } from "../(_shared)/define.ts";
 import { linkWith } from "../(_parts)/link_with.ts";
 import type { View } from "../(_shared)/metric_questions.ts";
-import { readMetric, urlsOf, viewOf } from "../(_shared)/metric_view.ts";
+import { dataUrlOf, readMetric, viewOf } from "../(_shared)/metric_view.ts";
 import { FilterChips } from "../(_components)/filter_chips.tsx";
 import { keyPages } from "../(_shared)/movie_example.ts";
 
@@ -59,7 +59,6 @@ export default define.page<typeof handler>(({ data, url, state }) => {
   const series = signal(shown.series.answer);
   const rows = signal(shown.rows.answer?.rows ?? []);
   const stale = signal(false);
-  const urls = urlsOf(info, view, url);
   const Island = state.services.islands.get(info.name) as
     | ComponentType<PluginIslandProps>
     | undefined;
@@ -89,8 +88,7 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           series={series}
           rows={rows}
           stale={stale}
-          liveUrl={urls.live}
-          dataUrl={urls.data}
+          dataUrl={dataUrlOf(view, url)}
         />
       </div>
       {info.series_measures.length > 0 && (

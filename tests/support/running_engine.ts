@@ -48,6 +48,8 @@ export class RunningEngine {
     /** What the engine survived, as it told it. */
     readonly faults: readonly string[],
     readonly shutdown: () => Promise<void>,
+    /** How long what pages ask for is held back once it is answered, in milliseconds. */
+    readonly pages: { delayMs: number },
   ) {}
 
   /** Opens, starts and listens on a free port, as `start` does. */
@@ -67,10 +69,17 @@ export class RunningEngine {
       onProblem: (message, error) => faults.push(`${message}: ${error}`),
     });
     const app = createApp(engine, await loadSite(), { report: () => {} });
-    const listener = listen(app.fetch, config, systemClock);
+    const pages = { delayMs: 0 };
+    const answer = async (request: Request, info: Deno.ServeHandlerInfo) => {
+      const response = await app.fetch(request, info);
+      const isOfPage = !new URL(request.url).pathname.startsWith("/api/");
+      if (isOfPage && pages.delayMs > 0) await systemClock.sleep(pages.delayMs);
+      return response;
+    };
+    const listener = listen(answer, config, systemClock);
     engine.start();
     await engine.listening(listener.url);
-    return new RunningEngine(engine, listener.url, faults, () => listener.shutdown());
+    return new RunningEngine(engine, listener.url, faults, () => listener.shutdown(), pages);
   }
 
   /** Stops listening, flushes, lets the folder go. */
