@@ -5,8 +5,10 @@ import { type RecordChunk } from "../../runtime/ports/ports.ts";
 import { random } from "../../plugins/viewing/chance.ts";
 import { tablesOf } from "../../runtime/sql/tables.ts";
 import { condition } from "../support/condition.ts";
+import { openTableSpeed } from "../../runtime/speed/table_speed.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
-import { settle, speedWorld, users, view, views } from "../support/speed_world.ts";
+import { ledgerFacts, settle, speedWorld, users, view, views } from "../support/speed_world.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -249,6 +251,16 @@ describe("the speed layer", () => {
     const { speed, clock, close } = await open(log, [views()], "expired");
     await settle(speed, clock, log, views());
     expect(await speed.wholeWindows("popular_movies")).toEqual({ fromMs: null, untilMs: null });
+    const ownClock = new ManualClock(takenMs);
+    const elsewhere = await openTableSpeed({
+      tables: tablesOf(views(), "expired"),
+      warehouse: world.warehouse,
+      log,
+      ledger: ledgerFacts(log),
+      clock: ownClock,
+      below: (first) => speed.below(first),
+    });
+    expect((await elsewhere.wholeWindows("popular_movies")).fromMs).toBeNull();
     // Old enough are blocks 0 and 16; the cut allows only the first of them.
     await speed.expire(
       new Map([[tablesOf(views(), "expired").batch, { expired: [16n] }]]),
@@ -260,6 +272,10 @@ describe("the speed layer", () => {
       fromMs: Date.parse("2024-03-01T00:15:10Z"),
       untilMs: Date.parse("2105-06-01T00:03:00Z"),
     });
+    // A process that has the tables alone finds out.
+    ownClock.advance(1000);
+    expect((await elsewhere.wholeWindows("popular_movies")).fromMs)
+      .toBe(Date.parse("2024-03-01T00:15:10Z"));
     // The cut allows all, age only what was appended ten days before.
     await speed.expire(
       new Map([[tablesOf(views(), "expired").batch, { expired: [64n] }]]),

@@ -18,6 +18,9 @@ export async function loadEngine(base: URL = root) {
     recentBlocks,
     recentRows,
     resume,
+    expireBlocks,
+    tablePositions,
+    wholeWindows,
     archiver,
     compactor,
     reader,
@@ -41,6 +44,15 @@ export async function loadEngine(base: URL = root) {
     ),
     at<typeof import("../../../runtime/speed/recent_rows.ts")>("runtime/speed/recent_rows.ts"),
     at<typeof import("../../../runtime/speed/resume.ts")>("runtime/speed/resume.ts"),
+    at<typeof import("../../../runtime/speed/expire_blocks.ts")>(
+      "runtime/speed/expire_blocks.ts",
+    ),
+    at<typeof import("../../../runtime/speed/table_positions.ts")>(
+      "runtime/speed/table_positions.ts",
+    ),
+    at<typeof import("../../../runtime/speed/whole_windows.ts")>(
+      "runtime/speed/whole_windows.ts",
+    ),
     at<typeof import("../../../runtime/archive/archiver.ts")>("runtime/archive/archiver.ts"),
     at<typeof import("../../../runtime/archive/compactor.ts")>("runtime/archive/compactor.ts"),
     at<typeof import("../../../runtime/archive/archive_reader.ts")>(
@@ -63,6 +75,9 @@ export async function loadEngine(base: URL = root) {
     ...recentBlocks,
     ...recentRows,
     ...resume,
+    ...expireBlocks,
+    ...tablePositions,
+    ...wholeWindows,
     ...archiver,
     ...compactor,
     ...reader,

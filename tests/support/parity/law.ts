@@ -91,7 +91,7 @@ export async function checkParity(options: LawOptions) {
   const { engine, warehouse, dir, runs, seed, quick } = options;
   const declared = plugins.get(options.plugin)!;
   return await fc.check(
-    fc.asyncProperty(schedules, async ({ partitions, moves, grain }) => {
+    fc.asyncProperty(schedules, async ({ partitions, moves, grain, windowMoves }) => {
       const world = await World.open({
         engine,
         ...withGrain(declared, grain),
@@ -102,7 +102,7 @@ export async function checkParity(options: LawOptions) {
         serial: ++serial,
       });
       try {
-        const fault = await play(world, partitions, moves);
+        const fault = await play(world, partitions, moves, windowMoves);
         if (fault !== null) throw new Error(fault);
       } finally {
         await world.close();

@@ -185,6 +185,33 @@ export const mutants: readonly Mutant[] = [
     }],
   },
   {
+    name: "edges of whole grains",
+    plugin: "hourly_stats",
+    seed: 3,
+    patches: [
+      {
+        file: "runtime/serving/grain_ranges.ts",
+        find: `Math.ceil(from / grain)`,
+        replace: `Math.floor(from / grain)`,
+      },
+      {
+        file: "runtime/serving/grain_ranges.ts",
+        find: `Math.floor(to / grain)`,
+        replace: `Math.ceil(to / grain)`,
+      },
+    ],
+  },
+  {
+    name: "edges from the cut on",
+    plugin: "hourly_stats",
+    seed: 3,
+    patches: [{
+      file: "runtime/serving/metric_parts.ts",
+      find: `[...outside, fromCut(cut)]`,
+      replace: `[...outside.slice(0, 0), fromCut(cut)]`,
+    }],
+  },
+  {
     name: "grains that are all compared by the hour",
     plugin: "hourly_stats",
     seed: 4,

@@ -1,6 +1,8 @@
 import { fc } from "testing";
 import { grains } from "../../../runtime/plugin.ts";
 import { type Event, event, type Put, put } from "./events.ts";
+import type { EdgeQuestion } from "./edges.ts";
+import { SHARES } from "./removals.ts";
 import type { CheckedBucket, World } from "./world.ts";
 
 /** One move of the world. */
@@ -84,12 +86,42 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
 );
 
+/** What happens to windows after one of the moves: some may be removed, then they are asked for. */
+export interface WindowMove {
+  readonly after: number;
+  /** The share to remove; null for none. */
+  readonly removed: number | null;
+  readonly question: EdgeQuestion;
+}
+
+const share = fc.integer({ min: 1, max: SHARES });
+
+/** Mostly null: what is removed once is never asked for again. */
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 30, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+
+const question: fc.Arbitrary<EdgeQuestion> = fc.record({
+  near: fc.nat(1000),
+  shift: fc.integer({ min: -400, max: 3 }),
+  windows: fc.constantFrom(1, 5, 30, 360, 401, 1000, 9000, 50_000),
+  bucket: fc.constantFrom("all", "grain", "minute", "window"),
+  removed: seldom(share),
+});
+
+const windowMove: fc.Arbitrary<WindowMove> = fc.record({
+  after: fc.nat(1000),
+  question,
+  removed: seldom(share),
+});
+
 /** A case: how many partitions, what happens in which order, and the metric's grain. */
 export const schedules = fc.record({
   // Few partitions are the harder case: more happens to each.
   partitions: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 5 })),
   moves: fc.array(move, { minLength: 10, maxLength: 120, size: "max" }),
   grain: fc.constantFrom(...grains),
+  // Last, so that the seeds of mutants go on giving the same moves.
+  windowMoves: fc.array(windowMove, { minLength: 2, maxLength: 8, size: "max" }),
 });
 
 /** Plays a schedule. Returns the first thing that is wrong, or null. */
@@ -97,12 +129,15 @@ export async function play(
   world: World,
   partitions: number,
   moves: readonly Move[],
+  windowMoves: readonly WindowMove[],
 ): Promise<string | null> {
   for (const [i, step] of moves.entries()) {
-    const fault = await playMove(world, partitions, step);
+    const fault = await playMove(world, partitions, step) ??
+      await playWindows(world, windowMoves.filter(({ after }) => after % moves.length === i));
     if (fault !== null) return `after move ${i}: ${fault}`;
   }
-  return await world.settleAll();
+  // Once all is published, every window is asked for below the cut.
+  return await world.settleAll() ?? await playWindows(world, windowMoves);
 }
 
 async function playMove(world: World, partitions: number, step: Move): Promise<string | null> {
@@ -147,6 +182,15 @@ async function playMove(world: World, partitions: number, step: Move): Promise<s
     case "check":
       return await world.check("merged", step.bucket);
   }
+}
+
+async function playWindows(world: World, moves: readonly WindowMove[]): Promise<string | null> {
+  for (const { removed, question } of moves) {
+    if (removed !== null) await world.remove(removed);
+    const fault = await world.checkEdge(question);
+    if (fault !== null) return fault;
+  }
+  return null;
 }
 
 type Episode = { readonly before: readonly Put[]; readonly twin: Event };

@@ -89,6 +89,7 @@ export async function startProcess(
 export function speedLayerOf(
   { engine, plugin, log }: Pick<ProcessOptions, "engine" | "plugin" | "log">,
   process: (() => SpeedProcess) | null,
+  wholeWindows: SpeedLayer["wholeWindows"],
 ): SpeedLayer {
   const nothing: Cut = {};
   return {
@@ -99,7 +100,7 @@ export function speedLayerOf(
     },
     frontier: () => nothing,
     start: () => nothing,
-    wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
+    wholeWindows,
     reached: () => Promise.resolve(),
     fresh: () => Promise.resolve(),
   };

@@ -9,6 +9,7 @@ import { createBatchTable, type PluginTables, tablesOf } from "../../../runtime/
 import { ManualClock } from "../manual_clock.ts";
 import { MemoryLog } from "../memory_log.ts";
 import { damageOf } from "./damage.ts";
+import { checkEdge, type EdgeQuestion } from "./edges.ts";
 import type { EngineModules } from "./engine_modules.ts";
 import { type Event, type Put, textOf } from "./events.ts";
 import type { HeldInsert } from "./held_warehouse.ts";
@@ -23,6 +24,7 @@ import {
 } from "./speed_process.ts";
 import { answered, type Counted, difference, expected } from "./model.ts";
 import { type Range, someRange, textsOf, told, wholeRange } from "./ranges.ts";
+import { Removals } from "./removals.ts";
 
 /** What an answer is compared by: all time, or the metric's grain. */
 export type CheckedBucket = "all" | "grain";
@@ -53,6 +55,9 @@ export class World {
   readonly #options: WorldOptions;
   readonly #clock = new ManualClock(1_709_200_000_000);
   readonly #store: ObjectStore;
+  readonly #removals: Removals;
+  /** Called once, before the next statement that scans speed rows for an answer. */
+  #beforeScan: (() => Promise<void>) | null = null;
   readonly #events: { id: number; offset: bigint; event: Event }[][];
   #processes: SpeedProcess[] = [];
   #zombies: HeldInsert[] = [];
@@ -73,6 +78,12 @@ export class World {
       nowMs: this.#clock.now(),
     });
     this.tables = tablesOf(options.plugin, `case${options.serial}`);
+    this.#removals = new Removals({
+      ...options,
+      log: this.log,
+      tables: this.tables,
+      clock: this.#clock,
+    });
     this.#events = Array.from({ length: options.partitions }, () => []);
   }
 
@@ -80,6 +91,7 @@ export class World {
     const dir = `${options.dir}/case${options.serial}`;
     const world = new World(options, await openLocalStore(dir));
     await options.warehouse.command(createBatchTable(world.tables));
+    await world.#removals.open();
     world.#processes = [await world.#start(), await world.#start()];
     world.#serving = world.#serve();
     world.#remembering = world.#processes.map((_, i) => world.#serve(i));
@@ -89,7 +101,14 @@ export class World {
   #serve(process?: number): Serving {
     const { engine, plugin, warehouse } = this.#options;
     const at = process === undefined ? null : () => this.#processes[process];
-    const speed = speedLayerOf({ engine, plugin, log: this.log }, at);
+    const whole = () => this.#removals.wholeWindows();
+    const speed = speedLayerOf({ engine, plugin, log: this.log }, at, whole);
+    const watched: Pick<Warehouse, "query"> = {
+      query: async (sql, options) => {
+        if (sql.includes(" FINAL")) await this.#nextScan();
+        return await warehouse.query(sql, options);
+      },
+    };
     return engine.createServing({
       topics: [{
         schema: plugin.source,
@@ -97,10 +116,16 @@ export class World {
         plugins: [this.tables],
         speed,
       }],
-      warehouse,
+      warehouse: watched as Warehouse,
       clock: this.#clock,
       queryTimeoutMs: 30_000,
     });
+  }
+
+  async #nextScan(): Promise<void> {
+    const action = this.#beforeScan;
+    this.#beforeScan = null;
+    await action?.();
   }
 
   /** Drops the case's tables and files. */
@@ -303,7 +328,7 @@ export class World {
       clock: this.#clock,
       horizon: HORIZON,
       currentLogId: () => this.log.id,
-      wholeWindows: () => Promise.resolve({ fromMs: null, untilMs: null }),
+      wholeWindows: () => this.#removals.wholeWindows(),
       settings: { memoryLimitBytes: 1 << 30 },
     });
   }
@@ -332,6 +357,26 @@ export class World {
     if (of !== "all") return null;
     const damage = layer === "merged" ? await this.#damage() : null;
     return damage ?? await this.#checkKeys(layer, answer.rows, range);
+  }
+
+  /** Removes speed rows that no merged answer of whole grains reads. */
+  async remove(share: number): Promise<void> {
+    await this.#removals.remove(share);
+  }
+
+  /** See {@link checkEdge}; rows may be removed while the answer is read. */
+  async checkEdge(question: EdgeQuestion): Promise<string | null> {
+    const { removed } = question;
+    if (removed !== null) this.#beforeScan = () => this.remove(removed);
+    const fault = await checkEdge({
+      serving: this.#serving,
+      plugin: this.#options.plugin,
+      counted: this.counted,
+      logId: this.log.id,
+      removals: this.#removals,
+    }, question);
+    this.#beforeScan = null;
+    return fault;
   }
 
   /** The same for single keys, whose rows are merged another way. */
@@ -381,11 +426,21 @@ export class World {
     }
     for (const layer of ["merged", "batch", "speed"] as const) {
       for (const bucket of ["all", "grain"] as const) {
-        const fault = await this.check(layer, bucket, wholeRange) ?? await this.#covers(layer);
+        const range = layer === "speed" ? await this.#wholeRange() : wholeRange;
+        if (range === null) continue;
+        const fault = await this.check(layer, bucket, range) ?? await this.#covers(layer);
         if (fault !== null) return fault;
       }
     }
     return null;
+  }
+
+  /** The times of which the speed layer keeps everything; null where there are none. */
+  async #wholeRange(): Promise<Range | null> {
+    const { fromMs, untilMs } = await this.#removals.wholeWindows();
+    if (fromMs === null && untilMs === null) return wholeRange;
+    const range = { fromMs: fromMs ?? 0, toMs: untilMs ?? Infinity };
+    return range.fromMs < range.toMs ? range : null;
   }
 
   /** At the end no layer may lag: each has to have come to the log's end. */
@@ -410,6 +465,8 @@ export class World {
   }
 
   async #damage(): Promise<string | null> {
+    // A stalled process may write a removed block again, which looks like blocks that are missing.
+    if (this.#removals.first().some((block) => block > 0n)) return null;
     const { warehouse } = this.#options;
     const { tables, log } = this;
     return await damageOf(this.#processes, { warehouse, tables, log, table: this.#ledgerTable() });
