@@ -61,7 +61,11 @@ function Run({ run, open, alive }: {
   readonly open: boolean;
   readonly alive: boolean;
 }) {
-  const failed = run.plugins.filter(({ status }) => status === "failed").length;
+  const partsOf = (state: PluginRun["status"]) =>
+    run.plugins.filter(({ status }) => status === state).length;
+  const failed = partsOf("failed");
+  // What it published before it ended stays.
+  const isPartial = run.finished !== null && run.state !== "published";
   return (
     <details class="run" id={runAnchor(run)} open={open || failed > 0}>
       <summary>
@@ -70,6 +74,7 @@ function Run({ run, open, alive }: {
           {" · "}
           {run.topic}, {timesOf(run)}
           {failed === 0 ? "" : `, ${failed} failed`}
+          {isPartial && `, ${partsOf("published")} of ${run.plugins.length} metrics published`}
         </span>
       </summary>
       {alive && run.finished === null && (

@@ -3,7 +3,7 @@ import { ask, type Invocation } from "./invocation.ts";
 import { operatorOf } from "./operator.ts";
 import type { RunReport } from "./target.ts";
 import { table } from "./table.ts";
-import { driftText, grouped, paint } from "./text.ts";
+import { counted, driftText, grouped, paint } from "./text.ts";
 import type { World } from "./world.ts";
 
 /** Runs the batch layer once and shows what each plugin's part came to; returns the exit code. */
@@ -54,6 +54,11 @@ export function runText(run: RunReport | null, world: World): string {
     driftText(plugin.drift, plugin.notCompared),
     grouped(plugin.unseenRepeats),
   ]);
+  const published = run.plugins.filter(({ status }) => status === "published").length;
+  // What a run published before it failed or was cancelled stays.
+  const outcome = run.state === "published"
+    ? ""
+    : `, ${run.state}: ${published} of ${counted(run.plugins.length, "metric")} published`;
   const failed = run.plugins.filter(({ error }) => error !== "");
   // A damaged file fails many plugins with the same words.
   const errors = [...Map.groupBy(failed, ({ error }) => error)].map(([error, parts]) => {
@@ -61,7 +66,8 @@ export function runText(run: RunReport | null, world: World): string {
     return paint(world.out, "red", `  ${plugins}: ${error}`) + "\n";
   });
   return [
-    paint(world.out, "bold", `Run ${run.run} of ${run.topic}, ${seconds.toFixed(2)} s`) + "\n",
+    paint(world.out, "bold", `Run ${run.run} of ${run.topic}, ${seconds.toFixed(2)} s${outcome}`) +
+    "\n",
     table(
       ["plugin", "status", "mode", "days", "rows", "seconds", "drift", "unseen repeats"],
       rows,

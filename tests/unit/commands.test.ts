@@ -149,7 +149,9 @@ describe("batch cancel", () => {
   it("cancels the run of a topic, which may be left out where there is one", async () => {
     const { code, out, world } = await run("batch cancel 3 --by ada");
     expect([code, world.engine.done]).toEqual([0, ["cancel 3 by ada", "close"]]);
-    expect(out).toContain("Run 3 of movie-viewing-events");
+    expect(out).toMatch(
+      /Run 3 of movie-viewing-events, .* s, cancelled: \d of \d metrics? published/,
+    );
     const other = await run("batch cancel 3 --by ada --topic x");
     expect(other.code).toBe(2);
     expect(other.err).toContain(

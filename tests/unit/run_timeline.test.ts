@@ -41,6 +41,16 @@ describe("the timeline of runs", () => {
     expect(text.match(/class="drifts"/g)).toHaveLength(2);
   });
 
+  it("is above runs that say how many metrics they published before they ended", async () => {
+    const run = runAt(9, 20, "cancelled");
+    const plugins = [{ ...part, status: "published" as const }, {
+      ...part,
+      status: "cancelled" as const,
+    }];
+    const text = await pageOf([{ ...run, plugins }, runAt(8, 10, "published")]);
+    expect(text.match(/\d of \d metrics published/g)).toEqual(["1 of 2 metrics published"]);
+  });
+
   it("is not there without runs", async () => {
     expect(await pageOf([])).not.toContain("Timeline");
   });
