@@ -9,7 +9,8 @@ import RecordSearch from "../islands/RecordSearch.tsx";
 import type { RecordPage, RecordQuery } from "../runtime/ports/services.ts";
 import { RecordTable } from "./(_parts)/RecordTable.tsx";
 import { define, outcomeOf } from "./(_shared)/define.ts";
-import { linkWith } from "./(_parts)/link_with.ts";
+import { FaultNote } from "./(_parts)/Fault.tsx";
+import { linkWith, withoutOf } from "./(_parts)/link_with.ts";
 
 const SHOWN = "50";
 
@@ -53,7 +54,7 @@ export default define.page<typeof handler>(({ data, url }) => {
           repeats do not count.
         </p>
       </div>
-      {status.fault !== null && <p class="note fault" role="status">{status.fault}</p>}
+      <FaultNote fault={status.fault} />
       {status.answer !== null && <Partitions status={status.answer} />}
       <section aria-labelledby="newest">
         <div class="row">
@@ -107,7 +108,7 @@ export default define.page<typeof handler>(({ data, url }) => {
             <button type="submit">Apply</button>
           </form>
         </div>
-        {records.fault !== null && <p class="note fault" role="status">{records.fault}</p>}
+        <FaultNote fault={records.fault} without={withoutOf(url, records.parameter)} />
         {records.answer !== null && isNewest && (
           <EventTail
             events={records.answer.items}

@@ -1,36 +1,54 @@
 /** The batch runs, the newest first, and starting one. */
-import { HttpError, page } from "fresh";
+import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import RunBatch from "../islands/RunBatch.tsx";
 import RunList from "../islands/RunList.tsx";
+import type { Services } from "../runtime/ports/services.ts";
+import { UserError } from "../runtime/std/errors.ts";
+import { FaultNote } from "./(_parts)/Fault.tsx";
+import { withoutOf } from "./(_parts)/link_with.ts";
 import { define, outcomeOf } from "./(_shared)/define.ts";
 import { listedRuns } from "./(_shared)/listed_runs.ts";
 
 const SHOWN = 50;
+const action = "Cannot list batch runs";
 
 export const handler = define.handlers({
   async GET({ url, state: { services: { batch }, signal } }) {
-    const topics = [...batch.keys()];
-    const topic = url.searchParams.get("topic") ?? (topics.length === 1 ? topics[0] : null);
-    if (topic !== null && !batch.has(topic)) throw new HttpError(404, `Unknown topic ${topic}.`);
-    const text = topic === null ? null : url.searchParams.get("before");
-    if (text !== null && !/^[1-9]\d{0,8}$/.test(text)) {
-      throw new HttpError(400, `before must be the number of a run, got ${JSON.stringify(text)}`);
-    }
-    const before = text === null ? null : Number(text);
-    const layers = topic === null ? batch.values() : [batch.get(topic)!];
-    const { answer, fault } = await outcomeOf(listedRuns(layers, SHOWN, before), signal);
-    return page({ runs: answer, fault, topics, topic, before });
+    const list = await outcomeOf(runsOf(url.searchParams, batch), signal);
+    return page({ ...list, topics: [...batch.keys()] });
   },
 });
 
-export default define.page<typeof handler>(({ data }) => {
-  const { runs, fault, topics, topic, before } = data;
-  const asked = new URLSearchParams({
-    limit: String(SHOWN),
-    ...(topic === null ? {} : { topic }),
-    ...(before === null ? {} : { before: String(before) }),
-  });
+/** The runs that parameters ask for. @throws {UserError} naming the one at fault. */
+async function runsOf(params: URLSearchParams, batch: Services["batch"]) {
+  const topics = [...batch.keys()];
+  const text = params.get("before");
+  const only = text === null || topics.length > 1 ? null : topics[0];
+  const topic = params.get("topic") ?? only;
+  const wrong = (field: string, wanted: string, got: string | null) => {
+    const came = got === null ? "none" : JSON.stringify(got.slice(0, 80));
+    return new UserError(`${action}: ${field} must be ${wanted}, got ${came}`, { field });
+  };
+  if (topic === null ? text !== null : !batch.has(topic)) {
+    throw wrong("topic", topics.length > 1 ? `one of ${topics.join(", ")}` : topics[0], topic);
+  }
+  if (text !== null && !/^[1-9]\d{0,8}$/.test(text)) {
+    throw wrong("before", "the number of a run", text);
+  }
+  const before = text === null ? null : Number(text);
+  const layers = topic === null ? batch.values() : [batch.get(topic)!];
+  return { runs: await listedRuns(layers, SHOWN, before), topic, before };
+}
+
+export default define.page<typeof handler>(({ data, url }) => {
+  const { answer, fault, parameter, topics } = data;
+  const { runs, topic, before } = answer ?? { runs: null, topic: null, before: null };
+  const asked = new URLSearchParams({ limit: String(SHOWN) });
+  for (const name of ["topic", "before"]) {
+    const value = url.searchParams.get(name);
+    if (value !== null) asked.set(name, value);
+  }
   return (
     <>
       <Head>
@@ -44,7 +62,9 @@ export default define.page<typeof handler>(({ data }) => {
         </p>
       </div>
       <RunBatch topics={topics} />
-      <RunList initial={runs} fault={fault} url={`/api/v1/batch/runs?${asked}`} />
+      {parameter === null
+        ? <RunList initial={runs} fault={fault} url={`/api/v1/batch/runs?${asked}`} />
+        : <FaultNote fault={fault} without={withoutOf(url, parameter)} />}
       <nav class="pager" aria-label="Pages of runs">
         {before !== null && <a href="/runs">Newest runs</a>}
         {runs?.length === SHOWN && topics

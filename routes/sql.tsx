@@ -1,4 +1,5 @@
 /** SQL over the relations of the metrics and the catalogs. */
+import { FaultNote } from "./(_parts)/Fault.tsx";
 import { page } from "fresh";
 import { Head } from "fresh/runtime";
 import SqlConsole from "../islands/SqlConsole.tsx";
@@ -47,7 +48,7 @@ export default define.page<typeof handler>(({ data: { relations, fault, sql } })
         <h1>SQL</h1>
         <p>One read-only SELECT over the relations of the metrics and the catalogs.</p>
       </div>
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      <FaultNote fault={fault} />
       <SqlConsole relations={relations} sql={sql ?? example} />
     </>
   );

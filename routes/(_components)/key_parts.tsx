@@ -1,4 +1,5 @@
 /** What the metrics say of one key. */
+import { FaultNote } from "../(_parts)/Fault.tsx";
 import { signal } from "@preact/signals";
 import type { VNode } from "preact";
 import { label } from "../(_parts)/figures.ts";
@@ -38,7 +39,7 @@ export function KeyParts({ parts, keys }: {
               {title}
             </a>
           </h2>
-          {fault !== null && <p class="note fault" role="status">{fault}</p>}
+          <FaultNote fault={fault} />
           {series !== null && (
             <SeriesChart
               data={signal({

@@ -1,4 +1,5 @@
 /** Tables with a heading, or with the reason why there is none. */
+import { FaultNote } from "../(_parts)/Fault.tsx";
 import type { VNode } from "preact";
 import { type Names, Rows } from "../(_parts)/Rows.tsx";
 import type { Outcome } from "../(_shared)/define.ts";
@@ -22,7 +23,7 @@ export function TableOf(props: {
         <h2 id={id}>{title}</h2>
         <p>{hint}</p>
       </header>
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      <FaultNote fault={fault} />
       {answer?.rows.length === 0 && <p class="note">{empty}</p>}
       {answer !== null && answer.rows.length > 0 && (
         <Rows

@@ -1,4 +1,5 @@
 /** A metric on the first page: its last day and its first rows. */
+import { FaultNote } from "./Fault.tsx";
 import type { MetricAnswer, MetricInfo } from "../../runtime/ports/services.ts";
 import { type Names, Rows } from "./Rows.tsx";
 import { Sparkline } from "./Sparkline.tsx";
@@ -28,7 +29,7 @@ export function MetricCard({ info, since, answer, fault, names, hours, pages }: 
         <p>{info.summary}{since !== null && `, since ${since}`}</p>
       </header>
       {hours !== null && <Sparkline values={hours} label={`${info.title}, the last 24 hours`} />}
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      <FaultNote fault={fault} />
       {answer?.rows.length === 0 && <p class="note">No data yet.</p>}
       {answer !== null && answer.rows.length > 0 && (
         <Rows

@@ -18,3 +18,15 @@ export function linkWith(
   }
   return `?${params}`;
 }
+
+/** A parameter at fault, and a link to the same page without it. */
+export interface Without {
+  readonly parameter: string;
+  readonly href: string;
+}
+
+/** The way out of a fault of a parameter; null where the page's URL does not have it. */
+export function withoutOf(url: Pick<URL, "search">, parameter: string | null): Without | null {
+  if (parameter === null || !new URLSearchParams(url.search).has(parameter)) return null;
+  return { parameter, href: linkWith(url, { after: null, [parameter]: null }) };
+}

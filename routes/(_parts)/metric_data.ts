@@ -2,12 +2,15 @@
 import type { Problem } from "../../runtime/model/problems.ts";
 import type { MetricAnswer, PluginStatus, SeriesAnswer } from "../../runtime/ports/services.ts";
 import type { MetricChanges } from "./chart_marks.ts";
+import type { Without } from "./link_with.ts";
 import type { Names } from "./Rows.tsx";
 
 /** An answer, the fault of the newest attempt, or both: then the answer is an earlier one. */
 export interface Part<Answer> {
   readonly answer: Answer | null;
   readonly fault: string | null;
+  /** The way out, where a parameter of the page is at fault. */
+  readonly without?: Without | null;
   /** When the answer was read, ISO 8601. */
   readonly at: string;
 }
@@ -56,7 +59,7 @@ export function updated(before: MetricData, next: MetricData): MetricData {
 }
 
 function kept<Answer>(before: Part<Answer>, next: Part<Answer>): Part<Answer> {
-  return next.answer === null ? { ...before, fault: next.fault } : next;
+  return next.answer === null ? { ...before, fault: next.fault, without: next.without } : next;
 }
 
 function merged(before: Names, next: Names): Names {

@@ -39,10 +39,13 @@ export async function namedOr404<Answer>(asked: Promise<Answer>): Promise<Answer
   }
 }
 
-/** What a question came to: its answer, or why there is none. */
+/**
+ * What a question came to: its answer, or why there is none, and the parameter at fault where it is
+ * one.
+ */
 export type Outcome<Answer> =
-  | { readonly answer: Answer; readonly fault: null }
-  | { readonly answer: null; readonly fault: string };
+  | { readonly answer: Answer; readonly fault: null; readonly parameter: null }
+  | { readonly answer: null; readonly fault: string; readonly parameter: string | null };
 
 /** Asks, and takes a fault as an answer: one part of a page never takes the rest with it. */
 export async function outcomeOf<Answer>(
@@ -50,8 +53,9 @@ export async function outcomeOf<Answer>(
   signal: AbortSignal,
 ): Promise<Outcome<Answer>> {
   try {
-    return { answer: await asked, fault: null };
+    return { answer: await asked, fault: null, parameter: null };
   } catch (error) {
-    return { answer: null, fault: faultText(error, signal) };
+    const parameter = error instanceof UserError ? error.field ?? null : null;
+    return { answer: null, fault: faultText(error, signal), parameter };
   }
 }

@@ -42,6 +42,10 @@ export interface View {
   readonly compare: readonly string[];
   readonly order: string;
   readonly after: string;
+  /** The URL that it was read from. */
+  readonly url: { readonly search: string };
+  /** What is wrong with its parameters; null where nothing is. */
+  readonly fault: UserError | null;
 }
 
 /**

@@ -1,11 +1,10 @@
 /** The data of a metric's page, for the page and for its updates. */
-import { HttpError } from "fresh";
 import { instantText, spanText } from "../(_parts)/figures.ts";
 import type { MetricData, Part } from "../(_parts)/metric_data.ts";
-import { linkWith } from "../(_parts)/link_with.ts";
+import { linkWith, withoutOf } from "../(_parts)/link_with.ts";
 import type { EventRange, MetricInfo, Services, Status } from "../../runtime/ports/services.ts";
-import { UnansweredRangeError } from "../../runtime/std/errors.ts";
-import { outcomeOf } from "./define.ts";
+import { UnansweredRangeError, UserError } from "../../runtime/std/errors.ts";
+import { type Outcome, outcomeOf } from "./define.ts";
 import { changesOf } from "./metric_changes.ts";
 import {
   countRows,
@@ -41,18 +40,21 @@ const YEAR_MS = 365 * DAY_MS;
 const layers = ["merged", "batch", "speed"] as const;
 
 /**
- * Reads a view. Columns, buckets and numbers are left to the service, which says what is wrong.
- *
- * @throws {HttpError} 400 for an unknown range or layer.
+ * Reads a view. Columns, buckets and numbers are left to the service, which says what is wrong; what
+ * is wrong with the others has a default, and is told as the view's fault.
  */
 export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status | null): View {
   const text = (name: string) => (params.get(name) ?? "").slice(0, 500);
+  let fault: UserError | null = null;
+  const refuse = (name: string, wanted: string) => {
+    const message = `${name} must be ${wanted}, got ${JSON.stringify(text(name).slice(0, 80))}`;
+    fault ??= new UserError(message, { field: name });
+    return null;
+  };
   const oneOf = <T extends string>(name: string, values: readonly T[]): T | null => {
     if (text(name) === "") return null;
     const found = values.find((value) => value === text(name));
-    if (found !== undefined) return found;
-    const wanted = values.join(", ");
-    throw new HttpError(400, `${name} must be one of ${wanted}, got ${JSON.stringify(text(name))}`);
+    return found ?? refuse(name, `one of ${values.join(", ")}`);
   };
   const custom = text("from") !== "" || text("to") !== "";
   const asked = oneOf("range", [...Object.keys(ranges), "all", "custom"]);
@@ -69,8 +71,9 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
   const stepMs = stepSeconds * 1000;
   const rounded = (ms: number) => new Date(Math.floor(ms / stepMs) * stepMs).toISOString();
   const instantMs = (name: string) => {
+    if (text(name) === "") return null;
     const ms = Date.parse(/Z$|[+-]\d\d:?\d\d$/i.test(text(name)) ? text(name) : `${text(name)}Z`);
-    return Number.isNaN(ms) ? null : ms;
+    return Number.isNaN(ms) ? refuse(name, "an instant such as 2024-03-01T18:00Z") : ms;
   };
   const untilMs = instantMs("until") ?? Date.now();
   const toMs = instantMs("to");
@@ -99,6 +102,8 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     compare: params.getAll("compare").filter((key) => key !== ""),
     order: text("order") || info.sort,
     after: text("after"),
+    url: { search: `?${params}` },
+    fault,
   };
 }
 
@@ -169,16 +174,21 @@ type Parts = Awaited<ReturnType<typeof readParts>>;
  */
 async function readParts(services: Services, info: MetricInfo, view: View, signal: AbortSignal) {
   const at = new Date().toISOString();
-  const found = await outcomeOf(foundKeys(services, info, view, signal), signal);
+  const wrong = view.fault === null ? null : Promise.reject(view.fault);
+  const found = await outcomeOf(wrong ?? foundKeys(services, info, view, signal), signal);
+  const partOf = <Answer>({ parameter, ...outcome }: Outcome<Answer>): Part<Answer> => {
+    const isSearched = info.keys.some(({ name }) => name === parameter) && view.search !== "";
+    return { ...outcome, without: withoutOf(view.url, isSearched ? "q" : parameter), at };
+  };
   const keys = found.answer?.keys ?? null;
   let nearest: EventRange | null = null;
   const part = async <Answer>(asked: () => Promise<Answer>): Promise<Part<Answer>> => {
-    if (found.fault !== null) return { answer: null, fault: found.fault, at };
+    if (found.fault !== null) return partOf<Answer>({ ...found, answer: null });
     const noted = asked().catch((error) => {
       if (error instanceof UnansweredRangeError) nearest = error.nearest;
       throw error;
     });
-    return { ...await outcomeOf(noted, signal), at };
+    return partOf(await outcomeOf(noted, signal));
   };
   const rows = await part(() => readRows(services, info, view, keys, signal));
   const charted = keys === null || keys.length === 1 ? keys : keysOf(info, rows.answer);
@@ -232,6 +242,9 @@ async function dataOf(
 
 /** Where a page reads its data again. */
 export function dataUrlOf(view: View, url: URL): string {
-  const shown = linkWith(url, { range: view.range, layer: view.layer });
+  // What is wrong stays as it is.
+  const shown = view.fault === null
+    ? linkWith(url, { range: view.range, layer: view.layer })
+    : url.search;
   return `${url.pathname}/data${new URL(shown, url).search}`;
 }

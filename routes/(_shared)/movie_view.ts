@@ -59,15 +59,11 @@ export async function moviesOf(
     ask("popular_movies", { layer: "speed", from: new Date(hourAgo).toISOString() }),
     outcomeOf(topRatedOf(services, signal), signal),
     ask("ratings", { layer: "speed", bucket: "window", order: "-window_start" })
-      .then(({ answer, fault }) =>
-        answer === null ? { answer, fault } : {
-          answer: {
-            ...answer,
-            columns: answer.columns.filter(({ name }) => recentColumns.has(name)),
-          },
-          fault,
-        }
-      ),
+      .then((outcome) => {
+        if (outcome.answer === null) return outcome;
+        const columns = outcome.answer.columns.filter(({ name }) => recentColumns.has(name));
+        return { ...outcome, answer: { ...outcome.answer, columns } };
+      }),
   ]);
   const tables = [popular, lastHour, topRated, recent]
     .flatMap(({ answer }) => answer === null ? [] : [answer]);

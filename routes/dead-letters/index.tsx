@@ -5,7 +5,8 @@ import { figure, instantText } from "../(_parts)/figures.ts";
 import DeadLetterTable from "../../islands/DeadLetterTable.tsx";
 import { deadLetterFilters, type DeadLetterReason } from "../../runtime/ports/services.ts";
 import { define, outcomeOf } from "../(_shared)/define.ts";
-import { linkWith } from "../(_parts)/link_with.ts";
+import { FaultNote } from "../(_parts)/Fault.tsx";
+import { linkWith, withoutOf } from "../(_parts)/link_with.ts";
 
 const SHOWN = "50";
 /** Of more reasons than these, the service tells the most frequent ones. */
@@ -33,7 +34,7 @@ export const handler = define.handlers({
 });
 
 export default define.page<typeof handler>(({ data, url }) => {
-  const { answer, fault, reasons, topics, filter } = data;
+  const { answer, fault, parameter, reasons, topics, filter } = data;
   const value = (name: string) => url.searchParams.get(name) ?? "";
   const filtered = deadLetterFilters.some((name) => value(name) !== "");
   const exported = (as: string) => {
@@ -79,7 +80,7 @@ export default define.page<typeof handler>(({ data, url }) => {
         <button type="submit">Filter</button>
         {filtered && <a href={url.pathname}>Show all</a>}
       </form>
-      {fault !== null && <p class="note fault" role="status">{fault}</p>}
+      <FaultNote fault={fault} without={withoutOf(url, parameter)} />
       {answer?.items.length === 0 && (
         <p class="note">
           {filtered ? "No matching dead letters." : "No dead letters: every record was decoded."}

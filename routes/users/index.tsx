@@ -2,6 +2,8 @@
 import { HttpError, page } from "fresh";
 import { Head } from "fresh/runtime";
 import { TableOf } from "../(_components)/tables.tsx";
+import { FaultNote } from "../(_parts)/Fault.tsx";
+import { withoutOf } from "../(_parts)/link_with.ts";
 import { define, outcomeOf } from "../(_shared)/define.ts";
 import { keyPages, movieExample } from "../(_shared)/movie_example.ts";
 
@@ -42,11 +44,12 @@ export default define.page<typeof handler>(({ data, url, state }) => {
           </label>
           <button type="submit">Apply</button>
         </form>
-        {data.wrong !== null && (
-          <p class="note fault" role="status">
-            A user is a whole number, got {data.wrong.slice(0, 80)}.
-          </p>
-        )}
+        <FaultNote
+          fault={data.wrong === null
+            ? null
+            : `id must be a whole number, got ${JSON.stringify(data.wrong.slice(0, 80))}`}
+          without={withoutOf(url, "id")}
+        />
       </div>
       <div class="metrics">
         <TableOf

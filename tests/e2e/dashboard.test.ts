@@ -100,7 +100,7 @@ describe("movies and users", () => {
     await on("/users", async (page) => {
       await page.getByPlaceholder("User ID").fill("none");
       await page.getByRole("button", { name: "Apply" }).click();
-      await page.getByText("A user is a whole number, got none.").waitFor();
+      await page.getByText('id must be a whole number, got "none"').waitFor();
       const user = world.beyondCut[0].user_id;
       await page.getByPlaceholder("User ID").fill(String(user));
       await page.getByRole("button", { name: "Apply" }).click();
@@ -286,6 +286,33 @@ describe("the log and the dead letters", () => {
       await page.getByText("Dry run: 0 of 1 decode.").waitFor();
       await page.getByText("user_id must be at least 0").last().waitFor();
     });
+  });
+});
+
+describe("a wrong parameter", () => {
+  it("is named where it is at fault, with a link that drops it, and the rest of the page works", async () => {
+    const questions = [
+      ["/runs?before=x", 'before must be the number of a run, got "x"', "Run now"],
+      ["/runs?topic=none", 'topic must be movie-viewing-events, got "none"', "Run now"],
+      ["/log?partition=0&offset=x", "offset must be a whole number", "Apply"],
+      ["/log?partition=x", "partition must be a whole number", "Apply"],
+      ["/dead-letters?partition=x", "partition must be a whole number", "Filter"],
+      [`/search?q=${"w".repeat(501)}`, "q must have at most 500 characters, got 501", "Search"],
+      ["/users?id=none", 'id must be a whole number, got "none"', "Apply"],
+    ];
+    for (const [path, says, button] of questions) {
+      await on(path, async (page) => {
+        const note = page.locator("main .fault");
+        expect(await note.innerText()).toContain(says);
+        await page.locator("main").getByRole("button", { name: button }).waitFor();
+        const remove = note.getByRole("link", { name: /^Remove / });
+        const name = (await remove.innerText()).replace("Remove ", "");
+        expect(path).toContain(`${name}=`);
+        await remove.click();
+        await page.waitForURL(({ searchParams }) => !searchParams.has(name));
+        expect(await page.locator("main .fault").count()).toBe(0);
+      });
+    }
   });
 });
 

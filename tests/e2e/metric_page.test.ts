@@ -563,11 +563,35 @@ VALUES ('movie-viewing-events', 'ratings', 0, 'v0_00000000', now64(3) - 86400)`)
     }
   });
 
-  it("refuses a range and a layer that it does not know", async () => {
-    for (const query of ["range=fortnight", "layer=middle"]) {
-      const response = await fetch(`${world.url}/plugins/ratings?${query}`);
-      expect(response.status).toBe(400);
-      expect(await response.text()).toContain("must be one of");
+  it("says in the part that cannot answer which parameter is wrong, and drops it", async () => {
+    const both = [".chart", "[aria-labelledby=by-key]"];
+    const questions: [query: string, says: string, parts: string[]][] = [
+      ["range=fortnight", "range must be one of 5m, 15m, 1h, 6h, 24h, 7d, 30d, 1y, all", both],
+      ["layer=middle", 'layer must be one of merged, batch, speed, got "middle"', both],
+      ["from=noon", 'from must be an instant such as 2024-03-01T18:00Z, got "noon"', both],
+      ["measure=luck", "measure must be one of", [".chart"]],
+      ["top=many", "top must be a whole number", [".chart"]],
+      ["order=luck", "order must be one of", ["[aria-labelledby=by-key]"]],
+      ["after=there", "after", ["[aria-labelledby=by-key]"]],
+      ["stars=lots&layer=merged", "stars must be", both],
+    ];
+    for (const [query, says, parts] of questions) {
+      const metric = query.startsWith("stars") ? "rating_stars" : "ratings";
+      await on(`/plugins/${metric}?${query}`, async (page) => {
+        for (const part of parts) {
+          const note = page.locator(`${part} .fault`);
+          expect(await note.innerText()).toContain(says);
+        }
+        expect(await page.locator(".fault").count()).toBe(parts.length);
+        // It stays when the page reads its data again.
+        await page.locator(".live[data-connection=live]").waitFor();
+        expect(await page.locator(".fault").count()).toBe(parts.length);
+        const name = query.replace(/=.*/, "");
+        await page.getByRole("link", { name: `Remove ${name}` }).first().click();
+        await page.waitForURL((url) => !url.searchParams.has(name));
+        await page.locator(rows).first().waitFor();
+        expect(await page.locator(".fault").count()).toBe(0);
+      });
     }
   });
 
