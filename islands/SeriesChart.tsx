@@ -1,7 +1,7 @@
 /** A metric over time: a line per key, or the total with its batch part. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { colourSlots, type Lines, linesOf } from "../routes/(_parts)/chart.ts";
+import { colourSlots, type Lines, linesOf, localOf } from "../routes/(_parts)/chart.ts";
 import type { ChartCursor } from "../routes/(_parts)/chart_cursor.ts";
 import type { DrawnAxis } from "../routes/(_parts)/chart_marks.ts";
 import { openPlot, type Plot } from "../routes/(_parts)/chart_plot.ts";
@@ -9,7 +9,7 @@ import { readingOf, readingText } from "../routes/(_parts)/chart_reading.ts";
 import { ChartMarks } from "../routes/(_parts)/ChartMarks.tsx";
 import { ChartTooltip } from "../routes/(_parts)/ChartTooltip.tsx";
 import { Fault } from "../routes/(_parts)/Fault.tsx";
-import { coverageText, figure, instantText, spanText } from "../routes/(_parts)/figures.ts";
+import { coverageText, figure, instantText } from "../routes/(_parts)/figures.ts";
 import type { ChartData } from "../routes/(_parts)/metric_data.ts";
 import { Sparkline } from "../routes/(_parts)/Sparkline.tsx";
 import { exactValue, valueText } from "../routes/(_parts)/units.ts";
@@ -117,10 +117,10 @@ export default function SeriesChart(
   );
 }
 
-function Caption({ shown: { name, bucketSeconds, covered, open } }: { readonly shown: Lines }) {
+function Caption({ shown: { name, width, tz, covered, open } }: { readonly shown: Lines }) {
   return (
     <>
-      {name} per {spanText(bucketSeconds)}, times in UTC.
+      {name} per {width}, times in {tz}.
       {covered !== null && ` ${coverageText(covered)}`}
       {open !== null && " The shaded bucket is still filling."}
     </>
@@ -148,14 +148,14 @@ function DataTable({ shown, title }: { readonly shown: Lines; readonly title: st
         <table>
           <thead>
             <tr>
-              <th scope="col">From (UTC)</th>
+              <th scope="col">From ({shown.tz})</th>
               {lines.map(({ label }) => <th key={label} scope="col" class="number">{label}</th>)}
             </tr>
           </thead>
           <tbody>
             {time.slice(from).map((start, i) => (
               <tr key={start}>
-                <th scope="row">{instantOf(start)}</th>
+                <th scope="row">{instantOf(localOf(shown, start))}</th>
                 {lines.map(({ label, values, unit }) => (
                   <td key={label} class="number" title={exactValue(values[from + i], unit)}>
                     {valueText(values[from + i], unit)}

@@ -59,7 +59,7 @@ export default define.layout(({ Component, state, url }) => {
           <a href="/metrics">Prometheus</a>
           <a href="/readyz">Readiness</a>
         </nav>
-        <p>All times are in UTC.</p>
+        <p>Times are in UTC unless a time zone is named.</p>
         {state.guard.readsNeedToken && (
           <form method="post" action="/sign-in">
             <button type="submit" name="sign_out" value="yes">Sign out</button>

@@ -1,4 +1,5 @@
 /** The controls of a metric's page: plain links and a form, so that a URL holds their state. */
+import ZoneInput from "../../islands/ZoneInput.tsx";
 import { label } from "../(_parts)/figures.ts";
 import type { MetricInfo } from "../../runtime/ports/services.ts";
 import { linkWith } from "../(_parts)/link_with.ts";
@@ -16,7 +17,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
   const rangeLink = (range: string) =>
     linkWith(url, { range, from: null, to: null, after: null, bucket: null });
   const isOpen = view.range === "custom" || view.bucket !== "" || view.top !== "" ||
-    url.searchParams.has("measure");
+    view.tz !== "" || url.searchParams.has("measure");
   return (
     <>
       <Choices
@@ -82,6 +83,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
               ))}
             </select>
           </label>
+          <ZoneInput tz={view.tz} />
           <label>
             <span>From (UTC)</span>
             <input type="datetime-local" name="from" value={localValue(view, view.from)} />
@@ -98,7 +100,7 @@ export function MetricControls({ info, view, url }: ControlsProps) {
 }
 
 /** What the form itself sends, and the page of rows that it leaves. */
-const fields = ["bucket", "measure", "top", "from", "to", "after", "until"];
+const fields = ["bucket", "tz", "measure", "top", "from", "to", "after", "until"];
 
 /** The parameters of a page that a form keeps. */
 export function HiddenInputs({ url, except }: {

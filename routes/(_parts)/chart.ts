@@ -1,8 +1,9 @@
 /** How a time series is drawn. */
 import uPlot from "uplot";
 import type { Coverage, SeriesAnswer } from "../../runtime/ports/services.ts";
+import { widthText } from "./figures.ts";
 import { axisSteps, axisText, measureName, type Unit } from "./units.ts";
-import { type ChartCursor, cursorOf } from "./chart_cursor.ts";
+import { type ChartCursor, cursorOf, endOf } from "./chart_cursor.ts";
 import type { DrawnAxis } from "./chart_marks.ts";
 import type { ChartData } from "./metric_data.ts";
 import type { Names } from "./Rows.tsx";
@@ -13,7 +14,11 @@ export interface Lines {
   readonly time: readonly number[];
   /** Where the last one ends; 0 without buckets. */
   readonly end: number;
-  readonly bucketSeconds: number;
+  /** How wide a bucket is, in words: `10 min`, `3 months`. */
+  readonly width: string;
+  /** The time zone of all texts, and seconds to add to UTC at each start. */
+  readonly tz: string;
+  readonly offsets: readonly number[];
   /** The measure's name, with a unit that its values do not carry. */
   readonly name: string;
   readonly unit: Unit;
@@ -74,14 +79,14 @@ export function linesOf(
   slots: ReadonlyMap<string, number>,
 ): Lines | null {
   if (answer === null) return null;
-  const { time, series, measure, unit, layer } = answer;
+  const { time, series, measure, unit, layer, tz, offsets } = answer;
   const end = answer.end ?? 0;
-  const bucketSeconds = answer.bucket_seconds ?? (end - (time[0] ?? 0)) / time.length;
+  const width = widthText(answer);
   const bars = chart === "bar" && series.every(({ key }) => key === null);
   const now = Date.parse(at) / 1000;
-  const open = time.find((start) => start <= now && now < start + bucketSeconds) ?? null;
+  const open = time.find((start, i) => start <= now && now < (time[i + 1] ?? end)) ?? null;
   const name = measureName(measure, unit);
-  const shared = { time, end, bucketSeconds, name, unit, bars, open };
+  const shared = { time, end, width, tz, offsets, name, unit, bars, open };
   const [{ key, values } = { key: null, values: time.map(() => null) }] = series;
   if (key !== null) {
     const lines = series.map(({ key, values }): Line => {
@@ -175,6 +180,11 @@ function keyLabel(key: Readonly<Record<string, unknown>>, names: Names): string 
     .join(", ");
 }
 
+/** Seconds since 1970 whose UTC is the local time of an instant: what every text shows. */
+export function localOf({ time, offsets }: Lines, seconds: number): number {
+  return seconds + (offsets[Math.max(time.findLastIndex((start) => start <= seconds), 0)] ?? 0);
+}
+
 /** The time axis: all buckets, each of which has its whole width. */
 export function rangeOf({ time, end }: Lines): [from: number, to: number] {
   return [time[0] ?? 0, end];
@@ -186,12 +196,12 @@ function draggedRange(
   lines: Lines,
 ): readonly [from: number, to: number] | null {
   if (select.width < LEAST_DRAG) return null;
-  const { bucketSeconds } = lines;
+  const { time } = lines;
   const [first, end] = rangeOf(lines);
-  const buckets = (x: number) => (posToVal(x, "x") - first) / bucketSeconds;
-  const from = first + Math.floor(buckets(select.left)) * bucketSeconds;
-  const to = first + Math.ceil(buckets(select.left + select.width)) * bucketSeconds;
-  return [Math.max(from, first), Math.min(to, end)];
+  const left = posToVal(select.left, "x");
+  const right = posToVal(select.left + select.width, "x");
+  const from = time.findLast((start) => start <= left) ?? first;
+  return [from, time.find((start) => start >= right && start > from) ?? end];
 }
 
 /** Reads a colour of the style sheet as it stands now, as `rgb(…)`. */
@@ -251,7 +261,7 @@ export function drawOptions(options: DrawOptions): uPlot.Options {
     bands,
     // Half of a date beside the last mark of the axis.
     padding: [null, DATE_WIDTH / 2, null, null],
-    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    tzDate: (seconds) => uPlot.tzDate(new Date(localOf(shown(), seconds) * 1000), "Etc/UTC"),
     legend: {
       live: false,
       markers: { dash: (_plot, series) => lines[series - 1].dashed ? "dotted" : "solid" },
@@ -283,7 +293,7 @@ export function drawOptions(options: DrawOptions): uPlot.Options {
         grid: { show: false },
         space: 80,
         values: (_plot, splits, _axis, _space, step) =>
-          splits.map((at, i) => timeText(at, step, i)),
+          splits.map((at, i) => timeText(localOf(shown(), at), step, i)),
       },
       {
         ...axis,
@@ -373,10 +383,11 @@ function timeText(seconds: number, step: number, at: number): string {
 }
 
 /** Shades the bucket that is not over. */
-function shadeOpen(plot: uPlot, { open, bucketSeconds }: Lines, colour: string): void {
+function shadeOpen(plot: uPlot, lines: Lines, colour: string): void {
+  const { open, time } = lines;
   if (open === null) return;
   const { ctx, bbox: { left, top, width, height } } = plot;
-  const [from, to] = [open, open + bucketSeconds].map((at) =>
+  const [from, to] = [open, endOf(lines, time.indexOf(open))].map((at) =>
     Math.min(Math.max(plot.valToPos(at, "x", true), left), left + width)
   );
   ctx.save();

@@ -13,6 +13,9 @@ export interface ChartCursor {
   readonly shown: readonly boolean[];
 }
 
+/** Where a bucket ends. */
+export const endOf = ({ time, end }: Lines, index: number): number => time[index + 1] ?? end;
+
 /** Where a plot's cursor is; null where there is none. */
 export function cursorOf(plot: uPlot, lines: Lines): ChartCursor | null {
   const { idx, left = -1, top = 0 } = plot.cursor;
@@ -51,11 +54,11 @@ export function moveCursor(plot: uPlot, lines: Lines, key: string): boolean {
     return true;
   }
   if (!Object.hasOwn(steps, key)) return false;
-  const { time, bucketSeconds, bars } = lines;
+  const { time, bars } = lines;
   const [first, last] = plot.series[0].idxs ?? [0, time.length - 1];
   const now = cursorOf(plot, lines)?.index;
   const index = now === undefined ? last : Math.min(Math.max(now + steps[key], first), last);
-  const at = time[index] + (bars ? bucketSeconds / 2 : 0);
+  const at = bars ? (time[index] + endOf(lines, index)) / 2 : time[index];
   plot.setCursor({ left: Math.max(plot.valToPos(at, "x"), 0), top: 0 });
   return true;
 }

@@ -1,6 +1,6 @@
 /** What a chart says of one bucket. */
-import type { Line, Lines } from "./chart.ts";
-import type { ChartCursor } from "./chart_cursor.ts";
+import { type Line, type Lines, localOf } from "./chart.ts";
+import { type ChartCursor, endOf } from "./chart_cursor.ts";
 import { bucketText } from "./figures.ts";
 import { valueText } from "./units.ts";
 
@@ -28,15 +28,16 @@ export interface Reading {
  */
 export function readingOf(all: Lines | null, cursor: ChartCursor | null): Reading | null {
   if (all === null || cursor === null || cursor.index >= all.time.length) return null;
-  const { time, end, open, lines } = all;
+  const { time, offsets, open, lines } = all;
   const { index, shown } = cursor;
   const read = lines.filter((_, i) => shown[i] ?? true);
   const valueOf = ({ values }: Line) => values[index] ?? -Infinity;
   const ordered = lines.some(({ shares }) => shares !== null)
     ? read.toReversed()
     : read.toSorted((a, b) => valueOf(b) - valueOf(a));
+  const endOffset = offsets[index + 1] ?? offsets[index] ?? 0;
   return {
-    time: bucketText(time[index], time[index + 1] ?? end),
+    time: bucketText(localOf(all, time[index]), endOf(all, index) + endOffset),
     isOpen: time[index] === open,
     entries: ordered.map(({ label, colour, dashed, values, unit, shares }) => ({
       label,

@@ -1,5 +1,5 @@
 /** What a status says, added up, and figures as text. */
-import type { Coverage, PluginRun, Status } from "../../runtime/ports/services.ts";
+import type { Coverage, PluginRun, SeriesAnswer, Status } from "../../runtime/ports/services.ts";
 
 /** The figures of the whole, over all partitions. */
 export interface Figures {
@@ -131,6 +131,13 @@ export function spanText(seconds: number | null): string {
   const [size, unit] = steps.find(([size]) => seconds >= size) ?? [1, "s"];
   const count = seconds / size;
   return `${count < 10 && count % 1 !== 0 ? count.toFixed(1) : whole.format(count)} ${unit}`;
+}
+
+/** How wide the buckets of a series are: `10 min`, in months and time zones `day`, `3 months`. */
+export function widthText({ bucket, bucket_seconds }: SeriesAnswer): string {
+  if (bucket_seconds !== null || bucket === null) return spanText(bucket_seconds);
+  const [, count, unit] = /^(\d*)(\w+)$/.exec(bucket)!;
+  return count === "" ? unit : `${count} ${unit}s`;
 }
 
 const units = ["B", "kB", "MB", "GB", "TB", "PB"];

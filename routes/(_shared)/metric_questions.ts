@@ -32,6 +32,8 @@ export interface View {
   /** Whether a custom time had to be widened to these steps. */
   readonly widened: boolean;
   readonly bucket: string;
+  /** The time zone of the chart's buckets; empty for UTC. */
+  readonly tz: string;
   readonly measure: string;
   /** How many keys have a line of their own; none for one line over all. */
   readonly top: string;
@@ -66,6 +68,7 @@ export async function readSeries(
   const only = compared.length === 0 && keys?.length === 1 ? keys[0] : null;
   const question: SeriesQuery = {
     ...definedOf({ layer: view.layer, from: view.from, to: view.to, bucket: view.bucket }),
+    ...definedOf({ tz: view.tz }),
     ...definedOf({ measure: view.measure, top: keys === null ? view.top : "" }),
     max_points: String(MOST_POINTS),
     keys: only ?? {},

@@ -94,6 +94,7 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     until: new Date(untilMs).toISOString(),
     widened: span === null && [fromMs, toMs].some((ms) => ms !== null && ms % stepMs !== 0),
     bucket: text("bucket"),
+    tz: text("tz"),
     measure: text("measure") ||
       (info.series_measures.includes(sort) ? sort : info.series_measures[0] ?? ""),
     top: text("top"),

@@ -26,7 +26,12 @@ import { keyPages } from "../(_shared)/movie_example.ts";
 const DRIFT_SHOWN = "20";
 
 export const handler = define.handlers({
-  async GET({ params, url, state: { services, signal } }) {
+  async GET(ctx) {
+    const { params, url, req, state: { services, signal } } = ctx;
+    const zone = zoneIn(req.headers.get("cookie") ?? "");
+    if (!url.searchParams.has("tz") && zone !== null) {
+      return ctx.redirect(`${url.pathname}${linkWith(url, { tz: zone })}`);
+    }
     const info = services.serving.metrics().find(({ name }) => name === params.name);
     const status = await services.status().catch(() => null);
     if (info === undefined) throw notShown(params.name, status);
@@ -42,6 +47,12 @@ export const handler = define.handlers({
     });
   },
 });
+
+/** The time zone that was chosen last. */
+function zoneIn(cookies: string): string | null {
+  const [, zone] = /(?:^|;\s*)tz=([\w+-]+(?:%2F[\w+-]+)*)(?:;|$)/.exec(cookies) ?? [];
+  return zone?.replaceAll("%2F", "/") ?? null;
+}
 
 /** Why a metric has no page: it does not run, or there is none. */
 function notShown(name: string, status: Status | null): HttpError {

@@ -133,6 +133,38 @@ describe("a metric's page", () => {
     });
   });
 
+  it("shows its chart in a time zone, which its URL has and its next visit keeps", async () => {
+    const tz = "America/New_York";
+    await on("/plugins/popular_movies?range=all&bucket=month", async (page) => {
+      await page.locator(".uplot canvas").waitFor();
+      expect(await page.locator("figcaption").innerText()).toContain("per month, times in UTC.");
+      const zone = page.getByLabel("Time zone");
+      await page.locator('#time-zones option[value="Europe/Berlin"]').waitFor({
+        state: "attached",
+      });
+      await zone.fill(tz);
+      await page.getByRole("button", { name: "Apply" }).click();
+      await page.waitForURL(`**tz=${encodeURIComponent(tz)}**`);
+      const caption = page.locator("figcaption", { hasText: "per month, times in" });
+      expect(await caption.innerText()).toContain(`times in ${tz}.`);
+      await page.getByText("View as table").click();
+      // Months begin with a local midnight.
+      const times = await page.locator(".data tbody th").allInnerTexts();
+      expect(times.length).toBeGreaterThan(0);
+      for (const time of times) expect(time).toMatch(/-01 00:00(:00)?$/);
+      await eventually(
+        "the cookie",
+        async () => (await page.context().cookies()).some(({ name }) => name === "tz"),
+      );
+      await page.goto(`${world.url}/plugins/popular_movies?range=all`);
+      expect(new URL(page.url()).searchParams.get("tz")).toBe(tz);
+      await page.getByLabel("Time zone").fill("");
+      await page.getByRole("button", { name: "Apply" }).click();
+      await page.waitForURL("**tz=&**");
+      expect(await page.locator("figcaption").innerText()).toContain("times in UTC.");
+    });
+  });
+
   it("has its plugin's own island, which moves with what the page shows", async () => {
     await on("/plugins/hourly_stats?range=24h&layer=merged", async (page) => {
       const part = page.locator("section[aria-labelledby=hour-of-day]");
