@@ -9,7 +9,11 @@ import { offsetsOf } from "../../runtime/expressions/time_zone.ts";
 const ofGrain = (grain: Grain) => ({ ...ratings, batch: { ...ratings.batch, grain } });
 
 function ask(query: Partial<MetricQuery>, grain: Grain = "hour") {
-  return readMetricQuery(ofGrain(grain), { bucket: "day", keys: {}, ...query }, 1000);
+  return readMetricQuery(
+    ofGrain(grain),
+    { layer: "batch", bucket: "day", keys: {}, ...query },
+    1000,
+  );
 }
 
 describe("the time zone of a question", () => {
@@ -34,10 +38,12 @@ describe("the time zone of a question", () => {
   it("has to fit the grain, by the offsets of the range", () => {
     expect(() => ask({ tz: "Asia/Kolkata" })).toThrow(
       'Cannot query metric "ratings": tz: Asia/Kolkata is at +05:30 from 1970-01-01T00:00:00Z on, ' +
-        "and the merged layer has rows of 3600 s, which must not lie across its hours; " +
+        "and the batch layer has rows of 3600 s, which must not lie across its hours; " +
         "ask with layer=speed, or give the metric a grain of 15minute",
     );
+    // These have windows, as far as they are whole.
     expect(ask({ tz: "Asia/Kolkata", layer: "speed" }).layer).toBe("speed");
+    expect(ask({ tz: "Asia/Kolkata", layer: "merged" }).layer).toBe("merged");
     expect(ask({ tz: "Asia/Kolkata" }, "15minute").zone.zone).toBe("Asia/Kolkata");
     expect(() => ask({ tz: "Europe/Berlin" }, "day")).toThrow("give the metric a grain of hour");
     expect(ask({ tz: "Asia/Kolkata", bucket: "all" }).bucket).toBe("all");
