@@ -301,7 +301,7 @@ describe("a metric's page", () => {
           [...document.querySelectorAll(selector)].map((each) => each.textContent);
         return {
           heads: texts(".data thead th.number"),
-          labels: texts(".u-legend .u-series .u-label").slice(1),
+          labels: texts(".u-legend .u-series .u-label"),
         };
       });
       expect(heads).toEqual(labels);
