@@ -98,7 +98,7 @@ describe(`a table of ${ROWS} rows`, () => {
     const { page, faults } = await browser.open(
       `${world.url}/plugins/user_stats?range=all&order=-user_id`,
     );
-    const rows = page.locator("[aria-labelledby=by-key] tbody tr td:first-child");
+    const rows = page.locator("[aria-labelledby=by-key] tbody tr td:nth-child(2) a:first-child");
     const users: string[] = [];
     for (let at = 0; at < 4; at++) {
       if (at > 0) {
@@ -106,7 +106,8 @@ describe(`a table of ${ROWS} rows`, () => {
         await page.waitForURL((url) => url.searchParams.get("after") !== null);
         await page.waitForFunction(
           (last) =>
-            document.querySelector("[aria-labelledby=by-key] tbody td")?.textContent !== last,
+            document.querySelector("[aria-labelledby=by-key] tbody td:nth-child(2) a")
+              ?.textContent !== last,
           users.at(-25),
         );
       }
