@@ -13,7 +13,7 @@ export interface MetricFeedProps {
   readonly data: Signal<MetricData>;
   readonly series: Signal<SeriesAnswer | null>;
   readonly rows: Signal<readonly Row[]>;
-  /** Whether what is shown is older than it should be. */
+  /** Whether the shown figures are old. */
   readonly stale: Signal<boolean>;
   readonly dataUrl: string;
 }

@@ -39,7 +39,7 @@ export default function SeriesChart(
   const alive = useSignal(false);
   const cursor = useSignal<ChartCursor | null>(null);
   const axis = useSignal<DrawnAxis | null>(null);
-  /** What is read aloud: the bucket that keys have moved the cursor to. */
+  /** The bucket that arrow keys chose, for screen readers. */
   const spoken = useSignal("");
   // A key keeps its colour for as long as it is shown.
   const slots = useRef<ReadonlyMap<string, number>>(new Map());

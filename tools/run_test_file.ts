@@ -77,7 +77,7 @@ export async function runTestFile(file: string, run: FileRun): Promise<Outcome> 
 const TICKS_PER_SECOND = 100;
 let ticksOfEnded = 0;
 
-/** Processor seconds of the child that has just ended: the system tells the sum of all. */
+/** Processor seconds of the child that has just ended: the system counts all children together. */
 function secondsSinceLastEnd(): number {
   if (Deno.build.os !== "linux") return NaN;
   const stat = Deno.readTextFileSync("/proc/self/stat");

@@ -37,7 +37,7 @@ export function FilterChips({ info, view: { keys, compare }, names, url }: {
       })}
       {compare.length > 1 && (
         <li>
-          <a href={linkWith(url, { compare: null })}>Compare none</a>
+          <a href={linkWith(url, { compare: null })}>Stop comparing</a>
         </li>
       )}
       {compare.length >= MOST_LINES && <li>The chart compares at most {MOST_LINES} keys.</li>}

@@ -25,7 +25,7 @@ export interface RecordPageProps {
   /** In bytes. */
   readonly size: number;
   readonly url: URL;
-  /** What stands between the facts and the bytes. */
+  /** Shown between the facts and the bytes. */
   readonly children: ComponentChildren;
 }
 

@@ -8,7 +8,7 @@ import { readingOf } from "./chart_reading.ts";
 /** Between the cursor and the tooltip, in pixels. */
 const GAP = 12;
 
-/** Stands beside the cursor, inside the plot. Readers who cannot see it are told its text elsewhere. */
+/** The figures beside the cursor, inside the plot. Screen readers get its text as a status. */
 export function ChartTooltip({ lines, cursor }: {
   readonly lines: Lines | null;
   readonly cursor: Signal<ChartCursor | null>;

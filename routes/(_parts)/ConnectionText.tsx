@@ -10,7 +10,7 @@ const words: Readonly<Record<Connection | "paused", string>> = {
   paused: "Paused",
 };
 
-/** Says it; of what is not live, also when it was read, which is not announced each time. */
+/** The connection's state; where it is not live, with the time of the figures, which is not announced. */
 export function ConnectionText({ connection, asOf }: {
   readonly connection: Connection | "paused";
   /** ISO 8601. */

@@ -42,7 +42,7 @@ export interface Line {
   readonly shares: readonly (number | null)[] | null;
   /** A colour's name in the style sheet. */
   readonly colour: string;
-  /** Whether it is told by dashes from another one of its colour. */
+  /** Whether it is dashed, because another line has its colour. */
   readonly dashed: boolean;
   readonly filled: boolean;
 }

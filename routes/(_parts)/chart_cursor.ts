@@ -16,7 +16,7 @@ export interface ChartCursor {
 /** Where a bucket ends. */
 export const endOf = ({ time, end }: Lines, index: number): number => time[index + 1] ?? end;
 
-/** Where a plot's cursor is; null where there is none. */
+/** The position of a plot's cursor; null without a cursor. */
 export function cursorOf(plot: uPlot, lines: Lines): ChartCursor | null {
   const { idx, left = -1, top = 0 } = plot.cursor;
   if (idx == null || left < 0) return null;

@@ -75,7 +75,7 @@ export function marksOf(changes: MetricChanges, axis: DrawnAxis): ChartMark[] {
 const generationText = ({ generation, at }: MetricChanges["generations"][number]) =>
   `Plugin changed: generation ${generation} answers since ${instantText(at)}`;
 
-/** One run with what it wrote, or how many there are; ascending. */
+/** One run with the rows that it wrote, or the number of runs; ascending. */
 function runsText(runs: MetricChanges["runs"]): string[] {
   if (runs.length === 0) return [];
   const { run, at, days, rows } = runs.at(-1)!;

@@ -5,7 +5,7 @@ import { followTouch, hideCursor, moveCursor } from "./chart_cursor.ts";
 
 /** What {@link openPlot} needs. */
 export interface PlotOptions extends Omit<DrawOptions, "lines"> {
-  /** The lines as they are now; null while there are none. */
+  /** The current lines; null before the first answer. */
   readonly lines: () => Lines | null;
   readonly onDrawn: () => void;
 }
@@ -20,7 +20,7 @@ export interface Plot {
   close(): void;
 }
 
-/** Opens a plot. It is drawn once it is told to. */
+/** Opens a plot, which is empty until its first data. */
 export function openPlot(options: PlotOptions): Plot {
   const { element, lines: linesNow, onDrawn, onCursor } = options;
   let plot: uPlot | null = null;

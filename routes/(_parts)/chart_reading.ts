@@ -15,7 +15,7 @@ export interface Reading {
     readonly colour: string;
     readonly dashed: boolean;
     readonly value: string;
-    /** Its part of the whole; null where it is none. */
+    /** Its share of the total; null for lines that are not parts of one. */
     readonly share: string | null;
   }[];
 }

@@ -9,7 +9,7 @@ export function keyText(names: readonly string[], row: Readonly<Record<string, u
   return values.length === 1 ? values[0] : JSON.stringify(values);
 }
 
-/** The key of a text that {@link keyText} gave; null where it is none. */
+/** The key that a text of {@link keyText} stands for; null for any other text. */
 export function readKey(
   names: readonly string[],
   text: string,

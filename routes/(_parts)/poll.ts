@@ -3,14 +3,14 @@ import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
 /**
- * The state of the connection. `late`: answers come, but what is shown is older than it should be;
- * `waiting`: the page has what it came with.
+ * The state of the connection. `late`: answers come, but too slowly for the shown figures to be new;
+ * `waiting`: the page shows the figures that it was loaded with.
  */
 export type Connection = "live" | "late" | "lost" | "waiting";
 
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 15_000;
-/** What takes longer to answer is late. */
+/** A longer answer is late. */
 const LATE_MS = 1000;
 const LOOK_MS = 250;
 
@@ -82,7 +82,7 @@ export function usePoll(
   useEffect(() => {
     const end = new AbortController();
     const { signal } = end;
-    /** What is shown was asked for then; at first by the navigation. */
+    /** When the shown figures were requested; at first by the navigation. */
     let askedMs = performance.timeOrigin;
     const look = setInterval(() => {
       const isLate = Date.now() - askedMs > everyMs + LATE_MS - LOOK_MS;

@@ -119,7 +119,7 @@ function coverageOf(info: MetricInfo, view: View, isNearest: boolean): string | 
   return widened || isCoarse ? `In units of ${spanText(stepSeconds)}, ${covered}` : null;
 }
 
-/** The ranges that an answer counts from windows, in words; null where there are none. */
+/** The ranges that an answer counts from windows, in words; null without any. */
 function speedRangesOf(info: MetricInfo, ranges: readonly EventRange[]): string | null {
   if (ranges.length === 0) return null;
   return `The speed layer alone counts the time ${ranges.map(rangeText).join(" and ")} UTC, ` +

@@ -1,4 +1,4 @@
-/** Comparing an answer with an earlier range: which one that is, and what has changed since. */
+/** Compares an answer with an earlier range. */
 import type { ZoneOffsets } from "../expressions/time_zone.ts";
 import { isNumeric } from "../measures/measure.ts";
 import type { Plugin } from "../plugin.ts";
@@ -187,7 +187,7 @@ export interface Change {
   readonly percent: number | null;
 }
 
-/** What has changed; null where one of the two is missing. */
+/** The difference; null where one of the two values is missing. */
 export function changeOf(value: unknown, before: unknown): Change {
   const [now, then] = [value ?? null, before ?? null].map((each) =>
     each === null ? null : Number(each)

@@ -44,7 +44,7 @@ const units: Readonly<Record<string, Width>> = {
 /** The most months of a bucket: all from 1970 to 2105. */
 export const MOST_MONTHS = 136 * 12;
 
-/** A width from text such as `hour`, `5minute` or `3month`; null where it is none. */
+/** Parses a width such as `hour`, `5minute` or `3month`; null for any other text. */
 export function readWidth(text: string): Width | null {
   const match = /^([1-9]\d{0,9})?(second|minute|hour|day|week|month)$/.exec(text);
   if (match === null) return null;

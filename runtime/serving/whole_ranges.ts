@@ -65,7 +65,7 @@ function widened({ from, to }: TimeRange, missing: readonly TimeRange[], grain: 
   };
 }
 
-/** The part of a range whose windows are whole; null where there is none. */
+/** The part of a range whose windows are whole; null without any. */
 function keptPart(
   plugin: Plugin,
   range: CoveredRange,
@@ -80,7 +80,7 @@ function keptPart(
 const secondsOrNull = (ms: number | null) => ms === null ? null : ms / 1000;
 const isoOrNull = (seconds: number | null) => seconds === null ? null : isoOfSeconds(seconds);
 
-/** A range as answers tell it. */
+/** A range as answers show it. */
 export const eventRange = ({ from, to }: TimeRange): EventRange => ({
   from: isoOrNull(from),
   to: isoOrNull(to),

@@ -82,7 +82,7 @@ export class UserError extends TwofoldError {
  */
 export class UnansweredRangeError extends UserError {
   override readonly name = "UnansweredRangeError";
-  /** The nearest range that can be answered, ISO 8601, null where open; null where there is none. */
+  /** The nearest range that can be answered, ISO 8601, null where open; null without any. */
   readonly nearest: { readonly from: string | null; readonly to: string | null } | null;
   constructor(
     message: string,

@@ -207,7 +207,7 @@ describe("plugins that are loaded again", () => {
     const total = async () => {
       const answer: MetricAnswer = await engine.metric("high", {});
       const { rows, generation, frozen_at, rebuilding, problems } = answer;
-      // What stands still says why, from the first moment on.
+      // A frozen answer gives its reason from the first moment on.
       if (frozen_at !== null) {
         explained.push([rebuilding !== null, problems.map(({ code }) => code)]);
       }

@@ -33,7 +33,7 @@ function edgeRange(
   return { fromMs, toMs: toMs < INSTANT_END_MS ? toMs : Infinity };
 }
 
-/** What answers, and what it should answer. */
+/** The source of an answer, and the answer that is expected. */
 export interface EdgeWorld {
   readonly serving: Serving;
   readonly plugin: Plugin;

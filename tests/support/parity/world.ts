@@ -435,7 +435,7 @@ export class World {
     return null;
   }
 
-  /** The times of which the speed layer keeps everything; null where there are none. */
+  /** The times of which the speed layer keeps everything; null without any. */
   async #wholeRange(): Promise<Range | null> {
     const { fromMs, untilMs } = await this.#removals.wholeWindows();
     if (fromMs === null && untilMs === null) return wholeRange;
