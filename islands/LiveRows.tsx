@@ -45,7 +45,7 @@ export default function LiveRows({ data, stale, keys, search, ...props }: LiveRo
 
 /** What the rows of a page with that query lead to. */
 function linksOf(keys: readonly string[], search: string): RowLinks {
-  const compared = new URLSearchParams(search).getAll("compare");
+  const compared = new URLSearchParams(search).getAll("chart_key");
   return {
     keys,
     filter: (row) =>
@@ -53,7 +53,7 @@ function linksOf(keys: readonly string[], search: string): RowLinks {
         ...Object.fromEntries(keys.map((name) => [name, String(row[name])])),
         q: null,
         after: null,
-        compare: null,
+        chart_key: null,
       }),
     compare(row) {
       const key = keyText(keys, row);
@@ -62,7 +62,7 @@ function linksOf(keys: readonly string[], search: string): RowLinks {
       if (!isCompared && compared.length >= MOST_LINES) return null;
       return {
         isCompared,
-        href: linkWith({ search }, { compare: isCompared ? others : [...others, key] }),
+        href: linkWith({ search }, { chart_key: isCompared ? others : [...others, key] }),
       };
     },
   };

@@ -208,7 +208,10 @@ export function hasFunctions({ where, computed }: Plugin): boolean {
     .some((expression) => expression?.hasFunction);
 }
 
-/** Parameters of the API beside keys: a key of the same name could not be filtered by. */
+/**
+ * Parameters of the API and of a metric's page beside keys: a key of the same name could not be filtered
+ * by.
+ */
 export const parameters = {
   rows: [
     "layer",
@@ -224,6 +227,7 @@ export const parameters = {
     "wait_for",
   ],
   series: ["layer", "from", "to", "bucket", "tz", "compare", "measure", "max_points", "top"],
+  page: ["format", "range", "q", "chart_key"],
 } as const;
 
 /**

@@ -31,13 +31,13 @@ export function FilterChips({ info, view: { keys, compare }, names, url }: {
           <Chip
             key={text}
             text={`In the chart: ${key === null ? text : keyTitle(columns, key, names)}`}
-            without={linkWith(url, { compare: compare.filter((other) => other !== text) })}
+            without={linkWith(url, { chart_key: compare.filter((other) => other !== text) })}
           />
         );
       })}
       {compare.length > 1 && (
         <li>
-          <a href={linkWith(url, { compare: null })}>Stop comparing</a>
+          <a href={linkWith(url, { chart_key: null })}>Stop comparing</a>
         </li>
       )}
       {compare.length >= MOST_LINES && <li>The chart compares at most {MOST_LINES} keys.</li>}

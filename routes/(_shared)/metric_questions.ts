@@ -97,8 +97,8 @@ function comparedKey({ keys }: MetricInfo, text: string): Readonly<Record<string
   const key = readKey(names, text);
   if (key !== null) return key;
   const wanted = `a JSON array of ${names.join(", ")} as texts`;
-  throw new UserError(`compare must be ${wanted}, got ${JSON.stringify(text.slice(0, 80))}`, {
-    field: "compare",
+  throw new UserError(`chart_key must be ${wanted}, got ${JSON.stringify(text.slice(0, 80))}`, {
+    field: "chart_key",
   });
 }
 

@@ -100,7 +100,7 @@ export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status
     top: text("top"),
     search: text("q").trim(),
     keys: definedOf(Object.fromEntries(info.keys.map(({ name }) => [name, text(name)]))),
-    compare: params.getAll("compare").filter((key) => key !== ""),
+    compare: params.getAll("chart_key").filter((key) => key !== ""),
     order: text("order") || info.sort,
     after: text("after"),
     url: { search: `?${params}` },

@@ -48,9 +48,9 @@ export function checkNames(
     if (!/^[a-z][a-z0-9_]*$/.test(name)) faults.add(`column "${name}" must be snake_case`);
     if (reserved.has(name)) faults.add(`column "${name}" has a reserved name`);
   }
-  const taken: readonly string[] = [...parameters.rows, ...parameters.series];
+  const taken: readonly string[] = Object.values(parameters).flat();
   for (const name of keys.filter((key) => taken.includes(key))) {
-    faults.add(`key "${name}" has the name of a parameter of the API; give it another one`);
+    faults.add(`key "${name}" has the name of a parameter of API or page; give it another one`);
   }
   const names = [...keys, ...stored];
   const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i));

@@ -233,8 +233,8 @@ GROUP BY ALL`);
       'key "layer": expected an expression of the fields, got 7',
       'measure "n" must be a measure such as count(), got 1',
       'measure "total": sum takes uint32, integer, decimal, got the enumeration "kind"',
-      'key "limit" has the name of a parameter of the API; give it another one',
-      'key "layer" has the name of a parameter of the API; give it another one',
+      'key "limit" has the name of a parameter of API or page; give it another one',
+      'key "layer" has the name of a parameter of API or page; give it another one',
       'present.sort must be one of pages, limit, layer, total, n, got "-totals"; did you mean "-total"?',
     ]);
   });
