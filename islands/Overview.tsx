@@ -72,11 +72,9 @@ export default function Overview(props: {
   const rates = lost ? unknownRates : samples.current.at(-1)?.rates ?? unknownRates;
   return (
     <div data-stale={lost || late ? "yes" : undefined}>
-      {(lost || late) && (
-        <p class="note fault">
-          <ConnectionText connection={connection.value} asOf={data.value.at} />
-        </p>
-      )}
+      <p class="live" data-connection={connection.value}>
+        <ConnectionText connection={connection.value} asOf={data.value.at} />
+      </p>
       {status === null
         ? <p class="note fault" role="status">The status is not available.</p>
         : <ProblemList problems={status.problems} />}

@@ -1,6 +1,6 @@
 /**
  * Pages that are left open while events come: what they show was true at most two seconds ago, or is
- * marked as old. Beside them the API, whose answers are never behind what was acknowledged.
+ * marked as old, and nothing on them jumps. The API's answers are compared beside them.
  */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "testing";
@@ -15,6 +15,7 @@ const POST_MS = 250;
 const MOST_BEHIND_MS = 2000;
 /** Between a moment and the look at the page: a message each way. */
 const LOOKING_MS = 250;
+const MOST_SHIFT = 0.02;
 const MOVIES = [1, 2, 3].map((movie) => 4_000_000_000 + movie);
 
 /** Views by movie. */
@@ -83,6 +84,22 @@ function shownOn(page: Page, part: string, old: string): Promise<Shown> {
   }, { part, old, movies: MOVIES });
 }
 
+/** How much parts of a page have jumped since it was opened: the sum of Chromium's layout shifts. */
+function shiftOf(page: Page): Promise<number> {
+  return page.evaluate(() =>
+    new Promise<number>((resolve) => {
+      new PerformanceObserver((list) => {
+        const shifts = list.getEntries() as unknown as { value: number; hadRecentInput: boolean }[];
+        resolve(
+          shifts.reduce((sum, { value, hadRecentInput }) => hadRecentInput ? sum : sum + value, 0),
+        );
+      }).observe({ type: "layout-shift", buffered: true });
+      // Nothing is observed where nothing has jumped.
+      setTimeout(() => resolve(0), 1000);
+    })
+  );
+}
+
 async function viewsOfApi(): Promise<Views> {
   const { rows } = await world.engine.metric("popular_movies", { limit: MOVIES.length });
   return Object.fromEntries(rows.map(({ movie_id, view_count }) => [movie_id, Number(view_count)]));
@@ -130,7 +147,13 @@ describe.each([
         await posting;
         world.engine.pages.delayMs = 0;
         expect(faults.filter((fault) => fault !== null)).toEqual([]);
-        console.log(`${looks} looks, ${moved} of them moved, ${marked} marked as old`);
+        const shift = await shiftOf(page);
+        console.log(
+          `${looks} looks, ${moved} of them moved, ${marked} marked as old; shift ${
+            shift.toFixed(4)
+          }`,
+        );
+        expect(shift).toBeLessThan(MOST_SHIFT);
         if (delayMs > 0) expect(marked).toBeGreaterThan(looks / 2);
         await page.waitForFunction(
           ({ part, text }) => document.querySelector(part)?.textContent?.includes(text),
