@@ -89,6 +89,8 @@ function allPictures(pages: ReturnType<typeof pagesOf>): Picture[] {
 async function takePictures(): Promise<void> {
   const [isAll, names] = Deno.args[0] === "--all" ? [true, Deno.args.slice(1)] : [false, Deno.args];
   await using world = await openDashboardWorld({ days: 14 });
+  // Of the last hour, too, the batch layer has a part.
+  await world.engine.batch();
   const { items: [letter] } = await world.engine.engine.deadLetters.list({});
   const pages = pagesOf(letter);
   const folder = isAll ? await Deno.makeTempDir({ prefix: "twofold_pages_" }) : documented;
@@ -103,6 +105,7 @@ async function takePictures(): Promise<void> {
       await world.post(popular.map((movie) => world.views(movie, 1)).flat());
       await new Promise((resolve) => setTimeout(resolve, SETTLED_MS / ROUNDS));
     }
+    await page.locator(".live[data-connection=late]").waitFor({ state: "detached" });
     const file = join(folder, `${name}.png`);
     await page.screenshot({ path: file, fullPage });
     await page.context().close();
