@@ -180,8 +180,8 @@ export const mutants: readonly Mutant[] = [
     seed: 5,
     patches: [{
       file: "runtime/serving/grain_ranges.ts",
-      find: `Math.floor((from - Math.max(0, ...joinSeconds)) / step) * step`,
-      replace: `from + 0 * step * joinSeconds.length`,
+      find: `Math.floor((from - joinedSeconds(plugin)) / step) * step`,
+      replace: `from + 0 * step * joinedSeconds(plugin)`,
     }],
   },
   {
