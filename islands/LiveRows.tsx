@@ -27,9 +27,7 @@ export default function LiveRows({ data, stale, keys, search, ...props }: LiveRo
       {answer?.rows.length === 0 && <p class="note">No matching rows.</p>}
       {answer !== null && answer.rows.length > 0 && (
         <>
-          <p class="hint">
-            {figure(answer.rows.length)} of {matching === null ? "many" : figure(matching)} rows
-          </p>
+          <p class="hint">{countText(answer.rows.length, matching)}</p>
           <Rows
             {...props}
             columns={answer.columns}
@@ -41,6 +39,13 @@ export default function LiveRows({ data, stale, keys, search, ...props }: LiveRo
       )}
     </div>
   );
+}
+
+/** "25 of 212 rows"; of many where their number is not known, and one number where all are shown. */
+function countText(shown: number, matching: number | null): string {
+  if (matching === null) return `${figure(shown)} of many rows`;
+  const all = `${figure(matching)} ${matching === 1 ? "row" : "rows"}`;
+  return matching === shown ? all : `${figure(shown)} of ${all}`;
 }
 
 /** What the rows of a page with that query lead to. */

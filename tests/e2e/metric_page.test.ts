@@ -155,7 +155,7 @@ describe("a metric's page", () => {
       await row.locator("td.number").click();
       await page.waitForURL(/movie_id=\d+/);
       expect(page.url()).not.toContain("after=");
-      await count.getByText("1 of 1 rows").waitFor();
+      await count.getByText("1 row", { exact: true }).waitFor();
       expect(await page.locator(`${rows} td.number`).innerText()).toBe(views);
       await page.locator(".u-over").waitFor();
       await page.getByText("View as table").click();
@@ -170,7 +170,7 @@ describe("a metric's page", () => {
       await page.keyboard.press("Enter");
       await page.waitForURL(/movie_id=\d+/);
       await world.post(world.views(4_000_000_021, 1));
-      await count.getByText("1 of 1 rows").waitFor();
+      await count.getByText("1 row", { exact: true }).waitFor();
       await page.goto(`${world.url}/plugins/popular_movies?range=all&layer=merged`);
       await counted(all.length + 1).waitFor();
       await world.post(world.views(4_000_000_022, 1));
