@@ -109,7 +109,8 @@ export class Metric {
       const published = await this.#source.asOf(typed.layer, within);
       const statement = countSql({ ...this.#source.inputs(published), query: typed });
       const ask = () => this.#source.ask<{ rows: number | string }>(statement, within);
-      const [{ rows }] = await this.#source.inTurn(within, ask);
+      const counted = () => this.#source.inTurn(within, ask);
+      const [{ rows }] = await this.#source.whole(typed, counted);
       return Number(rows);
     });
   }
