@@ -64,7 +64,7 @@ function Run({ run, open, alive }: {
   const partsOf = (state: PluginRun["status"]) =>
     run.plugins.filter(({ status }) => status === state).length;
   const failed = partsOf("failed");
-  // What it published before it ended stays.
+  // Metrics that were published before it ended stay.
   const isPartial = run.finished !== null && run.state !== "published";
   return (
     <details class="run" id={runAnchor(run)} open={open || failed > 0}>

@@ -2,7 +2,7 @@
 import type { Signal } from "@preact/signals";
 import { type ChartMark, type DrawnAxis, marksOf, type MetricChanges } from "./chart_marks.ts";
 
-/** The marks; a handle that is hovered or focused shows what it marks. */
+/** The marks; hovering or focusing a handle shows its label. */
 export function ChartMarks({ changes, axis }: {
   readonly changes: MetricChanges | null;
   readonly axis: Signal<DrawnAxis | null>;

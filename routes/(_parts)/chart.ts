@@ -112,7 +112,7 @@ export function linesOf(
   return { ...shared, covered: answer.covered, lines: [line] };
 }
 
-/** What is neither a part nor one of many keys. */
+/** Of a line that is neither a part nor one of many keys. */
 const whole = { shares: null, dashed: false } as const;
 
 const partLabels = {

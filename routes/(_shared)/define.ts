@@ -40,7 +40,7 @@ export async function namedOr404<Answer>(asked: Promise<Answer>): Promise<Answer
 }
 
 /**
- * What a question came to: its answer, or why there is none, and the parameter at fault where it is
+ * The outcome of a question: its answer, or its fault, and the parameter at fault where it is
  * one.
  */
 export type Outcome<Answer> =

@@ -46,7 +46,7 @@ export interface View {
   readonly after: string;
   /** The URL that it was read from. */
   readonly url: { readonly search: string };
-  /** What is wrong with its parameters; null where nothing is. */
+  /** The fault of its parameters; null without one. */
   readonly fault: UserError | null;
 }
 
