@@ -16,7 +16,7 @@ const MOST_POINTS = 400;
 /** The most catalog entries that a search matches. */
 const MOST_FOUND = 25;
 
-/** A metric's question, read from a URL, with defaults for what it leaves out. */
+/** A metric's question, read from a URL, with defaults for missing parameters. */
 export interface View {
   readonly range: string;
   readonly layer: Layer;
@@ -54,7 +54,7 @@ export interface View {
  * The lines of the chart: one for each key that is compared or was found; of one that was found, and
  * of everything, the whole with its parts.
  *
- * @throws {UserError} where a key to compare is none of the metric.
+ * @throws {UserError} where a key to compare does not fit the metric's key columns.
  */
 export async function readSeries(
   { serving }: Services,

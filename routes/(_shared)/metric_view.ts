@@ -40,8 +40,8 @@ const YEAR_MS = 365 * DAY_MS;
 const layers = ["merged", "batch", "speed"] as const;
 
 /**
- * Reads a view. Columns, buckets and numbers are left to the service, which says what is wrong; what
- * is wrong with the others has a default, and is told as the view's fault.
+ * Reads a view. The service validates columns, buckets and numbers; any other invalid parameter gets its
+ * default and becomes the view's fault.
  */
 export function viewOf(params: URLSearchParams, info: MetricInfo, status: Status | null): View {
   const text = (name: string) => (params.get(name) ?? "").slice(0, 500);
@@ -243,7 +243,7 @@ async function dataOf(
 
 /** Where a page reads its data again. */
 export function dataUrlOf(view: View, url: URL): string {
-  // What is wrong stays as it is.
+  // An invalid parameter stays, so that its fault is shown again.
   const shown = view.fault === null
     ? linkWith(url, { range: view.range, layer: view.layer })
     : url.search;

@@ -4,7 +4,7 @@ import type { ArchiveReader } from "../ports/ports.ts";
 
 /**
  * Finds the greatest event time below a cut in all logs but one, in milliseconds since 1970 UTC; -1
- * where there is none. It reads their manifests once for each cut of theirs, which rarely changes.
+ * without any. It reads their manifests once per cut, which rarely changes.
  */
 export function earlierLogs(
   archive: Pick<ArchiveReader, "manifests">,

@@ -19,7 +19,7 @@ export class Reloads {
     this.#log = log;
   }
 
-  /** Notes a problem that was logged: what it says of a reload is not logged twice. */
+  /** Remembers a logged problem, so that a reload does not log it again. */
   problem(message: string): void {
     this.#logged?.push(message);
   }
